@@ -1,0 +1,56 @@
+# `make` alone lists the targets. Needs make, and Python 3.11 or newer (PYTHON=... chooses which).
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/complete
+UV_VERSION := 0.9.5
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock docs clean moved
+
+help: ## list the targets
+	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+
+run: $(STAMP) ## run everything on this machine: API on 8066, Airflow on 8090 (INGEST_PORT, AIRFLOW_PORT, INGEST_HOME)
+	@exec $(BIN)/python -m ingest.local
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## check style, types and the direction of imports
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+format: $(STAMP) ## format the code
+	$(BIN)/python -m ruff format .
+
+lock: ## compile requirements.txt, which pins everything, from requirements.in
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+	build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
+
+docs: $(STAMP) ## write docs/configuration.md from the settings
+	$(BIN)/python docs/build.py
+
+clean: ## remove the environment and what was built; the data of `make run` stays in var/
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
+
+.venv: $(STAMP) ## make the environment that everything runs in
+
+# An environment knows the folder that it was made in, so one that was moved or copied is made anew.
+ifneq "$(shell cat $(STAMP) 2>/dev/null)" "$(CURDIR)"
+$(STAMP): moved
+endif
+
+$(STAMP): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or newer, or set PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; set PYTHON to a newer one" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; install python3-venv" >&2; exit 1; }
+	@mkdir -p .venv 2>/dev/null && test -w .venv || { echo "make: cannot write to $(CURDIR)/.venv; use a folder that you can write to" >&2; exit 1; }
+	@echo "Making the environment in .venv (a minute or two) ..."
+	@clear=; if [ -e $(STAMP) ]; then clear=--clear; fi; $(PYTHON) -m venv $$clear .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@printf '%s\n' "$(CURDIR)" > $(STAMP)

@@ -1,0 +1,75 @@
+"""The body of a request as a stream that says so when it ends too early.
+
+Used by `api.receive`. What a WSGI server raises while a body is read differs from server to server and looks like a fault
+of the disk (`OSError`); here it becomes an error of the request.
+"""
+
+from flask import request
+from gunicorn.http.errors import ParseException
+from werkzeug import exceptions
+
+from ingest.spool import IncompleteBody
+
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+# The first two are what the original took as JSON.
+JSON_TYPES = frozenset({"application/json", "text/javascript", "text/json"})
+
+
+class Body:
+    """The body of the current request: read in blocks, never parsed as a form, never held whole."""
+
+    def __init__(self, stall_seconds: float, largest: int | None = None) -> None:
+        """Check that the body has an end; `largest` is in bytes.
+
+        Raises LengthRequired, BadRequest when it is empty, RequestEntityTooLarge, NotImplemented.
+        """
+        self.announced_size = announced_size()
+        self._largest = largest
+        self._received = 0
+        self._stall_seconds = stall_seconds
+        self._refuse_too_large(self.announced_size or 0)
+        connection = request.environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(stall_seconds)
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most `size` bytes; raises IncompleteBody, RequestTimeout, RequestEntityTooLarge."""
+        try:
+            block = request.stream.read(size)
+        except TimeoutError as error:
+            raise exceptions.RequestTimeout(f"nothing was sent for {self._stall_seconds:g} seconds") from error
+        except (OSError, ParseException) as error:
+            raise IncompleteBody("the body ended too early, or its chunks are broken") from error
+        self._received += len(block)
+        self._refuse_too_large(self._received)
+        return block
+
+    def _refuse_too_large(self, size: int) -> None:
+        if self._largest is not None and size > self._largest:
+            raise exceptions.RequestEntityTooLarge(f"at most {self._largest} bytes are taken here")
+
+
+def announced_size() -> int | None:
+    """Give the Content-Length in bytes, or None of a chunked body; raises HTTP errors for all else."""
+    coding = request.headers.get("Transfer-Encoding", "").strip().lower()
+    if coding == "chunked":
+        return None
+    if coding:
+        raise exceptions.NotImplemented(f"Transfer-Encoding {coding} is not taken, only chunked")
+    if request.content_length is None:
+        raise exceptions.LengthRequired("send a Content-Length, or the body in chunks")
+    if request.content_length == 0:
+        raise exceptions.BadRequest("nothing was sent")
+    return request.content_length
+
+
+def refuse_forms() -> None:
+    """Raise UnsupportedMediaType when the body is a form: it would wrap the bundle in something else."""
+    if request.mimetype in FORMS:
+        raise exceptions.UnsupportedMediaType(f"send the tar itself as the body, not as {request.mimetype}")
+
+
+def refuse_all_but_json() -> None:
+    """Raise UnsupportedMediaType when the body is not said to be JSON."""
+    if request.mimetype not in JSON_TYPES:
+        raise exceptions.UnsupportedMediaType("send the document as application/json")

@@ -1,0 +1,129 @@
+"""Record a received file as a job: the point from which on the service answers for it.
+
+Called by `api.receive`. A job without its file must never be: whenever it is not certain that no row names the file, the
+file stays. A file without a job is harmless.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from api.resources import Resources
+from ingest import jobs, spool
+from ingest.errors import DatabaseUnavailable, JobExists, ServiceUnavailable, UnknownJob
+from ingest.jobs import JobView, Received
+from ingest.states import JobRecord
+
+logger = logging.getLogger(__name__)
+
+ID_ATTEMPTS = 5
+# Seconds between the questions whether a commit arrived; long enough for a PostgreSQL that restarts.
+SETTLE_PAUSES = (0.0, 1.0, 3.0, 6.0)
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection was lost in the commit, and the database does not come back to say what became of it."""
+
+    code = "outcome_unknown"
+
+
+def new_job_id(known: Resources) -> int:
+    """Get an id that no job has; raises ServiceUnavailable, DatabaseUnavailable.
+
+    Asked of the database too, before anything is read: UniqueID has handed out ids twice, and a bundle that could not be
+    recorded afterwards need not be sent at all.
+    """
+    for _ in range(ID_ATTEMPTS):
+        job_id = known.services.uniqueid.allocate("upload_job", 1)[0]
+        if not _taken(known, job_id):
+            return job_id
+    raise _no_new_id(known)
+
+
+def commit(known: Resources, received: Received) -> JobView:
+    """Commit a job's row and give the job; if its id was taken meanwhile, the job gets another.
+
+    Raises ServiceUnavailable, DatabaseUnavailable; the file is then removed, unless a row may name it (OutcomeUnknown).
+    """
+    for _ in range(ID_ATTEMPTS):
+        with _removed_unless_recorded(known, received):
+            if _recorded(known, received):
+                return _view(known, received)
+            received = _with_new_id(known, received)
+    spool.remove(known.settings.volume_path / received.spool_name)
+    raise _no_new_id(known)
+
+
+@contextmanager
+def _removed_unless_recorded(known: Resources, received: Received) -> Iterator[None]:
+    try:
+        yield
+    except OutcomeUnknown:
+        raise
+    except BaseException:
+        spool.remove(known.settings.volume_path / received.spool_name)
+        raise
+
+
+def _recorded(known: Resources, received: Received) -> bool:
+    """Insert the row and give whether it is there: not, if another job has the id."""
+    # A database that is away is found out here, while it is certain that nothing was committed.
+    if _taken(known, received.job_id):
+        return False
+    try:
+        jobs.create(known.engine, received)
+    except JobExists:
+        return False
+    except DatabaseUnavailable:
+        return _recorded_after_all(known, received)
+    return True
+
+
+def _recorded_after_all(known: Resources, received: Received) -> bool:
+    for pause in SETTLE_PAUSES:
+        time.sleep(pause)
+        try:
+            # Not only read: PostgreSQL may still be at the first insert, and a second one waits for its end.
+            jobs.create(known.engine, received)
+        except JobExists:
+            with suppress(DatabaseUnavailable):
+                return jobs.read(known.engine, received.job_id).received.spool_name == received.spool_name
+        except DatabaseUnavailable as error:
+            logger.warning("job %d: is it recorded? %s", received.job_id, error.text)
+        else:
+            return True
+    raise OutcomeUnknown(f"the database went away while job {received.job_id} was recorded; ask for its state later")
+
+
+def _taken(known: Resources, job_id: int) -> bool:
+    try:
+        jobs.read(known.engine, job_id)
+    except UnknownJob:
+        return False
+    logger.warning("UniqueID handed out the id of job %d again", job_id)
+    return True
+
+
+def _with_new_id(known: Resources, received: Received) -> Received:
+    job_id = new_job_id(known)
+    path = known.settings.volume_path / received.spool_name
+    name = spool.file_name(job_id, path.suffix.lstrip("."))
+    spool.rename(path, name)
+    return replace(received, job_id=job_id, spool_name=name)
+
+
+def _no_new_id(known: Resources) -> ServiceUnavailable:
+    reason = f"it gave ids of existing jobs {ID_ATTEMPTS} times in a row"
+    return ServiceUnavailable("UniqueID", known.settings.uniqueid_url, reason)
+
+
+def _view(known: Resources, received: Received) -> JobView:
+    try:
+        return jobs.read(known.engine, received.job_id)
+    except DatabaseUnavailable:
+        # The job is safe; only the database's clock cannot be read.
+        now = datetime.now(UTC)
+        return JobView(received, JobRecord(received.kind), now, now, None)

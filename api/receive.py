@@ -1,0 +1,81 @@
+"""Receive: `POST /ingest` and `POST /upload` take a bundle, `POST /move` a move document.
+
+An answer of 200 is a promise that the job will run. What happens when this process dies on the way:
+
+    job id from UniqueID          nothing is lost but the number
+    -> `.part` file, fsync        a `.part` file stays, which no row names; the client has no answer and sends again
+    -> rename, fsync of folder    the same with a file of a whole name
+    -> commit of the row          the job is there and runs: housekeeping triggers what has no run
+    -> trigger                    it runs; housekeeping triggers it again, which Airflow answers with 409
+    -> answer                     it runs; the client that saw no answer may send again and gets a job of its own
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from flask import Blueprint, Response
+
+from api.auth import current_user
+from api.body import Body, refuse_all_but_json, refuse_forms
+from api.commit import commit, new_job_id
+from api.move_document import check_move_document
+from api.resources import Resources, resources
+from api.state import answer
+from ingest import running, spool
+from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.jobs import Received
+from ingest.states import Kind, received
+
+logger = logging.getLogger(__name__)
+routes = Blueprint("receive", __name__)
+
+LARGEST_DOCUMENT = 1024**3
+
+
+@routes.post("/ingest")
+@routes.post("/upload")
+def receive_bundle() -> Response:
+    """Take a bundle; `/upload` is the name that existing clients use."""
+    refuse_forms()
+    body = Body(resources().settings.receive_timeout)
+    return receive(Kind.INGEST, body, "tar")
+
+
+@routes.post("/move")
+def receive_move() -> Response:
+    """Take a move document."""
+    refuse_all_but_json()
+    body = Body(resources().settings.receive_timeout, LARGEST_DOCUMENT)
+    return receive(Kind.MOVE, body, "json", check_move_document)
+
+
+def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
+    """Bring a body to the spool, record the job, start it, and answer its state.
+
+    Raises ServiceUnavailable, DatabaseUnavailable, what `ingest.spool.receive` raises, and what `check` raises.
+    """
+    known, begun = resources(), time.monotonic()
+    settings = known.settings
+    job_id = new_job_id(known)
+    name = spool.file_name(job_id, extension)
+    size = spool.receive(body, settings.volume_path / name, body.announced_size, settings.transfer_size, check)
+    view = commit(known, Received(job_id, kind, current_user(settings), name, size))
+    job = view.received
+    triggered = start(known, job)
+    logger.info(
+        "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
+        job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,
+    )  # fmt: skip
+    return answer(job.job_id, received(), view.created, view.updated)
+
+
+def start(known: Resources, job: Received) -> bool:
+    """Make the job's run in Airflow; give whether it is there. What fails here, housekeeping does later."""
+    try:
+        running.trigger(known.engine, known.airflow, job)
+    except (ServiceUnavailable, DatabaseUnavailable) as error:
+        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
+        return False
+    return True

@@ -1,0 +1,28 @@
+"""What the API needs to answer a request, made once in each process by `api.app` and read by every route."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from ingest.airflow_api import AirflowApi
+from ingest.services import Services
+from ingest.settings import Settings
+
+EXTENSION = "ingest"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The settings and the clients of a process; each connects when it is first used."""
+
+    settings: Settings
+    engine: Engine
+    services: Services
+    airflow: AirflowApi
+
+
+def resources() -> Resources:
+    """Give the resources of the application that answers the current request."""
+    return cast(Resources, current_app.extensions[EXTENSION])

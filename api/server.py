@@ -1,0 +1,122 @@
+"""The console script `pacifica-ingest`: the API under gunicorn.
+
+gunicorn with threads, because it is the one server that tells a chunked body that was cut from one that ended
+(docs/decisions say what was measured). Each of its processes makes its own application after the fork.
+
+For large bundles set `MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456` in the environment: without,
+every block is mapped and unmapped anew, at about half the speed.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from api import wsgi
+from ingest.errors import ConfigurationError
+from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
+
+DEFAULT_PORT = 8066
+DEFAULT_ADDRESS = "127.0.0.1"
+BACKLOG = 1024
+USAGE_ERROR = 2
+PROCESSES = 2
+THREADS = 64
+# A worker that closes the connections of many slow clients is busy, not dead, and uploads run in it.
+LIVENESS_SECONDS = 300
+SHUTDOWN_SECONDS = 4
+KEEPALIVE_SECONDS = 15
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told all it must know by this module: no file, no variable and no argument of its own."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        super().__init__(prog="pacifica-ingest")
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults; called by gunicorn."""
+        for name, value in _options(self._listener).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application; called by gunicorn in each process after the fork."""
+        return wsgi.create()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until told to stop; ends the process with 2 for wrong settings, 1 for an address that is not free."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.config:
+        os.environ[CONFIG_FILE_VARIABLE] = options.config
+    if options.cp_config:
+        sys.stderr.write("pacifica-ingest: --cp-config is ignored, there is no CherryPy here; use -a and -p\n")
+    try:
+        load_settings()
+    except ConfigurationError as error:
+        parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
+    try:
+        listener = _listen(options.address, options.port)
+    except (OSError, OverflowError) as error:
+        parser.exit(1, f"pacifica-ingest: cannot listen on {options.address} port {options.port}: {error}\n")
+    Server(listener).run()
+
+
+def _options(listener: socket.socket) -> dict[str, Any]:
+    return {
+        # gunicorn closes the descriptor that it is given, so it gets one of its own.
+        "bind": f"fd://{os.dup(listener.fileno())}",
+        "worker_class": "gthread",
+        "workers": PROCESSES,
+        "threads": THREADS,
+        "timeout": LIVENESS_SECONDS,
+        "graceful_timeout": SHUTDOWN_SECONDS,
+        "keepalive": KEEPALIVE_SECONDS,
+        "preload_app": False,
+        "control_socket_disable": True,
+        "limit_request_line": 4094,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 8190,
+    }
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family, kind, protocol, _, endpoint = socket.getaddrinfo(
+        address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(endpoint)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pacifica-ingest", description="Run the API of Pacifica Ingest: receive bundles, report jobs."
+    )
+    parser.add_argument("--cp-config", metavar="FILE", help="ignored; taken for the sake of old start scripts")
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", help=f"the INI file of settings (default: ${CONFIG_FILE_VARIABLE})"
+    )
+    parser.add_argument(
+        "-p", "--port", type=int, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-a",
+        "--address",
+        default=DEFAULT_ADDRESS,
+        help="the address to listen on (default: %(default)s; 0.0.0.0 lets other machines in: the API believes "
+        "the header that names the user, so put a proxy in front that sets it)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Report: `GET /get_state` and `GET /`.
+
+What a job's state is, is decided by `ingest.states` alone; here is gathered what is known of it.
+"""
+
+import logging
+import re
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import BadRequest
+
+from api.resources import Resources, resources
+from ingest import jobs
+from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.jobs import JobView
+from ingest.states import JobState, Outcome, Run, job_state
+
+logger = logging.getLogger(__name__)
+routes = Blueprint("state", __name__)
+
+INTEGER = re.compile(r"-?[0-9]{1,100}")
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+@routes.get("/")
+def get_root() -> Response:
+    """Answer that the service is up, in the words of the original."""
+    return jsonify(message="Pacifica Ingest Up and Running")
+
+
+@routes.get("/get_state")
+def get_state() -> Response:
+    """Answer the state of the job that `job_id` names."""
+    return answer_state(request.args.get("job_id", ""))
+
+
+@routes.get("/get_state/<job_id>")
+def get_state_of(job_id: str) -> Response:
+    """Answer the state of a job, in the other form of the address that the original takes."""
+    return answer_state(job_id)
+
+
+def answer_state(text: str) -> Response:
+    """Read the state of a job and keep it; raises BadRequest, UnknownJob, DatabaseUnavailable."""
+    job_id = _job_id(text)
+    known = resources()
+    view = jobs.read(known.engine, job_id)
+    run = None
+    if needs_run(view):
+        run = read_run(known, view)
+        # Read anew: a job that was catalogued since would else look as if its run had ended without it.
+        view = jobs.read(known.engine, job_id)
+    state = job_state(view.record, run)
+    if run is not None and state != view.record.last:
+        _keep(known, job_id, state)
+    return answer(job_id, state, view.created, view.updated)
+
+
+def answer(job_id: int, state: JobState, created: datetime, updated: datetime) -> Response:
+    """Make the state JSON that is documented."""
+    return jsonify(
+        job_id=job_id,
+        state=state.state,
+        task=state.task,
+        task_percent=state.percent_text,
+        updated=_time(updated),
+        created=_time(created),
+        exception=state.exception,
+        complete=state.complete,
+    )
+
+
+def needs_run(view: JobView) -> bool:
+    """Whether the ledger alone does not say what the job's state is."""
+    return view.record.outcome is not Outcome.CATALOGUED and view.record.override is None
+
+
+def read_run(known: Resources, view: JobView) -> Run | None:
+    """Ask Airflow for a job's run; None when it does not answer."""
+    if view.triggered is None:
+        return Run(None)
+    try:
+        return known.airflow.run(view.received.kind, view.run_id)
+    except ServiceUnavailable as error:
+        logger.warning("job %d: the last known state is answered: %s", view.received.job_id, error.text)
+        return None
+
+
+def _keep(known: Resources, job_id: int, state: JobState) -> None:
+    try:
+        jobs.keep_last_state(known.engine, job_id, state)
+    except DatabaseUnavailable as error:
+        logger.warning("job %d: its state could not be kept: %s", job_id, error.text)
+
+
+def _job_id(text: str) -> int:
+    if not INTEGER.fullmatch(text):
+        raise BadRequest("job_id must be the integer that the upload was answered with")
+    return int(text)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(TIME_FORMAT)

@@ -1,0 +1,68 @@
+"""Imported by every Airflow process at its start: imports that its forks would repeat, and forks that die with it.
+
+Found through PYTHONPATH. It does its work where tasks or DAG files are forked: in the scheduler (LocalExecutor), the
+dag-processor and Celery's workers. The other commands, which fork nothing, are left as quick as they are.
+
+- Each task is a fork that would import the same modules again; once here saves each stage about a tenth of a second.
+- A worker that is killed leaves its task running, unsupervised, beside the retry; a scheduler that is killed leaves
+  workers that hold its database connection, and with it the scheduler's lock. Linux ends what is forked here with the
+  thread that forked it, which in all three commands is the main one.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+
+# Airflow takes every public name of this module for a setting of its own.
+__all__: list[str] = []
+
+FORKING_COMMANDS = frozenset({"scheduler", "dag-processor", "celery"})
+AHEAD = (
+    "airflow.sdk",
+    "airflow.providers.standard.decorators.python",
+    "psycopg2",
+    "sqlalchemy.orm",
+    "requests",
+    "ijson",
+    "ingest.database",
+    "ingest.stages.open_tar",
+    "ingest.stages.load_metadata",
+    "ingest.stages.validate_policy",
+    "ingest.stages.ingest_files",
+    "ingest.stages.move_files",
+    "ingest.stages.ingest_metadata",
+)
+PR_SET_PDEATHSIG = 1
+
+
+def import_ahead() -> None:
+    """Import what the stages need; what cannot be imported is reported where it is needed."""
+    for name in AHEAD:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def end_forks_with_parent() -> None:
+    """Have each fork of this process, and of its forks, killed when its parent ends (Linux only)."""
+    if sys.platform != "linux":
+        return
+    prctl = ctypes.CDLL(None).prctl
+    parents: list[int] = []
+
+    def remember_parent() -> None:
+        parents[:] = [os.getpid()]
+
+    def end_with_parent() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parents[0]:
+            os._exit(1)
+
+    os.register_at_fork(before=remember_parent, after_in_child=end_with_parent)
+
+
+if FORKING_COMMANDS.intersection(sys.argv[1:2]):
+    import_ahead()
+    end_forks_with_parent()

@@ -1,0 +1,46 @@
+"""### Ingest: a bundle on its way into the archive
+
+One run is one job (`job-<id>`): a tar that an uploader has sent and the API has written to the spool. Each task is a stage;
+what a stage does, what fails there and what an admin does about it stands in the task's own documentation.
+
+- **A task that is up for retry** waits for a service that is away, and goes on by itself.
+- **A task that failed** needs somebody: its log, and `exception` of `GET /get_state?job_id=N`, say what to mend. Then clear
+  the task with its downstream tasks, or call `pacifica-ingest-cmd retry --job_id N`.
+- Never mark a task as success: the job would not be catalogued, and is shown as failed.
+"""
+
+from airflow.sdk import dag, task
+from stage_defaults import ARCHIVE_POOL, JOB_DAG, documentation, run
+
+from ingest.stages.load_metadata import Summary
+from ingest.states import Stage
+
+
+@dag(dag_id="ingest", doc_md=__doc__, tags=["pacifica", "ingest"], **JOB_DAG)
+def ingest() -> None:
+    """Wire the stages of a bundle."""
+
+    @task(doc_md=documentation(Stage.OPEN_TAR))
+    def open_tar() -> None:
+        run(Stage.OPEN_TAR)
+
+    @task(doc_md=documentation(Stage.LOAD_METADATA))
+    def load_metadata() -> Summary | None:
+        return run(Stage.LOAD_METADATA)
+
+    @task(doc_md=documentation(Stage.VALIDATE_POLICY))
+    def validate_policy() -> None:
+        run(Stage.VALIDATE_POLICY)
+
+    @task(doc_md=documentation(Stage.INGEST_FILES), pool=ARCHIVE_POOL)
+    def ingest_files() -> None:
+        run(Stage.INGEST_FILES)
+
+    @task(doc_md=documentation(Stage.INGEST_METADATA))
+    def ingest_metadata() -> None:
+        run(Stage.INGEST_METADATA)
+
+    open_tar() >> load_metadata() >> validate_policy() >> ingest_files() >> ingest_metadata()
+
+
+ingest()

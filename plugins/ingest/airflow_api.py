@@ -1,0 +1,79 @@
+"""The client of Airflow's REST API: trigger a job's run, read its task states, clear stages, fail it.
+
+Called by the API (trigger, read), by housekeeping and by the command line (all four). Airflow's own tables are never
+touched. Whatever keeps Airflow from doing what was asked is a `ServiceUnavailable`: nothing that Airflow answers
+says anything about the job itself.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from ingest.airflow_session import AirflowSession
+from ingest.settings import Settings
+from ingest.states import Run, TaskInstance
+
+TASKS_LIMIT = 100
+
+
+class AirflowApi:
+    """Airflow's REST API with a token of its own; one object serves all threads of a process.
+
+    It connects when it is first asked something, so that it can be made before a fork.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._session = AirflowSession(settings)
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+        """Make a run; one that is there already is no error. Raises ServiceUnavailable: try again later."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=(HTTPStatus.OK, HTTPStatus.CONFLICT))
+
+    def run(self, dag_id: str, run_id: str) -> Run:
+        """Read a run and its tasks; the run's state is None when there is none. Raises ServiceUnavailable."""
+        # No public request gives both; the tasks come second, so that they are never older than the run's end.
+        run = self._read(_run(dag_id, run_id))
+        if run is None:
+            return Run(None)
+        tasks = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}")
+        if tasks is None:
+            return Run(None)
+        try:
+            return Run(run["state"], tuple(_task(each) for each in tasks["task_instances"]))
+        except (KeyError, TypeError) as error:
+            raise self._session.unavailable(f"an answer without {error}") from error
+
+    def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
+        """Let the named tasks of a run start anew, whatever their state; raises ServiceUnavailable."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": list(task_ids),
+            "only_failed": False,
+            "include_downstream": False,
+            "reset_dag_runs": True,
+        }
+        self._session.ask("POST", f"{_dag(dag_id)}/clearTaskInstances", body)
+
+    def fail(self, dag_id: str, run_id: str) -> None:
+        """End a run as failed; a run that is not there needs no end. Raises ServiceUnavailable."""
+        accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        self._session.ask("PATCH", _run(dag_id, run_id), {"state": "failed"}, accepted=accepted)
+
+    def _read(self, path: str) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
+        response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return None if response.status_code == HTTPStatus.NOT_FOUND else self._session.json(response)
+
+
+def _dag(dag_id: str) -> str:
+    return f"/api/v2/dags/{quote(dag_id, safe='')}"
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"{_dag(dag_id)}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _task(instance: dict[str, Any]) -> TaskInstance:
+    return TaskInstance(instance["task_id"], instance["state"], instance["try_number"])

@@ -1,0 +1,109 @@
+"""Talking to Airflow's REST API: the token, the time-outs, and one error for whatever goes wrong.
+
+Used by `ingest.airflow_api` only.
+"""
+
+import threading
+from collections.abc import Sequence
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from ingest.errors import ServiceUnavailable
+from ingest.settings import Settings
+
+CONNECTIONS = 64
+REASON_LENGTH = 300
+TOKEN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class AirflowSession:
+    """Connections to Airflow and the token that all threads of a process share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.airflow_url.rstrip("/")
+        self._credentials = {"username": settings.airflow_username, "password": settings.airflow_password}
+        self._timeout = settings.airflow_timeout
+        self._session = _session()
+        self._token: str | None = None
+        self._token_lock = threading.Lock()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        accepted: Sequence[int] = (HTTPStatus.OK,),
+    ) -> requests.Response:
+        """Ask for a path below Airflow's URL; raises ServiceUnavailable for every status that is not `accepted`."""
+        token = self._current_token(refused=None)
+        response = self._send(method, path, body, token)
+        if response.status_code in TOKEN_REFUSED:
+            # 401: expired; 403: signed with a secret that Airflow no longer has.
+            response = self._send(method, path, body, self._current_token(refused=token))
+        if response.status_code not in accepted:
+            raise self.unavailable(f"{method} {path} answered {_summary(response)}")
+        return response
+
+    def json(self, response: requests.Response) -> Any:  # noqa: ANN401
+        """Give the answer's JSON; raises ServiceUnavailable."""
+        try:
+            return response.json()
+        except ValueError as error:
+            raise self.unavailable(f"no JSON but {_summary(response)}") from error
+
+    def unavailable(self, reason: str) -> ServiceUnavailable:
+        """Make the error that says why Airflow is of no use now."""
+        return ServiceUnavailable("Airflow", self._url, reason)
+
+    def _current_token(self, refused: str | None) -> str:
+        # Under the lock, so that of many threads whose token was refused at once only one logs in.
+        with self._token_lock:
+            if self._token is None or self._token == refused:
+                self._token = self._log_in()
+            return self._token
+
+    def _log_in(self) -> str:
+        response = self._send("POST", "/auth/token", self._credentials, token=None)
+        if response.status_code != HTTPStatus.CREATED:
+            # Without its text: Airflow's 422 repeats what it was sent, the password too.
+            raise self.unavailable(f"the log-in answered {response.status_code}")
+        try:
+            return str(self.json(response)["access_token"])
+        except (KeyError, TypeError) as error:
+            raise self.unavailable("the log-in answered without a token") from error
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, token: str | None) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            return self._session.request(
+                method,
+                self._url + path,
+                json=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, ValueError) as error:
+            raise self.unavailable(_shortened(str(error))) from error
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    # A proxy or .netrc of the machine must not come between, and no cookie may outlive the token.
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return session
+
+
+def _summary(response: requests.Response) -> str:
+    return f"{response.status_code} {_shortened(response.text)}".strip()
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:REASON_LENGTH]

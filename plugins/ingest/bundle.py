@@ -1,0 +1,140 @@
+"""A bundle, read as a stream: the members of its tar, and sections of its bytes.
+
+Called by the stages. Nothing is extracted and no list of members is kept, so that memory stays flat whatever the size.
+The format is that of the documentation: files under `data/`, and `metadata.txt`.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.errors import InvalidBundle
+from ingest.faults import Faults
+
+METADATA_NAME = "metadata.txt"
+DATA_FOLDER = "data"
+BLOCK = tarfile.BLOCKSIZE
+TAIL_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file in a tar: its path below `data/`, and where its `size` bytes begin.
+
+    `metadata.txt` has the path None.
+    """
+
+    path: str | None
+    offset: int
+    size: int
+
+
+class Section(io.RawIOBase):
+    """A part of a file as a file: `size` bytes from `offset`."""
+
+    def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._left = size
+        file.seek(offset)
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Give up to `size` bytes, all that are left without it; b"" at the end."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._file.read(wanted)
+        self._left -= len(data)
+        return data
+
+
+@contextmanager
+def open_section(path: Path, offset: int, size: int) -> Iterator[Section]:
+    """Open `size` bytes of a file from `offset`."""
+    with path.open("rb", buffering=0) as file:
+        yield Section(file, offset, size)
+
+
+def relative_path(*names: str) -> str | None:
+    """Join names to the path below `data/`, as both the tar and the metadata may write it; None if it leads elsewhere.
+
+    `data/a/b/` and `c`, `data//a/b` and `c`, `a/b` and `c` all give `a/b/c`, as in the original service.
+    """
+    parts = [part for name in names for part in name.split("/") if part not in ("", ".")]
+    if parts and parts[0] == DATA_FOLDER:
+        del parts[0]
+    if not parts or ".." in parts or not _is_text("/".join(parts)):
+        return None
+    return "/".join(parts)
+
+
+def members(path: Path) -> Iterator[Member]:
+    """Read the tar's headers in order and give its regular files; folders are passed over.
+
+    Raises InvalidBundle, at the end with all members that cannot be taken, at once where the tar cannot be read on.
+    """
+    faults = Faults()
+    try:
+        with tarfile.open(path, "r:", encoding="utf-8") as tar:
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined] # tarfile keeps every header it has seen
+                if (member := _member(info, faults)) is not None:
+                    yield member
+            _check_end(path, tar.offset)
+    except (tarfile.TarError, UnicodeDecodeError, ValueError, OverflowError) as error:
+        raise InvalidBundle(f"the bundle is not a readable tar: {error}") from error
+    faults.raise_as(InvalidBundle)
+
+
+def _member(info: tarfile.TarInfo, faults: Faults) -> Member | None:
+    if info.isdir():
+        return None
+    name = printable(info.name)
+    if info.issparse() or not info.isreg():
+        faults.add(f"member {name} is a {_kind(info)}; only regular files are taken")
+        return None
+    parts = [part for part in info.name.split("/") if part not in ("", ".")]
+    if parts == [METADATA_NAME] and not info.name.startswith("/"):
+        return Member(None, info.offset_data, info.size)
+    path = relative_path(info.name)
+    if info.name.startswith("/") or path is None or parts[0] != DATA_FOLDER:
+        faults.add(f"member {name} is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/")
+        return None
+    return Member(path, info.offset_data, info.size)
+
+
+def _kind(info: tarfile.TarInfo) -> str:
+    if info.issym():
+        return "symbolic link"
+    if info.islnk():
+        return "hard link"
+    return "sparse file" if info.issparse() else "device or pipe"
+
+
+def _check_end(path: Path, offset: int) -> None:
+    """Check that the tar ends as a tar does: tarfile takes a cut or a broken header for the end and says nothing."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        if len(file.read(BLOCK)) < BLOCK:
+            raise InvalidBundle("the bundle is cut short: the tar has no end-of-archive mark")
+        file.seek(offset)
+        while block := file.read(TAIL_BLOCK):
+            if block.count(0) != len(block):
+                raise InvalidBundle(f"the bundle is not a readable tar: what stands at byte {offset} is no member")
+
+
+def printable(name: str) -> str:
+    """Give a name for messages: quoted, with everything escaped that is no printable text, and not endless."""
+    shown = repr(name)
+    return shown if len(shown) <= 300 else f"{shown[:300]}..."  # noqa: PLR2004 - said once
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be kept in the database and in JSON: no NUL, no bytes that are not UTF-8."""
+    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in name)

@@ -1,0 +1,153 @@
+"""metadata.txt and move documents: read entry by entry, checked, and completed for policy and the catalogue.
+
+Called by the stages. The document is a JSON list of objects; each names its `destinationTable`. It is parsed as a stream
+(ijson), because the list of a million files must not lie in memory.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import ijson
+
+from ingest.bundle import METADATA_NAME, printable, relative_path
+from ingest.errors import InvalidMetadata
+from ingest.faults import Faults
+from ingest.states import Kind
+
+Entry = dict[str, Any]
+
+TABLE = "destinationTable"
+FILES = "Files"
+TRANSACTION_ID = "Transactions._id"
+# Hexadecimal digits of the hashes that the real metadata service knows.
+HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+
+
+@dataclass(frozen=True)
+class DeclaredFile:
+    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes."""
+
+    position: int
+    path: str
+    size: int
+    hash_type: str
+    hash_sum: str
+    source: str | None
+
+
+@dataclass(frozen=True)
+class ArchivedAs:
+    """What the ledger adds to the entry at `position`."""
+
+    position: int
+    file_id: int
+    hash_type: str
+    hash_sum: str
+
+
+def entries(document: BinaryIO) -> Iterator[Entry]:
+    """Parse the document, entry by entry; raises InvalidMetadata where it is no JSON list of objects."""
+    try:
+        events = ijson.parse(document, use_float=True)
+        if next(events)[1] != "start_array":
+            raise InvalidMetadata(f"{METADATA_NAME} must be a JSON list of objects")
+        for index, entry in enumerate(ijson.items(events, "item")):
+            if not isinstance(entry, dict) or not isinstance(entry.get(TABLE), str):
+                raise InvalidMetadata(f'entry {index} of {METADATA_NAME} must be an object with a "{TABLE}"')
+            yield entry
+    except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidMetadata(f"{METADATA_NAME} is no valid JSON: {printable(reason)}") from error
+
+
+class MetadataReader:
+    """Reads a document once: gives its files, collects its faults, and remembers what people want to see of it."""
+
+    def __init__(self, document: BinaryIO, kind: Kind, job_id: int) -> None:
+        self._document = document
+        self._kind = kind
+        self._job_id = job_id
+        self.faults = Faults()
+        self.transaction: dict[str, Any] = {}
+
+    def files(self) -> Iterator[DeclaredFile]:
+        """Give the declared files in order; faults are collected, not raised."""
+        for position, entry in enumerate(entries(self._document)):
+            if entry[TABLE] == FILES:
+                if (declared := self._file(position, entry)) is not None:
+                    yield declared
+            elif entry[TABLE].startswith("Transactions."):
+                self._transaction_value(position, entry)
+
+    def _transaction_value(self, position: int, entry: Entry) -> None:
+        name = entry[TABLE].removeprefix("Transactions.")
+        value = entry.get("value")
+        if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
+            self.faults.add(f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out")
+        if name in self.transaction and self.transaction[name] != value:
+            self.faults.add(f"entry {position}: {entry[TABLE]} stands there twice with different values")
+        self.transaction[name] = value
+
+    def _file(self, position: int, entry: Entry) -> DeclaredFile | None:
+        try:
+            path = _path(entry)
+            hash_type, hash_sum = _hash(entry)
+            source = _source(entry) if self._kind is Kind.MOVE else None
+            return DeclaredFile(position, path, _size(entry), hash_type, hash_sum, source)
+        except ValueError as fault:
+            self.faults.add(f"entry {position} ({printable(str(entry.get('name')))}): {fault}")
+            return None
+
+
+def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, for_catalogue: bool) -> Iterator[Entry]:
+    """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
+
+    For the catalogue `data/` is cut from each `subdir`, as the original does (pacifica.ingest.tarutils.get_clipped).
+    """
+    archived = iter(files)
+    for entry in entries(document):
+        if entry[TABLE] == TRANSACTION_ID:
+            continue
+        if entry[TABLE] == FILES:
+            added = next(archived)
+            entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum)
+            if for_catalogue:
+                entry["subdir"] = relative_path(str(entry.get("subdir", ""))) or ""
+        yield entry
+    yield {TABLE: TRANSACTION_ID, "value": job_id}
+
+
+def _path(entry: Entry) -> str:
+    name, subdir = entry.get("name"), entry.get("subdir", "")
+    if not isinstance(name, str) or not isinstance(subdir, str) or not name:
+        raise ValueError('"name" and "subdir" must be texts')
+    path = relative_path(subdir, name)
+    if path is None or path.endswith("/"):
+        raise ValueError('"subdir" and "name" do not make a path below data/')
+    return path
+
+
+def _size(entry: Entry) -> int:
+    size = entry.get("size")
+    if isinstance(size, bool) or not re.fullmatch(r"[0-9]{1,18}", str(size), re.ASCII):
+        raise ValueError('"size" must be the number of its bytes')
+    return int(str(size))
+
+
+def _hash(entry: Entry) -> tuple[str, str]:
+    hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
+    if hash_type not in HASH_LENGTHS:
+        raise ValueError(f'"hashtype" must be one of {", ".join(HASH_LENGTHS)}')
+    hash_sum = hash_sum.removeprefix(f"{hash_type}:")
+    if not re.fullmatch(f"[0-9a-f]{{{HASH_LENGTHS[hash_type]}}}", hash_sum):
+        raise ValueError(f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}')
+    return hash_type, hash_sum
+
+
+def _source(entry: Entry) -> str:
+    source = entry.get("source")
+    if not isinstance(source, str) or not source.startswith("/") or "\x00" in source:
+        raise ValueError('"source" must be the absolute path that the file lies at')
+    return source

@@ -1,0 +1,44 @@
+"""What a stage works with. Made by the stages' wrapper, handed to every stage."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.bundle import Section, open_section
+from ingest.errors import InvalidBundle, InvalidMetadata
+from ingest.ledger import Ledger
+from ingest.models import Job
+from ingest.services import Services
+from ingest.settings import Settings
+from ingest.states import Kind
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """One try of one stage: the settings, the hold on the job, and the services."""
+
+    settings: Settings
+    ledger: Ledger
+    services: Services
+
+    @property
+    def spool_path(self) -> Path:
+        """Where the bundle or the move document lies."""
+        return self.settings.volume_path / self.ledger.job.received.spool_name
+
+    def open_metadata(self) -> AbstractContextManager[Section]:
+        """Open the metadata document; raises InvalidMetadata when the bundle has none, InvalidBundle when it is gone."""
+        if not self.spool_path.is_file():
+            raise InvalidBundle(f"{self.spool_path} is not there any more; send the bundle again")
+        received = self.ledger.job.received
+        if received.kind is Kind.MOVE:
+            return open_section(self.spool_path, 0, received.size)
+        offset, size = self._metadata_section()
+        return open_section(self.spool_path, offset, size)
+
+    def _metadata_section(self) -> tuple[int, int]:
+        with self.ledger.transaction() as session:
+            job = session.get_one(Job, self.ledger.job_id)
+        if job.metadata_offset is None or job.metadata_size is None:
+            raise InvalidMetadata("the bundle has no metadata.txt")
+        return job.metadata_offset, job.metadata_size

@@ -1,0 +1,98 @@
+"""The connection to the database of jobs, its sessions, and its schema (Alembic, in `migrations/`).
+
+Called by the API, the stages' wrapper and the command line. An engine is made where a process begins to work and
+disposed of where it ends: nothing connects at import, and no connection crosses a fork.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from ingest.errors import DatabaseUnavailable
+from ingest.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 600
+
+
+def database_url(settings: Settings) -> URL:
+    """Give the URL for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg2."""
+    return make_url(settings.database_url.replace("postgres://", "postgresql://", 1)).set(
+        drivername="postgresql+psycopg2"
+    )
+
+
+def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
+    """Make an engine; it connects when it is first used. `pool_size` is in connections."""
+    options = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+    return create_engine(
+        database_url(settings),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=CONNECT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """Open a session for one short transaction: committed at the end, rolled back by an exception.
+
+    Raises DatabaseUnavailable when the connection cannot be made or is lost.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error
+        raise
+
+
+def wait_for_database(settings: Settings, engine: Engine) -> None:
+    """Connect once, in `connect_attempts` tries `connect_wait` seconds apart; raises DatabaseUnavailable."""
+    for attempt in range(1, settings.connect_attempts + 1):
+        try:
+            with engine.connect():
+                return
+        except OperationalError as error:
+            if attempt == settings.connect_attempts:
+                raise DatabaseUnavailable(f"no database after {attempt} attempts: {first_line(error.orig)}") from error
+            time.sleep(settings.connect_wait)
+
+
+def upgrade_schema(engine: Engine) -> None:
+    """Bring the schema to the newest version; does nothing when it is there already."""
+    with engine.begin() as connection:
+        configuration = _alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
+    """Give the version that the database has and the version that this code wants."""
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current, ScriptDirectory.from_config(_alembic_configuration()).get_current_head()
+
+
+def first_line(error: BaseException | None) -> str:
+    """Give the first line of an error's text, for messages of one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _alembic_configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return configuration

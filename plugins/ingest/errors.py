@@ -1,0 +1,179 @@
+"""The errors of the service, as types with a stable code.
+
+    IngestError
+     ├── ConfigurationError       a setting is wrong: refused at start
+     ├── UnknownJob               nobody ever received that job id
+     ├── JobExists                the job id was handed out before
+     ├── JobFinished              the catalogue holds the job, nothing can be changed any more
+     ├── FenceLost                a newer process of the job took over; this one stops and records nothing
+     ├── PermanentError           trying again cannot help: the job fails at once
+     │    ├── Rejection           the uploader must mend something; what was archived of the job is removed
+     │    │    ├── InvalidBundle
+     │    │    ├── InvalidMetadata
+     │    │    ├── InvalidSource  a move document names a source that cannot be taken
+     │    │    ├── PolicyRejected
+     │    │    ├── FilesRejected  what was read is not what the metadata declares
+     │    │    ├── CatalogueRejected
+     │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
+     │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
+     │    ├── StageSkipped        a stage that must come first never finished
+     │    └── JobOverridden       an admin has set the job's state
+     └── TransientError           a service or this machine must recover: the stage is tried again
+          ├── ServiceUnavailable
+          ├── DatabaseUnavailable
+          ├── JobBusy             an older process of the job has not let go yet
+          └── StageTerminated     this process was told to stop
+
+Raised everywhere, caught where something is done about them: by the stage's wrapper (`ingest.run_stage`), by the
+API's error handlers (`api.errors`) and by the command line.
+"""
+
+
+class IngestError(Exception):
+    """Base of all errors of the service; `code` never changes, the text is one sentence or more for people."""
+
+    code: str = "ingest_error"
+
+    @property
+    def text(self) -> str:
+        """What went wrong and what to mend, for people."""
+        return str(self)
+
+
+class ConfigurationError(IngestError):
+    """A setting has a value that cannot work."""
+
+    code = "configuration_invalid"
+
+
+class UnknownJob(IngestError):
+    """No job has this id."""
+
+    code = "job_unknown"
+
+
+class JobExists(IngestError):
+    """The job id was handed out before."""
+
+    code = "job_exists"
+
+
+class JobFinished(IngestError):
+    """The catalogue holds the job; nothing of it can be changed any more."""
+
+    code = "job_finished"
+
+
+class FenceLost(IngestError):
+    """A newer process works on the job; whatever this one still wanted to write is void."""
+
+    code = "fence_lost"
+
+
+class PermanentError(IngestError):
+    """Trying again cannot help until a person has mended something."""
+
+    code = "permanent_error"
+
+
+class Rejection(PermanentError):
+    """The uploader must mend something; nothing of the job stays in archive or catalogue."""
+
+    code = "rejected"
+
+
+class InvalidBundle(Rejection):
+    """The bundle is no tar, is cut short, or holds members that are not taken."""
+
+    code = "bundle_invalid"
+
+
+class InvalidMetadata(Rejection):
+    """metadata.txt, or a move document, is not what the bundle format asks for."""
+
+    code = "metadata_invalid"
+
+
+class InvalidSource(Rejection):
+    """A source of a move is missing, lies outside the folders that are allowed, or is not a regular file."""
+
+    code = "source_invalid"
+
+
+class PolicyRejected(Rejection):
+    """Policy does not accept the metadata."""
+
+    code = "policy_rejected"
+
+
+class FilesRejected(Rejection):
+    """The size or hash of a file differs from its metadata."""
+
+    code = "files_rejected"
+
+
+class CatalogueRejected(Rejection):
+    """The metadata service does not accept the transaction."""
+
+    code = "catalogue_rejected"
+
+
+class RejectedBefore(Rejection):
+    """A rejection that an earlier process began; it keeps that one's code."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class CatalogueConflict(PermanentError):
+    """The catalogue holds a transaction with the job's id that is not the job's."""
+
+    code = "catalogue_conflict"
+
+
+class StageSkipped(PermanentError):
+    """A stage is asked to run, but one before it never finished."""
+
+    code = "stage_skipped"
+
+
+class JobOverridden(PermanentError):
+    """An admin has set the job's state by hand; it rests until it is retried."""
+
+    code = "job_overridden"
+
+
+class TransientError(IngestError):
+    """Trying again later can help."""
+
+    code = "transient_error"
+
+
+class ServiceUnavailable(TransientError):
+    """A service did not answer, or answered with a fault of its own."""
+
+    code = "service_unavailable"
+
+    def __init__(self, service: str, url: str, reason: str) -> None:
+        super().__init__(f"{service} at {url} is not available: {reason}")
+        self.service = service
+        self.url = url
+
+
+class DatabaseUnavailable(TransientError):
+    """The database of jobs does not answer."""
+
+    code = "database_unavailable"
+
+
+class JobBusy(TransientError):
+    """An older process of the same job still holds it."""
+
+    code = "job_busy"
+
+
+class StageTerminated(TransientError):
+    """The process was asked to end in the middle of a stage."""
+
+    code = "stage_terminated"

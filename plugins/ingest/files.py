@@ -1,0 +1,216 @@
+"""The files of a job in the ledger: members found, files declared, ids given, and what the archive holds of them.
+
+Called by the stages and by `ingest.archiving`. Everything goes in batches, each a short transaction under the fence, and
+each may be repeated: a million files need about the memory of a thousand.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, delete, func, select, text, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from ingest.bundle import Member, printable
+from ingest.bundle_metadata import ArchivedAs, DeclaredFile
+from ingest.errors import ServiceUnavailable
+from ingest.faults import Faults
+from ingest.ledger import Ledger
+from ingest.models import File
+from ingest.states import Kind
+
+BATCH = 1000
+CLASHES_ALLOWED = 10
+Item = TypeVar("Item")
+
+
+class FileState(StrEnum):
+    """What the ledger says of a file and the archive; `sending`: the archive may hold all, a part or nothing of it."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """A file of a job, complete: declared, found and with its id; `key` is its row."""
+
+    key: int
+    path: str
+    offset: int
+    file_id: int
+    size: int
+    hash_type: str
+    hash_sum: str
+    state: FileState
+    source: str
+    inode: int | None
+
+
+def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
+    """Cut a stream into lists of up to `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def forget_members(ledger: Ledger) -> None:
+    """Begin anew with what the bundle holds; files that have an id keep it."""
+    mine = File.job_id == ledger.job_id
+    with ledger.transaction() as session:
+        session.execute(delete(File).where(mine, File.file_id.is_(None)))
+        session.execute(update(File).where(mine).values(offset=None, found_size=None))
+
+
+def record_members(ledger: Ledger, members: Sequence[Member], faults: Faults) -> None:
+    """Record up to a batch of members; one that stands in the tar twice is a fault."""
+    rows = [{"path": member.path, "offset": member.offset, "found_size": member.size} for member in members]
+    for path in _record(ledger, rows, File.offset.is_(None)):
+        faults.add(f"member {printable(path)} stands in the bundle twice")
+
+
+def forget_declarations(ledger: Ledger) -> None:
+    """Begin anew with what the metadata declares; files that have an id keep it."""
+    mine = File.job_id == ledger.job_id
+    with ledger.transaction() as session:
+        session.execute(delete(File).where(mine, File.file_id.is_(None), File.offset.is_(None)))
+        session.execute(update(File).where(mine).values(position=None))
+
+
+def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults: Faults) -> None:
+    """Record up to a batch of declared files; one that is declared twice is a fault."""
+    names = ("position", "path", "size", "hash_type", "hash_sum", "source")
+    rows = [{name: getattr(file, name) for name in names} for file in declared]
+    for path in _record(ledger, rows, File.position.is_(None)):
+        faults.add(f"file {printable(path)} is listed twice in the metadata")
+
+
+def compare_members(ledger: Ledger, faults: Faults) -> None:
+    """Compare what the bundle holds with what the metadata declares; each difference is a fault."""
+    different = File.found_size != File.size
+    for file in _rows(ledger, File.position.is_(None) | File.offset.is_(None) | different):
+        if file.position is None:
+            faults.add(f"member {printable(file.path)} is not listed in the metadata")
+        elif file.offset is None:
+            faults.add(f"file {printable(file.path)} is listed in the metadata, but the bundle lacks it")
+        else:
+            declared = f"the metadata declares {file.size}"
+            faults.add(f"file {printable(file.path)} has {file.found_size} bytes, {declared}")
+
+
+def give_ids(ledger: Ledger, allocate: Callable[[int], range]) -> None:
+    """Give every file that has no id one; `allocate` gives as many new ids as it is asked for.
+
+    A kill burns the ids of a batch, nothing more. UniqueID has handed out ids twice: on a clash new ones are taken.
+    Raises ServiceUnavailable when it goes on handing out ids that are in use.
+    """
+    clashes = 0
+    while keys := _keys_without_id(ledger):
+        ids = allocate(len(keys))
+        rows = [{"id": key, "file_id": file_id} for key, file_id in zip(keys, ids, strict=True)]
+        try:
+            with ledger.transaction() as session:
+                session.execute(update(File), rows)
+        except IntegrityError as error:
+            clashes += 1
+            if clashes == CLASHES_ALLOWED:
+                raise ServiceUnavailable("UniqueID", "its URL", f"it hands out ids in use, such as {ids}") from error
+
+
+def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:
+    """Give the number of the job's files in these states (in any, without one) and the sum of their bytes."""
+    query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == ledger.job_id)
+    if states:
+        query = query.where(File.state.in_(states))
+    with ledger.transaction() as session:
+        count, size = session.execute(query).one()
+    return count or 0, int(size)
+
+
+def files_in(ledger: Ledger, *states: FileState) -> Iterator[LedgerFile]:
+    """Give the job's files in these states, in the order of the bundle (of a move: of the document).
+
+    What the caller marks on the way does not disturb the order.
+    """
+    order = File.offset if ledger.job.record.kind is Kind.INGEST else File.position
+    for file in _rows(ledger, File.state.in_(states), order):
+        yield LedgerFile(
+            key=file.id,
+            path=file.path,
+            offset=file.offset or 0,
+            file_id=_known(file.file_id),
+            size=_known(file.size),
+            hash_type=file.hash_type or "",
+            hash_sum=file.hash_sum or "",
+            state=FileState(file.state),
+            source=file.source or "",
+            inode=file.inode,
+        )
+
+
+def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values: Any) -> None:  # noqa: ANN401
+    """Commit the state of files, and other columns with it."""
+    keys = [file.key for file in files]
+    with ledger.transaction() as session:
+        session.execute(update(File).where(File.id.in_(keys)).values(state=state, **values))
+
+
+def archived_as(ledger: Ledger) -> Iterator[ArchivedAs]:
+    """Give what the ledger adds to each `Files` entry, in the order of the entries."""
+    for file in _rows(ledger, File.position.is_not(None), File.position):
+        yield ArchivedAs(_known(file.position), _known(file.file_id), file.hash_type or "", file.hash_sum or "")
+
+
+def _rows(ledger: Ledger, where: ColumnElement[bool], order: InstrumentedAttribute[Any] = File.id) -> Iterator[File]:
+    """Give rows a batch at a time, each read in a transaction of its own, going on behind the last one.
+
+    `order` is a column whose values are distinct within the job.
+    """
+    behind: ColumnElement[bool] = true()
+    while True:
+        query = select(File).where(File.job_id == ledger.job_id, where, behind).order_by(order).limit(BATCH)
+        with ledger.transaction() as session:
+            found = list(session.scalars(query))
+        yield from found
+        if len(found) < BATCH:
+            return
+        behind = order > getattr(found[-1], order.key)
+
+
+def _record(ledger: Ledger, rows: list[dict[str, Any]], first_time: ColumnElement[bool]) -> list[str]:
+    """Insert or complete rows by their path; gives the paths that came before."""
+    distinct: dict[str, dict[str, Any]] = {}
+    repeated = [row["path"] for row in rows if distinct.setdefault(row["path"], row) is not row]
+    statement = upsert(File)
+    names = [name for name in rows[0] if name != "path"]
+    statement = statement.on_conflict_do_update(
+        index_elements=[File.job_id, text("md5(path)")],
+        set_={name: statement.excluded[name] for name in names},
+        where=first_time,
+    )
+    with ledger.transaction() as session:
+        values = [{"job_id": ledger.job_id, **row} for row in distinct.values()]
+        recorded = set(session.scalars(statement.returning(File.path), values))
+    return repeated + [path for path in distinct if path not in recorded]
+
+
+def _keys_without_id(ledger: Ledger) -> list[int]:
+    query = (
+        select(File.id)
+        .where(File.job_id == ledger.job_id, File.file_id.is_(None), File.position.is_not(None))
+        .order_by(File.position)
+        .limit(BATCH)
+    )
+    with ledger.transaction() as session:
+        return list(session.scalars(query))
+
+
+def _known(number: int | None) -> int:
+    if number is None:
+        raise ValueError("a file is not complete in the ledger: load_metadata must come first")
+    return number

@@ -1,0 +1,198 @@
+"""Job rows, their events and an admin's overrides: what is written of a job while no stage holds it.
+
+Called by the API (receive, report), the command line and housekeeping. What a running stage writes goes through
+`ingest.ledger`. Together the two are the only writers of the tables `job` and `event`.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ingest.database import transaction
+from ingest.errors import JobExists, JobFinished, UnknownJob
+from ingest.models import Event, Job
+from ingest.states import JobRecord, JobState, Kind, Outcome, Stage, StageError
+
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Received:
+    """What is known of a job when it was received; `size` is in bytes."""
+
+    job_id: int
+    kind: Kind
+    user: str
+    spool_name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as the API and the command line read it."""
+
+    received: Received
+    record: JobRecord
+    created: datetime
+    updated: datetime
+    triggered: datetime | None
+
+    @property
+    def run_id(self) -> str:
+        """The id of the job's run in Airflow."""
+        return run_id(self.received.job_id)
+
+
+def run_id(job_id: int) -> str:
+    """Give the id that a job's run has in Airflow; one job has one run."""
+    return f"job-{job_id}"
+
+
+def create(engine: Engine, received: Received) -> None:
+    """Commit a new job; raises JobExists when its id is taken, DatabaseUnavailable."""
+    row = Job(
+        id=received.job_id,
+        kind=received.kind,
+        user=received.user,
+        spool_name=received.spool_name,
+        size=received.size,
+    )
+    try:
+        with transaction(engine) as session:
+            session.add(row)
+            session.flush()
+            add_event(session, received.job_id, "received", text=f"{received.size} bytes by {received.user}")
+    except IntegrityError as error:
+        raise JobExists(f"job {received.job_id} exists already") from error
+
+
+def read(engine: Engine, job_id: int) -> JobView:
+    """Read a job; raises UnknownJob, DatabaseUnavailable."""
+    if not 0 <= job_id <= LARGEST_ID:
+        raise UnknownJob(f"job ID {job_id} does not exist.")
+    with transaction(engine) as session:
+        return view(existing(session, job_id))
+
+
+def mark_triggered(engine: Engine, job_id: int) -> None:
+    """Record that Airflow holds the job's run."""
+    with transaction(engine) as session:
+        session.execute(update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()))
+        add_event(session, job_id, "triggered")
+
+
+def keep_last_state(engine: Engine, job_id: int, state: JobState) -> None:
+    """Keep the state that was answered, for the time when Airflow does not answer or has forgotten the run."""
+    with transaction(engine) as session:
+        session.execute(update(Job).where(Job.id == job_id).values(last_state=asdict(state)))
+
+
+def override(engine: Engine, job_id: int, state: JobState) -> JobView:
+    """Set a job's state by an admin's hand; the running stage loses its fence and stops.
+
+    Raises UnknownJob, JobFinished.
+    """
+    with transaction(engine) as session:
+        job = _unfinished_job(session, job_id)
+        job.override = asdict(state)
+        job.fence += 1
+        job.updated = func.now()
+        add_event(session, job_id, "override", text=f"{state.state} {state.task}: {state.exception}")
+        session.flush()
+        session.refresh(job)
+        return view(job)
+
+
+def lift_override(engine: Engine, job_id: int) -> JobView:
+    """Let a job go on that an admin had stopped, and forget how often it was cleared.
+
+    Raises UnknownJob, JobFinished.
+    """
+    with transaction(engine) as session:
+        job = _unfinished_job(session, job_id)
+        job.override = None
+        job.last_state = None
+        job.clears = 0
+        job.updated = func.now()
+        add_event(session, job_id, "retry", text="by an admin")
+        session.flush()
+        session.refresh(job)
+        return view(job)
+
+
+def count_clear(engine: Engine, job_id: int) -> None:
+    """Record that housekeeping clears a run that Airflow lost."""
+    with transaction(engine) as session:
+        session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1))
+        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping clears it")
+
+
+def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
+    """Give up to `limit` jobs with ids above `after` that nobody has ended, in order of their ids."""
+    open_jobs = (
+        select(Job)
+        .where(
+            Job.id > after,
+            Job.override.is_(None),
+            Job.outcome.is_distinct_from(Outcome.CATALOGUED),
+            Job.error["final"].as_boolean().is_not(True),
+        )
+        .order_by(Job.id)
+        .limit(limit)
+    )
+    with transaction(engine) as session:
+        return [view(job) for job in session.scalars(open_jobs)]
+
+
+def add_event(
+    session: Session,
+    job_id: int,
+    kind: str,
+    stage: Stage | None = None,
+    attempt: int | None = None,
+    code: str | None = None,
+    text: str = "",
+) -> None:
+    """Append an event in the caller's transaction."""
+    session.execute(insert(Event).values(job_id=job_id, kind=kind, stage=stage, attempt=attempt, code=code, text=text))
+
+
+def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
+    """Load a job's row, locked if asked for; raises UnknownJob."""
+    job = session.get(Job, job_id, with_for_update=True if for_update else None)
+    if job is None:
+        raise UnknownJob(f"job ID {job_id} does not exist.")
+    return job
+
+
+def _unfinished_job(session: Session, job_id: int) -> Job:
+    job = existing(session, job_id, for_update=True)
+    if job.outcome == Outcome.CATALOGUED:
+        raise JobFinished(f"job {job_id} is catalogued; its state cannot be changed any more")
+    return job
+
+
+def view(job: Job) -> JobView:
+    """Give a row as the typed value that the rest of the code reads."""
+    kind = Kind(job.kind)
+    record = JobRecord(
+        kind=kind,
+        outcome=Outcome(job.outcome) if job.outcome else None,
+        override=JobState(**job.override) if job.override else None,
+        stage=Stage(job.stage) if job.stage else None,
+        percent=job.percent,
+        finished=Stage(job.finished) if job.finished else None,
+        error=_stage_error(job.error) if job.error else None,
+        clears=job.clears,
+        last=JobState(**job.last_state) if job.last_state else None,
+    )
+    received = Received(job.id, kind, job.user, job.spool_name, job.size)
+    return JobView(received, record, job.created, job.updated, job.triggered)
+
+
+def _stage_error(error: dict[str, Any]) -> StageError:
+    return StageError(Stage(error["stage"]), error["text"], error["final"])

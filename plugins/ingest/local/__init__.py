@@ -1,0 +1,1 @@
+"""The stack on one machine: what `make run` starts, watches and stops (`python -m ingest.local`)."""

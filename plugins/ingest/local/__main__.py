@@ -1,0 +1,142 @@
+"""`python -m ingest.local [--no-sample]`, what `make run` runs: the whole stack on one machine, in the foreground.
+
+Prepare, start, warm up, say ready, ingest a sample, stay until SIGINT, SIGTERM or the terminal's end, stop everything.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+from types import FrameType
+
+from ingest.errors import IngestError
+from ingest.local import readiness
+from ingest.local.airflow_client import AirflowClient
+from ingest.local.configuration import SERVICES
+from ingest.local.credentials import ADMIN, Credentials, load_credentials
+from ingest.local.environment import own_environment, whole_environment, write_environment
+from ingest.local.layout import Layout, find_layout, lock, make_folders
+from ingest.local.ports import Ports, check_free, find_ports
+from ingest.local.postgres import create_databases, migrate, start_postgres
+from ingest.local.reporting import LaunchFailure, complain, say, step
+from ingest.local.sample import ingest_sample
+from ingest.local.supervision import Supervisor
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WATCH_SECONDS = 1.0
+SUPERVISOR_SECONDS = 60
+
+
+class Stopped(BaseException):
+    """Somebody asked the launcher to stop; no error, so it must pass every `except Exception`."""
+
+
+def main() -> int:
+    """Run the stack until it is told to stop; gives the exit status."""
+    arguments = _arguments()
+    _handle_signals()
+    # supervisord's XML-RPC transport has no time-out of its own.
+    socket.setdefaulttimeout(SUPERVISOR_SECONDS)
+    try:
+        launch(arguments)
+    except Stopped:
+        say("Stopped.")
+    except LaunchFailure as failure:
+        complain(failure)
+        return 1
+    except IngestError as error:
+        complain(LaunchFailure(error.text))
+        return 1
+    return 0
+
+
+def launch(arguments: Namespace) -> None:
+    """Prepare the folder of all state, then start everything and stay; raises LaunchFailure and Stopped."""
+    layout, ports = find_layout(os.environ), find_ports(os.environ)
+    make_folders(layout)
+    descriptor = lock(layout)
+    check_free(ports)
+    credentials = load_credentials(layout)
+    own = own_environment(os.environ, layout, ports, credentials)
+    write_environment(layout, own)
+    environment = whole_environment(os.environ, own)
+    say(f"Pacifica Ingest on Airflow, in {layout.home}")
+    supervisor = Supervisor(layout, environment, descriptor)
+    try:
+        started = time.monotonic()
+        start(supervisor, ports, credentials, environment)
+        _say_ready(layout, ports, credentials, time.monotonic() - started)
+        if not arguments.no_sample:
+            ingest_sample(ports)
+            say("\nCtrl-C stops everything.")
+        stay(supervisor)
+    finally:
+        _stop(supervisor)
+
+
+def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, environment: dict[str, str]) -> None:
+    """Start the programs in their order and warm them up; raises LaunchFailure."""
+    since = datetime.now(UTC)
+    airflow = AirflowClient(ports, credentials)
+    with step("PostgreSQL"):
+        supervisor.wait_for_start()
+        start_postgres(supervisor)
+        create_databases(supervisor.layout)
+    with step("database schemas"):
+        migrate(supervisor, environment)
+    with step("Airflow's api-server"):
+        for name in SERVICES:
+            supervisor.start(name)
+        readiness.wait_for_airflow(supervisor, airflow)
+        readiness.set_pool(airflow, environment)
+    with step("API"):
+        readiness.wait_for_api(supervisor, ports)
+    with step("scheduler and dag-processor"):
+        readiness.wait_for_heartbeats(supervisor, airflow, since)
+        readiness.wait_for_dags(supervisor, airflow)
+    with step("warm-up"):
+        readiness.warm_up(supervisor, airflow)
+
+
+def stay(supervisor: Supervisor) -> None:
+    """Stay until a signal raises Stopped; raises LaunchFailure when supervisord or a program is gone for good."""
+    while True:
+        supervisor.check_running(*SERVICES)
+        time.sleep(WATCH_SECONDS)
+
+
+def _say_ready(layout: Layout, ports: Ports, credentials: Credentials, seconds: float) -> None:
+    say(f"Ready: API {ports.ingest_url}, Airflow {ports.airflow_url}")
+    say(f"  Everything took {seconds:.1f} s. The logs are in {layout.logs}.")
+    say(f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (kept in {layout.secrets}).")
+
+
+def _stop(supervisor: Supervisor) -> None:
+    # The end is on its way; another Ctrl-C cannot make it faster, only leave something behind.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with step("\n  everything stopped" if sys.stdout.isatty() else "everything stopped"):
+        supervisor.stop()
+
+
+def _handle_signals() -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    for number in STOP_SIGNALS:
+        # `nohup make run &` ignores SIGHUP, and a shell's background job may ignore SIGINT.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def _arguments() -> Namespace:
+    parser = ArgumentParser(prog="python -m ingest.local", description="Run the whole stack on this machine.")
+    parser.add_argument("--no-sample", action="store_true", help="do not ingest a sample bundle")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""supervisord's configuration: which programs there are, and how each is ended. Written by `ingest.local.supervision`.
+
+Order of the end: everything but PostgreSQL at once, then PostgreSQL (the priorities). A program that does not end
+within 5 seconds of SIGTERM is killed with its process group; Airflow's tasks are in groups of their own and die with
+their parents (config/airflow_local_settings.py).
+"""
+
+import os
+
+from ingest.local import program
+from ingest.local.layout import Layout
+
+SERVICES = (program.API_SERVER, program.SCHEDULER, program.DAG_PROCESSOR, program.API)
+ONE_SHOT = (program.INITDB, program.MIGRATION)
+GROUP = "services"
+
+HEAD = """\
+[supervisord]
+nodaemon = true
+logfile = logs/supervisord.log
+pidfile = supervisord.pid
+childlogdir = logs
+{user}
+[unix_http_server]
+file = {socket}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[group:{group}]
+programs = {services}
+priority = 900
+"""
+
+PROGRAM = """
+[program:{name}]
+command = python -m ingest.local.program {name}
+autostart = false
+redirect_stderr = true
+stdout_logfile = logs/{name}.log
+stdout_logfile_maxbytes = 20MB
+stdout_logfile_backups = 2
+"""
+SERVICE = "autorestart = true\nstopsignal = TERM\nstopwaitsecs = 5\nstopasgroup = true\nkillasgroup = true\n"
+SHOT = "autorestart = false\nstartsecs = 0\nstopasgroup = true\nkillasgroup = true\nstopwaitsecs = 5\n"
+# SIGINT is PostgreSQL's fast shutdown; its own processes are told by it, not by the group.
+DATABASE = "autorestart = true\npriority = 1\nstopsignal = INT\nstopwaitsecs = 10\nkillasgroup = true\n"
+
+
+def configuration(layout: Layout) -> str:
+    """Give supervisord's configuration; all paths in it are plain, or relative to INGEST_HOME."""
+    user = "user = root\n" if os.geteuid() == 0 else ""
+    socket = layout.sockets / "supervisor.sock"
+    parts = [HEAD.format(user=user, socket=socket, group=GROUP, services=",".join(SERVICES))]
+    kinds = {program.POSTGRES: DATABASE} | dict.fromkeys(SERVICES, SERVICE) | dict.fromkeys(ONE_SHOT, SHOT)
+    parts += [PROGRAM.format(name=name) + options for name, options in kinds.items()]
+    return "".join(parts)

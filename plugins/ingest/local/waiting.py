@@ -1,0 +1,17 @@
+"""Waiting by condition, with a limit. Used wherever the launcher waits for a process."""
+
+import time
+from collections.abc import Callable
+
+from ingest.local.reporting import LaunchFailure
+
+POLL_SECONDS = 0.1
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[[], LaunchFailure]) -> None:
+    """Ask `condition` until it is true; after `seconds` raise what `failure` makes."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise failure()
+        time.sleep(POLL_SECONDS)

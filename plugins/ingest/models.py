@@ -1,0 +1,142 @@
+"""The tables of the service, as typed SQLAlchemy models; `migrations/` makes them.
+
+`job`, `file` and `event` are the ledger: written by `ingest.jobs` and `ingest.ledger` only. The `catalogue_*` tables and
+the two sequences belong to the built-in services.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Sequence, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all models."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012 - read by SQLAlchemy from the class
+        int: BigInteger,
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
+FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
+
+
+class Job(Base):
+    """One bundle or move document that was received, and how far it is.
+
+    `fence` counts the processes that took the job over: a write that does not name the newest is void. `holder` is the
+    process that works on it and has not ended cleanly. `finished` is the last stage that ended well.
+    """
+
+    __tablename__ = "job"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    user: Mapped[str] = mapped_column("submitted_by")
+    spool_name: Mapped[str]
+    size: Mapped[int]
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated: Mapped[datetime] = mapped_column(server_default=func.now())
+    triggered: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(server_default="0")
+    holder: Mapped[str | None]
+    stage: Mapped[str | None]
+    percent: Mapped[float] = mapped_column(server_default="0")
+    finished: Mapped[str | None]
+    outcome: Mapped[str | None]
+    error: Mapped[dict[str, Any] | None]
+    override: Mapped[dict[str, Any] | None]
+    clears: Mapped[int] = mapped_column(server_default="0")
+    last_state: Mapped[dict[str, Any] | None]
+    metadata_offset: Mapped[int | None]
+    metadata_size: Mapped[int | None]
+
+    __table_args__ = (Index(None, "outcome", "created"),)
+
+
+class File(Base):
+    """One file of a job: where it lies, what the metadata declares of it, and whether the archive holds it.
+
+    `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is pending, sending or archived. Of a
+    move, `source` is the path that the file lies at, `inode` what it was when it was hashed.
+    """
+
+    __tablename__ = "file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    path: Mapped[str]
+    offset: Mapped[int | None]
+    found_size: Mapped[int | None]
+    position: Mapped[int | None]
+    file_id: Mapped[int | None] = mapped_column(unique=True)
+    size: Mapped[int | None]
+    hash_type: Mapped[str | None]
+    hash_sum: Mapped[str | None]
+    source: Mapped[str | None]
+    inode: Mapped[int | None]
+    state: Mapped[str] = mapped_column(server_default="pending")
+
+    # Of the path's digest, because an index takes no text of more than 2,704 bytes and a path may be longer.
+    __table_args__ = (
+        Index("uq_file_job_id_path", "job_id", text("md5(path)"), unique=True),
+        Index(None, "job_id", "position"),
+    )
+
+
+class Event(Base):
+    """One thing that happened to a job; never changed, never deleted before its job."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    kind: Mapped[str]
+    stage: Mapped[str | None]
+    attempt: Mapped[int | None]
+    code: Mapped[str | None]
+    text: Mapped[str] = mapped_column(server_default="")
+
+
+class CatalogueTransaction(Base):
+    """A transaction that the built-in catalogue holds."""
+
+    __tablename__ = "catalogue_transaction"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CatalogueEntry(Base):
+    """One entry of a transaction's metadata that is no file, as it was sent."""
+
+    __tablename__ = "catalogue_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("catalogue_transaction.id"), index=True)
+    entry: Mapped[dict[str, Any]]
+
+
+class CatalogueFile(Base):
+    """One file of a transaction, as it was sent; its id is the archive's."""
+
+    __tablename__ = "catalogue_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("catalogue_transaction.id"), index=True)
+    entry: Mapped[dict[str, Any]]

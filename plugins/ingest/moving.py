@@ -1,0 +1,138 @@
+"""Moving files that lie on the facility's storage into the archive, and putting them back.
+
+Called by `move_files` and `ingest_metadata`, and by whatever rejects a move. The archive has no call that moves a file back,
+so a hard link to each source stays beside it, under a hidden name, until the job is catalogued. The order of writes for
+each file: hash the source; commit `sending` with its inode; link; PATCH; ask for the size; commit `archived`. A process that
+dies in between leaves a file that is `sending`: the next process puts it back first, and begins anew with it.
+"""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from ingest.archiving import Progress
+from ingest.bundle import printable
+from ingest.context import StageContext
+from ingest.errors import InvalidSource, ServiceUnavailable
+from ingest.faults import Faults
+from ingest.files import FileState, LedgerFile, files_in, mark
+
+
+def send_sources(context: StageContext) -> None:
+    """Move every source that is not archived yet; raises InvalidSource with all that cannot be taken.
+
+    After the first such source the others are only checked, so that the uploader learns of all of them.
+    """
+    faults = Faults()
+    progress = Progress(context.ledger)
+    for file in files_in(context.ledger, FileState.PENDING, FileState.SENDING):
+        if file.state is FileState.SENDING:
+            put_back(context, file)
+        try:
+            found = _checked_source(context, file, progress)
+        except InvalidSource as fault:
+            faults.add(str(fault))
+            continue
+        if not faults:
+            _move(context, file, found)
+    faults.raise_as(InvalidSource)
+
+
+def put_all_back(context: StageContext) -> None:
+    """Put every source that was moved back where it was, and remove it from the archive."""
+    for file in files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED):
+        mark(context.ledger, [file], FileState.SENDING)
+        put_back(context, file)
+        mark(context.ledger, [file], FileState.PENDING)
+
+
+def put_back(context: StageContext, file: LedgerFile) -> None:
+    """Put one source back and remove it from the archive; may be repeated after a kill at any instruction."""
+    source, link = Path(file.source), _hidden_link(file)
+    if not source.exists():
+        if link.exists():
+            os.link(link, source)
+        elif context.services.archive.size(file.file_id) == file.size:
+            _fetch(context, file, source)
+    elif link.exists() and source.stat().st_ino != file.inode:
+        # Somebody wrote a new file of the same name meanwhile: neither is overwritten.
+        kept = source.with_name(f"{source.name}.job-{context.ledger.job_id}")
+        context.ledger.event("source_kept", f"{source} was written anew; what had been moved now lies at {kept}")
+        link.rename(kept)
+    context.services.archive.delete(file.file_id)
+    link.unlink(missing_ok=True)
+
+
+def remove_links(context: StageContext) -> None:
+    """Remove the hidden links of a job that is catalogued."""
+    for file in files_in(context.ledger, FileState.ARCHIVED):
+        _hidden_link(file).unlink(missing_ok=True)
+
+
+def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> None:
+    archive, source, link = context.services.archive, Path(file.source), _hidden_link(file)
+    mark(context.ledger, [file], FileState.SENDING, inode=found.st_ino)
+    linked = _link(source, link)
+    archive.move(file.file_id, source)
+    stored = archive.size(file.file_id)
+    if stored != file.size:
+        reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
+        raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
+    if linked and link.stat().st_mtime_ns != found.st_mtime_ns:
+        raise InvalidSource(f"source {printable(file.source)} was changed while it was moved")
+    mark(context.ledger, [file], FileState.ARCHIVED)
+
+
+def _link(source: Path, link: Path) -> bool:
+    link.unlink(missing_ok=True)
+    try:
+        os.link(source, link, follow_symlinks=False)
+    except OSError:
+        # A file system without hard links: to put the file back it is read from the archive.
+        return False
+    return True
+
+
+def _hidden_link(file: LedgerFile) -> Path:
+    source = Path(file.source)
+    return source.with_name(f".pacifica-ingest-{file.file_id}")
+
+
+def _fetch(context: StageContext, file: LedgerFile, source: Path) -> None:
+    sibling = source.with_name(f".pacifica-ingest-{file.file_id}.part")
+    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    with sibling.open("wb") as part:
+        for block in context.services.archive.get(file.file_id):
+            hashed.update(block)
+            part.write(block)
+        part.flush()
+        os.fsync(part.fileno())
+    if hashed.hexdigest() != file.hash_sum:
+        raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, f"{file.file_id} is damaged")
+    sibling.rename(source)
+
+
+def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> os.stat_result:
+    """Check that a source may be taken and is what the metadata declares; raises InvalidSource."""
+    source, shown = Path(file.source), printable(file.source)
+    folders = [folder.resolve() for folder in context.settings.move_folders]
+    if not any(source.parent.resolve().is_relative_to(folder) for folder in folders):
+        raise InvalidSource(f"source {shown} lies in none of the folders that files may be moved from")
+    try:
+        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as opened:
+            found = os.fstat(opened.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise InvalidSource(f"source {shown} is not a regular file")
+            if found.st_size != file.size:
+                raise InvalidSource(f"source {shown} has {found.st_size} bytes, the metadata declares {file.size}")
+            hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+            while block := opened.read(context.settings.transfer_size):
+                hashed.update(block)
+                progress.add(len(block))
+    except OSError as error:
+        raise InvalidSource(f"source {shown} cannot be read: {error.strerror}") from error
+    if hashed.hexdigest() != file.hash_sum:
+        declared = f"the metadata declares {file.hash_sum}"
+        raise InvalidSource(f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}")
+    return found

@@ -1,0 +1,55 @@
+"""A job's run in Airflow: starting it, starting the rest of it again, and ending it by an admin's hand.
+
+Called by the API, housekeeping and the command line.
+"""
+
+from sqlalchemy import Engine
+
+from ingest import jobs
+from ingest.airflow_api import AirflowApi
+from ingest.jobs import JobView, Received, run_id
+from ingest.states import STAGES, JobState, first_unfinished
+
+
+def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
+    """Trigger a job's run; one that exists already is as good. Raises ServiceUnavailable.
+
+    A process that dies between the two has triggered the run, and housekeeping finds it by its id.
+    """
+    conf = {
+        "job_id": received.job_id,
+        "user": received.user,
+        "kind": received.kind.value,
+        "bytes": received.size,
+    }
+    airflow.trigger(received.kind, run_id(received.job_id), conf)
+    jobs.mark_triggered(engine, received.job_id)
+
+
+def clear_unfinished(airflow: AirflowApi, job: JobView) -> None:
+    """Clear the first stage that the ledger lacks and all behind it, whatever Airflow thinks of them."""
+    stages = STAGES[job.record.kind]
+    first = stages.index(first_unfinished(job.record))
+    airflow.clear(job.record.kind, job.run_id, [stage.value for stage in stages[first:]])
+
+
+def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
+    """Let a job go on: lift an override, clear what is unfinished, trigger the run where there is none.
+
+    Raises UnknownJob, JobFinished, ServiceUnavailable. May be repeated.
+    """
+    job = jobs.lift_override(engine, job_id)
+    if airflow.run(job.received.kind, job.run_id).state is None:
+        trigger(engine, airflow, job.received)
+    else:
+        clear_unfinished(airflow, job)
+
+
+def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
+    """Set a job's state by an admin's hand; FAILED also fails the run. Raises UnknownJob, JobFinished.
+
+    The override is committed first: a process that dies before the run is failed leaves a job whose stages cannot begin.
+    """
+    job = jobs.override(engine, job_id, state)
+    if state.state == "FAILED":
+        airflow.fail(job.received.kind, job.run_id)

@@ -1,0 +1,60 @@
+"""The four Pacifica services, each real or built in, as the settings say.
+
+Made once by a process of the API, of a stage or of the command line; the real ones keep connections open until `close`.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine
+
+from ingest.services.archive import SERVICE as ARCHIVE
+from ingest.services.archive import Archive, PacificaArchive
+from ingest.services.archive_folder import FolderArchive
+from ingest.services.http_client import HttpClient
+from ingest.services.metadata import Metadata, PacificaMetadata
+from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.policy import BuiltInPolicy, PacificaPolicy, Policy
+from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID, UniqueID
+from ingest.settings import BUILT_IN, Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of one process; `clients` are the HTTP sessions behind them."""
+
+    uniqueid: UniqueID
+    policy: Policy
+    archive: Archive
+    metadata: Metadata
+    clients: tuple[HttpClient, ...] = ()
+
+    def close(self) -> None:
+        """Close the connections to the services."""
+        self.archive.close()
+        for client in self.clients:
+            client.close()
+
+
+def make_services(settings: Settings, engine: Engine) -> Services:
+    """Make the services that the settings name; nothing is connected or read before it is used."""
+    uniqueid = _client("uniqueid", settings.uniqueid_url, settings)
+    policy = _client("policy", settings.policy_ingest_url, settings)
+    archive = _client(ARCHIVE, settings.archiveinterface_url, settings)
+    metadata = _client("metadata", settings.metadata_ingest_url.rstrip("/").removesuffix("/ingest"), settings)
+    url, size = settings.archiveinterface_url, settings.transfer_size
+    return Services(
+        uniqueid=PacificaUniqueID(uniqueid) if uniqueid else BuiltInUniqueID(engine),
+        policy=PacificaPolicy(policy, settings.auth_header) if policy else BuiltInPolicy(),
+        archive=PacificaArchive(archive, size) if archive else FolderArchive(url, size),
+        metadata=PacificaMetadata(metadata) if metadata else BuiltInMetadata(engine),
+        clients=tuple(client for client in (uniqueid, policy, archive, metadata) if client),
+    )
+
+
+def _client(service: str, url: str, settings: Settings) -> HttpClient | None:
+    if url == BUILT_IN or urlsplit(url).scheme == "file":
+        return None
+    return HttpClient(
+        service, url, settings.service_connect_timeout, settings.service_read_timeout, settings.transfer_size
+    )

@@ -1,0 +1,122 @@
+"""Where the files of jobs end up: the protocol, and the client of Pacifica's ArchiveInterface.
+
+Called by the stages `ingest_files`, `move_files` and `ingest_metadata`. The built-in archive is in `archive_folder`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from ingest.services.answer import Answer
+from ingest.services.http_client import HttpClient, json_body
+
+SERVICE = "archive"
+# ArchiveInterface answers 500 for an id that it does not hold. Only these words, of its posix and its HSM sideband
+# storage, say so for sure; HPSS says the same for a missing file and for a failure.
+NOT_HELD = re.compile(r"Can't open (posix|HSM Sideband) file with error: \[Errno 2\]")
+# A move to another device is a copy, during which the service is silent: the slowest copy that is waited for.
+COPY_BYTES_PER_SECOND = 20_000_000
+
+
+class Archive(Protocol):
+    """Holds files by their ids. Every method raises ServiceUnavailable when the archive cannot do it now."""
+
+    def put(self, file_id: int, body: BinaryIO, size: int) -> None:
+        """Store a file of `size` bytes; what `body.read` raises comes out unchanged.
+
+        The body is read once, in blocks, to its end; one with fewer or more bytes is ServiceUnavailable.
+        """
+        ...
+
+    def size(self, file_id: int) -> int | None:
+        """Give the size in bytes of what is stored; None when the archive does not hold the id."""
+        ...
+
+    def delete(self, file_id: int) -> None:
+        """Make sure that the id is not there; one that is not there is no error."""
+        ...
+
+    def move(self, file_id: int, source: Path) -> None:
+        """Take over a file that the archive's machine can reach; it is gone from `source` afterwards."""
+        ...
+
+    def get(self, file_id: int) -> Iterator[bytes]:
+        """Give the contents, in blocks."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class PacificaArchive:
+    """The client of Pacifica's ArchiveInterface. `transfer_size` is in bytes."""
+
+    def __init__(self, client: HttpClient, transfer_size: int) -> None:
+        self._client = client
+        self._transfer_size = transfer_size
+
+    def put(self, file_id: int, body: BinaryIO, size: int) -> None:
+        """See `Archive.put`. The answer's `total_bytes` is not looked at: it echoes what was announced."""
+        headers = {"Content-Type": "application/octet-stream"}
+        with self._client.request("PUT", f"/{file_id}", answers=(201,), headers=headers, body=body, size=size):
+            pass
+
+    def size(self, file_id: int) -> int | None:
+        """See `Archive.size`."""
+        path = f"/{file_id}"
+        with self._client.request("HEAD", path, answers=(204, 500)) as answer:
+            status, length = answer.status, answer.headers.get("X-Content-Length", "")
+        if status == 500:  # noqa: PLR2004
+            self._make_sure_not_held(path)
+            return None
+        if not length.isdecimal():
+            raise self._client.unavailable(path, f"it gave the size as {length!r}")
+        return int(length)
+
+    def delete(self, file_id: int) -> None:
+        """See `Archive.delete`."""
+        path = f"/{file_id}"
+        with self._client.request("DELETE", path, answers=(200, 500)) as answer:
+            if answer.status != 200 and not _says_not_held(answer):  # noqa: PLR2004
+                raise self._client.unavailable(path, answer.fault())
+
+    def move(self, file_id: int, source: Path) -> None:
+        """See `Archive.move`."""
+        body, size = json_body({"path": str(source)})
+        headers = {"Content-Type": "application/json"}
+        patience = _copy_seconds(source)
+        with self._client.request(
+            "PATCH", f"/{file_id}", headers=headers, body=body, size=size, extra_seconds=patience
+        ):
+            pass
+
+    def get(self, file_id: int) -> Iterator[bytes]:
+        """See `Archive.get`."""
+        with self._client.request("GET", f"/{file_id}") as answer:
+            yield from answer.blocks(self._transfer_size)
+
+    def close(self) -> None:
+        """See `Archive.close`."""
+        self._client.close()
+
+    def _make_sure_not_held(self, path: str) -> None:
+        # The answer to HEAD has no body that says why, so an empty range is asked for.
+        with self._client.request("GET", f"{path}?byte_range=0-0", answers=(200, 500)) as answer:
+            if not _says_not_held(answer):
+                reason = answer.fault() if answer.status != 200 else "it has the file, but not its size"  # noqa: PLR2004
+                raise self._client.unavailable(path, reason)
+
+
+def _says_not_held(answer: Answer) -> bool:
+    _, text = answer.exception()
+    return NOT_HELD.search(text) is not None
+
+
+def _copy_seconds(source: Path) -> float:
+    try:
+        return source.stat().st_size / COPY_BYTES_PER_SECOND
+    except OSError:
+        # The source may lie where only the archive sees it; whether it is there, the archive says.
+        return 0.0

@@ -1,0 +1,110 @@
+"""The built-in archive: a folder, for a machine that has no ArchiveInterface.
+
+What is stored is on the disk when a call returns: contents are synced before they get their name, and the folder after.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from ingest.database import first_line
+from ingest.errors import ServiceUnavailable
+from ingest.services.archive import SERVICE
+from ingest.services.durable_files import (
+    make_folder,
+    move_file,
+    part_path,
+    remove_part,
+    sync_folder,
+    write_all,
+    writing,
+)
+from ingest.services.sized_body import SizedBody
+
+FILES_PER_FOLDER = 1000
+
+
+class FolderArchive:
+    """An archive in the folder that a file:// URL names; `transfer_size` is in bytes.
+
+    File 1234567 is `0000001/234/1234567`: a folder holds at most a thousand files. What is being written is called
+    `.1234567.part` beside it. A kill leaves that behind, and the next put of the same id writes it anew.
+    """
+
+    def __init__(self, url: str, transfer_size: int) -> None:
+        self._url = url
+        self._folder = Path(unquote(url.removeprefix("file://")))
+        self._transfer_size = transfer_size
+
+    def put(self, file_id: int, body: BinaryIO, size: int) -> None:
+        """See `Archive.put`; what the id held before is replaced, in one step."""
+        path = self._path(file_id)
+        sized = SizedBody(body, size, SERVICE, self._url)
+        with self._faults(sized):
+            make_folder(path.parent)
+            with writing(path) as part:
+                while block := sized.read(self._transfer_size):
+                    write_all(part, block)
+                os.fsync(part.fileno())
+                part_path(path).replace(path)
+            sync_folder(path.parent)
+
+    def size(self, file_id: int) -> int | None:
+        """See `Archive.size`."""
+        with self._faults():
+            try:
+                return self._path(file_id).stat().st_size
+            except FileNotFoundError:
+                return None
+
+    def delete(self, file_id: int) -> None:
+        """See `Archive.delete`."""
+        path = self._path(file_id)
+        with self._faults():
+            if path.parent.exists():
+                remove_part(path)
+                path.unlink(missing_ok=True)
+                sync_folder(path.parent)
+
+    def move(self, file_id: int, source: Path) -> None:
+        """See `Archive.move`; a file on another device is copied."""
+        path = self._path(file_id)
+        with self._faults():
+            make_folder(path.parent)
+            try:
+                move_file(source, path)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with source.open("rb") as body:
+                    self.put(file_id, body, os.fstat(body.fileno()).st_size)
+                source.unlink()
+            sync_folder(path.parent)
+            sync_folder(source.parent)
+
+    def get(self, file_id: int) -> Iterator[bytes]:
+        """See `Archive.get`."""
+        with self._faults(), self._path(file_id).open("rb", buffering=0) as file:
+            while block := file.read(self._transfer_size):
+                yield block
+
+    def close(self) -> None:
+        """See `Archive.close`; there is nothing to let go of."""
+
+    def _path(self, file_id: int) -> Path:
+        thousands, _ = divmod(file_id, FILES_PER_FOLDER)
+        millions, thousands = divmod(thousands, FILES_PER_FOLDER)
+        return self._folder / f"{millions:07d}" / f"{thousands:03d}" / str(file_id)
+
+    @contextmanager
+    def _faults(self, body: SizedBody | None = None) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if body is not None and body.failure is error:
+                raise
+            raise ServiceUnavailable(SERVICE, self._url, first_line(error)) from error

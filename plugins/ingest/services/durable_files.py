@@ -1,0 +1,89 @@
+"""Files and folders that survive a loss of power, for the built-in archive."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open the file that is to be renamed to `path`, empty; it is removed again if the `with` block raises.
+
+    Raises BlockingIOError when another process writes it.
+    """
+    with part_path(path).open("ab", buffering=0) as part:
+        _lock(part, path)
+        os.ftruncate(part.fileno(), 0)
+        try:
+            yield part
+        except BaseException:
+            # A disk that is full would stay so.
+            part_path(path).unlink(missing_ok=True)
+            raise
+
+
+def remove_part(path: Path) -> None:
+    """Remove what a kill left of writing `path`, if there is any; raises BlockingIOError if it is being written."""
+    try:
+        part = part_path(path).open("rb")
+    except FileNotFoundError:
+        return
+    with part:
+        _lock(part, path)
+        part_path(path).unlink()
+
+
+def part_path(path: Path) -> Path:
+    """Give the name that a file has while it is written."""
+    return path.with_name(f".{path.name}.part")
+
+
+def write_all(file: BinaryIO, block: bytes) -> None:
+    """Write a block to an unbuffered file, which may take it in pieces."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def move_file(source: Path, path: Path) -> None:
+    """Rename a file, its contents synced; raises OSError (EXDEV) when the two lie on different devices."""
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    if path.exists() and source.samefile(path):
+        # Renaming one of two links of a file to the other does nothing at all.
+        source.unlink()
+    else:
+        source.rename(path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each synced into its parent."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(part: BinaryIO, path: Path) -> None:
+    # An older process of the same job may be alive still. Two that write one file would mix their blocks, and one whose
+    # part is removed would rename the part of the other. The kernel lets go of the lock when a process is killed.
+    try:
+        fcntl.flock(part.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = os.path.samestat(os.fstat(part.fileno()), part_path(path).stat())
+    except (BlockingIOError, FileNotFoundError):
+        mine = False
+    if not mine:
+        raise BlockingIOError(errno.EAGAIN, f"another process is writing {path}")

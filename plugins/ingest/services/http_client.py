@@ -1,0 +1,140 @@
+"""The one way to a Pacifica service over HTTP; the four clients are built on it.
+
+Every request has time-outs, follows no redirect, and fails with a typed error. Nothing is retried here: the DAG is the
+only layer that retries. A connection that the service closed while it lay idle is noticed by urllib3 before it is used,
+and replaced.
+"""
+
+import io
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import BinaryIO
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import urllib3
+
+from ingest.database import first_line
+from ingest.errors import ServiceUnavailable
+from ingest.services.answer import DOCUMENT_LIMIT, Answer
+from ingest.services.http_adapter import TransferAdapter
+from ingest.services.sized_body import SizedBody
+
+
+class HttpClient:
+    """A session with one service.
+
+    `base_url` is what the paths of requests are appended to; the time-outs are in seconds, `transfer_size` in bytes.
+    """
+
+    def __init__(
+        self, service_name: str, base_url: str, connect_timeout: float, read_timeout: float, transfer_size: int
+    ) -> None:
+        self._service = service_name
+        self._base_url = base_url.rstrip("/")
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._session = requests.Session()
+        # Proxies and .netrc of the environment are for people's browsers; a service is reached by its URL alone.
+        self._session.trust_env = False
+        self._session.headers["Accept-Encoding"] = "identity"
+        self._session.mount("http://", TransferAdapter(transfer_size, read_timeout))
+        self._session.mount("https://", TransferAdapter(transfer_size, read_timeout))
+
+    def close(self) -> None:
+        """Close the connections; closing twice is no error."""
+        self._session.close()
+
+    @contextmanager
+    def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        answers: Collection[int] = (200,),
+        headers: Mapping[str, str | bytes] | None = None,
+        body: BinaryIO | None = None,
+        size: int = 0,
+        extra_seconds: float = 0.0,
+    ) -> Iterator[Answer]:
+        """Send a request and give the answer, which can be read inside the `with` block.
+
+        Args:
+            method: The HTTP method.
+            path: What is appended to the base URL, with its slash.
+            answers: The statuses that the caller knows what to do with.
+            headers: Headers to send.
+            body: What to send, from where it is positioned; read once, in blocks.
+            size: Its length in bytes, sent as Content-Length.
+            extra_seconds: How much longer than usual the service may be silent, where its work takes long.
+
+        Raises:
+            ServiceUnavailable: No connection, a time-out, a connection that broke (while the answer is read, too), a
+                body of another size than announced, or a status that is not among `answers`.
+            Exception: What `body.read` raised comes out unchanged.
+        """
+        sized = SizedBody(body, size, self._service, self._shown(path)) if body is not None else None
+        try:
+            with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
+                answer = Answer(response)
+                if answer.status not in answers:
+                    raise self.unavailable(path, answer.fault())
+                yield answer
+                answer.read(DOCUMENT_LIMIT)  # a connection is used again only if nothing is left on it
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            if sized is not None and sized.failure is not None:
+                raise sized.failure from None
+            raise self.unavailable(path, self._reason(error)) from error
+
+    def unavailable(self, path: str, reason: str) -> ServiceUnavailable:
+        """Make the error that says that this service cannot be used now, and why, in one line."""
+        return ServiceUnavailable(self._service, self._shown(path), reason)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str | bytes] | None,
+        body: SizedBody | None,
+        extra_seconds: float,
+    ) -> requests.Response:
+        if body is not None and not len(body):
+            # requests sends a stream of length 0 in chunks, which ArchiveInterface cannot take.
+            body.read(1)
+        return self._session.request(
+            method,
+            self._base_url + path,
+            data=body or b"",
+            headers=headers,
+            timeout=(self._connect_timeout, self._read_timeout + extra_seconds),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _shown(self, path: str) -> str:
+        parts = urlsplit(self._base_url + path)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, requests.ConnectTimeout):
+            return f"no connection within {self._connect_timeout:g} seconds"
+        cause = _innermost(error)
+        if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
+            return f"it was silent for {self._read_timeout:g} seconds or longer"
+        return first_line(cause)
+
+
+def json_body(document: object) -> tuple[BinaryIO, int]:
+    """Give a small JSON document as a body to send, and its size in bytes."""
+    encoded = json.dumps(document).encode()
+    return io.BytesIO(encoded), len(encoded)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    # requests and urllib3 wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed: it
+    # may lead to an error that the caller was handling when it made this request.
+    for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):
+        if isinstance(inner, BaseException):
+            return _innermost(inner)
+    return error

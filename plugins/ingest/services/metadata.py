@@ -1,0 +1,100 @@
+"""The catalogue of transactions and their files: the protocol, and the client of Pacifica's Metadata.
+
+Called by the stage `ingest_metadata`, and before files are deleted again. The built-in one is in `metadata_catalogue`.
+"""
+
+from typing import BinaryIO, NamedTuple, Protocol
+
+import ijson
+
+from ingest.errors import CatalogueRejected
+from ingest.services.answer import Answer
+from ingest.services.http_client import HttpClient
+
+# What the service dies of when the metadata is at fault; anything else may be its own trouble. ParserError is how
+# dateutil calls its ValueError.
+METADATA_FAULTS = frozenset({"ValueError", "ParserError", "KeyError", "IndexError", "IntegrityError"})
+DUPLICATE = "Could not insert records"
+# The service answers when all is inserted, and looks up each file's id first: the slowest pace that is waited for.
+INGEST_BYTES_PER_SECOND = 20_000
+
+
+class FileHash(NamedTuple):
+    """The hash of a file as the catalogue holds it; `hash_sum` in hexadecimal."""
+
+    hash_type: str
+    hash_sum: str
+
+
+class Metadata(Protocol):
+    """Holds what is known of transactions. Raises ServiceUnavailable or, if built in, DatabaseUnavailable."""
+
+    def find(self, transaction_id: int) -> dict[int, FileHash] | None:
+        """Give the files of a transaction by their ids; None when the catalogue does not hold the transaction."""
+        ...
+
+    def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:
+        """Catalogue a transaction, wholly or not at all.
+
+        Args:
+            transaction_id: Its id.
+            document: A JSON list of entries, positioned at its start.
+            size: Its length in bytes.
+
+        Raises:
+            CatalogueRejected: The entries are not accepted, or an id in them is there already; the reason in one line.
+            ServiceUnavailable: The catalogue may hold the transaction now, or not: ask with `find`.
+        """
+        ...
+
+
+class PacificaMetadata:
+    """The client of Pacifica's Metadata; `client` has the URL in front of `/ingest`."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def find(self, transaction_id: int) -> dict[int, FileHash] | None:
+        """See `Metadata.find`."""
+        with self._client.request("GET", f"/transactioninfo/by_id/{transaction_id}", answers=(200, 404)) as answer:
+            # Any path that does not exist is 404 too, such as one behind a URL that was set wrongly.
+            if answer.status == 404:  # noqa: PLR2004
+                if "No Transaction with an ID" in answer.message():
+                    return None
+                raise self._client.unavailable("/transactioninfo", answer.fault())
+        path = f"/transactioninfo/files/{transaction_id}"
+        with self._client.request("GET", path) as answer:
+            try:
+                return _files(answer)
+            except (ijson.JSONError, ValueError, KeyError, TypeError) as error:
+                raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
+
+    def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - it is in the document
+        """See `Metadata.ingest`."""
+        with self._client.request(
+            "PUT",
+            "/ingest",
+            answers=(200, 400, 500),
+            headers={"Content-Type": "application/json"},
+            body=document,
+            size=size,
+            extra_seconds=size / INGEST_BYTES_PER_SECOND,
+        ) as answer:
+            self._raise_for(answer)
+
+    def _raise_for(self, answer: Answer) -> None:
+        exception, text = answer.exception()
+        if answer.status == 400 and answer.message().startswith(DUPLICATE):  # noqa: PLR2004
+            raise CatalogueRejected(f"Metadata does not accept the transaction: {answer.message()}")
+        if answer.status == 500 and exception in METADATA_FAULTS:  # noqa: PLR2004
+            raise CatalogueRejected(f"Metadata does not accept the transaction: {text}")
+        if answer.document().get("status") != "success":
+            raise self._client.unavailable("/ingest", answer.fault())
+
+
+def _files(answer: Answer) -> dict[int, FileHash]:
+    # Streamed: of a million files only their hashes are kept.
+    files = {}
+    for file_id, file in ijson.kvitems(answer, ""):
+        files[int(file_id)] = FileHash(str(file["hashtype"]), str(file["hashsum"]))
+    return files

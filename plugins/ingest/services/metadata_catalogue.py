@@ -1,0 +1,81 @@
+"""The built-in catalogue: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+import ijson
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from ingest.database import transaction
+from ingest.errors import CatalogueRejected
+from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
+from ingest.services.metadata import FileHash
+
+BATCH = 1000
+
+
+class BuiltInMetadata:
+    """A catalogue that keeps the entries as they were sent."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, transaction_id: int) -> dict[int, FileHash] | None:
+        """See `Metadata.find`."""
+        entry = CatalogueFile.entry
+        query = select(CatalogueFile.id, entry["hashtype"].astext, entry["hashsum"].astext).where(
+            CatalogueFile.transaction_id == transaction_id
+        )
+        with transaction(self._engine) as session:
+            if session.get(CatalogueTransaction, transaction_id) is None:
+                return None
+            rows = session.execute(query.execution_options(yield_per=BATCH))
+            return {file_id: FileHash(hash_type, hash_sum) for file_id, hash_type, hash_sum in rows}
+
+    def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - read to its end
+        """See `Metadata.ingest`; memory does not grow with the number of entries."""
+        try:
+            with transaction(self._engine) as session:
+                session.execute(insert(CatalogueTransaction).values(id=transaction_id))
+                _insert_entries(session, transaction_id, document)
+        except (IntegrityError, DataError) as error:
+            raise _rejected(" ".join(str(error.orig).split())) from error
+        except ijson.JSONError as error:
+            raise _rejected("it is not JSON") from error
+
+
+def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -> None:
+    entries = ijson.items(document, "item", use_float=True)
+    named = []
+    while batch := list(islice(entries, BATCH)):
+        files: list[dict[str, Any]] = []
+        others: list[object] = []
+        for entry in batch:
+            table = entry.get("destinationTable") if isinstance(entry, dict) else None
+            if table == "Transactions._id":
+                named.append(entry.get("value"))
+            (files if table == "Files" else others).append(entry)
+        _insert(session, CatalogueFile, _file_rows(transaction_id, files))
+        _insert(session, CatalogueEntry, ({"transaction_id": transaction_id, "entry": entry} for entry in others))
+    if named != [transaction_id]:
+        raise _rejected(f"it names the transactions {named}, not {transaction_id}")
+
+
+def _file_rows(transaction_id: int, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for entry in files:
+        for key, form in (("_id", int), ("hashtype", str), ("hashsum", str)):
+            if type(entry.get(key)) is not form:
+                raise _rejected(f"{key} of the file {entry.get('name')!r} is {entry.get(key)!r}")
+        yield {"id": entry["_id"], "transaction_id": transaction_id, "entry": entry}
+
+
+def _insert(session: Session, table: type, rows: Iterator[dict[str, Any]]) -> None:
+    if batch := list(rows):
+        session.execute(insert(table), batch)
+
+
+def _rejected(reason: str) -> CatalogueRejected:
+    return CatalogueRejected(f"the catalogue does not accept the transaction: {reason}")

@@ -1,0 +1,90 @@
+"""Who may upload what: Pacifica's Policy, or a check that the metadata is complete.
+
+Called by the stage `validate_policy`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+import ijson
+
+from ingest.errors import PolicyRejected
+from ingest.services.http_client import HttpClient
+
+REQUIRED = {f"Transactions.{name}": name for name in ("submitter", "project", "instrument")}
+
+
+class Policy(Protocol):
+    """Accepts the metadata of a job, or says why not."""
+
+    def check(self, document: BinaryIO, size: int, user: str) -> None:
+        """Have the metadata checked.
+
+        Args:
+            document: A JSON list of entries, positioned at its start.
+            size: Its length in bytes.
+            user: Who posted the job.
+
+        Raises:
+            PolicyRejected: It is not accepted; with all reasons that Policy gives, in one line.
+            ServiceUnavailable: Policy, or Metadata behind it, does not answer.
+        """
+        ...
+
+
+class PacificaPolicy:
+    """The client of Pacifica's Policy."""
+
+    def __init__(self, client: HttpClient, auth_header: str) -> None:
+        self._client = client
+        self._auth_header = auth_header
+
+    def check(self, document: BinaryIO, size: int, user: str) -> None:
+        """See `Policy.check`."""
+        headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
+        headers[self._auth_header] = user.encode()
+        answers = (200, *range(400, 500))
+        with self._client.request("POST", answers=answers, headers=headers, body=document, size=size) as answer:
+            if answer.status != 200:  # noqa: PLR2004
+                raise PolicyRejected(f"Policy does not accept the metadata: {answer.message()}")
+            if answer.document().get("status") != "success":
+                raise self._client.unavailable("", "its answer does not say success")
+
+
+class BuiltInPolicy:
+    """Accepts whatever names one submitter, one project and one instrument."""
+
+    def check(self, document: BinaryIO, size: int, user: str) -> None:  # noqa: ARG002 - as the protocol says
+        """See `Policy.check`; memory does not grow with the number of entries."""
+        found: Counter[str] = Counter()
+        try:
+            for entry in ijson.items(document, "item", use_float=True):
+                found.update(_facts(entry))
+        except ijson.JSONError as error:
+            raise PolicyRejected("the metadata is not JSON") from error
+        if faults := list(_faults(found)):
+            raise PolicyRejected(f"the metadata is not complete: {'; '.join(faults)}")
+
+
+def _facts(entry: object) -> Iterator[str]:
+    table = entry.get("destinationTable") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(table, str):
+        yield "no table"
+    elif table in REQUIRED:
+        yield table
+        value = entry.get("value")
+        if value is not None and str(value).strip():
+            yield f"value of {table}"
+
+
+def _faults(found: Counter[str]) -> Iterator[str]:
+    for table, name in REQUIRED.items():
+        if not found[table]:
+            yield f"{name} is missing"
+        elif found[table] > 1:
+            yield f"{name} is given {found[table]} times"
+        elif not found[f"value of {table}"]:
+            yield f"{name} has no value"
+    if found["no table"]:
+        yield f"entries without a destinationTable: {found['no table']}"

@@ -1,0 +1,60 @@
+"""A body that is sent to a service: exactly the bytes that were announced, or an error.
+
+Used by the HTTP client and by the built-in archive. The services can't be relied on for it: ArchiveInterface answers
+201 to a body that ends early.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ingest.errors import ServiceUnavailable
+
+
+class SizedBody:
+    """Reads a body once, and refuses one that holds fewer or more bytes than `size`.
+
+    The last block is handed out only when nothing follows it, so a service never gets the whole of a body that is too
+    long. What reading raised is kept in `failure`: HTTP libraries wrap some errors, and the caller wants its own back.
+    """
+
+    def __init__(self, body: BinaryIO, size: int, service: str, url: str) -> None:
+        self._body = body
+        self._size = size
+        self._left = size
+        self._ended = False
+        self._service = service
+        self._url = url
+        self.failure: Exception | None = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        # requests takes an object for a stream only if it can be iterated, and then reads it with `read`.
+        raise TypeError("a body is read in blocks, not in lines")
+
+    def read(self, amount: int) -> bytes:
+        """Give the next block of at most `amount` bytes; empty at the end.
+
+        Raises ServiceUnavailable when the body's length is wrong, and whatever the body itself raises.
+        """
+        try:
+            return self._read(amount)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _read(self, amount: int) -> bytes:
+        block = self._body.read(min(amount, self._left)) if self._left else b""
+        if self._left and not block:
+            raise self._wrong_length(f"ended after {self._size - self._left}")
+        self._left -= len(block)
+        if not self._left and not self._ended:
+            self._ended = True
+            if self._body.read(1):
+                raise self._wrong_length("goes on after the last")
+        return block
+
+    def _wrong_length(self, what: str) -> ServiceUnavailable:
+        reason = f"the body to send {what} of {self._size} announced bytes"
+        return ServiceUnavailable(self._service, self._url, reason)

@@ -1,0 +1,71 @@
+"""Where job ids and file ids come from: Pacifica's UniqueID, or the sequences in our own database.
+
+Called by the API when a job is received (`upload_job`) and by the stage `load_metadata` (`file`).
+"""
+
+from typing import Literal, Protocol
+
+from sqlalchemy import Engine, func, select
+
+from ingest.database import transaction
+from ingest.models import FILE_IDS, JOB_IDS, File, Job
+from ingest.services.http_client import HttpClient
+
+IdMode = Literal["upload_job", "file"]
+
+# Advisory locks of two numbers, because those of one number are the jobs'.
+ALLOCATION_LOCKS = {"upload_job": (1, 8066), "file": (2, 8066)}
+
+
+class UniqueID(Protocol):
+    """Hands out ids that nobody else gets."""
+
+    def allocate(self, mode: IdMode, count: int) -> range:
+        """Give `count` new ids in a row; none are asked for when `count` is 0.
+
+        Raises ServiceUnavailable or, of the built-in one, DatabaseUnavailable.
+        """
+        ...
+
+
+class PacificaUniqueID:
+    """The client of Pacifica's UniqueID."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def allocate(self, mode: IdMode, count: int) -> range:
+        """See `UniqueID.allocate`."""
+        if count == 0:
+            return range(0)
+        path = f"/getid?range={count}&mode={mode}"
+        with self._client.request("GET", path) as answer:
+            document = answer.document()
+        start, end = document.get("startIndex"), document.get("endIndex")
+        # The service reports its own refusals as 200 with a start of -1.
+        if type(start) is not int or type(end) is not int or start < 0 or end - start + 1 != count:
+            raise self._client.unavailable(path, f"it gave the ids {start!r} to {end!r} when asked for {count}")
+        return range(start, end + 1)
+
+
+class BuiltInUniqueID:
+    """Ids from sequences in the database of jobs, above every id that its tables hold already.
+
+    Jobs that were taken over from elsewhere, or got their ids from UniqueID before, keep theirs.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def allocate(self, mode: IdMode, count: int) -> range:
+        """See `UniqueID.allocate`."""
+        if count == 0:
+            return range(0)
+        sequence, column = (JOB_IDS, Job.id) if mode == "upload_job" else (FILE_IDS, File.file_id)
+        with transaction(self._engine) as session:
+            # A sequence gives single ids; under the lock nobody else moves it between reading and setting it.
+            session.execute(select(func.pg_advisory_xact_lock(*ALLOCATION_LOCKS[mode])))
+            taken = session.scalar(select(func.max(column))) or 0
+            start = max(session.scalar(sequence.next_value()) or 0, taken + 1)
+            session.execute(select(func.setval(sequence.name, start + count - 1)))
+        return range(start, start + count)

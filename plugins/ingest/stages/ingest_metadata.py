@@ -1,0 +1,78 @@
+"""### Ingest metadata
+
+Sends the transaction with its files to the catalogue. When the catalogue holds it, the job is complete and the bundle
+leaves the spool.
+
+**Fails here**: what the catalogue does not accept (a mime type, a key that it does not know); the reason is in the text, and
+what had been archived is removed. The uploader sends a mended bundle; or, when the catalogue was at fault, somebody mends it
+there, an admin clears this task, and the files are sent again.
+
+**An admin** looks after the metadata service when this task waits for it; clear the task when all tries were used up.
+"""
+
+import logging
+
+from ingest.archiving import send_files
+from ingest.context import StageContext
+from ingest.documents import transaction_document
+from ingest.errors import CatalogueConflict, CatalogueRejected, ServiceUnavailable
+from ingest.files import archived_as
+from ingest.moving import remove_links, send_sources
+from ingest.services.metadata import FileHash
+from ingest.states import Kind, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+def ingest_metadata(context: StageContext) -> None:
+    """Catalogue the job and free the spool.
+
+    Raises CatalogueRejected, CatalogueConflict, ServiceUnavailable. A process that dies after the PUT leaves a job that is
+    `cataloguing`: the next one asks the catalogue before it sends anything.
+    """
+    if context.ledger.job.record.kind is Kind.MOVE:
+        send_sources(context)
+    else:
+        send_files(context)
+    context.ledger.set(outcome=Outcome.CATALOGUING)
+    if not _is_catalogued(context):
+        _send(context)
+    context.ledger.set(outcome=Outcome.CATALOGUED)
+    _free_spool(context)
+
+
+def _send(context: StageContext) -> None:
+    try:
+        with transaction_document(context, for_catalogue=True) as (document, size):
+            context.services.metadata.ingest(context.ledger.job_id, document, size)
+    except (CatalogueRejected, ServiceUnavailable):
+        # The transaction may be there although the answer was lost, or was that it is there already.
+        if not _is_catalogued(context):
+            raise
+
+
+def _is_catalogued(context: StageContext) -> bool:
+    """Ask the catalogue for the job's transaction and compare ids and hashes; raises CatalogueConflict."""
+    found = context.services.metadata.find(context.ledger.job_id)
+    if found is None:
+        return False
+    left = dict(found)
+    for file in archived_as(context.ledger):
+        if left.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
+            raise CatalogueConflict(f"transaction {context.ledger.job_id} of the catalogue lacks file {file.file_id}")
+    if left:
+        raise CatalogueConflict(
+            f"transaction {context.ledger.job_id} of the catalogue has files that are not the job's"
+        )
+    return True
+
+
+def _free_spool(context: StageContext) -> None:
+    """Delete the bundle; a bundle that stays on the disk is no failure of the job."""
+    try:
+        remove_links(context)
+        context.spool_path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
+        return
+    context.ledger.event("spool_freed", context.spool_path.name)

@@ -1,0 +1,51 @@
+"""### Load metadata
+
+Parses `metadata.txt` (of a move: the posted document), compares it with the bundle's members, and gives each file its
+id. The result shows files, bytes, project and instrument.
+
+**Fails here**: no `metadata.txt`; no valid JSON; entries that lack what they need; a member that is not listed, a listed
+file that the bundle lacks, or one of another size. All faults are listed; the uploader mends them and sends a new bundle.
+
+**An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
+"""
+
+from ingest.bundle_metadata import MetadataReader
+from ingest.context import StageContext
+from ingest.errors import InvalidMetadata
+from ingest.files import (
+    batches,
+    compare_members,
+    forget_declarations,
+    give_ids,
+    record_declarations,
+    totals,
+)
+from ingest.states import Kind
+
+Summary = dict[str, str | int]
+LONGEST_NAME = 200
+
+
+def load_metadata(context: StageContext) -> Summary:
+    """Record the declared files and give them ids; gives a small summary for people.
+
+    Raises InvalidMetadata with all that is wrong, ServiceUnavailable when UniqueID is away.
+    """
+    ledger = context.ledger
+    forget_declarations(ledger)
+    with context.open_metadata() as document:
+        reader = MetadataReader(document, ledger.job.record.kind, ledger.job_id)  # type: ignore[arg-type]
+        for number, batch in enumerate(batches(reader.files())):
+            ledger.report(number, number + 1)
+            record_declarations(ledger, batch, reader.faults)
+    if ledger.job.record.kind is Kind.INGEST:
+        compare_members(ledger, reader.faults)
+    reader.faults.raise_as(InvalidMetadata)
+    # A kill burns the ids of one batch, nothing more: ids that the ledger holds are kept by the next try.
+    give_ids(ledger, lambda count: context.services.uniqueid.allocate("file", count))
+    files, size = totals(ledger)
+    return {"files": files, "bytes": size, **_for_people(reader)}
+
+
+def _for_people(reader: MetadataReader) -> Summary:
+    return {name: str(reader.transaction.get(name, ""))[:LONGEST_NAME] for name in ("project", "instrument")}

@@ -1,0 +1,43 @@
+"""### Open tar
+
+Reads every header of the bundle's tar, and records in the ledger where each member lies.
+
+**Fails here**: a bundle that is no tar (a compressed one is none), is cut short, or holds links, devices, names outside
+`data/`, or the same name twice. The uploader mends the bundle and sends it again as a new job.
+
+**An admin** has nothing to do. When the spool's disk could not be read, mend it and clear this task.
+"""
+
+from collections.abc import Iterator
+
+from ingest.bundle import Member, members
+from ingest.context import StageContext
+from ingest.errors import InvalidBundle
+from ingest.faults import Faults
+from ingest.files import batches, forget_members, record_members
+
+
+def open_tar(context: StageContext) -> None:
+    """Record the members of the bundle; raises InvalidBundle with all that is wrong with it."""
+    if not context.spool_path.is_file():
+        raise InvalidBundle(f"the bundle {context.spool_path.name} is not in the spool any more; send it again")
+    faults = Faults()
+    forget_members(context.ledger)
+    for batch in batches(_data_members(context, faults)):
+        record_members(context.ledger, batch, faults)
+    faults.raise_as(InvalidBundle)
+
+
+def _data_members(context: StageContext, faults: Faults) -> Iterator[Member]:
+    """Give the members below `data/`; the metadata's place goes to the job's row."""
+    metadata: Member | None = None
+    for member in members(context.spool_path):
+        context.ledger.report(member.offset, context.ledger.job.received.size)
+        if member.path is not None:
+            yield member
+        elif metadata is None:
+            metadata = member
+        else:
+            faults.add("metadata.txt stands in the bundle twice")
+    offset, size = (metadata.offset, metadata.size) if metadata else (None, None)
+    context.ledger.set(metadata_offset=offset, metadata_size=size)

@@ -1,0 +1,239 @@
+"""The stages of a job, and the pure mapping from what is known of it to the state JSON that clients see.
+
+`job_state` is called by the API for every answer about a job. It looks at what our ledger holds (`JobRecord`) and at what
+Airflow says of the job's run (`Run`), and at nothing else: no clock, no database, no network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+DONE = 100.0
+ALMOST_DONE = 99.9
+RECEIVED_LABEL = "UPLOADING"
+SKIPPED_TEXT = "a stage was skipped or marked by hand; retry the job"
+LOST_TEXT = "Airflow lost the stage without a word from it; the job will be cleared and run on"
+GIVEN_UP_TEXT = (
+    f"{LOST_TEXT.split(';', maxsplit=1)[0]}, time and again; see the log of the task in Airflow and retry the job"
+)
+CLEARS_ALLOWED = 5
+
+RUNNING = frozenset({"running", "restarting"})
+WAITING = frozenset({"up_for_retry", "up_for_reschedule", "deferred"})
+SCHEDULED = frozenset({"scheduled", "queued"})
+NOT_STARTED = SCHEDULED | {None}
+ENDED_RUN = frozenset({"success", "failed"})
+FIRST_TRY = 1
+
+
+class Kind(StrEnum):
+    """What was posted; also the id of the DAG that works on it."""
+
+    INGEST = "ingest"
+    MOVE = "move"
+
+
+class Stage(StrEnum):
+    """A stage of a job; the value is its Airflow task id, its function and its file."""
+
+    OPEN_TAR = "open_tar"
+    LOAD_METADATA = "load_metadata"
+    VALIDATE_POLICY = "validate_policy"
+    INGEST_FILES = "ingest_files"
+    MOVE_FILES = "move_files"
+    INGEST_METADATA = "ingest_metadata"
+
+    @property
+    def label(self) -> str:
+        """The name of the stage that clients see, as the original service wrote it."""
+        return "Policy Validation" if self is Stage.VALIDATE_POLICY else self.value.replace("_", " ")
+
+
+class Outcome(StrEnum):
+    """How far the end of a job is; no outcome means that the job is still on its way."""
+
+    CATALOGUING = "cataloguing"
+    CATALOGUED = "catalogued"
+    REJECTING = "rejecting"
+    REJECTED = "rejected"
+
+
+STAGES: Mapping[Kind, tuple[Stage, ...]] = {
+    Kind.INGEST: (
+        Stage.OPEN_TAR,
+        Stage.LOAD_METADATA,
+        Stage.VALIDATE_POLICY,
+        Stage.INGEST_FILES,
+        Stage.INGEST_METADATA,
+    ),
+    Kind.MOVE: (Stage.LOAD_METADATA, Stage.VALIDATE_POLICY, Stage.MOVE_FILES, Stage.INGEST_METADATA),
+}
+
+
+@dataclass(frozen=True)
+class JobState:
+    """The part of the state JSON that changes as the job goes on."""
+
+    state: str
+    task: str
+    task_percent: float
+    exception: str
+    complete: bool
+
+    @property
+    def percent_text(self) -> str:
+        """The percentage as the documented string, such as "0.0"."""
+        return f"{self.task_percent:.1f}"
+
+
+@dataclass(frozen=True)
+class StageError:
+    """The last error of a job; `final` when no further try follows it."""
+
+    stage: Stage
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What our ledger knows of a job.
+
+    `stage` and `percent` are the stage that last reported progress and how far it was; `finished` is the last stage that
+    the ledger holds as finished; `last` is the last state that was answered.
+    """
+
+    kind: Kind
+    outcome: Outcome | None = None
+    override: JobState | None = None
+    stage: Stage | None = None
+    percent: float = 0.0
+    finished: Stage | None = None
+    error: StageError | None = None
+    clears: int = 0
+    last: JobState | None = None
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    """What Airflow knows of one stage of a run; `try_number` counts up when a try is scheduled."""
+
+    task_id: str
+    state: str | None
+    try_number: int = 0
+
+    @property
+    def waits_for_another_try(self) -> bool:
+        """Whether the stage was tried before and will be tried again (also after it was cleared)."""
+        if self.state in WAITING:
+            return True
+        earlier_tries = self.try_number - (self.state in SCHEDULED)
+        return self.state in NOT_STARTED and earlier_tries >= FIRST_TRY
+
+
+@dataclass(frozen=True)
+class Run:
+    """What Airflow knows of a job's run; `state` is None when Airflow has no such run."""
+
+    state: str | None
+    tasks: tuple[TaskInstance, ...] = field(default=())
+
+    def task(self, stage: Stage) -> TaskInstance:
+        """The task instance of a stage; one that Airflow did not list has not started."""
+        return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))
+
+
+def job_state(job: JobRecord, run: Run | None) -> JobState:
+    """Map what is known of a job to its state; `run` is None when Airflow does not answer.
+
+    The rows of the table in docs/api.md, in their order; the first that matches wins.
+    """
+    if job.outcome is Outcome.CATALOGUED:
+        return JobState("OK", Stage.INGEST_METADATA.label, DONE, "", complete=True)
+    if job.override is not None:
+        return job.override
+    if run is None:
+        return job.last or received()
+    if run.state is None:
+        return _without_run(job)
+    return _running(job, run) or _waiting(job, run) or _failed(job, run) or _ended(job, run) or _between(job, run)
+
+
+def received() -> JobState:
+    """The state of a job that was received and has not started."""
+    return JobState("OK", RECEIVED_LABEL, 0.0, "", complete=False)
+
+
+def failed(stage: Stage, text: str) -> JobState:
+    """The state of a job that goes on only when somebody acts."""
+    return JobState("FAILED", stage.label, 0.0, text, complete=True)
+
+
+def first_unfinished(job: JobRecord) -> Stage:
+    """The first stage that the ledger does not hold as finished."""
+    stages = STAGES[job.kind]
+    if job.finished is None:
+        return stages[0]
+    return stages[min(stages.index(job.finished) + 1, len(stages) - 1)]
+
+
+def lost_by_airflow(job: JobRecord, run: Run) -> bool:
+    """Whether a run failed for no reason of the job's own, so that housekeeping clears it and it runs on."""
+    if job.outcome is Outcome.CATALOGUED or job.override or run.state != "failed":
+        return False
+    return not (job.error and job.error.final) and job.clears < CLEARS_ALLOWED
+
+
+def _without_run(job: JobRecord) -> JobState:
+    if job.error and job.error.final:
+        return failed(job.error.stage, job.error.text)
+    return job.last or received()
+
+
+def _running(job: JobRecord, run: Run) -> JobState | None:
+    for stage in STAGES[job.kind]:
+        if run.task(stage).state in RUNNING:
+            return JobState("OK", stage.label, _progress(job, stage), "", complete=False)
+    return None
+
+
+def _waiting(job: JobRecord, run: Run) -> JobState | None:
+    if run.state in ENDED_RUN:
+        return None
+    for stage in STAGES[job.kind]:
+        if run.task(stage).waits_for_another_try:
+            text = job.error.text if job.error and job.error.stage is stage else ""
+            return JobState("OK", stage.label, _progress(job, stage), text, complete=False)
+    return None
+
+
+def _failed(job: JobRecord, run: Run) -> JobState | None:
+    if job.error is None or not job.error.final:
+        return None
+    if run.state in ENDED_RUN or run.task(job.error.stage).state == "failed":
+        return failed(job.error.stage, job.error.text)
+    return None
+
+
+def _ended(job: JobRecord, run: Run) -> JobState | None:
+    stage = first_unfinished(job)
+    if run.state == "success":
+        return failed(stage, SKIPPED_TEXT)
+    lost = run.state == "failed" or any(run.task(each).state == "failed" for each in STAGES[job.kind])
+    if not lost:
+        return None
+    if job.clears >= CLEARS_ALLOWED:
+        return failed(stage, GIVEN_UP_TEXT)
+    return JobState("OK", stage.label, 0.0, LOST_TEXT, complete=False)
+
+
+def _between(job: JobRecord, run: Run) -> JobState:
+    # Without the last stage: its label with 100 stops the stock client, and only the ledger may say that.
+    succeeded = [stage for stage in STAGES[job.kind][:-1] if run.task(stage).state == "success"]
+    if not succeeded:
+        return received()
+    return JobState("OK", succeeded[-1].label, DONE, "", complete=False)
+
+
+def _progress(job: JobRecord, stage: Stage) -> float:
+    return min(job.percent, ALMOST_DONE) if job.stage is stage else 0.0

@@ -1,0 +1,191 @@
+"""A body that is not taken: the answer says why, no file stays in the spool, no job in the database."""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from ingest.settings import Settings
+from tests.api.conftest import NOWHERE, Server
+
+POST = b"POST /upload HTTP/1.1\r\nHost: test\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+PETABYTE = 2**50
+
+
+@pytest.fixture
+def nothing_stays(server: Server) -> Iterator[None]:
+    files, jobs = server.files(), set(server.rows())
+    yield
+    assert server.files() == files
+    assert set(server.rows()) == jobs
+
+
+def answered(connection: socket.socket) -> tuple[int, dict[str, Any]]:
+    with HTTPResponse(connection) as response:
+        response.begin()
+        assert response.headers["Content-Type"] == "application/json"
+        document = json.loads(response.read())
+        assert document.keys() == {"status", "message"}
+        assert document["status"].startswith(f"{response.status} ")
+        assert "Traceback" not in document["message"]
+        return response.status, document
+
+
+def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[int, str]:
+    with server.connect() as connection:
+        connection.sendall(request)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        status, document = answered(connection)
+        return status, document["message"]
+
+
+@pytest.mark.usefixtures("nothing_stays")
+class TestBody:
+    def test_a_body_shorter_than_announced(self, server: Server) -> None:
+        request = POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000
+        assert send(server, request=request) == (400, "3000000 bytes were announced, but 2000000 were sent")
+
+    def test_an_announced_body_that_never_comes(self, server: Server) -> None:
+        assert send(server, request=POST + b"Content-Length: 10\r\n\r\n")[0] == 400
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(b"", id="no chunk at all"),
+            pytest.param(b"5\r\nhel", id="in a chunk"),
+            pytest.param(b"5\r\nhello", id="before the end of a chunk"),
+            pytest.param(b"5\r\nhello\r\n", id="before the last chunk"),
+            pytest.param(b"5\r\nhello\r\n0\r\n", id="before the end of the last chunk"),
+            pytest.param(b"200000\r\n" + b"x" * 1_500_000, id="in a chunk of more than a block"),
+        ],
+    )
+    def test_a_chunked_body_that_is_cut(self, server: Server, body: bytes) -> None:
+        status, message = send(server, request=CHUNKED + body)
+        assert (status, "ended too early" in message) == (400, True)
+
+    @pytest.mark.parametrize("body", [b"5\r\nhello_\r\n0\r\n\r\n", b"nonsense\r\nhello\r\n", b"-5\r\nhello\r\n"])
+    def test_a_broken_chunk(self, server: Server, body: bytes) -> None:
+        status, message = send(server, request=CHUNKED + body)
+        assert (status, "chunks are broken" in message) == (400, True)
+
+    def test_a_connection_that_is_reset(self, server: Server) -> None:
+        before = server.files()
+        with server.connect() as connection:
+            connection.sendall(POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000)
+            wait_until(lambda: len(server.files()) > len(before))
+            # Closed with an RST instead of a FIN.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until(lambda: server.files() == before)
+
+    @pytest.mark.parametrize(
+        "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
+    )
+    def test_a_stalled_body(self, server: Server, request_start: bytes) -> None:
+        assert send(server, request=request_start, half_close=False) == (408, "nothing was sent for 0.5 seconds")
+
+    @pytest.mark.parametrize("request_end", [b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"])
+    @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
+    def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
+        request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" + request_end
+        assert send(server, request=request) == (400, "nothing was sent")
+
+    @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
+    def test_no_length(self, server: Server, path: bytes) -> None:
+        request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\r\n"
+        assert send(server, request=request)[0] == 411
+
+    def test_a_body_that_is_packed_on_the_way(self, server: Server) -> None:
+        request = POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        assert send(server, request=request)[0] == 501
+
+    @pytest.mark.parametrize(
+        "content_type", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"]
+    )
+    @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
+    def test_a_form(self, server: Server, content_type: bytes, path: bytes) -> None:
+        head = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: " + content_type
+        assert send(server, request=head + b"\r\nContent-Length: 3\r\n\r\na=b")[0] == 415
+
+    def test_more_than_the_disk_holds_is_refused_before_it_is_sent(self, server: Server) -> None:
+        request = POST + f"Content-Length: {PETABYTE}\r\n\r\n".encode()
+        status, message = send(server, request=request, half_close=False)
+        assert (status, "has no room" in message) == (507, True)
+
+
+def move(body: bytes, content_type: str = "application/json") -> bytes:
+    head = f"POST /move HTTP/1.1\r\nHost: test\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.usefixtures("nothing_stays")
+class TestMove:
+    @pytest.mark.parametrize("content_type", ["application/octet-stream", "text/plain", "", "text/json5"])
+    def test_another_content_type(self, server: Server, content_type: str) -> None:
+        assert send(server, request=move(b"[{}]", content_type))[0] == 415
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            (b"[{]", "not valid JSON"),
+            (b"not json", "not valid JSON"),
+            (b"[]", "list is empty"),
+            (b"{}", "not a list"),
+            (b'{"item": {}}', "not a list"),
+            (b"[{}, 5]", "entry 2 of the list is not an object"),
+        ],
+    )
+    def test_what_is_no_list_of_objects(self, server: Server, body: bytes, reason: str) -> None:
+        status, message = send(server, request=move(body))
+        assert (status, reason in message) == (400, True)
+
+    def test_a_document_that_is_announced_as_too_large(self, server: Server) -> None:
+        head = b"POST /move HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        request = head + f"Content-Length: {2**30 + 1}\r\n\r\n".encode()
+        assert send(server, request=request, half_close=False)[0] == 413
+
+
+class TestServiceAway:
+    """503, and nothing is read: the body of these requests is never sent."""
+
+    def refusal(self, app: Flask) -> str:
+        answer = app.test_client().post("/upload", headers={"Content-Length": "100"}, input_stream=Unread())
+        assert answer.status_code == 503
+        assert answer.json is not None
+        return str(answer.json["message"])
+
+    def test_uniqueid_is_away(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
+        app = make_app(replace_setting(settings, uniqueid_url=NOWHERE))
+        assert NOWHERE in self.refusal(app)
+
+    def test_the_database_is_away(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
+        app = make_app(replace_setting(settings, database_url="postgresql://nobody@127.0.0.1:1/none"))
+        assert "database of jobs is not available" in self.refusal(app)
+
+    def test_the_spool_is_missing(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
+        app = make_app(replace_setting(settings, volume_path=Path("/nowhere/at/all")))
+        assert "the spool /nowhere/at/all cannot be written" in self.refusal(app)
+
+
+class Unread:
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def replace_setting(settings: Settings, **changed: Any) -> Settings:
+    return settings.model_copy(update=changed)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)

@@ -1,0 +1,252 @@
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ingest.airflow_api import AirflowApi
+from ingest.errors import ServiceUnavailable
+from ingest.settings import Settings
+from ingest.states import Run, TaskInstance
+
+RUN = "/api/v2/dags/ingest/dagRuns/job-7"
+TASKS = f"{RUN}/taskInstances?limit=100"
+TASK_LIST = {"task_instances": [{"task_id": "open_tar", "state": None, "try_number": 2, "map_index": -1}]}
+
+
+@dataclass
+class Asked:
+    """A request that arrived."""
+
+    method: str
+    path: str
+    body: Any
+    authorization: str | None
+
+
+@dataclass
+class Airflow:
+    """A server that answers each path with what the test says, in order; the last answer stays."""
+
+    url: str = ""
+    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    tokens: int = 0
+    refused_token: str = ""
+    silent: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        self.answers[f"{method} {path}"] = list(answers)
+
+    def requests(self) -> list[str]:
+        return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
+
+
+def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            airflow.asked.append(Asked(self.command, self.path, body, self.headers.get("Authorization")))
+            status, document = self.chosen_answer()
+            if document is None:
+                # Nothing is answered until the test is over.
+                airflow.silent.wait(30)
+                self.close_connection = True
+                return
+            data = document if isinstance(document, bytes) else json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def chosen_answer(self) -> tuple[int, Any]:
+            if airflow.refused_token and self.headers.get("Authorization") == airflow.refused_token:
+                return 401, {"detail": "expired"}
+            answers = airflow.answers.get(f"{self.command} {self.path}")
+            if self.path == "/auth/token" and answers is None:
+                airflow.tokens += 1
+                return 201, {"access_token": f"token-{airflow.tokens}"}
+            if answers is None:
+                return 500, {"detail": "not scripted"}
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+
+    return Handler
+
+
+@pytest.fixture
+def airflow() -> Iterator[Airflow]:
+    scripted = Airflow()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield scripted
+        scripted.silent.set()
+        server.shutdown()
+        thread.join()
+
+
+def api_of(airflow: Airflow, timeout: float = 10.0) -> AirflowApi:
+    return AirflowApi(
+        Settings(
+            airflow_url=airflow.url,
+            airflow_username="ingest",
+            airflow_password="secret-word",
+            airflow_timeout=timeout,
+        )
+    )
+
+
+def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    api_of(airflow).trigger("ingest", "job-7", {"job_id": 7})
+    assert airflow.asked[0].body == {"username": "ingest", "password": "secret-word"}
+    assert airflow.asked[1].body == {"dag_run_id": "job-7", "logical_date": None, "conf": {"job_id": 7}}
+    assert airflow.asked[1].authorization == "Bearer token-1"
+
+
+def test_a_run_that_exists_already_is_no_error(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (409, {"detail": "exists"}))
+    api_of(airflow).trigger("ingest", "job-7", {})
+    assert airflow.requests() == ["POST /api/v2/dags/ingest/dagRuns"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500, 503, 302])
+def test_every_other_answer_to_a_trigger_means_later(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (status, {"detail": "not parsed yet"}))
+    with pytest.raises(ServiceUnavailable, match=f"{status} .*not parsed yet"):
+        api_of(airflow).trigger("ingest", "job-7", {})
+
+
+def test_the_token_is_asked_for_once(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    api.fail("ingest", "job-7")
+    assert airflow.tokens == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_is_renewed_and_the_request_repeated(airflow: Airflow, status: int) -> None:
+    airflow.answer("PATCH", RUN, (200, {}), (status, {}), (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    api.fail("ingest", "job-7")
+    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    assert used == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_again_is_not_renewed_for_ever(airflow: Airflow, status: int) -> None:
+    airflow.answer("PATCH", RUN, (status, {}))
+    with pytest.raises(ServiceUnavailable, match=str(status)):
+        api_of(airflow).fail("ingest", "job-7")
+    assert airflow.tokens == 2
+
+
+def test_threads_whose_token_is_refused_together_log_in_once(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    airflow.refused_token = "Bearer token-1"
+    threads = [threading.Thread(target=api.fail, args=("ingest", "job-7")) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    assert used.count("Bearer token-2") == 8
+    assert airflow.tokens == 2
+
+
+@pytest.mark.parametrize("status", [401, 422])
+def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/auth/token", (status, {"detail": [{"input": {"password": "secret-word"}}]}))
+    with pytest.raises(ServiceUnavailable, match=f"log-in answered {status}") as raised:
+        api_of(airflow).fail("ingest", "job-7")
+    assert "secret-word" not in raised.value.text
+
+
+def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, {"state": "running"}))
+    airflow.answer("GET", TASKS, (200, TASK_LIST))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 2),))
+
+
+def test_an_unknown_run_has_no_state_and_its_tasks_are_not_asked_for(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+    assert airflow.requests() == [f"GET {RUN}"]
+
+
+def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, {"state": "running"}))
+    airflow.answer("GET", TASKS, (404, {"detail": "not found"}))
+    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+
+
+@pytest.mark.parametrize("answer", [b"<html>proxy</html>", {}, [], b'"text"'])
+def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
+    airflow.answer("GET", RUN, (200, answer))
+    airflow.answer("GET", TASKS, (200, TASK_LIST))
+    with pytest.raises(ServiceUnavailable):
+        api_of(airflow).run("ingest", "job-7")
+
+
+def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
+    airflow.answer("POST", "/auth/token", (201, {"detail": "?"}))
+    with pytest.raises(ServiceUnavailable, match="without a token"):
+        api_of(airflow).run("ingest", "job-7")
+
+
+def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=0.1).run("ingest", "job-7")
+
+
+def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
+    with pytest.raises(ServiceUnavailable, match="Airflow at http://127.0.0.1:1 is not available"):
+        AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {})
+
+
+def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, {"task_instances": []}))
+    api_of(airflow).clear("move", "job-7", ("move_files", "ingest_metadata"))
+    assert airflow.asked[-1].body == {
+        "dry_run": False,
+        "dag_run_id": "job-7",
+        "task_ids": ["move_files", "ingest_metadata"],
+        "only_failed": False,
+        "include_downstream": False,
+        "reset_dag_runs": True,
+    }
+
+
+def test_clearing_a_run_that_is_not_there_is_an_error(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (404, {"detail": "not found"}))
+    with pytest.raises(ServiceUnavailable, match="404"):
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+
+
+def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api_of(airflow).fail("ingest", "job-7")
+    assert airflow.asked[-1].body == {"state": "failed"}
+
+
+def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (404, {"detail": "not found"}))
+    api_of(airflow).fail("ingest", "job-7")
+    assert airflow.requests() == [f"PATCH {RUN}"]
