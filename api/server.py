@@ -22,6 +22,7 @@ from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
 DEFAULT_PORT = 8066
 DEFAULT_ADDRESS = "127.0.0.1"
+LARGEST_PORT = 65535
 BACKLOG = 1024
 USAGE_ERROR = 2
 PROCESSES = 2
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
     try:
         listener = _listen(options.address, options.port)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         parser.exit(1, f"pacifica-ingest: cannot listen on {options.address} port {options.port}: {error}\n")
     Server(listener).run()
 
@@ -97,6 +98,13 @@ def _listen(address: str, port: int) -> socket.socket:
     return listener
 
 
+def _port(text: str) -> int:
+    # Python would quietly listen on 99999 - 65536.
+    if not text.isdecimal() or int(text) > LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {LARGEST_PORT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pacifica-ingest", description="Run the API of Pacifica Ingest: receive bundles, report jobs."
@@ -106,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "-c", "--config", metavar="FILE", help=f"the INI file of settings (default: ${CONFIG_FILE_VARIABLE})"
     )
     parser.add_argument(
-        "-p", "--port", type=int, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)"
+        "-p", "--port", type=_port, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)"
     )
     parser.add_argument(
         "-a",

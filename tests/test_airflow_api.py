@@ -217,7 +217,7 @@ def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: A
 
 
 def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
-    with pytest.raises(ServiceUnavailable, match="Airflow at http://127.0.0.1:1 is not available"):
+    with pytest.raises(ServiceUnavailable, match=r"Airflow at http://127\.0\.0\.1:1 is not available"):
         AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {})
 
 

@@ -10,6 +10,7 @@ Called by `ingest_files` and `ingest_metadata`, and by whatever rejects a job. T
 import hashlib
 import io
 from collections.abc import Iterator
+from typing import BinaryIO, cast
 
 from ingest.bundle import Section, open_section, printable
 from ingest.context import StageContext
@@ -108,7 +109,7 @@ def _send(context: StageContext, file: LedgerFile, progress: Progress, faults: F
         archive.delete(file.file_id)
     with open_section(context.spool_path, file.offset, file.size) as section:
         body = HashingBody(section, file.hash_type, progress)
-        archive.put(file.file_id, body, file.size)
+        archive.put(file.file_id, cast(BinaryIO, body), file.size)
     stored = archive.size(file.file_id)
     if body.size != file.size or stored != file.size:
         reason = f"it stored {stored} of the {file.size} bytes of {printable(file.path)}; they are sent again"

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.errors import InvalidBundle
 from ingest.faults import Faults
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 METADATA_NAME = "metadata.txt"
 DATA_FOLDER = "data"
@@ -52,6 +55,13 @@ class Section(io.RawIOBase):
         data = self._file.read(wanted)
         self._left -= len(data)
         return data
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer and give how many bytes it holds; ijson reads in this way."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 @contextmanager

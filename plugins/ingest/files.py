@@ -129,7 +129,7 @@ def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:
         query = query.where(File.state.in_(states))
     with ledger.transaction() as session:
         count, size = session.execute(query).one()
-    return count or 0, int(size)
+    return int(count or 0), int(size or 0)
 
 
 def files_in(ledger: Ledger, *states: FileState) -> Iterator[LedgerFile]:

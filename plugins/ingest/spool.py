@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -113,7 +114,8 @@ def disk_faults(folder: Path) -> Iterator[None]:
 
 def _write(stream: Readable, part: Path, announced_size: int | None, block_size: int) -> int:
     with disk_faults(part.parent):
-        file = part.open("xb")
+        # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
+        file = part.open("xb", buffering=0)
     with file:
         if announced_size:
             with disk_faults(part.parent):
@@ -124,15 +126,20 @@ def _write(stream: Readable, part: Path, announced_size: int | None, block_size:
         if announced_size is not None and size != announced_size:
             raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
         with disk_faults(part.parent):
-            file.flush()
             os.fsync(file.fileno())
     return size
 
 
-def _copy(stream: Readable, file: BinaryIO, folder: Path, block_size: int) -> int:
+def _copy(stream: Readable, file: FileIO, folder: Path, block_size: int) -> int:
     size = 0
     while block := stream.read(block_size):
         with disk_faults(folder):
-            file.write(block)
+            _write_block(file, block)
         size += len(block)
     return size
+
+
+def _write_block(file: FileIO, block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]

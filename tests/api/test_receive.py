@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.api.conftest import Server
+from tests.api.live_server import Server
 
 MOVE = b'[{"destinationTable": "Files", "source": "/data/a"}, {"destinationTable": "Transactions.project"}]'
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")

@@ -1,5 +1,6 @@
 """A body that is not taken: the answer says why, no file stays in the spool, no job in the database."""
 
+import io
 import json
 import socket
 import struct
@@ -13,7 +14,7 @@ import pytest
 from flask import Flask
 
 from ingest.settings import Settings
-from tests.api.conftest import NOWHERE, Server
+from tests.api.live_server import NOWHERE, Server
 
 POST = b"POST /upload HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -92,7 +93,9 @@ class TestBody:
     def test_a_stalled_body(self, server: Server, request_start: bytes) -> None:
         assert send(server, request=request_start, half_close=False) == (408, "nothing was sent for 0.5 seconds")
 
-    @pytest.mark.parametrize("request_end", [b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"])
+    @pytest.mark.parametrize(
+        "request_end", [b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]
+    )
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" + request_end
@@ -107,9 +110,7 @@ class TestBody:
         request = POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
         assert send(server, request=request)[0] == 501
 
-    @pytest.mark.parametrize(
-        "content_type", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"]
-    )
+    @pytest.mark.parametrize("content_type", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"])
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_a_form(self, server: Server, content_type: bytes, path: bytes) -> None:
         head = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: " + content_type
@@ -157,7 +158,7 @@ class TestServiceAway:
     """503, and nothing is read: the body of these requests is never sent."""
 
     def refusal(self, app: Flask) -> str:
-        answer = app.test_client().post("/upload", headers={"Content-Length": "100"}, input_stream=Unread())
+        answer = app.test_client().post("/upload", input_stream=Unread(b"x"))
         assert answer.status_code == 503
         assert answer.json is not None
         return str(answer.json["message"])
@@ -175,12 +176,12 @@ class TestServiceAway:
         assert "the spool /nowhere/at/all cannot be written" in self.refusal(app)
 
 
-class Unread:
-    def read(self, size: int = -1) -> bytes:
+class Unread(io.BytesIO):
+    def read(self, _size: int | None = -1, /) -> bytes:
         raise AssertionError("the body was read")
 
 
-def replace_setting(settings: Settings, **changed: Any) -> Settings:
+def replace_setting(settings: Settings, **changed: object) -> Settings:
     return settings.model_copy(update=changed)
 
 

@@ -86,14 +86,22 @@ class Supervisor:
         if self._process.poll() is None:
             self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+            wait_until(self._has_ended, STOP_SECONDS, lambda: self._failure("does not end"))
+        except LaunchFailure:
             # Its programs die with it.
             self._process.kill()
             self._process.wait(STOP_SECONDS)
 
+    def _has_ended(self) -> bool:
+        # supervisord looks for signals and ended programs once a second, or when somebody speaks to it.
+        self._speaks()
+        return self._process.poll() is not None
+
     def _answers(self) -> bool:
         self.check_alive()
+        return self._speaks()
+
+    def _speaks(self) -> bool:
         try:
             return bool(self._remote.getState())
         except (OSError, HTTPException, Fault):

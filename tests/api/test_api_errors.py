@@ -1,0 +1,50 @@
+import logging
+from collections.abc import Callable
+
+import pytest
+import requests
+from flask import Flask
+
+from ingest import jobs
+from tests.api.live_server import Server
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", "404 Not Found"),
+        ("POST", "/nowhere", "404 Not Found"),
+        ("GET", "/get_state/1/2", "404 Not Found"),
+        ("GET", "/upload", "405 Method Not Allowed"),
+        ("PUT", "/ingest", "405 Method Not Allowed"),
+        ("DELETE", "/get_state", "405 Method Not Allowed"),
+        ("POST", "/", "405 Method Not Allowed"),
+    ],
+)
+def test_what_is_not_there_is_answered_in_json(server: Server, method: str, path: str, status: str) -> None:
+    answer = requests.request(method, server.url + path, timeout=30)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.status_code == int(status[:3])
+    assert answer.json().keys() == {"status", "message"}
+    assert answer.json()["status"] == status
+
+
+def test_a_wrong_method_is_told_the_right_ones(server: Server) -> None:
+    answer = requests.get(f"{server.url}/upload", timeout=30)
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("the secret reason")
+
+    monkeypatch.setattr(jobs, "read", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = make_app().test_client().get("/get_state?job_id=1")
+    assert answer.status_code == 500
+    assert answer.get_json()["status"] == "500 Internal Server Error"
+    assert "secret" not in answer.get_data(as_text=True)
+    assert "the secret reason" in caplog.text
+    assert "Traceback" in caplog.text

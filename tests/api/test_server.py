@@ -1,0 +1,100 @@
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.api.live_server import environment_of, listening_port
+
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "api.server", *arguments],
+        env={**environment_of(tmp_path, NO_DATABASE), **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_the_documented_options(tmp_path: Path) -> None:
+    result = run(tmp_path, "--help")
+    assert result.returncode == 0
+    for option in ("--cp-config", "-c FILE, --config", "-p PORT, --port", "-a ADDRESS, --address", "8066"):
+        assert option in result.stdout
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "-p", str(port))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"pacifica-ingest: cannot listen on 127.0.0.1 port {port}: [Errno 98] Address already in use"
+    ]
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "http"])
+def test_a_port_that_cannot_be_is_refused(tmp_path: Path, port: str) -> None:
+    result = run(tmp_path, "-p", port)
+    assert result.returncode == 2
+    assert "a port is a number from 0 to 65535" in result.stderr
+
+
+def test_an_address_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    result = run(tmp_path, "-a", "no.such.host.invalid")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    result = run(tmp_path, TRANSFER_SIZE="many")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "TRANSFER_SIZE" in result.stderr
+
+
+def test_the_config_option_names_the_ini_file(tmp_path: Path) -> None:
+    (tmp_path / "ingest.ini").write_text("[ingest]\nreceive_timeout = soon\n")
+    result = run(tmp_path, "-c", "ingest.ini", INGEST_RECEIVE_TIMEOUT="")
+    assert result.returncode == 2
+    assert "[ingest] receive_timeout" in result.stderr
+
+
+def test_a_config_file_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    result = run(tmp_path, "-c", "missing.ini")
+    assert result.returncode == 2
+    assert "missing.ini" in result.stderr
+
+
+def test_the_cherrypy_file_is_ignored_with_one_warning(tmp_path: Path) -> None:
+    result = run(tmp_path, "--cp-config", "server.conf", TRANSFER_SIZE="many")
+    assert result.stderr.count("--cp-config is ignored") == 1
+
+
+def test_the_server_starts_without_a_database_and_stops_at_sigterm(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.server", "-p", "0"],
+        env={**environment_of(tmp_path, NO_DATABASE), "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{listening_port(process)}"
+        assert requests.get(url, timeout=30).status_code == 200
+        assert requests.get(f"{url}/get_state/1", timeout=30).status_code == 503
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback (most recent call last)" not in errors
+    # Neither a control socket of gunicorn nor anything else.
+    assert list(tmp_path.iterdir()) == []

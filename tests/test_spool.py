@@ -1,0 +1,98 @@
+import io
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from ingest import spool
+from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
+
+BLOCK = 4096
+
+
+def receive(body: bytes, path: Path, announced: int | None = None) -> int:
+    return spool.receive(io.BytesIO(body), path, announced, BLOCK)
+
+
+@pytest.fixture
+def small_files_only() -> Iterator[int]:
+    """A limit on the size of files, at which the kernel refuses to write, as a full disk does."""
+    limit = 3 * BLOCK
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [1, BLOCK - 1, BLOCK, BLOCK + 1, 10 * BLOCK])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_stream_is_written_whole(tmp_path: Path, size: int, announced: bool) -> None:
+    body = (b"0123456789" * size)[:size]
+    assert receive(body, tmp_path / "1.tar", size if announced else None) == size
+    assert [path.name for path in tmp_path.iterdir()] == ["1.tar"]
+    assert (tmp_path / "1.tar").read_bytes() == body
+
+
+@pytest.mark.parametrize(("body", "announced"), [(b"", None), (b"", 5), (b"abc", 5), (b"abcdefg", 5)])
+def test_another_size_than_announced_leaves_nothing(tmp_path: Path, body: bytes, announced: int | None) -> None:
+    with pytest.raises(IncompleteBody):
+        receive(body, tmp_path / "1.tar", announced)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, small_files_only: int) -> None:
+    with pytest.raises(SpoolFull):
+        receive(b"x" * (small_files_only + 1), tmp_path / "1.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_room_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    stream = io.BytesIO(b"x")
+    with pytest.raises(SpoolFull):
+        spool.receive(stream, tmp_path / "1.tar", 2**50, BLOCK)
+    assert stream.tell() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SpoolUnavailable, match="cannot be written"):
+        receive(b"x", tmp_path / "missing" / "1.tar")
+
+
+def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path) -> None:
+    class Broken:
+        def read(self, _size: int, /) -> bytes:
+            assert [path.name for path in tmp_path.iterdir()] == ["1.tar.part"]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spool.receive(Broken(), tmp_path / "1.tar", None, BLOCK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
+    def check(file: BinaryIO) -> None:
+        raise ValueError(file.read())
+
+    with pytest.raises(ValueError, match="document"):
+        spool.receive(io.BytesIO(b"document"), tmp_path / "1.json", None, BLOCK, check)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_renamed(tmp_path: Path) -> None:
+    receive(b"x", tmp_path / "1.tar")
+    assert spool.rename(tmp_path / "1.tar", "2.tar") == tmp_path / "2.tar"
+    assert (tmp_path / "2.tar").read_bytes() == b"x"
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    spool.remove(tmp_path / "missing")
+    spool.remove(tmp_path / "there")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_differ_for_one_job() -> None:
+    assert spool.file_name(7, "tar") != spool.file_name(7, "tar")
