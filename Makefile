@@ -45,6 +45,7 @@ $(STAMP): moved
 endif
 
 $(STAMP): requirements.txt pyproject.toml
+	@case "$$PWD" in *[:\$$]*) echo "make: Python's tools cannot work in a folder whose path holds ':' or '\$$': $$PWD" >&2; exit 1;; esac
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or newer, or set PYTHON" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; set PYTHON to a newer one" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; install python3-venv" >&2; exit 1; }

@@ -13,9 +13,10 @@ from ingest.local.reporting import LaunchFailure
 
 ACCOUNT = "nobody"
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -45,7 +46,9 @@ def become(user: pwd.struct_passwd) -> None:
     """Become that account for good, and keep the right to enter closed folders where the kernel grants it."""
     linux = sys.platform == "linux"
     if linux:
-        _libc().prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # Keeps the capabilities when the account changes, and lets access(2), by which PostgreSQL looks for its own
+        # programs, take them into account.
+        _libc().prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)

@@ -3,6 +3,7 @@
 Called by the stage `ingest_metadata`, and before files are deleted again. The built-in one is in `metadata_catalogue`.
 """
 
+from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol
 
 import ijson
@@ -94,7 +95,11 @@ class PacificaMetadata:
 
 def _files(answer: Answer) -> dict[int, FileHash]:
     # Streamed: of a million files only their hashes are kept.
+    events = ijson.parse(answer)
+    first = next(events)
+    if first[1] != "start_map":
+        raise ValueError("it is no object")
     files = {}
-    for file_id, file in ijson.kvitems(answer, ""):
+    for file_id, file in ijson.kvitems(chain([first], events), ""):
         files[int(file_id)] = FileHash(str(file["hashtype"]), str(file["hashsum"]))
     return files

@@ -70,7 +70,8 @@ def _is_catalogued(context: StageContext) -> bool:
 def _free_spool(context: StageContext) -> None:
     """Delete the bundle; a bundle that stays on the disk is no failure of the job."""
     try:
-        remove_links(context)
+        if context.ledger.job.record.kind is Kind.MOVE:
+            remove_links(context)
         context.spool_path.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)

@@ -1,0 +1,144 @@
+"""Write `docs/configuration.md` from the settings in the code: `make docs`.
+
+`tests/test_docs.py` compares the page with what this makes, so a setting cannot change without its documentation.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from ingest.local.environment import AIRFLOW_TUNING
+from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, sources
+
+PAGE = Path(__file__).with_name("configuration.md")
+# The value is the path of the clone, which differs from machine to machine.
+NOT_SHOWN = frozenset({"AIRFLOW__CORE__DAGS_FOLDER"})
+
+HEAD = f"""\
+# Configuration
+
+<!-- Made by docs/build.py from ingest.settings. Do not edit: change the settings, then run `make docs`. -->
+
+Settings are read from three places. The first that has a value wins:
+
+1. environment variables (where a setting has two, the first one listed); an empty variable counts as not set;
+2. the INI file that `{CONFIG_FILE_VARIABLE}` names (`pacifica-ingest -c FILE` sets it for the API);
+3. the default.
+
+All settings are checked when a process starts. A wrong value stops it with the name of the setting and what it may be.
+Settings are read once by the API, and at the start of each try by a stage.
+
+## From the original service
+
+An INI file of the original Pacifica Ingest works with one change: `[database] peewee_url` must name a PostgreSQL database.
+Its `[celery]` section is not used; the log says so. The CherryPy file is not used: `pacifica-ingest --cp-config FILE` is
+accepted and ignored. The variables of the original (`VOLUME_PATH`, `UNIQUEID_URL`, `POLICY_INGEST_URL`,
+`METADATA_INGEST_URL`, `ARCHIVEINTERFACE_URL`, `PEEWEE_URL`, `DATABASE_CONNECT_ATTEMPTS`, `DATABASE_CONNECT_WAIT`) work.
+
+A service whose setting is missing from the file is the built-in one. For a real installation set all four URLs:
+
+```ini
+[ingest]
+volume_path = /srv/ingest/spool
+[uniqueid]
+url = http://127.0.0.1:8051
+[policy]
+ingest_url = http://127.0.0.1:8181/ingest
+[archiveinterface]
+url = http://127.0.0.1:8080
+[metadata]
+ingest_url = http://127.0.0.1:8121/ingest
+[database]
+peewee_url = postgresql://ingest:secret@127.0.0.1:5432/ingest
+[airflow]
+url = http://127.0.0.1:8090
+username = ingest
+password = secret
+```
+
+Every process needs the same settings: the API, Airflow's scheduler and workers (the stages run there), and the shell
+that `pacifica-ingest-cmd` is called in.
+"""
+DAGS = """\
+## DAGs
+
+Read from the environment only, by Airflow's scheduler, dag-processor and workers, because nothing is read from disk
+while a DAG file is imported. Restart Airflow after a change.
+"""
+LOCAL = """\
+## `make run`
+
+`make run` takes every variable above from the environment that it is called in. These are its own:
+
+| Variable | Default | What it is |
+|---|---|---|
+| `INGEST_HOME` | `var/` in the project | The folder of all state. |
+| `INGEST_PORT` | `8066` | The port of the API. |
+| `AIRFLOW_PORT` | `8090` | The port of Airflow's UI and REST API. |
+| `PYTHON` | `python3` | The Python (3.11 or newer) that `make` makes the environment with. |
+
+What is not set lies below `INGEST_HOME`: the spool (`spool/`), the archive (`archive/`), the folder that files may be moved
+from (`move/`) and the database (`postgres/`). `INGEST_AIRFLOW_URL`, `INGEST_AIRFLOW_USERNAME` and `INGEST_AIRFLOW_PASSWORD`
+are always the stack's own. `DATABASE_CONNECT_WAIT` is 1.
+
+`make run` also sets these options of Airflow. A variable of the same name in your environment wins:
+
+| Variable | Value |
+|---|---|
+"""
+
+
+def page() -> str:
+    """Give the whole page."""
+    return "\n".join([HEAD, *_ini_sections(), DAGS, _table(DagSettings), LOCAL + "".join(_tuning())])
+
+
+def _ini_sections() -> Iterator[str]:
+    found = sources(Settings)
+    for section in dict.fromkeys(source["section"] for source in found.values()):
+        fields = [name for name, source in found.items() if source["section"] == section]
+        yield f"## `[{section}]`\n"
+        yield _table(Settings, fields)
+
+
+def _table(model: type[Settings] | type[DagSettings], names: Iterable[str] | None = None) -> str:
+    found = sources(model)
+    rows = [_row(model, name, found[name]) for name in (found if names is None else names)]
+    ini = any(source["section"] for source in found.values())
+    head = ["Option", "Variable", "Default", "Form", "What it is"][0 if ini else 1 :]
+    lines = [head, ["---"] * len(head), *(row if ini else row[1:] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _row(model: type[Settings] | type[DagSettings], name: str, source: dict[str, Any]) -> list[str]:
+    field = model.model_fields[name]
+    variables = ", ".join(f"`{variable}`" for variable in source["environment"])
+    return [f"`{source['option']}`", variables, _value(field.default), source["form"], field.description or ""]
+
+
+def _value(default: object) -> str:
+    """Give a default as it would be written in the INI file."""
+    if isinstance(default, tuple):
+        default = os.pathsep.join(str(part) for part in default)
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
+    text = str(default) if not isinstance(default, PurePath) else default.as_posix()
+    return f"`{text}`" if text else "(empty)"
+
+
+def _tuning() -> Iterator[str]:
+    for name, value in AIRFLOW_TUNING.items():
+        if name not in NOT_SHOWN:
+            yield f"| `{name}` | `{value}` |\n"
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

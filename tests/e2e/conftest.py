@@ -1,0 +1,58 @@
+"""The real stack, started once for all end-to-end tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.database import make_engine
+from ingest.settings import load_settings
+from tests.e2e.stack import Stack, start_stack, stop_stack
+
+# A service that is away is given up after seconds here, not after half an hour.
+SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "1"}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack; its folder's name has a space in it, as a user's may."""
+    process, stack = start_stack(tmp_path_factory.mktemp("stack") / "all state", SETTINGS)
+    try:
+        yield stack
+    finally:
+        stop_stack(process)
+
+
+@pytest.fixture(scope="session")
+def ledger(stack: Stack) -> Iterator[Engine]:
+    """The stack's database of jobs."""
+    engine = make_engine(load_settings(stack.environment), pool_size=1)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def archive_away(stack: Stack) -> "ArchiveAway":
+    """Lets a test take the archive away and bring it back."""
+    return ArchiveAway(stack.home / "archive")
+
+
+class ArchiveAway:
+    """The archive's folder, taken away: a file stands in its place, so that nothing can be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._aside = folder.with_name("archive aside")
+
+    @contextmanager
+    def for_a_while(self) -> Iterator[None]:
+        """Take the archive away; it is back at the end."""
+        self._folder.rename(self._aside)
+        self._folder.write_text("the archive is away")
+        try:
+            yield
+        finally:
+            self._folder.unlink()
+            self._aside.rename(self._folder)

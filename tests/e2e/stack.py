@@ -1,0 +1,142 @@
+"""The whole stack on one machine, started as `make run` starts it, and driven over HTTP as users drive it."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+START_SECONDS = 180
+STOP_SECONDS = 60
+JOB_SECONDS = 120
+POLL_SECONDS = 0.1
+TIMEOUT_SECONDS = 30
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    home: Path
+    api: str
+    airflow: str
+    environment: dict[str, str]
+
+    def post(self, body: bytes, path: str = "/ingest", content_type: str = "application/octet-stream") -> int:
+        """Post a body; gives the job id."""
+        answer = requests.post(
+            self.api + path, data=body, headers={"Content-Type": content_type}, timeout=TIMEOUT_SECONDS
+        )
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["job_id"])
+
+    def state(self, job_id: int) -> State:
+        """The state JSON of a job."""
+        answer = requests.get(f"{self.api}/get_state", params={"job_id": job_id}, timeout=TIMEOUT_SECONDS)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait(self, job_id: int, until: Callable[[State], bool], seconds: float = JOB_SECONDS) -> State:
+        """Wait until a job's state is as wanted."""
+        state: State = {}
+
+        def reached() -> bool:
+            nonlocal state
+            state = self.state(job_id)
+            return until(state)
+
+        wait_until(reached, seconds, lambda: f"job {job_id} stays at {state}")
+        return state
+
+    def wait_for_end(self, job_id: int, seconds: float = JOB_SECONDS) -> State:
+        """Wait until nothing more happens to a job by itself."""
+        return self.wait(job_id, lambda state: bool(state["complete"]), seconds)
+
+    def ask_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:
+        """Call Airflow's REST API as an admin does."""
+        token = requests.post(
+            f"{self.airflow}/auth/token",
+            json={"username": user, "password": self.password(user)},
+            timeout=TIMEOUT_SECONDS,
+        ).json()["access_token"]
+        answer = requests.request(
+            method,
+            f"{self.airflow}/api/v2{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def password(self, user: str) -> str:
+        """The password of an Airflow account."""
+        return str(requests.compat.json.loads((self.home / "airflow/passwords.json").read_text())[user])
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run pacifica-ingest-cmd as an admin does."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("pacifica-ingest-cmd")), *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[[], str]) -> None:
+    """Wait until a condition holds; fails with what `failure` says when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, failure()
+        time.sleep(POLL_SECONDS)
+
+
+def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
+    """Start a stack on free ports and wait until it says that it is ready."""
+    ports = {"INGEST_PORT": str(free_port()), "AIRFLOW_PORT": str(free_port())}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ingest.local", "--no-sample"],
+        env={**os.environ, **ports, "INGEST_HOME": str(home), **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = []
+    assert process.stdout
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ready:"):
+            environment = read_environment(home / "environment")
+            urls = [word.strip(",\n") for word in line.split() if word.startswith("http")]
+            return process, Stack(home, urls[0], urls[1], environment)
+    raise AssertionError("the stack did not start:\n" + "".join(lines))
+
+
+def stop_stack(process: subprocess.Popen[str]) -> None:
+    """Stop a stack as Ctrl-C does."""
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=STOP_SECONDS)
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """The variables that the stack wrote for an admin's shell."""
+    pairs = (shlex.split(line)[1].split("=", 1) for line in path.read_text().splitlines())
+    return {name: value for name, value in pairs if name != "PATH"}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,34 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from ingest.services.http_client import HttpClient
+from tests.services.scripted_server import ScriptedServer, scripted_server
+
+TRANSFER_SIZE = 64 * 1024
+
+MakeClient = Callable[..., HttpClient]
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture
+def make_client(server: ScriptedServer) -> Iterator[MakeClient]:
+    """Make clients of the scripted server, or of another URL; closed at the end."""
+    with ExitStack() as stack:
+
+        def make(url: str = "", connect_timeout: float = 5.0, read_timeout: float = 5.0) -> HttpClient:
+            client = HttpClient("thing", url or server.url, connect_timeout, read_timeout, TRANSFER_SIZE)
+            return stack.enter_context(closing(client))
+
+        yield make
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> HttpClient:
+    return make_client()

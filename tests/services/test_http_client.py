@@ -1,0 +1,199 @@
+"""How a request fails: as a typed error, in time, whatever the service does."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ingest.errors import ServiceUnavailable
+from ingest.services.http_client import HttpClient
+from tests.services.bodies import Zeros
+from tests.services.conftest import TRANSFER_SIZE, MakeClient
+from tests.services.scripted_server import Handler, ScriptedServer, broken_reply, failure, hang_up, reply
+
+
+def get(client: HttpClient, path: str = "/7") -> bytes:
+    with client.request("GET", path) as answer:
+        return b"".join(answer.blocks(TRANSFER_SIZE))
+
+
+@contextmanager
+def handling(error: Exception) -> Iterator[None]:
+    """Run the `with` block as an `except` block of `error`, which becomes the context of what it raises."""
+    try:
+        raise error
+    except type(error):
+        yield
+
+
+def test_refused_connection_is_service_unavailable_with_its_cause(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(ServiceUnavailable, match="Connection refused") as caught:
+        get(make_client(f"http://127.0.0.1:{port}"))
+    assert caught.value.service == "thing"
+    assert caught.value.url == f"http://127.0.0.1:{port}/7"
+    assert caught.value.__cause__ is not None
+
+
+def test_reason_does_not_come_from_an_error_that_was_being_handled(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    handled = ConnectionError("of something else")
+    with pytest.raises(ServiceUnavailable, match="Connection refused"), handling(handled):
+        get(make_client(f"http://127.0.0.1:{port}"))
+
+
+def test_service_that_never_answers_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
+    def silent(handler: Handler) -> None:
+        server.ended.wait()
+
+    server.then(silent)
+    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.2 seconds"):
+        get(make_client(read_timeout=0.2))
+
+
+def test_service_that_falls_silent_within_its_answer_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
+    def half(handler: Handler) -> None:
+        handler.send(200, b"half", {}, length=8)
+        server.ended.wait()
+
+    server.then(half)
+    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.2 seconds"):
+        get(make_client(read_timeout=0.2))
+
+
+def test_extra_seconds_are_waited(server: ScriptedServer, make_client: MakeClient) -> None:
+    def late(handler: Handler) -> None:
+        server.ended.wait(0.5)
+        reply(body=b"late")(handler)
+
+    server.then(late)
+    with make_client(read_timeout=0.1).request("GET", "/7", extra_seconds=5) as answer:
+        assert answer.read(100) == b"late"
+
+
+def test_service_that_takes_a_body_late_is_waited_for_as_for_its_answer(
+    server: ScriptedServer, make_client: MakeClient
+) -> None:
+    def late(handler: Handler) -> None:
+        server.ended.wait(0.6)
+        reply(201)(handler)
+
+    size = 32 * 1024 * 1024
+    server.then(reply(201), late)
+    client = make_client(connect_timeout=0.2)
+    for _ in range(2):
+        with client.request("PUT", "/7", answers=(201,), body=Zeros(size), size=size) as answer:
+            assert answer.status == 201
+    assert [len(received.body) for received in server.received] == [size, size]
+
+
+def test_connection_that_breaks_within_an_answer_is_service_unavailable(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    server.then(broken_reply(body=b"half", length=8))
+    with pytest.raises(ServiceUnavailable):
+        get(client)
+
+
+def test_connection_that_is_reset_within_a_put_is_service_unavailable(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    def reset(handler: Handler) -> None:
+        handler.rfile.read(1000)
+        hang_up(handler)
+
+    server.then(reset)
+    size = 64 * 1024 * 1024
+    with pytest.raises(ServiceUnavailable), client.request("PUT", "/7", body=Zeros(size), size=size):
+        pass
+
+
+@pytest.mark.parametrize("status", [204, 400, 404, 429, 500, 502, 503])
+def test_status_that_the_caller_does_not_expect_is_service_unavailable(
+    server: ScriptedServer, client: HttpClient, status: int
+) -> None:
+    server.then(reply(status))
+    with pytest.raises(ServiceUnavailable, match=f"it answered {status} "):
+        get(client)
+
+
+def test_reason_is_the_last_exception_of_the_services_traceback(server: ScriptedServer, client: HttpClient) -> None:
+    server.then(failure("peewee.OperationalError: server closed\n\tthe connection &lt;here&gt;"))
+    with pytest.raises(ServiceUnavailable, match=r"500 .*: OperationalError: server closed the connection <here>$"):
+        get(client)
+
+
+def test_redirect_is_not_followed(server: ScriptedServer, client: HttpClient) -> None:
+    server.then(reply(302, Location=f"{server.url}/elsewhere"), reply(200))
+    with pytest.raises(ServiceUnavailable, match="302"):
+        get(client)
+    assert [received.path for received in server.received] == ["/7"]
+
+
+def test_endless_error_page_is_not_read_to_its_end(server: ScriptedServer, client: HttpClient) -> None:
+    hung_up = threading.Event()
+
+    def endless(handler: Handler) -> None:
+        handler.send(500, b"", {}, length=1 << 40)
+        try:
+            while True:
+                handler.wfile.write(bytes(1 << 20))
+        except OSError:
+            hung_up.set()
+
+    server.then(endless)
+    with pytest.raises(ServiceUnavailable, match="500"):
+        get(client)
+    assert hung_up.wait(10)
+
+
+def test_connection_is_used_again_even_if_the_caller_left_the_answer_unread(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    server.then(reply(body=bytes(5000)), reply(body=b"second"))
+    with client.request("GET", "/1"):
+        pass
+    assert get(client) == b"second"
+    assert len({received.connection for received in server.received}) == 1
+
+
+def test_idle_connection_that_the_service_closed_is_replaced(server: ScriptedServer, client: HttpClient) -> None:
+    closed = threading.Event()
+
+    def close_unannounced(handler: Handler) -> None:
+        reply(body=b"first")(handler)
+        hang_up(handler)
+        closed.set()
+
+    server.then(close_unannounced, reply(body=b"second"))
+    get(client)
+    assert closed.wait(10)
+    assert get(client) == b"second"
+    assert len({received.connection for received in server.received}) == 2
+
+
+def test_failed_request_is_not_sent_again(server: ScriptedServer, client: HttpClient) -> None:
+    server.then(hang_up, reply(200))
+    with pytest.raises(ServiceUnavailable):
+        get(client)
+    assert len(server.received) == 1
+
+
+def test_proxies_of_the_environment_are_not_used(
+    server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    server.then(reply(body=b"direct"))
+    assert get(client) == b"direct"
+
+
+def test_password_in_the_url_is_sent_but_not_shown(server: ScriptedServer, make_client: MakeClient) -> None:
+    server.then(reply(503))
+    with pytest.raises(ServiceUnavailable) as caught:
+        get(make_client(server.url.replace("http://", "http://me:secret@")))
+    assert "secret" not in str(caught.value)
+    assert server.received[0].headers["authorization"].startswith("Basic ")

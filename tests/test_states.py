@@ -1,0 +1,206 @@
+"""The mapping from ledger and task states to what clients see: a test for every row of the table in docs/api.md."""
+
+import pytest
+
+from ingest.states import (
+    CLEARS_ALLOWED,
+    GIVEN_UP_TEXT,
+    LOST_TEXT,
+    SKIPPED_TEXT,
+    STAGES,
+    JobRecord,
+    JobState,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    StageError,
+    TaskInstance,
+    job_state,
+    lost_by_airflow,
+    received,
+)
+
+INGEST = STAGES[Kind.INGEST]
+
+
+def run(state: str | None, **tasks: str | tuple[str | None, int] | None) -> Run:
+    """A run whose tasks have these states; with a number, that many tries were begun."""
+    pairs = {name: given if isinstance(given, tuple) else (given, 1 if given else 0) for name, given in tasks.items()}
+    return Run(state, tuple(TaskInstance(name, *pair) for name, pair in pairs.items()))
+
+
+def error(stage: Stage, *, final: bool, text: str = "why") -> StageError:
+    return StageError(stage, text, final)
+
+
+def test_catalogued_is_complete_whatever_airflow_says():
+    job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED)
+    expected = JobState("OK", "ingest metadata", 100.0, "", complete=True)
+    for known in (None, Run(None), run("failed", ingest_metadata="failed"), run("running", open_tar="running")):
+        assert job_state(job, known) == expected
+
+
+def test_override_stands_as_given():
+    override = JobState("FAILED", "ingest files", 12.0, "Failed by administrator", complete=True)
+    assert job_state(JobRecord(Kind.INGEST, override=override), run("running", open_tar="running")) == override
+
+
+def test_catalogued_wins_over_an_override():
+    override = JobState("FAILED", "ingest files", 0.0, "late", complete=True)
+    assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED, override=override), None).state == "OK"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Run(None),
+        run("queued"),
+        run("running"),
+        run("running", open_tar=None),
+        run("running", open_tar=("scheduled", 1)),
+        run("running", open_tar=("queued", 1)),
+    ],
+)
+def test_nothing_started_is_uploading(known: Run):
+    assert job_state(JobRecord(Kind.INGEST), known) == JobState("OK", "UPLOADING", 0.0, "", complete=False)
+
+
+@pytest.mark.parametrize("stage", INGEST)
+@pytest.mark.parametrize("task_state", ["running", "restarting"])
+def test_running_stage_shows_its_label_and_progress(stage: Stage, task_state: str):
+    job = JobRecord(Kind.INGEST, stage=stage, percent=41.26)
+    assert job_state(job, run("running", **{stage: task_state})) == JobState(
+        "OK", stage.label, 41.26, "", complete=False
+    )
+
+
+def test_running_stage_never_shows_a_hundred_percent():
+    job = JobRecord(Kind.INGEST, stage=Stage.INGEST_METADATA, percent=100.0)
+    assert job_state(job, run("running", ingest_metadata="running")).task_percent == 99.9
+
+
+def test_running_stage_without_progress_of_its_own_shows_none():
+    job = JobRecord(Kind.INGEST, stage=Stage.OPEN_TAR, percent=100.0)
+    assert job_state(job, run("running", open_tar="success", load_metadata="running")).percent_text == "0.0"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        ("up_for_retry", 1),
+        ("up_for_reschedule", 1),
+        ("deferred", 1),
+        ("scheduled", 2),
+        ("queued", 2),
+        (None, 1),
+    ],
+)
+def test_waiting_stage_shows_the_last_error(task: tuple[str | None, int]):
+    job = JobRecord(
+        Kind.INGEST, stage=Stage.INGEST_FILES, percent=60.0, error=error(Stage.INGEST_FILES, final=False, text="away")
+    )
+    known = run("running", validate_policy="success", ingest_files=task)
+    assert job_state(job, known) == JobState("OK", "ingest files", 60.0, "away", complete=False)
+
+
+def test_waiting_stage_does_not_show_the_error_of_another():
+    job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=False))
+    assert job_state(job, run("running", load_metadata="up_for_retry")).exception == ""
+
+
+def test_cleared_job_waits_at_the_first_cleared_stage():
+    job = JobRecord(Kind.INGEST, error=error(Stage.INGEST_FILES, final=True))
+    known = run("queued", open_tar="success", ingest_files=(None, 9), ingest_metadata=None)
+    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, "why", complete=False)
+
+
+@pytest.mark.parametrize(
+    ("finished", "label"), [(Stage.OPEN_TAR, "open tar"), (Stage.VALIDATE_POLICY, "Policy Validation")]
+)
+def test_between_two_stages_the_finished_one_is_at_a_hundred(finished: Stage, label: str):
+    tasks = dict.fromkeys(INGEST[: INGEST.index(finished) + 1], "success")
+    assert job_state(JobRecord(Kind.INGEST), run("running", **tasks)) == JobState(
+        "OK", label, 100.0, "", complete=False
+    )
+
+
+def test_last_stage_that_succeeded_in_airflow_alone_is_not_shown_as_done():
+    tasks = dict.fromkeys(INGEST, "success")
+    state = job_state(JobRecord(Kind.INGEST), run("running", **tasks))
+    assert (state.task, state.complete) == ("ingest files", False)
+
+
+@pytest.mark.parametrize("run_state", ["running", "failed"])
+def test_final_error_of_a_failed_stage_is_the_end(run_state: str):
+    job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, error=error(Stage.LOAD_METADATA, final=True))
+    known = run(run_state, open_tar="success", load_metadata="failed", validate_policy="upstream_failed")
+    assert job_state(job, known) == JobState("FAILED", "load metadata", 0.0, "why", complete=True)
+
+
+def test_final_error_is_the_end_when_the_tasks_behind_were_skipped():
+    job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True))
+    assert job_state(job, run("failed", open_tar="skipped", load_metadata="skipped")).state == "FAILED"
+
+
+def test_run_lost_by_airflow_waits_to_be_cleared():
+    job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY, error=error(Stage.INGEST_FILES, final=False))
+    known = run("failed", ingest_files="failed", ingest_metadata="upstream_failed")
+    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, LOST_TEXT, complete=False)
+    assert lost_by_airflow(job, known)
+
+
+def test_failed_run_without_a_failed_task_waits_to_be_cleared():
+    assert job_state(JobRecord(Kind.INGEST), run("failed", open_tar="skipped")).exception == LOST_TEXT
+
+
+def test_run_that_was_cleared_too_often_has_failed():
+    job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, clears=CLEARS_ALLOWED)
+    known = run("failed", load_metadata="failed")
+    assert job_state(job, known) == JobState("FAILED", "load metadata", 0.0, GIVEN_UP_TEXT, complete=True)
+    assert not lost_by_airflow(job, known)
+
+
+def test_successful_run_without_the_catalogue_has_failed():
+    job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
+    tasks = dict.fromkeys(INGEST, "success")
+    assert job_state(job, run("success", **tasks)) == JobState(
+        "FAILED", "ingest files", 0.0, SKIPPED_TEXT, complete=True
+    )
+
+
+def test_airflow_away_answers_the_last_state():
+    last = JobState("OK", "ingest files", 50.0, "", complete=False)
+    assert job_state(JobRecord(Kind.INGEST, last=last), None) == last
+    assert job_state(JobRecord(Kind.INGEST), None) == received()
+
+
+def test_run_that_airflow_no_longer_knows_answers_the_last_state():
+    last = JobState("OK", "load metadata", 100.0, "", complete=False)
+    assert job_state(JobRecord(Kind.INGEST, last=last), Run(None)) == last
+
+
+def test_failed_job_stays_failed_when_airflow_no_longer_knows_its_run():
+    job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True))
+    assert job_state(job, Run(None)) == JobState("FAILED", "open tar", 0.0, "why", complete=True)
+
+
+def test_move_has_stages_of_its_own():
+    assert job_state(JobRecord(Kind.MOVE), run("running", move_files="running")).task == "move files"
+
+
+@pytest.mark.parametrize("known", [run("running"), run("success"), run(None)])
+def test_only_failed_runs_are_lost(known: Run):
+    assert not lost_by_airflow(JobRecord(Kind.INGEST), known)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED),
+        JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True)),
+        JobRecord(Kind.INGEST, override=JobState("FAILED", "open tar", 0.0, "", complete=True)),
+    ],
+)
+def test_ended_jobs_are_not_lost(job: JobRecord):
+    assert not lost_by_airflow(job, run("failed", open_tar="failed"))
