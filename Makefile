@@ -44,6 +44,7 @@ ifneq "$(shell cat $(STAMP) 2>/dev/null)" "$(CURDIR)"
 $(STAMP): moved
 endif
 
+# The lock names every package, so pip need not, and should not, resolve anything.
 $(STAMP): requirements.txt pyproject.toml
 	@case "$$PWD" in *[:\$$]*) echo "make: Python's tools cannot work in a folder whose path holds ':' or '\$$': $$PWD" >&2; exit 1;; esac
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or newer, or set PYTHON" >&2; exit 1; }
@@ -52,6 +53,6 @@ $(STAMP): requirements.txt pyproject.toml
 	@mkdir -p .venv 2>/dev/null && test -w .venv || { echo "make: cannot write to $(CURDIR)/.venv; use a folder that you can write to" >&2; exit 1; }
 	@echo "Making the environment in .venv (a minute or two) ..."
 	@clear=; if [ -e $(STAMP) ]; then clear=--clear; fi; $(PYTHON) -m venv $$clear .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@printf '%s\n' "$(CURDIR)" > $(STAMP)

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
+from pydantic import BaseModel
+
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, sources
 
+COLUMNS = ["Variable", "Default", "Form", "What it is"]
 PAGE = Path(__file__).with_name("configuration.md")
 # The value is the path of the clone, which differs from machine to machine.
 NOT_SHOWN = frozenset({"AIRFLOW__CORE__DAGS_FOLDER"})
@@ -92,27 +95,27 @@ are always the stack's own. `DATABASE_CONNECT_WAIT` is 1.
 
 def page() -> str:
     """Give the whole page."""
-    return "\n".join([HEAD, *_ini_sections(), DAGS, _table(DagSettings), LOCAL + "".join(_tuning())])
+    return "\n".join([HEAD, *_ini_sections(), DAGS, _dag_table(), LOCAL + "".join(_tuning())])
 
 
 def _ini_sections() -> Iterator[str]:
     found = sources(Settings)
     for section in dict.fromkeys(source["section"] for source in found.values()):
-        fields = [name for name, source in found.items() if source["section"] == section]
+        rows = [_row(Settings, name, source) for name, source in found.items() if source["section"] == section]
         yield f"## `[{section}]`\n"
-        yield _table(Settings, fields)
+        yield _table(["Option", *COLUMNS], rows)
 
 
-def _table(model: type[Settings] | type[DagSettings], names: Iterable[str] | None = None) -> str:
-    found = sources(model)
-    rows = [_row(model, name, found[name]) for name in (found if names is None else names)]
-    ini = any(source["section"] for source in found.values())
-    head = ["Option", "Variable", "Default", "Form", "What it is"][0 if ini else 1 :]
-    lines = [head, ["---"] * len(head), *(row if ini else row[1:] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _dag_table() -> str:
+    # These have no place in the INI file.
+    return _table(COLUMNS, [_row(DagSettings, name, source)[1:] for name, source in sources(DagSettings).items()])
 
 
-def _row(model: type[Settings] | type[DagSettings], name: str, source: dict[str, Any]) -> list[str]:
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
+
+
+def _row(model: type[BaseModel], name: str, source: dict[str, Any]) -> list[str]:
     field = model.model_fields[name]
     variables = ", ".join(f"`{variable}`" for variable in source["environment"])
     return [f"`{source['option']}`", variables, _value(field.default), source["form"], field.description or ""]

@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
 
@@ -72,7 +72,7 @@ class ScriptedServer:
 class _Server(ThreadingHTTPServer):
     scripted: ScriptedServer
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are what these tests are about."""
 
 

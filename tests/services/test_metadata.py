@@ -1,7 +1,6 @@
 """The client of Metadata: what the catalogue holds, what it rejects, and when it is only away."""
 
 import io
-import json
 
 import pytest
 
@@ -135,7 +134,13 @@ def test_answer_of_something_in_between_is_no_rejection(
         ingest(metadata)
 
 
+def test_exception_with_another_status_is_no_rejection(server: ScriptedServer, metadata: PacificaMetadata) -> None:
+    server.then(failure("ValueError: of a proxy", 400))
+    with pytest.raises(ServiceUnavailable, match="of a proxy"):
+        ingest(metadata)
+
+
 def test_other_fault_with_400_is_no_rejection(server: ScriptedServer, metadata: PacificaMetadata) -> None:
-    server.then(reply(400, json.loads('{"message": "Invalid JSON document", "traceback": ""}')))
+    server.then(reply(400, {"message": "Invalid JSON document", "traceback": ""}))
     with pytest.raises(ServiceUnavailable, match="Invalid JSON document"):
         ingest(metadata)

@@ -127,8 +127,9 @@ def _handle_signals() -> None:
         raise Stopped
 
     for number in STOP_SIGNALS:
-        # `nohup make run &` ignores SIGHUP, and a shell's background job may ignore SIGINT.
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        # `nohup make run` ignores SIGHUP. A script's background job starts with SIGINT ignored too, but whoever sends
+        # it one means it.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 
 

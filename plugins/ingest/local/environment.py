@@ -92,7 +92,7 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
     given = load_settings(user).model_fields_set
     defaults = {
         "volume_path": ("VOLUME_PATH", str(layout.home / "spool")),
-        "archiveinterface_url": ("ARCHIVEINTERFACE_URL", f"file://{layout.home / 'archive'}"),
+        "archiveinterface_url": ("ARCHIVEINTERFACE_URL", f"file://{quote(str(layout.home / 'archive'))}"),
         "move_folders": ("INGEST_MOVE_FOLDERS", str(layout.home / "move")),
         "database_url": ("INGEST_DATABASE_URL", database_url(layout, "ingest")),
         "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),

@@ -1,0 +1,70 @@
+"""What operators find in Airflow: DAGs without import errors, wired and documented, and a package left alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ingest.states import STAGES, Kind
+from tests.e2e.stack import Stack
+
+PLUGINS_PROGRAM = """
+import sys
+from airflow import plugins_manager
+plugins_manager.ensure_plugins_loaded() if hasattr(plugins_manager, "ensure_plugins_loaded") else None
+from airflow.plugins_manager import get_import_errors
+print(sorted(set(sys.modules) & {"errors", "states", "settings", "models", "ledger", "jobs", "cli", "bundle"}))
+print(get_import_errors())
+"""
+
+
+def test_dags_have_no_import_errors(stack: Stack):
+    assert stack.ask_airflow("GET", "/importErrors")["import_errors"] == []
+    dags = {dag["dag_id"]: dag for dag in stack.ask_airflow("GET", "/dags")["dags"]}
+    assert set(dags) == {"ingest", "move", "housekeeping"}
+    assert not any(dag["is_paused"] for dag in dags.values())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_dag_runs_the_stages_in_their_order(stack: Stack, kind: Kind):
+    tasks = {task["task_id"]: task for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]}
+    stages = STAGES[kind]
+    assert set(tasks) == set(stages)
+    for stage, following in zip(stages, [*stages[1:], None], strict=True):
+        assert tasks[stage]["downstream_task_ids"] == ([following] if following else [])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_task_is_documented_and_retried_by_cause(stack: Stack, kind: Kind):
+    for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]:
+        assert "**Fails here**" in task["doc_md"]
+        assert "**An admin**" in task["doc_md"]
+        assert task["retries"] == 1
+        assert task["owner"] == "pacifica-ingest"
+    details = stack.ask_airflow("GET", f"/dags/{kind}/details")
+    assert "One run is one job" in details["doc_md"]
+    assert {tag["name"] for tag in details["tags"]} == {"pacifica", kind}
+
+
+def test_archive_stages_share_the_pool(stack: Stack):
+    pool = stack.ask_airflow("GET", "/pools/archive")
+    assert pool["slots"] == 4
+    pools = {
+        task["task_id"]: task["pool"]
+        for kind in Kind
+        for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]
+    }
+    assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files"}
+
+
+def test_plugin_loader_leaves_the_package_alone(stack: Stack):
+    answer = subprocess.run(
+        [sys.executable, "-c", PLUGINS_PROGRAM],
+        env={**os.environ, **stack.environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert answer.stdout.splitlines()[-2:] == ["[]", "{}"]

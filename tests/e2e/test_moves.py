@@ -1,0 +1,79 @@
+"""Move documents, posted to the real stack."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.bundles import Entry, file_entry, transaction
+from tests.e2e.contents import archived, catalogued, stored_names
+from tests.e2e.stack import Stack
+
+CONTENTS = {"run/one.raw": b"one" * 1000, "run/two.raw": b"two" * 1000}
+
+
+@pytest.fixture
+def folder(stack: Stack, request: pytest.FixtureRequest) -> Path:
+    """A folder of its own below the one that files may be moved from."""
+    made = stack.home / "move" / str(request.node.name)
+    made.mkdir()
+    return made
+
+
+def lay_out(folder: Path, contents: dict[str, bytes] = CONTENTS) -> list[Entry]:
+    """Write the sources, and give the document that names them."""
+    entries = []
+    for path, content in contents.items():
+        source = folder / path
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(content)
+        entries.append(file_entry(f"data/{path}", content, source=str(source)))
+    return [*transaction(), *entries]
+
+
+def move(stack: Stack, document: list[Entry]) -> int:
+    return stack.post(json.dumps(document).encode(), "/move", "application/json")
+
+
+def names_in(folder: Path) -> set[str]:
+    return {os.fspath(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_move_takes_the_sources_into_the_archive(stack: Stack, ledger: Engine, folder: Path):
+    job = move(stack, lay_out(folder))
+    state = stack.wait_for_end(job)
+    assert (state["state"], state["task"]) == ("OK", "ingest metadata")
+    entries = catalogued(ledger, job)
+    assert entries is not None
+    assert archived(stack.home, entries) == CONTENTS
+    stack.wait(job, lambda _state: not names_in(folder))
+
+
+def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, ledger: Engine, folder: Path):
+    document = lay_out(folder)
+    document.append(file_entry("data/lost.raw", b"lost", source=str(folder / "lost.raw")))
+    before = stored_names(stack.home)
+    job = move(stack, document)
+    state = stack.wait_for_end(job)
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert "lost.raw" in state["exception"]
+    assert catalogued(ledger, job) is None
+    assert stored_names(stack.home) == before
+    assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
+
+
+def test_move_of_a_changed_source_is_refused(stack: Stack, folder: Path):
+    document = lay_out(folder)
+    (folder / "run/one.raw").write_bytes(b"ONE" * 1000)
+    state = stack.wait_for_end(move(stack, document))
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert names_in(folder) == set(CONTENTS)
+
+
+def test_move_from_a_folder_that_is_not_listed_is_refused(stack: Stack, tmp_path: Path):
+    state = stack.wait_for_end(move(stack, lay_out(tmp_path)))
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert "none of the folders" in state["exception"]
+    assert names_in(tmp_path) == set(CONTENTS)

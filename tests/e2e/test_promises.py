@@ -1,0 +1,61 @@
+"""An answer is a promise: jobs that Airflow did not get, or lost, run all the same."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+from sqlalchemy import Engine
+
+from tests.bundles import make_bundle
+from tests.e2e.contents import catalogued
+from tests.e2e.stack import Stack, free_port, wait_until
+
+NOWHERE = "http://127.0.0.1:9"
+LARGE = {f"data/large/{number:05}.txt": f"{number}".encode() for number in range(6000)}
+HOUSEKEEPING_SECONDS = 180
+
+
+def test_upload_that_was_answered_while_airflow_was_away_runs_when_it_is_back(stack: Stack, ledger: Engine):
+    port = free_port()
+    api = subprocess.Popen(
+        [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", "127.0.0.1", "-p", str(port)],
+        env={**os.environ, **stack.environment, "INGEST_AIRFLOW_URL": NOWHERE},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: answers(port), 30, lambda: "the API does not answer")
+        answer = requests.post(f"http://127.0.0.1:{port}/ingest", data=make_bundle(), timeout=30).json()
+    finally:
+        api.terminate()
+        api.wait(30)
+    assert (answer["state"], answer["task"]) == ("OK", "UPLOADING")
+    state = stack.wait_for_end(answer["job_id"], HOUSEKEEPING_SECONDS)
+    assert state["state"] == "OK"
+    assert catalogued(ledger, answer["job_id"]) is not None
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_job_whose_task_process_is_killed_completes_without_help(stack: Stack, ledger: Engine):
+    job = stack.post(make_bundle(LARGE))
+    stack.wait(job, lambda state: state["task"] == "ingest files" and float(state["task_percent"]) > 0)
+    os.kill(holder(ledger, job), signal.SIGKILL)
+    assert stack.wait_for_end(job, HOUSEKEEPING_SECONDS)["state"] == "OK"
+    entries = catalogued(ledger, job)
+    assert entries is not None
+    assert len(entries) == len(LARGE)
+
+
+def holder(ledger: Engine, job: int) -> int:
+    """The process that works on a job."""
+    with ledger.connect() as connection:
+        name = connection.exec_driver_sql("SELECT holder FROM job WHERE id = %s", (job,)).scalar_one()
+    return int(name.split(":")[1])

@@ -1,0 +1,140 @@
+"""What an admin does: clear and retry failed stages, set a job's state by hand, bring a bundle along."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.bundles import make_bundle, make_tar
+from tests.e2e.conftest import ArchiveAway
+from tests.e2e.contents import archived, catalogued, events, file_ids, in_catalogue_form, stored_names
+from tests.e2e.stack import Stack, State
+
+# So many files that a test can act while they are sent.
+MANY = {f"data/many/{number:05}.txt": f"{number}".encode() for number in range(6000)}
+FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
+
+
+def fail_at_ingest_files(stack: Stack, archive_away: ArchiveAway) -> int:
+    """A job that failed because the archive stayed away."""
+    with archive_away.for_a_while():
+        job = stack.post(make_bundle(FEW))
+        waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
+        assert (waiting["state"], waiting["task"]) == ("OK", "ingest files")
+        assert "archive" in waiting["exception"]
+        failed = stack.wait_for_end(job)
+    assert (failed["state"], failed["task"]) == ("FAILED", "ingest files")
+    assert f"file://{quote(str(stack.home))}/archive" in failed["exception"]
+    return job
+
+
+def assert_complete_once(stack: Stack, ledger: Engine, job: int, contents: dict[str, bytes], state: State) -> None:
+    """The job is complete with one transaction and one set of files."""
+    assert (state["state"], state["task"], state["task_percent"]) == ("OK", "ingest metadata", "100.0")
+    entries = catalogued(ledger, job)
+    assert entries is not None
+    assert archived(stack.home, entries) == in_catalogue_form(contents)
+    assert sorted(int(str(entry["_id"])) for entry in entries.values()) == sorted(i or 0 for i in file_ids(ledger, job))
+
+
+def task_path(job: int, task: str) -> str:
+    return f"/dags/ingest/dagRuns/job-{job}/taskInstances/{task}"
+
+
+def clear(stack: Stack, job: int, task: str) -> None:
+    """Clear a task with those behind it, as the Airflow UI does."""
+    body = {
+        "dry_run": False,
+        "dag_run_id": f"job-{job}",
+        "task_ids": [task],
+        "only_failed": False,
+        "include_downstream": True,
+    }
+    stack.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
+
+
+def test_failed_stage_that_is_cleared_in_airflow_ends_in_a_complete_job(
+    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+):
+    job = fail_at_ingest_files(stack, archive_away)
+    before, stored = file_ids(ledger, job), stored_names(stack.home)
+    clear(stack, job, "ingest_files")
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, FEW, state)
+    assert file_ids(ledger, job) == before
+    assert len(stored_names(stack.home) - stored) == len(FEW)
+
+
+def test_retry_lets_a_failed_job_go_on(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
+    job = fail_at_ingest_files(stack, archive_away)
+    before = file_ids(ledger, job)
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, FEW, state)
+    assert file_ids(ledger, job) == before
+
+
+def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_it_is_retried(
+    stack: Stack, ledger: Engine
+):
+    job = stack.post(make_bundle(MANY))
+    stack.wait(job, lambda state: state["task"] == "ingest files" and float(state["task_percent"]) > 0)
+    given = ("--state", "FAILED", "--task", "ingest files", "--task-percent", "0.0", "--exception", "Failed by admin")
+    assert stack.command("job", "--job-id", str(job), *given).returncode == 0
+    state = stack.state(job)
+    assert (state["state"], state["task"], state["exception"]) == ("FAILED", "ingest files", "Failed by admin")
+    assert state["complete"] is True
+    run = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")
+    assert run["state"] == "failed"
+    assert catalogued(ledger, job) is None
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, MANY, state)
+    assert "override" in events(ledger, job)
+
+
+def test_stage_marked_success_by_hand_never_shows_a_job_complete(
+    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+):
+    job = fail_at_ingest_files(stack, archive_away)
+    stack.ask_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "success"})
+    clear(stack, job, "ingest_metadata")
+    state = stack.wait(job, lambda state: state["complete"] and state["task"] == "ingest metadata")
+    assert state["state"] == "FAILED"
+    assert "marked by hand" in state["exception"]
+    assert catalogued(ledger, job) is None
+
+
+def test_run_marked_success_by_hand_never_shows_a_job_complete(
+    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+):
+    job = fail_at_ingest_files(stack, archive_away)
+    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
+    assert stack.state(job)["state"] == "FAILED"
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, FEW, state)
+
+
+def test_retry_with_a_path_runs_that_file_as_the_job(stack: Stack, ledger: Engine, tmp_path: Path):
+    job = stack.post(make_tar(FEW))
+    assert stack.wait_for_end(job)["task"] == "load metadata"
+    mended = tmp_path / "mended.tar"
+    make_bundle(FEW, path=mended)
+    assert stack.command("retry", "--job_id", str(job), "--path", str(mended), "--username", "ada").returncode == 0
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, FEW, state)
+    assert mended.exists()
+
+
+@pytest.mark.parametrize("arguments", [("retry", "--job_id", "1"), ("job", "--state", "FAILED", "--task", "open tar")])
+def test_catalogued_job_cannot_be_changed(stack: Stack, arguments: tuple[str, ...]):
+    job = stack.post(make_bundle(FEW))
+    stack.wait_for_end(job)
+    name, *others = arguments
+    others = [word for word in others if word not in ("--job_id", "1")]
+    answer = stack.command(name, "--job-id", str(job), *others)
+    assert answer.returncode == 1
+    assert "catalogued" in answer.stderr
+    assert stack.state(job)["complete"] is True
