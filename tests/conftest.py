@@ -7,8 +7,11 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.database import make_engine, upgrade_schema
+from ingest.local.credentials import load_credentials
 from ingest.local.environment import database_url as url_in
+from ingest.local.environment import own_environment, whole_environment
 from ingest.local.layout import Layout, lock, make_folders
+from ingest.local.ports import find_ports
 from ingest.local.postgres import create_databases, start_postgres
 from ingest.local.supervision import Supervisor
 from ingest.settings import Settings
@@ -19,8 +22,8 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the ledger's database, migrated, on a PostgreSQL of the tests' own."""
     layout = Layout(tmp_path_factory.mktemp("postgres"))
     make_folders(layout)
-    environment = {**os.environ, "INGEST_HOME": str(layout.home)}
-    supervisor = Supervisor(layout, environment, lock(layout))
+    own = own_environment(os.environ, layout, find_ports(os.environ), load_credentials(layout))
+    supervisor = Supervisor(layout, whole_environment(os.environ, own), lock(layout))
     try:
         supervisor.wait_for_start()
         start_postgres(supervisor)

@@ -39,7 +39,8 @@ class Job(Base):
     """One bundle or move document that was received, and how far it is.
 
     `fence` counts the processes that took the job over: a write that does not name the newest is void. `holder` is the
-    process that works on it and has not ended cleanly. `finished` is the last stage that ended well.
+    process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
+    try ended; `rejection` is why the job is being rejected, which a later try must not forget.
     """
 
     __tablename__ = "job"
@@ -59,6 +60,7 @@ class Job(Base):
     finished: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    rejection: Mapped[dict[str, Any] | None]
     override: Mapped[dict[str, Any] | None]
     clears: Mapped[int] = mapped_column(server_default="0")
     last_state: Mapped[dict[str, Any] | None]

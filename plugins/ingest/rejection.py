@@ -22,8 +22,7 @@ def reject(context: StageContext, error: Rejection) -> None:
     if _nothing_was_sent(context):
         context.ledger.set(outcome=Outcome.REJECTED)
         return
-    stored = {"stage": context.ledger.stage, "code": error.code, "text": error.text, "final": False}
-    context.ledger.set(outcome=Outcome.REJECTING, error=stored)
+    context.ledger.set(outcome=Outcome.REJECTING, rejection={"code": error.code, "text": error.text})
     if context.services.metadata.find(context.ledger.job_id) is not None:
         context.ledger.set(outcome=Outcome.CATALOGUING)
         text = f"the catalogue already holds transaction {context.ledger.job_id}; it was to be rejected: {error.text}"
@@ -45,8 +44,8 @@ def resume_rejection(context: StageContext) -> None:
     if context.ledger.job.record.outcome is not Outcome.REJECTING:
         return
     with context.ledger.transaction() as session:
-        error = session.get_one(Job, context.ledger.job_id).error or {}
-    raise RejectedBefore(error["code"], error["text"])
+        begun = session.get_one(Job, context.ledger.job_id).rejection or {}
+    raise RejectedBefore(begun["code"], begun["text"])
 
 
 def _nothing_was_sent(context: StageContext) -> bool:

@@ -1,5 +1,6 @@
 """The whole stack on one machine, started as `make run` starts it, and driven over HTTP as users drive it."""
 
+import json
 import os
 import shlex
 import signal
@@ -80,7 +81,7 @@ class Stack:
 
     def password(self, user: str) -> str:
         """The password of an Airflow account."""
-        return str(requests.compat.json.loads((self.home / "airflow/passwords.json").read_text())[user])
+        return str(json.loads((self.home / "airflow/passwords.json").read_text())[user])
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run pacifica-ingest-cmd as an admin does."""

@@ -106,9 +106,7 @@ def test_stage_marked_success_by_hand_never_shows_a_job_complete(
     assert catalogued(ledger, job) is None
 
 
-def test_run_marked_success_by_hand_never_shows_a_job_complete(
-    stack: Stack, ledger: Engine, archive_away: ArchiveAway
-):
+def test_run_marked_success_by_hand_never_shows_a_job_complete(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
     job = fail_at_ingest_files(stack, archive_away)
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
     assert stack.state(job)["state"] == "FAILED"

@@ -1,9 +1,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
+from ingest.services.archive_folder import FolderArchive
 from ingest.services.http_client import HttpClient
+from tests.services.archive_folders import BLOCK
 from tests.services.scripted_server import ScriptedServer, scripted_server
 
 TRANSFER_SIZE = 64 * 1024
@@ -32,3 +35,13 @@ def make_client(server: ScriptedServer) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient) -> HttpClient:
     return make_client()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "an archive"
+
+
+@pytest.fixture
+def archive(folder: Path) -> FolderArchive:
+    return FolderArchive(folder.as_uri(), BLOCK)

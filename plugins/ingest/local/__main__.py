@@ -21,6 +21,7 @@ from ingest.local.environment import own_environment, whole_environment, write_e
 from ingest.local.layout import Layout, find_layout, lock, make_folders
 from ingest.local.ports import Ports, check_free, find_ports
 from ingest.local.postgres import create_databases, migrate, start_postgres
+from ingest.local.privileges import account
 from ingest.local.reporting import LaunchFailure, complain, say, step
 from ingest.local.sample import ingest_sample
 from ingest.local.supervision import Supervisor
@@ -56,6 +57,8 @@ def main() -> int:
 def launch(arguments: Namespace) -> None:
     """Prepare the folder of all state, then start everything and stay; raises LaunchFailure and Stopped."""
     layout, ports = find_layout(os.environ), find_ports(os.environ)
+    # Refused before anything is written.
+    account()
     make_folders(layout)
     descriptor = lock(layout)
     check_free(ports)

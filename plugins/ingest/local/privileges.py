@@ -32,14 +32,15 @@ def die_with(parent: int, signal: int) -> None:
 
 def account() -> pwd.struct_passwd | None:
     """Give the account that PostgreSQL runs as, or None when that is the present one; raises LaunchFailure."""
+    name = _name_of(os.geteuid())
+    if name is None:
+        raise LaunchFailure(f"the user id {os.geteuid()} has no account, and PostgreSQL and Airflow need its name")
     if os.geteuid() != 0:
         return None
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError as error:
-        raise LaunchFailure(
-            f"PostgreSQL does not run as root, and there is no account '{ACCOUNT}' to run it as"
-        ) from error
+        raise LaunchFailure(f"PostgreSQL does not run as root, and there is no account '{ACCOUNT}' for it") from error
 
 
 def become(user: pwd.struct_passwd) -> None:
@@ -54,6 +55,13 @@ def become(user: pwd.struct_passwd) -> None:
     os.setuid(user.pw_uid)
     if linux:
         _keep_only(CAP_DAC_OVERRIDE)
+
+
+def _name_of(user_id: int) -> str | None:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return None
 
 
 def _keep_only(capability: int) -> None:

@@ -14,6 +14,9 @@ from ingest.services.http_client import HttpClient
 
 REQUIRED = {f"Transactions.{name}": name for name in ("submitter", "project", "instrument")}
 
+# What says that the metadata is at fault; any other answer, such as the 404 of a wrong URL, is no word about it.
+REJECTIONS = (400, 403, 412, 422)
+
 
 class Policy(Protocol):
     """Accepts the metadata of a job, or says why not."""
@@ -44,8 +47,7 @@ class PacificaPolicy:
         """See `Policy.check`."""
         headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
         headers[self._auth_header] = user.encode()
-        answers = (200, *range(400, 500))
-        with self._client.request("POST", answers=answers, headers=headers, body=document, size=size) as answer:
+        with self._client.request("POST", answers=(200, *REJECTIONS), headers=headers, body=document, size=size) as answer:
             if answer.status != 200:  # noqa: PLR2004
                 raise PolicyRejected(f"Policy does not accept the metadata: {answer.message()}")
             if answer.document().get("status") != "success":

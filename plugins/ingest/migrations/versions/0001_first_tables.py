@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("finished", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("rejection", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("override", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("clears", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_state", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -54,9 +55,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_catalogue_entry")),
     )
-    op.create_index(
-        op.f("ix_catalogue_entry_transaction_id"), "catalogue_entry", ["transaction_id"], unique=False
-    )
+    op.create_index(op.f("ix_catalogue_entry_transaction_id"), "catalogue_entry", ["transaction_id"], unique=False)
     op.create_table(
         "catalogue_file",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -67,16 +66,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_catalogue_file")),
     )
-    op.create_index(
-        op.f("ix_catalogue_file_transaction_id"), "catalogue_file", ["transaction_id"], unique=False
-    )
+    op.create_index(op.f("ix_catalogue_file_transaction_id"), "catalogue_file", ["transaction_id"], unique=False)
     op.create_table(
         "event",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("job_id", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=True),
         sa.Column("attempt", sa.BigInteger(), nullable=True),

@@ -1,0 +1,93 @@
+"""A job in a real ledger, with the built-in services, for tests that run stages in this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest import jobs
+from ingest.context import StageContext
+from ingest.jobs import Received
+from ingest.ledger import hold
+from ingest.run_stage import FUNCTIONS
+from ingest.services import Services, make_services
+from ingest.settings import Settings
+from ingest.states import STAGES, Kind, Stage
+from tests.bundles import make_bundle
+
+MakeJob = Callable[..., int]
+RunStage = Callable[[int, Stage], object]
+OpenContext = Callable[[int, Stage], AbstractContextManager[StageContext]]
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "move").mkdir()
+    return Settings(
+        volume_path=tmp_path / "spool",
+        database_url=database_url,
+        archiveinterface_url=f"file://{tmp_path}/archive",
+        move_folders=(tmp_path / "move",),
+    )
+
+
+@pytest.fixture
+def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
+    made = make_services(settings, database_engine)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_job(settings: Settings, services: Services, database_engine: Engine) -> MakeJob:
+    """Make a job as the API does: its body in the spool, its row committed."""
+
+    def make(body: bytes | None = None, kind: Kind = Kind.INGEST) -> int:
+        content = make_bundle() if body is None else body
+        job_id = services.uniqueid.allocate("upload_job", 1)[0]
+        (settings.volume_path / f"{job_id}.tar").write_bytes(content)
+        jobs.create(database_engine, Received(job_id, kind, "ada", f"{job_id}.tar", len(content)))
+        return job_id
+
+    return make
+
+
+@pytest.fixture
+def open_context(settings: Settings, services: Services, database_engine: Engine) -> OpenContext:
+    """Take a job over for a stage, as the wrapper does; what is raised inside leaves it as a kill does."""
+
+    @contextmanager
+    def opened(job_id: int, stage: Stage) -> Iterator[StageContext]:
+        with hold(database_engine, job_id, stage, 1) as ledger:
+            assert ledger is not None
+            yield StageContext(settings, ledger, services)
+
+    return opened
+
+
+@pytest.fixture
+def run_stage(open_context: OpenContext) -> RunStage:
+    """Run one stage to its end."""
+
+    def run(job_id: int, stage: Stage) -> object:
+        with open_context(job_id, stage) as context:
+            result = FUNCTIONS[stage](context)
+            context.ledger.finish()
+            return result
+
+    return run
+
+
+@pytest.fixture
+def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
+    """Run all stages of an ingest before the given one."""
+
+    def run(job_id: int, stage: Stage) -> None:
+        stages = STAGES[Kind.INGEST]
+        for each in stages[: stages.index(stage)]:
+            run_stage(job_id, each)
+
+    return run

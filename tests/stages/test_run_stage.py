@@ -1,0 +1,318 @@
+"""The wrapper around the stages: how each way to end is recorded, before Airflow learns of it."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest import jobs, ledger, run_stage
+from ingest.errors import (
+    CatalogueConflict,
+    CatalogueRejected,
+    FilesRejected,
+    InvalidBundle,
+    JobOverridden,
+    RejectedBefore,
+    ServiceUnavailable,
+    StageSkipped,
+    StageTerminated,
+)
+from ingest.models import CatalogueTransaction, Event
+from ingest.services.archive_folder import FolderArchive
+from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.settings import Settings
+from ingest.states import STAGES, JobState, Kind, Outcome, Stage
+from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
+from tests.stages.conftest import MakeJob
+
+Run = Callable[..., object]
+INGEST = STAGES[Kind.INGEST]
+WRONG = [*transaction(), file_entry("data/one", b"one"), file_entry("data/two", b"two", hashsum="0" * 40)]
+
+
+class Killed(BaseException):
+    """What a test ends a stage with."""
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a stage as a task does."""
+    monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
+    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
+
+    def run_as_task(job: int, stage: Stage, *, last_try: bool = False) -> object:
+        return run_stage.run_stage(stage, job, 1, last_try=last_try)
+
+    return run_as_task
+
+
+def run_all(run: Run, job: int, *stages: Stage) -> None:
+    for stage in stages:
+        run(job, stage)
+
+
+def stored(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
+
+
+def is_catalogued(engine: Engine, job: int) -> bool:
+    with Session(engine) as session:
+        return session.get(CatalogueTransaction, job) is not None
+
+
+def test_job_runs_from_its_bundle_to_the_catalogue(
+    make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, tmp_path: Path
+):
+    job = make_job()
+    run(job, Stage.OPEN_TAR)
+    assert run(job, Stage.LOAD_METADATA) == {
+        "files": 3, "bytes": sum(map(len, CONTENTS.values())), "project": "1234a", "instrument": "54"
+    }  # fmt: skip
+    run_all(run, job, *INGEST[2:])
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert is_catalogued(database_engine, job)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+    assert not list(settings.volume_path.iterdir())
+
+
+def test_every_stage_may_run_again_when_the_job_is_catalogued(make_job: MakeJob, run: Run, tmp_path: Path):
+    job = make_job()
+    run_all(run, job, *INGEST)
+    before = sorted(stored(tmp_path))
+    assert [run(job, stage) for stage in INGEST] == [None] * len(INGEST)
+    assert sorted(stored(tmp_path)) == before
+
+
+def test_every_stage_may_run_twice_on_the_way(make_job: MakeJob, run: Run, tmp_path: Path):
+    job = make_job()
+    for stage in INGEST:
+        run_all(run, job, stage, stage)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_job_that_is_cleared_from_the_start_ends_the_same(make_job: MakeJob, run: Run, tmp_path: Path):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    run_all(run, job, *INGEST)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_permanent_error_is_final_at_the_first_try(make_job: MakeJob, run: Run, database_engine: Engine):
+    job = make_job(b"no tar")
+    with pytest.raises(InvalidBundle):
+        run(job, Stage.OPEN_TAR)
+    record = jobs.read(database_engine, job).record
+    assert record.outcome is Outcome.REJECTED
+    assert record.error is not None
+    assert (record.error.final, record.error.stage) == (True, Stage.OPEN_TAR)
+
+
+def test_uploaders_fault_needs_no_service_to_be_told(make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(BuiltInMetadata, "find", unavailable)
+    with pytest.raises(InvalidBundle):
+        run(make_job(b"no tar"), Stage.OPEN_TAR)
+
+
+def unavailable(*_: object) -> None:
+    raise ServiceUnavailable("metadata", "http://metadata", "away")
+
+
+@pytest.mark.parametrize("last_try", [False, True])
+def test_service_that_is_away_is_final_at_the_last_try_only(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, last_try: bool
+):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    monkeypatch.setattr(BuiltInMetadata, "find", unavailable)
+    with pytest.raises(ServiceUnavailable):
+        run(job, Stage.INGEST_METADATA, last_try=last_try)
+    record = jobs.read(database_engine, job).record
+    assert record.error is not None
+    assert record.error.final is last_try
+    assert "http://metadata" in record.error.text
+
+
+def test_service_that_is_away_keeps_what_was_archived(
+    make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    monkeypatch.setattr(BuiltInMetadata, "find", unavailable)
+    with pytest.raises(ServiceUnavailable):
+        run(job, Stage.INGEST_METADATA, last_try=True)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_error_that_nobody_expected_is_recorded_in_one_line(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    job = make_job()
+    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(job, Stage.OPEN_TAR)
+    error = jobs.read(database_engine, job).record.error
+    assert error is not None
+    assert "ZeroDivisionError: division by zero" in error.text
+    assert not error.final
+
+
+def test_stage_that_is_told_to_stop_says_so_and_is_never_the_end(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    job = make_job()
+    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(StageTerminated):
+        run(job, Stage.OPEN_TAR, last_try=True)
+    error = jobs.read(database_engine, job).record.error
+    assert error is not None
+    assert not error.final
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_stage_that_was_skipped_by_hand_stops_the_job(make_job: MakeJob, run: Run, database_engine: Engine):
+    job = make_job()
+    run(job, Stage.OPEN_TAR)
+    with pytest.raises(StageSkipped):
+        run(job, Stage.INGEST_METADATA)
+    assert not is_catalogued(database_engine, job)
+
+
+def test_job_that_an_admin_failed_does_not_begin_a_stage(make_job: MakeJob, run: Run, database_engine: Engine):
+    job = make_job()
+    jobs.override(database_engine, job, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    with pytest.raises(JobOverridden):
+        run(job, Stage.OPEN_TAR)
+
+
+def test_rejected_files_leave_nothing_in_the_archive(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path
+):
+    job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
+    run_all(run, job, *INGEST[:3])
+    with pytest.raises(FilesRejected):
+        run(job, Stage.INGEST_FILES)
+    assert stored(tmp_path) == []
+    assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTED
+
+
+def test_rejection_by_the_catalogue_removes_the_files_and_a_clear_sends_them_again(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def rejects(_self: BuiltInMetadata, _job: int, _document: BinaryIO, _size: int) -> None:
+        raise CatalogueRejected("mime type unknown")
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as rejecting:
+        rejecting.setattr(BuiltInMetadata, "ingest", rejects)
+        with pytest.raises(CatalogueRejected):
+            run(job, Stage.INGEST_METADATA)
+    assert stored(tmp_path) == []
+    assert not is_catalogued(database_engine, job)
+    run(job, Stage.INGEST_METADATA)
+    assert is_catalogued(database_engine, job)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
+    run_all(run, job, *INGEST[:3])
+    with monkeypatch.context() as killing:
+        killing.setattr(FolderArchive, "delete", die)
+        killing.setattr(ledger.Ledger, "fail", die)
+        with pytest.raises(Killed):
+            run(job, Stage.INGEST_FILES)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTING
+    assert stored(tmp_path)
+    with pytest.raises(RejectedBefore) as raised:
+        run(job, Stage.INGEST_FILES)
+    assert raised.value.code == FilesRejected.code
+    assert stored(tmp_path) == []
+    assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTED
+
+
+def test_archive_that_is_away_in_the_middle_of_a_rejection_does_not_hide_why(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
+    run_all(run, job, *INGEST[:3])
+    with monkeypatch.context() as away:
+        away.setattr(FolderArchive, "delete", unavailable)
+        with pytest.raises(ServiceUnavailable):
+            run(job, Stage.INGEST_FILES)
+    with pytest.raises(RejectedBefore, match="the metadata declares 0000"):
+        run(job, Stage.INGEST_FILES)
+    assert stored(tmp_path) == []
+
+
+def test_answer_of_the_catalogue_that_was_lost_is_asked_for_again(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    ingest = BuiltInMetadata.ingest
+
+    def loses_the_answer(catalogue: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
+        ingest(catalogue, job, document, size)
+        raise ServiceUnavailable("metadata", "http://metadata", "connection lost")
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    monkeypatch.setattr(BuiltInMetadata, "ingest", loses_the_answer)
+    run(job, Stage.INGEST_METADATA)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+
+
+def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    ingest = BuiltInMetadata.ingest
+
+    def dies_after(catalogue: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
+        ingest(catalogue, job, document, size)
+        raise Killed
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as killing:
+        killing.setattr(BuiltInMetadata, "ingest", dies_after)
+        with pytest.raises(Killed):
+            run(job, Stage.INGEST_METADATA)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUING
+    monkeypatch.setattr(BuiltInMetadata, "ingest", unavailable)
+    run(job, Stage.INGEST_METADATA)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+
+
+def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_removed(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path
+):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with Session(database_engine) as session, session.begin():
+        session.add(CatalogueTransaction(id=job))
+    with pytest.raises(CatalogueConflict):
+        run(job, Stage.INGEST_METADATA)
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine: Engine):
+    job = make_job(b"no tar")
+    with pytest.raises(InvalidBundle):
+        run(job, Stage.OPEN_TAR)
+    with Session(database_engine) as session:
+        events = session.scalars(select(Event).where(Event.job_id == job).order_by(Event.id)).all()
+    assert [(event.kind, event.code) for event in events] == [
+        ("received", None),
+        ("stage_started", None),
+        ("stage_failed", InvalidBundle.code),
+    ]

@@ -1,0 +1,247 @@
+"""The documentation says what the code does: every test here names the page that is to be mended."""
+
+import hashlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from docs import build
+from ingest.bundle_metadata import MetadataReader
+from ingest.run_stage import INTERNAL_ERROR
+from ingest.settings import Settings, sources
+from ingest.states import (
+    CLEARS_ALLOWED,
+    GIVEN_UP_TEXT,
+    LOST_TEXT,
+    RECEIVED_LABEL,
+    SKIPPED_TEXT,
+    JobRecord,
+    JobState,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    StageError,
+    TaskInstance,
+    job_state,
+)
+
+PROJECT = Path(__file__).parents[1]
+README = PROJECT / "README.md"
+DOCS = PROJECT / "docs"
+PAGES = sorted([README, PROJECT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+JSON_BLOCK = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MAKE = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
+TARGET = re.compile(r"^([.a-z]+):", re.MULTILINE)
+CODE_OF_ERROR = re.compile(r'^    code(?:: str)? = "(\w+)"', re.MULTILINE)
+
+PERMANENT = StageError(Stage.LOAD_METADATA, "the bundle has no metadata.txt", final=True)
+PASSING = StageError(Stage.OPEN_TAR, "the database of jobs does not answer", final=False)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = HEADING.findall(CODE_BLOCK.sub("", text_of(page)))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def section(page: Path, heading: str) -> str:
+    """The text between a heading and the next one."""
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text_of(page), re.MULTILINE | re.DOTALL)
+    assert found, f"{page.name} has no heading {heading!r}"
+    return found[1]
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of the tables in a text, without their heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    rules = [number for number, row in enumerate(rows) if set("".join(row)) <= {"-"}]
+    heads = {number - 1 for number in rules}
+    return [row for number, row in enumerate(rows) if number not in heads and number not in rules]
+
+
+def test_the_settings_page_is_up_to_date() -> None:
+    assert text_of(build.PAGE) == build.page(), "run make docs"
+
+
+def test_every_setting_and_its_variables_are_on_the_settings_page() -> None:
+    page = build.page()
+    for name, source in sources(Settings).items():
+        assert f"`{source['option']}`" in page, name
+        assert all(f"`{variable}`" in page for variable in source["environment"]), name
+
+
+def codes_in_the_code() -> set[str]:
+    sources = [*(PROJECT / "plugins/ingest").rglob("*.py"), *(PROJECT / "api").rglob("*.py")]
+    return {code for source in sources for code in CODE_OF_ERROR.findall(text_of(source))} | {INTERNAL_ERROR}
+
+
+def test_error_codes_are_found_in_the_code() -> None:
+    assert {"ingest_error", "bundle_invalid", "spool_full", "outcome_unknown"} <= codes_in_the_code()
+
+
+@pytest.mark.parametrize("code", sorted(codes_in_the_code()))
+def test_every_error_code_is_explained(code: str) -> None:
+    assert f"`{code}`" in section(DOCS / "operate.md", "Errors"), f"explain `{code}` in docs/operate.md"
+
+
+def test_every_explained_error_code_exists() -> None:
+    explained = {row[0].strip("`") for row in cells(section(DOCS / "operate.md", "Errors"))}
+    assert explained <= codes_in_the_code(), "docs/operate.md explains codes that no error has"
+
+
+def test_the_labels_are_those_of_the_stages() -> None:
+    rows = cells(section(DOCS / "api.md", "Labels"))
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows}
+    received = documented.pop(RECEIVED_LABEL)
+    assert received == "(received, nothing has started)"
+    assert documented == {stage.label: stage.value for stage in Stage}, "docs/api.md, Labels"
+
+
+def run(state: str, *tasks: tuple[Stage, str]) -> Run:
+    return Run(state, tuple(TaskInstance(stage, task, try_number=1) for stage, task in tasks))
+
+
+def job(
+    error: StageError | None = None,
+    outcome: Outcome | None = None,
+    override: JobState | None = None,
+    finished: Stage | None = None,
+    clears: int = 0,
+) -> JobRecord:
+    return JobRecord(
+        Kind.INGEST,
+        error=error,
+        outcome=outcome,
+        override=override,
+        finished=finished,
+        clears=clears,
+        stage=Stage.LOAD_METADATA,
+        percent=100.0,
+    )
+
+
+AS_SET = JobState("FAILED", "ingest files", 5.0, "Failed by administrator", complete=True)
+TAR_DONE = (Stage.OPEN_TAR, "success")
+# One for each row of the table "How the state is found", in its order.
+EXAMPLES = [
+    (job(outcome=Outcome.CATALOGUED), run("failed")),
+    (job(override=AS_SET), run("failed")),
+    (job(), None),
+    (job(error=PERMANENT), Run(None)),
+    (job(), Run(None)),
+    (job(), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
+    (job(error=PASSING), run("running", TAR_DONE, (Stage.LOAD_METADATA, "up_for_retry"))),
+    (job(error=PERMANENT), run("running", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
+    (job(finished=Stage.OPEN_TAR), run("success", TAR_DONE)),
+    (job(finished=Stage.OPEN_TAR), run("failed", TAR_DONE)),
+    (job(finished=Stage.OPEN_TAR, clears=CLEARS_ALLOWED), run("failed", TAR_DONE)),
+    (job(), run("queued")),
+    (job(), run("running", TAR_DONE)),
+]
+TEXTS = {"text 1": SKIPPED_TEXT, "text 2": LOST_TEXT, "text 3": GIVEN_UP_TEXT, "the error": PERMANENT.text, "empty": ""}
+
+
+def test_the_state_table_has_a_row_for_each_example() -> None:
+    assert len(cells(section(DOCS / "api.md", "How the state is found"))) == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_state_table_is_what_the_code_does(number: int) -> None:
+    what, state, task, percent, exception, complete = cells(section(DOCS / "api.md", "How the state is found"))[number]
+    answer = job_state(*EXAMPLES[number])
+    if state == "as set":
+        assert answer == AS_SET
+        return
+    assert state.strip("`") == answer.state, what
+    assert complete.strip("`") == str(answer.complete).lower(), what
+    assert task.strip("`") == answer.task if task.startswith("`") else answer.task != RECEIVED_LABEL, what
+    if percent.startswith("`"):
+        assert percent.strip("`") == answer.percent_text, what
+    else:
+        assert "99.9" in percent, what
+        assert answer.percent_text == "99.9", what
+    if exception in TEXTS:
+        assert answer.exception == TEXTS[exception], what
+
+
+@pytest.mark.parametrize("text", [SKIPPED_TEXT, LOST_TEXT, GIVEN_UP_TEXT])
+def test_the_texts_of_states_are_documented(text: str) -> None:
+    assert f"`{text}`" in one_line(text_of(DOCS / "api.md")), "docs/api.md, How the state is found"
+
+
+def endpoints() -> list[str]:
+    rules = create_app(Settings()).url_map.iter_rules()
+    return sorted(f"{method} {rule.rule}" for rule in rules for method in (rule.methods or set()) & {"GET", "POST"})
+
+
+@pytest.mark.parametrize("endpoint", endpoints())
+def test_every_endpoint_is_documented(endpoint: str) -> None:
+    assert f"`{endpoint}`" in text_of(DOCS / "api.md"), f"describe {endpoint} in docs/api.md"
+
+
+def test_every_documented_endpoint_exists() -> None:
+    documented = set(re.findall(r"^\| \[`((?:GET|POST) [^`]+)`\]", text_of(DOCS / "api.md"), re.MULTILINE))
+    assert documented == set(endpoints())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(CODE_BLOCK.sub("", text_of(page))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name) if name else page
+        assert target.exists(), f"{link} leads nowhere"
+        assert not anchor or anchor in anchors(target), f"{link}: there is no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(TARGET.findall(text_of(PROJECT / "Makefile")))
+    assert set(MAKE.findall(text_of(page))) <= targets
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("metadata.txt", Kind.INGEST), ("Move documents", Kind.MOVE)])
+def test_the_examples_of_the_bundle_format_are_good(heading: str, kind: Kind) -> None:
+    document = JSON_BLOCK.findall(section(DOCS / "bundle-format.md", heading))[0]
+    reader = MetadataReader(io.BytesIO(document.encode()), kind, job_id=1)
+    assert [file.path for file in reader.files()] == ["mywork/results.csv"]
+    assert not reader.faults
+    assert set(reader.transaction) == {"submitter", "project", "instrument"}
+
+
+def test_the_bundle_of_the_readme_fits_its_metadata() -> None:
+    shell = section(README, "Upload a bundle")
+    contents = re.search(r"printf '([^']*)'", shell)
+    document = re.search(r"<<'END'\n(.*?)^END$", shell, re.MULTILINE | re.DOTALL)
+    assert contents
+    assert document
+    data = contents[1].replace("\\n", "\n").encode()
+    file = next(MetadataReader(io.BytesIO(document[1].encode()), Kind.INGEST, job_id=1).files())
+    assert (file.size, file.hash_sum) == (len(data), hashlib.sha1(data).hexdigest())
+
+
+def test_answers_in_the_pages_have_the_documented_keys() -> None:
+    keys = {row[0].strip("`") for row in cells(section(DOCS / "api.md", "`GET /get_state`"))}
+    answers = [json.loads(block) for page in (README, DOCS / "api.md") for block in JSON_BLOCK.findall(text_of(page))]
+    states = [answer for answer in answers if "created" in answer]
+    assert states
+    assert all(set(state) == keys for state in states)
