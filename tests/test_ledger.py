@@ -11,7 +11,7 @@ from ingest.errors import FenceLost, JobBusy, JobOverridden, StageSkipped, Unkno
 from ingest.jobs import Received
 from ingest.ledger import Ledger, hold
 from ingest.models import Job
-from ingest.states import JobState, Kind, Outcome, Stage
+from ingest.states import STAGES, JobState, Kind, Outcome, Stage
 
 next_id = iter(range(5_000_000, 6_000_000))
 
@@ -68,15 +68,24 @@ def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, 
         held.report(1, 10)
 
 
+def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_engine: Engine, job_id: int):
+    given = JobState("OK", "open tar", 50.0, "by hand", complete=False)
+    jobs.override(database_engine, job_id, given)
+    assert jobs.read(database_engine, job_id).record.override == given
+    take_over(database_engine, job_id)
+    assert jobs.read(database_engine, job_id).record.override is None
+
+
 def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
     jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(JobOverridden, match="by hand"), hold(database_engine, job_id, Stage.OPEN_TAR, 1):
         pass
 
 
-def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: Ledger):
-    held.set(outcome=Outcome.CATALOGUED)
-    with hold(database_engine, job_id, Stage.INGEST_METADATA, 2) as nothing:
+@pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
+def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: Ledger, stage: Stage):
+    held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA)
+    with hold(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 
 
@@ -193,7 +202,7 @@ def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(
     take_over(database_engine, job_id)
     record = jobs.read(database_engine, job_id).record
     assert record.error is not None
-    assert (record.error.text, record.error.final) == ("away", False)
+    assert (record.error.text, record.error.final) == ("service_unavailable: away", False)
 
 
 def test_job_row_says_who_holds_it(database_engine: Engine, held: Ledger, job_id: int):

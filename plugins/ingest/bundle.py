@@ -22,6 +22,13 @@ METADATA_NAME = "metadata.txt"
 DATA_FOLDER = "data"
 BLOCK = tarfile.BLOCKSIZE
 TAIL_BLOCK = 1024 * 1024
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ def members(path: Path) -> Iterator[Member]:
     Raises InvalidBundle, at the end with all members that cannot be taken, at once where the tar cannot be read on.
     """
     faults = Faults()
+    _refuse_compressed(path)
     try:
         with tarfile.open(path, "r:", encoding="utf-8") as tar:
             while (info := tar.next()) is not None:
@@ -100,6 +108,14 @@ def members(path: Path) -> Iterator[Member]:
     except (tarfile.TarError, UnicodeDecodeError, ValueError, OverflowError) as error:
         raise InvalidBundle(f"the bundle is not a readable tar: {error}") from error
     faults.raise_as(InvalidBundle)
+
+
+def _refuse_compressed(path: Path) -> None:
+    with path.open("rb") as file:
+        beginning = file.read(BLOCK)
+    for magic, name in COMPRESSED.items():
+        if beginning.startswith(magic):
+            raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is")
 
 
 def _member(info: tarfile.TarInfo, faults: Faults) -> Member | None:

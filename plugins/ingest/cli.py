@@ -16,9 +16,8 @@ from ingest.errors import IngestError
 from ingest.replacing import run_file
 from ingest.running import retry, set_state
 from ingest.settings import Settings, load_settings
-from ingest.states import ALMOST_DONE, DONE, RECEIVED_LABEL, JobState, Kind, Stage
+from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Kind, Stage
 
-FAILED = "FAILED"
 LABELS = (RECEIVED_LABEL, *(stage.label for stage in Stage))
 
 
@@ -56,7 +55,8 @@ def _add_job(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     job = subcommands.add_parser(
         "job",
         help="set the state of a job by hand",
-        description="Set the state that clients see of a job; FAILED stops it.",
+        description="Set the state that clients see of a job. FAILED stops it until it is retried; OK is shown until "
+        "its next stage begins.",
     )
     _add_job_id(job)
     job.add_argument("--state", required=True, choices=("OK", FAILED), help="FAILED also fails the run in Airflow")

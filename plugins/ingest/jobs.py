@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ingest.database import transaction
 from ingest.errors import JobExists, JobFinished, UnknownJob
 from ingest.models import Event, Job
-from ingest.states import JobRecord, JobState, Kind, Outcome, Stage, StageError
+from ingest.states import FAILED, JobRecord, JobState, Kind, Outcome, Stage, StageError
 
 LARGEST_ID = 2**63 - 1
 
@@ -92,14 +92,14 @@ def keep_last_state(engine: Engine, job_id: int, state: JobState) -> None:
 
 
 def override(engine: Engine, job_id: int, state: JobState) -> JobView:
-    """Set a job's state by an admin's hand; the running stage loses its fence and stops.
+    """Set a job's state by an admin's hand; when it is FAILED the running stage loses its fence and stops.
 
     Raises UnknownJob, JobFinished.
     """
     with transaction(engine) as session:
         job = _unfinished_job(session, job_id)
         job.override = asdict(state)
-        job.fence += 1
+        job.fence += state.state == FAILED
         job.updated = func.now()
         add_event(session, job_id, "override", text=f"{state.state} {state.task}: {state.exception}")
         session.flush()
@@ -195,4 +195,4 @@ def view(job: Job) -> JobView:
 
 
 def _stage_error(error: dict[str, Any]) -> StageError:
-    return StageError(Stage(error["stage"]), error["text"], error["final"])
+    return StageError(Stage(error["stage"]), f"{error['code']}: {error['text']}", error["final"])

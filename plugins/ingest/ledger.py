@@ -27,7 +27,7 @@ from ingest.errors import (
 )
 from ingest.jobs import JobView, add_event, existing, view
 from ingest.models import Job
-from ingest.states import DONE, STAGES, Outcome, Stage
+from ingest.states import DONE, FAILED, STAGES, Outcome, Stage
 
 CHECK_SECONDS = 1.0
 LOCK_SECONDS = 60
@@ -107,7 +107,7 @@ class Ledger:
 
 @contextmanager
 def hold(engine: Engine, job_id: int, stage: Stage, attempt: int) -> Iterator[Ledger | None]:
-    """Take a job over for one stage; gives None when the catalogue holds the job already.
+    """Take a job over for one stage; gives None when the catalogue holds the job, and nothing is left to be done.
 
     Raises UnknownJob, JobOverridden when an admin has set its state, JobBusy when an older process does not let go.
     """
@@ -140,16 +140,18 @@ def before(job: JobView, stage: Stage) -> Stage | None:
 def _take_over(engine: Engine, job_id: int, stage: Stage, attempt: int) -> tuple[Ledger | None, bool]:
     with database.transaction(engine) as session:
         job = existing(session, job_id, for_update=True)
-        if job.outcome == Outcome.CATALOGUED:
+        if _is_over(job, stage):
             return None, False
-        if job.override is not None:
-            raise JobOverridden(f"an admin has set job {job_id}: {job.override['exception']}")
+        if job.override is not None and job.override["state"] == FAILED:
+            raise JobOverridden(f"an admin has failed job {job_id}: {job.override['exception']}")
         left_uncleanly = job.holder is not None
         before_begin = view(job)
         job.fence += 1
         job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
         if job.stage != stage:
             job.stage, job.percent = stage, 0.0
+        # A state that an admin set by hand stands until the job goes on.
+        job.override = None
         if job.outcome == Outcome.REJECTED:
             job.outcome = None
         if job.error:
@@ -158,6 +160,11 @@ def _take_over(engine: Engine, job_id: int, stage: Stage, attempt: int) -> tuple
         add_event(session, job_id, "stage_started", stage, attempt)
         session.flush()
         return Ledger(engine, before_begin, stage, attempt, job.fence), left_uncleanly
+
+
+def _is_over(job: Job, stage: Stage) -> bool:
+    """Whether the catalogue holds the job, and nothing is left to be done: the last stage may have to free the spool."""
+    return job.outcome == Outcome.CATALOGUED and (stage is not Stage.INGEST_METADATA or job.finished == stage)
 
 
 @contextmanager

@@ -35,16 +35,17 @@ def run_file(
 
     The job may be unknown. Raises JobFinished when the catalogue holds it, TransientError when a service is away.
     """
-    received = _copied(settings, job_id, user, kind, path)
     try:
         job = jobs.read(engine, job_id)
     except UnknownJob:
+        received = _copied(settings, job_id, user, kind, path)
         jobs.create(engine, received)
         trigger(engine, airflow, received)
         return
     if job.received.kind is not kind:
         raise ConfigurationError(f"job {job_id} is of kind {job.received.kind}; a {kind} cannot take its place")
     jobs.lift_override(engine, job_id)
+    received = _copied(settings, job_id, user, kind, path)
     with hold(engine, job_id, STAGES[kind][0], NO_ATTEMPT) as ledger:
         if ledger is None:
             raise JobFinished(f"job {job_id} is catalogued; its bundle cannot be replaced")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
 from ingest.jobs import JobView, Received, run_id
-from ingest.states import STAGES, JobState, first_unfinished
+from ingest.states import FAILED, STAGES, JobState, first_unfinished
 
 
 def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
@@ -51,5 +51,5 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     The override is committed first: a process that dies before the run is failed leaves a job whose stages cannot begin.
     """
     job = jobs.override(engine, job_id, state)
-    if state.state == "FAILED":
+    if state.state == FAILED:
         airflow.fail(job.received.kind, job.run_id)

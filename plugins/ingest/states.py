@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+FAILED = "FAILED"
 DONE = 100.0
 ALMOST_DONE = 99.9
 RECEIVED_LABEL = "UPLOADING"
@@ -166,7 +167,7 @@ def received() -> JobState:
 
 def failed(stage: Stage, text: str) -> JobState:
     """The state of a job that goes on only when somebody acts."""
-    return JobState("FAILED", stage.label, 0.0, text, complete=True)
+    return JobState(FAILED, stage.label, 0.0, text, complete=True)
 
 
 def first_unfinished(job: JobRecord) -> Stage:

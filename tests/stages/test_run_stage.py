@@ -293,6 +293,24 @@ def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
     assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
 
 
+def test_killed_before_the_spool_is_free_the_next_process_frees_it(
+    make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as killing:
+        killing.setattr(Path, "unlink", die)
+        with pytest.raises(Killed):
+            run(job, Stage.INGEST_METADATA)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert list(settings.volume_path.iterdir())
+    run(job, Stage.INGEST_METADATA)
+    assert not list(settings.volume_path.iterdir())
+
+
 def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_removed(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path
 ):

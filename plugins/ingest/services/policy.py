@@ -47,7 +47,9 @@ class PacificaPolicy:
         """See `Policy.check`."""
         headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
         headers[self._auth_header] = user.encode()
-        with self._client.request("POST", answers=(200, *REJECTIONS), headers=headers, body=document, size=size) as answer:
+        with self._client.request(
+            "POST", answers=(200, *REJECTIONS), headers=headers, body=document, size=size
+        ) as answer:
             if answer.status != 200:  # noqa: PLR2004
                 raise PolicyRejected(f"Policy does not accept the metadata: {answer.message()}")
             if answer.document().get("status") != "success":

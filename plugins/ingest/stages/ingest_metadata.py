@@ -28,8 +28,15 @@ def ingest_metadata(context: StageContext) -> None:
     """Catalogue the job and free the spool.
 
     Raises CatalogueRejected, CatalogueConflict, ServiceUnavailable. A process that dies after the PUT leaves a job that is
-    `cataloguing`: the next one asks the catalogue before it sends anything.
+    `cataloguing`: the next one asks the catalogue before it sends anything. One that dies before the spool is free leaves a
+    job that is catalogued and not finished: the next one frees the spool.
     """
+    if context.ledger.job.record.outcome is not Outcome.CATALOGUED:
+        _catalogue(context)
+    _free_spool(context)
+
+
+def _catalogue(context: StageContext) -> None:
     if context.ledger.job.record.kind is Kind.MOVE:
         send_sources(context)
     else:
@@ -38,7 +45,6 @@ def ingest_metadata(context: StageContext) -> None:
     if not _is_catalogued(context):
         _send(context)
     context.ledger.set(outcome=Outcome.CATALOGUED)
-    _free_spool(context)
 
 
 def _send(context: StageContext) -> None:
@@ -56,11 +62,10 @@ def _is_catalogued(context: StageContext) -> bool:
     found = context.services.metadata.find(context.ledger.job_id)
     if found is None:
         return False
-    left = dict(found)
     for file in archived_as(context.ledger):
-        if left.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
+        if found.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
             raise CatalogueConflict(f"transaction {context.ledger.job_id} of the catalogue lacks file {file.file_id}")
-    if left:
+    if found:
         raise CatalogueConflict(
             f"transaction {context.ledger.job_id} of the catalogue has files that are not the job's"
         )
