@@ -18,7 +18,7 @@ from typing import BinaryIO
 from flask import Blueprint, Response
 
 from api.auth import current_user
-from api.body import Body, refuse_all_but_json, refuse_forms
+from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
 from api.move_document import check_move_document
 from api.resources import Resources, resources
@@ -38,9 +38,9 @@ LARGEST_DOCUMENT = 1024**3
 @routes.post("/upload")
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
-    refuse_forms()
+    refuse_multipart()
     body = Body(resources().settings.receive_timeout)
-    return receive(Kind.INGEST, body, "tar")
+    return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
 
 @routes.post("/move")

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.api.live_server import Server
+from tests.bundles import make_bundle
 
 MOVE = b'[{"destinationTable": "Files", "source": "/data/a"}, {"destinationTable": "Transactions.project"}]'
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -63,6 +64,14 @@ def test_any_content_type_but_a_forms_is_taken_for_a_bundle(server: Server, cont
     headers = {"Content-Type": content_type} if content_type else {}
     answer = requests.post(f"{server.url}/upload", data=b"[1]", headers=headers, timeout=30)
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [make_bundle(), b"this is not a tar", bytes(range(256))])
+def test_what_curl_sends_with_data_binary_is_taken_although_it_says_it_is_a_form(server: Server, body: bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = requests.post(f"{server.url}/ingest", data=body, headers=headers, timeout=30)
+    assert answer.status_code == 200
+    assert (server.spool / server.rows()[answer.json()["job_id"]]["spool_name"]).read_bytes() == body
 
 
 def test_the_proxys_header_names_the_user(server: Server) -> None:

@@ -14,6 +14,7 @@ from ingest.local.reporting import LaunchFailure
 ACCOUNT = "nobody"
 PR_SET_PDEATHSIG = 1
 PR_SET_SECUREBITS = 28
+PR_SET_CHILD_SUBREAPER = 36
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 SECBIT_NO_SETUID_FIXUP = 1 << 2
@@ -28,6 +29,15 @@ def die_with(parent: int, signal: int) -> None:
     _libc().prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(f"the parent {parent} has ended")
+
+
+def adopt_orphans() -> None:
+    """Ask Linux to make this process the parent of what its programs leave behind.
+
+    supervisord then collects what was killed, where the machine's first process does not (in a container, often).
+    """
+    if sys.platform == "linux":
+        _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def account() -> pwd.struct_passwd | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ingest.local.layout import Layout, find_layout
 from ingest.local.ports import HOST, find_ports
-from ingest.local.privileges import account, become, die_with
+from ingest.local.privileges import account, adopt_orphans, become, die_with
 
 SUPERVISOR = "supervisord"
 INITDB = "initdb"
@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> None:
         become(user)
     if name == SUPERVISOR:
         os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
+        adopt_orphans()
     # After `become`: a change of the account forgets it.
     die_with(parent, PARENT_DEATH_SIGNALS.get(name, signal.SIGKILL))
     os.execv(words[0], words)  # noqa: S606 - no shell is wanted
