@@ -9,6 +9,7 @@ dies in between leaves a file that is `sending`: the next process puts it back f
 import hashlib
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 
 from ingest.archiving import Progress
@@ -124,15 +125,20 @@ def _checked_source(context: StageContext, file: LedgerFile, progress: Progress)
             found = os.fstat(opened.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise InvalidSource(f"source {shown} is not a regular file")
-            if found.st_size != file.size:
-                raise InvalidSource(f"source {shown} has {found.st_size} bytes, the metadata declares {file.size}")
-            hashed = hashlib.new(file.hash_type, usedforsecurity=False)
-            while block := opened.read(context.settings.transfer_size):
-                hashed.update(block)
-                progress.add(len(block))
+            _check_content(context, file, opened, found.st_size, progress)
     except OSError as error:
         raise InvalidSource(f"source {shown} cannot be read: {error.strerror}") from error
+    return found
+
+
+def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size: int, progress: Progress) -> None:
+    shown = printable(file.source)
+    if size != file.size:
+        raise InvalidSource(f"source {shown} has {size} bytes, the metadata declares {file.size}")
+    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    while block := opened.read(context.settings.transfer_size):
+        hashed.update(block)
+        progress.add(len(block))
     if hashed.hexdigest() != file.hash_sum:
         declared = f"the metadata declares {file.hash_sum}"
         raise InvalidSource(f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}")
-    return found

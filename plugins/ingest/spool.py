@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from ingest.durable_files import sync_folder
 from ingest.errors import Rejection, TransientError
 from ingest.preallocation import FULL, reserve
 
@@ -90,15 +91,6 @@ def remove(path: Path) -> None:
     """Remove a file; that it is gone already, or cannot be removed, is no failure of whoever gives it up."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

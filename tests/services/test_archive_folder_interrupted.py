@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.durable_files import part_path, writing
 from ingest.errors import FenceLost, ServiceUnavailable
 from ingest.services.archive_folder import FolderArchive
-from ingest.services.durable_files import part_path, writing
 from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import FailingBody
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,11 +16,12 @@ from tests.services.bodies import FailingBody
 
 
 @pytest.fixture
-def catalogue(database_engine: Engine) -> Iterator[BuiltInMetadata]:
-    yield BuiltInMetadata(database_engine)
+def catalogue(database_engine: Engine) -> BuiltInMetadata:
+    """An empty catalogue; other tests share the database."""
     with transaction(database_engine) as session:
         for table in (CatalogueFile, CatalogueEntry, CatalogueTransaction):
             session.execute(delete(table))
+    return BuiltInMetadata(database_engine)
 
 
 def document(transaction_id: object, file_ids: range | list[int] = range(0), **changes: object) -> list[object]:

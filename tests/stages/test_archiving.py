@@ -17,12 +17,12 @@ from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage
 from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from tests.stages.killing import Killed, Patch, die, kill_at_step
 
 RunBefore = Callable[[int, Stage], None]
 
 
-class Killed(BaseException):
-    """What a test ends a stage with; nobody catches it, as nobody catches SIGKILL."""
+STEPS: list[Patch] = [(archiving, "mark"), (FolderArchive, "put")]
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_killed_between_any_two_steps_the_next_process_ends_with_one_set_of_file
     run_before(job, Stage.INGEST_FILES)
     ids = [row.file_id for row in rows(database_engine, job)]
     with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.INGEST_FILES) as context:
-        kill_at_step(killing, kill_at)
+        kill_at_step(killing, kill_at, STEPS)
         archiving.send_files(context)
         assert kill_at >= 2 * batches_of(batch_files) * 2 + 2 * len(CONTENTS), "it was to be killed on its way"
     run_stage(job, Stage.INGEST_FILES)
@@ -108,25 +108,6 @@ def test_killed_between_any_two_steps_the_next_process_ends_with_one_set_of_file
 
 def batches_of(batch_files: int) -> int:
     return -(-len(CONTENTS) // batch_files)
-
-
-def kill_at_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Kill at the given step of those that write to the ledger or to the archive."""
-    steps = iter(range(1000))
-
-    def killing(function: Callable[..., object]) -> Callable[..., object]:
-        def stepped(*arguments: object, **named: object) -> object:
-            if next(steps) == step:
-                raise Killed
-            result = function(*arguments, **named)
-            if next(steps) == step:
-                raise Killed
-            return result
-
-        return stepped
-
-    monkeypatch.setattr(archiving, "mark", killing(archiving.mark))
-    monkeypatch.setattr(FolderArchive, "put", killing(FolderArchive.put))
 
 
 def test_files_that_were_archived_before_the_kill_are_not_sent_again(
@@ -149,10 +130,6 @@ def test_files_that_were_archived_before_the_kill_are_not_sent_again(
     sent = len(puts)
     run_stage(job, Stage.INGEST_FILES)
     assert len(puts) - sent == 2
-
-
-def die() -> int:
-    raise Killed
 
 
 def test_file_of_which_the_archive_stored_less_is_not_taken_for_archived(

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from ingest.settings import Settings
 from ingest.states import STAGES, Kind, Stage
 from tests.bundles import file_entry, transaction
 from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from tests.stages.killing import Killed, Patch, kill_at_step
 
 CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
 BEFORE_MOVE = STAGES[Kind.MOVE][:2]
 
 
-class Killed(BaseException):
-    """What a test ends a stage with."""
+STEPS: list[Patch] = [(moving, "mark"), (moving, "_link"), (FolderArchive, "move"), (FolderArchive, "delete")]
 
 
 @pytest.fixture(autouse=True)
@@ -65,27 +64,6 @@ def visible_in(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in lying_in(folder).items() if not name.startswith(".")}
 
 
-def kill_at_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Kill at the given step of those that change ledger, archive or folder."""
-    steps = iter(range(1000))
-
-    def killing(function: Callable[..., object]) -> Callable[..., object]:
-        def stepped(*arguments: object, **named: object) -> object:
-            if next(steps) == step:
-                raise Killed
-            result = function(*arguments, **named)
-            if next(steps) == step:
-                raise Killed
-            return result
-
-        return stepped
-
-    monkeypatch.setattr(moving, "mark", killing(moving.mark))
-    monkeypatch.setattr(moving, "_link", killing(moving._link))
-    monkeypatch.setattr(FolderArchive, "move", killing(FolderArchive.move))
-    monkeypatch.setattr(FolderArchive, "delete", killing(FolderArchive.delete))
-
-
 @pytest.mark.parametrize("kill_at", range(16))
 def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     job: int,
@@ -98,7 +76,7 @@ def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     kill_at: int,
 ):
     with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
-        kill_at_step(killing, kill_at)
+        kill_at_step(killing, kill_at, STEPS)
         moving.send_sources(context)
         raise AssertionError("it was to be killed on its way")
     run_stage(job, Stage.MOVE_FILES)
@@ -128,7 +106,7 @@ def test_killed_between_any_two_steps_of_putting_back_the_next_process_ends_the_
     assert visible_in(folder) == {}
     if kill_at is not None:
         with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
-            kill_at_step(killing, kill_at)
+            kill_at_step(killing, kill_at, STEPS)
             moving.put_all_back(context)
     with open_context(job, Stage.MOVE_FILES) as context:
         moving.put_all_back(context)

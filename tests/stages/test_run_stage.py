@@ -29,14 +29,11 @@ from ingest.settings import Settings
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage
 from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tests.stages.conftest import MakeJob
+from tests.stages.killing import Killed, die
 
 Run = Callable[..., object]
 INGEST = STAGES[Kind.INGEST]
 WRONG = [*transaction(), file_entry("data/one", b"one"), file_entry("data/two", b"two", hashsum="0" * 40)]
-
-
-class Killed(BaseException):
-    """What a test ends a stage with."""
 
 
 @pytest.fixture
@@ -223,9 +220,6 @@ def test_rejection_by_the_catalogue_removes_the_files_and_a_clear_sends_them_aga
 def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def die(*_: object, **__: object) -> None:
-        raise Killed
-
     job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
     run_all(run, job, *INGEST[:3])
     with monkeypatch.context() as killing:
@@ -296,9 +290,6 @@ def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
 def test_killed_before_the_spool_is_free_the_next_process_frees_it(
     make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    def die(*_: object, **__: object) -> None:
-        raise Killed
-
     job = make_job()
     run_all(run, job, *INGEST[:4])
     with monkeypatch.context() as killing:

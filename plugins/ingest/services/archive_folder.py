@@ -12,9 +12,7 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from ingest.database import first_line
-from ingest.errors import ServiceUnavailable
-from ingest.services.archive import SERVICE
-from ingest.services.durable_files import (
+from ingest.durable_files import (
     make_folder,
     move_file,
     part_path,
@@ -23,6 +21,8 @@ from ingest.services.durable_files import (
     write_all,
     writing,
 )
+from ingest.errors import ServiceUnavailable
+from ingest.services.archive import SERVICE
 from ingest.services.sized_body import SizedBody
 
 FILES_PER_FOLDER = 1000

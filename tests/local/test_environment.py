@@ -1,0 +1,94 @@
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ingest.local.credentials import Credentials, load_credentials
+from ingest.local.environment import own_environment, whole_environment, write_environment
+from ingest.local.layout import Layout, make_folders
+from ingest.local.ports import Ports
+from ingest.local.reporting import LaunchFailure
+
+PORTS = Ports(ingest=1, airflow=2)
+
+
+def environment(layout: Layout, **user: str) -> dict[str, str]:
+    return own_environment(user, layout, PORTS, Credentials())
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path / "home")
+    make_folders(made)
+    return made
+
+
+def test_everything_stays_in_the_folder_of_the_instance(layout: Layout):
+    own = environment(layout)
+
+    assert own["VOLUME_PATH"] == str(layout.home / "spool")
+    assert own["ARCHIVEINTERFACE_URL"] == f"file://{layout.home}/archive"
+    assert own["AIRFLOW_HOME"] == str(layout.airflow)
+
+
+def test_real_services_are_a_matter_of_settings(layout: Layout):
+    own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", PEEWEE_URL="postgresql://db/jobs")
+
+    assert "ARCHIVEINTERFACE_URL" not in own
+    assert "INGEST_DATABASE_URL" not in own
+
+
+def test_the_ini_file_counts_as_a_setting_of_the_users(layout: Layout, tmp_path: Path):
+    (tmp_path / "ingest.ini").write_text("[archiveinterface]\nurl = http://archive:8080\n")
+
+    assert "ARCHIVEINTERFACE_URL" not in environment(layout, INGEST_CONFIG=str(tmp_path / "ingest.ini"))
+
+
+def test_another_airflows_settings_cannot_lead_to_its_database(layout: Layout):
+    user = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://production/airflow",
+        "AIRFLOW_CONFIG": "/etc/airflow.cfg",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+    }
+
+    whole = whole_environment(user, own_environment(user, layout, PORTS, Credentials()))
+
+    assert "production" not in whole["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert "AIRFLOW_CONFIG" not in whole
+    assert whole["AIRFLOW__CORE__PARALLELISM"] == "2"
+
+
+def test_a_proxy_is_not_asked_for_this_machine(layout: Layout):
+    assert environment(layout, NO_PROXY="pnnl.gov")["NO_PROXY"] == "pnnl.gov,127.0.0.1,localhost"
+
+
+def test_an_admin_can_source_the_file(layout: Layout):
+    write_environment(layout, {"A": "with space and 'quote'"})
+
+    file = layout.home / "environment"
+
+    assert shlex.split(file.read_text().splitlines()[0]) == ["export", "A=with space and 'quote'"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_credentials_are_made_once(layout: Layout):
+    first = load_credentials(layout)
+
+    assert load_credentials(layout) == first
+    assert layout.secrets.stat().st_mode & 0o777 == 0o600
+    assert json.loads(layout.passwords.read_text()) == {"admin": first.admin_password, "ingest": first.ingest_password}
+
+
+def test_secrets_are_not_shown(layout: Layout):
+    assert load_credentials(layout).jwt_secret not in repr(load_credentials(layout))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json"])
+def test_damaged_credentials_are_not_replaced(layout: Layout, text: str):
+    layout.secrets.write_text(text)
+
+    with pytest.raises(LaunchFailure, match="restore it"):
+        load_credentials(layout)
+
+    assert layout.secrets.read_text() == text

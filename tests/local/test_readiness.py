@@ -1,0 +1,28 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.local.readiness import _beats, _usable
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "heartbeat", "beats"),
+    [
+        ("healthy", "2026-11-23T12:00:01Z", True),
+        ("healthy", "2026-11-23T11:59:59+00:00", False),
+        ("unhealthy", "2026-11-23T12:00:01Z", False),
+        ("healthy", None, False),
+    ],
+)
+def test_only_a_heartbeat_since_this_start_counts(status: str, heartbeat: str | None, beats: bool):
+    assert _beats({"status": status, "latest": heartbeat}, "latest", START) is beats
+
+
+@pytest.mark.parametrize(
+    ("dag", "usable"),
+    [(None, False), ({}, True), ({"is_stale": True}, False), ({"has_import_errors": True}, False)],
+)
+def test_a_dag_is_usable_when_it_was_parsed_without_error(dag: dict[str, bool] | None, usable: bool):
+    assert _usable(dag) is usable
