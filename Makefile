@@ -6,7 +6,7 @@ STAMP := .venv/complete
 UV_VERSION := 0.9.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock docs clean moved
+.PHONY: help run test lint bench format lock docs clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,9 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+bench: $(STAMP) ## measure how long a tiny bundle takes, on a stack that runs (make run)
+	$(BIN)/python bench/latency.py http://127.0.0.1:$${INGEST_PORT:-8066}
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .

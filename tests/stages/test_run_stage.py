@@ -302,6 +302,21 @@ def test_killed_before_the_spool_is_free_the_next_process_frees_it(
     assert not list(settings.volume_path.iterdir())
 
 
+def test_bundle_that_cannot_be_deleted_does_not_fail_the_job(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Path, "unlink", refuse)
+        run(job, Stage.INGEST_METADATA)
+    record = jobs.read(database_engine, job).record
+    assert (record.outcome, record.error, record.finished) == (Outcome.CATALOGUED, None, Stage.INGEST_METADATA)
+
+
 def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_removed(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path
 ):
