@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy, get_current_context
 
-from ingest.errors import PermanentError
+from ingest.errors import PermanentError, UnknownJob
 from ingest.run_stage import run_stage
 from ingest.settings import load_dag_settings
 from ingest.stages.load_metadata import Summary
@@ -73,6 +73,8 @@ def run(stage: Stage) -> Summary | None:
     """Run a stage of the job that the dag run is for."""
     context = get_current_context()
     task_instance = context["ti"]
-    job_id = int(context["dag_run"].conf["job_id"])
+    job_id = (context["dag_run"].conf or {}).get("job_id")
+    if not isinstance(job_id, int):
+        raise UnknownJob("this run names no job: runs are triggered by the API, not by hand")
     last_try = task_instance.try_number > task_instance.max_tries
     return run_stage(stage, job_id, task_instance.try_number, last_try=last_try)

@@ -99,8 +99,8 @@ def paths(found: list[Member]) -> list[str | None]:
 @pytest.mark.parametrize("tar_format", FORMATS)
 def test_members_of_every_format_are_found_with_their_bytes(contents: Contents, tar_format: int):
     tar = make_tar({**CONTENTS, "metadata.txt": b"[]"}, tar_format=tar_format)
-    expected = {name.removeprefix("data/"): content for name, content in CONTENTS.items()}
-    assert contents(tar) == {**expected, None: b"[]"}
+    expected: dict[str | None, bytes] = {name.removeprefix("data/"): content for name, content in CONTENTS.items()}
+    assert contents(tar) == expected | {None: b"[]"}
 
 
 @pytest.mark.parametrize("tar_format", FORMATS)
@@ -128,7 +128,7 @@ def test_metadata_below_data_is_a_file_like_any_other(read: Read, name: str):
 
 
 @pytest.mark.parametrize("tar_format", LONG_NAME_FORMATS)
-@pytest.mark.parametrize("length", [101, 256, 300, 5000])
+@pytest.mark.parametrize("length", [101, 256, 301, 5001])
 def test_long_names_are_kept_whole(contents: Contents, tar_format: int, length: int):
     name = "data/" + "/".join(["n" * 99] * (length // 100 + 1))[:length]
     assert contents(make_tar({name: b"long", "data/b": b"b"}, tar_format=tar_format)) == {
@@ -329,14 +329,12 @@ def test_endless_chain_of_extended_headers_is_invalid(read: Read, repeated: byte
         {"GNU__sparse__major": "1", "GNU__sparse__minor": "0"},
         {"GNU__sparse__map": "0,1,2", "GNU__sparse__size": "x"},
         {"GNU__sparse__size": "x"},
-        {"hdrcharset": "BINARY", "path": "data/\udcff"},
+        {"hdrcharset": "BINARY", "size": "x,y"},
     ],
 )
 def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[str, str]):
-    broken = "".join(records.values())
-    tar = file("data/a") + (extended(**records) if broken.isascii() else header("data/\udcff")) + file("data/b") + END
-    with pytest.raises(InvalidBundle):
-        read(tar)
+    with pytest.raises(InvalidBundle, match="not a readable tar"):
+        read(file("data/a") + extended(**records) + file("data/b", b"b") + END)
 
 
 # What is not taken
@@ -404,7 +402,7 @@ def test_members_outside_data_are_named(read: Read, name: str):
 
 
 def test_windows_paths_are_no_paths_below_data(read: Read):
-    with pytest.raises(InvalidBundle, match=r"data\\\\\\\\a"):
+    with pytest.raises(InvalidBundle, match=r"data\\\\a"):
         read(file("data\\a") + END)
 
 

@@ -2,7 +2,6 @@
 
     IngestError
      ├── ConfigurationError       a setting is wrong: refused at start
-     ├── UnknownJob               nobody ever received that job id
      ├── JobExists                the job id was handed out before
      ├── JobFinished              the catalogue holds the job, nothing can be changed any more
      ├── FenceLost                a newer process of the job took over; this one stops and records nothing
@@ -15,6 +14,7 @@
      │    │    ├── FilesRejected  what was read is not what the metadata declares
      │    │    ├── CatalogueRejected
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
+     │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
      │    ├── StageSkipped        a stage that must come first never finished
      │    └── JobOverridden       an admin has set the job's state
@@ -46,12 +46,6 @@ class ConfigurationError(IngestError):
     code = "configuration_invalid"
 
 
-class UnknownJob(IngestError):
-    """No job has this id."""
-
-    code = "job_unknown"
-
-
 class JobExists(IngestError):
     """The job id was handed out before."""
 
@@ -74,6 +68,12 @@ class PermanentError(IngestError):
     """Trying again cannot help until a person has mended something."""
 
     code = "permanent_error"
+
+
+class UnknownJob(PermanentError):
+    """No job has this id."""
+
+    code = "job_unknown"
 
 
 class Rejection(PermanentError):

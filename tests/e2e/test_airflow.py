@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ingest.states import STAGES, Kind
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, wait_until
 
 PLUGINS_PROGRAM = """
 import sys
@@ -68,3 +68,10 @@ def test_plugin_loader_leaves_the_package_alone(stack: Stack):
         check=True,
     )
     assert answer.stdout.splitlines()[-2:] == ["[]", "{}"]
+
+
+def test_run_that_was_triggered_by_hand_and_names_no_job_fails_at_once(stack: Stack):
+    run = stack.ask_airflow("POST", "/dags/ingest/dagRuns", {"logical_date": None, "conf": {}})
+    path = f"/dags/ingest/dagRuns/{run['dag_run_id']}"
+    wait_until(lambda: stack.ask_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")
+    assert stack.ask_airflow("GET", f"{path}/taskInstances/open_tar")["try_number"] == 1
