@@ -116,7 +116,7 @@ def test_entry_that_is_no_object_is_named(entry: str, index: int):
     ],
 )
 def test_entry_without_a_table_is_named(entry: str):
-    with pytest.raises(InvalidMetadata, match='^entry 1 of .* must be an object with a "destinationTable"$'):
+    with pytest.raises(InvalidMetadata, match=r'^entry 1 of .* must be an object with a "destinationTable"$'):
         parsed(f"[{X}, {entry}]")
 
 
@@ -221,7 +221,6 @@ def test_file_without_a_folder_lies_in_data(entry: Entry):
         ({"subdir": None}, '"name" and "subdir" must be texts'),
         ({"subdir": 5}, '"name" and "subdir" must be texts'),
         ({"name": ".."}, "do not make a path below data/"),
-        ({"name": "."}, None),
         ({"subdir": "data/.."}, "do not make a path below data/"),
         ({"subdir": "../data"}, "do not make a path below data/"),
         ({"name": "a/../../b"}, "do not make a path below data/"),
@@ -258,17 +257,11 @@ def test_file_without_a_folder_lies_in_data(entry: Entry):
         ({"hashsum": SHA1 + "\n"}, '"hashsum" must be the 40 hexadecimal digits of its sha1'),
         ({"hashsum": f"md5:{SHA1}"}, '"hashsum" must be the 40 hexadecimal digits of its sha1'),
         ({"hashsum": f"sha1:sha1:{SHA1}"}, '"hashsum" must be the 40 hexadecimal digits of its sha1'),
-        ({"hashsum": 10**39}, '"hashsum" must be the 40 hexadecimal digits of its sha1'),
+        ({"hashsum": 5}, '"hashsum" must be the 40 hexadecimal digits of its sha1'),
     ],
 )
-def test_wrong_value_of_a_file_is_named(changes: Entry, reason: str | None):
+def test_wrong_value_of_a_file_is_named(changes: Entry, reason: str):
     entry = file_entry("data/a/one.txt", ONE, **changes)
-    if reason is None:
-        # The folder itself is `data/a`: a file of that name is a path like any other.
-        assert declared(entry)[0].path == "a"
-        return
-    if isinstance(changes.get("hashsum"), int):
-        entry["hashsum"] = str(entry["hashsum"])[:-1]
     text = fault_of({"destinationTable": "x"}, entry)
     assert text.startswith("entry 1 (")
     assert reason in text
@@ -485,7 +478,7 @@ MANY = 50_000
 
 @pytest.fixture(scope="module")
 def large_document() -> bytes:
-    entry = json.dumps(file_entry("data/folder/one.txt", ONE))
+    entry = json.dumps({"destinationTable": "Files", "name": "one.txt", "size": 4, "hashtype": "sha1", "hashsum": SHA1})
     return f"[{', '.join([entry] * MANY)}]".encode()
 
 

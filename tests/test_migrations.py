@@ -1,0 +1,166 @@
+"""The migrations make what the models say, may be repeated, and can be taken back; each test on a database of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.schema import CreateSchema
+
+from ingest import jobs
+from ingest.database import MIGRATIONS, _alembic_configuration, make_engine, schema_versions, upgrade_schema
+from ingest.jobs import Received
+from ingest.models import Base
+from ingest.settings import Settings
+from ingest.states import Kind
+
+next_name = count(1)
+PLUGINS = MIGRATIONS.parents[1]
+VERSIONS = "alembic_version"
+# What a schema consists of, as PostgreSQL itself tells it.
+CATALOGUE = {
+    "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    "sequences": """SELECT sequencename, data_type::text, start_value, min_value, max_value, increment_by, cycle
+        FROM pg_sequences WHERE schemaname = 'public'""",
+}
+
+Description = dict[str, list[tuple[object, ...]]]
+
+
+@contextmanager
+def fresh_database(database_url: str) -> Iterator[str]:
+    """An empty database on the tests' server, and its URL; gone at the end."""
+    name = f"fresh_{next(next_name)}"
+    server = make_engine(Settings(database_url=database_url), pool_size=1)
+    try:
+        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0")
+            try:
+                yield make_url(database_url).set(database=name).render_as_string(hide_password=False)
+            finally:
+                connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        server.dispose()
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Engine]:
+    with fresh_database(database_url) as url:
+        engine = make_engine(Settings(database_url=url))
+        yield engine
+        engine.dispose()
+
+
+def describe(engine: Engine) -> Description:
+    """All of the schema but Alembic's own table."""
+    with engine.connect() as connection:
+        found = {part: rows(connection, query) for part, query in CATALOGUE.items()}
+    return {part: [row for row in listed if row[0] != VERSIONS] for part, listed in found.items()}
+
+
+def rows(connection: Connection, query: str) -> list[tuple[object, ...]]:
+    return sorted((tuple(row) for row in connection.exec_driver_sql(query)), key=repr)
+
+
+def downgrade(engine: Engine, version: str) -> None:
+    with engine.begin() as connection:
+        configuration = _alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, version)
+
+
+def test_alembic_finds_no_difference_between_models_and_migrations(empty: Engine):
+    upgrade_schema(empty)
+    with empty.begin() as connection:
+        configuration = _alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.check(configuration)
+
+
+def test_migrations_make_exactly_what_the_models_make(empty: Engine, database_url: str):
+    # Alembic looks at neither sequences nor defaults.
+    upgrade_schema(empty)
+    with fresh_database(database_url) as url:
+        other = make_engine(Settings(database_url=url))
+        Base.metadata.create_all(other)
+        made_by_models = describe(other)
+        other.dispose()
+    assert describe(empty) == made_by_models
+
+
+def test_upgrade_makes_every_table_and_sequence(empty: Engine):
+    assert not any(describe(empty).values())
+    upgrade_schema(empty)
+    description = describe(empty)
+    assert {row[0] for row in description["columns"]} == set(Base.metadata.tables)
+    assert {"job_id_seq", "file_id_seq"} <= {row[0] for row in description["sequences"]}
+
+
+def test_versions_tell_whether_a_database_is_up_to_date(empty: Engine):
+    current, wanted = schema_versions(empty)
+    assert current is None
+    assert wanted is not None
+    upgrade_schema(empty)
+    assert schema_versions(empty) == (wanted, wanted)
+
+
+def test_second_upgrade_does_nothing(empty: Engine):
+    upgrade_schema(empty)
+    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    before, job = describe(empty), jobs.read(empty, 7)
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    assert jobs.read(empty, 7) == job
+
+
+def test_services_that_start_at_the_same_time_make_the_tables_once(empty: Engine):
+    url = empty.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "PYTHONPATH": str(PLUGINS), "INGEST_DATABASE_URL": url, "INGEST_CONFIG": ""}
+    arguments = [sys.executable, "-m", "ingest.cli", "dbsync"]
+    services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    ends = [(service.communicate(timeout=60)[1], service.returncode) for service in services]
+    assert ends == [(b"", 0)] * 3
+    current, wanted = schema_versions(empty)
+    assert current == wanted
+
+
+def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Engine):
+    upgrade_schema(empty)
+    before = describe(empty)
+    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    downgrade(empty, "base")
+    assert not any(describe(empty).values())
+    assert schema_versions(empty)[0] is None
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    current, wanted = schema_versions(empty)
+    assert current == wanted
+
+
+def test_upgrade_that_fails_half_way_leaves_nothing(empty: Engine):
+    with empty.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE file (id bigint)")
+    before = describe(empty)
+    with pytest.raises(Exception, match='relation "file" already exists'):
+        upgrade_schema(empty)
+    assert describe(empty) == before
+    assert schema_versions(empty)[0] is None
+
+
+def test_tables_of_other_schemas_are_left_alone(empty: Engine):
+    with empty.begin() as connection:
+        connection.execute(CreateSchema("other"))
+        connection.exec_driver_sql("CREATE TABLE other.job AS SELECT 1 AS mine")
+    upgrade_schema(empty)
+    downgrade(empty, "base")
+    with empty.connect() as connection:
+        assert connection.exec_driver_sql("SELECT mine FROM other.job").scalar() == 1

@@ -1,0 +1,485 @@
+"""Settings: where each is read from, what each may be, and that no password is ever shown."""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ingest.errors import ConfigurationError
+from ingest.settings import DagSettings, Settings, load_dag_settings, load_settings, sources
+
+# The example of the original's documentation (seeds/pacifica-ingest-documentation.txt), to the letter.
+DOCUMENTED_INI = """\
+[ingest]
+; This section is specific to the ingest processes
+; Local directory for incoming data and metadata
+volume_path = /tmp
+[uniqueid]
+; This section describes where the UniqueID service is
+; URL to the endpoint
+url = http://127.0.0.1:8051
+[policy]
+; This section describes what endpoints are on the policy service
+; Ingest URL to verify metadata
+ingest_url = http://127.0.0.1:8181/ingest
+[archiveinterface]
+; This section describes where the archive interface is
+; URL to the endpoint
+url = http://127.0.0.1:8080
+[metadata]
+; This section describes what endpoints are on the metadata service
+; Ingest URL for ingest metadata
+ingest_url = http://127.0.0.1:8121/ingest
+[celery]
+; This section contains celery messaging configuration
+; The broker url is how messages get passed around
+broker_url = pyamqp://
+; The backend url is how return results are sent around
+backend_url = rpc://
+[database]
+; This section contains database connection configuration
+; peewee_url is defined as the URL PeeWee can consume.
+; http://docs.peewee-orm.com/en/latest/peewee/database.html#connecting-using-a-database-url
+peewee_url = sqliteext:///db.sqlite3
+; connect_attempts are the number of times the service will attempt to
+; connect to the database if unavailable.
+connect_attempts = 10
+; connect_wait are the number of seconds the service will wait between
+; connection attempts until a successful connection to the database.
+connect_wait = 20
+"""
+DOCUMENTED_URL = "peewee_url = sqliteext:///db.sqlite3"
+POSTGRES = "postgresql://ingest:geheim@db:5432/jobs"
+
+# For each setting: section, option, variable, a text and what it is then.
+VALUES: dict[str, tuple[str, str, str, str, object]] = {
+    "volume_path": ("ingest", "volume_path", "VOLUME_PATH", "/srv/spool", Path("/srv/spool")),
+    "transfer_size": ("ingest", "transfer_size", "TRANSFER_SIZE", "65536", 65536),
+    "auth_header": ("ingest", "auth_header", "INGEST_AUTH_HEADER", "X-User", "X-User"),
+    "default_user": ("ingest", "default_user", "INGEST_DEFAULT_USER", "nobody", "nobody"),
+    "receive_timeout": ("ingest", "receive_timeout", "INGEST_RECEIVE_TIMEOUT", "2.5", 2.5),
+    "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
+    "service_connect_timeout": ("ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT", "3", 3.0),
+    "service_read_timeout": ("ingest", "service_read_timeout", "INGEST_SERVICE_READ_TIMEOUT", "4", 4.0),
+    "uniqueid_url": ("uniqueid", "url", "UNIQUEID_URL", "http://id:8051", "http://id:8051"),
+    "policy_ingest_url": ("policy", "ingest_url", "POLICY_INGEST_URL", "http://p/ingest", "http://p/ingest"),
+    "archiveinterface_url": ("archiveinterface", "url", "ARCHIVEINTERFACE_URL", "https://a", "https://a"),
+    "metadata_ingest_url": ("metadata", "ingest_url", "METADATA_INGEST_URL", "http://m/ingest", "http://m/ingest"),
+    "database_url": ("database", "peewee_url", "PEEWEE_URL", POSTGRES, POSTGRES),
+    "connect_attempts": ("database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS", "3", 3),
+    "connect_wait": ("database", "connect_wait", "DATABASE_CONNECT_WAIT", "0", 0.0),
+    "airflow_url": ("airflow", "url", "INGEST_AIRFLOW_URL", "https://airflow/x", "https://airflow/x"),
+    "airflow_username": ("airflow", "username", "INGEST_AIRFLOW_USERNAME", "robot", "robot"),
+    "airflow_password": ("airflow", "password", "INGEST_AIRFLOW_PASSWORD", "ge%heim;#", "ge%heim;#"),
+    "airflow_timeout": ("airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT", "1.5", 1.5),
+}
+NOT_ABOVE_0 = ["0", "-1", "nan", "inf", "1e999", "abc", "1 s"]
+NOT_FROM_0 = ["-0.1", "nan", "inf", "abc"]
+NOT_FROM_1 = ["0", "-1", "1.5", "nan", "abc"]
+NO_SERVICE = ["http://", "127.0.0.1:8051", "ftp://h", "http://h/a b", "BuiltIn", "builtin\n", "file:///a"]
+# For each setting that has limits: what it may be, as its error says it, and values that are refused.
+REFUSED: dict[str, tuple[str, list[str]]] = {
+    "transfer_size": (
+        "an integer from 4096 to 1073741824",
+        ["4095", "1073741825", "0", "-4096", "4096.5", "1e6", "1M", "nan", "inf", "abc"],
+    ),
+    "auth_header": ("a header's name", ["X User", "X:", "X-Üser", "X\nY", "X-User\n"]),
+    "receive_timeout": ("a number above 0", NOT_ABOVE_0),
+    "service_connect_timeout": ("a number above 0", NOT_ABOVE_0),
+    "service_read_timeout": ("a number above 0", NOT_ABOVE_0),
+    "uniqueid_url": ("builtin or an http(s) URL", NO_SERVICE),
+    "policy_ingest_url": ("builtin or an http(s) URL", NO_SERVICE),
+    "archiveinterface_url": (
+        "file:///folder or an http(s) URL",
+        ["builtin", "/srv/archive", "file://", "file:///", "file:/srv", "file://host/srv", "http://", "ftp://h"],
+    ),
+    "metadata_ingest_url": ("builtin or an http(s) URL", NO_SERVICE),
+    "database_url": (
+        "postgresql://user:password@host:port/database",
+        [
+            "sqliteext:///db.sqlite3",
+            "sqlite://",
+            "mysql://u:p@h/d",
+            "ingest",
+            "postgresql+asyncpg://h/d",
+            "postgresql:h",
+            "postgresql://user:password@host:port/database",
+        ],
+    ),
+    "connect_attempts": ("an integer from 1", NOT_FROM_1),
+    "connect_wait": ("a number from 0", NOT_FROM_0),
+    "airflow_url": ("an http(s) URL", ["builtin", "http://", "127.0.0.1:8090", "ftp://h", "http://a b"]),
+    "airflow_timeout": ("a number above 0", NOT_ABOVE_0),
+}
+# Limits that a variable cannot break, because an empty one counts as not set.
+REFUSED_IN_INI = {"default_user": ("a name", [""])}
+REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
+    "retries": ("an integer from 0", ["-1", "1.5", "nan", "abc"]),
+    "retry_delay": ("a number above 0", NOT_ABOVE_0),
+    "max_retry_delay": ("a number above 0", NOT_ABOVE_0),
+    "stage_timeout": ("a number above 0", NOT_ABOVE_0),
+    "max_active_runs": ("an integer from 1", NOT_FROM_1),
+    "archive_slots": ("an integer from 1", NOT_FROM_1),
+}
+
+WithIni = Callable[[str | bytes], dict[str, str]]
+
+
+def cases(table: Mapping[str, tuple[str, list[str]]]) -> list[tuple[str, str, str]]:
+    return [(name, form, value) for name, (form, values) in table.items() for value in values]
+
+
+def constrained(model: type[Settings | DagSettings]) -> set[str]:
+    """The settings that not every value of their type is good for."""
+    limited = {name for name, field in model.model_fields.items() if any(map(is_limit, field.metadata))}
+    return limited | {name for name, field in model.model_fields.items() if field.annotation in (int, float)}
+
+
+def is_limit(metadata: object) -> bool:
+    return type(metadata).__name__ != "BeforeValidator"
+
+
+def set_fields(environment: dict[str, str]) -> dict[str, Any]:
+    """What is not a default."""
+    settings = load_settings(environment)
+    return {name: getattr(settings, name) for name in settings.model_fields_set}
+
+
+@pytest.fixture
+def with_ini(tmp_path: Path) -> WithIni:
+    def write(text: str | bytes) -> dict[str, str]:
+        path = tmp_path / "ingest.ini"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return {"INGEST_CONFIG": str(path)}
+
+    return write
+
+
+# Where settings are read from
+
+
+def test_defaults_are_those_of_the_original_and_of_one_machine():
+    assert load_settings({}).model_dump() == {
+        "volume_path": Path("/tmp"),
+        "transfer_size": 1024 * 1024,
+        "auth_header": "X-Http-Authed-User",
+        "default_user": "anonymous",
+        "receive_timeout": 60.0,
+        "move_folders": (),
+        "service_connect_timeout": 10.0,
+        "service_read_timeout": 300.0,
+        "uniqueid_url": "builtin",
+        "policy_ingest_url": "builtin",
+        "archiveinterface_url": "file:///var/lib/pacifica-ingest/archive",
+        "metadata_ingest_url": "builtin",
+        "database_url": "postgresql://ingest@127.0.0.1:5432/ingest",
+        "connect_attempts": 10,
+        "connect_wait": 20.0,
+        "airflow_url": "http://127.0.0.1:8090",
+        "airflow_username": "ingest",
+        "airflow_password": "",
+        "airflow_timeout": 10.0,
+    }
+
+
+def test_defaults_of_the_dags():
+    assert load_dag_settings({}).model_dump() == {
+        "retries": 8,
+        "retry_delay": 5.0,
+        "max_retry_delay": 300.0,
+        "stage_timeout": 604800.0,
+        "max_active_runs": 64,
+        "archive_slots": 4,
+    }
+
+
+def test_defaults_are_themselves_allowed():
+    for model in (Settings, DagSettings):
+        defaults = model().model_dump()
+        assert model.model_validate(defaults).model_dump() == defaults
+
+
+def test_every_setting_has_a_case_here():
+    assert set(VALUES) == set(Settings.model_fields)
+    assert set(REFUSED) | set(REFUSED_IN_INI) == constrained(Settings)
+    assert set(REFUSED_FOR_DAGS) == constrained(DagSettings)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_setting_is_read_from_its_option(with_ini: WithIni, name: str):
+    section, option, _, text, value = VALUES[name]
+    assert set_fields(with_ini(f"[{section}]\n{option} = {text}\n")) == {name: value}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_setting_is_read_from_its_variable(name: str):
+    _, _, variable, text, value = VALUES[name]
+    assert set_fields({variable: text}) == {name: value}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_variable_wins_over_the_option(with_ini: WithIni, name: str):
+    section, option, variable, text, value = VALUES[name]
+    wrong = with_ini(f"[{section}]\n{option} = postgresql://other/option\n")
+    assert set_fields({**wrong, variable: text}) == {name: value}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_empty_variable_counts_as_not_set(with_ini: WithIni, name: str):
+    section, option, variable, text, value = VALUES[name]
+    assert set_fields({**with_ini(f"[{section}]\n{option} = {text}\n"), variable: ""}) == {name: value}
+    assert set_fields({variable: ""}) == {}
+
+
+def test_own_variable_of_the_database_wins_over_the_originals():
+    own, originals = "postgresql://own/a", "postgresql://originals/b"
+    assert load_settings({"INGEST_DATABASE_URL": own, "PEEWEE_URL": originals}).database_url == own
+    assert load_settings({"INGEST_DATABASE_URL": "", "PEEWEE_URL": originals}).database_url == originals
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_spelling_of_postgresql_is_taken(scheme: str):
+    url = f"{scheme}://u:p@h:5432/d"
+    assert load_settings({"PEEWEE_URL": url}).database_url == url
+
+
+def test_dag_settings_are_read_from_the_environment_alone(with_ini: WithIni):
+    ini = with_ini("[ingest]\nretries = 1\n[dag]\nretries = 1\n")
+    assert load_dag_settings({**ini, "INGEST_RETRY_DELAY": "0.5"}) == DagSettings(retry_delay=0.5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "field", "value"),
+    [
+        ("INGEST_RETRIES", "retries", 0),
+        ("INGEST_RETRY_DELAY", "retry_delay", 1.0),
+        ("INGEST_MAX_RETRY_DELAY", "max_retry_delay", 2.0),
+        ("INGEST_STAGE_TIMEOUT", "stage_timeout", 3.0),
+        ("INGEST_MAX_ACTIVE_RUNS", "max_active_runs", 1),
+        ("INGEST_ARCHIVE_SLOTS", "archive_slots", 1),
+    ],
+)
+def test_dag_setting_is_read_from_its_variable(variable: str, field: str, value: float):
+    settings = load_dag_settings({variable: str(value)})
+    assert settings.model_dump() == DagSettings().model_dump() | {field: value}
+
+
+def test_process_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("INGEST_CONFIG", raising=False)
+    monkeypatch.setenv("VOLUME_PATH", "/srv/of-the-process")
+    monkeypatch.setenv("INGEST_RETRIES", "3")
+    assert load_settings().volume_path == Path("/srv/of-the-process")
+    assert load_dag_settings().retries == 3
+
+
+@pytest.mark.parametrize(("text", "folders"), [("", ()), (":", ()), ("/a", ["/a"]), ("/a::/b:", ["/a", "/b"])])
+def test_folders_are_separated_by_colons(with_ini: WithIni, text: str, folders: list[str]):
+    ini = with_ini(f"[ingest]\nmove_folders = {text}\n")
+    assert load_settings(ini).move_folders == tuple(map(Path, folders))
+
+
+# The INI file
+
+
+def test_documented_example_is_refused_for_its_database_alone(with_ini: WithIni):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(with_ini(DOCUMENTED_INI))
+    assert raised.value.text == (
+        "[database] peewee_url, or INGEST_DATABASE_URL: its value is not postgresql://user:password@host:port/database"
+    )
+
+
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_documented_example_loads_with_another_database(with_ini: WithIni, way: str):
+    if way == "file":
+        environment = with_ini(DOCUMENTED_INI.replace(DOCUMENTED_URL, f"peewee_url = {POSTGRES}"))
+    else:
+        environment = {**with_ini(DOCUMENTED_INI), "PEEWEE_URL": POSTGRES}
+    assert set_fields(environment) == {
+        "volume_path": Path("/tmp"),
+        "uniqueid_url": "http://127.0.0.1:8051",
+        "policy_ingest_url": "http://127.0.0.1:8181/ingest",
+        "archiveinterface_url": "http://127.0.0.1:8080",
+        "metadata_ingest_url": "http://127.0.0.1:8121/ingest",
+        "database_url": POSTGRES,
+        "connect_attempts": 10,
+        "connect_wait": 20.0,
+    }
+
+
+def test_celery_section_is_ignored_with_one_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
+    ini = with_ini(DOCUMENTED_INI.replace(DOCUMENTED_URL, ""))
+    load_settings(ini)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, f"{ini['INGEST_CONFIG']}: sections that are not used here: celery")
+    ]
+
+
+def test_all_unused_sections_are_named_in_one_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
+    load_settings(with_ini("[celery]\nbroker_url = a\n[ingest]\n[Policy]\ningest_url = nonsense\n"))
+    assert [record.getMessage().partition("here: ")[2] for record in caplog.records] == ["celery, Policy"]
+
+
+def test_file_whose_sections_are_all_used_gives_no_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
+    load_settings(with_ini("[ingest]\nvolume_path = /a\n"))
+    assert caplog.records == []
+
+
+def test_option_of_another_section_is_not_taken(with_ini: WithIni):
+    assert set_fields(with_ini("[policy]\nurl = http://wrong\n[uniqueid]\ningest_url = http://wrong\n")) == {}
+
+
+def test_percent_signs_and_option_names_in_capitals_are_taken(with_ini: WithIni):
+    assert set_fields(with_ini("[ingest]\nVolume_Path: /srv/100%/%(x)s\n")) == {"volume_path": Path("/srv/100%/%(x)s")}
+
+
+def test_file_is_utf_8(with_ini: WithIni):
+    assert set_fields(with_ini("[ingest]\nvolume_path = /srv/日本\n")) == {"volume_path": Path("/srv/日本")}
+
+
+def test_empty_file_gives_the_defaults(with_ini: WithIni):
+    assert load_settings(with_ini("")) == Settings()
+
+
+def test_missing_file_is_refused_by_name(tmp_path: Path):
+    missing = tmp_path / "missing.ini"
+    with pytest.raises(ConfigurationError, match=r"^INGEST_CONFIG: cannot read .*missing\.ini: .*No such file"):
+        load_settings({"INGEST_CONFIG": str(missing)})
+
+
+def test_folder_is_no_file(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"^INGEST_CONFIG: cannot read .*directory"):
+        load_settings({"INGEST_CONFIG": str(tmp_path)})
+
+
+BROKEN = {
+    "no section": "volume_path = /srv\n",
+    "no value": "[ingest]\nvolume_path\n",
+    "twice": "[ingest]\nvolume_path = /a\nvolume_path = /b\n",
+    "section twice": "[ingest]\n[ingest]\n",
+    "latin-1": "[ingest]\nvolume_path = /é\n".encode("latin-1"),
+    "utf-16": "[ingest]\nvolume_path = /a\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_broken_file_is_refused_by_name(with_ini: WithIni, text: str | bytes):
+    with pytest.raises(ConfigurationError, match=r"^INGEST_CONFIG: cannot read .*ingest\.ini: "):
+        load_settings(with_ini(text))
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_broken_file_is_refused_in_one_line(with_ini: WithIni, text: str | bytes):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(with_ini(text))
+    assert "\n" not in raised.value.text
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(("name", "form", "value"), cases(REFUSED))
+def test_wrong_value_is_refused_with_its_name_and_what_it_may_be(name: str, form: str, value: str):
+    section, option, variable, _, _ = VALUES[name]
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({variable: value})
+    listed = sources(Settings)[name]["environment"][0]
+    shown = "its value" if name == "database_url" else repr(value)
+    assert raised.value.text == f"[{section}] {option}, or {listed}: {shown} is not {form}"
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "value"),
+    [*cases(REFUSED_IN_INI), *((name, form, "") for name, (form, _) in REFUSED.items())],
+)
+def test_empty_option_is_refused_where_nothing_is_no_value(with_ini: WithIni, name: str, form: str, value: str):
+    section, option, _, _, _ = VALUES[name]
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(with_ini(f"[{section}]\n{option} = {value}\n"))
+    assert raised.value.text.startswith(f"[{section}] {option}, or ")
+    assert raised.value.text.endswith(f" is not {form}")
+
+
+@pytest.mark.parametrize(("name", "form", "value"), cases(REFUSED_FOR_DAGS))
+def test_wrong_value_of_a_dag_setting_is_refused(name: str, form: str, value: str):
+    variable = f"INGEST_{name.upper()}"
+    with pytest.raises(ConfigurationError) as raised:
+        load_dag_settings({variable: value})
+    assert raised.value.text == f"{variable}: {value!r} is not {form}"
+
+
+@pytest.mark.parametrize(("field", "value"), [("transfer_size", 4096), ("transfer_size", 1024**3), ("connect_wait", 0)])
+def test_limits_themselves_are_allowed(field: str, value: int):
+    assert getattr(load_settings({VALUES[field][2]: str(value)}), field) == value
+
+
+def test_all_wrong_values_are_named_at_once():
+    with pytest.raises(ConfigurationError, match=r"^\[ingest\] transfer_size.*; \[policy\] ingest_url.* URL$"):
+        load_settings({"TRANSFER_SIZE": "0", "POLICY_INGEST_URL": "x", "VOLUME_PATH": "/fine"})
+
+
+def test_wrong_option_is_covered_by_a_right_variable(with_ini: WithIni):
+    ini = with_ini("[ingest]\ntransfer_size = nonsense\n")
+    assert load_settings({**ini, "TRANSFER_SIZE": "4096"}).transfer_size == 4096
+
+
+# Passwords
+
+WRONG_WITH_PASSWORD = [
+    {"PEEWEE_URL": "mysql://ingest:geheim@db/jobs"},
+    {"PEEWEE_URL": "postgresql:ingest:geheim@db/jobs"},
+    {"INGEST_AIRFLOW_PASSWORD": "geheim", "TRANSFER_SIZE": "0"},
+    {"PEEWEE_URL": POSTGRES, "TRANSFER_SIZE": "0"},
+    {"POLICY_INGEST_URL": "ftp://ingest:geheim@policy/ingest"},
+    {"INGEST_AIRFLOW_URL": "htp://ingest:geheim@airflow"},
+]
+
+
+@pytest.mark.parametrize("environment", WRONG_WITH_PASSWORD)
+def test_no_password_is_shown_by_an_error(environment: dict[str, str]):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(environment)
+    assert "geheim" not in raised.value.text
+
+
+@pytest.mark.parametrize("environment", WRONG_WITH_PASSWORD)
+def test_no_password_is_shown_by_the_traceback_that_a_log_would_hold(environment: dict[str, str]):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(environment)
+    assert "geheim" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    "text", ["password = geheim\n", "[airflow]\npassword geheim\n", "[airflow\npassword = geheim\n"]
+)
+def test_no_password_is_shown_by_the_error_of_a_broken_file(with_ini: WithIni, text: str):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(with_ini(text))
+    assert "geheim" not in raised.value.text
+
+
+@pytest.mark.parametrize("variable", ["INGEST_AIRFLOW_PASSWORD", "PEEWEE_URL"])
+def test_no_password_is_shown_by_the_settings(variable: str):
+    settings = load_settings({variable: POSTGRES})
+    assert "geheim" not in repr(settings)
+    assert "geheim" not in str(settings)
+
+
+# What is loaded does not change
+
+
+def test_settings_are_frozen():
+    settings, dag_settings = load_settings({}), load_dag_settings({})
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.volume_path = Path("/elsewhere")  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        dag_settings.retries = 1  # type: ignore[misc]
+    assert (settings, dag_settings) == (Settings(), DagSettings())
+
+
+def test_settings_are_equal_and_hashable_by_their_values():
+    assert len({load_settings({}), load_settings({}), load_settings({"TRANSFER_SIZE": "4096"})}) == 2
