@@ -8,10 +8,9 @@ from typing import BinaryIO
 
 import ijson
 
+from ingest.bundle_metadata import CLOSING, OPENING
 from ingest.errors import InvalidMetadata
 
-OPENING = frozenset({"start_map", "start_array"})
-CLOSING = frozenset({"end_map", "end_array"})
 LIST = "send a JSON list of objects"
 
 

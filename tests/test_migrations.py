@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -21,6 +22,7 @@ from ingest.states import Kind
 
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[1]
+MIGRATION_LOCK = "0, 8066"  # as in migrations/env.py, which only Alembic can import
 VERSIONS = "alembic_version"
 # What a schema consists of, as PostgreSQL itself tells it.
 CATALOGUE = {
@@ -78,6 +80,21 @@ def downgrade(engine: Engine, version: str) -> None:
         command.downgrade(configuration, version)
 
 
+def waiting(engine: Engine) -> int:
+    """How many migrations wait for another one to end."""
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_alembic_finds_no_difference_between_models_and_migrations(empty: Engine):
     upgrade_schema(empty)
     with empty.begin() as connection:
@@ -122,13 +139,19 @@ def test_second_upgrade_does_nothing(empty: Engine):
     assert jobs.read(empty, 7) == job
 
 
-def test_services_that_start_at_the_same_time_make_the_tables_once(empty: Engine):
+def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_other(empty: Engine):
     url = empty.url.render_as_string(hide_password=False)
     environment = {**os.environ, "PYTHONPATH": str(PLUGINS), "INGEST_DATABASE_URL": url, "INGEST_CONFIG": ""}
     arguments = [sys.executable, "-m", "ingest.cli", "dbsync"]
-    services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    with empty.begin() as first:
+        # What a service does that is in the middle of its migration.
+        first.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
+        wait_until(lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services))
+        assert waiting(empty) == 2
+        assert not any(describe(empty).values())
     ends = [(service.communicate(timeout=60)[1], service.returncode) for service in services]
-    assert ends == [(b"", 0)] * 3
+    assert ends == [(b"", 0)] * 2
     current, wanted = schema_versions(empty)
     assert current == wanted
 

@@ -95,19 +95,22 @@ def remove_files(context: StageContext) -> None:
 def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progress, faults: Faults) -> None:
     mark(context.ledger, batch, FileState.SENDING)
     archived = []
-    for file in batch:
-        if faults:
-            _check(context, file, progress, faults)
-        elif _send(context, file, progress, faults):
-            archived.append(file)
-    mark(context.ledger, archived, FileState.ARCHIVED)
+    try:
+        for file in batch:
+            if faults:
+                _check(context, file, progress, faults)
+            elif _send(context, file, progress, faults):
+                archived.append(file)
+    finally:
+        # Also when the archive went away in the middle: what it holds and was verified is not sent again.
+        mark(context.ledger, archived, FileState.ARCHIVED)
 
 
 def _send(context: StageContext, file: LedgerFile, progress: Progress, faults: Faults) -> bool:
     archive = context.services.archive
     if file.state is FileState.SENDING:
         archive.delete(file.file_id)
-    with open_section(context.spool_path, file.offset, file.size) as section:
+    with open_section(context.received_path, file.offset, file.size) as section:
         body = HashingBody(section, file.hash_type, progress)
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
     stored = archive.size(file.file_id)
@@ -118,7 +121,7 @@ def _send(context: StageContext, file: LedgerFile, progress: Progress, faults: F
 
 
 def _check(context: StageContext, file: LedgerFile, progress: Progress, faults: Faults) -> None:
-    with open_section(context.spool_path, file.offset, file.size) as section:
+    with open_section(context.received_path, file.offset, file.size) as section:
         body = HashingBody(section, file.hash_type, progress)
         while body.read(context.settings.transfer_size):
             pass

@@ -21,6 +21,11 @@ Entry = dict[str, Any]
 TABLE = "destinationTable"
 FILES = "Files"
 TRANSACTION_ID = "Transactions._id"
+# What a transaction has once.
+TRANSACTION_VALUES = frozenset({"_id", "submitter", "project", "instrument"})
+OPENING = frozenset({"start_map", "start_array"})
+CLOSING = frozenset({"end_map", "end_array"})
+DEEPEST = 64
 # Hexadecimal digits of the hashes that the real metadata service knows.
 HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
@@ -50,7 +55,7 @@ class ArchivedAs:
 def entries(document: BinaryIO) -> Iterator[Entry]:
     """Parse the document, entry by entry; raises InvalidMetadata where it is no JSON list of objects."""
     try:
-        events = ijson.parse(document, use_float=True)
+        events = ijson.parse(_limited(ijson.basic_parse(document, use_float=True)))
         if next(events)[1] != "start_array":
             raise InvalidMetadata(f"{METADATA_NAME} must be a JSON list of objects")
         for index, entry in enumerate(ijson.items(events, "item")):
@@ -60,6 +65,17 @@ def entries(document: BinaryIO) -> Iterator[Entry]:
     except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InvalidMetadata(f"{METADATA_NAME} is no valid JSON: {printable(reason)}") from error
+
+
+def _limited(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Pass parser events on; raises ValueError where lists lie in lists so deep that memory would grow without end."""
+    depth = 0
+    for event in events:
+        depth += event[0] in OPENING
+        depth -= event[0] in CLOSING
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested more than {DEEPEST} deep")
+        yield event
 
 
 class MetadataReader:
@@ -78,11 +94,10 @@ class MetadataReader:
             if entry[TABLE] == FILES:
                 if (declared := self._file(position, entry)) is not None:
                     yield declared
-            elif entry[TABLE].startswith("Transactions."):
-                self._transaction_value(position, entry)
+            elif (name := entry[TABLE].removeprefix("Transactions.")) in TRANSACTION_VALUES:
+                self._transaction_value(position, name, entry)
 
-    def _transaction_value(self, position: int, entry: Entry) -> None:
-        name = entry[TABLE].removeprefix("Transactions.")
+    def _transaction_value(self, position: int, name: str, entry: Entry) -> None:
         value = entry.get("value")
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
             self.faults.add(f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out")
@@ -111,7 +126,9 @@ def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, f
         if entry[TABLE] == TRANSACTION_ID:
             continue
         if entry[TABLE] == FILES:
-            added = next(archived)
+            added = next(archived, None)
+            if added is None:
+                raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
             entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum)
             if for_catalogue:
                 entry["subdir"] = relative_path(str(entry.get("subdir", ""))) or ""
@@ -124,7 +141,7 @@ def _path(entry: Entry) -> str:
     if not isinstance(name, str) or not isinstance(subdir, str) or not name:
         raise ValueError('"name" and "subdir" must be texts')
     path = relative_path(subdir, name)
-    if path is None or path.endswith("/"):
+    if path is None:
         raise ValueError('"subdir" and "name" do not make a path below data/')
     return path
 

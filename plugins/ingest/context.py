@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.bundle import Section, open_section
-from ingest.errors import InvalidBundle, InvalidMetadata
+from ingest.errors import InvalidMetadata
 from ingest.ledger import Ledger
 from ingest.models import Job
 from ingest.services import Services
 from ingest.settings import Settings
+from ingest.spool import SpoolUnavailable
 from ingest.states import Kind
 
 
@@ -23,18 +24,26 @@ class StageContext:
 
     @property
     def spool_path(self) -> Path:
-        """Where the bundle or the move document lies."""
+        """Where the bundle or the move document lies, or lay until the job was catalogued."""
         return self.settings.volume_path / self.ledger.job.received.spool_name
 
-    def open_metadata(self) -> AbstractContextManager[Section]:
-        """Open the metadata document; raises InvalidMetadata when the bundle has none, InvalidBundle when it is gone."""
+    @property
+    def received_path(self) -> Path:
+        """Where the bundle or the move document lies; raises SpoolUnavailable when it is not there.
+
+        That is never the uploader's fault: it was there when the upload was answered.
+        """
         if not self.spool_path.is_file():
-            raise InvalidBundle(f"{self.spool_path} is not there any more; send the bundle again")
+            raise SpoolUnavailable(f"{self.spool_path} is not there; is the spool's volume mounted?")
+        return self.spool_path
+
+    def open_metadata(self) -> AbstractContextManager[Section]:
+        """Open the metadata document; raises InvalidMetadata when the bundle has none, SpoolUnavailable."""
         received = self.ledger.job.received
         if received.kind is Kind.MOVE:
-            return open_section(self.spool_path, 0, received.size)
+            return open_section(self.received_path, 0, received.size)
         offset, size = self._metadata_section()
-        return open_section(self.spool_path, offset, size)
+        return open_section(self.received_path, offset, size)
 
     def _metadata_section(self) -> tuple[int, int]:
         with self.ledger.transaction() as session:

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from ingest.errors import DatabaseUnavailable
@@ -23,6 +24,12 @@ from ingest.settings import Settings
 MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 600
+NOTICE_A_HOST_THAT_IS_GONE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
 
 
 def database_url(settings: Settings) -> URL:
@@ -41,7 +48,7 @@ def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
         max_overflow=pool_size,
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **NOTICE_A_HOST_THAT_IS_GONE},
     )
 
 
@@ -54,6 +61,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("all connections to the database of jobs are in use; try again later") from error
     except DBAPIError as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error

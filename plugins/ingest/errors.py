@@ -29,6 +29,12 @@ API's error handlers (`api.errors`) and by the command line.
 """
 
 
+def one_line(text: str) -> str:
+    """Give a text as one line that can be stored, logged and shown: without NUL, without bytes that are not UTF-8."""
+    shown = text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return " ".join(shown.split())
+
+
 class IngestError(Exception):
     """Base of all errors of the service; `code` never changes, the text is one sentence or more for people."""
 
@@ -36,8 +42,8 @@ class IngestError(Exception):
 
     @property
     def text(self) -> str:
-        """What went wrong and what to mend, for people."""
-        return str(self)
+        """What went wrong and what to mend, for people, in one line."""
+        return one_line(str(self))
 
 
 class ConfigurationError(IngestError):

@@ -65,6 +65,7 @@ def forget_members(ledger: Ledger) -> None:
     with ledger.transaction() as session:
         session.execute(delete(File).where(mine, File.file_id.is_(None)))
         session.execute(update(File).where(mine).values(offset=None, found_size=None))
+        ledger.begin_anew(session)
 
 
 def record_members(ledger: Ledger, members: Sequence[Member], faults: Faults) -> None:
@@ -80,6 +81,7 @@ def forget_declarations(ledger: Ledger) -> None:
     with ledger.transaction() as session:
         session.execute(delete(File).where(mine, File.file_id.is_(None), File.offset.is_(None)))
         session.execute(update(File).where(mine).values(position=None))
+        ledger.begin_anew(session)
 
 
 def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults: Faults) -> None:
@@ -142,7 +144,7 @@ def files_in(ledger: Ledger, *states: FileState) -> Iterator[LedgerFile]:
         yield LedgerFile(
             key=file.id,
             path=file.path,
-            offset=file.offset or 0,
+            offset=_known(file.offset) if ledger.job.record.kind is Kind.INGEST else 0,
             file_id=_known(file.file_id),
             size=_known(file.size),
             hash_type=file.hash_type or "",

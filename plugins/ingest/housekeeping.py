@@ -4,6 +4,7 @@ Called by the housekeeping DAG, once a minute.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 from sqlalchemy import Engine
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine
+from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView
 from ingest.running import clear_unfinished, trigger
 from ingest.settings import load_settings
@@ -21,28 +23,44 @@ BATCH = 500
 
 
 def keep_house() -> dict[str, int]:
-    """Look at every unfinished job; gives how many were triggered and how many cleared.
+    """Look at every unfinished job; gives how many were triggered, how many cleared and how many could not be looked at.
 
-    Raises ServiceUnavailable when Airflow does not answer, DatabaseUnavailable.
+    Raises DatabaseUnavailable, and ServiceUnavailable when Airflow did not answer about some job, after all the others.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=1)
     airflow = AirflowApi(settings)
-    counts = {"triggered": 0, "cleared": 0}
+    counts = Counter(triggered=0, cleared=0)
+    failure: ServiceUnavailable | None = None
     try:
         for job in _unfinished(engine):
-            run = airflow.run(job.received.kind, job.run_id)
-            if run.state is None:
-                trigger(engine, airflow, job.received)
-                counts["triggered"] += 1
-            elif lost_by_airflow(job.record, run):
-                # Counted first: a kill in between costs one of the clears that are allowed, never one too many.
-                jobs.count_clear(engine, job.received.job_id)
-                clear_unfinished(airflow, job)
-                counts["cleared"] += 1
+            try:
+                counts.update(_look_after(engine, airflow, job))
+            except ServiceUnavailable as error:
+                # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
+                logger.warning("job %s: %s", job.received.job_id, error)
+                failure = error
     finally:
         engine.dispose()
-    return counts
+    if failure:
+        raise failure
+    return dict(counts)
+
+
+def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
+    """Do what one job needs; gives what was done."""
+    run = airflow.run(seen.received.kind, seen.run_id)
+    # Read anew: the job may have ended since, and a run that ended with it is not lost.
+    job = jobs.read(engine, seen.received.job_id)
+    if run.state is None or job.triggered is None:
+        trigger(engine, airflow, job.received)
+        return ["triggered"]
+    if lost_by_airflow(job.record, run):
+        # Counted first: a kill in between costs one of the clears that are allowed, never one too many.
+        jobs.count_clear(engine, job.received.job_id)
+        clear_unfinished(airflow, job)
+        return ["cleared"]
+    return []
 
 
 def _unfinished(engine: Engine) -> Iterator[JobView]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -116,6 +116,9 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
         job = _unfinished_job(session, job_id)
         job.override = None
         job.last_state = None
+        if job.error:
+            # Whoever dies before the run is cleared leaves a job that housekeeping takes for lost, and clears.
+            job.error = {**job.error, "final": False}
         job.clears = 0
         job.updated = func.now()
         add_event(session, job_id, "retry", text="by an admin")
@@ -137,7 +140,7 @@ def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
         select(Job)
         .where(
             Job.id > after,
-            Job.override.is_(None),
+            or_(Job.override.is_(None), Job.override["state"].as_string() != FAILED),
             Job.outcome.is_distinct_from(Outcome.CATALOGUED),
             Job.error["final"].as_boolean().is_not(True),
         )

@@ -95,6 +95,13 @@ class Ledger:
             kind = "stage_failed" if final else "stage_will_be_tried_again"
             add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
 
+    def begin_anew(self, session: Session) -> None:
+        """In the transaction that takes away what later stages need: what finished is what lies before this stage.
+
+        When the stage has finished, all is there again, and so is what had finished before.
+        """
+        session.execute(update(Job).where(Job.id == self.job_id).values(finished=before(self.job, self.stage)))
+
     def check_predecessors(self) -> None:
         """Raise StageSkipped unless every stage before this one has finished; Airflow's word does not count."""
         stages = STAGES[self.job.record.kind]
@@ -106,12 +113,13 @@ class Ledger:
 
 
 @contextmanager
-def hold(engine: Engine, job_id: int, stage: Stage, attempt: int) -> Iterator[Ledger | None]:
+def hold(engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False) -> Iterator[Ledger | None]:
     """Take a job over for one stage; gives None when the catalogue holds the job, and nothing is left to be done.
 
-    Raises UnknownJob, JobOverridden when an admin has set its state, JobBusy when an older process does not let go.
+    `by_admin`: also when an admin has failed the job, which stays failed. Raises UnknownJob, JobOverridden when an admin has
+    failed it, JobBusy when an older process does not let go.
     """
-    ledger, left_uncleanly = _take_over(engine, job_id, stage, attempt)
+    ledger, left_uncleanly = _take_over(engine, job_id, stage, attempt, by_admin=by_admin)
     if ledger is None:
         yield None
         return
@@ -137,29 +145,43 @@ def before(job: JobView, stage: Stage) -> Stage | None:
     return stages[stages.index(stage) - 1] if stage is not stages[0] else None
 
 
-def _take_over(engine: Engine, job_id: int, stage: Stage, attempt: int) -> tuple[Ledger | None, bool]:
+def _take_over(
+    engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False
+) -> tuple[Ledger | None, bool]:
     with database.transaction(engine) as session:
         job = existing(session, job_id, for_update=True)
         if _is_over(job, stage):
             return None, False
-        if job.override is not None and job.override["state"] == FAILED:
-            raise JobOverridden(f"an admin has failed job {job_id}: {job.override['exception']}")
+        if not by_admin:
+            _lift_override(job)
         left_uncleanly = job.holder is not None
         before_begin = view(job)
         job.fence += 1
         job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
-        if job.stage != stage:
-            job.stage, job.percent = stage, 0.0
-        # A state that an admin set by hand stands until the job goes on.
-        job.override = None
-        if job.outcome == Outcome.REJECTED:
-            job.outcome = None
-        if job.error:
-            job.error = {**job.error, "final": False}
-        job.updated = func.now()
+        _go_on(job, stage)
         add_event(session, job_id, "stage_started", stage, attempt)
         session.flush()
         return Ledger(engine, before_begin, stage, attempt, job.fence), left_uncleanly
+
+
+def _lift_override(job: Job) -> None:
+    """Forget a state that an admin set by hand, which stands until the job goes on; FAILED stands until it is retried."""
+    if job.override is not None and job.override["state"] == FAILED:
+        raise JobOverridden(f"an admin has failed job {job.id}: {job.override['exception']}")
+    job.override = None
+
+
+def _go_on(job: Job, stage: Stage) -> None:
+    """Forget how the job had ended, because it goes on."""
+    if job.stage != stage:
+        job.stage, job.percent = stage, 0.0
+    if job.outcome == Outcome.REJECTED:
+        job.outcome = None
+    if job.error:
+        job.error = {**job.error, "final": False}
+    if job.last_state and job.last_state["state"] == FAILED:
+        job.last_state = None
+    job.updated = func.now()
 
 
 def _is_over(job: Job, stage: Stage) -> bool:

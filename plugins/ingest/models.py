@@ -27,7 +27,8 @@ class Base(DeclarativeBase):
         int: BigInteger,
         str: Text,
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
+        # Without `none_as_null` a None would be stored as JSON's null, which is not SQL's NULL.
+        dict[str, Any]: JSONB(none_as_null=True),
     }
 
 

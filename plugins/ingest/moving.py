@@ -9,12 +9,15 @@ dies in between leaves a file that is `sending`: the next process puts it back f
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from ingest.archiving import Progress
 from ingest.bundle import printable
 from ingest.context import StageContext
+from ingest.durable_files import sync_folder
 from ingest.errors import InvalidSource, ServiceUnavailable
 from ingest.faults import Faults
 from ingest.files import FileState, LedgerFile, files_in, mark
@@ -50,19 +53,47 @@ def put_all_back(context: StageContext) -> None:
 
 def put_back(context: StageContext, file: LedgerFile) -> None:
     """Put one source back and remove it from the archive; may be repeated after a kill at any instruction."""
-    source, link = Path(file.source), _hidden_link(file)
-    if not source.exists():
+    link = _hidden_link(file)
+    target = _place_to_put_back(context, file)
+    if not target.exists():
         if link.exists():
-            os.link(link, source)
+            os.link(link, target)
         elif context.services.archive.size(file.file_id) == file.size:
-            _fetch(context, file, source)
-    elif link.exists() and source.stat().st_ino != file.inode:
-        # Somebody wrote a new file of the same name meanwhile: neither is overwritten.
-        kept = source.with_name(f"{source.name}.job-{context.ledger.job_id}")
-        context.ledger.event("source_kept", f"{source} was written anew; what had been moved now lies at {kept}")
-        link.rename(kept)
+            _fetch(context, file, target)
+        if target.parent.is_dir():
+            # Before the archive lets go of what may be the only copy.
+            sync_folder(target.parent)
     context.services.archive.delete(file.file_id)
     link.unlink(missing_ok=True)
+
+
+def _place_to_put_back(context: StageContext, file: LedgerFile) -> Path:
+    """Give the source's place, or one beside it when somebody wrote a new file of the same name meanwhile."""
+    source = Path(file.source)
+    if not source.exists() or source.stat().st_ino == file.inode or _holds(source, file, context):
+        return source
+    beside = source.with_name(f"{source.name}.job-{context.ledger.job_id}")
+    context.ledger.event("source_kept", f"{source} was written anew; what had been moved is put back at {beside}")
+    return beside
+
+
+def _holds(path: Path, file: LedgerFile, context: StageContext) -> bool:
+    """Whether a file holds what the ledger declares."""
+    if path.stat().st_size != file.size:
+        return False
+    with path.open("rb", buffering=0) as opened:
+        return _hash_of(file, iter(lambda: opened.read(context.settings.transfer_size), b""), context) == file.hash_sum
+
+
+def _hash_of(file: LedgerFile, blocks: Iterable[bytes], context: StageContext) -> str:
+    """Hash blocks, and find out on the way whether the job is still ours."""
+    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    done = 0
+    for block in blocks:
+        hashed.update(block)
+        done += len(block)
+        context.ledger.report(done, file.size)
+    return hashed.hexdigest()
 
 
 def remove_links(context: StageContext) -> None:
@@ -75,6 +106,8 @@ def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> Non
     archive, source, link = context.services.archive, Path(file.source), _hidden_link(file)
     mark(context.ledger, [file], FileState.SENDING, inode=found.st_ino)
     linked = _link(source, link)
+    if _identity(source.stat(follow_symlinks=False)) != _identity(found):
+        raise InvalidSource(f"source {printable(file.source)} was changed while it was read")
     archive.move(file.file_id, source)
     stored = archive.size(file.file_id)
     if stored != file.size:
@@ -83,6 +116,10 @@ def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> Non
     if linked and link.stat().st_mtime_ns != found.st_mtime_ns:
         raise InvalidSource(f"source {printable(file.source)} was changed while it was moved")
     mark(context.ledger, [file], FileState.ARCHIVED)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _link(source: Path, link: Path) -> bool:
@@ -100,18 +137,21 @@ def _hidden_link(file: LedgerFile) -> Path:
     return source.with_name(f".pacifica-ingest-{file.file_id}")
 
 
-def _fetch(context: StageContext, file: LedgerFile, source: Path) -> None:
-    sibling = source.with_name(f".pacifica-ingest-{file.file_id}.part")
-    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+def _fetch(context: StageContext, file: LedgerFile, target: Path) -> None:
+    sibling = target.with_name(f".pacifica-ingest-{file.file_id}.part")
     with sibling.open("wb") as part:
-        for block in context.services.archive.get(file.file_id):
-            hashed.update(block)
-            part.write(block)
+        hash_sum = _hash_of(file, _written(context.services.archive.get(file.file_id), part), context)
         part.flush()
         os.fsync(part.fileno())
-    if hashed.hexdigest() != file.hash_sum:
+    if hash_sum != file.hash_sum:
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, f"{file.file_id} is damaged")
-    sibling.rename(source)
+    sibling.rename(target)
+
+
+def _written(blocks: Iterable[bytes], part: BinaryIO) -> Iterator[bytes]:
+    for block in blocks:
+        part.write(block)
+        yield block
 
 
 def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> os.stat_result:

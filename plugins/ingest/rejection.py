@@ -1,34 +1,36 @@
 """Rejecting a job for good: what was archived of it is removed, and the catalogue never learns of it.
 
-Called by the stages' wrapper. The order of writes: commit `rejecting` with the error; make sure that the catalogue has
-nothing; remove the files in batches, each committed; commit `rejected`. A process that dies in between leaves a job that is
+Called by the stages' wrapper. The order of writes: make sure that the catalogue has nothing; commit `rejecting` with the
+reason; remove the files in batches, each committed; commit `rejected`. A process that dies in between leaves a job that is
 `rejecting`, and the next process that takes it over finishes it before anything else.
 """
 
 from ingest.archiving import remove_files
+from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
-from ingest.errors import CatalogueConflict, RejectedBefore, Rejection
+from ingest.errors import RejectedBefore, Rejection
 from ingest.files import FileState, totals
 from ingest.models import Job
 from ingest.moving import put_all_back
 from ingest.states import Kind, Outcome
 
 
-def reject(context: StageContext, error: Rejection) -> None:
-    """Leave nothing of the job in archive or catalogue.
+def reject(context: StageContext, error: Rejection) -> bool:
+    """Leave nothing of the job in archive or catalogue; gives False when the catalogue holds the job already.
 
-    Raises CatalogueConflict when the catalogue holds it nevertheless, TransientError when a service is away.
+    That is so when a process died before it could record it; then the job has ended well, whatever a stage says now.
+    Raises CatalogueConflict, TransientError when a service is away.
     """
     if _nothing_was_sent(context):
         context.ledger.set(outcome=Outcome.REJECTED)
-        return
+        return True
+    if is_catalogued(context):
+        context.ledger.set(outcome=Outcome.CATALOGUED)
+        return False
     context.ledger.set(outcome=Outcome.REJECTING, rejection={"code": error.code, "text": error.text})
-    if context.services.metadata.find(context.ledger.job_id) is not None:
-        context.ledger.set(outcome=Outcome.CATALOGUING)
-        text = f"the catalogue already holds transaction {context.ledger.job_id}; it was to be rejected: {error.text}"
-        raise CatalogueConflict(text)
     remove_all(context)
     context.ledger.set(outcome=Outcome.REJECTED)
+    return True
 
 
 def remove_all(context: StageContext) -> None:
@@ -50,4 +52,4 @@ def resume_rejection(context: StageContext) -> None:
 
 def _nothing_was_sent(context: StageContext) -> bool:
     sent, _ = totals(context.ledger, FileState.SENDING, FileState.ARCHIVED)
-    return sent == 0 and context.ledger.job.record.outcome is not Outcome.CATALOGUING
+    return sent == 0 and context.ledger.job.record.outcome in (None, Outcome.REJECTED)

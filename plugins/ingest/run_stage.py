@@ -18,6 +18,7 @@ from ingest.errors import (
     PermanentError,
     Rejection,
     StageTerminated,
+    one_line,
 )
 from ingest.ledger import hold
 from ingest.rejection import reject, resume_rejection
@@ -85,8 +86,9 @@ def _rejecting(context: StageContext, function: StageFunction) -> Summary | None
         context.ledger.check_predecessors()
         return function(context)
     except Rejection as error:
-        reject(context, error)
-        raise
+        if reject(context, error):
+            raise
+        return None
 
 
 def _is_final(error: IngestError, *, last_try: bool) -> bool:
@@ -97,7 +99,7 @@ def _is_final(error: IngestError, *, last_try: bool) -> bool:
 
 
 def _sentence(error: BaseException) -> str:
-    return f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}"
+    return one_line(f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}")
 
 
 @contextmanager

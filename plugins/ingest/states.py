@@ -180,7 +180,8 @@ def first_unfinished(job: JobRecord) -> Stage:
 
 def lost_by_airflow(job: JobRecord, run: Run) -> bool:
     """Whether a run failed for no reason of the job's own, so that housekeeping clears it and it runs on."""
-    if job.outcome is Outcome.CATALOGUED or job.override or run.state != "failed":
+    stopped = job.override is not None and job.override.state == FAILED
+    if job.outcome is Outcome.CATALOGUED or stopped or run.state != "failed":
         return False
     return not (job.error and job.error.final) and job.clears < CLEARS_ALLOWED
 

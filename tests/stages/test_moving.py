@@ -115,9 +115,17 @@ def test_killed_between_any_two_steps_of_putting_back_the_next_process_ends_the_
     assert not [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("links", [True, False])
 def test_file_that_was_written_anew_meanwhile_is_not_overwritten(
-    job: int, run_stage: RunStage, open_context: OpenContext, folder: Path
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    links: bool,
 ):
+    if not links:
+        monkeypatch.setattr(moving, "_link", lambda *_: False)
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(b"new")
     with open_context(job, Stage.MOVE_FILES) as context:
@@ -125,6 +133,22 @@ def test_file_that_was_written_anew_meanwhile_is_not_overwritten(
     assert visible_in(folder) == {
         "one.raw": b"new", f"one.raw.job-{job}": CONTENTS["one.raw"], "two.raw": CONTENTS["two.raw"]
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogued(
+    job: int, run_stage: RunStage, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+):
+    link = moving._link
+
+    def write_between(source: Path, hidden: Path) -> bool:
+        linked = link(source, hidden) if links else False
+        source.write_bytes(b"ONE" * 100)
+        return linked
+
+    monkeypatch.setattr(moving, "_link", write_between)
+    with pytest.raises(InvalidSource, match="was changed"):
+        run_stage(job, Stage.MOVE_FILES)
 
 
 def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):

@@ -4,29 +4,33 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import jobs, ledger, run_stage
+from ingest import files, jobs, ledger, run_stage
 from ingest.errors import (
     CatalogueConflict,
     CatalogueRejected,
     FilesRejected,
     InvalidBundle,
     JobOverridden,
+    PolicyRejected,
     RejectedBefore,
     ServiceUnavailable,
     StageSkipped,
     StageTerminated,
 )
+from ingest.ledger import Ledger
 from ingest.models import CatalogueTransaction, Event
 from ingest.services.archive_folder import FolderArchive
 from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.policy import BuiltInPolicy
 from ingest.settings import Settings
-from ingest.states import STAGES, JobState, Kind, Outcome, Stage
+from ingest.spool import SpoolUnavailable
+from ingest.states import STAGES, JobState, Kind, Outcome, Stage, first_unfinished
 from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tests.stages.conftest import MakeJob
 from tests.stages.killing import Killed, die
@@ -327,6 +331,90 @@ def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_remov
     with pytest.raises(CatalogueConflict):
         run(job, Stage.INGEST_METADATA)
     assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+def test_policy_that_says_no_to_what_the_catalogue_holds_comes_too_late(
+    make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def reject_all(*_: object) -> None:
+        raise PolicyRejected("no longer")
+
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as killing:
+        killing.setattr(BuiltInMetadata, "find", unavailable)
+        with pytest.raises(ServiceUnavailable):
+            run(job, Stage.INGEST_METADATA)
+    with Session(database_engine) as session:
+        assert session.get(CatalogueTransaction, job) is None
+    with monkeypatch.context() as killing:
+        killing.setattr(Ledger, "finish", die)
+        ingest = BuiltInMetadata.ingest
+
+        def ingest_and_die(*given: Any) -> None:
+            ingest(*given)
+            die()
+
+        killing.setattr(BuiltInMetadata, "ingest", ingest_and_die)
+        with pytest.raises(Killed):
+            run(job, Stage.INGEST_METADATA)
+    with monkeypatch.context() as rejecting:
+        rejecting.setattr(BuiltInPolicy, "check", reject_all)
+        assert run(job, Stage.VALIDATE_POLICY) is None
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert len(stored(tmp_path)) == len(CONTENTS)
+
+
+@pytest.mark.parametrize("stage", [Stage.OPEN_TAR, Stage.INGEST_FILES])
+def test_spool_that_is_not_mounted_rejects_nothing(
+    make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, stage: Stage
+):
+    job = make_job()
+    run_all(run, job, *INGEST[: INGEST.index(stage)])
+    bundle = next(settings.volume_path.iterdir())
+    aside = bundle.rename(bundle.parent.parent / "aside")
+    with pytest.raises(SpoolUnavailable):
+        run(job, stage)
+    assert jobs.read(database_engine, job).record.outcome is None
+    aside.rename(bundle)
+    run_all(run, job, *INGEST[INGEST.index(stage) :])
+
+
+@pytest.mark.parametrize("stage", [Stage.OPEN_TAR, Stage.LOAD_METADATA])
+def test_early_stage_that_is_killed_when_it_runs_again_makes_the_job_begin_there(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, stage: Stage
+):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    with monkeypatch.context() as killing:
+        killing.setattr(files, "_record", die)
+        with pytest.raises(Killed):
+            run(job, stage)
+    assert first_unfinished(jobs.read(database_engine, job).record) is stage
+    run_all(run, job, *INGEST[INGEST.index(stage) :])
+    assert is_catalogued(database_engine, job)
+
+
+def test_stage_that_ran_again_to_its_end_leaves_what_was_finished(make_job: MakeJob, run: Run, database_engine: Engine):
+    job = make_job()
+    run_all(run, job, *INGEST[:4])
+    run(job, Stage.OPEN_TAR)
+    assert jobs.read(database_engine, job).record.finished is Stage.INGEST_FILES
+
+
+def test_error_text_that_cannot_be_stored_is_made_storable(
+    make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: object) -> None:
+        raise InvalidBundle("a\x00b\ud800c\nd")
+
+    job = make_job()
+    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, fail)
+    with pytest.raises(InvalidBundle):
+        run(job, Stage.OPEN_TAR)
+    error = jobs.read(database_engine, job).record.error
+    assert error is not None
+    assert error.text == "bundle_invalid: a\\x00b\\ud800c d"
 
 
 def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine: Engine):

@@ -13,12 +13,11 @@ there, an admin clears this task, and the files are sent again.
 import logging
 
 from ingest.archiving import send_files
+from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
-from ingest.errors import CatalogueConflict, CatalogueRejected, ServiceUnavailable
-from ingest.files import archived_as
+from ingest.errors import CatalogueRejected, ServiceUnavailable
 from ingest.moving import remove_links, send_sources
-from ingest.services.metadata import FileHash
 from ingest.states import Kind, Outcome
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def _catalogue(context: StageContext) -> None:
     else:
         send_files(context)
     context.ledger.set(outcome=Outcome.CATALOGUING)
-    if not _is_catalogued(context):
+    if not is_catalogued(context):
         _send(context)
     context.ledger.set(outcome=Outcome.CATALOGUED)
 
@@ -53,23 +52,8 @@ def _send(context: StageContext) -> None:
             context.services.metadata.ingest(context.ledger.job_id, document, size)
     except (CatalogueRejected, ServiceUnavailable):
         # The transaction may be there although the answer was lost, or was that it is there already.
-        if not _is_catalogued(context):
+        if not is_catalogued(context):
             raise
-
-
-def _is_catalogued(context: StageContext) -> bool:
-    """Ask the catalogue for the job's transaction and compare ids and hashes; raises CatalogueConflict."""
-    found = context.services.metadata.find(context.ledger.job_id)
-    if found is None:
-        return False
-    for file in archived_as(context.ledger):
-        if found.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
-            raise CatalogueConflict(f"transaction {context.ledger.job_id} of the catalogue lacks file {file.file_id}")
-    if found:
-        raise CatalogueConflict(
-            f"transaction {context.ledger.job_id} of the catalogue has files that are not the job's"
-        )
-    return True
 
 
 def _free_spool(context: StageContext) -> None:

@@ -11,7 +11,7 @@ file that the bundle lacks, or one of another size. All faults are listed; the u
 
 from ingest.bundle_metadata import MetadataReader
 from ingest.context import StageContext
-from ingest.errors import InvalidMetadata
+from ingest.errors import InvalidMetadata, one_line
 from ingest.files import (
     batches,
     compare_members,
@@ -48,4 +48,4 @@ def load_metadata(context: StageContext) -> Summary:
 
 
 def _for_people(reader: MetadataReader) -> Summary:
-    return {name: str(reader.transaction.get(name, ""))[:LONGEST_NAME] for name in ("project", "instrument")}
+    return {name: one_line(str(reader.transaction.get(name, "")))[:LONGEST_NAME] for name in ("project", "instrument")}

@@ -18,9 +18,7 @@ from ingest.files import batches, forget_members, record_members
 
 
 def open_tar(context: StageContext) -> None:
-    """Record the members of the bundle; raises InvalidBundle with all that is wrong with it."""
-    if not context.spool_path.is_file():
-        raise InvalidBundle(f"the bundle {context.spool_path.name} is not in the spool any more; send it again")
+    """Record the members of the bundle; raises InvalidBundle with all that is wrong with it, SpoolUnavailable."""
     faults = Faults()
     forget_members(context.ledger)
     for batch in batches(_data_members(context, faults)):
@@ -31,7 +29,7 @@ def open_tar(context: StageContext) -> None:
 def _data_members(context: StageContext, faults: Faults) -> Iterator[Member]:
     """Give the members below `data/`; the metadata's place goes to the job's row."""
     metadata: Member | None = None
-    for member in members(context.spool_path):
+    for member in members(context.received_path):
         context.ledger.report(member.offset, context.ledger.job.received.size)
         if member.path is not None:
             yield member

@@ -1,0 +1,184 @@
+"""Housekeeping: which jobs it triggers, which runs it clears, and which it leaves alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import Engine, delete
+
+from ingest import housekeeping, jobs
+from ingest.airflow_api import AirflowApi
+from ingest.database import transaction
+from ingest.errors import ServiceUnavailable
+from ingest.jobs import Received
+from ingest.ledger import hold
+from ingest.models import Job
+from ingest.running import retry
+from ingest.settings import Settings
+from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, Stage
+
+MakeJob = Callable[..., int]
+FAILED_RUN = Run("failed")
+BY_HAND = JobState("FAILED", "open tar", 0.0, "by hand", complete=True)
+next_id = iter(range(7_000_000, 8_000_000))
+
+
+@dataclass
+class Airflow:
+    """What Airflow answers of each job's run, and what it was asked to do."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    away_for: set[str] = field(default_factory=set)
+    triggered: list[str] = field(default_factory=list)
+    cleared: dict[str, list[str]] = field(default_factory=dict)
+    on_read: Callable[[], None] = lambda: None
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
+    known = Airflow()
+
+    def run(_api: AirflowApi, _dag: str, run_id: str) -> Run:
+        known.on_read()
+        if run_id in known.away_for:
+            raise ServiceUnavailable("Airflow", "http://airflow", "400")
+        return known.runs.get(run_id, Run(None))
+
+    monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
+    monkeypatch.setattr(AirflowApi, "run", run)
+    monkeypatch.setattr(AirflowApi, "trigger", lambda _, _dag, run_id, _conf: known.triggered.append(run_id))
+    monkeypatch.setattr(AirflowApi, "clear", lambda _, _dag, run_id, tasks: known.cleared.update({run_id: tasks}))
+    return known
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url)
+
+
+@pytest.fixture
+def make_job(database_engine: Engine) -> MakeJob:
+    """Make a job that is the only unfinished one but for others that the test makes."""
+    with transaction(database_engine) as session:
+        session.execute(delete(Job))
+
+    def make(*, triggered: bool = True) -> int:
+        job = next(next_id)
+        jobs.create(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+        if triggered:
+            jobs.mark_triggered(database_engine, job)
+        return job
+
+    return make
+
+
+def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
+    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.fail("code", "text", final=final)
+
+
+def test_job_that_was_never_triggered_is_triggered(make_job: MakeJob, airflow: Airflow):
+    job = make_job(triggered=False)
+    housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
+
+
+def test_job_whose_run_was_deleted_is_triggered(make_job: MakeJob, airflow: Airflow):
+    job = make_job()
+    housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
+
+
+def test_job_that_was_triggered_and_never_marked_is_marked(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job(triggered=False)
+    airflow.runs[f"job-{job}"] = Run("running")
+    housekeeping.keep_house()
+    assert jobs.read(database_engine, job).triggered is not None
+
+
+def test_lost_run_is_cleared_from_the_first_unfinished_stage(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.finish()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    housekeeping.keep_house()
+    assert airflow.cleared == {f"job-{job}": ["load_metadata", "validate_policy", "ingest_files", "ingest_metadata"]}
+    assert jobs.read(database_engine, job).record.clears == 1
+
+
+def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    for _ in range(CLEARS_ALLOWED):
+        housekeeping.keep_house()
+    airflow.cleared.clear()
+    housekeeping.keep_house()
+    assert airflow.cleared == {}
+
+
+def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    housekeeping.keep_house()
+    assert (airflow.cleared, airflow.triggered) == ({}, [])
+
+
+def test_job_that_fails_while_it_is_looked_at_is_left_alone(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.on_read = lambda: fail_stage(database_engine, job, final=True)
+    housekeeping.keep_house()
+    assert airflow.cleared == {}
+
+
+def test_job_that_an_admin_failed_is_left_alone_until_it_is_retried(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    jobs.override(database_engine, job, BY_HAND)
+    housekeeping.keep_house()
+    assert airflow.cleared == {}
+    retry(database_engine, AirflowApi(settings), job)
+    airflow.cleared.clear()
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_retry_that_dies_before_it_clears_is_finished_by_housekeeping(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    jobs.lift_override(database_engine, job)
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    job = make_job()
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.set(outcome=Outcome.CATALOGUED)
+    housekeeping.keep_house()
+    assert (airflow.cleared, airflow.triggered) == ({}, [])
+
+
+def test_job_that_airflow_does_not_answer_about_does_not_hold_up_the_others(make_job: MakeJob, airflow: Airflow):
+    first, second = make_job(), make_job()
+    airflow.away_for = {f"job-{first}"}
+    with pytest.raises(ServiceUnavailable):
+        housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{second}"]
