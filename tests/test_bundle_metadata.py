@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from ingest.bundle_metadata import HASH_LENGTHS, ArchivedAs, DeclaredFile, Entry, MetadataReader, completed, entries
+from ingest.bundle_metadata import (
+    DEEPEST,
+    HASH_LENGTHS,
+    ArchivedAs,
+    DeclaredFile,
+    Entry,
+    MetadataReader,
+    completed,
+    entries,
+)
 from ingest.errors import InvalidMetadata
 from ingest.states import Kind
 from tests.bundles import CONTENTS, file_entry, metadata_of, transaction
@@ -176,6 +185,21 @@ def test_fault_far_down_in_a_large_document_is_found():
     document = "[" + f"{X}, " * 20_000 + "nonsense]"
     with pytest.raises(InvalidMetadata, match="no valid JSON"):
         parsed(document)
+
+
+def nested(depth: int) -> str:
+    """A document that is so deep in all: its list, its entry, and the lists in the entry."""
+    return f'[{{"destinationTable": "x", "value": {"[" * (depth - 2)}{"]" * (depth - 2)}}}]'
+
+
+def test_document_may_be_as_deep_as_the_limit():
+    assert json.dumps(parsed(nested(DEEPEST))) == nested(DEEPEST)
+
+
+@pytest.mark.parametrize("depth", [DEEPEST + 1, 100_000])
+def test_document_that_is_deeper_is_refused(depth: int):
+    with pytest.raises(InvalidMetadata, match="it is nested more than 64 deep"):
+        parsed(nested(depth))
 
 
 @pytest.mark.parametrize("escape", [r"\ud800", r"\udc00", r"a\ud800b"])

@@ -309,6 +309,18 @@ def test_overridden_job_is_unfinished_again_when_it_is_lifted(database_engine: E
     assert unfinished_of(database_engine, job_id) == [job_id]
 
 
+def test_job_that_is_ok_by_hand_goes_on_and_is_unfinished(database_engine: Engine, job_id: int):
+    jobs.override(database_engine, job_id, OK_BY_HAND)
+    assert unfinished_of(database_engine, job_id) == [job_id]
+
+
+def test_job_that_had_failed_is_unfinished_when_it_is_retried(database_engine: Engine, job_id: int):
+    set_columns(database_engine, job_id, error=stage_error(final=True))
+    lifted = jobs.lift_override(database_engine, job_id)
+    assert lifted.record.error == StageError(Stage.OPEN_TAR, "bundle_invalid: cut", final=False)
+    assert unfinished_of(database_engine, job_id) == [job_id]
+
+
 def test_unfinished_jobs_come_in_order_of_their_ids_and_in_batches(database_engine: Engine):
     ids = [next(next_id) for _ in range(5)]
     for job in reversed(ids):
