@@ -5,7 +5,7 @@ WORKDIR /opt/pacifica-ingest
 
 # First what changes seldom. Where requirements.txt pins the same packages, the versions are the same ones, and tested.
 COPY requirements-facility.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements-facility.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements-facility.txt
 
 # A number, because a bind mount knows the owner by number only. Docker gives an empty volume the owner of the folder
 # that it is mounted on, so the folders are made here.

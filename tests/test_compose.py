@@ -86,9 +86,8 @@ def schema() -> dict[str, Any]:
 def airflow_options() -> set[tuple[str, str]]:
     path = located("airflow") / "config_templates" / "config.yml"
     sections = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {
-        (section, option) for section, content in sections.items() for option in content["options"]
-    } | CELERY_OPTIONS
+    listed = {(section, option) for section, content in sections.items() for option in content["options"]}
+    return listed | CELERY_OPTIONS | {UNLISTED_OPTION}
 
 
 def environment(service: str) -> dict[str, Any]:

@@ -22,6 +22,10 @@ METADATA_NAME = "metadata.txt"
 DATA_FOLDER = "data"
 BLOCK = tarfile.BLOCKSIZE
 TAIL_BLOCK = 1024 * 1024
+EXTENSIONS = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
+LARGEST_EXTENSION = 1024 * 1024
 COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -71,6 +75,15 @@ class Section(io.RawIOBase):
         return len(data)
 
 
+class BoundedTarInfo(tarfile.TarInfo):
+    """A header whose extensions (PAX, GNU long names) are small: tarfile reads them whole."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in EXTENSIONS and not 0 <= self.size <= LARGEST_EXTENSION:
+            raise tarfile.ReadError(f"an extended header claims {self.size} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc, no-any-return]
+
+
 @contextmanager
 def open_section(path: Path, offset: int, size: int) -> Iterator[Section]:
     """Open `size` bytes of a file from `offset`."""
@@ -98,14 +111,16 @@ def members(path: Path) -> Iterator[Member]:
     """
     faults = Faults()
     _refuse_compressed(path)
+    size = path.stat().st_size
     try:
-        with tarfile.open(path, "r:", encoding="utf-8") as tar:
+        with tarfile.open(path, "r:", encoding="utf-8", tarinfo=BoundedTarInfo) as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined] # tarfile keeps every header it has seen
+                _check_extent(info, size)
                 if (member := _member(info, faults)) is not None:
                     yield member
             _check_end(path, tar.offset)
-    except (tarfile.TarError, UnicodeDecodeError, ValueError, OverflowError) as error:
+    except (tarfile.TarError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidBundle(f"the bundle is not a readable tar: {error}") from error
     faults.raise_as(InvalidBundle)
 
@@ -116,6 +131,11 @@ def _refuse_compressed(path: Path) -> None:
     for magic, name in COMPRESSED.items():
         if beginning.startswith(magic):
             raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is")
+
+
+def _check_extent(info: tarfile.TarInfo, size: int) -> None:
+    if info.size < 0 or (info.isreg() and info.offset_data + info.size > size):
+        raise InvalidBundle(f"the bundle is cut short: member {printable(info.name)} claims {info.size} bytes")
 
 
 def _member(info: tarfile.TarInfo, faults: Faults) -> Member | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine, schema_versions, upgrade_schema, wait_for_database
-from ingest.errors import IngestError
+from ingest.errors import IngestError, one_line
 from ingest.replacing import run_file
 from ingest.running import retry, set_state
 from ingest.settings import Settings, load_settings
@@ -63,7 +63,11 @@ def _add_job(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     job.add_argument("--task", required=True, choices=LABELS, metavar="TASK", help=f"one of: {', '.join(LABELS)}")
     job.add_argument("--task-percent", type=_percent, default=0.0, metavar="PERCENT", help="from 0.0 to 100.0")
     job.add_argument(
-        "--exception", default="", metavar="TEXT", help="what clients are told, such as who did it and why"
+        "--exception",
+        default="",
+        type=one_line,
+        metavar="TEXT",
+        help="what clients are told, such as who did it and why",
     )
     job.set_defaults(run=_job)
 
@@ -77,7 +81,9 @@ def _add_retry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     _add_job_id(again)
     again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
-    again.add_argument("--username", metavar="NAME", help="the user that policy is asked about (with --path)")
+    again.add_argument(
+        "--username", type=one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
+    )
     again.add_argument("--move", action="store_true", help="the file is a move document (with --path)")
     again.set_defaults(run=_retry)
 
@@ -87,7 +93,10 @@ def _add_job_id(subcommand: argparse.ArgumentParser) -> None:
 
 
 def _percent(text: str) -> float:
-    percent = float(text)
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1.0
     if not 0.0 <= percent <= DONE:
         raise argparse.ArgumentTypeError("must be from 0.0 to 100.0")
     return percent

@@ -13,17 +13,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from ingest.errors import DatabaseUnavailable
+from ingest.errors import ConfigurationError, DatabaseUnavailable
 from ingest.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 600
+UNDEFINED_TABLE = "42P01"
 NOTICE_A_HOST_THAT_IS_GONE = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -66,6 +68,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
     except DBAPIError as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error
+        if getattr(error.orig, "pgcode", None) == UNDEFINED_TABLE:
+            raise DatabaseUnavailable("the database of jobs has no tables: call pacifica-ingest-cmd dbsync") from error
         raise
 
 
@@ -82,11 +86,17 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
 
 
 def upgrade_schema(engine: Engine) -> None:
-    """Bring the schema to the newest version; does nothing when it is there already."""
+    """Bring the schema to the newest version; does nothing when it is there already.
+
+    Raises ConfigurationError when the tables are those of a newer program.
+    """
     with engine.begin() as connection:
         configuration = _alembic_configuration()
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        try:
+            command.upgrade(configuration, "head")
+        except CommandError as error:
+            raise ConfigurationError(f"the tables are of a version that this program does not know: {error}") from error
 
 
 def schema_versions(engine: Engine) -> tuple[str | None, str | None]:

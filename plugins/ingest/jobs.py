@@ -72,8 +72,6 @@ def create(engine: Engine, received: Received) -> None:
 
 def read(engine: Engine, job_id: int) -> JobView:
     """Read a job; raises UnknownJob, DatabaseUnavailable."""
-    if not 0 <= job_id <= LARGEST_ID:
-        raise UnknownJob(f"job ID {job_id} does not exist.")
     with transaction(engine) as session:
         return view(existing(session, job_id))
 
@@ -166,10 +164,15 @@ def add_event(
 
 def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
     """Load a job's row, locked if asked for; raises UnknownJob."""
-    job = session.get(Job, job_id, with_for_update=True if for_update else None)
+    job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_possible(job_id) else None
     if job is None:
         raise UnknownJob(f"job ID {job_id} does not exist.")
     return job
+
+
+def is_possible(job_id: int) -> bool:
+    """Whether a job may have this id."""
+    return 0 <= job_id <= LARGEST_ID
 
 
 def _unfinished_job(session: Session, job_id: int) -> Job:

@@ -39,6 +39,8 @@ def run_file(
     try:
         job = jobs.read(engine, job_id)
     except UnknownJob:
+        if not jobs.is_possible(job_id):
+            raise
         received = _copied(settings, job_id, user, kind, path)
         jobs.create(engine, received)
         trigger(engine, airflow, received)

@@ -8,12 +8,14 @@ section, option, variables and description, from which `docs/configuration.md` i
 import logging
 import os
 from collections.abc import Mapping
-from configparser import ConfigParser
+from configparser import ConfigParser, MissingSectionHeaderError
 from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from ingest.errors import ConfigurationError
 
@@ -46,13 +48,22 @@ def split_folders(value: object) -> object:
     return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
+def check_database_url(value: str) -> str:
+    """Raise ValueError where SQLAlchemy could not read the URL either."""
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError("no URL of a database") from None
+    return value
+
+
 Folders = Annotated[tuple[Path, ...], BeforeValidator(split_folders)]
 
 
 class Settings(BaseModel):
     """What the API, the stages and the command line need to know."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     volume_path: Path = option(
         Path("/tmp"),  # noqa: S108 - the documented default
@@ -95,27 +106,27 @@ class Settings(BaseModel):
     uniqueid_url: str = option(
         BUILT_IN, "uniqueid", "url", "UNIQUEID_URL",
         description="The UniqueID service, or `builtin` for ids from a sequence in the database.",
-        form="builtin or an http(s) URL", pattern=SERVICE_URL,
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
     policy_ingest_url: str = option(
         BUILT_IN, "policy", "ingest_url", "POLICY_INGEST_URL",
         description="Policy's ingest endpoint, or `builtin` to check only that the metadata is complete.",
-        form="builtin or an http(s) URL", pattern=SERVICE_URL,
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
     archiveinterface_url: str = option(
         "file:///var/lib/pacifica-ingest/archive", "archiveinterface", "url", "ARCHIVEINTERFACE_URL",
         description="The ArchiveInterface service, or a folder that is the archive.",
-        form="file:///folder or an http(s) URL", pattern=ARCHIVE_URL,
+        form="file:///folder or an http(s) URL", pattern=ARCHIVE_URL, repr=False,
     )  # fmt: skip
     metadata_ingest_url: str = option(
         BUILT_IN, "metadata", "ingest_url", "METADATA_INGEST_URL",
         description="The metadata service's ingest endpoint, or `builtin` for a catalogue in the database.",
-        form="builtin or an http(s) URL", pattern=SERVICE_URL,
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
-    database_url: str = option(
+    database_url: Annotated[str, AfterValidator(check_database_url)] = option(
         "postgresql://ingest@127.0.0.1:5432/ingest", "database", "peewee_url", "INGEST_DATABASE_URL", "PEEWEE_URL",
         description="The PostgreSQL database of jobs (the option keeps the name that it had in the original).",
-        form="postgresql://user:password@host:port/database", pattern=DATABASE_URL,
+        form="postgresql://user:password@host:port/database", pattern=DATABASE_URL, repr=False,
     )  # fmt: skip
     connect_attempts: int = option(
         10, "database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS",
@@ -127,7 +138,7 @@ class Settings(BaseModel):
     )  # fmt: skip
     airflow_url: str = option(
         "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
-        description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$",
+        description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$", repr=False,
     )  # fmt: skip
     airflow_username: str = option(
         "ingest", "airflow", "username", "INGEST_AIRFLOW_USERNAME",
@@ -146,7 +157,7 @@ class Settings(BaseModel):
 class DagSettings(BaseModel):
     """What the DAG files need to know; read from the environment of Airflow's scheduler, dag-processor and workers."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     retries: int = option(
         8, None, "", "INGEST_RETRIES",
@@ -217,8 +228,12 @@ def _from_ini(environment: Mapping[str, str]) -> dict[str, str]:
     try:
         with Path(path).open(encoding="utf-8") as file:
             parser.read_file(file)
-    except (OSError, ConfigParserError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: {error.strerror}") from error
+    except (ConfigParserError, UnicodeDecodeError) as error:
+        # Without what the parser says, which quotes lines of the file, and passwords with them.
+        line = f" (see line {error.lineno})" if isinstance(error, MissingSectionHeaderError) else ""
+        raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: it is no INI file{line}") from None
     return _known_options(parser, path)
 
 
@@ -239,7 +254,9 @@ def _checked(model: type[Model], values: Mapping[str, str]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_faults(model, values, error))) from error
+        faults = "; ".join(_faults(model, values, error))
+    # Not from pydantic's error, which quotes the values, and passwords with them.
+    raise ConfigurationError(faults)
 
 
 def _faults(model: type[Model], values: Mapping[str, str], error: ValidationError) -> list[str]:
@@ -248,6 +265,10 @@ def _faults(model: type[Model], values: Mapping[str, str], error: ValidationErro
         field = str(fault["loc"][0])
         source = sources(model)[field]
         name = f"[{source['section']}] {source['option']}, or " if source["section"] else ""
-        shown = "its value" if "password" in field or "database" in field else repr(values[field])
+        shown = "its value" if _may_hold_a_password(field, values[field]) else repr(values[field])
         faults.append(f"{name}{source['environment'][0]}: {shown} is not {source['form']}")
     return faults
+
+
+def _may_hold_a_password(field: str, value: str) -> bool:
+    return "password" in field or field == "database_url" or "@" in value
