@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/complete
 UV_VERSION := 0.9.5
+COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench format lock docs clean moved
@@ -29,10 +30,11 @@ bench: $(STAMP) ## measure how long a tiny bundle takes, on a stack that runs (m
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
 
-lock: ## compile requirements.txt, which pins everything, from requirements.in
+lock: ## compile requirements.txt and requirements-facility.txt, which pin everything, from the .in files
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
-	build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-facility.in -o requirements-facility.txt
 
 docs: $(STAMP) ## write docs/configuration.md from the settings
 	$(BIN)/python docs/build.py

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def schema() -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
+@cache
 def airflow_options() -> set[tuple[str, str]]:
     path = located("airflow") / "config_templates" / "config.yml"
     sections = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -84,7 +84,6 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
         "AIRFLOW__API__SECRET_KEY": credentials.secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": credentials.jwt_secret,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.airflow / "logs"),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
 
