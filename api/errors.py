@@ -7,7 +7,6 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from ingest.errors import IngestError, Rejection, TransientError, UnknownJob
@@ -23,14 +22,12 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 MISTAKE = "the service made a mistake; its log says more"
-BUSY = "the database of jobs is busy; try again later"
 
 
 def register(app: Flask) -> None:
     """Let the application answer every error in JSON."""
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(IngestError, answer_ingest_error)
-    app.register_error_handler(PoolTimeout, answer_busy)
     app.register_error_handler(Exception, answer_mistake)
 
 
@@ -52,12 +49,6 @@ def answer_ingest_error(error: IngestError) -> Response:
                 logger.warning("%s %s: %s", request.method, request.path, error.text)
             return _answer(status, error.text)
     return answer_mistake(error)
-
-
-def answer_busy(error: PoolTimeout) -> Response:
-    """Answer that all connections to the database were in use for too long."""
-    logger.warning("%s %s: %s", request.method, request.path, error)
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
 
 
 def answer_mistake(error: Exception) -> Response:

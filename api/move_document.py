@@ -9,7 +9,7 @@ from typing import BinaryIO
 import ijson
 
 from ingest.bundle_metadata import CLOSING, OPENING
-from ingest.errors import InvalidMetadata
+from ingest.errors import InvalidMetadata, one_line
 
 LIST = "send a JSON list of objects"
 
@@ -19,7 +19,7 @@ def check_move_document(file: BinaryIO) -> None:
     try:
         count = _count_objects(file)
     except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
-        raise InvalidMetadata(f"the document is not valid JSON: {_one_line(error)}") from error
+        raise InvalidMetadata(f"the document is not valid JSON: {one_line(str(error))}") from error
     if count == 0:
         raise InvalidMetadata(f"the list is empty; {LIST}")
 
@@ -36,7 +36,3 @@ def _count_objects(file: BinaryIO) -> int:
                 raise InvalidMetadata(f"entry {count} of the list is not an object; {LIST}")
         depth += event in OPENING
     return count
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import ijson
 
 from ingest.bundle import METADATA_NAME, printable, relative_path
-from ingest.errors import InvalidMetadata
+from ingest.errors import InvalidMetadata, one_line
 from ingest.faults import Faults
 from ingest.states import Kind
 
@@ -63,8 +63,7 @@ def entries(document: BinaryIO) -> Iterator[Entry]:
                 raise InvalidMetadata(f'entry {index} of {METADATA_NAME} must be an object with a "{TABLE}"')
             yield entry
     except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidMetadata(f"{METADATA_NAME} is no valid JSON: {printable(reason)}") from error
+        raise InvalidMetadata(f"{METADATA_NAME} is no valid JSON: {printable(one_line(str(error)))}") from error
 
 
 def _limited(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

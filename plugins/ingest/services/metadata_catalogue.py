@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.database import transaction
-from ingest.errors import CatalogueRejected
+from ingest.errors import CatalogueRejected, one_line
 from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
 from ingest.services.metadata import FileHash
 
@@ -42,7 +42,7 @@ class BuiltInMetadata:
                 session.execute(insert(CatalogueTransaction).values(id=transaction_id))
                 _insert_entries(session, transaction_id, document)
         except (IntegrityError, DataError) as error:
-            raise _rejected(" ".join(str(error.orig).split())) from error
+            raise _rejected(one_line(str(error.orig))) from error
         except ijson.JSONError as error:
             raise _rejected("it is not JSON") from error
 
