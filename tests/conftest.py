@@ -1,41 +1,49 @@
-"""A real PostgreSQL for the tests that need one: started once, from the wheel, as `make run` starts it."""
+"""A real PostgreSQL and a real Pacifica core for the tests that need them, each started once."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
 
 from ingest.database import make_engine, upgrade_schema
-from ingest.local.credentials import load_credentials
 from ingest.local.environment import database_url as url_in
-from ingest.local.environment import own_environment, whole_environment
-from ingest.local.layout import Layout, lock, make_folders
-from ingest.local.ports import find_ports
-from ingest.local.postgres import create_databases, start_postgres
-from ingest.local.supervision import Supervisor
+from ingest.local.layout import Layout
+from ingest.local.postgres import create_databases
 from ingest.settings import Settings
+from tests.e2e.stack import free_port
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.database import postgres_in
+from tests.pacifica_core.services import SERVICES
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the ledger's database, migrated, on a PostgreSQL of the tests' own."""
-    layout = Layout(tmp_path_factory.mktemp("postgres"))
-    make_folders(layout)
-    own = own_environment(os.environ, layout, find_ports(os.environ), load_credentials(layout))
-    supervisor = Supervisor(layout, whole_environment(os.environ, own), lock(layout))
-    try:
-        supervisor.wait_for_start()
-        start_postgres(supervisor)
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """A PostgreSQL of the tests' own, by the layout that it lies in."""
+    with postgres_in(tmp_path_factory.mktemp("postgres")) as layout:
         create_databases(layout)
-        # As an admin writes it, without the driver.
-        url = url_in(layout, "ingest").replace("+psycopg2", "")
-        engine = make_engine(Settings(database_url=url))
-        upgrade_schema(engine)
-        engine.dispose()
-        yield url
+        yield layout
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: Layout) -> str:
+    """The URL of the ledger's database, migrated."""
+    # As an admin writes it, without the driver.
+    url = url_in(postgres, "ingest").replace("+psycopg2", "")
+    engine = make_engine(Settings(database_url=url))
+    upgrade_schema(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def core(postgres: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
+    """The real Pacifica services."""
+    core = Core(tmp_path_factory.mktemp("core"), postgres, {name: free_port() for name in SERVICES})
+    try:
+        core.start_all()
+        yield core
     finally:
-        supervisor.stop()
+        core.stop_all()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 
 import requests
 
+from tests.waiting import wait_until
+
 START_SECONDS = 180
 STOP_SECONDS = 60
 JOB_SECONDS = 120
-POLL_SECONDS = 0.1
 TIMEOUT_SECONDS = 30
 State = dict[str, Any]
 
@@ -93,14 +93,6 @@ class Stack:
             timeout=60,
             check=False,
         )
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[[], str]) -> None:
-    """Wait until a condition holds; fails with what `failure` says when it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, failure()
-        time.sleep(POLL_SECONDS)
 
 
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:

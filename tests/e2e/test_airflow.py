@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from ingest.states import STAGES, Kind
-from tests.e2e.stack import Stack, wait_until
+from tests.e2e.stack import Stack
+from tests.waiting import wait_until
 
 PLUGINS_PROGRAM = """
 import sys

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from tests.bundles import make_bundle
 from tests.e2e.contents import catalogued, events, file_ids
-from tests.e2e.stack import Stack, free_port, wait_until
+from tests.e2e.stack import Stack, free_port
+from tests.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 LARGE = {f"data/large/{number:05}.txt": f"{number}".encode() for number in range(6000)}

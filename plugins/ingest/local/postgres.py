@@ -43,14 +43,19 @@ def start_postgres(supervisor: Supervisor) -> None:
 
 def create_databases(layout: Layout) -> None:
     """Create the databases that are not there yet."""
+    for name in DATABASES:
+        create_database(layout, name)
     with closing(_connect(layout)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT datname FROM pg_database")
-        there = {row[0] for row in cursor.fetchall()}
-        for name in DATABASES:
-            if name not in there:
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         # A killed scheduler's connection, inherited by a worker, must not hold the scheduler's lock for ever.
         cursor.execute("ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '60s'")
+
+
+def create_database(layout: Layout, name: str) -> None:
+    """Create a database unless it is there."""
+    with closing(_connect(layout)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:

@@ -1,0 +1,43 @@
+"""The real stack in front of the real Pacifica services, started once for all tests of this folder."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.database import make_engine
+from ingest.settings import load_settings
+from tests.e2e.stack import Stack, start_stack, stop_stack
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Proxy, proxy_to
+from tests.pacifica_core.services import SERVICES, settings_of
+
+# A service that is away is given up after some ten seconds here, not after half an hour.
+SETTINGS = {"INGEST_RETRIES": "4", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
+
+
+@pytest.fixture(scope="package")
+def proxies(core: Core) -> Iterator[dict[str, Proxy]]:
+    """A proxy in front of each service, which passes everything on until a test asks for a fault."""
+    with ExitStack() as running:
+        yield {name: running.enter_context(proxy_to(core.url(name))) for name in SERVICES}
+
+
+@pytest.fixture(scope="package")
+def stack(core: Core, proxies: dict[str, Proxy], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack, pointed at the core (through the proxies) by settings alone."""
+    settings = settings_of({name: proxy.url for name, proxy in proxies.items()})
+    process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings})
+    try:
+        yield stack
+    finally:
+        stop_stack(process)
+
+
+@pytest.fixture(scope="package")
+def ledger(stack: Stack) -> Iterator[Engine]:
+    """The stack's database of jobs."""
+    engine = make_engine(load_settings(stack.environment), pool_size=1)
+    yield engine
+    engine.dispose()

@@ -1,0 +1,28 @@
+"""PostgreSQL from the wheel, as `make run` starts it, with nothing else. Called by the tests' fixtures and `make core`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingest.local.credentials import load_credentials
+from ingest.local.environment import own_environment, whole_environment
+from ingest.local.layout import Layout, lock, make_folders
+from ingest.local.ports import find_ports
+from ingest.local.postgres import start_postgres
+from ingest.local.supervision import Supervisor
+
+
+@contextmanager
+def postgres_in(folder: Path) -> Iterator[Layout]:
+    """Run a PostgreSQL in a folder; gives the layout, which knows its socket."""
+    layout = Layout(folder)
+    make_folders(layout)
+    own = own_environment(os.environ, layout, find_ports(os.environ), load_credentials(layout))
+    supervisor = Supervisor(layout, whole_environment(os.environ, own), lock(layout))
+    try:
+        supervisor.wait_for_start()
+        start_postgres(supervisor)
+        yield layout
+    finally:
+        supervisor.stop()

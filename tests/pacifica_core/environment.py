@@ -1,0 +1,53 @@
+"""The environment of the real Pacifica packages, apart from ours because their pins clash.
+
+Called by the fixture `core`, by the tests of clients and upgrade, and by `make core`. It is made once, in `build/`, and made
+anew when what it holds has changed.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+FOLDER = PROJECT / "build" / "pacifica-core"
+INSTALL_SECONDS = 600
+
+
+def core_binaries() -> Path:
+    """Give the folder with the programs of the environment; it is made first where it is not there yet."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _stamp().exists() is False or _stamp().read_text() != _contents():
+            _make()
+    return FOLDER / "venv" / "bin"
+
+
+def _make() -> None:
+    environment = FOLDER / "venv"
+    shutil.rmtree(environment, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", str(environment))
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    # The lock names every package but psycopg2, which needs a compiler where psycopg2-binary is the same without.
+    _run(*pip, "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS))
+    _stamp().write_text(_contents())
+
+
+def _run(*command: str) -> None:
+    # Without the variables of the environment that this runs in.
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    subprocess.run(command, check=True, timeout=INSTALL_SECONDS, env=own)
+
+
+def _stamp() -> Path:
+    return FOLDER / "complete"
+
+
+def _contents() -> str:
+    # A virtual environment knows the folder that it was made in, and the Python that made it.
+    return f"{FOLDER} {sys.version} {hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()}"

@@ -1,0 +1,139 @@
+"""A proxy in front of a service, which passes requests and answers on until a test asks for a fault. Used by `e2e_core`.
+
+The service behind it is the real one: what it did is done, whatever the client is told.
+"""
+
+import http.client
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+BLOCK = 1024 * 1024
+TIMEOUT_SECONDS = 60
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next requests that match; `times` is how often."""
+
+    method: str
+    path: str
+    times: int = 1
+    lose_answer: bool = False
+    shorten_to: int | None = None
+    answer: tuple[int, bytes] | None = None
+    seen: int = field(default=0, init=False)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request is to go wrong; counts it."""
+        if self.seen >= self.times or method != self.method or not re.search(self.path, path):
+            return False
+        self.seen += 1
+        return True
+
+
+class Proxy(ThreadingHTTPServer):
+    """A proxy to one service."""
+
+    daemon_threads = True
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target = urlsplit(target)
+        self.faults: list[Fault] = []
+        self.requests: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """The address of the proxy."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[Fault]:
+        """Let matching requests go wrong inside the block."""
+        self.faults.append(fault)
+        try:
+            yield fault
+        finally:
+            self.faults.remove(fault)
+
+
+@contextmanager
+def proxy_to(target: str) -> Iterator[Proxy]:
+    """Run a proxy to an address."""
+    with Proxy(target) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join(TIMEOUT_SECONDS)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = TIMEOUT_SECONDS
+    server: Proxy
+    METHODS: ClassVar = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
+
+    def _pass_on(self) -> None:
+        self.server.requests.append((self.command, self.path))
+        fault = next((each for each in self.server.faults if each.matches(self.command, self.path)), None)
+        status, headers, body = self._ask(fault.shorten_to if fault else None)
+        if fault and fault.lose_answer:
+            self.close_connection = True
+            return
+        if fault and fault.answer:
+            status, body = fault.answer
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in HOP_BY_HOP | {"content-length", "date", "server"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _ask(self, shorten_to: int | None) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Ask the service; a shortened body is announced as short as it is, so that the service takes it for whole."""
+        size = int(self.headers.get("Content-Length") or 0)
+        kept = size if shorten_to is None else min(size, shorten_to)
+        connection = http.client.HTTPConnection(
+            self.server.target.hostname or "", self.server.target.port, timeout=TIMEOUT_SECONDS
+        )
+        try:
+            connection.putrequest(self.command, self.server.target.path + self.path, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in HOP_BY_HOP | {"content-length"}:
+                    connection.putheader(name, value)
+            if size or self.command in ("PUT", "POST", "PATCH"):
+                connection.putheader("Content-Length", str(kept))
+            connection.endheaders()
+            self._copy_body(connection, size, kept)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def _copy_body(self, connection: http.client.HTTPConnection, size: int, kept: int) -> None:
+        left = size
+        while left:
+            block = self.rfile.read(min(BLOCK, left))
+            if not block:
+                return
+            connection.send(block[: max(kept - (size - left), 0)])
+            left -= len(block)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+for _method in _Handler.METHODS:
+    setattr(_Handler, f"do_{_method}", _Handler._pass_on)
