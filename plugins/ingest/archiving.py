@@ -1,7 +1,8 @@
 """Sending a job's files to the archive and removing them again, with the ledger one step ahead of the archive.
 
-Called by `ingest_files` and `ingest_metadata`, and by whatever rejects a job. The order of writes for each batch: commit
-`sending`; PUT each file while it is hashed; ask for its size; commit `archived`. A process that dies
+Called by `ingest_files` and `ingest_metadata`, and by whatever rejects a job. The order of writes for each batch: make sure
+that the archive holds none of its ids; commit `sending`; PUT each file while it is hashed; ask for its size; commit
+`archived`. A process that dies
 - before the first commit has sent nothing;
 - before the second leaves files that are `sending`: the next process deletes what the archive holds of them and sends
   them again; nobody else's id is ever deleted, because only our own commit makes a file `sending`.
@@ -16,6 +17,7 @@ from ingest.bundle import Section, open_section, printable
 from ingest.context import StageContext
 from ingest.errors import FilesRejected, ServiceUnavailable
 from ingest.faults import Faults
+from ingest.file_ids import with_free_ids
 from ingest.files import BATCH, FileState, LedgerFile, files_in, mark, totals
 from ingest.ledger import Ledger
 
@@ -78,13 +80,13 @@ def send_files(context: StageContext) -> None:
             for file in batch:
                 _check(context, file, progress, faults)
         else:
-            _send_batch(context, batch, progress, faults)
+            _send_batch(context, with_free_ids(context, batch), progress, faults)
     faults.raise_as(FilesRejected)
 
 
-def remove_files(context: StageContext) -> None:
-    """Delete what the archive holds of the job, a batch at a time, each batch committed as pending again."""
-    for batch in _batches(files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED)):
+def remove_files(context: StageContext, files: Iterator[LedgerFile]) -> None:
+    """Delete what the archive holds of files of the job, a batch at a time, each batch committed as pending again."""
+    for batch in _batches(files):
         mark(context.ledger, batch, FileState.SENDING)
         for done, file in enumerate(batch):
             context.ledger.report(done, BATCH)

@@ -13,6 +13,7 @@
      │    │    ├── PolicyRejected
      │    │    ├── FilesRejected  what was read is not what the metadata declares
      │    │    ├── CatalogueRejected
+     │    │    │    └── CatalogueHoldsIds  ids in use: new ones are taken
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
@@ -122,6 +123,14 @@ class CatalogueRejected(Rejection):
     """The metadata service does not accept the transaction."""
 
     code = "catalogue_rejected"
+
+
+class CatalogueHoldsIds(CatalogueRejected):
+    """The catalogue holds some of the transaction's ids for something else; `ids` are those."""
+
+    def __init__(self, text: str, ids: frozenset[int]) -> None:
+        super().__init__(text)
+        self.ids = ids
 
 
 class RejectedBefore(Rejection):

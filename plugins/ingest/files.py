@@ -1,10 +1,10 @@
-"""The files of a job in the ledger: members found, files declared, ids given, and what the archive holds of them.
+"""The files of a job in the ledger: members found, files declared, and what the archive holds of them.
 
 Called by the stages and by `ingest.archiving`. Everything goes in batches, each a short transaction under the fence, and
 each may be repeated: a million files need about the memory of a thousand.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -12,19 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ingest.bundle import Member, printable
 from ingest.bundle_metadata import ArchivedAs, DeclaredFile
-from ingest.errors import ServiceUnavailable
 from ingest.faults import Faults
 from ingest.ledger import Ledger
 from ingest.models import File
 from ingest.states import Kind
 
 BATCH = 1000
-CLASHES_ALLOWED = 10
 Item = TypeVar("Item")
 
 
@@ -105,25 +102,6 @@ def compare_members(ledger: Ledger, faults: Faults) -> None:
             faults.add(f"file {printable(file.path)} has {file.found_size} bytes, {declared}")
 
 
-def give_ids(ledger: Ledger, allocate: Callable[[int], range]) -> None:
-    """Give every file that has no id one; `allocate` gives as many new ids as it is asked for.
-
-    A kill burns the ids of a batch, nothing more. UniqueID has handed out ids twice: on a clash new ones are taken.
-    Raises ServiceUnavailable when it goes on handing out ids that are in use.
-    """
-    clashes = 0
-    while keys := _keys_without_id(ledger):
-        ids = allocate(len(keys))
-        rows = [{"id": key, "file_id": file_id} for key, file_id in zip(keys, ids, strict=True)]
-        try:
-            with ledger.transaction() as session:
-                session.execute(update(File), rows)
-        except IntegrityError as error:
-            clashes += 1
-            if clashes == CLASHES_ALLOWED:
-                raise ServiceUnavailable("UniqueID", "its URL", f"it hands out ids in use, such as {ids}") from error
-
-
 def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:
     """Give the number of the job's files in these states (in any, without one) and the sum of their bytes."""
     query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == ledger.job_id)
@@ -199,17 +177,6 @@ def _record(ledger: Ledger, rows: list[dict[str, Any]], first_time: ColumnElemen
         values = [{"job_id": ledger.job_id, **row} for row in distinct.values()]
         recorded = set(session.scalars(statement.returning(File.path), values))
     return repeated + [path for path in distinct if path not in recorded]
-
-
-def _keys_without_id(ledger: Ledger) -> list[int]:
-    query = (
-        select(File.id)
-        .where(File.job_id == ledger.job_id, File.file_id.is_(None), File.position.is_not(None))
-        .order_by(File.position)
-        .limit(BATCH)
-    )
-    with ledger.transaction() as session:
-        return list(session.scalars(query))
 
 
 def _known(number: int | None) -> int:

@@ -2,14 +2,16 @@
 
 Called by `move_files` and `ingest_metadata`, and by whatever rejects a move. The archive has no call that moves a file back,
 so a hard link to each source stays beside it, under a hidden name, until the job is catalogued. The order of writes for
-each file: hash the source; commit `sending` with its inode; link; PATCH; ask for the size; commit `archived`. A process that
-dies in between leaves a file that is `sending`: the next process puts it back first, and begins anew with it.
+each file: hash the source; make sure that the archive does not hold its id; commit `sending` with its inode; link; PATCH;
+ask for the size; commit `archived`. A process that dies in between leaves a file that is `sending`: the next process puts it
+back first, and begins anew with it.
 """
 
 import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +22,7 @@ from ingest.context import StageContext
 from ingest.durable_files import sync_folder
 from ingest.errors import InvalidSource, ServiceUnavailable
 from ingest.faults import Faults
+from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 
 
@@ -39,13 +42,15 @@ def send_sources(context: StageContext) -> None:
             faults.add(str(fault))
             continue
         if not faults:
-            _move(context, file, found)
+            # Also of one that was `sending`: it was put back, and the archive has nothing of it.
+            [free] = with_free_ids(context, [replace(file, state=FileState.PENDING)])
+            _move(context, free, found)
     faults.raise_as(InvalidSource)
 
 
-def put_all_back(context: StageContext) -> None:
-    """Put every source that was moved back where it was, and remove it from the archive."""
-    for file in files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED):
+def put_files_back(context: StageContext, files: Iterator[LedgerFile]) -> None:
+    """Put sources that were moved back where they were, and remove them from the archive."""
+    for file in files:
         mark(context.ledger, [file], FileState.SENDING)
         put_back(context, file)
         mark(context.ledger, [file], FileState.PENDING)

@@ -5,13 +5,15 @@ reason; remove the files in batches, each committed; commit `rejected`. A proces
 `rejecting`, and the next process that takes it over finishes it before anything else.
 """
 
+from collections.abc import Iterator
+
 from ingest.archiving import remove_files
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.errors import RejectedBefore, Rejection
-from ingest.files import FileState, totals
+from ingest.files import FileState, LedgerFile, files_in, totals
 from ingest.models import Job
-from ingest.moving import put_all_back
+from ingest.moving import put_files_back
 from ingest.states import Kind, Outcome
 
 
@@ -35,10 +37,15 @@ def reject(context: StageContext, error: Rejection) -> bool:
 
 def remove_all(context: StageContext) -> None:
     """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
+    remove(context, files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED))
+
+
+def remove(context: StageContext, files: Iterator[LedgerFile]) -> None:
+    """Remove files of the job from the archive, after which they are pending."""
     if context.ledger.job.record.kind is Kind.MOVE:
-        put_all_back(context)
+        put_files_back(context, files)
     else:
-        remove_files(context)
+        remove_files(context, files)
 
 
 def resume_rejection(context: StageContext) -> None:

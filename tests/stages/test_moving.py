@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ingest import ledger, moving
 from ingest.errors import InvalidSource
 from ingest.models import File
+from ingest.rejection import remove_all
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings import Settings
@@ -107,9 +108,9 @@ def test_killed_between_any_two_steps_of_putting_back_the_next_process_ends_the_
     if kill_at is not None:
         with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
             kill_at_step(killing, kill_at, STEPS)
-            moving.put_all_back(context)
+            remove_all(context)
     with open_context(job, Stage.MOVE_FILES) as context:
-        moving.put_all_back(context)
+        remove_all(context)
         context.ledger.finish()
     assert lying_in(folder) == CONTENTS
     assert not [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
@@ -129,7 +130,7 @@ def test_file_that_was_written_anew_meanwhile_is_not_overwritten(
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(b"new")
     with open_context(job, Stage.MOVE_FILES) as context:
-        moving.put_all_back(context)
+        remove_all(context)
     assert visible_in(folder) == {
         "one.raw": b"new", f"one.raw.job-{job}": CONTENTS["one.raw"], "two.raw": CONTENTS["two.raw"]
     }  # fmt: skip

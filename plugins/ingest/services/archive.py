@@ -33,6 +33,10 @@ class Archive(Protocol):
         """Give the size in bytes of what is stored; None when the archive does not hold the id."""
         ...
 
+    def holds(self, file_id: int) -> bool:
+        """Whether anything is stored under the id."""
+        ...
+
     def delete(self, file_id: int) -> None:
         """Make sure that the id is not there; one that is not there is no error."""
         ...
@@ -69,11 +73,23 @@ class PacificaArchive:
         with self._client.request("HEAD", path, answers=(204, 500)) as answer:
             status, length = answer.status, answer.headers.get("X-Content-Length", "")
         if status == 500:  # noqa: PLR2004
-            self._make_sure_not_held(path)
+            # This answer has no body that says why.
+            if self.holds(file_id):
+                raise self._client.unavailable(path, "it has the file, but not its size")
             return None
         if not length.isdecimal():
             raise self._client.unavailable(path, f"it gave the size as {length!r}")
         return int(length)
+
+    def holds(self, file_id: int) -> bool:
+        """See `Archive.holds`; an empty range is asked for, because its refusal says why."""
+        path = f"/{file_id}?byte_range=0-0"
+        with self._client.request("GET", path, answers=(200, 500)) as answer:
+            if answer.status == 200:  # noqa: PLR2004
+                return True
+            if not _says_not_held(answer):
+                raise self._client.unavailable(path, answer.fault())
+        return False
 
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
@@ -100,13 +116,6 @@ class PacificaArchive:
     def close(self) -> None:
         """See `Archive.close`."""
         self._client.close()
-
-    def _make_sure_not_held(self, path: str) -> None:
-        # The answer to HEAD has no body that says why, so an empty range is asked for.
-        with self._client.request("GET", f"{path}?byte_range=0-0", answers=(200, 500)) as answer:
-            if not _says_not_held(answer):
-                reason = answer.fault() if answer.status != 200 else "it has the file, but not its size"  # noqa: PLR2004
-                raise self._client.unavailable(path, reason)
 
 
 def _says_not_held(answer: Answer) -> bool:

@@ -61,6 +61,15 @@ class FolderArchive:
             except FileNotFoundError:
                 return None
 
+    def holds(self, file_id: int) -> bool:
+        """See `Archive.holds`."""
+        with self._faults():
+            try:
+                self._path(file_id).stat()
+            except FileNotFoundError:
+                return False
+            return True
+
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
         path = self._path(file_id)

@@ -3,12 +3,13 @@
 Called by the stage `ingest_metadata`, and before files are deleted again. The built-in one is in `metadata_catalogue`.
 """
 
+import re
 from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol
 
 import ijson
 
-from ingest.errors import CatalogueRejected
+from ingest.errors import CatalogueHoldsIds, CatalogueRejected
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient
 
@@ -16,6 +17,7 @@ from ingest.services.http_client import HttpClient
 # dateutil calls its ValueError.
 METADATA_FAULTS = frozenset({"ValueError", "ParserError", "KeyError", "IndexError", "IntegrityError"})
 DUPLICATE = "Could not insert records"
+IDS = re.compile(r"\[ID: ([0-9,]*)\]")
 # The service answers when all is inserted, and looks up each file's id first: the slowest pace that is waited for.
 INGEST_BYTES_PER_SECOND = 20_000
 
@@ -43,7 +45,8 @@ class Metadata(Protocol):
             size: Its length in bytes.
 
         Raises:
-            CatalogueRejected: The entries are not accepted, or an id in them is there already; the reason in one line.
+            CatalogueRejected: The entries are not accepted; the reason in one line.
+            CatalogueHoldsIds: An id in them is there already.
             ServiceUnavailable: The catalogue may hold the transaction now, or not: ask with `find`.
         """
         ...
@@ -86,11 +89,16 @@ class PacificaMetadata:
     def _raise_for(self, answer: Answer) -> None:
         exception, text = answer.exception()
         if answer.status == 400 and answer.message().startswith(DUPLICATE):  # noqa: PLR2004
-            raise CatalogueRejected(f"Metadata does not accept the transaction: {answer.message()}")
+            raise CatalogueHoldsIds(f"Metadata does not accept the transaction: {answer.message()}", _ids(answer))
         if answer.status == 500 and exception in METADATA_FAULTS:  # noqa: PLR2004
             raise CatalogueRejected(f"Metadata does not accept the transaction: {text}")
         if answer.document().get("status") != "success":
             raise self._client.unavailable("/ingest", answer.fault())
+
+
+def _ids(answer: Answer) -> frozenset[int]:
+    listed = IDS.search(str(answer.document().get("message")))
+    return frozenset(int(word) for word in listed[1].split(",") if word.isdecimal()) if listed else frozenset()
 
 
 def _files(answer: Answer) -> dict[int, FileHash]:

@@ -10,11 +10,12 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.database import transaction
-from ingest.errors import CatalogueRejected, one_line
+from ingest.errors import CatalogueHoldsIds, CatalogueRejected, one_line
 from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
 from ingest.services.metadata import FileHash
 
 BATCH = 1000
+REFUSAL = "the catalogue does not accept the transaction"
 
 
 class BuiltInMetadata:
@@ -58,8 +59,10 @@ def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -
             if table == "Transactions._id":
                 named.append(entry.get("value"))
             (files if table == "Files" else others).append(entry)
-        _insert(session, CatalogueFile, _file_rows(transaction_id, files))
-        _insert(session, CatalogueEntry, ({"transaction_id": transaction_id, "entry": entry} for entry in others))
+        rows = list(_file_rows(transaction_id, files))
+        _check_free(session, [row["id"] for row in rows])
+        _insert(session, CatalogueFile, rows)
+        _insert(session, CatalogueEntry, [{"transaction_id": transaction_id, "entry": entry} for entry in others])
     if named != [transaction_id]:
         raise _rejected(f"it names the transactions {named}, not {transaction_id}")
 
@@ -72,10 +75,16 @@ def _file_rows(transaction_id: int, files: list[dict[str, Any]]) -> Iterator[dic
         yield {"id": entry["_id"], "transaction_id": transaction_id, "entry": entry}
 
 
-def _insert(session: Session, table: type, rows: Iterator[dict[str, Any]]) -> None:
-    if batch := list(rows):
-        session.execute(insert(table), batch)
+def _check_free(session: Session, ids: list[int]) -> None:
+    held = frozenset(session.scalars(select(CatalogueFile.id).where(CatalogueFile.id.in_(ids))))
+    if held:
+        raise CatalogueHoldsIds(f"{REFUSAL}: it holds {len(held)} of its file ids, such as {min(held)}", held)
+
+
+def _insert(session: Session, table: type, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(table), rows)
 
 
 def _rejected(reason: str) -> CatalogueRejected:
-    return CatalogueRejected(f"the catalogue does not accept the transaction: {reason}")
+    return CatalogueRejected(f"{REFUSAL}: {reason}")

@@ -16,8 +16,11 @@ from ingest.archiving import send_files
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
-from ingest.errors import CatalogueRejected, ServiceUnavailable
+from ingest.errors import CatalogueHoldsIds, CatalogueRejected, ServiceUnavailable
+from ingest.file_ids import CLASHES_ALLOWED, replace_ids
+from ingest.files import FileState, batches, files_in
 from ingest.moving import remove_links, send_sources
+from ingest.rejection import remove
 from ingest.states import Kind, Outcome
 
 logger = logging.getLogger(__name__)
@@ -36,24 +39,48 @@ def ingest_metadata(context: StageContext) -> None:
 
 
 def _catalogue(context: StageContext) -> None:
+    for _ in range(CLASHES_ALLOWED):
+        _archive(context)
+        context.ledger.set(outcome=Outcome.CATALOGUING)
+        if is_catalogued(context) or _accepted(context):
+            context.ledger.set(outcome=Outcome.CATALOGUED)
+            return
+    raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it goes on handing out ids in use")
+
+
+def _archive(context: StageContext) -> None:
     if context.ledger.job.record.kind is Kind.MOVE:
         send_sources(context)
     else:
         send_files(context)
-    context.ledger.set(outcome=Outcome.CATALOGUING)
-    if not is_catalogued(context):
-        _send(context)
-    context.ledger.set(outcome=Outcome.CATALOGUED)
 
 
-def _send(context: StageContext) -> None:
+def _accepted(context: StageContext) -> bool:
+    """Send the transaction; gives False when files need other ids, because the catalogue has theirs for other files."""
     try:
         with transaction_document(context, for_catalogue=True) as (document, size):
             context.services.metadata.ingest(context.ledger.job_id, document, size)
-    except (CatalogueRejected, ServiceUnavailable):
+    except (CatalogueRejected, ServiceUnavailable) as error:
         # The transaction may be there although the answer was lost, or was that it is there already.
-        if not is_catalogued(context):
+        if is_catalogued(context):
+            return True
+        if not isinstance(error, CatalogueHoldsIds) or not _replaced(context, error.ids):
             raise
+        return False
+    return True
+
+
+def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
+    """Take the job's files with these ids out of the archive and give them new ones; gives whether there are any.
+
+    A process that dies in between leaves files that are pending, with old or new ids, and the next one sends them.
+    """
+    replaced = False
+    for batch in batches(file for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id in ids):
+        remove(context, iter(batch))
+        replace_ids(context, batch, "the catalogue")
+        replaced = True
+    return replaced
 
 
 def _free_spool(context: StageContext) -> None:

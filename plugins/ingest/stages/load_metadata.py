@@ -12,11 +12,11 @@ file that the bundle lacks, or one of another size. All faults are listed; the u
 from ingest.bundle_metadata import MetadataReader
 from ingest.context import StageContext
 from ingest.errors import InvalidMetadata, one_line
+from ingest.file_ids import give_ids
 from ingest.files import (
     batches,
     compare_members,
     forget_declarations,
-    give_ids,
     record_declarations,
     totals,
 )
@@ -41,8 +41,7 @@ def load_metadata(context: StageContext) -> Summary:
     if ledger.job.record.kind is Kind.INGEST:
         compare_members(ledger, reader.faults)
     reader.faults.raise_as(InvalidMetadata)
-    # A kill burns the ids of one batch, nothing more: ids that the ledger holds are kept by the next try.
-    give_ids(ledger, lambda count: context.services.uniqueid.allocate("file", count))
+    give_ids(context)
     files, size = totals(ledger)
     return {"files": files, "bytes": size, **_for_people(reader)}
 

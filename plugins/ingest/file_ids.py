@@ -1,0 +1,82 @@
+"""The ids of a job's files: given once and kept, and replaced only where somebody else's file has them already.
+
+Called by `load_metadata`, by whatever sends files, and by `ingest_metadata`. UniqueID has handed out ids twice, and an admin
+may have set it back. Three places tell that an id is in use: our ledger (a file id is unique there), the archive (asked
+before anything is sent under an id) and the catalogue (which refuses it).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from ingest.context import StageContext
+from ingest.errors import ServiceUnavailable
+from ingest.files import BATCH, FileState, LedgerFile
+from ingest.ledger import Ledger
+from ingest.models import File
+
+CLASHES_ALLOWED = 10
+
+
+def give_ids(context: StageContext) -> None:
+    """Give every file that has no id one; a kill burns the ids of a batch, nothing more. Raises ServiceUnavailable."""
+    while keys := _keys_without_id(context.ledger):
+        _give(context, keys)
+
+
+def with_free_ids(context: StageContext, files: Iterable[LedgerFile]) -> list[LedgerFile]:
+    """Give the files back, those with new ids whose ids the archive holds already though nothing was sent of them.
+
+    What is found there is not ours: it is neither overwritten nor deleted. Raises ServiceUnavailable when UniqueID goes on
+    handing out ids in use.
+    """
+    checked = {file.key: file for file in files}
+    unchecked = [file for file in checked.values() if file.state is FileState.PENDING]
+    for _ in range(CLASHES_ALLOWED):
+        held = [file for file in unchecked if context.services.archive.holds(file.file_id)]
+        if not held:
+            return list(checked.values())
+        unchecked = replace_ids(context, held, "the archive")
+        checked.update((file.key, file) for file in unchecked)
+    raise _goes_on(context, unchecked[0].file_id)
+
+
+def replace_ids(context: StageContext, files: Sequence[LedgerFile], holder: str) -> list[LedgerFile]:
+    """Commit new ids for files of which the archive has nothing, because `holder` has theirs for something else."""
+    ids = _give(context, [file.key for file in files])
+    first = files[0]
+    text = f"{holder} holds {len(files)} file ids that are not this job's, such as {first.file_id}, now {ids[0]}"
+    context.ledger.event("file_ids_replaced", text)
+    return [replace(file, file_id=file_id) for file, file_id in zip(files, ids, strict=True)]
+
+
+def _give(context: StageContext, keys: Sequence[int]) -> range:
+    """Commit new ids for rows; where the ledger has one of them already, others are taken."""
+    for _ in range(CLASHES_ALLOWED):
+        ids = context.services.uniqueid.allocate("file", len(keys))
+        rows = [{"id": key, "file_id": file_id} for key, file_id in zip(keys, ids, strict=True)]
+        try:
+            with context.ledger.transaction() as session:
+                session.execute(update(File), rows)
+        except IntegrityError:
+            continue
+        return ids
+    raise _goes_on(context, ids[0])
+
+
+def _keys_without_id(ledger: Ledger) -> list[int]:
+    query = (
+        select(File.id)
+        .where(File.job_id == ledger.job_id, File.file_id.is_(None), File.position.is_not(None))
+        .order_by(File.position)
+        .limit(BATCH)
+    )
+    with ledger.transaction() as session:
+        return list(session.scalars(query))
+
+
+def _goes_on(context: StageContext, file_id: int) -> ServiceUnavailable:
+    reason = f"it goes on handing out file ids in use, such as {file_id}; set it to a number above all of them"
+    return ServiceUnavailable("uniqueid", context.settings.uniqueid_url, reason)
