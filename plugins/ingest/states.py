@@ -212,8 +212,12 @@ def _waiting(job: JobRecord, run: Run) -> JobState | None:
 def _failed(job: JobRecord, run: Run) -> JobState | None:
     if job.error is None or not job.error.final:
         return None
-    if run.state in ENDED_RUN or run.task(job.error.stage).state == "failed":
-        return failed(job.error.stage, job.error.text)
+    stage = job.error.stage
+    if run.state in ENDED_RUN:
+        return failed(stage, job.error.text)
+    if run.task(stage).state == "failed":
+        # Airflow forgets a Clear that comes before it has ended the run, so nobody is called to one yet.
+        return JobState("OK", stage.label, _progress(job, stage), job.error.text, complete=False)
     return None
 
 

@@ -32,11 +32,16 @@ class Stack:
     airflow: str
     environment: dict[str, str]
 
+    def send(
+        self, body: bytes, path: str = "/ingest", content_type: str = "application/octet-stream"
+    ) -> requests.Response:
+        """Post a body; gives the answer."""
+        headers = {"Content-Type": content_type}
+        return requests.post(self.api + path, data=body, headers=headers, timeout=TIMEOUT_SECONDS)
+
     def post(self, body: bytes, path: str = "/ingest", content_type: str = "application/octet-stream") -> int:
-        """Post a body; gives the job id."""
-        answer = requests.post(
-            self.api + path, data=body, headers={"Content-Type": content_type}, timeout=TIMEOUT_SECONDS
-        )
+        """Post a body that is taken; gives the job id."""
+        answer = self.send(body, path, content_type)
         assert answer.status_code == 200, answer.text
         return int(answer.json()["job_id"])
 

@@ -1,7 +1,7 @@
 """The real stack in front of the real Pacifica services, started once for all tests of this folder."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +11,7 @@ from ingest.settings import load_settings
 from tests.e2e.stack import Stack, start_stack, stop_stack
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.proxy import Proxy, proxy_to
-from tests.pacifica_core.services import SERVICES, settings_of
+from tests.pacifica_core.services import METADATA, SERVICES, settings_of
 
 # A service that is away is given up after some ten seconds here, not after half an hour.
 SETTINGS = {"INGEST_RETRIES": "4", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
@@ -41,3 +41,23 @@ def ledger(stack: Stack) -> Iterator[Engine]:
     engine = make_engine(load_settings(stack.environment), pool_size=1)
     yield engine
     engine.dispose()
+
+
+Away = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def away(core: Core, proxies: dict[str, Proxy]) -> Away:
+    """Take a service away for a while: its process ends, and connections are refused."""
+
+    @contextmanager
+    def away(name: str) -> Iterator[None]:
+        with ExitStack() as ended:
+            if name != METADATA:
+                # Policy asks metadata; to get past it, metadata must only be out of our reach.
+                ended.enter_context(core.without(name))
+            proxies[name].stop()
+            ended.callback(proxies[name].start)
+            yield
+
+    return away

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+import psycopg2
 
 from ingest.local.credentials import load_credentials
 from ingest.local.environment import own_environment, whole_environment
@@ -11,6 +13,16 @@ from ingest.local.layout import Layout, lock, make_folders
 from ingest.local.ports import find_ports
 from ingest.local.postgres import start_postgres
 from ingest.local.supervision import Supervisor
+
+CONNECT_SECONDS = 10
+
+
+def execute(postgres: Layout, database: str, statement: str) -> None:
+    """Execute a statement in a database, as its administrator does."""
+    host, timeout = str(postgres.sockets), CONNECT_SECONDS
+    connection = psycopg2.connect(host=host, user="postgres", dbname=database, connect_timeout=timeout)
+    with closing(connection), connection, connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 @contextmanager

@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 
 BLOCK = 1024 * 1024
 TIMEOUT_SECONDS = 60
+POLL_SECONDS = 0.05
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
 
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests that match; `times` is how often."""
+    """What goes wrong with the next requests that match; `times` is how often.
+
+    The service does what it is asked, with `shorten_to` bytes of the body at most, unless `keep_from_service` is set.
+    """
 
     method: str
     path: str
@@ -28,6 +32,7 @@ class Fault:
     lose_answer: bool = False
     shorten_to: int | None = None
     answer: tuple[int, bytes] | None = None
+    keep_from_service: bool = False
     seen: int = field(default=0, init=False)
 
     def matches(self, method: str, path: str) -> bool:
@@ -38,21 +43,33 @@ class Fault:
         return True
 
 
-class Proxy(ThreadingHTTPServer):
-    """A proxy to one service."""
-
-    daemon_threads = True
+class Proxy:
+    """A proxy to one service; it keeps its port when it is stopped and started again."""
 
     def __init__(self, target: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.target = urlsplit(target)
+        self._target = target
+        self._address = ("127.0.0.1", 0)
         self.faults: list[Fault] = []
-        self.requests: list[tuple[str, str]] = []
+        self.start()
 
     @property
     def url(self) -> str:
         """The address of the proxy."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        host, port = self._address
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Listen."""
+        self._server = _Server(self._address, self._target, self.faults)
+        self._address = self._server.server_address[:2]  # type: ignore[assignment]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Refuse connections."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(TIMEOUT_SECONDS)
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[Fault]:
@@ -67,26 +84,39 @@ class Proxy(ThreadingHTTPServer):
 @contextmanager
 def proxy_to(target: str) -> Iterator[Proxy]:
     """Run a proxy to an address."""
-    with Proxy(target) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join(TIMEOUT_SECONDS)
+    proxy = Proxy(target)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Threads that serve an idle connection are not waited for.
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], target: str, faults: list[Fault]) -> None:
+        super().__init__(address, _Handler)
+        self.target = urlsplit(target)
+        self.faults = faults
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = TIMEOUT_SECONDS
-    server: Proxy
+    # Else each answer with a body waits for the acknowledgement of its headers.
+    disable_nagle_algorithm = True
+    server: _Server
     METHODS: ClassVar = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 
     def _pass_on(self) -> None:
-        self.server.requests.append((self.command, self.path))
         fault = next((each for each in self.server.faults if each.matches(self.command, self.path)), None)
-        status, headers, body = self._ask(fault.shorten_to if fault else None)
+        if fault and fault.keep_from_service:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, body = 500, [("Content-Type", "application/json")], b""
+        else:
+            status, headers, body = self._ask(fault.shorten_to if fault else None)
         if fault and fault.lose_answer:
             self.close_connection = True
             return

@@ -1,0 +1,121 @@
+"""Answers that are lost, wrong or misleading, of services that did or did not do what they were asked."""
+
+import json
+
+import requests
+from sqlalchemy import Engine
+
+from tests.bundles import file_entry, make_bundle, transaction
+from tests.e2e.contents import events, file_ids
+from tests.e2e.stack import Stack
+from tests.e2e_core.test_bundles import THREE, assert_complete
+from tests.pacifica_core.contents import catalogued, fetch, stored
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Fault, Proxy
+from tests.pacifica_core.services import ARCHIVE, METADATA, UNIQUEID
+
+FOREIGN = b"somebody else's"
+TIMEOUT_SECONDS = 30
+
+
+def given_ids(first: int, count: int) -> bytes:
+    """What UniqueID answers when it hands out these ids."""
+    return json.dumps({"startIndex": first, "endIndex": first + count - 1}).encode()
+
+
+def store_foreign(core: Core, file_id: int) -> None:
+    """Store a file in the archive that is of no job of ours."""
+    headers = {"Content-Type": "application/octet-stream"}
+    url = f"{core.url(ARCHIVE)}/{file_id}"
+    assert requests.put(url, data=FOREIGN, headers=headers, timeout=TIMEOUT_SECONDS).status_code == 201
+
+
+def catalogue_foreign(core: Core, transaction_id: int, ids: range) -> None:
+    """Catalogue a transaction that is of no job of ours."""
+    files = [file_entry(f"{file_id}.txt", FOREIGN, _id=file_id) for file_id in ids]
+    document = [*transaction(), *files, {"destinationTable": "Transactions._id", "value": transaction_id}]
+    answer = requests.put(f"{core.url(METADATA)}/ingest", json=document, timeout=TIMEOUT_SECONDS)
+    assert answer.status_code == 200, answer.text
+
+
+def test_answer_of_metadata_that_is_lost_is_asked_for_again(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    with proxies[METADATA].fault(Fault("PUT", "/ingest", lose_answer=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert "stage_will_be_tried_again" not in events(ledger, job)
+
+
+def test_500_of_metadata_that_is_not_about_the_document_is_tried_again(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    traceback = 'Traceback (most recent call last):\n  File "x.py", line 1, in y\npeewee.OperationalError: gone away'
+    answer = json.dumps({"status": "500 Internal Server Error", "message": "", "traceback": traceback}).encode()
+    with proxies[METADATA].fault(Fault("PUT", "/ingest", answer=(500, answer), keep_from_service=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert "stage_will_be_tried_again" in events(ledger, job)
+
+
+def test_archive_that_stored_fewer_bytes_is_noticed_and_gets_the_file_again(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    contents = {"data/big.bin": bytes(range(256)) * 1000}
+    with proxies[ARCHIVE].fault(Fault("PUT", "", shorten_to=1000)) as fault:
+        job = stack.post(make_bundle(contents))
+        assert_complete(stack, core, job, contents)
+    assert fault.seen == 1
+    assert "stage_will_be_tried_again" in events(ledger, job)
+
+
+def test_answer_of_the_archive_that_is_lost_leaves_nothing_behind(stack: Stack, core: Core, proxies: dict[str, Proxy]):
+    before = stored(core)
+    with proxies[ARCHIVE].fault(Fault("PUT", "", lose_answer=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert len(stored(core) - before) == len(THREE)
+
+
+def test_ids_of_an_earlier_job_are_not_taken_again(stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]):
+    earlier = stack.post(make_bundle(THREE))
+    assert_complete(stack, core, earlier, THREE)
+    taken = min(file_id or 0 for file_id in file_ids(ledger, earlier))
+    contents = {path: content + b" of the later job" for path, content in THREE.items()}
+    with proxies[UNIQUEID].fault(Fault("GET", "mode=file", answer=(200, given_ids(taken, len(THREE))))) as fault:
+        job = stack.post(make_bundle(contents))
+        assert_complete(stack, core, job, contents)
+    assert fault.seen == 1
+    assert_complete(stack, core, earlier, THREE)
+
+
+def test_ids_of_files_in_the_archive_that_are_of_no_job_are_not_taken(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    taken = range(1_900_000, 1_900_000 + len(THREE))
+    for file_id in taken:
+        store_foreign(core, file_id)
+    with proxies[UNIQUEID].fault(Fault("GET", "mode=file", answer=(200, given_ids(taken[0], len(taken))))) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert [fetch(core, file_id) for file_id in taken] == [FOREIGN] * len(taken)
+    assert "file_ids_replaced" in events(ledger, job)
+
+
+def test_ids_of_files_in_the_catalogue_that_are_of_no_job_are_not_taken(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    taken = range(1_950_000, 1_950_000 + len(THREE))
+    catalogue_foreign(core, 1_950_000, taken)
+    before = stored(core)
+    with proxies[UNIQUEID].fault(Fault("GET", "mode=file", answer=(200, given_ids(taken[0], len(taken))))) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert len(catalogued(core, 1_950_000) or {}) == len(taken)
+    assert not set(file_ids(ledger, job)) & set(taken)
+    assert len(stored(core) - before) == len(THREE)

@@ -1,0 +1,143 @@
+"""pacifica-cli, unchanged, uploads to the real stack. All uploads go on at once, as in a facility at noon."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.stack import Stack
+from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
+from tests.pacifica_core.contents import archived, catalogued
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.people import PROJECT
+
+FILES = {
+    "run/one.txt": b"one\n",
+    "run/sub/two.bin": bytes(range(256)) * 1200,
+    "run/sub/empty.dat": b"",
+    "run/sub/deep/日本.txt": "日本\n".encode(),
+    'run/sub/it\'s "so" 100% a\\b.txt': b"odd\n",
+    "notes/metadata.txt": b"the user's own\n",
+    "metadata.txt": b"another one of the user's own\n",
+    "data/one.txt": b"in a folder named data\n",
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Words of a command line, the paths whose files it uploads, and what the catalogue has before those."""
+
+    words: tuple[str, ...]
+    paths: tuple[str, ...] = ("run/",)
+    prefix: str = ""
+    asked: tuple[str, ...] = USUAL
+
+
+UPLOADS = {
+    "folder": Upload(("run",)),
+    # The original kept the dot in the catalogue.
+    "folder with a dot": Upload(("./run",)),
+    "folder of the project": Upload(("run",), prefix=f"Project ID {PROJECT}/", asked=(*USUAL, "directory-project")),
+    # The original found none of its files: their names had one slash where the tar had two.
+    "absolute path": Upload(("{folder}/run",), prefix="{folder}/"),
+    "several paths": Upload(("metadata.txt", "notes", "run/sub/deep"), ("metadata.txt", "notes/", "run/sub/deep/")),
+    "kept bundle": Upload(("--local-save", "kept.tar", "run")),
+    "tar in tar": Upload(("--tar-in-tar", "--local-save", "outer.tar", "run"), ()),
+    "no wait": Upload(("--nowait", "run")),
+    "folder named data": Upload(("data",), ("data/",)),
+    "offline": Upload(("--do-not-upload", "--local-save", "offline.tar", "run"), ()),
+}
+
+
+@pytest.fixture(scope="module")
+def clients(stack: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with clients_in(tmp_path_factory.mktemp("clients"), FILES, stack, core) as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def uploads(clients: Clients) -> dict[str, Client]:
+    """Every upload by its name, started."""
+    folder = str(clients.folder)
+    return {
+        name: clients.upload(*(word.format(folder=folder) for word in upload.words), asked=upload.asked)
+        for name, upload in UPLOADS.items()
+    }
+
+
+def files_of(upload: Upload, clients: Clients) -> dict[str, bytes]:
+    """What archive and catalogue shall hold of an upload."""
+    prefix = upload.prefix.format(folder=str(clients.folder).removeprefix("/"))
+    return {prefix + path: content for path, content in FILES.items() if path.startswith(upload.paths)}
+
+
+def held(core: Core, job: int) -> dict[str, bytes]:
+    """What archive and catalogue hold of a job."""
+    files = catalogued(core, job)
+    assert files is not None
+    return archived(core, files)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "folder",
+        "folder with a dot",
+        "folder of the project",
+        "absolute path",
+        "several paths",
+        "kept bundle",
+        pytest.param(
+            "folder named data",
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=AssertionError,
+                reason="the client has cut `data/` from the subdir already, and relative_path cuts it once more",
+            ),
+        ),
+    ],
+)
+def test_client_waits_until_its_files_are_archived_and_catalogued(
+    name: str, uploads: dict[str, Client], clients: Clients, stack: Stack, core: Core
+):
+    ended = uploads[name].ended
+    assert ended.status == 0, ended.errors
+    # No wait here: the client has waited.
+    state = stack.state(ended.job)
+    assert (state["complete"], state["state"], state["task"]) == (True, "OK", "ingest metadata"), state
+    assert held(core, ended.job) == files_of(UPLOADS[name], clients)
+    # The row may be written once more after the client has looked.
+    assert ended.document | {"updated": ""} == state | {"updated": ""}
+
+
+def test_tar_in_tar_is_archived_as_one_file(uploads: dict[str, Client], clients: Clients, core: Core):
+    ended = uploads["tar in tar"].ended
+    assert ended.status == 0, ended.errors
+    with tarfile.open(clients.folder / "outer.tar") as outer:
+        member = outer.extractfile("data/data.tar")
+        assert member
+        inner = member.read()
+    assert held(core, ended.job) == {"data.tar": inner}
+    with tarfile.open(fileobj=io.BytesIO(inner)) as tar:
+        members = {info.name: tar.extractfile(info) for info in tar}
+        contents = {name: file.read() for name, file in members.items() if file and name != "metadata.txt"}
+    assert contents == {f"data/{path}": content for path, content in FILES.items() if path.startswith("run/")}
+
+
+def test_client_that_does_not_wait_ends_at_once_and_its_job_completes(
+    uploads: dict[str, Client], clients: Clients, stack: Stack, core: Core
+):
+    ended = uploads["no wait"].ended
+    assert (ended.status, "Done.\n" in ended.printed) == (0, False), ended
+    state = stack.wait_for_end(ended.job)
+    assert state["state"] == "OK", state
+    assert held(core, ended.job) == files_of(UPLOADS["no wait"], clients)
+
+
+def test_bundle_that_was_made_offline_is_uploaded_later(uploads: dict[str, Client], clients: Clients, core: Core):
+    assert uploads["offline"].ended.status == 0
+    ended = clients.upload("--local-retry", "offline.tar").ended
+    assert (ended.status, ended.document["state"]) == (0, "OK"), ended
+    assert held(core, ended.job) == files_of(UPLOADS["folder"], clients)

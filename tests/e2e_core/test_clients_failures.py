@@ -1,0 +1,106 @@
+"""pacifica-cli, unchanged, when its job fails: it stops waiting, and its user reads why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.bundles import make_bundle
+from tests.e2e.stack import Stack
+from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
+from tests.e2e_core.test_bundles import THREE, assert_complete
+from tests.pacifica_core.contents import catalogued
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Fault, Proxy
+from tests.pacifica_core.services import ARCHIVE, UNIQUEID
+
+FILES = {
+    "here/run/one.txt": b"one\n",
+    "run/two.txt": b"two\n",
+    "kept.tar": make_bundle(THREE),
+    "wrong.tar": make_bundle(THREE).replace(b"one\n", b"ten\n"),
+}
+AWAY = (500, b'{"message": "gone away"}')
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Words of a command line, the stage that fails, and what the user reads."""
+
+    words: tuple[str, ...]
+    task: str
+    reason: str
+    asked: tuple[str, ...] = USUAL
+
+
+FAILURES = {
+    "unknown project": Failure(
+        ("--project", "unheard-of", "run"),
+        "Policy Validation",
+        "Precondition Failed: Invalid values for project",
+        # Else the client itself finds out.
+        asked=("logon", "project", "instrument"),
+    ),
+    "key without a name": Failure(
+        ("run",),
+        "ingest metadata",
+        "Metadata does not accept the transaction: KeyError: 'key'",
+        (*USUAL, "unnamed-key"),
+    ),
+    "wrong hash": Failure(("--local-retry", "wrong.tar"), "ingest files", "a/b/one.txt"),
+    "the same file twice": Failure(("run", "run/two.txt"), "open tar", "'run/two.txt' stands in the bundle twice"),
+    # The original took this one and catalogued the dots.
+    "folder above": Failure(("here/../run",), "open tar", "'data/here/../run/two.txt' is neither"),
+}
+
+
+@pytest.fixture(scope="module")
+def clients(stack: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with clients_in(tmp_path_factory.mktemp("clients"), FILES, stack, core) as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def uploads(clients: Clients) -> dict[str, Client]:
+    """Every upload that will fail by its name, started."""
+    return {name: clients.upload(*failure.words, asked=failure.asked) for name, failure in FAILURES.items()}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_job_that_fails_ends_the_wait_and_the_reason_is_printed(
+    name: str, uploads: dict[str, Client], stack: Stack, core: Core
+):
+    ended, failure = uploads[name].ended, FAILURES[name]
+    # pacifica-cli 0.5.2 ends with 0 whatever became of the job; the state that it prints tells.
+    assert ended.status == 0, ended.errors
+    seen = ended.document
+    assert (seen["state"], seen["task"], seen["complete"]) == ("FAILED", failure.task, True), seen
+    assert failure.reason in seen["exception"]
+    assert stack.state(ended.job)["exception"] == seen["exception"]
+    assert catalogued(core, ended.job) is None
+
+
+def test_client_waits_on_while_a_stage_is_tried_again(
+    uploads: dict[str, Client], clients: Clients, stack: Stack, core: Core, proxies: dict[str, Proxy]
+):
+    # The fault is for the job of this test alone.
+    assert all(upload.ended for upload in uploads.values())
+    with proxies[ARCHIVE].fault(Fault("PUT", "/", times=2, answer=AWAY, keep_from_service=True)) as fault:
+        ended = clients.upload("--local-retry", "kept.tar", options=("--verbose", "debug")).ended
+    assert fault.seen == 2
+    assert "service_unavailable: " in ended.errors
+    assert (ended.status, ended.document["state"]) == (0, "OK"), ended
+    assert_complete(stack, core, ended.job, THREE)
+
+
+def test_upload_that_is_not_taken_ends_the_client_with_an_error(
+    uploads: dict[str, Client], clients: Clients, proxies: dict[str, Proxy]
+):
+    assert all(upload.ended for upload in uploads.values())
+    with proxies[UNIQUEID].fault(Fault("GET", "/getid", times=100, answer=AWAY, keep_from_service=True)):
+        ended = clients.upload("--local-retry", "kept.tar", options=("--verbose", "debug")).ended
+    assert ended.status == 1
+    # It looks for a job id in every answer; only its log says what was answered.
+    assert ended.errors.rstrip().endswith("KeyError: 'job_id'")
+    assert "'status': '503 Service Unavailable'" in ended.errors
+    assert "uniqueid" in ended.errors.lower()

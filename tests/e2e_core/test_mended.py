@@ -1,0 +1,29 @@
+"""A job that metadata rejected, mended there: one clear sends again what the rejection had removed."""
+
+from ingest.local.layout import Layout
+from tests.bundles import make_bundle
+from tests.e2e.stack import Stack
+from tests.e2e_core.test_bundles import THREE, assert_complete
+from tests.e2e_core.test_services_away import clear
+from tests.pacifica_core.contents import stored
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.database import execute
+from tests.pacifica_core.services import METADATA
+
+
+def test_job_that_metadata_rejected_and_that_was_mended_there_is_completed_by_one_clear(
+    stack: Stack, core: Core, postgres: Layout
+):
+    before = stored(core)
+    execute(postgres, METADATA, "ALTER TABLE files ADD CONSTRAINT no_binaries CHECK (name <> 'two.bin') NOT VALID")
+    job = stack.post(make_bundle(THREE))
+    rejected = stack.wait_for_end(job)
+    execute(postgres, METADATA, "ALTER TABLE files DROP CONSTRAINT no_binaries")
+    assert (rejected["state"], rejected["task"]) == ("FAILED", "ingest metadata")
+    assert "IntegrityError" in rejected["exception"]
+    assert "no_binaries" in rejected["exception"]
+    assert stored(core) == before
+    clear(stack, job, "ingest_metadata")
+    stack.wait(job, lambda state: state["state"] == "OK")
+    assert_complete(stack, core, job, THREE)
+    assert len(stored(core) - before) == len(THREE)

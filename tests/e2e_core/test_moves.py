@@ -1,0 +1,101 @@
+"""Move documents, posted to the real stack in front of the real Pacifica services."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import file_entry
+from tests.e2e.stack import Stack
+from tests.e2e.test_moves import CONTENTS, lay_out, move, names_in
+from tests.e2e_core.conftest import Away
+from tests.e2e_core.test_bundles import assert_complete
+from tests.pacifica_core.contents import catalogued, stored
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Fault, Proxy
+from tests.pacifica_core.services import ARCHIVE, METADATA
+
+
+@pytest.fixture
+def folder(stack: Stack, request: pytest.FixtureRequest) -> Path:
+    """A folder of its own below the one that files may be moved from."""
+    made = stack.home / "move" / str(request.node.name)
+    made.mkdir()
+    return made
+
+
+def in_bundle_form(contents: dict[str, bytes]) -> dict[str, bytes]:
+    return {f"data/{path}": content for path, content in contents.items()}
+
+
+def test_move_takes_the_sources_into_the_archive(stack: Stack, core: Core, folder: Path):
+    job = move(stack, lay_out(folder))
+    assert_complete(stack, core, job, in_bundle_form(CONTENTS))
+    stack.wait(job, lambda _state: not names_in(folder))
+
+
+def test_move_of_a_hundred_files(stack: Stack, core: Core, folder: Path):
+    contents = {f"run/{number:03} 測定.raw": f"measured {number}".encode() for number in range(100)}
+    job = move(stack, lay_out(folder, contents))
+    assert_complete(stack, core, job, in_bundle_form(contents))
+    stack.wait(job, lambda _state: not names_in(folder))
+
+
+def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, core: Core, folder: Path):
+    document = lay_out(folder)
+    document.append(file_entry("data/lost.raw", b"lost", source=str(folder / "lost.raw")))
+    before = stored(core)
+    job = move(stack, document)
+    state = stack.wait_for_end(job)
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert "lost.raw" in state["exception"]
+    assert catalogued(core, job) is None
+    assert stored(core) == before
+    assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
+
+
+@pytest.mark.parametrize("change", [{"size": 4}, {"hashsum": "0" * 40}])
+def test_move_verifies_size_and_hash_before_anything_is_moved(
+    stack: Stack, core: Core, folder: Path, change: dict[str, object]
+):
+    before = stored(core)
+    document = lay_out(folder)
+    document[-1].update(change)
+    state = stack.wait_for_end(move(stack, document))
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert stored(core) == before
+    assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
+
+
+def test_move_from_a_folder_that_is_not_listed_is_refused(stack: Stack, tmp_path: Path):
+    state = stack.wait_for_end(move(stack, lay_out(tmp_path)))
+    assert (state["state"], state["task"]) == ("FAILED", "move files")
+    assert "none of the folders" in state["exception"]
+    assert names_in(tmp_path) == set(CONTENTS)
+
+
+def test_move_that_metadata_rejects_puts_the_sources_back(stack: Stack, core: Core, folder: Path):
+    before = stored(core)
+    document = lay_out(folder)
+    document[-1]["mimetype"] = "nonsense"
+    state = stack.wait_for_end(move(stack, document))
+    assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")
+    assert stored(core) == before
+    assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
+
+
+def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, proxies: dict[str, Proxy], folder: Path):
+    with proxies[ARCHIVE].fault(Fault("PATCH", "", lose_answer=True)) as fault:
+        job = move(stack, lay_out(folder))
+        assert_complete(stack, core, job, in_bundle_form(CONTENTS))
+    assert fault.seen == 1
+    stack.wait(job, lambda _state: not names_in(folder))
+
+
+def test_catalogue_that_is_away_keeps_what_was_moved(stack: Stack, core: Core, away: Away, folder: Path):
+    with away(METADATA):
+        job = move(stack, lay_out(folder))
+        state = stack.wait_for_end(job)
+        assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    stack.wait(job, lambda state: state["state"] == "OK")
+    assert_complete(stack, core, job, in_bundle_form(CONTENTS))

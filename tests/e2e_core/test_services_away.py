@@ -1,0 +1,75 @@
+"""Services that are away: the job waits and says for what, fails when it takes too long, and goes on when they are back."""
+
+import pytest
+
+from tests.bundles import make_bundle
+from tests.e2e.stack import Stack
+from tests.e2e_core.conftest import Away
+from tests.e2e_core.test_bundles import THREE, assert_complete
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Proxy
+from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+
+# What each service is called in texts, and the stage that needs it.
+STAGES = {
+    UNIQUEID: ("uniqueid", "load metadata", "load_metadata"),
+    POLICY: ("policy", "Policy Validation", "validate_policy"),
+    ARCHIVE: ("archive", "ingest files", "ingest_files"),
+    METADATA: ("metadata", "ingest metadata", "ingest_metadata"),
+}
+HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
+
+
+def clear(stack: Stack, job: int, task: str) -> None:
+    """Clear a task with those behind it, as the Airflow UI does."""
+    body = {"dry_run": False, "dag_run_id": f"job-{job}", "task_ids": [task], "only_failed": False}
+    stack.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body | {"include_downstream": True})
+
+
+@pytest.mark.parametrize("service", HOW_TO_CLEAR)
+def test_service_that_is_away_longer_than_all_retries_fails_the_job_until_one_clear(
+    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+):
+    called, label, task = STAGES[service]
+    with away(service):
+        job = stack.post(make_bundle(THREE))
+        state = stack.wait_for_end(job)
+    assert (state["state"], state["task"]) == ("FAILED", label)
+    assert f"{called} at {proxies[service].url}" in state["exception"]
+    if HOW_TO_CLEAR[service] == "REST":
+        clear(stack, job, task)
+    else:
+        assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    stack.wait(job, lambda state: state["state"] == "OK")
+    assert_complete(stack, core, job, THREE)
+
+
+@pytest.mark.parametrize("service", [POLICY, ARCHIVE, METADATA])
+def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anything(
+    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+):
+    called, label, _task = STAGES[service]
+    with away(service):
+        job = stack.post(make_bundle(THREE))
+        waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
+        assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", label, False)
+        assert f"{called} at {proxies[service].url}" in waiting["exception"]
+    assert_complete(stack, core, job, THREE)
+
+
+def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: Core, proxies: dict[str, Proxy]):
+    with core.without(METADATA):
+        job = stack.post(make_bundle(THREE))
+        waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
+        assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", "Policy Validation", False)
+        assert f"policy at {proxies[POLICY].url}" in waiting["exception"]
+    assert_complete(stack, core, job, THREE)
+
+
+def test_upload_while_uniqueid_is_away_is_told_so_and_nothing_is_kept(stack: Stack, away: Away):
+    before = sorted((stack.home / "spool").iterdir())
+    with away(UNIQUEID):
+        answer = stack.send(make_bundle(THREE))
+    assert answer.status_code == 503
+    assert "uniqueid" in answer.text
+    assert sorted((stack.home / "spool").iterdir()) == before
