@@ -65,8 +65,8 @@ def without(key: str) -> Entry:
     return entry
 
 
-def with_file_id(file_id: int, position: int = 0, hash_sum: str = SHA1) -> ArchivedAs:
-    return ArchivedAs(position, file_id, "sha1", hash_sum)
+def with_file_id(file_id: int, position: int = 0, hash_sum: str = SHA1, path: str = "a/one.txt") -> ArchivedAs:
+    return ArchivedAs(position, path, file_id, "sha1", hash_sum)
 
 
 def complete(listed: list[Entry], files: Iterable[ArchivedAs] = (), *, for_catalogue: bool = True) -> list[Entry]:
@@ -450,14 +450,36 @@ def test_id_of_the_uploader_is_replaced():
 )
 def test_data_is_cut_from_the_folder_for_the_catalogue_only(subdir: str, cut: str):
     listed = [file_entry("data/x", ONE, subdir=subdir)]
-    assert complete(listed, [with_file_id(1)], for_catalogue=True)[0]["subdir"] == cut
-    assert complete(listed, [with_file_id(1)], for_catalogue=False)[0]["subdir"] == subdir
+    [declared] = MetadataReader(encoded(listed), Kind.INGEST, JOB).files()
+    assert declared.path == f"{cut}/x".removeprefix("/")
+    files = [with_file_id(1, path=declared.path)]
+    assert complete(listed, files, for_catalogue=True)[0]["subdir"] == cut
+    assert complete(listed, files, for_catalogue=False)[0]["subdir"] == subdir
+
+
+@pytest.mark.parametrize("subdir", ["data", "data/", "data/a", "data/data", "other"])
+def test_folder_below_data_may_be_called_data_itself(subdir: str):
+    listed = [file_entry("data/x", ONE, subdir=subdir)]
+    [declared] = MetadataReader(encoded(listed), Kind.INGEST, JOB, below_data=True).files()
+    folder = subdir.rstrip("/")
+    assert declared.path == f"{folder}/x"
+    assert complete(listed, [with_file_id(1, path=declared.path)])[0]["subdir"] == folder
+
+
+@pytest.mark.parametrize(
+    ("subdir", "name", "folder"), [("data/a", "b/x", "a"), ("", "b/x", ""), ("", "data/x", ""), ("data", "./x", "")]
+)
+def test_name_may_hold_folders_itself(subdir: str, name: str, folder: str):
+    listed = [file_entry("data/x", ONE, subdir=subdir, name=name)]
+    [declared] = MetadataReader(encoded(listed), Kind.INGEST, JOB).files()
+    given = complete(listed, [with_file_id(1, path=declared.path)])[0]
+    assert (given["subdir"], given["name"]) == (folder, name)
 
 
 def test_file_without_a_folder_gets_an_empty_one_for_the_catalogue_only():
-    listed = [without("subdir")]
-    assert complete(listed, [with_file_id(1)], for_catalogue=True)[0]["subdir"] == ""
-    assert "subdir" not in complete(listed, [with_file_id(1)], for_catalogue=False)[0]
+    listed, files = [without("subdir")], [with_file_id(1, path="one.txt")]
+    assert complete(listed, files, for_catalogue=True)[0]["subdir"] == ""
+    assert "subdir" not in complete(listed, files, for_catalogue=False)[0]
 
 
 @pytest.mark.parametrize("for_catalogue", [True, False])
@@ -470,7 +492,7 @@ def test_order_and_all_other_keys_are_kept(for_catalogue: bool):
         {"destinationTable": "Transactions.project", "value": "1234a"},
         {"destinationTable": "", "value": 1},
     ]
-    files = [with_file_id(8, 0, "8" * 40), with_file_id(9, 2, "9" * 40)]
+    files = [with_file_id(8, 0, "8" * 40, "z"), with_file_id(9, 2, "9" * 40, "a")]
     given = complete(listed, files, for_catalogue=for_catalogue)
     changes = [{"_id": 8, "hashsum": "8" * 40}, {}, {"_id": 9, "hashsum": "9" * 40}, {}, {}]
     folder = {"subdir": ""} if for_catalogue else {}
@@ -480,7 +502,7 @@ def test_order_and_all_other_keys_are_kept(for_catalogue: bool):
 
 def test_completing_a_document_again_gives_the_same():
     listed = metadata_of(CONTENTS)
-    files = [with_file_id(number, number) for number in range(4, 7)]
+    files = [with_file_id(number, number, path=path[5:]) for number, path in enumerate(CONTENTS, 4)]
     first = complete(listed, files)
     assert complete(first, files) == first
 

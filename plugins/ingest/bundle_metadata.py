@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from ingest.bundle import METADATA_NAME, printable, relative_path
+from ingest.bundle import DATA_FOLDER, METADATA_NAME, printable, relative_path
 from ingest.errors import InvalidMetadata, one_line
 from ingest.faults import Faults
 from ingest.states import Kind
@@ -44,9 +44,10 @@ class DeclaredFile:
 
 @dataclass(frozen=True)
 class ArchivedAs:
-    """What the ledger adds to the entry at `position`."""
+    """What the ledger adds to the entry at `position`; `path` is that of the file below `data/`."""
 
     position: int
+    path: str
     file_id: int
     hash_type: str
     hash_sum: str
@@ -78,12 +79,16 @@ def _limited(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 class MetadataReader:
-    """Reads a document once: gives its files, collects its faults, and remembers what people want to see of it."""
+    """Reads a document once: gives its files, collects its faults, and remembers what people want to see of it.
 
-    def __init__(self, document: BinaryIO, kind: Kind, job_id: int) -> None:
+    `below_data`: each `subdir` is taken for a path below `data/`, though it may begin with a folder of that name.
+    """
+
+    def __init__(self, document: BinaryIO, kind: Kind, job_id: int, *, below_data: bool = False) -> None:
         self._document = document
         self._kind = kind
         self._job_id = job_id
+        self._below_data = below_data
         self.faults = Faults()
         self.transaction: dict[str, Any] = {}
 
@@ -106,7 +111,7 @@ class MetadataReader:
 
     def _file(self, position: int, entry: Entry) -> DeclaredFile | None:
         try:
-            path = _path(entry)
+            path = _path(entry, below_data=self._below_data)
             hash_type, hash_sum = _hash(entry)
             source = _source(entry) if self._kind is Kind.MOVE else None
             return DeclaredFile(position, path, _size(entry), hash_type, hash_sum, source)
@@ -118,7 +123,7 @@ class MetadataReader:
 def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, for_catalogue: bool) -> Iterator[Entry]:
     """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
 
-    For the catalogue `data/` is cut from each `subdir`, as the original does (pacifica.ingest.tarutils.get_clipped).
+    For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
     """
     archived = iter(files)
     for entry in entries(document):
@@ -130,16 +135,22 @@ def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, f
                 raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
             entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum)
             if for_catalogue:
-                entry["subdir"] = relative_path(str(entry.get("subdir", ""))) or ""
+                entry["subdir"] = _folder(added.path, str(entry["name"]))
         yield entry
     yield {TABLE: TRANSACTION_ID, "value": job_id}
 
 
-def _path(entry: Entry) -> str:
+def _folder(path: str, name: str) -> str:
+    """Give what stands before the name in a path; the name may hold folders itself."""
+    plain = relative_path(DATA_FOLDER, name) or name
+    return path.removesuffix(plain).rstrip("/") if path.endswith(plain) else ""
+
+
+def _path(entry: Entry, *, below_data: bool) -> str:
     name, subdir = entry.get("name"), entry.get("subdir", "")
     if not isinstance(name, str) or not isinstance(subdir, str) or not name:
         raise ValueError('"name" and "subdir" must be texts')
-    path = relative_path(subdir, name)
+    path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
     if path is None:
         raise ValueError('"subdir" and "name" do not make a path below data/')
     return path

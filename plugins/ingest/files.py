@@ -143,7 +143,8 @@ def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values
 def archived_as(ledger: Ledger) -> Iterator[ArchivedAs]:
     """Give what the ledger adds to each `Files` entry, in the order of the entries."""
     for file in _rows(ledger, File.position.is_not(None), File.position):
-        yield ArchivedAs(_known(file.position), _known(file.file_id), file.hash_type or "", file.hash_sum or "")
+        position, file_id = _known(file.position), _known(file.file_id)
+        yield ArchivedAs(position, file.path, file_id, file.hash_type or "", file.hash_sum or "")
 
 
 def _rows(ledger: Ledger, where: ColumnElement[bool], order: InstrumentedAttribute[Any] = File.id) -> Iterator[File]:

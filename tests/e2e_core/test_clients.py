@@ -89,14 +89,7 @@ def held(core: Core, job: int) -> dict[str, bytes]:
         "absolute path",
         "several paths",
         "kept bundle",
-        pytest.param(
-            "folder named data",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="the client has cut `data/` from the subdir already, and relative_path cuts it once more",
-            ),
-        ),
+        "folder named data",
     ],
 )
 def test_client_waits_until_its_files_are_archived_and_catalogued(

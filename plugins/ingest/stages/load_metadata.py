@@ -31,19 +31,29 @@ def load_metadata(context: StageContext) -> Summary:
 
     Raises InvalidMetadata with all that is wrong, ServiceUnavailable when UniqueID is away.
     """
+    reader = _read(context)
+    if reader.faults and context.ledger.job.record.kind is Kind.INGEST:
+        # The stock client writes folders below `data/`, one of which may be called `data` itself.
+        other = _read(context, below_data=True)
+        reader = reader if other.faults else other
+    reader.faults.raise_as(InvalidMetadata)
+    give_ids(context)
+    files, size = totals(context.ledger)
+    return {"files": files, "bytes": size, **_for_people(reader)}
+
+
+def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
+    """Record the declared files, with each `subdir` read in one of two ways; gives what was read, and its faults."""
     ledger = context.ledger
     forget_declarations(ledger)
     with context.open_metadata() as document:
-        reader = MetadataReader(document, ledger.job.record.kind, ledger.job_id)  # type: ignore[arg-type]
+        reader = MetadataReader(document, ledger.job.record.kind, ledger.job_id, below_data=below_data)  # type: ignore[arg-type]
         for number, batch in enumerate(batches(reader.files())):
             ledger.report(number, number + 1)
             record_declarations(ledger, batch, reader.faults)
     if ledger.job.record.kind is Kind.INGEST:
         compare_members(ledger, reader.faults)
-    reader.faults.raise_as(InvalidMetadata)
-    give_ids(context)
-    files, size = totals(ledger)
-    return {"files": files, "bytes": size, **_for_people(reader)}
+    return reader
 
 
 def _for_people(reader: MetadataReader) -> Summary:
