@@ -7,13 +7,16 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench format lock docs clean moved
+.PHONY: help run core test lint bench format lock docs clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
 
 run: $(STAMP) ## run everything on this machine: API on 8066, Airflow on 8090 (INGEST_PORT, AIRFLOW_PORT, INGEST_HOME)
 	@exec $(BIN)/python -m ingest.local
+
+core: $(STAMP) ## run the real Pacifica services on their documented ports, for `make run` to be pointed at
+	@exec $(BIN)/python -m tests.pacifica_core
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
@@ -30,11 +33,12 @@ bench: $(STAMP) ## measure how long a tiny bundle takes, on a stack that runs (m
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
 
-lock: ## compile requirements.txt and requirements-facility.txt, which pin everything, from the .in files
+lock: ## compile the three requirements*.txt, which pin everything, from their .in files
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
+	$(COMPILE) --no-emit-package psycopg2 tests/pacifica_core/requirements.in -o tests/pacifica_core/requirements.txt
 
 docs: $(STAMP) ## write docs/configuration.md from the settings
 	$(BIN)/python docs/build.py

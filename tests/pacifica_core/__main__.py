@@ -17,7 +17,9 @@ from tests.pacifica_core.services import DOCUMENTED_PORTS
 
 def main() -> int:
     """Run the core until it is told to stop; gives the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT too: a job that a script starts in the background ignores it otherwise.
+        signal.signal(number, signal.default_int_handler)
     folder = Path(os.environ.get("CORE_HOME") or PROJECT / "var" / "core")
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,0 +1,129 @@
+"""The faults of pacifica-ingest 0.4.1, one test each, named after it: none of them may come back.
+
+They are listed in docs/upgrading.md. Those whose proof needs no real core stand where the module is tested.
+"""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tests.bundles import file_entry, make_bundle, metadata_of, transaction
+from tests.e2e.contents import events, file_ids
+from tests.e2e.stack import Stack
+from tests.e2e_core.conftest import Away
+from tests.e2e_core.test_bundles import ONE, THREE, assert_complete
+from tests.pacifica_core.contents import stored
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Fault, Proxy
+from tests.pacifica_core.services import ARCHIVE, METADATA
+
+
+def assert_failed(stack: Stack, job: int, label: str, *words: str) -> None:
+    state = stack.wait_for_end(job)
+    assert (state["state"], state["task"]) == ("FAILED", label), state
+    for word in words:
+        assert word in state["exception"]
+
+
+def test_original_fault_short_write_to_the_archive_ends_as_ok(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    contents = {"data/big.bin": bytes(range(256)) * 1000}
+    with proxies[ARCHIVE].fault(Fault("PUT", "", times=100, shorten_to=1000)):
+        job = stack.post(make_bundle(contents))
+        assert_failed(stack, job, "ingest files", "it stored 1000 of the 256000 bytes")
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    stack.wait(job, lambda state: state["state"] == "OK")
+    assert_complete(stack, core, job, contents)
+
+
+def test_original_fault_move_never_checks_hashes(stack: Stack, core: Core):
+    source = stack.home / "move" / "hashed.raw"
+    source.write_bytes(b"what lies there")
+    before = stored(core)
+    document = [*transaction(), file_entry("data/hashed.raw", b"what is declared", size=15, source=str(source))]
+    job = stack.post(json.dumps(document).encode(), "/move", "application/json")
+    assert_failed(stack, job, "move files", "hashed.raw", "sha1")
+    assert stored(core) == before
+    assert source.read_bytes() == b"what lies there"
+
+
+def test_original_fault_move_takes_any_path_on_the_server(stack: Stack, tmp_path: Path):
+    source = tmp_path / "passwords"
+    source.write_bytes(b"secret")
+    document = [*transaction(), file_entry("data/passwords", b"secret", source=str(source))]
+    job = stack.post(json.dumps(document).encode(), "/move", "application/json")
+    assert_failed(stack, job, "move files", "none of the folders")
+    assert source.read_bytes() == b"secret"
+
+
+def test_original_fault_bad_json_in_a_move_hangs_the_job_for_ever(stack: Stack):
+    answer = stack.send(b"[{not json", "/move", "application/json")
+    assert answer.status_code == 400
+    assert "JSON" in answer.json()["message"]
+
+
+def test_original_fault_tar_members_that_the_metadata_does_not_list_are_dropped_silently(stack: Stack, core: Core):
+    before = stored(core)
+    job = stack.post(make_bundle(THREE, metadata_of(ONE | {"data/a/c/日本.txt": b""})))
+    assert_failed(stack, job, "load metadata", "'a/b/one.txt' is not listed", "'one.txt' is listed")
+    assert stored(core) == before
+
+
+def test_original_fault_directories_in_the_tar_are_counted_as_files(stack: Stack, core: Core):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for folder in ("data", "data/a", "data/a/b", "data/empty"):
+            member = tarfile.TarInfo(folder)
+            member.type = tarfile.DIRTYPE
+            tar.addfile(member)
+        for name, content in {**THREE, "metadata.txt": json.dumps(metadata_of(THREE)).encode()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    assert_complete(stack, core, stack.post(buffer.getvalue()), THREE)
+
+
+def test_original_fault_retry_allocates_new_file_ids_and_orphans_the_earlier_uploads(
+    stack: Stack, core: Core, ledger: Engine, away: Away
+):
+    before = stored(core)
+    with away(METADATA):
+        job = stack.post(make_bundle(THREE))
+        assert_failed(stack, job, "ingest metadata")
+    ids, sent = file_ids(ledger, job), stored(core) - before
+    assert len(sent) == len(THREE)
+    assert stack.command("retry", "--job_id", str(job)).returncode == 0
+    stack.wait(job, lambda state: state["state"] == "OK")
+    assert_complete(stack, core, job, THREE)
+    assert file_ids(ledger, job) == ids
+    assert stored(core) - before == sent
+
+
+def test_original_fault_tracebacks_go_to_clients(stack: Stack):
+    job = stack.post(b"this is no tar " * 100)
+    state = stack.wait_for_end(job)
+    for answer in (json.dumps(state), stack.send(b"{", "/move", "text/plain").text, stack.send(b"").text):
+        assert "Traceback" not in answer
+        assert 'File \\"' not in answer
+    assert state["exception"].startswith("bundle_invalid: ")
+
+
+def test_original_fault_metadata_that_is_sent_again_is_refused_as_a_duplicate(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    with proxies[METADATA].fault(Fault("PUT", "/ingest", times=2, lose_answer=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert "stage_failed" not in events(ledger, job)
+
+
+def test_original_fault_empty_upload_becomes_a_job(stack: Stack):
+    before = sorted((stack.home / "spool").iterdir())
+    answer = stack.send(b"")
+    assert answer.status_code == 400
+    assert sorted((stack.home / "spool").iterdir()) == before

@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.services import Services, make_services
+from ingest.services.metadata import Metadata
+from ingest.settings import load_settings
+from tests.pacifica_core.core import Core
+
+
+@pytest.fixture
+def services(core: Core, database_engine: Engine) -> Iterator[Services]:
+    services = make_services(load_settings(core.settings()), database_engine)
+    with closing(services):
+        yield services
+
+
+@pytest.fixture
+def metadata(services: Services) -> Metadata:
+    return services.metadata
+
+
+@pytest.fixture
+def transaction_id(services: Services) -> int:
+    return services.uniqueid.allocate("upload_job", 1)[0]
