@@ -120,9 +120,13 @@ class FilesRejected(Rejection):
 
 
 class CatalogueRejected(Rejection):
-    """The metadata service does not accept the transaction."""
+    """The metadata service does not accept the transaction; `file_id` is the file that it names, if it names one."""
 
     code = "catalogue_rejected"
+
+    def __init__(self, text: str, file_id: int | None = None) -> None:
+        super().__init__(text)
+        self.file_id = file_id
 
 
 class CatalogueHoldsIds(CatalogueRejected):

@@ -92,7 +92,7 @@ REJECTED = {
     ),
     "a wrong hash": (make_bundle(ONE, one_entry(hashsum="0" * 40)), "ingest files", "0" * 40),
     "a mime type that metadata does not know": (
-        make_bundle(ONE, one_entry(mimetype="nonsense")), "ingest metadata", "ValueError: Invalid metadata for file"
+        make_bundle(ONE, one_entry(mimetype="nonsense")), "ingest metadata", "'one.txt': see its mimetype"
     ),
 }  # fmt: skip
 

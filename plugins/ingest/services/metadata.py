@@ -17,6 +17,7 @@ from ingest.services.http_client import HttpClient
 # dateutil calls its ValueError.
 METADATA_FAULTS = frozenset({"ValueError", "ParserError", "KeyError", "IndexError", "IntegrityError"})
 DUPLICATE = "Could not insert records"
+INVALID_FILE = re.compile(r"Invalid metadata for file (\d+)")
 IDS = re.compile(r"\[ID: ([0-9,]*)\]")
 # The service answers when all is inserted, and looks up each file's id first: the slowest pace that is waited for.
 INGEST_BYTES_PER_SECOND = 20_000
@@ -91,7 +92,9 @@ class PacificaMetadata:
         if answer.status == 400 and answer.message().startswith(DUPLICATE):  # noqa: PLR2004
             raise CatalogueHoldsIds(f"Metadata does not accept the transaction: {answer.message()}", _ids(answer))
         if answer.status == 500 and exception in METADATA_FAULTS:  # noqa: PLR2004
-            raise CatalogueRejected(f"Metadata does not accept the transaction: {text}")
+            named = INVALID_FILE.search(text)
+            file_id = int(named[1]) if named else None
+            raise CatalogueRejected(f"Metadata does not accept the transaction: {text}", file_id)
         if answer.document().get("status") != "success":
             raise self._client.unavailable("/ingest", answer.fault())
 

@@ -13,6 +13,7 @@ there, an admin clears this task, and the files are sent again.
 import logging
 
 from ingest.archiving import send_files
+from ingest.bundle import printable
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
@@ -64,10 +65,18 @@ def _accepted(context: StageContext) -> bool:
         # The transaction may be there although the answer was lost, or was that it is there already.
         if is_catalogued(context):
             return True
-        if not isinstance(error, CatalogueHoldsIds) or not _replaced(context, error.ids):
-            raise
-        return False
+        if isinstance(error, CatalogueHoldsIds) and _replaced(context, error.ids):
+            return False
+        if isinstance(error, CatalogueRejected) and error.file_id is not None:
+            raise _naming_the_file(context, error, error.file_id) from error
+        raise
     return True
+
+
+def _naming_the_file(context: StageContext, error: CatalogueRejected, file_id: int) -> CatalogueRejected:
+    """Name the file that the catalogue knows by its id only, and what the real one checks of a file."""
+    path = next((file.path for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id == file_id), "")
+    return CatalogueRejected(f"{error.text}, which is {printable(path)}: see its mimetype, hashtype and hashsum")
 
 
 def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
