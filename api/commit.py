@@ -15,6 +15,7 @@ from api.resources import Resources
 from ingest import jobs, spool
 from ingest.errors import DatabaseUnavailable, JobExists, ServiceUnavailable, UnknownJob
 from ingest.jobs import JobView, Received
+from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ def _recorded_after_all(known: Resources, received: Received) -> bool:
 def _taken(known: Resources, job_id: int) -> bool:
     try:
         jobs.read(known.engine, job_id)
+    except ReceivedByOriginal:
+        pass
     except UnknownJob:
         return False
     logger.warning("UniqueID handed out the id of job %d again", job_id)

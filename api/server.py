@@ -11,18 +11,19 @@ import argparse
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from api import wsgi
+from api import cherrypy_file, wsgi
+from api.cherrypy_file import LARGEST_PORT, Listening
 from ingest.errors import ConfigurationError
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
 DEFAULT_PORT = 8066
 DEFAULT_ADDRESS = "127.0.0.1"
-LARGEST_PORT = 65535
 BACKLOG = 1024
 USAGE_ERROR = 2
 PROCESSES = 2
@@ -54,19 +55,38 @@ def main(arguments: list[str] | None = None) -> None:
     """Serve until told to stop; ends the process with 2 for wrong settings, 1 for an address that is not free."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.config:
+    if options.config is not None:
         os.environ[CONFIG_FILE_VARIABLE] = options.config
-    if options.cp_config:
-        sys.stderr.write("pacifica-ingest: --cp-config is ignored, there is no CherryPy here; use -a and -p\n")
     try:
+        address, port = _place(options)
         load_settings()
     except ConfigurationError as error:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
     try:
-        listener = _listen(options.address, options.port)
+        listener = _listen(address, port)
     except OSError as error:
-        parser.exit(1, f"pacifica-ingest: cannot listen on {options.address} port {options.port}: {error}\n")
+        parser.exit(1, f"pacifica-ingest: cannot listen on {address} port {port}: {error}\n")
     Server(listener).run()
+
+
+def _place(options: argparse.Namespace) -> tuple[str, int]:
+    """Give where to listen: as the options say, else as the original's CherryPy file says, else here on 8066."""
+    said = Listening()
+    if options.cp_config is not None or options.address is None or options.port is None:
+        said = _from_cherrypy_file(cherrypy_file.find_file(options.cp_config, os.environ))
+    address = options.address if options.address is not None else said.address or DEFAULT_ADDRESS
+    ports = (port for port in (options.port, said.port, DEFAULT_PORT) if port is not None)
+    return address, next(ports)
+
+
+def _from_cherrypy_file(path: Path | None) -> Listening:
+    if path is None:
+        return Listening()
+    said = cherrypy_file.read_file(path)
+    if said.ignored:
+        names = ", ".join(said.ignored)
+        sys.stderr.write(f"pacifica-ingest: {path}: not used, because there is no CherryPy here: {names}\n")
+    return said
 
 
 def _options(listener: socket.socket) -> dict[str, Any]:
@@ -109,18 +129,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pacifica-ingest", description="Run the API of Pacifica Ingest: receive bundles, report jobs."
     )
-    parser.add_argument("--cp-config", metavar="FILE", help="ignored; taken for the sake of old start scripts")
+    parser.add_argument(
+        "--cp-config",
+        metavar="FILE",
+        help=f"the original's CherryPy file, of which host and port are taken where -a and -p are missing "
+        f"(default: ${cherrypy_file.VARIABLE})",
+    )
     parser.add_argument(
         "-c", "--config", metavar="FILE", help=f"the INI file of settings (default: ${CONFIG_FILE_VARIABLE})"
     )
-    parser.add_argument(
-        "-p", "--port", type=_port, default=DEFAULT_PORT, help="the port to listen on (default: %(default)s)"
-    )
+    parser.add_argument("-p", "--port", type=_port, help=f"the port to listen on (default: {DEFAULT_PORT})")
     parser.add_argument(
         "-a",
         "--address",
-        default=DEFAULT_ADDRESS,
-        help="the address to listen on (default: %(default)s; 0.0.0.0 lets other machines in: the API believes "
+        help=f"the address to listen on (default: {DEFAULT_ADDRESS}; 0.0.0.0 lets other machines in: the API believes "
         "the header that names the user, so put a proxy in front that sets it)",
     )
     return parser

@@ -11,9 +11,11 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from api.resources import Resources, resources
-from ingest import jobs
+from ingest import jobs, original_jobs
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.jobs import JobView
+from ingest.models import OriginalJob
+from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import JobState, Outcome, Run, job_state
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,10 @@ def answer_state(text: str) -> Response:
     """Read the state of a job and keep it; raises BadRequest, UnknownJob, DatabaseUnavailable."""
     job_id = _job_id(text)
     known = resources()
-    view = jobs.read(known.engine, job_id)
+    try:
+        view = jobs.read(known.engine, job_id)
+    except ReceivedByOriginal:
+        return answer_as_original(original_jobs.read(known.engine, job_id))
     run = None
     if needs_run(view):
         run = read_run(known, view)
@@ -68,6 +73,20 @@ def answer(job_id: int, state: JobState, created: datetime, updated: datetime) -
         created=_time(created),
         exception=state.exception,
         complete=state.complete,
+    )
+
+
+def answer_as_original(job: OriginalJob) -> Response:
+    """Make the state JSON of a job that the original service received: value by value as the original made it."""
+    return jsonify(
+        job_id=job.id,
+        state=job.state,
+        task=job.task,
+        task_percent=str(job.task_percent),
+        updated=str(job.updated),
+        created=str(job.created),
+        exception=job.exception,
+        complete=job.complete,
     )
 
 

@@ -27,18 +27,26 @@ HEAD = f"""\
 Settings are read from three places. The first that has a value wins:
 
 1. environment variables (where a setting has two, the first one listed); an empty variable counts as not set;
-2. the INI file that `{CONFIG_FILE_VARIABLE}` names (`pacifica-ingest -c FILE` sets it for the API);
+2. the INI file that `{CONFIG_FILE_VARIABLE}` names (`-c FILE` does so for `pacifica-ingest` and `pacifica-ingest-cmd`).
+   Where it is not set at all, `~/.pacifica-ingest/config.ini` is read if it is there; where it is empty, no file is;
 3. the default.
+
+Where the file and a variable say something different, a warning names both, and the variable wins.
 
 All settings are checked when a process starts. A wrong value stops it with the name of the setting and what it may be.
 Settings are read once by the API, and at the start of each try by a stage.
 
 ## From the original service
 
-An INI file of the original Pacifica Ingest works with one change: `[database] peewee_url` must name a PostgreSQL database.
-Its `[celery]` section is not used; the log says so. The CherryPy file is not used: `pacifica-ingest --cp-config FILE` is
-accepted and ignored. The variables of the original (`VOLUME_PATH`, `UNIQUEID_URL`, `POLICY_INGEST_URL`,
-`METADATA_INGEST_URL`, `ARCHIVEINTERFACE_URL`, `PEEWEE_URL`, `DATABASE_CONNECT_ATTEMPTS`, `DATABASE_CONNECT_WAIT`) work.
+An INI file and the variables of the original Pacifica Ingest work as they are, if `peewee_url` names a PostgreSQL database
+([upgrading](upgrading.md) tells all). Its `[celery]` section is not used; the log says so.
+
+- `peewee_url` and `PEEWEE_URL` are read as peewee reads them: also with the schemes `postgres`, `postgresext`,
+  `postgresqlext` and each of them with `+pool`, and with **user and password as they are written**. In `INGEST_DATABASE_URL`
+  they are percent-encoded: the password `a@b` is `a%40b` there.
+- In the file a percent sign is doubled, as in the original, but in `[airflow]`. A single one is taken too.
+- Of the CherryPy file (`pacifica-ingest --cp-config FILE`, `INGEST_CPCONFIG`, or `~/.pacifica-ingest/cpconfig.ini`)
+  `server.socket_host` and `server.socket_port` are taken where `-a` and `-p` do not say it.
 
 A service whose setting is missing from the file is the built-in one. For a real installation set all four URLs:
 
@@ -73,7 +81,8 @@ while a DAG file is imported. Restart Airflow after a change.
 LOCAL = """\
 ## `make run`
 
-`make run` takes every variable above from the environment that it is called in. These are its own:
+`make run` takes every variable above from the environment that it is called in, and an INI file only where `INGEST_CONFIG`
+names one. These are its own:
 
 | Variable | Default | What it is |
 |---|---|---|

@@ -200,6 +200,18 @@ def test_missing_config_file_is_one_line(command: Command, monkeypatch: pytest.M
     assert command.is_one_line_on_stderr()
 
 
+@pytest.mark.parametrize("option", ["-c", "--config"])
+def test_config_file_may_be_named_as_in_the_original(
+    command: Command, empty: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+):
+    url = empty.url.render_as_string(hide_password=False).replace("+psycopg2", "")
+    (tmp_path / "named.ini").write_text(f"[database]\npeewee_url = {url}\n")
+    monkeypatch.delenv("INGEST_DATABASE_URL")
+    monkeypatch.setenv("INGEST_CONFIG", str(tmp_path / "missing.ini"))
+    assert command(f"{option} {tmp_path}/named.ini dbsync") == 0
+    assert schema_versions(empty)[0] is not None
+
+
 @pytest.mark.parametrize("line", ["job --job-id 1 --state FAILED --task UPLOADING", "retry --job-id 1"])
 def test_database_without_tables_is_one_line(command: Command, empty: Engine, line: str):
     assert command(line) == 1

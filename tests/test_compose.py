@@ -41,7 +41,7 @@ PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 INGEST_VARIABLES = {
     variable
     for model in (Settings, DagSettings)
-    for source in sources(model).values()  # type: ignore[type-var]
+    for source in sources(model).values()
     for variable in source["environment"]
 }
 # The provider is in the image only; this is what its get_provider_info.py lists, of what is used here.

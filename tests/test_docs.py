@@ -149,6 +149,7 @@ EXAMPLES = [
     (job(), Run(None)),
     (job(), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
     (job(error=PASSING), run("running", TAR_DONE, (Stage.LOAD_METADATA, "up_for_retry"))),
+    (job(error=PERMANENT), run("failed", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
     (job(error=PERMANENT), run("running", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
     (job(finished=Stage.OPEN_TAR), run("success", TAR_DONE)),
     (job(finished=Stage.OPEN_TAR), run("failed", TAR_DONE)),

@@ -169,6 +169,17 @@ def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Eng
     assert current == wanted
 
 
+def test_jobs_of_0_1_0_are_kept_by_the_upgrade_to_the_next_version(empty: Engine):
+    upgrade_schema(empty)
+    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    before, job = describe(empty), jobs.read(empty, 7)
+    downgrade(empty, "0001")
+    assert "original_job" not in {row[0] for row in describe(empty)["columns"]}
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    assert jobs.read(empty, 7) == job
+
+
 def test_upgrade_that_fails_half_way_leaves_nothing(empty: Engine):
     with empty.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE file (id bigint)")

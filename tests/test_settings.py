@@ -2,13 +2,14 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ingest.config_file import warn_once
 from ingest.errors import ConfigurationError
 from ingest.settings import DagSettings, Settings, load_dag_settings, load_settings, sources
 
@@ -54,6 +55,10 @@ connect_wait = 20
 """
 DOCUMENTED_URL = "peewee_url = sqliteext:///db.sqlite3"
 POSTGRES = "postgresql://ingest:geheim@db:5432/jobs"
+OTHER_DATABASE = (
+    "[database] peewee_url, or INGEST_DATABASE_URL: its value names a database of {}, but jobs are kept in PostgreSQL: "
+    "make a database there and name it as postgresql://user:password@host:port/database (docs/upgrading.md says more)"
+)
 
 # For each setting: section, option, variable, a text and what it is then.
 VALUES: dict[str, tuple[str, str, str, str, object]] = {
@@ -84,8 +89,11 @@ NO_SERVICE = ["http://", "127.0.0.1:8051", "ftp://h", "http://h/a b", "BuiltIn",
 # For each setting that has limits: what it may be, as its error says it, and values that are refused.
 REFUSED: dict[str, tuple[str, list[str]]] = {
     "transfer_size": (
-        "an integer from 4096 to 1073741824",
-        ["4095", "1073741825", "0", "-4096", "4096.5", "1e6", "1M", "nan", "inf", "abc"],
+        "an integer from 4096 to 1073741824, or as much with a unit, such as 4 Mb",
+        [
+            *("4095", "1073741825", "0", "-4096", "4096.5", "1e6", "1M", "nan", "inf", "abc"),
+            *("3 Kb", "2 Gb", "4Mb", "4 mb", "four Mb", "4 Mb more", "inf B", "nan B"),
+        ],
     ),
     "auth_header": ("a header's name", ["X User", "X:", "X-Üser", "X\nY", "X-User\n"]),
     "receive_timeout": ("a number above 0", NOT_ABOVE_0),
@@ -101,10 +109,9 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "database_url": (
         "postgresql://user:password@host:port/database",
         [
-            "sqliteext:///db.sqlite3",
-            "sqlite://",
-            "mysql://u:p@h/d",
             "ingest",
+            "oracle://u:p@h/d",
+            "postgresql+other://h/d",
             "postgresql+asyncpg://h/d",
             "postgresql:h",
             "postgresql://user:password@host:port/database",
@@ -143,6 +150,14 @@ def is_limit(metadata: object) -> bool:
     return type(metadata).__name__ != "BeforeValidator"
 
 
+@pytest.fixture(autouse=True)
+def nothing_warned_yet() -> Iterator[None]:
+    """A process warns once, and the tests are one process."""
+    warn_once.cache_clear()
+    yield
+    warn_once.cache_clear()
+
+
 def set_fields(environment: dict[str, str]) -> dict[str, Any]:
     """What is not a default."""
     settings = load_settings(environment)
@@ -157,6 +172,11 @@ def with_ini(tmp_path: Path) -> WithIni:
         return {"INGEST_CONFIG": str(path)}
 
     return write
+
+
+def home_file(home: Path) -> Path:
+    (home / ".pacifica-ingest").mkdir()
+    return home / ".pacifica-ingest" / "config.ini"
 
 
 # Where settings are read from
@@ -244,7 +264,49 @@ def test_own_variable_of_the_database_wins_over_the_originals():
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_every_spelling_of_postgresql_is_taken(scheme: str):
     url = f"{scheme}://u:p@h:5432/d"
-    assert load_settings({"PEEWEE_URL": url}).database_url == url
+    assert load_settings({"INGEST_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresext", "postgresqlext", "psycopg3"])
+@pytest.mark.parametrize("pool", ["", "+pool"])
+def test_every_scheme_that_peewee_has_for_postgresql_is_taken(with_ini: WithIni, scheme: str, pool: str):
+    url, wanted = f"{scheme}{pool}://u:p@h:5432/d", "postgresql://u:p@h:5432/d"
+    assert load_settings({"PEEWEE_URL": url}).database_url == wanted
+    assert load_settings(with_ini(f"[database]\npeewee_url = {url}\n")).database_url == wanted
+
+
+def test_arguments_of_peewees_pool_are_not_handed_to_libpq():
+    url = "postgresql+pool://h/d?max_connections=20&stale_timeout=300&timeout=10&sslmode=require&host=/a%20b"
+    assert load_settings({"PEEWEE_URL": url}).database_url == "postgresql://h/d?host=%2Fa+b&sslmode=require"
+
+
+def test_password_of_peewees_url_is_taken_as_it_is_written():
+    encoded = load_settings({"PEEWEE_URL": "postgresql://u:p%40s@h/d"}).database_url
+    assert encoded == load_settings({"INGEST_DATABASE_URL": "postgresql://u:p%2540s@h/d"}).database_url
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqliteext:///db.sqlite3", "SQLite"),
+        ("sqlite://", "SQLite"),
+        ("sqlite+pool:///db.sqlite3", "SQLite"),
+        ("mysql://u:geheim@h/d", "MySQL"),
+        ("mysql+pool://u:geheim@h/d", "MySQL"),
+    ],
+)
+def test_other_databases_are_refused_with_what_to_do(url: str, name: str):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({"PEEWEE_URL": url})
+    assert raised.value.text == OTHER_DATABASE.format(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4 Mb", 4194304), ("4 MB", 4000000), ("1.5 Mb", 1572864), (" 8  Kb ", 8192), ("1 Gb", 1024**3)]
+)
+def test_transfer_size_may_have_a_unit(with_ini: WithIni, text: str, size: int):
+    assert load_settings({"TRANSFER_SIZE": text}).transfer_size == size
+    assert load_settings(with_ini(f"[ingest]\ntransfer_size = {text}\n")).transfer_size == size
 
 
 def test_dag_settings_are_read_from_the_environment_alone(with_ini: WithIni):
@@ -288,9 +350,7 @@ def test_folders_are_separated_by_colons(with_ini: WithIni, text: str, folders: 
 def test_documented_example_is_refused_for_its_database_alone(with_ini: WithIni):
     with pytest.raises(ConfigurationError) as raised:
         load_settings(with_ini(DOCUMENTED_INI))
-    assert raised.value.text == (
-        "[database] peewee_url, or INGEST_DATABASE_URL: its value is not postgresql://user:password@host:port/database"
-    )
+    assert raised.value.text == OTHER_DATABASE.format("SQLite")
 
 
 @pytest.mark.parametrize("way", ["file", "variable"])
@@ -311,17 +371,49 @@ def test_documented_example_loads_with_another_database(with_ini: WithIni, way: 
     }
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    assert {record.levelno for record in caplog.records} <= {logging.WARNING}
+    return [record.getMessage() for record in caplog.records]
+
+
 def test_celery_section_is_ignored_with_one_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
     ini = with_ini(DOCUMENTED_INI.replace(DOCUMENTED_URL, ""))
     load_settings(ini)
-    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
-        (logging.WARNING, f"{ini['INGEST_CONFIG']}: sections that are not used here: celery")
+    load_settings(ini)
+    assert warnings(caplog) == [
+        f"{ini['INGEST_CONFIG']}: [celery] is not used: Airflow takes the place of Celery; the section can be removed"
     ]
 
 
-def test_all_unused_sections_are_named_in_one_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
-    load_settings(with_ini("[celery]\nbroker_url = a\n[ingest]\n[Policy]\ningest_url = nonsense\n"))
-    assert [record.getMessage().partition("here: ")[2] for record in caplog.records] == ["celery, Policy"]
+def test_broker_and_backend_of_celery_are_ignored_silently(caplog: pytest.LogCaptureFixture):
+    assert load_settings({"BROKER_URL": "pyamqp://", "BACKEND_URL": "rpc://"}) == Settings()
+    assert caplog.records == []
+
+
+def test_all_that_is_not_known_is_named_in_one_warning_without_values(
+    with_ini: WithIni, caplog: pytest.LogCaptureFixture
+):
+    ini = with_ini("[DEFAULT]\nhost = h\n[ingest]\nvolume_path = /a\nvolumepath = geheim\n[Policy]\ningest_url = x\n")
+    load_settings(ini)
+    load_settings(ini)
+    assert warnings(caplog) == [f"{ini['INGEST_CONFIG']}: not known here, and not used: [Policy], [ingest] volumepath"]
+
+
+def test_variable_that_says_something_else_than_the_file_is_warned_of_without_values(
+    with_ini: WithIni, caplog: pytest.LogCaptureFixture
+):
+    ini = with_ini(f"[ingest]\nvolume_path = /a\n[database]\npeewee_url = {POSTGRES}\n")
+    for _ in range(2):
+        load_settings({**ini, "VOLUME_PATH": "/a", "PEEWEE_URL": "postgresql://ingest:anders@db:5432/jobs"})
+    assert warnings(caplog) == [
+        "[database] peewee_url of the INI file is not used: PEEWEE_URL says something else, and wins"
+    ]
+
+
+def test_same_url_in_another_spelling_is_no_contradiction(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
+    ini = with_ini(f"[database]\npeewee_url = {POSTGRES}\n")
+    load_settings({**ini, "PEEWEE_URL": POSTGRES.replace("postgresql", "postgres+pool")})
+    assert warnings(caplog) == []
 
 
 def test_file_whose_sections_are_all_used_gives_no_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
@@ -377,6 +469,36 @@ def test_broken_file_is_refused_in_one_line(with_ini: WithIni, text: str | bytes
     with pytest.raises(ConfigurationError) as raised:
         load_settings(with_ini(text))
     assert "\n" not in raised.value.text
+
+
+def test_file_in_the_home_folder_is_read_when_none_is_named(tmp_path: Path):
+    home_file(tmp_path).write_text("[ingest]\nvolume_path = /of/the/home\n")
+    assert set_fields({"HOME": str(tmp_path)}) == {"volume_path": Path("/of/the/home")}
+
+
+def test_file_that_is_named_is_read_instead_of_the_one_in_the_home_folder(with_ini: WithIni, tmp_path: Path):
+    home_file(tmp_path).write_text("[ingest]\nvolume_path = /of/the/home\n")
+    named = with_ini("[ingest]\ndefault_user = named\n")
+    assert set_fields({**named, "HOME": str(tmp_path)}) == {"default_user": "named"}
+
+
+def test_empty_name_means_no_file(tmp_path: Path):
+    home_file(tmp_path).write_text("[ingest]\nvolume_path = /of/the/home\n")
+    assert set_fields({"HOME": str(tmp_path), "INGEST_CONFIG": ""}) == {}
+
+
+@pytest.mark.parametrize("home", ["", "/nowhere", "/dev/null", "/proc/1/root/x"])
+def test_home_folder_without_the_file_gives_the_defaults(home: str):
+    assert set_fields({"HOME": home}) == {}
+
+
+def test_percent_signs_are_read_as_the_original_reads_them(with_ini: WithIni):
+    ini = with_ini("[DEFAULT]\nhost = db\n[ingest]\nvolume_path = /100%%\n[uniqueid]\nurl = http://%(host)s\n")
+    assert set_fields(ini) == {"volume_path": Path("/100%"), "uniqueid_url": "http://db"}
+
+
+def test_password_of_airflow_is_taken_as_it_is_written(with_ini: WithIni):
+    assert set_fields(with_ini("[airflow]\npassword = a%%b%(x)s\n")) == {"airflow_password": "a%%b%(x)s"}
 
 
 # What is refused

@@ -4,6 +4,7 @@ Called from a shell. Errors of ours end in one line on stderr and exit code 1, w
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.airflow_api import AirflowApi
-from ingest.database import make_engine, schema_versions, upgrade_schema, wait_for_database
+from ingest.database import make_engine, schema_versions, wait_for_database
+from ingest.dbsync import synchronise
 from ingest.errors import IngestError, one_line
 from ingest.replacing import run_file
 from ingest.running import retry, set_state
-from ingest.settings import Settings, load_settings
+from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Kind, Stage
 
 LABELS = (RECEIVED_LABEL, *(stage.label for stage in Stage))
@@ -25,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; gives the exit code."""
     options = parser().parse_args(arguments)
     try:
-        settings = load_settings()
+        named = {CONFIG_FILE_VARIABLE: options.config} if options.config is not None else {}
+        settings = load_settings({**os.environ, **named})
         engine = make_engine(settings, pool_size=1)
         try:
             wait_for_database(settings, engine)
@@ -40,10 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Make the parser of the command, its subcommands and their options."""
     command = argparse.ArgumentParser(prog="pacifica-ingest-cmd", description="Administer the jobs of Pacifica Ingest.")
+    command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
     subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
     _add_job(subcommands)
     _add_retry(subcommands)
-    dbsync = subcommands.add_parser("dbsync", help="make the tables, or bring them to the newest version")
+    dbsync = subcommands.add_parser(
+        "dbsync", help="bring the tables to the newest version, take over the original's jobs"
+    )
     dbsync.set_defaults(run=_dbsync)
     dbchk = subcommands.add_parser("dbchk", help="check that the tables can be worked with (exit code 0) or not (1)")
     dbchk.add_argument("--equal", action="store_true", help="check that they are of exactly this program's version")
@@ -123,8 +129,8 @@ def _retry(options: argparse.Namespace, settings: Settings, engine: Engine) -> i
     return 0
 
 
-def _dbsync(_options: argparse.Namespace, _settings: Settings, engine: Engine) -> int:
-    upgrade_schema(engine)
+def _dbsync(_options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
+    synchronise(settings, engine)
     return 0
 
 

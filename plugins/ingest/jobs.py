@@ -12,9 +12,11 @@ from sqlalchemy import Engine, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ingest import original_jobs
 from ingest.database import transaction
 from ingest.errors import JobExists, JobFinished, UnknownJob
 from ingest.models import Event, Job
+from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import FAILED, JobRecord, JobState, Kind, Outcome, Stage, StageError
 
 LARGEST_ID = 2**63 - 1
@@ -71,7 +73,7 @@ def create(engine: Engine, received: Received) -> None:
 
 
 def read(engine: Engine, job_id: int) -> JobView:
-    """Read a job; raises UnknownJob, DatabaseUnavailable."""
+    """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
         return view(existing(session, job_id))
 
@@ -163,11 +165,13 @@ def add_event(
 
 
 def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
-    """Load a job's row, locked if asked for; raises UnknownJob."""
+    """Load a job's row, locked if asked for; raises UnknownJob, as ReceivedByOriginal when the original has the job."""
     job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_possible(job_id) else None
-    if job is None:
-        raise UnknownJob(f"job ID {job_id} does not exist.")
-    return job
+    if job is not None:
+        return job
+    if is_possible(job_id) and original_jobs.holds(session, job_id):
+        raise ReceivedByOriginal(job_id)
+    raise UnknownJob(f"job ID {job_id} does not exist.")
 
 
 def is_possible(job_id: int) -> bool:

@@ -1,13 +1,14 @@
 """The tables of the service, as typed SQLAlchemy models; `migrations/` makes them.
 
-`job`, `file` and `event` are the ledger: written by `ingest.jobs` and `ingest.ledger` only. The `catalogue_*` tables and
-the two sequences belong to the built-in services.
+`job`, `file` and `event` are the ledger: written by `ingest.jobs` and `ingest.ledger` only. `original_job` is written by
+`ingest.original_jobs`. The `catalogue_*` tables and the two sequences belong to the built-in services.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Sequence, Text, func, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -114,6 +115,24 @@ class Event(Base):
     attempt: Mapped[int | None]
     code: Mapped[str | None]
     text: Mapped[str] = mapped_column(server_default="")
+
+
+class OriginalJob(Base):
+    """A job that the original service received, as its table `ingeststate` held it when it was last taken over.
+
+    `task_percent` keeps the digits that it was written with; times are UTC without saying so, as the original wrote them.
+    """
+
+    __tablename__ = "original_job"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    task: Mapped[str]
+    task_percent: Mapped[Decimal] = mapped_column(Numeric())
+    exception: Mapped[str]
+    complete: Mapped[bool]
+    created: Mapped[datetime] = mapped_column(DateTime())
+    updated: Mapped[datetime] = mapped_column(DateTime())
 
 
 class CatalogueTransaction(Base):

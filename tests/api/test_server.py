@@ -2,6 +2,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,64 @@ def test_a_config_file_that_is_missing_is_one_line(tmp_path: Path) -> None:
     assert "missing.ini" in result.stderr
 
 
-def test_the_cherrypy_file_is_ignored_with_one_warning(tmp_path: Path) -> None:
-    result = run(tmp_path, "--cp-config", "server.conf", TRANSFER_SIZE="many")
-    assert result.stderr.count("--cp-config is ignored") == 1
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that is in use: the error of a server that wants it names it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def cherrypy_file(path: Path, port: int, host: str = "127.0.0.1") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f"[global]\nlog.screen: True\nserver.socket_host: '{host}'\nserver.socket_port: {port}\n[/]\ntools.gzip.on: True\n"
+    )
+    return path
+
+
+def tried(port: int, host: str = "127.0.0.1") -> str:
+    return f"pacifica-ingest: cannot listen on {host} port {port}: [Errno 98] Address already in use"
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "home folder"])
+def test_the_cherrypy_file_says_where_to_listen_and_the_rest_of_it_is_ignored_with_one_warning(
+    tmp_path: Path, taken: int, way: str
+) -> None:
+    path = cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", taken)
+    arguments = ["--cp-config", str(path)] if way == "option" else []
+    environment = {"INGEST_CPCONFIG": str(path)} if way == "variable" else {}
+    home = {"HOME": str(tmp_path if way == "home folder" else tmp_path / "empty")}
+    result = run(tmp_path, *arguments, **environment, **home)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"pacifica-ingest: {path}: not used, because there is no CherryPy here: log.screen, tools.gzip.on",
+        tried(taken),
+    ]
+
+
+def test_the_options_win_over_the_cherrypy_file(tmp_path: Path, taken: int) -> None:
+    path = cherrypy_file(tmp_path / "cpconfig.ini", 1, "no.such.host.invalid")
+    result = run(tmp_path, "--cp-config", str(path), "-a", "localhost", "-p", str(taken))
+    assert result.stderr.splitlines()[-1] == tried(taken, "localhost")
+
+
+def test_what_an_option_says_is_not_taken_from_the_cherrypy_file_and_the_rest_is(tmp_path: Path, taken: int) -> None:
+    path = cherrypy_file(tmp_path / "cpconfig.ini", taken, "no.such.host.invalid")
+    assert run(tmp_path, "--cp-config", str(path), "-a", "localhost").stderr.splitlines()[-1] == tried(
+        taken, "localhost"
+    )
+
+
+def test_a_cherrypy_file_in_the_home_folder_is_not_read_when_both_options_are_given(tmp_path: Path, taken: int) -> None:
+    cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", 1).write_text("nonsense")
+    result = run(tmp_path, "-a", "127.0.0.1", "-p", str(taken), HOME=str(tmp_path))
+    assert result.stderr.splitlines() == [tried(taken)]
+
+
+def test_a_cherrypy_file_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    result = run(tmp_path, "--cp-config", "missing.ini")
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == ["pacifica-ingest: cannot read missing.ini: No such file or directory"]
 
 
 def test_the_server_starts_without_a_database_and_stops_at_sigterm(tmp_path: Path) -> None:

@@ -56,8 +56,11 @@ def test_files_are_spread_over_folders(archive: FolderArchive, folder: Path) -> 
 
 def test_archive_that_is_no_folder_is_service_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    archive = FolderArchive((tmp_path / "file").as_uri(), BLOCK)
     with pytest.raises(ServiceUnavailable):
-        put(FolderArchive((tmp_path / "file").as_uri(), BLOCK), 5, b"x")
+        put(archive, 5, b"x")
+    with pytest.raises(ServiceUnavailable, match="Not a directory"):
+        archive.delete(5)
 
 
 def test_put_is_never_held_whole(archive: FolderArchive) -> None:

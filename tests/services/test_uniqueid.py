@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import chain
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, delete
 
 from ingest.database import transaction
 from ingest.errors import ServiceUnavailable
-from ingest.models import File, Job
+from ingest.models import File, Job, OriginalJob
 from ingest.services.http_client import HttpClient
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID
 from tests.services.scripted_server import ScriptedServer, reply
@@ -88,6 +89,24 @@ def test_built_in_ids_lie_above_what_was_taken_over(database_engine: Engine, far
     uniqueid = BuiltInUniqueID(database_engine)
     assert uniqueid.allocate("upload_job", 2).start > far_job.id
     assert uniqueid.allocate("file", 2).start > FAR
+
+
+@pytest.fixture
+def originals_job(database_engine: Engine) -> Iterator[OriginalJob]:
+    """A job of the original, whose id the sequence has not reached."""
+    now = datetime(2026, 1, 1)
+    job = OriginalJob(
+        id=2 * FAR, state="OK", task="UPLOADING", task_percent=0, exception="", complete=False, created=now, updated=now
+    )
+    with transaction(database_engine) as session:
+        session.add(job)
+    yield job
+    with transaction(database_engine) as session:
+        session.execute(delete(OriginalJob))
+
+
+def test_built_in_ids_lie_above_those_of_the_original(database_engine: Engine, originals_job: OriginalJob) -> None:
+    assert BuiltInUniqueID(database_engine).allocate("upload_job", 1).start > originals_job.id
 
 
 def test_built_in_allocations_at_once_never_overlap(database_engine: Engine) -> None:

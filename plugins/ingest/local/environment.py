@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
-from ingest.settings import load_settings
+from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
@@ -88,7 +88,9 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
 
 
 def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
-    given = load_settings(user).model_fields_set
+    # Empty where it is not set: a file in the home folder may be a facility's, and lead to its database.
+    named_file = {CONFIG_FILE_VARIABLE: user.get(CONFIG_FILE_VARIABLE, "")}
+    given = load_settings({**user, **named_file}).model_fields_set
     defaults = {
         "volume_path": ("VOLUME_PATH", str(layout.home / "spool")),
         "archiveinterface_url": ("ARCHIVEINTERFACE_URL", f"file://{quote(str(layout.home / 'archive'))}"),
@@ -97,6 +99,7 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),
     }
     return {
+        **named_file,
         **{variable: value for name, (variable, value) in defaults.items() if name not in given},
         "INGEST_AIRFLOW_URL": ports.airflow_url,
         "INGEST_AIRFLOW_USERNAME": INGEST,

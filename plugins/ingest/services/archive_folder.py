@@ -74,9 +74,9 @@ class FolderArchive:
         """See `Archive.delete`."""
         path = self._path(file_id)
         with self._faults():
+            remove_part(path)
+            path.unlink(missing_ok=True)
             if path.parent.exists():
-                remove_part(path)
-                path.unlink(missing_ok=True)
                 sync_folder(path.parent)
 
     def move(self, file_id: int, source: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from sqlalchemy import Engine, func, select
 
 from ingest.database import transaction
-from ingest.models import FILE_IDS, JOB_IDS, File, Job
+from ingest.models import FILE_IDS, JOB_IDS, File, Job, OriginalJob
 from ingest.services.http_client import HttpClient
 
 IdMode = Literal["upload_job", "file"]
@@ -51,7 +51,7 @@ class PacificaUniqueID:
 class BuiltInUniqueID:
     """Ids from sequences in the database of jobs, above every id that its tables hold already.
 
-    Jobs that were taken over from elsewhere, or got their ids from UniqueID before, keep theirs.
+    Jobs that the original service received, or that got their ids from UniqueID before, keep theirs.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -61,11 +61,11 @@ class BuiltInUniqueID:
         """See `UniqueID.allocate`."""
         if count == 0:
             return range(0)
-        sequence, column = (JOB_IDS, Job.id) if mode == "upload_job" else (FILE_IDS, File.file_id)
+        sequence, columns = (JOB_IDS, (Job.id, OriginalJob.id)) if mode == "upload_job" else (FILE_IDS, (File.file_id,))
         with transaction(self._engine) as session:
             # A sequence gives single ids; under the lock nobody else moves it between reading and setting it.
             session.execute(select(func.pg_advisory_xact_lock(*ALLOCATION_LOCKS[mode])))
-            taken = session.scalar(select(func.max(column))) or 0
+            taken = max(session.scalar(select(func.max(column))) or 0 for column in columns)
             start = max(session.scalar(sequence.next_value()) or 0, taken + 1)
             session.execute(select(func.setval(sequence.name, start + count - 1)))
         return range(start, start + count)

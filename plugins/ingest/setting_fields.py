@@ -1,0 +1,214 @@
+"""The fields of all settings: where each is read from, what it may be, what it is when nobody sets it.
+
+Read and checked by `ingest.settings`; `docs/configuration.md` is made from what is said here (`make docs`).
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ingest.peewee_url import other_database
+
+BUILT_IN = "builtin"
+
+SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
+ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
+DATABASE_URL = r"postgres(ql)?(\+psycopg2)?://"
+# The type of an error whose text is a sentence of its own.
+EXPLAINED = "explained"
+# As the original's parse_size has them.
+UNITS = {
+    **{"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
+    **{"b": 1, "Kb": 1024, "Mb": 1024**2, "Gb": 1024**3, "Tb": 1024**4},
+}
+
+
+def option(
+    default: Any,  # noqa: ANN401 - a default is of the field's own type, which mypy checks at the field
+    section: str | None,
+    name: str,
+    *environment: str,
+    description: str,
+    form: str,
+    **limits: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Describe one setting: where it is read from, what it is for, and in `form` what it may be."""
+    source: dict[str, Any] = {"section": section, "option": name, "environment": list(environment), "form": form}
+    return Field(default, description=description, json_schema_extra=source, **limits)
+
+
+def split_folders(value: object) -> object:
+    """Split `a:b` into its folders, as in PATH; an empty text is no folder."""
+    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+def read_size(value: object) -> object:
+    """Understand `4 Mb` as the original does; anything else is given back as it is."""
+    words = value.split() if isinstance(value, str) else []
+    if len(words) != len(("number", "unit")) or words[1] not in UNITS:
+        return value
+    try:
+        return int(float(words[0]) * UNITS[words[1]])
+    except OverflowError:
+        raise ValueError("no size") from None
+
+
+def check_database_url(value: str) -> str:
+    """Refuse a URL that SQLAlchemy could not read either, or that names another database than PostgreSQL."""
+    if other := other_database(value):
+        raise PydanticCustomError(
+            EXPLAINED,
+            "names a database of {other}, but jobs are kept in PostgreSQL: make a database there and name it as "
+            "postgresql://user:password@host:port/database (docs/upgrading.md says more)",
+            {"other": other},
+        )
+    if not re.match(DATABASE_URL, value):
+        raise ValueError("no URL of PostgreSQL")
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError("no URL of a database") from None
+    return value
+
+
+Folders = Annotated[tuple[Path, ...], BeforeValidator(split_folders)]
+
+
+class Settings(BaseModel):
+    """What the API, the stages and the command line need to know."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    volume_path: Path = option(
+        Path("/tmp"),  # noqa: S108 - the documented default
+        "ingest", "volume_path", "VOLUME_PATH",
+        description="The spool: the folder that received bundles lie in until they are catalogued.",
+        form="a folder that the API and all workers share",
+    )  # fmt: skip
+    transfer_size: Annotated[int, BeforeValidator(read_size)] = option(
+        1024 * 1024, "ingest", "transfer_size", "TRANSFER_SIZE",
+        description="How much is read and written at a time.",
+        form="an integer from 4096 to 1073741824, or as much with a unit, such as 4 Mb",
+        ge=4096, le=1024**3,
+    )  # fmt: skip
+    auth_header: str = option(
+        "X-Http-Authed-User", "ingest", "auth_header", "INGEST_AUTH_HEADER",
+        description="The request header that names the user, set by the proxy in front.", form="a header's name",
+        pattern=r"^[A-Za-z0-9-]+$",
+    )  # fmt: skip
+    default_user: str = option(
+        "anonymous", "ingest", "default_user", "INGEST_DEFAULT_USER",
+        description="The user of requests without that header.", form="a name", min_length=1,
+    )  # fmt: skip
+    receive_timeout: float = option(
+        60.0, "ingest", "receive_timeout", "INGEST_RECEIVE_TIMEOUT",
+        description="Seconds that an upload may send nothing before it is given up.", form="a number above 0", gt=0,
+    )  # fmt: skip
+    move_folders: Folders = option(
+        (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
+        description="Folders that `POST /move` may take files from; none: no file can be moved.",
+        form="folders, separated by colons",
+    )  # fmt: skip
+    service_connect_timeout: float = option(
+        10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",
+        description="Seconds to wait for a connection to a service.", form="a number above 0", gt=0,
+    )  # fmt: skip
+    service_read_timeout: float = option(
+        300.0, "ingest", "service_read_timeout", "INGEST_SERVICE_READ_TIMEOUT",
+        description="Seconds that a service may be silent before the stage is tried again.",
+        form="a number above 0", gt=0,
+    )  # fmt: skip
+    uniqueid_url: str = option(
+        BUILT_IN, "uniqueid", "url", "UNIQUEID_URL",
+        description="The UniqueID service, or `builtin` for ids from a sequence in the database.",
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
+    )  # fmt: skip
+    policy_ingest_url: str = option(
+        BUILT_IN, "policy", "ingest_url", "POLICY_INGEST_URL",
+        description="Policy's ingest endpoint, or `builtin` to check only that the metadata is complete.",
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
+    )  # fmt: skip
+    archiveinterface_url: str = option(
+        "file:///var/lib/pacifica-ingest/archive", "archiveinterface", "url", "ARCHIVEINTERFACE_URL",
+        description="The ArchiveInterface service, or a folder that is the archive.",
+        form="file:///folder or an http(s) URL", pattern=ARCHIVE_URL, repr=False,
+    )  # fmt: skip
+    metadata_ingest_url: str = option(
+        BUILT_IN, "metadata", "ingest_url", "METADATA_INGEST_URL",
+        description="The metadata service's ingest endpoint, or `builtin` for a catalogue in the database.",
+        form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
+    )  # fmt: skip
+    database_url: Annotated[str, AfterValidator(check_database_url)] = option(
+        "postgresql://ingest@127.0.0.1:5432/ingest", "database", "peewee_url", "INGEST_DATABASE_URL", "PEEWEE_URL",
+        description="The PostgreSQL database of jobs (the option keeps the name that it had in the original).",
+        form="postgresql://user:password@host:port/database", repr=False,
+    )  # fmt: skip
+    connect_attempts: int = option(
+        10, "database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS",
+        description="How often to try to connect to the database at start.", form="an integer from 1", ge=1,
+    )  # fmt: skip
+    connect_wait: float = option(
+        20.0, "database", "connect_wait", "DATABASE_CONNECT_WAIT",
+        description="Seconds between those attempts.", form="a number from 0", ge=0,
+    )  # fmt: skip
+    airflow_url: str = option(
+        "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
+        description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$", repr=False,
+    )  # fmt: skip
+    airflow_username: str = option(
+        "ingest", "airflow", "username", "INGEST_AIRFLOW_USERNAME",
+        description="The Airflow account that triggers, reads and clears runs (role `user`).", form="a name",
+    )  # fmt: skip
+    airflow_password: str = option(
+        "", "airflow", "password", "INGEST_AIRFLOW_PASSWORD",
+        description="Its password.", form="a text", repr=False,
+    )  # fmt: skip
+    airflow_timeout: float = option(
+        10.0, "airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT",
+        description="Seconds to wait for an answer of Airflow.", form="a number above 0", gt=0,
+    )  # fmt: skip
+
+
+class DagSettings(BaseModel):
+    """What the DAG files need to know; read from the environment of Airflow's scheduler, dag-processor and workers."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    retries: int = option(
+        8, None, "", "INGEST_RETRIES",
+        description="How often a stage is tried again when a service is away.", form="an integer from 0", ge=0,
+    )  # fmt: skip
+    retry_delay: float = option(
+        5.0, None, "", "INGEST_RETRY_DELAY",
+        description="Seconds before the first retry; each further delay is twice as long.",
+        form="a number above 0", gt=0,
+    )  # fmt: skip
+    max_retry_delay: float = option(
+        300.0, None, "", "INGEST_MAX_RETRY_DELAY",
+        description="The longest delay between two tries, in seconds.", form="a number above 0", gt=0,
+    )  # fmt: skip
+    stage_timeout: float = option(
+        7 * 24 * 3600.0, None, "", "INGEST_STAGE_TIMEOUT",
+        description="Seconds that one try of a stage may take.", form="a number above 0", gt=0,
+    )  # fmt: skip
+    max_active_runs: int = option(
+        64, None, "", "INGEST_MAX_ACTIVE_RUNS",
+        description="How many jobs of a kind run at once; the others wait in Airflow's queue.",
+        form="an integer from 1", ge=1,
+    )  # fmt: skip
+    archive_slots: int = option(
+        4, None, "", "INGEST_ARCHIVE_SLOTS",
+        description="How many jobs send files to the archive at once (the size of the pool `archive`, set at launch).",
+        form="an integer from 1", ge=1,
+    )  # fmt: skip
+
+
+def sources(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Give for each field where it is read from: its section, option, environment variables and form."""
+    return {name: dict(field.json_schema_extra or {}) for name, field in model.model_fields.items()}  # type: ignore[arg-type]

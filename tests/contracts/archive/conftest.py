@@ -1,0 +1,39 @@
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ingest.services.archive import Archive
+from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect
+from tests.contracts.unprivileged_archive import give_away
+
+MakeSource = Callable[..., Path]
+
+
+@pytest.fixture(params=[BUILT_IN, PACIFICA, UNPRIVILEGED])
+def form(request: pytest.FixtureRequest) -> str:
+    """The archive has one form more than the other services."""
+    return str(request.param)
+
+
+@pytest.fixture
+def archive(connect: Connect) -> Archive:
+    return connect().archive
+
+
+@pytest.fixture
+def make_source() -> Iterator[MakeSource]:
+    """Make a file that the archive may take, whichever account it runs as."""
+    with ExitStack() as stack:
+
+        def make(content: bytes, name: str = "source", parent: Path = Path("/tmp")) -> Path:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
+            source = folder / name
+            source.write_bytes(content)
+            for path in (folder, source):
+                give_away(path)
+            return source
+
+        yield make

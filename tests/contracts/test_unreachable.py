@@ -1,0 +1,91 @@
+"""A service that cannot be reached is named with its URL and tried again; it is never a fault of the uploader."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.database import make_engine
+from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.services import Services, make_services
+from ingest.settings import load_settings
+from tests.contracts.conftest import BUILT_IN, PACIFICA, Connect
+from tests.e2e.stack import free_port
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, SERVICES, UNIQUEID, settings_of
+
+# By the name that people read and the method.
+CALLS: dict[str, Callable[[Services], object]] = {
+    "uniqueid allocate": lambda services: services.uniqueid.allocate("file", 1),
+    "policy check": lambda services: services.policy.check(io.BytesIO(b"[]"), 2, "ada"),
+    "archive put": lambda services: services.archive.put(1, io.BytesIO(b"x"), 1),
+    "archive size": lambda services: services.archive.size(1),
+    "archive holds": lambda services: services.archive.holds(1),
+    "archive get": lambda services: list(services.archive.get(1)),
+    "archive delete": lambda services: services.archive.delete(1),
+    "archive move": lambda services: services.archive.move(1, Path("/tmp/source")),
+    "metadata find": lambda services: services.metadata.find(1),
+    "metadata ingest": lambda services: services.metadata.ingest(1, io.BytesIO(b"[]"), 2),
+}
+PROCESSES = {"uniqueid": UNIQUEID, "policy": POLICY, "archive": ARCHIVE, "metadata": METADATA}
+
+
+def name_in(call: str) -> str:
+    return call.partition(" ")[0]
+
+
+def assert_unavailable(services: Services, call: str, url: str) -> None:
+    with pytest.raises(ServiceUnavailable) as caught:
+        CALLS[call](services)
+    assert str(caught.value).startswith(f"{name_in(call)} at {url}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_url_at_which_nobody_listens_is_named(database_engine: Engine, call: str):
+    url = f"http://127.0.0.1:{free_port()}"
+    services = make_services(load_settings(settings_of(dict.fromkeys(SERVICES, url))), database_engine)
+    assert_unavailable(services, call, url)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_wrong_path_is_named(database_engine: Engine, core: Core, call: str):
+    urls = {each: f"{core.url(each)}/wrong" for each in SERVICES}
+    services = make_services(load_settings(settings_of(urls)), database_engine)
+    assert_unavailable(services, call, urls[PROCESSES[name_in(call)]])
+
+
+@pytest.mark.parametrize("form", [PACIFICA])
+@pytest.mark.parametrize("call", ["uniqueid allocate", "archive size", "metadata find"])
+def test_service_that_was_away_is_used_again_by_the_same_client(connect: Connect, core: Core, call: str):
+    services, service = connect(), PROCESSES[name_in(call)]
+    CALLS[call](services)
+    with core.without(service):
+        assert_unavailable(services, call, core.url(service))
+    CALLS[call](services)
+
+
+@pytest.mark.parametrize("form", [PACIFICA])
+def test_policy_that_cannot_ask_metadata_rejects_nothing(connect: Connect, core: Core):
+    document = b'[{"destinationTable": "Transactions.submitter", "value": 10}]'
+    policy = connect().policy
+    with core.without(METADATA), pytest.raises(ServiceUnavailable, match=f"policy at {core.url(POLICY)}"):
+        policy.check(io.BytesIO(document), len(document), "ada")
+
+
+@pytest.mark.parametrize("call", ["uniqueid allocate", "metadata find", "metadata ingest"])
+def test_built_in_service_says_that_the_database_is_away(call: str):
+    settings = load_settings({"INGEST_DATABASE_URL": f"postgresql://ingest@127.0.0.1:{free_port()}/ingest"})
+    with pytest.raises(DatabaseUnavailable):
+        CALLS[call](make_services(settings, make_engine(settings)))
+
+
+@pytest.mark.parametrize("form", [BUILT_IN])
+@pytest.mark.parametrize("call", [call for call in CALLS if name_in(call) == "archive"])
+def test_built_in_archive_that_is_no_folder_is_named(
+    connect: Connect, environment: dict[str, str], tmp_path: Path, call: str
+):
+    (tmp_path / "an archive").write_text("not a folder")
+    assert_unavailable(connect(), call, environment["ARCHIVEINTERFACE_URL"])

@@ -1,0 +1,91 @@
+"""ArchiveInterface as its Docker image runs it: not as root, so that it cannot write over the read-only files it made.
+
+Used by the contract of the archive, and by the stages' tests against an archive that refuses an id that exists.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from ingest.local.privileges import account
+from tests.e2e.stack import free_port
+from tests.pacifica_core.environment import core_binaries
+from tests.pacifica_core.services import ARCHIVE, Service
+from tests.waiting import wait_until
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+PROBE_SECONDS = 2
+CAP_DAC_READ_SEARCH = 2
+
+
+@contextmanager
+def unprivileged_archive() -> Iterator[str]:
+    """Run one as another account when the tests run as root, else as their own; gives its URL."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        service = Service(ARCHIVE, free_port(), Path(name) / ARCHIVE)
+        service.write_configuration(Path(name), {})
+        service.archive.mkdir()
+        Path(name).chmod(0o755)
+        for path in (service.folder, *service.folder.rglob("*")):
+            give_away(path)
+        process = _start(service)
+        try:
+            wait_until(lambda: _answers(service, process), START_SECONDS, lambda: _failure(service))
+            yield service.url
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
+
+def give_away(path: Path) -> None:
+    """Make a file or folder the archive's own."""
+    if user := account():
+        shutil.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _start(service: Service) -> subprocess.Popen[bytes]:
+    with service.log.open("wb") as log:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *_account_options(), *service.command(core_binaries())],
+            env={"PATH": os.environ["PATH"], **service.environment()},
+            cwd=service.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _account_options() -> list[str]:
+    user = account()
+    if user is None:
+        return []
+    options = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
+    if _holds(CAP_DAC_READ_SEARCH):
+        # Its Python may lie in a folder that is closed to others, such as /root. This lets it read, never write.
+        options += ["--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
+    return options
+
+
+def _holds(capability: int) -> bool:
+    fields = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return bool(int(fields["CapPrm"], 16) >> capability & 1)
+
+
+def _answers(service: Service, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, _failure(service)
+    try:
+        requests.get(service.url, timeout=PROBE_SECONDS)
+    except requests.RequestException:
+        return False
+    return True
+
+
+def _failure(service: Service) -> str:
+    return f"{service.name} does not answer:\n{service.log.read_text()[-2000:]}"

@@ -1,0 +1,133 @@
+"""Sending files to the real ArchiveInterface, as an account that cannot write over the read-only files it made.
+
+Whatever a process had sent when it was killed, its successor deletes it and sends it again.
+"""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest import archiving, ledger
+from ingest.errors import ServiceUnavailable
+from ingest.files import FileState
+from ingest.services import Services
+from ingest.services.archive import PacificaArchive
+from ingest.settings import Settings
+from ingest.states import Stage
+from tests.bundles import CONTENTS
+from tests.contracts.unprivileged_archive import unprivileged_archive
+from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from tests.stages.killing import Killed, Patch, kill_at_step
+from tests.stages.test_archiving import RunBefore, assert_archived, rows
+
+BLOCK = 4096
+STEPS: list[Patch] = [(archiving, "mark"), (PacificaArchive, "put")]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process before is surely dead here, so its successor need not wait."""
+    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def archive_url() -> Iterator[str]:
+    with unprivileged_archive() as url:
+        yield url
+
+
+@pytest.fixture
+def settings(settings: Settings, archive_url: str) -> Settings:
+    return settings.model_copy(update={"archiveinterface_url": archive_url, "transfer_size": BLOCK})
+
+
+@pytest.fixture
+def job(make_job: MakeJob, run_before: RunBefore) -> int:
+    """A job whose files are to be sent."""
+    job = make_job()
+    run_before(job, Stage.INGEST_FILES)
+    return job
+
+
+def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
+    """The sizes of the job's files that the archive holds, and refuses to write over."""
+    sizes = []
+    for row in rows(engine, job):
+        if (size := services.archive.size(row.file_id or 0)) is not None:
+            with pytest.raises(ServiceUnavailable, match="Permission denied"):
+                services.archive.put(row.file_id or 0, io.BytesIO(b"again"), 5)
+            sizes.append(size)
+    return sizes
+
+
+def send_and_die(open_context: OpenContext, job: int) -> None:
+    with pytest.raises(Killed), open_context(job, Stage.INGEST_FILES) as context:
+        archiving.send_files(context)
+
+
+def test_killed_between_put_and_commit_the_next_process_deletes_and_sends_again(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    mark = archiving.mark
+
+    def die_before_archived(holder: ledger.Ledger, files: list[archiving.LedgerFile], state: FileState) -> None:
+        if state is FileState.ARCHIVED:
+            raise Killed
+        mark(holder, files, state)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(archiving, "mark", die_before_archived)
+        send_and_die(open_context, job)
+    assert {row.state for row in rows(database_engine, job)} == {"sending"}
+    assert sorted(sent_and_refused(database_engine, services, job)) == sorted(map(len, CONTENTS.values()))
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    largest = max(map(len, CONTENTS.values()))
+    read = archiving.HashingBody.read
+
+    def die_half_way(body: archiving.HashingBody, size: int = -1) -> bytes:
+        if body.size > largest / 2:
+            raise Killed
+        return read(body, size)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(archiving.HashingBody, "read", die_half_way)
+        send_and_die(open_context, job)
+    assert largest / 2 < max(sent_and_refused(database_engine, services, job)) < largest
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+@pytest.mark.parametrize("kill_at", range(2 * (len(CONTENTS) + 2)))
+def test_killed_between_any_two_steps_the_next_process_ends_with_the_right_bytes(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: int,
+):
+    """The steps are: before and after the commit of `sending`, each PUT, and the commit of `archived`."""
+    with monkeypatch.context() as killing:
+        kill_at_step(killing, kill_at, STEPS)
+        send_and_die(open_context, job)
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
