@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.bundle import Section, open_section
-from ingest.errors import InvalidMetadata
+from ingest.errors import BundleRemoved, InvalidMetadata
+from ingest.jobs import REMOVED
 from ingest.ledger import Ledger
 from ingest.models import Job
 from ingest.services import Services
@@ -29,10 +30,14 @@ class StageContext:
 
     @property
     def received_path(self) -> Path:
-        """Where the bundle or the move document lies; raises SpoolUnavailable when it is not there.
+        """Where the bundle or the move document lies; raises SpoolUnavailable when it is not there, BundleRemoved.
 
         That is never the uploader's fault: it was there when the upload was answered.
         """
+        if self.ledger.job.received.spool_name == REMOVED:
+            raise BundleRemoved(
+                "the bundle was removed, because it was rejected long ago; send a mended one as a new job"
+            )
         if not self.spool_path.is_file():
             raise SpoolUnavailable(f"{self.spool_path} is not there; is the spool's volume mounted?")
         return self.spool_path

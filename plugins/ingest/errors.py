@@ -17,6 +17,7 @@
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
+     │    ├── BundleRemoved       the bundle of a job that was rejected long ago
      │    ├── StageSkipped        a stage that must come first never finished
      │    └── JobOverridden       an admin has set the job's state
      └── TransientError           a service or this machine must recover: the stage is tried again
@@ -149,6 +150,12 @@ class CatalogueConflict(PermanentError):
     """The catalogue holds a transaction with the job's id that is not the job's."""
 
     code = "catalogue_conflict"
+
+
+class BundleRemoved(PermanentError):
+    """The job's bundle left the spool, because the job had been rejected long ago."""
+
+    code = "bundle_removed"
 
 
 class StageSkipped(PermanentError):

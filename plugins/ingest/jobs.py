@@ -1,14 +1,15 @@
 """Job rows, their events and an admin's overrides: what is written of a job while no stage holds it.
 
-Called by the API (receive, report), the command line and housekeeping. What a running stage writes goes through
+Called by the API (receive, report), the command line, housekeeping and retention. What a running stage writes goes through
 `ingest.ledger`. Together the two are the only writers of the tables `job` and `event`.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,8 @@ from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import FAILED, JobRecord, JobState, Kind, Outcome, Stage, StageError
 
 LARGEST_ID = 2**63 - 1
+# The name of a bundle that is not in the spool any more.
+REMOVED = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,28 @@ def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
         return [view(job) for job in session.scalars(open_jobs)]
 
 
+def rejected_longer_than(engine: Engine, age: timedelta, after: int, limit: int) -> list[int]:
+    """Give up to `limit` jobs with ids above `after` that were rejected that long ago and have a bundle still."""
+    query = select(Job.id).where(Job.id > after, *_rejected_before(age)).order_by(Job.id).limit(limit)
+    with transaction(engine) as session:
+        return list(session.scalars(query))
+
+
+def remove_bundle(engine: Engine, job_id: int, age: timedelta, folder: Path) -> bool:
+    """Remove the bundle of such a job from its folder; gives False when the job goes on meanwhile. Raises OSError.
+
+    A process that dies before the commit leaves a row that names a file which is gone; the next one finishes it.
+    """
+    with transaction(engine) as session:
+        job = session.scalar(select(Job).where(Job.id == job_id, *_rejected_before(age)).with_for_update())
+        if job is None:
+            return False
+        (folder / job.spool_name).unlink(missing_ok=True)
+        add_event(session, job_id, "bundle_removed", text=f"{job.spool_name}, {age.days} days after it was rejected")
+        job.spool_name = REMOVED
+    return True
+
+
 def add_event(
     session: Session,
     job_id: int,
@@ -177,6 +202,11 @@ def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 def is_possible(job_id: int) -> bool:
     """Whether a job may have this id."""
     return 0 <= job_id <= LARGEST_ID
+
+
+def _rejected_before(age: timedelta) -> tuple[ColumnElement[bool], ...]:
+    rejected = Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean(), Job.spool_name != REMOVED
+    return (*rejected, Job.updated < func.now() - age)
 
 
 def _unfinished_job(session: Session, job_id: int) -> Job:

@@ -68,8 +68,20 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
         if target.parent.is_dir():
             # Before the archive lets go of what may be the only copy.
             sync_folder(target.parent)
+    if link.exists() and context.services.archive.holds(file.file_id):
+        _part_from_archive(context, file)
     context.services.archive.delete(file.file_id)
     link.unlink(missing_ok=True)
+
+
+def _part_from_archive(context: StageContext, file: LedgerFile) -> None:
+    """Put an empty file in the place of the archive's, which is the same inode as the source that was put back.
+
+    ArchiveInterface takes the rights from a file before it deletes it, and the source would be left without them.
+    """
+    empty = Path(file.source).with_name(f".pacifica-ingest-{file.file_id}.empty")
+    empty.touch()
+    context.services.archive.move(file.file_id, empty)
 
 
 def _place_to_put_back(context: StageContext, file: LedgerFile) -> Path:

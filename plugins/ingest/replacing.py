@@ -55,7 +55,8 @@ def run_file(
         with closing(make_services(settings, engine)) as services:
             _remove_old(StageContext(settings, ledger, services))
         _replace(ledger, received)
-    (settings.volume_path / job.received.spool_name).unlink(missing_ok=True)
+    if job.received.spool_name != jobs.REMOVED:
+        (settings.volume_path / job.received.spool_name).unlink(missing_ok=True)
     retry(engine, airflow, job_id)
 
 

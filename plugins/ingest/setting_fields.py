@@ -110,6 +110,11 @@ class Settings(BaseModel):
         60.0, "ingest", "receive_timeout", "INGEST_RECEIVE_TIMEOUT",
         description="Seconds that an upload may send nothing before it is given up.", form="a number above 0", gt=0,
     )  # fmt: skip
+    keep_rejected_days: float = option(
+        30.0, "ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS",
+        description="Days that the bundle of a rejected job stays in the spool.", form="a number from 0 to 36500",
+        ge=0, le=36500,
+    )  # fmt: skip
     move_folders: Folders = option(
         (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
         description="Folders that `POST /move` may take files from; none: no file can be moved.",

@@ -1,5 +1,6 @@
 """Move documents, posted to the real stack in front of the real Pacifica services."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, core: Core,
     assert catalogued(core, job) is None
     assert stored(core) == before
     assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
+
+
+def test_source_that_is_put_back_keeps_its_rights(stack: Stack, core: Core, folder: Path):
+    document = lay_out(folder)
+    document[-1]["mimetype"] = "nonsense"
+    for path, mode in zip(CONTENTS, (0o640, 0o444), strict=True):
+        (folder / path).chmod(mode)
+    state = stack.wait_for_end(move(stack, document))
+    assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")
+    assert [stat.S_IMODE((folder / path).stat().st_mode) for path in CONTENTS] == [0o640, 0o444]
+    assert names_in(folder) == set(CONTENTS)
 
 
 @pytest.mark.parametrize("change", [{"size": 4}, {"hashsum": "0" * 40}])

@@ -6,10 +6,12 @@ They are listed in docs/upgrading.md. Those whose proof needs no real core stand
 import io
 import json
 import tarfile
+from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, update
 
+from ingest.models import Job
 from tests.bundles import file_entry, make_bundle, metadata_of, transaction
 from tests.e2e.contents import events, file_ids
 from tests.e2e.stack import Stack
@@ -19,6 +21,7 @@ from tests.pacifica_core.contents import stored
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.proxy import Fault, Proxy
 from tests.pacifica_core.services import ARCHIVE, METADATA
+from tests.waiting import wait_until
 
 
 def assert_failed(stack: Stack, job: int, label: str, *words: str) -> None:
@@ -127,3 +130,16 @@ def test_original_fault_empty_upload_becomes_a_job(stack: Stack):
     answer = stack.send(b"")
     assert answer.status_code == 400
     assert sorted((stack.home / "spool").iterdir()) == before
+
+
+def test_original_fault_failed_bundle_stays_on_the_disk_for_ever(stack: Stack, ledger: Engine):
+    job = stack.post(b"this is no tar " * 100)
+    failed = stack.wait_for_end(job)
+    [bundle] = (stack.home / "spool").glob(f"{job}-*")
+    with ledger.begin() as connection:
+        connection.execute(update(Job).where(Job.id == job).values(updated=func.now() - timedelta(days=31)))
+    stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
+    wait_until(lambda: not bundle.exists(), 60, lambda: f"{bundle} stays")
+    wait_until(lambda: "bundle_removed" in events(ledger, job), 10, lambda: "no event tells of it")
+    state = stack.state(job)
+    assert (state["state"], state["task"], state["exception"]) == ("FAILED", "open tar", failed["exception"])

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-FOLDER = PROJECT / "build" / "pacifica-core"
+FOLDER = (PROJECT / "build" / "pacifica-core").resolve()
 INSTALL_SECONDS = 600
 
 
@@ -23,7 +23,7 @@ def core_binaries() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _stamp().exists() is False or _stamp().read_text() != _contents():
+        if not _stamp().exists() or _stamp().read_text() != _contents():
             _make()
     return FOLDER / "venv" / "bin"
 
