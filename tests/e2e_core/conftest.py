@@ -13,8 +13,8 @@ from tests.pacifica_core.core import Core
 from tests.pacifica_core.proxy import Proxy, proxy_to
 from tests.pacifica_core.services import METADATA, SERVICES, settings_of
 
-# A service that is away is given up after some ten seconds here, not after half an hour.
-SETTINGS = {"INGEST_RETRIES": "4", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
+# A service that is away is given up after some fifteen seconds here: long enough for one to be started on a busy machine.
+SETTINGS = {"INGEST_RETRIES": "6", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
 
 
 @pytest.fixture(scope="package")
