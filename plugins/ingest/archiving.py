@@ -10,7 +10,7 @@ that the archive holds none of its ids; commit `sending`; PUT each file while it
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from ingest.bundle import Section, open_section, printable
@@ -84,7 +84,7 @@ def send_files(context: StageContext) -> None:
     faults.raise_as(FilesRejected)
 
 
-def remove_files(context: StageContext, files: Iterator[LedgerFile]) -> None:
+def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Delete what the archive holds of files of the job, a batch at a time, each batch committed as pending again."""
     for batch in _batches(files):
         mark(context.ledger, batch, FileState.SENDING)
@@ -138,7 +138,7 @@ def _is_as_declared(file: LedgerFile, hash_sum: str, faults: Faults) -> bool:
     return False
 
 
-def _batches(files: Iterator[LedgerFile]) -> Iterator[list[LedgerFile]]:
+def _batches(files: Iterable[LedgerFile]) -> Iterator[list[LedgerFile]]:
     batch: list[LedgerFile] = []
     size = 0
     for file in files:

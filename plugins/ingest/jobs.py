@@ -191,11 +191,12 @@ def add_event(
 
 def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
     """Load a job's row, locked if asked for; raises UnknownJob, as ReceivedByOriginal when the original has the job."""
-    job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_possible(job_id) else None
-    if job is not None:
-        return job
-    if is_possible(job_id) and original_jobs.holds(session, job_id):
-        raise ReceivedByOriginal(job_id)
+    if is_possible(job_id):
+        job = session.get(Job, job_id, with_for_update=True if for_update else None)
+        if job is not None:
+            return job
+        if original_jobs.holds(session, job_id):
+            raise ReceivedByOriginal(job_id)
     raise UnknownJob(f"job ID {job_id} does not exist.")
 
 

@@ -48,7 +48,7 @@ def send_sources(context: StageContext) -> None:
     faults.raise_as(InvalidSource)
 
 
-def put_files_back(context: StageContext, files: Iterator[LedgerFile]) -> None:
+def put_files_back(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Put sources that were moved back where they were, and remove them from the archive."""
     for file in files:
         mark(context.ledger, [file], FileState.SENDING)

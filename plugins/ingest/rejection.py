@@ -5,7 +5,7 @@ reason; remove the files in batches, each committed; commit `rejected`. A proces
 `rejecting`, and the next process that takes it over finishes it before anything else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from ingest.archiving import remove_files
 from ingest.cataloguing import is_catalogued
@@ -40,7 +40,7 @@ def remove_all(context: StageContext) -> None:
     remove(context, files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED))
 
 
-def remove(context: StageContext, files: Iterator[LedgerFile]) -> None:
+def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Remove files of the job from the archive, after which they are pending."""
     if context.ledger.job.record.kind is Kind.MOVE:
         put_files_back(context, files)

@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
-
 from ingest.local.privileges import account
 from tests.e2e.stack import free_port
+from tests.pacifica_core.core import wait_for_answer
 from tests.pacifica_core.environment import core_binaries
 from tests.pacifica_core.services import ARCHIVE, Service
-from tests.waiting import wait_until
 
-START_SECONDS = 60
 STOP_SECONDS = 20
-PROBE_SECONDS = 2
 CAP_DAC_READ_SEARCH = 2
 
 
@@ -37,7 +33,7 @@ def unprivileged_archive() -> Iterator[str]:
             give_away(path)
         process = _start(service)
         try:
-            wait_until(lambda: _answers(service, process), START_SECONDS, lambda: _failure(service))
+            wait_for_answer(service, process)
             yield service.url
         finally:
             process.terminate()
@@ -76,16 +72,3 @@ def _account_options() -> list[str]:
 def _holds(capability: int) -> bool:
     fields = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return bool(int(fields["CapPrm"], 16) >> capability & 1)
-
-
-def _answers(service: Service, process: subprocess.Popen[bytes]) -> bool:
-    assert process.poll() is None, _failure(service)
-    try:
-        requests.get(service.url, timeout=PROBE_SECONDS)
-    except requests.RequestException:
-        return False
-    return True
-
-
-def _failure(service: Service) -> str:
-    return f"{service.name} does not answer:\n{service.log.read_text()[-2000:]}"

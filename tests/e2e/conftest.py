@@ -1,4 +1,4 @@
-"""The real stack, started once for all end-to-end tests."""
+"""The real stack, started once for all tests of this folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.database import make_engine
-from ingest.settings import load_settings
-from tests.e2e.stack import Stack, start_stack, stop_stack
+from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
 
 # A service that is away is given up after seconds here, not after half an hour.
 SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "1"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack; its folder's name has a space in it, as a user's may."""
     process, stack = start_stack(tmp_path_factory.mktemp("stack") / "all state", SETTINGS)
@@ -25,12 +23,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stop_stack(process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ledger(stack: Stack) -> Iterator[Engine]:
     """The stack's database of jobs."""
-    engine = make_engine(load_settings(stack.environment), pool_size=1)
-    yield engine
-    engine.dispose()
+    with ledger_of(stack) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -7,13 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import Engine
 
+from ingest.database import make_engine
+from ingest.settings import load_settings
 from tests.waiting import wait_until
 
 START_SECONDS = 180
@@ -84,6 +88,17 @@ class Stack:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
+    def clear(self, job_id: int, task: str) -> None:
+        """Clear a task of a bundle's job with those behind it, as the Airflow UI does."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": f"job-{job_id}",
+            "task_ids": [task],
+            "only_failed": False,
+            "include_downstream": True,
+        }
+        self.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
+
     def password(self, user: str) -> str:
         """The password of an Airflow account."""
         return str(json.loads((self.home / "airflow/passwords.json").read_text())[user])
@@ -119,6 +134,16 @@ def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[
             urls = [word.strip(",\n") for word in line.split() if word.startswith("http")]
             return process, Stack(home, urls[0], urls[1], environment)
     raise AssertionError("the stack did not start:\n" + "".join(lines))
+
+
+@contextmanager
+def ledger_of(stack: Stack) -> Iterator[Engine]:
+    """Connect to a stack's database of jobs."""
+    engine = make_engine(load_settings(stack.environment), pool_size=1)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def stop_stack(process: subprocess.Popen[str]) -> None:

@@ -42,24 +42,12 @@ def task_path(job: int, task: str) -> str:
     return f"/dags/ingest/dagRuns/job-{job}/taskInstances/{task}"
 
 
-def clear(stack: Stack, job: int, task: str) -> None:
-    """Clear a task with those behind it, as the Airflow UI does."""
-    body = {
-        "dry_run": False,
-        "dag_run_id": f"job-{job}",
-        "task_ids": [task],
-        "only_failed": False,
-        "include_downstream": True,
-    }
-    stack.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
-
-
 def test_failed_stage_that_is_cleared_in_airflow_ends_in_a_complete_job(
     stack: Stack, ledger: Engine, archive_away: ArchiveAway
 ):
     job = fail_at_ingest_files(stack, archive_away)
     before, stored = file_ids(ledger, job), stored_names(stack.home)
-    clear(stack, job, "ingest_files")
+    stack.clear(job, "ingest_files")
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
     assert file_ids(ledger, job) == before
@@ -99,7 +87,7 @@ def test_stage_marked_success_by_hand_never_shows_a_job_complete(
 ):
     job = fail_at_ingest_files(stack, archive_away)
     stack.ask_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "success"})
-    clear(stack, job, "ingest_metadata")
+    stack.clear(job, "ingest_metadata")
     state = stack.wait(job, lambda state: state["complete"] and state["task"] == "ingest metadata")
     assert state["state"] == "FAILED"
     assert "marked by hand" in state["exception"]

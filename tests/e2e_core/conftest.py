@@ -6,9 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import pytest
 from sqlalchemy import Engine
 
-from ingest.database import make_engine
-from ingest.settings import load_settings
-from tests.e2e.stack import Stack, start_stack, stop_stack
+from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.proxy import Proxy, proxy_to
 from tests.pacifica_core.services import METADATA, SERVICES, settings_of
@@ -38,9 +36,8 @@ def stack(core: Core, proxies: dict[str, Proxy], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="package")
 def ledger(stack: Stack) -> Iterator[Engine]:
     """The stack's database of jobs."""
-    engine = make_engine(load_settings(stack.environment), pool_size=1)
-    yield engine
-    engine.dispose()
+    with ledger_of(stack) as engine:
+        yield engine
 
 
 Away = Callable[[str], AbstractContextManager[None]]

@@ -4,7 +4,6 @@ from ingest.local.layout import Layout
 from tests.bundles import make_bundle
 from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.e2e_core.test_services_away import clear
 from tests.pacifica_core.contents import stored
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.database import execute
@@ -23,7 +22,7 @@ def test_job_that_metadata_rejected_and_that_was_mended_there_is_completed_by_on
     assert "IntegrityError" in rejected["exception"]
     assert "no_binaries" in rejected["exception"]
     assert stored(core) == before
-    clear(stack, job, "ingest_metadata")
+    stack.clear(job, "ingest_metadata")
     stack.wait(job, lambda state: state["state"] == "OK")
     assert_complete(stack, core, job, THREE)
     assert len(stored(core) - before) == len(THREE)

@@ -20,12 +20,6 @@ STAGES = {
 HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 
-def clear(stack: Stack, job: int, task: str) -> None:
-    """Clear a task with those behind it, as the Airflow UI does."""
-    body = {"dry_run": False, "dag_run_id": f"job-{job}", "task_ids": [task], "only_failed": False}
-    stack.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body | {"include_downstream": True})
-
-
 @pytest.mark.parametrize("service", HOW_TO_CLEAR)
 def test_service_that_is_away_longer_than_all_retries_fails_the_job_until_one_clear(
     stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
@@ -37,7 +31,7 @@ def test_service_that_is_away_longer_than_all_retries_fails_the_job_until_one_cl
     assert (state["state"], state["task"]) == ("FAILED", label)
     assert f"{called} at {proxies[service].url}" in state["exception"]
     if HOW_TO_CLEAR[service] == "REST":
-        clear(stack, job, task)
+        stack.clear(job, task)
     else:
         assert stack.command("retry", "--job_id", str(job)).returncode == 0
     stack.wait(job, lambda state: state["state"] == "OK")

@@ -88,17 +88,7 @@ class Core:
 
     def wait_for(self, name: str) -> None:
         """Wait until a service answers."""
-        service, process = self.services[name], self._processes[name]
-
-        def answers() -> bool:
-            assert process.poll() is None, f"{name} has ended:\n{service.log.read_text()[-2000:]}"
-            try:
-                requests.get(service.url, timeout=PROBE_SECONDS)
-            except requests.RequestException:
-                return False
-            return True
-
-        wait_until(answers, START_SECONDS, lambda: f"{name} does not answer:\n{service.log.read_text()[-2000:]}")
+        wait_for_answer(self.services[name], self._processes[name])
 
     def _prepare(self, name: str) -> subprocess.Popen[bytes]:
         command = self.services[name].preparation(self._binaries)
@@ -120,6 +110,23 @@ class Core:
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509 - the tests fork from one thread
             )
+
+
+def wait_for_answer(service: Service, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process of a service answers."""
+
+    def failure() -> str:
+        return f"{service.name} does not answer:\n{service.log.read_text()[-2000:]}"
+
+    def answers() -> bool:
+        assert process.poll() is None, failure()
+        try:
+            requests.get(service.url, timeout=PROBE_SECONDS)
+        except requests.RequestException:
+            return False
+        return True
+
+    wait_until(answers, START_SECONDS, failure)
 
 
 def _clean_environment() -> dict[str, str]:

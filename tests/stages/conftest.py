@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest import jobs
+from ingest import jobs, ledger
 from ingest.context import StageContext
 from ingest.jobs import Received
 from ingest.ledger import hold
@@ -39,6 +39,12 @@ def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
     made = make_services(settings, database_engine)
     yield made
     made.close()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process before is surely dead here, so its successor need not wait."""
+    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture

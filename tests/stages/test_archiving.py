@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import archiving, ledger
+from ingest import archiving
 from ingest.errors import FilesRejected, ServiceUnavailable
 from ingest.models import File
 from ingest.services import Services
@@ -19,16 +19,13 @@ from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tests.stages.conftest import MakeJob, OpenContext, RunStage
 from tests.stages.killing import Killed, Patch, die, kill_at_step
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
 RunBefore = Callable[[int, Stage], None]
 
 
 STEPS: list[Patch] = [(archiving, "mark"), (FolderArchive, "put")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process before is surely dead here, so its successor need not wait."""
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import archiving, ledger
+from ingest import archiving
 from ingest.errors import ServiceUnavailable
 from ingest.models import CatalogueFile, Event, File
 from ingest.services import Services
@@ -21,14 +21,12 @@ from tests.bundles import CONTENTS, file_entry, transaction
 from tests.stages.conftest import MakeJob, RunStage
 from tests.stages.killing import Killed, Patch, kill_at_step
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
 FOREIGN = b"somebody else's"
 RunBefore = Callable[[int, Stage], None]
 STEPS: list[Patch] = [(ingest_metadata, "remove"), (ingest_metadata, "replace_ids"), (archiving, "mark")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture

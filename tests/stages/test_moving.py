@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import ledger, moving
+from ingest import moving
 from ingest.errors import InvalidSource
 from ingest.models import File
 from ingest.rejection import remove_all
@@ -21,16 +21,14 @@ from tests.bundles import file_entry, transaction
 from tests.stages.conftest import MakeJob, OpenContext, RunStage
 from tests.stages.killing import Killed, Patch, kill_at_step
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
 CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
 BEFORE_MOVE = STAGES[Kind.MOVE][:2]
 
 
 STEPS: list[Patch] = [(moving, "mark"), (moving, "_link"), (FolderArchive, "move"), (FolderArchive, "delete")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture

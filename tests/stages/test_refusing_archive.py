@@ -22,14 +22,11 @@ from tests.stages.conftest import MakeJob, OpenContext, RunStage
 from tests.stages.killing import Killed, Patch, kill_at_step
 from tests.stages.test_archiving import RunBefore, assert_archived, rows
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
 BLOCK = 4096
 STEPS: list[Patch] = [(archiving, "mark"), (PacificaArchive, "put")]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process before is surely dead here, so its successor need not wait."""
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")

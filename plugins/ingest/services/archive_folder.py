@@ -55,20 +55,12 @@ class FolderArchive:
 
     def size(self, file_id: int) -> int | None:
         """See `Archive.size`."""
-        with self._faults():
-            try:
-                return self._path(file_id).stat().st_size
-            except FileNotFoundError:
-                return None
+        found = self._stat(file_id)
+        return None if found is None else found.st_size
 
     def holds(self, file_id: int) -> bool:
         """See `Archive.holds`."""
-        with self._faults():
-            try:
-                self._path(file_id).stat()
-            except FileNotFoundError:
-                return False
-            return True
+        return self._stat(file_id) is not None
 
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
@@ -103,6 +95,13 @@ class FolderArchive:
 
     def close(self) -> None:
         """See `Archive.close`; there is nothing to let go of."""
+
+    def _stat(self, file_id: int) -> os.stat_result | None:
+        with self._faults():
+            try:
+                return self._path(file_id).stat()
+            except FileNotFoundError:
+                return None
 
     def _path(self, file_id: int) -> Path:
         thousands, _ = divmod(file_id, FILES_PER_FOLDER)

@@ -86,7 +86,7 @@ def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
     """
     replaced = False
     for batch in batches(file for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id in ids):
-        remove(context, iter(batch))
+        remove(context, batch)
         replace_ids(context, batch, "the catalogue")
         replaced = True
     return replaced
