@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ingest import jobs
-from ingest.cli import LABELS, main
+from ingest.cli import main
+from ingest.commands.job import LABELS
 from ingest.database import make_engine, schema_versions, upgrade_schema
 from ingest.jobs import Received
 from ingest.ledger import hold

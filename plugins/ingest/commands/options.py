@@ -1,0 +1,11 @@
+"""What the subcommands share: the type of what they add themselves to, and the option that names a job."""
+
+import argparse
+from typing import TypeAlias
+
+Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_job_id(subcommand: argparse.ArgumentParser) -> None:
+    """Declare `--job-id`; `--job_id` is how the original service wrote it."""
+    subcommand.add_argument("--job-id", "--job_id", type=int, required=True, metavar="N", help="the job's id")

@@ -1,0 +1,42 @@
+"""`retry`: a job goes on, or a local file is run as a job."""
+
+import argparse
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.airflow_api import AirflowApi
+from ingest.commands.options import Subcommands, add_job_id
+from ingest.errors import one_line
+from ingest.replacing import run_file
+from ingest.running import retry
+from ingest.settings import Settings
+from ingest.states import Kind
+
+
+def add(subcommands: Subcommands) -> None:
+    """Declare the subcommand."""
+    again = subcommands.add_parser(
+        "retry",
+        help="let a job go on, or run a local file as a job",
+        description="Clear the unfinished stages of a job, and lift a state that was set by hand. With --path: run that "
+        "file as the job, in place of the bundle that it had.",
+    )
+    add_job_id(again)
+    again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
+    again.add_argument(
+        "--username", type=one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
+    )
+    again.add_argument("--move", action="store_true", help="the file is a move document (with --path)")
+    again.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
+    airflow = AirflowApi(settings)
+    if options.path is None:
+        retry(engine, airflow, options.job_id)
+    else:
+        user = options.username or settings.default_user
+        kind = Kind.MOVE if options.move else Kind.INGEST
+        run_file(settings, engine, airflow, options.job_id, user, kind, options.path)
+    return 0

@@ -1,0 +1,54 @@
+"""Named points between two writes, at which a test can kill or hold the process that passes them.
+
+Called wherever a kill must be safe: in the API, the stages, housekeeping and the commands. Nothing happens unless
+INGEST_FAILPOINTS names a folder, and there nothing until a test has armed the point for a job: a file `<job id>-<name>` that
+holds an action (`kill` or `hold`) and, if need be, how many times a process passes before it. The first process to act
+takes the file away, so the one that comes after it passes. The idea is FreeBSD's fail(9).
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+VARIABLE = "INGEST_FAILPOINTS"
+HELD_SUFFIX = ".held"
+HOLD_SECONDS = 300
+POLL_SECONDS = 0.02
+
+_passed: Counter[Path] = Counter()
+
+
+def failpoint(name: str, job_id: int) -> None:
+    """Pass a point of a job; ends or holds the process when a test has armed it."""
+    folder = os.environ.get(VARIABLE)
+    if folder:
+        _pass(Path(folder) / f"{job_id}-{name}")
+
+
+def _pass(armed: Path) -> None:
+    try:
+        action, _, times = armed.read_text(encoding="ascii").partition(" ")
+    except FileNotFoundError:
+        return
+    _passed[armed] += 1
+    if _passed[armed] <= int(times or 0):
+        return
+    held = armed.with_name(armed.name + HELD_SUFFIX)
+    try:
+        armed.rename(held)
+    except FileNotFoundError:
+        # Another process was faster.
+        return
+    if action == "kill":
+        held.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    _hold(held)
+
+
+def _hold(held: Path) -> None:
+    """Stay until the test takes the file away, or has forgotten about it."""
+    deadline = time.monotonic() + HOLD_SECONDS
+    while held.exists() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,69 @@
+"""How a job must have ended, whatever happened on its way: as one that nothing interrupted."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.models import CatalogueEntry, CatalogueFile, File
+from tests.bundles import metadata_of
+from tests.e2e.contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
+from tests.e2e.stack import Stack
+
+GIVEN_BY_US = ("_id",)
+COMPLETE = {"state": "OK", "task": "ingest metadata", "task_percent": "100.0", "exception": "", "complete": True}
+
+
+def assert_complete(
+    stack: Stack, ledger: Engine, job_id: int, contents: Mapping[str, bytes], seconds: float = 120
+) -> None:
+    """Wait for a job's end without touching it: archive, catalogue and spool must be as after an uninterrupted run."""
+    state = stack.wait_for_end(job_id, seconds)
+    assert {name: state[name] for name in COMPLETE} == COMPLETE
+    entries = catalogued(ledger, job_id)
+    assert entries is not None
+    assert archived(stack.home, entries) == in_catalogue_form(dict(contents))
+    assert sorted(int(str(entry["_id"])) for entry in entries.values()) == sorted(
+        file_id or 0 for file_id in file_ids(ledger, job_id)
+    )
+    assert _without_ids(entries.values()) == _without_ids(metadata_of(contents)[4:])
+    assert _other_entries(ledger, job_id) == _sorted([*metadata_of(contents)[:4], _transaction_id(job_id)])
+
+
+def spooled(stack: Stack, job_id: int) -> list[str]:
+    """The names of what lies in the spool of a job."""
+    return sorted(path.name for path in (stack.home / "spool").iterdir() if path.name.startswith(f"{job_id}-"))
+
+
+def ownerless(stack: Stack, ledger: Engine) -> set[str]:
+    """The names of what lies in the archive and is no catalogued file, half-written files among them."""
+    with Session(ledger) as session:
+        known = {str(file_id) for file_id in session.scalars(select(CatalogueFile.id))}
+    return {name for name in stored_names(stack.home) if name.rpartition("/")[2] not in known}
+
+
+def ids_given_twice(ledger: Engine) -> list[int]:
+    """File ids that stand in the ledger more than once."""
+    with Session(ledger) as session:
+        ids = [file_id for file_id in session.scalars(select(File.file_id)) if file_id is not None]
+    return sorted(file_id for file_id in set(ids) if ids.count(file_id) > 1)
+
+
+def _transaction_id(job_id: int) -> dict[str, Any]:
+    return {"destinationTable": "Transactions._id", "value": job_id}
+
+
+def _other_entries(ledger: Engine, job_id: int) -> list[dict[str, Any]]:
+    with Session(ledger) as session:
+        return _sorted(session.scalars(select(CatalogueEntry.entry).where(CatalogueEntry.transaction_id == job_id)))
+
+
+def _without_ids(entries: Any) -> list[dict[str, Any]]:
+    kept = [{name: value for name, value in entry.items() if name not in GIVEN_BY_US} for entry in entries]
+    return _sorted([{**entry, "subdir": entry["subdir"].removeprefix("data").lstrip("/")} for entry in kept])
+
+
+def _sorted(entries: Any) -> list[dict[str, Any]]:
+    return sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))
