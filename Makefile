@@ -1,13 +1,15 @@
 # `make` alone lists the targets. Needs make, and Python 3.11 or newer (PYTHON=... chooses which).
 
 PYTHON ?= python3
+MINUTES ?= 5
+SERVICES ?= builtin
 BIN := .venv/bin
 STAMP := .venv/complete
 UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test lint bench format lock docs clean moved
+.PHONY: help run core test soak lint bench format lock docs clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
@@ -20,6 +22,9 @@ core: $(STAMP) ## run the real Pacifica services on their documented ports, for 
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+soak: $(STAMP) ## kill at random times under load for MINUTES=n, then compare (SERVICES=core: the real services)
+	@exec $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --services $(SERVICES)
 
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff check .

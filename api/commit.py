@@ -1,18 +1,17 @@
 """Record a received file as a job: the point from which on the service answers for it.
 
-Called by `api.receive`. A job without its file must never be: whenever it is not certain that no row names the file, the
-file stays. A file without a job is harmless.
+Called by `api.receive`, in whose hands the file is again when this raises: the row of the upload tells whether the job took
+it after all.
 """
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from api.resources import Resources
-from ingest import jobs, spool
+from ingest import jobs, uploads
 from ingest.errors import DatabaseUnavailable, JobExists, ServiceUnavailable, UnknownJob
 from ingest.jobs import JobView, Received
 from ingest.original_jobs import ReceivedByOriginal
@@ -47,26 +46,14 @@ def new_job_id(known: Resources) -> int:
 def commit(known: Resources, received: Received) -> JobView:
     """Commit a job's row and give the job; if its id was taken meanwhile, the job gets another.
 
-    Raises ServiceUnavailable, DatabaseUnavailable; the file is then removed, unless a row may name it (OutcomeUnknown).
+    The file keeps its name, whose number nobody reads. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
+    UploadAbandoned.
     """
     for _ in range(ID_ATTEMPTS):
-        with _removed_unless_recorded(known, received):
-            if _recorded(known, received):
-                return _view(known, received)
-            received = _with_new_id(known, received)
-    spool.remove(known.settings.volume_path / received.spool_name)
+        if _recorded(known, received):
+            return _view(known, received)
+        received = replace(received, job_id=new_job_id(known))
     raise _no_new_id(known)
-
-
-@contextmanager
-def _removed_unless_recorded(known: Resources, received: Received) -> Iterator[None]:
-    try:
-        yield
-    except OutcomeUnknown:
-        raise
-    except BaseException:
-        spool.remove(known.settings.volume_path / received.spool_name)
-        raise
 
 
 def _recorded(known: Resources, received: Received) -> bool:
@@ -91,7 +78,8 @@ def _recorded_after_all(known: Resources, received: Received) -> bool:
             jobs.create(known.engine, received)
         except JobExists:
             with suppress(DatabaseUnavailable):
-                return jobs.read(known.engine, received.job_id).received.spool_name == received.spool_name
+                # Not by the job's row: it names no file any more when the job is catalogued already.
+                return not uploads.is_announced(known.engine, received.spool_name)
         except DatabaseUnavailable as error:
             logger.warning("job %d: is it recorded? %s", received.job_id, error.text)
         else:
@@ -108,14 +96,6 @@ def _taken(known: Resources, job_id: int) -> bool:
         return False
     logger.warning("UniqueID handed out the id of job %d again", job_id)
     return True
-
-
-def _with_new_id(known: Resources, received: Received) -> Received:
-    job_id = new_job_id(known)
-    path = known.settings.volume_path / received.spool_name
-    name = spool.file_name(job_id, path.suffix.lstrip("."))
-    spool.rename(path, name)
-    return replace(received, job_id=job_id, spool_name=name)
 
 
 def _no_new_id(known: Resources) -> ServiceUnavailable:

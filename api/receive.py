@@ -3,9 +3,10 @@
 An answer of 200 is a promise that the job will run. What happens when this process dies on the way:
 
     job id from UniqueID          nothing is lost but the number
-    -> `.part` file, fsync        a `.part` file stays, which no row names; the client has no answer and sends again
+    -> commit of the upload's row a row stays; the client has no answer and sends again; retention removes the row
+    -> `.part` file, fsync        the same with a `.part` file, which retention removes before the row
     -> rename, fsync of folder    the same with a file of a whole name
-    -> commit of the row          the job is there and runs: housekeeping triggers what has no run
+    -> commit of the job's row    the upload's row is gone, the job is there and runs: housekeeping triggers it
     -> trigger                    it runs; housekeeping triggers it again, which Airflow answers with 409
     -> answer                     it runs; the client that saw no answer may send again and gets a job of its own
 """
@@ -23,9 +24,11 @@ from api.commit import commit, new_job_id
 from api.move_document import check_move_document
 from api.resources import Resources, resources
 from api.state import answer
-from ingest import running, spool
+from ingest import running, spool, uploads
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.jobs import Received
+from ingest.spool import Announced
 from ingest.states import Kind, received
 
 logger = logging.getLogger(__name__)
@@ -54,16 +57,20 @@ def receive_move() -> Response:
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
     """Bring a body to the spool, record the job, start it, and answer its state.
 
-    Raises ServiceUnavailable, DatabaseUnavailable, what `ingest.spool.receive` raises, and what `check` raises.
+    Raises ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive` raises, and what `check`
+    raises.
     """
     known, begun = resources(), time.monotonic()
     settings = known.settings
     job_id = new_job_id(known)
-    name = spool.file_name(job_id, extension)
-    size = spool.receive(body, settings.volume_path / name, body.announced_size, settings.transfer_size, check)
-    view = commit(known, Received(job_id, kind, current_user(settings), name, size))
+    upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size)
+    with uploads.announced(known.engine, settings.volume_path, upload):
+        size = spool.receive(body, settings.volume_path, upload, settings.transfer_size, check)
+        view = commit(known, Received(job_id, kind, current_user(settings), upload.name, size))
     job = view.received
+    failpoint("receive.committed", job.job_id)
     triggered = start(known, job)
+    failpoint("receive.triggered", job.job_id)
     logger.info(
         "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
         job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,

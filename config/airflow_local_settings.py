@@ -7,6 +7,9 @@ dag-processor and Celery's workers. The other commands, which fork nothing, are 
 - A worker that is killed leaves its task running, unsupervised, beside the retry; a scheduler that is killed leaves
   workers that hold its database connection, and with it the scheduler's lock. Linux ends what is forked here with the
   thread that forked it, which in all three commands is the main one.
+- A LocalExecutor worker that is killed may take a lock with it that all workers share, most often that of the queue. No
+  task would ever start again, and the scheduler would pass for healthy. So a scheduler ends with a killed worker;
+  supervisord starts it anew, and it takes its tasks up again. Celery's workers share nothing.
 """
 
 import contextlib
@@ -15,6 +18,7 @@ import importlib
 import os
 import signal
 import sys
+from types import FrameType
 
 # Airflow takes every public name of this module for a setting of its own.
 __all__: list[str] = []
@@ -63,6 +67,27 @@ def end_forks_with_parent() -> None:
     os.register_at_fork(before=remember_parent, after_in_child=end_with_parent)
 
 
+def end_with_killed_fork() -> None:
+    """Have this process killed as soon as a signal has ended one of its forks (Linux only)."""
+    if sys.platform != "linux":
+        return
+
+    def look(_signal_number: int, _frame: FrameType | None) -> None:
+        ended = None
+        # There is none any more when whoever started it was faster.
+        with contextlib.suppress(ChildProcessError):
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
+            # Not by an exception: ending in an orderly way takes the locks that may be lost.
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    signal.signal(signal.SIGCHLD, look)
+    # A worker outlives its task.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGCHLD, signal.SIG_DFL))
+
+
 if FORKING_COMMANDS.intersection(sys.argv[1:2]):
     import_ahead()
     end_forks_with_parent()
+if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor":
+    end_with_killed_fork()

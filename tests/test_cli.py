@@ -20,6 +20,7 @@ from ingest.ledger import hold
 from ingest.settings import Settings
 from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
 from tests.bundles import make_bundle
+from tests.received import create_job
 from tests.test_airflow_api import Airflow, handler_of
 from tests.test_migrations import fresh_database
 
@@ -29,6 +30,7 @@ PROGRAM = "pacifica-ingest-cmd: "
 OPTIONS = {
     "job": ["--job-id", "--job_id", "--state", "--task", "--task-percent", "--exception"],
     "retry": ["--job-id", "--job_id", "--path", "--username", "--move"],
+    "show": ["--job-id", "--job_id", "--json"],
     "dbsync": [],
     "dbchk": ["--equal"],
 }
@@ -91,7 +93,7 @@ def command(
 def make_job(database_engine: Engine) -> Callable[..., int]:
     def make(kind: Kind = Kind.INGEST) -> int:
         job = next(next_id)
-        jobs.create(database_engine, Received(job, kind, "ada", f"{job}.tar", 10))
+        create_job(database_engine, Received(job, kind, "ada", f"{job}.tar", 10))
         return job
 
     return make
@@ -159,7 +161,7 @@ def test_checking_a_database_makes_nothing_in_it(command: Command, empty: Engine
 
 
 def test_synchronising_again_keeps_the_jobs(command: Command, migrated: Engine):
-    jobs.create(migrated, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    create_job(migrated, Received(7, Kind.INGEST, "ada", "7.tar", 10))
     assert command("dbsync") == 0
     assert jobs.read(migrated, 7).received.user == "ada"
 
@@ -419,7 +421,8 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
         ledger.finish()
     jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
     airflow.answer("GET", run_path(job_id), (200, {"state": "failed"}))
-    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (200, {"task_instances": []}))
+    tasks = [{"task_id": "open_tar", "state": "success", "try_number": 1}]
+    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (200, {"task_instances": tasks}))
     airflow.answer("POST", "/api/v2/dags/ingest/clearTaskInstances", (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
     assert (command.out, command.err) == ("", "")

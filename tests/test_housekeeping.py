@@ -15,7 +15,8 @@ from ingest.ledger import hold
 from ingest.models import Job
 from ingest.running import retry
 from ingest.settings import Settings
-from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, Stage
+from ingest.states import CLEARS_ALLOWED, STAGES, JobState, Kind, Outcome, Run, Stage, TaskInstance
+from tests.received import create_job
 
 MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")
@@ -64,12 +65,18 @@ def make_job(database_engine: Engine) -> MakeJob:
 
     def make(*, triggered: bool = True) -> int:
         job = next(next_id)
-        jobs.create(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+        create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
         if triggered:
             jobs.mark_triggered(database_engine, job)
         return job
 
     return make
+
+
+def finish_stage(engine: Engine, job: int) -> None:
+    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.finish()
 
 
 def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
@@ -103,13 +110,21 @@ def test_lost_run_is_cleared_from_the_first_unfinished_stage(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):
     job = make_job()
-    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.finish()
-    airflow.runs[f"job-{job}"] = FAILED_RUN
+    finish_stage(database_engine, job)
+    airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "success", 1),))
     housekeeping.keep_house()
     assert airflow.cleared == {f"job-{job}": ["load_metadata", "validate_policy", "ingest_files", "ingest_metadata"]}
     assert jobs.read(database_engine, job).record.clears == 1
+
+
+def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    finish_stage(database_engine, job)
+    airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "failed", 1),))
+    housekeeping.keep_house()
+    assert airflow.cleared == {f"job-{job}": [stage.value for stage in STAGES[Kind.INGEST]]}
 
 
 def test_run_that_is_lost_time_and_again_is_left_to_an_admin(

@@ -16,6 +16,7 @@ from ingest.ledger import hold
 from ingest.models import Event, Job
 from ingest.settings import Settings
 from ingest.states import FAILED, JobState, Kind, Outcome, Stage, StageError
+from tests.received import create_job
 
 next_id = count(7_100_000)
 FAILED_BY_HAND = JobState(FAILED, "ingest files", 12.5, "Failed by administrator", complete=True)
@@ -30,7 +31,7 @@ def received(job_id: int, kind: Kind = Kind.INGEST) -> Received:
 @pytest.fixture
 def job_id(database_engine: Engine) -> int:
     job = next(next_id)
-    jobs.create(database_engine, received(job))
+    create_job(database_engine, received(job))
     return job
 
 
@@ -70,7 +71,7 @@ def stage_error(*, final: bool) -> dict[str, object]:
 @pytest.mark.parametrize("kind", Kind)
 def test_job_is_read_as_it_was_created(database_engine: Engine, kind: Kind):
     new = Received(next(next_id), kind, "日本 user", "name with spaces.tar", 2**40)
-    jobs.create(database_engine, new)
+    create_job(database_engine, new)
     job = jobs.read(database_engine, new.job_id)
     assert job.received == new
     assert job.run_id == f"job-{new.job_id}"
@@ -89,7 +90,7 @@ def test_created_job_has_the_event_of_its_arrival(database_engine: Engine, job_i
 def test_id_that_is_taken_is_refused_and_the_job_stays_as_it_was(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
     with pytest.raises(JobExists, match=f"^job {job_id} exists already$"):
-        jobs.create(database_engine, replace(received(job_id), user="eve", spool_name="other.tar"))
+        create_job(database_engine, replace(received(job_id), user="eve", spool_name=f"{job_id}-other.tar"))
     assert jobs.read(database_engine, job_id) == before
     assert len(events(database_engine, job_id)) == 1
 
@@ -99,7 +100,7 @@ def test_of_many_that_create_a_job_at_once_one_succeeds(database_engine: Engine)
 
     def create(user: str) -> str | None:
         try:
-            jobs.create(database_engine, replace(received(job), user=user))
+            create_job(database_engine, replace(received(job), user=user, spool_name=f"{job}-{user}.tar"))
         except JobExists:
             return None
         return user
@@ -112,7 +113,7 @@ def test_of_many_that_create_a_job_at_once_one_succeeds(database_engine: Engine)
 
 @pytest.mark.parametrize("job", [0, LARGEST_ID])
 def test_smallest_and_largest_ids_are_jobs(database_engine: Engine, gone: list[int], job: int):
-    jobs.create(database_engine, received(job))
+    create_job(database_engine, received(job))
     gone.append(job)
     jobs.override(database_engine, job, FAILED_BY_HAND)
     jobs.lift_override(database_engine, job)
@@ -324,7 +325,7 @@ def test_job_that_had_failed_is_unfinished_when_it_is_retried(database_engine: E
 def test_unfinished_jobs_come_in_order_of_their_ids_and_in_batches(database_engine: Engine):
     ids = [next(next_id) for _ in range(5)]
     for job in reversed(ids):
-        jobs.create(database_engine, received(job))
+        create_job(database_engine, received(job))
     set_columns(database_engine, ids[1], outcome=Outcome.CATALOGUED)
     first = [job.received.job_id for job in jobs.unfinished(database_engine, ids[0] - 1, 2)]
     second = [job.received.job_id for job in jobs.unfinished(database_engine, first[-1], 2)]

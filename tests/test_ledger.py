@@ -12,6 +12,7 @@ from ingest.jobs import Received
 from ingest.ledger import Ledger, hold
 from ingest.models import Job
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage
+from tests.received import create_job
 
 next_id = iter(range(5_000_000, 6_000_000))
 
@@ -19,7 +20,7 @@ next_id = iter(range(5_000_000, 6_000_000))
 @pytest.fixture
 def job_id(database_engine: Engine) -> int:
     job = next(next_id)
-    jobs.create(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+    create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
     return job
 
 
@@ -84,7 +85,7 @@ def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
 def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: Ledger, stage: Stage):
-    held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA)
+    held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
     with hold(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 

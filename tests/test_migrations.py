@@ -19,6 +19,7 @@ from ingest.jobs import Received
 from ingest.models import Base
 from ingest.settings import Settings
 from ingest.states import Kind
+from tests.received import create_job
 
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[1]
@@ -132,7 +133,7 @@ def test_versions_tell_whether_a_database_is_up_to_date(empty: Engine):
 
 def test_second_upgrade_does_nothing(empty: Engine):
     upgrade_schema(empty)
-    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
     before, job = describe(empty), jobs.read(empty, 7)
     upgrade_schema(empty)
     assert describe(empty) == before
@@ -159,7 +160,7 @@ def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_othe
 def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Engine):
     upgrade_schema(empty)
     before = describe(empty)
-    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
     downgrade(empty, "base")
     assert not any(describe(empty).values())
     assert schema_versions(empty)[0] is None
@@ -171,13 +172,35 @@ def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Eng
 
 def test_jobs_of_0_1_0_are_kept_by_the_upgrade_to_the_next_version(empty: Engine):
     upgrade_schema(empty)
-    jobs.create(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
     before, job = describe(empty), jobs.read(empty, 7)
     downgrade(empty, "0001")
     assert "original_job" not in {row[0] for row in describe(empty)["columns"]}
     upgrade_schema(empty)
     assert describe(empty) == before
     assert jobs.read(empty, 7) == job
+
+
+def test_bundles_that_have_left_the_spool_are_no_longer_named_after_the_upgrade(empty: Engine):
+    upgrade_schema(empty)
+    for job in (7, 8, 9):
+        create_job(empty, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+    downgrade(empty, "0002")
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE job SET outcome = 'catalogued' WHERE id IN (7, 8)")
+        connection.exec_driver_sql("INSERT INTO event (job_id, kind) VALUES (7, 'spool_freed'), (9, 'stage_started')")
+    upgrade_schema(empty)
+    assert [jobs.read(empty, job).received.spool_name for job in (7, 8, 9)] == ["", "8.tar", "9.tar"]
+
+
+def test_downgrade_drops_the_events_of_what_never_became_a_job_and_keeps_the_others(empty: Engine):
+    upgrade_schema(empty)
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    with empty.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO event (job_id, kind) VALUES (8, 'upload_abandoned')")
+    downgrade(empty, "0002")
+    with empty.connect() as connection:
+        assert rows(connection, "SELECT job_id, kind FROM event") == [(7, "received")]
 
 
 def test_upgrade_that_fails_half_way_leaves_nothing(empty: Engine):

@@ -1,4 +1,5 @@
 import io
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,17 @@ from typing import BinaryIO
 import pytest
 
 from ingest import spool
-from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
+from ingest.spool import Announced, IncompleteBody, SpoolFull, SpoolUnavailable
 
 BLOCK = 4096
 
 
-def receive(body: bytes, path: Path, announced: int | None = None) -> int:
-    return spool.receive(io.BytesIO(body), path, announced, BLOCK)
+def receive(body: bytes, folder: Path, announced: int | None = None) -> int:
+    return spool.receive(io.BytesIO(body), folder, bundle(announced), BLOCK)
+
+
+def bundle(size: int | None = None) -> Announced:
+    return Announced(1, "1.tar", size)
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def small_files_only() -> Iterator[int]:
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_stream_is_written_whole(tmp_path: Path, size: int, announced: bool) -> None:
     body = (b"0123456789" * size)[:size]
-    assert receive(body, tmp_path / "1.tar", size if announced else None) == size
+    assert receive(body, tmp_path, size if announced else None) == size
     assert [path.name for path in tmp_path.iterdir()] == ["1.tar"]
     assert (tmp_path / "1.tar").read_bytes() == body
 
@@ -38,27 +43,27 @@ def test_a_stream_is_written_whole(tmp_path: Path, size: int, announced: bool) -
 @pytest.mark.parametrize(("body", "announced"), [(b"", None), (b"", 5), (b"abc", 5), (b"abcdefg", 5)])
 def test_another_size_than_announced_leaves_nothing(tmp_path: Path, body: bytes, announced: int | None) -> None:
     with pytest.raises(IncompleteBody):
-        receive(body, tmp_path / "1.tar", announced)
+        receive(body, tmp_path, announced)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, small_files_only: int) -> None:
     with pytest.raises(SpoolFull):
-        receive(b"x" * (small_files_only + 1), tmp_path / "1.tar")
+        receive(b"x" * (small_files_only + 1), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_has_no_room_is_refused_before_it_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO(b"x")
     with pytest.raises(SpoolFull):
-        spool.receive(stream, tmp_path / "1.tar", 2**50, BLOCK)
+        spool.receive(stream, tmp_path, bundle(2**50), BLOCK)
     assert stream.tell() == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable, match="cannot be written"):
-        receive(b"x", tmp_path / "missing" / "1.tar")
+        receive(b"x", tmp_path / "missing")
 
 
 def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        spool.receive(Broken(), tmp_path / "1.tar", None, BLOCK)
+        spool.receive(Broken(), tmp_path, bundle(), BLOCK)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,21 +82,32 @@ def test_what_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
         raise ValueError(file.read())
 
     with pytest.raises(ValueError, match="document"):
-        spool.receive(io.BytesIO(b"document"), tmp_path / "1.json", None, BLOCK, check)
+        spool.receive(io.BytesIO(b"document"), tmp_path, bundle(), BLOCK, check)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_renamed(tmp_path: Path) -> None:
-    receive(b"x", tmp_path / "1.tar")
-    assert spool.rename(tmp_path / "1.tar", "2.tar") == tmp_path / "2.tar"
-    assert (tmp_path / "2.tar").read_bytes() == b"x"
-
-
-def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "there").touch()
-    spool.remove(tmp_path / "missing")
-    spool.remove(tmp_path / "there")
+def test_a_file_is_removed_whole_or_in_part(tmp_path: Path) -> None:
+    (tmp_path / "1.tar").touch()
+    (tmp_path / "2.tar.part").touch()
+    for name in ("1.tar", "2.tar", "missing.tar"):
+        spool.remove(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "1.tar").mkdir()
+    with pytest.raises(OSError, match=r"1\.tar"):
+        spool.remove(tmp_path / "1.tar")
+
+
+def test_time_of_the_last_write_is_that_of_the_part_or_of_the_whole(tmp_path: Path) -> None:
+    assert spool.last_written(tmp_path / "1.tar") == 0
+    (tmp_path / "1.tar.part").touch()
+    os.utime(tmp_path / "1.tar.part", (50, 50))
+    assert spool.last_written(tmp_path / "1.tar") == 50
+    (tmp_path / "1.tar").touch()
+    os.utime(tmp_path / "1.tar", (70, 70))
+    assert spool.last_written(tmp_path / "1.tar") == 70
 
 
 def test_names_differ_for_one_job() -> None:

@@ -166,6 +166,13 @@ def test_run_that_was_cleared_too_often_has_failed():
     assert not lost_by_airflow(job, known)
 
 
+def test_rejection_that_is_not_finished_is_cleared_however_often_it_was():
+    job = JobRecord(Kind.INGEST, outcome=Outcome.REJECTING, finished=Stage.VALIDATE_POLICY, clears=CLEARS_ALLOWED)
+    known = run("failed", ingest_files="failed")
+    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, LOST_TEXT, complete=False)
+    assert lost_by_airflow(job, known)
+
+
 def test_successful_run_without_the_catalogue_has_failed():
     job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
     tasks = dict.fromkeys(INGEST, "success")

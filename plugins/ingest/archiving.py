@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 from ingest.bundle import Section, open_section, printable
 from ingest.context import StageContext
 from ingest.errors import FilesRejected, ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import BATCH, FileState, LedgerFile, files_in, mark, totals
@@ -23,13 +24,14 @@ from ingest.ledger import Ledger
 
 # A batch is one commit: as many small files as a kill may cost to send again, but no more than this many bytes.
 BATCH_FILES = 100
-BATCH_BYTES = 256 * 1024 * 1024
+BATCH_BYTES = 64 * 1024 * 1024
 
 
 class Progress:
     """Counts the bytes that are archived and reports them to the ledger, which is also the check of the fence."""
 
     def __init__(self, ledger: Ledger) -> None:
+        self.job_id = ledger.job_id
         self._ledger = ledger
         self._total = totals(ledger)[1]
         self._done = totals(ledger, FileState.ARCHIVED)[1]
@@ -56,6 +58,7 @@ class HashingBody(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Give the next bytes; raises FenceLost in the middle of a transfer when the job was taken over."""
+        failpoint("ingest_files.reading", self._progress.job_id)
         data = self._section.read(size)
         self._hash.update(data)
         self.size += len(data)
@@ -88,14 +91,18 @@ def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Delete what the archive holds of files of the job, a batch at a time, each batch committed as pending again."""
     for batch in _batches(files):
         mark(context.ledger, batch, FileState.SENDING)
+        failpoint("rejection.deleting", context.ledger.job_id)
         for done, file in enumerate(batch):
             context.ledger.report(done, BATCH)
             context.services.archive.delete(file.file_id)
+            failpoint("rejection.deleted", context.ledger.job_id)
         mark(context.ledger, batch, FileState.PENDING)
+        failpoint("rejection.batch_removed", context.ledger.job_id)
 
 
 def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progress, faults: Faults) -> None:
     mark(context.ledger, batch, FileState.SENDING)
+    failpoint("ingest_files.sending", context.ledger.job_id)
     archived = []
     try:
         for file in batch:
@@ -106,16 +113,21 @@ def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progre
     finally:
         # Also when the archive went away in the middle: what it holds and was verified is not sent again.
         mark(context.ledger, archived, FileState.ARCHIVED)
+    failpoint("ingest_files.archived", context.ledger.job_id)
 
 
 def _send(context: StageContext, file: LedgerFile, progress: Progress, faults: Faults) -> bool:
     archive = context.services.archive
+    # The real archive empties a file when a PUT begins, before any of its body is read.
+    context.ledger.check()
     if file.state is FileState.SENDING:
         archive.delete(file.file_id)
     with open_section(context.received_path, file.offset, file.size) as section:
         body = HashingBody(section, file.hash_type, progress)
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
+    failpoint("ingest_files.sent", context.ledger.job_id)
     stored = archive.size(file.file_id)
+    failpoint("ingest_files.verified", context.ledger.job_id)
     if body.size != file.size or stored != file.size:
         reason = f"it stored {stored} of the {file.size} bytes of {printable(file.path)}; they are sent again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)

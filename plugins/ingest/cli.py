@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ingest.commands import job, retry, schema
+from ingest.commands import job, reconcile, retry, schema, show
 from ingest.database import make_engine, wait_for_database
 from ingest.errors import IngestError
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(prog="pacifica-ingest-cmd", description="Administer the jobs of Pacifica Ingest.")
     command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
     subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
-    for each in (job, retry, schema):
+    for each in (job, retry, show, reconcile, schema):
         each.add(subcommands)
     return command
 

@@ -36,7 +36,7 @@ class StageContext:
         """
         if self.ledger.job.received.spool_name == REMOVED:
             raise BundleRemoved(
-                "the bundle was removed, because it was rejected long ago; send a mended one as a new job"
+                "the bundle was removed, because the job failed long ago; send a mended one as a new job"
             )
         if not self.spool_path.is_file():
             raise SpoolUnavailable(f"{self.spool_path} is not there; is the spool's volume mounted?")

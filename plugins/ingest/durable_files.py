@@ -37,6 +37,21 @@ def remove_part(path: Path) -> None:
         part_path(path).unlink()
 
 
+def is_being_written(path: Path) -> bool:
+    """Whether a process is writing the file that is to be renamed to `path`.
+
+    To be asked of old ones only: a process that begins in this very moment is told that another one writes the file.
+    """
+    try:
+        with part_path(path).open("rb") as part:
+            _lock(part, path)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def part_path(path: Path) -> Path:
     """Give the name that a file has while it is written."""
     return path.with_name(f".{path.name}.part")

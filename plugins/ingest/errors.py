@@ -17,12 +17,13 @@
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
-     │    ├── BundleRemoved       the bundle of a job that was rejected long ago
+     │    ├── BundleRemoved       the bundle of a job that failed long ago
      │    ├── StageSkipped        a stage that must come first never finished
      │    └── JobOverridden       an admin has set the job's state
      └── TransientError           a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
           ├── DatabaseUnavailable
+          ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
           ├── JobBusy             an older process of the job has not let go yet
           └── StageTerminated     this process was told to stop
 
@@ -153,7 +154,7 @@ class CatalogueConflict(PermanentError):
 
 
 class BundleRemoved(PermanentError):
-    """The job's bundle left the spool, because the job had been rejected long ago."""
+    """The job's bundle left the spool, because the job had failed long ago."""
 
     code = "bundle_removed"
 
@@ -191,6 +192,15 @@ class DatabaseUnavailable(TransientError):
     """The database of jobs does not answer."""
 
     code = "database_unavailable"
+
+
+class RejectionUnfinished(TransientError):
+    """The job is rejected, but a service is away that has to give up what it holds of it; never the end of the job."""
+
+    code = "rejection_unfinished"
+
+    def __init__(self, rejection: Rejection, cause: TransientError) -> None:
+        super().__init__(f"{rejection.text} (what was archived of the job is still to be removed: {cause.text})")
 
 
 class JobBusy(TransientError):

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.context import StageContext
 from ingest.errors import ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.files import BATCH, FileState, LedgerFile
 from ingest.ledger import Ledger
 from ingest.models import File
@@ -56,12 +57,14 @@ def _give(context: StageContext, keys: Sequence[int]) -> range:
     """Commit new ids for rows; where the ledger has one of them already, others are taken."""
     for _ in range(CLASHES_ALLOWED):
         ids = context.services.uniqueid.allocate("file", len(keys))
+        failpoint("file_ids.allocated", context.ledger.job_id)
         rows = [{"id": key, "file_id": file_id} for key, file_id in zip(keys, ids, strict=True)]
         try:
             with context.ledger.transaction() as session:
                 session.execute(update(File), rows)
         except IntegrityError:
             continue
+        failpoint("file_ids.given", context.ledger.job_id)
         return ids
     raise _goes_on(context, ids[0])
 

@@ -117,20 +117,15 @@ def files_in(ledger: Ledger, *states: FileState) -> Iterator[LedgerFile]:
 
     What the caller marks on the way does not disturb the order.
     """
-    order = File.offset if ledger.job.record.kind is Kind.INGEST else File.position
-    for file in _rows(ledger, File.state.in_(states), order):
-        yield LedgerFile(
-            key=file.id,
-            path=file.path,
-            offset=_known(file.offset) if ledger.job.record.kind is Kind.INGEST else 0,
-            file_id=_known(file.file_id),
-            size=_known(file.size),
-            hash_type=file.hash_type or "",
-            hash_sum=file.hash_sum or "",
-            state=FileState(file.state),
-            source=file.source or "",
-            inode=file.inode,
-        )
+    is_bundle = ledger.job.record.kind is Kind.INGEST
+    for file in _rows(ledger, File.state.in_(states), File.offset if is_bundle else File.position):
+        yield _ledger_file(file, offset=_known(file.offset) if is_bundle else 0)
+
+
+def files_with_ids(ledger: Ledger) -> Iterator[LedgerFile]:
+    """Give every file of the job that the archive may know of; they cannot be sent, because none has its offset."""
+    for file in _rows(ledger, File.file_id.is_not(None)):
+        yield _ledger_file(file, offset=0)
 
 
 def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values: Any) -> None:  # noqa: ANN401
@@ -161,6 +156,21 @@ def _rows(ledger: Ledger, where: ColumnElement[bool], order: InstrumentedAttribu
         if len(found) < BATCH:
             return
         behind = order > getattr(found[-1], order.key)
+
+
+def _ledger_file(file: File, offset: int) -> LedgerFile:
+    return LedgerFile(
+        key=file.id,
+        path=file.path,
+        offset=offset,
+        file_id=_known(file.file_id),
+        size=_known(file.size),
+        hash_type=file.hash_type or "",
+        hash_sum=file.hash_sum or "",
+        state=FileState(file.state),
+        source=file.source or "",
+        inode=file.inode,
+    )
 
 
 def _record(ledger: Ledger, rows: list[dict[str, Any]], first_time: ColumnElement[bool]) -> list[str]:

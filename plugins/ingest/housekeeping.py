@@ -13,6 +13,7 @@ from ingest import jobs
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine
 from ingest.errors import ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.jobs import JobView
 from ingest.running import clear_unfinished, trigger
 from ingest.settings import load_settings
@@ -58,7 +59,8 @@ def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]
     if lost_by_airflow(job.record, run):
         # Counted first: a kill in between costs one of the clears that are allowed, never one too many.
         jobs.count_clear(engine, job.received.job_id)
-        clear_unfinished(airflow, job)
+        failpoint("housekeeping.counted", job.received.job_id)
+        clear_unfinished(airflow, job, run)
         return ["cleared"]
     return []
 

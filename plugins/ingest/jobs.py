@@ -1,22 +1,23 @@
 """Job rows, their events and an admin's overrides: what is written of a job while no stage holds it.
 
 Called by the API (receive, report), the command line, housekeeping and retention. What a running stage writes goes through
-`ingest.ledger`. Together the two are the only writers of the tables `job` and `event`.
+`ingest.ledger`. Together the two are the only writers of the table `job`.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest import original_jobs
+from ingest import original_jobs, uploads
 from ingest.database import transaction
 from ingest.errors import JobExists, JobFinished, UnknownJob
-from ingest.models import Event, Job
+from ingest.events import add_event
+from ingest.models import Job
 from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import FAILED, JobRecord, JobState, Kind, Outcome, Stage, StageError
 
@@ -58,7 +59,10 @@ def run_id(job_id: int) -> str:
 
 
 def create(engine: Engine, received: Received) -> None:
-    """Commit a new job; raises JobExists when its id is taken, DatabaseUnavailable."""
+    """Commit a new job with the file that was announced for it.
+
+    Raises JobExists when its id is taken, UploadAbandoned when the file was given up meanwhile, DatabaseUnavailable.
+    """
     row = Job(
         id=received.job_id,
         kind=received.kind,
@@ -70,6 +74,7 @@ def create(engine: Engine, received: Received) -> None:
         with transaction(engine) as session:
             session.add(row)
             session.flush()
+            uploads.claim(session, received.spool_name)
             add_event(session, received.job_id, "received", text=f"{received.size} bytes by {received.user}")
     except IntegrityError as error:
         raise JobExists(f"job {received.job_id} exists already") from error
@@ -154,39 +159,24 @@ def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
         return [view(job) for job in session.scalars(open_jobs)]
 
 
-def rejected_longer_than(engine: Engine, age: timedelta, after: int, limit: int) -> list[int]:
-    """Give up to `limit` jobs with ids above `after` that were rejected that long ago and have a bundle still."""
-    query = select(Job.id).where(Job.id > after, *_rejected_before(age)).order_by(Job.id).limit(limit)
-    with transaction(engine) as session:
-        return list(session.scalars(query))
+def with_bundle(engine: Engine, *conditions: ColumnElement[bool]) -> Iterator[int]:
+    """Give the ids of the jobs whose bundle is in the spool and that meet the conditions, in order, each read anew."""
+    last = -1
+    query = select(func.min(Job.id)).where(Job.spool_name != REMOVED, *conditions)
+    while True:
+        with transaction(engine) as session:
+            found = session.scalar(query.where(Job.id > last))
+        if found is None:
+            return
+        yield found
+        last = found
 
 
-def remove_bundle(engine: Engine, job_id: int, age: timedelta, folder: Path) -> bool:
-    """Remove the bundle of such a job from its folder; gives False when the job goes on meanwhile. Raises OSError.
-
-    A process that dies before the commit leaves a row that names a file which is gone; the next one finishes it.
-    """
-    with transaction(engine) as session:
-        job = session.scalar(select(Job).where(Job.id == job_id, *_rejected_before(age)).with_for_update())
-        if job is None:
-            return False
-        (folder / job.spool_name).unlink(missing_ok=True)
-        add_event(session, job_id, "bundle_removed", text=f"{job.spool_name}, {age.days} days after it was rejected")
-        job.spool_name = REMOVED
-    return True
-
-
-def add_event(
-    session: Session,
-    job_id: int,
-    kind: str,
-    stage: Stage | None = None,
-    attempt: int | None = None,
-    code: str | None = None,
-    text: str = "",
-) -> None:
-    """Append an event in the caller's transaction."""
-    session.execute(insert(Event).values(job_id=job_id, kind=kind, stage=stage, attempt=attempt, code=code, text=text))
+def forget_bundle(session: Session, job_id: int, text: str) -> None:
+    """Record that a job's bundle is gone: no stage can begin any more, and the first one says so."""
+    job = existing(session, job_id)
+    job.spool_name, job.finished, job.holder = REMOVED, None, None
+    add_event(session, job_id, "bundle_removed", text=text)
 
 
 def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
@@ -203,11 +193,6 @@ def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 def is_possible(job_id: int) -> bool:
     """Whether a job may have this id."""
     return 0 <= job_id <= LARGEST_ID
-
-
-def _rejected_before(age: timedelta) -> tuple[ColumnElement[bool], ...]:
-    rejected = Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean(), Job.spool_name != REMOVED
-    return (*rejected, Job.updated < func.now() - age)
 
 
 def _unfinished_job(session: Session, job_id: int) -> Job:

@@ -18,14 +18,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ingest import database
-from ingest.errors import (
-    DatabaseUnavailable,
-    FenceLost,
-    JobBusy,
-    JobOverridden,
-    StageSkipped,
-)
-from ingest.jobs import JobView, add_event, existing, view
+from ingest.errors import DatabaseUnavailable, FenceLost, JobBusy, JobOverridden, StageSkipped
+from ingest.events import add_event
+from ingest.jobs import REMOVED, JobView, existing, view
 from ingest.models import Job
 from ingest.states import DONE, FAILED, STAGES, Outcome, Stage
 
@@ -60,28 +55,43 @@ class Ledger:
         To be called often while a stage works: it is also the check that this process still holds the job, and raises
         FenceLost when it does not.
         """
+        if self._is_due():
+            self.set(percent=DONE * done / total if total else 0.0)
+
+    def check(self) -> None:
+        """Raise FenceLost when a newer process holds the job; asks at most once a second.
+
+        To be called before each write to the outside that `report` does not come just before: a process that was stopped, or
+        whose last request took long, must not delete or move what its successor has archived since.
+        """
+        if self._is_due():
+            with self.transaction():
+                pass
+
+    def _is_due(self) -> bool:
         now = time.monotonic()
         if now - self._checked < CHECK_SECONDS:
-            return
+            return False
         self._checked = now
-        self.set(percent=DONE * done / total if total else 0.0)
+        return True
 
     def set(self, **values: object) -> None:
         """Change columns of the job's row, in a transaction of its own."""
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
 
-    def event(self, kind: str, text: str) -> None:
-        """Append an event, in a transaction of its own."""
+    def event(self, kind: str, text: str = "", code: str | None = None, **values: object) -> None:
+        """Append an event and change the columns of the job's row that it tells of, in a transaction of its own."""
         with self.transaction() as session:
-            add_event(session, self.job_id, kind, self.stage, self.attempt, text=text)
+            session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
+            add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
 
     def finish(self) -> None:
         """Record that the stage ended well, and let go."""
         finished = furthest(self.job, self.stage)
         with self.transaction() as session:
-            values = {"finished": finished, "percent": DONE, "error": None, "holder": None, "updated": func.now()}
-            session.execute(update(Job).where(Job.id == self.job_id).values(**values))
+            values = {"finished": finished, "percent": DONE, "error": None, "holder": None, "clears": 0}
+            session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
             add_event(session, self.job_id, "stage_finished", self.stage, self.attempt)
 
     def fail(self, code: str, text: str, *, final: bool) -> None:
@@ -116,7 +126,8 @@ class Ledger:
 def hold(engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False) -> Iterator[Ledger | None]:
     """Take a job over for one stage; gives None when the catalogue holds the job, and nothing is left to be done.
 
-    `by_admin`: also when an admin has failed the job, which stays failed. Raises UnknownJob, JobOverridden when an admin has
+    `by_admin`: not for the stage's own sake but to change what the job is made of; how it ended stays as it is, an admin's
+    FAILED too. Raises UnknownJob, JobOverridden when an admin has
     failed it, JobBusy when an older process does not let go.
     """
     ledger, left_uncleanly = _take_over(engine, job_id, stage, attempt, by_admin=by_admin)
@@ -152,14 +163,15 @@ def _take_over(
         job = existing(session, job_id, for_update=True)
         if _is_over(job, stage):
             return None, False
-        if not by_admin:
-            _lift_override(job)
         left_uncleanly = job.holder is not None
         before_begin = view(job)
         job.fence += 1
         job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
-        _go_on(job, stage)
-        add_event(session, job_id, "stage_started", stage, attempt)
+        if by_admin:
+            add_event(session, job_id, "taken_over", stage)
+        else:
+            _go_on(job, stage)
+            add_event(session, job_id, "stage_started", stage, attempt)
         session.flush()
         return Ledger(engine, before_begin, stage, attempt, job.fence), left_uncleanly
 
@@ -172,7 +184,8 @@ def _lift_override(job: Job) -> None:
 
 
 def _go_on(job: Job, stage: Stage) -> None:
-    """Forget how the job had ended, because it goes on."""
+    """Forget how the job had ended, because it goes on; raises JobOverridden."""
+    _lift_override(job)
     if job.stage != stage:
         job.stage, job.percent = stage, 0.0
     if job.outcome == Outcome.REJECTED:
@@ -186,7 +199,8 @@ def _go_on(job: Job, stage: Stage) -> None:
 
 def _is_over(job: Job, stage: Stage) -> bool:
     """Whether the catalogue holds the job, and nothing is left to be done: the last stage may have to free the spool."""
-    return job.outcome == Outcome.CATALOGUED and (stage is not Stage.INGEST_METADATA or job.finished == stage)
+    freed = job.finished == Stage.INGEST_METADATA and job.spool_name == REMOVED
+    return job.outcome == Outcome.CATALOGUED and (stage is not Stage.INGEST_METADATA or freed)
 
 
 @contextmanager

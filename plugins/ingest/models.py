@@ -1,7 +1,8 @@
 """The tables of the service, as typed SQLAlchemy models; `migrations/` makes them.
 
-`job`, `file` and `event` are the ledger: written by `ingest.jobs` and `ingest.ledger` only. `original_job` is written by
-`ingest.original_jobs`. The `catalogue_*` tables and the two sequences belong to the built-in services.
+`job`, `file` and `event` are the ledger. `job` is written by `ingest.jobs` and `ingest.ledger` only, `upload` by
+`ingest.uploads`, `event` by those three. `original_job` is written by `ingest.original_jobs`. The `catalogue_*` tables and
+the two sequences belong to the built-in services.
 """
 
 from datetime import datetime
@@ -37,12 +38,28 @@ JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
 
 
+class Upload(Base):
+    """A file in the spool, whole or in part or not begun, that no job names yet (or no longer, when it is being removed).
+
+    Here before its first byte is written; the transaction that commits the job takes it away. `size` is what was announced,
+    in bytes, None when nobody said: as much room as it may still take.
+    """
+
+    __tablename__ = "upload"
+
+    spool_name: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(index=True)
+    size: Mapped[int | None]
+    started: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Job(Base):
     """One bundle or move document that was received, and how far it is.
 
     `fence` counts the processes that took the job over: a write that does not name the newest is void. `holder` is the
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
-    try ended; `rejection` is why the job is being rejected, which a later try must not forget.
+    try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
+    the bundle has left the spool.
     """
 
     __tablename__ = "job"
@@ -103,12 +120,16 @@ class File(Base):
 
 
 class Event(Base):
-    """One thing that happened to a job; never changed, never deleted before its job."""
+    """One thing that happened to a job, or to an upload that never became one; never changed, never deleted.
+
+    Each is written in the transaction that it tells of.
+    """
 
     __tablename__ = "event"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    # No foreign key: an upload that never became a job has events too.
+    job_id: Mapped[int] = mapped_column(index=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     kind: Mapped[str]
     stage: Mapped[str | None]

@@ -21,6 +21,7 @@ from ingest.bundle import printable
 from ingest.context import StageContext
 from ingest.durable_files import sync_folder
 from ingest.errors import InvalidSource, ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
@@ -54,15 +55,18 @@ def put_files_back(context: StageContext, files: Iterable[LedgerFile]) -> None:
         mark(context.ledger, [file], FileState.SENDING)
         put_back(context, file)
         mark(context.ledger, [file], FileState.PENDING)
+        failpoint("put_back.pending", context.ledger.job_id)
 
 
 def put_back(context: StageContext, file: LedgerFile) -> None:
     """Put one source back and remove it from the archive; may be repeated after a kill at any instruction."""
     link = _hidden_link(file)
     target = _place_to_put_back(context, file)
+    context.ledger.check()
     if not target.exists():
         if link.exists():
             os.link(link, target)
+            failpoint("put_back.linked", context.ledger.job_id)
         elif context.services.archive.size(file.file_id) == file.size:
             _fetch(context, file, target)
         if target.parent.is_dir():
@@ -70,7 +74,10 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
             sync_folder(target.parent)
     if link.exists() and context.services.archive.holds(file.file_id):
         _part_from_archive(context, file)
+        failpoint("put_back.parted", context.ledger.job_id)
+    context.ledger.check()
     context.services.archive.delete(file.file_id)
+    failpoint("put_back.deleted", context.ledger.job_id)
     link.unlink(missing_ok=True)
 
 
@@ -81,6 +88,8 @@ def _part_from_archive(context: StageContext, file: LedgerFile) -> None:
     """
     empty = Path(file.source).with_name(f".pacifica-ingest-{file.file_id}.empty")
     empty.touch()
+    failpoint("put_back.empty", context.ledger.job_id)
+    context.ledger.check()
     context.services.archive.move(file.file_id, empty)
 
 
@@ -120,19 +129,31 @@ def remove_links(context: StageContext) -> None:
 
 
 def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> None:
-    archive, source, link = context.services.archive, Path(file.source), _hidden_link(file)
+    archive, source, link, job_id = (
+        context.services.archive,
+        Path(file.source),
+        _hidden_link(file),
+        context.ledger.job_id,
+    )
     mark(context.ledger, [file], FileState.SENDING, inode=found.st_ino)
+    failpoint("move_files.sending", job_id)
+    context.ledger.check()
     linked = _link(source, link)
+    failpoint("move_files.linked", job_id)
     if _identity(source.stat(follow_symlinks=False)) != _identity(found):
         raise InvalidSource(f"source {printable(file.source)} was changed while it was read")
+    context.ledger.check()
     archive.move(file.file_id, source)
+    failpoint("move_files.moved", job_id)
     stored = archive.size(file.file_id)
     if stored != file.size:
         reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
     if linked and link.stat().st_mtime_ns != found.st_mtime_ns:
         raise InvalidSource(f"source {printable(file.source)} was changed while it was moved")
+    failpoint("move_files.verified", job_id)
     mark(context.ledger, [file], FileState.ARCHIVED)
+    failpoint("move_files.archived", job_id)
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int]:
@@ -194,6 +215,7 @@ def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size
         raise InvalidSource(f"source {shown} has {size} bytes, the metadata declares {file.size}")
     hashed = hashlib.new(file.hash_type, usedforsecurity=False)
     while block := opened.read(context.settings.transfer_size):
+        failpoint("move_files.reading", context.ledger.job_id)
         hashed.update(block)
         progress.add(len(block))
     if hashed.hexdigest() != file.hash_sum:

@@ -1,7 +1,7 @@
 """Rejecting a job for good: what was archived of it is removed, and the catalogue never learns of it.
 
-Called by the stages' wrapper. The order of writes: make sure that the catalogue has nothing; commit `rejecting` with the
-reason; remove the files in batches, each committed; commit `rejected`. A process that dies in between leaves a job that is
+Called by the stages' wrapper. The order of writes: commit `rejecting` with the reason; make sure that the catalogue has
+nothing; remove the files in batches, each committed; commit `rejected`. A process that dies in between leaves a job that is
 `rejecting`, and the next process that takes it over finishes it before anything else.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from ingest.archiving import remove_files
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
-from ingest.errors import RejectedBefore, Rejection
+from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
+from ingest.failpoints import failpoint
 from ingest.files import FileState, LedgerFile, files_in, totals
 from ingest.models import Job
 from ingest.moving import put_files_back
@@ -21,23 +22,44 @@ def reject(context: StageContext, error: Rejection) -> bool:
     """Leave nothing of the job in archive or catalogue; gives False when the catalogue holds the job already.
 
     That is so when a process died before it could record it; then the job has ended well, whatever a stage says now.
-    Raises CatalogueConflict, TransientError when a service is away.
+    Raises CatalogueConflict; RejectionUnfinished when a service is away.
     """
+    try:
+        return _reject(context, error)
+    except TransientError as cause:
+        raise RejectionUnfinished(error, cause) from cause
+
+
+def _reject(context: StageContext, error: Rejection) -> bool:
     if _nothing_was_sent(context):
-        context.ledger.set(outcome=Outcome.REJECTED)
+        context.ledger.event("rejected", outcome=Outcome.REJECTED)
         return True
+    reason = {"code": error.code, "text": error.text}
+    context.ledger.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
+    failpoint("rejection.rejecting", context.ledger.job_id)
     if is_catalogued(context):
-        context.ledger.set(outcome=Outcome.CATALOGUED)
+        context.ledger.event("catalogued", outcome=Outcome.CATALOGUED)
         return False
-    context.ledger.set(outcome=Outcome.REJECTING, rejection={"code": error.code, "text": error.text})
     remove_all(context)
-    context.ledger.set(outcome=Outcome.REJECTED)
+    failpoint("rejection.removed", context.ledger.job_id)
+    context.ledger.event("rejected", outcome=Outcome.REJECTED)
+    failpoint("rejection.rejected", context.ledger.job_id)
     return True
 
 
 def remove_all(context: StageContext) -> None:
     """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
+    count, size = totals(context.ledger, FileState.SENDING, FileState.ARCHIVED)
     remove(context, files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED))
+    if count:
+        context.ledger.event("files_removed", f"all that the archive held of {count} files with {size} bytes")
+
+
+def remove_uncatalogued(context: StageContext) -> None:
+    """Remove all from the archive by somebody's will and not by a fault; raises CatalogueConflict if it is catalogued."""
+    if context.services.metadata.find(context.ledger.job_id) is not None:
+        raise CatalogueConflict(f"the catalogue holds transaction {context.ledger.job_id}; retry the job as it is")
+    remove_all(context)
 
 
 def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:

@@ -17,9 +17,11 @@ from ingest.errors import (
     IngestError,
     PermanentError,
     Rejection,
+    RejectionUnfinished,
     StageTerminated,
     one_line,
 )
+from ingest.failpoints import failpoint
 from ingest.ledger import hold
 from ingest.rejection import reject, resume_rejection
 from ingest.services import make_services
@@ -66,17 +68,21 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
 def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
     """Run the stage and commit how it ended, before Airflow learns of it: a client may ask in between."""
     ledger = context.ledger
+    failpoint(f"{stage}.begun", ledger.job_id)
     try:
         result = _rejecting(context, FUNCTIONS[stage])
     except FenceLost:
         raise
     except IngestError as error:
         ledger.fail(error.code, error.text, final=_is_final(error, last_try=last_try))
+        failpoint(f"{stage}.failed", ledger.job_id)
         raise
     except BaseException as error:
         ledger.fail(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
         raise
+    failpoint(f"{stage}.done", ledger.job_id)
     ledger.finish()
+    failpoint(f"{stage}.finished", ledger.job_id)
     return result
 
 
@@ -92,10 +98,10 @@ def _rejecting(context: StageContext, function: StageFunction) -> Summary | None
 
 
 def _is_final(error: IngestError, *, last_try: bool) -> bool:
-    """Whether no further try follows: a fault of Airflow or of this machine is never the end of a job."""
+    """Whether no further try follows: never after a fault of Airflow or of this machine, nor before a rejection is done."""
     if isinstance(error, PermanentError):
         return True
-    return last_try and not isinstance(error, StageTerminated | DatabaseUnavailable)
+    return last_try and not isinstance(error, StageTerminated | DatabaseUnavailable | RejectionUnfinished)
 
 
 def _sentence(error: BaseException) -> str:

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
+from ingest.failpoints import failpoint
 from ingest.jobs import JobView, Received, run_id
-from ingest.states import FAILED, STAGES, JobState, first_unfinished
+from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
 
 
 def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
@@ -23,14 +24,20 @@ def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
         "bytes": received.size,
     }
     airflow.trigger(received.kind, run_id(received.job_id), conf)
+    failpoint("run.triggered", received.job_id)
     jobs.mark_triggered(engine, received.job_id)
 
 
-def clear_unfinished(airflow: AirflowApi, job: JobView) -> None:
-    """Clear the first stage that the ledger lacks and all behind it, whatever Airflow thinks of them."""
+def clear_unfinished(airflow: AirflowApi, job: JobView, run: Run) -> None:
+    """Clear the first stage that the ledger lacks and all behind it, whatever Airflow thinks of them.
+
+    From an earlier one when Airflow does not hold it as a success, although the ledger does: a process may have finished
+    its stage after Airflow had given it up, and behind a failed task no other one would run.
+    """
     stages = STAGES[job.record.kind]
-    first = stages.index(first_unfinished(job.record))
-    airflow.clear(job.record.kind, job.run_id, [stage.value for stage in stages[first:]])
+    unfinished = first_unfinished(job.record)
+    first = next(stage for stage in stages if stage is unfinished or run.task(stage).state != "success")
+    airflow.clear(job.record.kind, job.run_id, [stage.value for stage in stages[stages.index(first) :]])
 
 
 def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
@@ -39,10 +46,12 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     Raises UnknownJob, JobFinished, ServiceUnavailable. May be repeated.
     """
     job = jobs.lift_override(engine, job_id)
-    if airflow.run(job.received.kind, job.run_id).state is None:
+    failpoint("retry.lifted", job_id)
+    run = airflow.run(job.received.kind, job.run_id)
+    if run.state is None:
         trigger(engine, airflow, job.received)
     else:
-        clear_unfinished(airflow, job)
+        clear_unfinished(airflow, job, run)
 
 
 def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
@@ -51,5 +60,6 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     The override is committed first: a process that dies before the run is failed leaves a job whose stages cannot begin.
     """
     job = jobs.override(engine, job_id, state)
+    failpoint("set_state.overridden", job_id)
     if state.state == FAILED:
         airflow.fail(job.received.kind, job.run_id)

@@ -115,6 +115,18 @@ class Settings(BaseModel):
         description="Days that the bundle of a rejected job stays in the spool.", form="a number from 0 to 36500",
         ge=0, le=36500,
     )  # fmt: skip
+    keep_failed_days: float = option(
+        365.0, "ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS",
+        description="Days that the bundle of a job that failed for another reason stays in the spool, and its files in the "
+        "archive.",
+        form="a number from 0 to 36500", ge=0, le=36500,
+    )  # fmt: skip
+    keep_abandoned_seconds: float = option(
+        3600.0, "ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS",
+        description="Seconds that what came of an upload stays in the spool when its end was never seen, beyond "
+        "`receive_timeout`.",
+        form="a number above 0", gt=0,
+    )  # fmt: skip
     move_folders: Folders = option(
         (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
         description="Folders that `POST /move` may take files from; none: no file can be moved.",

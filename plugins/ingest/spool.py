@@ -8,12 +8,14 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest.durable_files import sync_folder
 from ingest.errors import Rejection, TransientError
+from ingest.failpoints import failpoint
 from ingest.preallocation import FULL, reserve
 
 PART_SUFFIX = ".part"
@@ -38,6 +40,15 @@ class IncompleteBody(Rejection):
     code = "body_incomplete"
 
 
+@dataclass(frozen=True)
+class Announced:
+    """A file that is going to be received: for which job, under which name, its size in bytes (None: nobody knows)."""
+
+    job_id: int
+    name: str
+    size: int | None
+
+
 class Readable(Protocol):
     """A body that is read in blocks; it says by its own errors, never by OSError, that it ended too early."""
 
@@ -52,45 +63,55 @@ def file_name(job_id: int, extension: str) -> str:
 
 def receive(
     stream: Readable,
-    path: Path,
-    announced_size: int | None,
+    folder: Path,
+    announced: Announced,
     block_size: int,
     check: Callable[[BinaryIO], None] | None = None,
 ) -> int:
-    """Write a stream to `path`, synced with its folder, and give its size in bytes; or leave nothing behind.
+    """Write a stream to its file in the folder, both synced, and give its size in bytes; or leave nothing behind.
 
-    `announced_size` is in bytes, None if nobody knows; `block_size` is what is held in memory. `check` reads the whole
-    file before it gets its name, and raises if it is not to be kept. Raises IncompleteBody, SpoolFull, SpoolUnavailable,
-    and what the stream and `check` raise.
+    `block_size` is what is held in memory. `check` reads the whole file before it gets its name, and raises if it is not
+    to be kept. Raises IncompleteBody, SpoolFull, SpoolUnavailable, and what the stream and `check` raise.
     """
-    part = path.with_name(path.name + PART_SUFFIX)
+    path = folder / announced.name
+    part = part_of(path)
     try:
-        size = _write(stream, part, announced_size, block_size)
+        size = _write(stream, part, announced, block_size)
         if check:
-            with disk_faults(part.parent), part.open("rb") as file:
+            with disk_faults(folder), part.open("rb") as file:
                 check(file)
-        with disk_faults(part.parent):
+        failpoint("receive.synced", announced.job_id)
+        with disk_faults(folder):
             part.rename(path)
-            sync_folder(path.parent)
+            sync_folder(folder)
+        failpoint("receive.renamed", announced.job_id)
     except BaseException:
-        remove(part)
-        remove(path)
+        with suppress(OSError):
+            remove(path)
         raise
     return size
 
 
-def rename(path: Path, name: str) -> Path:
-    """Give a received file another name in its folder, durably; raises SpoolUnavailable."""
-    with disk_faults(path.parent):
-        renamed = path.rename(path.with_name(name))
-        sync_folder(path.parent)
-    return renamed
-
-
 def remove(path: Path) -> None:
-    """Remove a file; that it is gone already, or cannot be removed, is no failure of whoever gives it up."""
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
+    """Remove a file, whole or in part, for good; raises OSError, but not for one that is gone already."""
+    # In this order a file that is renamed meanwhile is found under one of its names.
+    part_of(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def last_written(path: Path) -> float:
+    """Give when a file, whole or in part, was last written, in seconds since the epoch; 0 when nothing of it is there."""
+    written = [0.0]
+    for each in (part_of(path), path):
+        with suppress(FileNotFoundError):
+            written.append(each.stat().st_mtime)
+    return max(written)
+
+
+def part_of(path: Path) -> Path:
+    """Give the name of a file that is not whole yet."""
+    return path.with_name(path.name + PART_SUFFIX)
 
 
 @contextmanager
@@ -104,31 +125,31 @@ def disk_faults(folder: Path) -> Iterator[None]:
         raise SpoolUnavailable(f"the spool {folder} cannot be written: {error.strerror or error}") from error
 
 
-def _write(stream: Readable, part: Path, announced_size: int | None, block_size: int) -> int:
+def _write(stream: Readable, part: Path, announced: Announced, block_size: int) -> int:
     with disk_faults(part.parent):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
         file = part.open("xb", buffering=0)
     with file:
-        if announced_size:
+        if announced.size:
             with disk_faults(part.parent):
-                reserve(file.fileno(), announced_size)
-        size = _copy(stream, file, part.parent, block_size)
-        if size == 0:
-            raise IncompleteBody("nothing was sent")
-        if announced_size is not None and size != announced_size:
-            raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
+                reserve(file.fileno(), announced.size)
+        size = 0
+        while block := stream.read(block_size):
+            with disk_faults(part.parent):
+                _write_block(file, block)
+            size += len(block)
+            failpoint("receive.reading", announced.job_id)
+        _check_size(size, announced.size)
         with disk_faults(part.parent):
             os.fsync(file.fileno())
     return size
 
 
-def _copy(stream: Readable, file: FileIO, folder: Path, block_size: int) -> int:
-    size = 0
-    while block := stream.read(block_size):
-        with disk_faults(folder):
-            _write_block(file, block)
-        size += len(block)
-    return size
+def _check_size(size: int, announced_size: int | None) -> None:
+    if size == 0:
+        raise IncompleteBody("nothing was sent")
+    if announced_size is not None and size != announced_size:
+        raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
 
 
 def _write_block(file: FileIO, block: bytes) -> None:

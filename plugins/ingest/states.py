@@ -183,7 +183,12 @@ def lost_by_airflow(job: JobRecord, run: Run) -> bool:
     stopped = job.override is not None and job.override.state == FAILED
     if job.outcome is Outcome.CATALOGUED or stopped or run.state != "failed":
         return False
-    return not (job.error and job.error.final) and job.clears < CLEARS_ALLOWED
+    return not (job.error and job.error.final) and not _given_up(job)
+
+
+def _given_up(job: JobRecord) -> bool:
+    """Whether housekeeping clears the job no more; what was archived of a rejected job is always removed in the end."""
+    return job.clears >= CLEARS_ALLOWED and job.outcome is not Outcome.REJECTING
 
 
 def _without_run(job: JobRecord) -> JobState:
@@ -228,7 +233,7 @@ def _ended(job: JobRecord, run: Run) -> JobState | None:
     lost = run.state == "failed" or any(run.task(each).state == "failed" for each in STAGES[job.kind])
     if not lost:
         return None
-    if job.clears >= CLEARS_ALLOWED:
+    if _given_up(job):
         return failed(stage, GIVEN_UP_TEXT)
     return JobState("OK", stage.label, 0.0, LOST_TEXT, complete=False)
 

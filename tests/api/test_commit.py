@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 
 from api import commit
 from api.resources import EXTENSION, Resources
-from ingest import jobs
+from ingest import jobs, uploads
+from ingest.database import transaction
 from ingest.errors import DatabaseUnavailable
 from ingest.jobs import Received
 from ingest.states import Kind
+from tests.received import create_job
 
 create_for_real = jobs.create
 
@@ -52,7 +54,7 @@ def upload(app: Flask) -> tuple[int, dict[str, Any]]:
 
 def taken_id(known: Resources) -> int:
     job_id = known.services.uniqueid.allocate("upload_job", 1)[0]
-    create_for_real(known.engine, Received(job_id, Kind.INGEST, "other", "other.tar", 1))
+    create_job(known.engine, Received(job_id, Kind.INGEST, "other", f"{job_id}.tar", 1))
     return job_id
 
 
@@ -68,14 +70,15 @@ def test_an_id_that_uniqueid_gives_twice_is_not_used(app: Flask, known: Resource
     assert jobs.read(known.engine, taken).received.user == "other"
 
 
-def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_renamed(
+def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps_its_name(
     app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = known.services.uniqueid.allocate("upload_job", 1)[0]
 
     def create_too_late(engine: Engine, received: Received) -> None:
         if received.job_id == first:
-            create_for_real(engine, Received(first, Kind.INGEST, "other", "other.tar", 1))
+            monkeypatch.setattr(jobs, "create", create_for_real)
+            create_job(engine, Received(first, Kind.INGEST, "other", f"{first}.tar", 1))
         create_for_real(engine, received)
 
     monkeypatch.setattr(jobs, "create", create_too_late)
@@ -83,7 +86,7 @@ def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_renam
     status, document = upload(app)
     assert (status, document["job_id"]) == (200, first + 1)
     name = jobs.read(known.engine, first + 1).received.spool_name
-    assert name.startswith(f"{first + 1}-")
+    assert name.startswith(f"{first}-")
     assert files(known) == [name]
 
 
@@ -131,6 +134,20 @@ def test_a_commit_whose_answer_is_lost_is_found_and_the_upload_succeeds(
     assert len(calls) == 2
 
 
+def test_a_commit_whose_answer_is_lost_is_found_although_the_job_is_complete_already(
+    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create_complete_and_lose_the_answer(engine: Engine, received: Received) -> None:
+        monkeypatch.setattr(jobs, "create", create_for_real)
+        create_for_real(engine, received)
+        with transaction(engine) as session:
+            jobs.existing(session, received.job_id).spool_name = jobs.REMOVED
+        raise DatabaseUnavailable("the connection was lost in COMMIT")
+
+    monkeypatch.setattr(jobs, "create", create_complete_and_lose_the_answer)
+    assert upload(app)[0] == 200
+
+
 def test_a_commit_that_never_arrived_is_made_again(
     app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,14 +168,45 @@ def test_a_commit_that_never_arrived_is_made_again(
 def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
     app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose(engine: Engine, received: Received) -> None:
+    def lose(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the connection was lost")
 
     monkeypatch.setattr(jobs, "create", lose)
+    monkeypatch.setattr(uploads, "remove", lose)
     status, document = upload(app)
     assert status == 503
     assert "ask for its state later" in document["message"]
     assert [Path(name).suffix for name in files(known)] == [".tar"]
+
+
+def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_of_it(
+    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created: list[Received] = []
+
+    def create_and_never_answer(engine: Engine, received: Received) -> None:
+        if not created:
+            create_for_real(engine, received)
+        created.append(received)
+        raise DatabaseUnavailable("the connection was lost")
+
+    monkeypatch.setattr(jobs, "create", create_and_never_answer)
+    assert upload(app)[0] == 503
+    assert files(known) == [jobs.read(known.engine, created[0].job_id).received.spool_name]
+
+
+def test_an_upload_that_was_given_up_meanwhile_is_no_job(
+    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create_too_late(engine: Engine, received: Received) -> None:
+        assert uploads.remove(engine, known.settings.volume_path, received.spool_name, "upload_abandoned")
+        create_for_real(engine, received)
+
+    monkeypatch.setattr(jobs, "create", create_too_late)
+    status, document = upload(app)
+    assert status == 503
+    assert "send it again" in document["message"]
+    assert files(known) == []
 
 
 def test_an_unexpected_error_of_the_commit_leaves_no_file(

@@ -17,6 +17,7 @@ from ingest.models import Job
 from ingest.settings import Settings
 from ingest.states import JobState, Kind, Outcome, Run, TaskInstance
 from tests.api.live_server import Server
+from tests.received import create_job
 
 RUNNING = Run("running", (TaskInstance("open_tar", "success", 1), TaskInstance("load_metadata", "running", 1)))
 
@@ -62,7 +63,7 @@ def engine(app: Flask) -> Engine:
 def job_id(app: Flask, engine: Engine) -> int:
     """A job that was received and triggered."""
     allocated: int = app.extensions[EXTENSION].services.uniqueid.allocate("upload_job", 1)[0]
-    jobs.create(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
+    create_job(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
     jobs.mark_triggered(engine, allocated)
     return allocated
 

@@ -6,13 +6,21 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import pytest
 from sqlalchemy import Engine
 
+from ingest.failpoints import VARIABLE
 from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.faults.points import Points
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.proxy import Proxy, proxy_to
 from tests.pacifica_core.services import METADATA, SERVICES, settings_of
 
 # A service that is away is given up after some fifteen seconds here: long enough for one to be started on a busy machine.
-SETTINGS = {"INGEST_RETRIES": "6", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
+# A service that is silent is given up after ten.
+SETTINGS = {
+    "INGEST_RETRIES": "6",
+    "INGEST_RETRY_DELAY": "1",
+    "INGEST_MAX_RETRY_DELAY": "2",
+    "INGEST_SERVICE_READ_TIMEOUT": "10",
+}
 
 
 @pytest.fixture(scope="package")
@@ -23,9 +31,17 @@ def proxies(core: Core) -> Iterator[dict[str, Proxy]]:
 
 
 @pytest.fixture(scope="package")
-def stack(core: Core, proxies: dict[str, Proxy], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
+    """The points at which processes of the stack can be held."""
+    return Points(tmp_path_factory.mktemp("failpoints"))
+
+
+@pytest.fixture(scope="package")
+def stack(
+    core: Core, proxies: dict[str, Proxy], points: Points, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """The stack, pointed at the core (through the proxies) by settings alone."""
-    settings = settings_of({name: proxy.url for name, proxy in proxies.items()})
+    settings = {**settings_of({name: proxy.url for name, proxy in proxies.items()}), VARIABLE: str(points.folder)}
     process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings})
     try:
         yield stack

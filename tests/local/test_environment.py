@@ -35,8 +35,18 @@ def test_everything_stays_in_the_folder_of_the_instance(layout: Layout):
 def test_real_services_are_a_matter_of_settings(layout: Layout):
     own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", PEEWEE_URL="postgresql://db/jobs")
 
-    assert "ARCHIVEINTERFACE_URL" not in own
+    assert own["ARCHIVEINTERFACE_URL"] == "http://archive:8080"
+    assert own["PEEWEE_URL"] == "postgresql://db/jobs"
     assert "INGEST_DATABASE_URL" not in own
+
+
+def test_admins_shell_asks_the_services_that_the_stack_asks(layout: Layout):
+    own = environment(layout, METADATA_INGEST_URL="http://metadata:8121/ingest", INGEST_MOVE_FOLDERS="/data")
+    write_environment(layout, own)
+
+    lines = (layout.home / "environment").read_text().splitlines()
+    assert "export METADATA_INGEST_URL=http://metadata:8121/ingest" in lines
+    assert "export INGEST_MOVE_FOLDERS=/data" in lines
 
 
 def test_the_ini_file_counts_as_a_setting_of_the_users(layout: Layout, tmp_path: Path):

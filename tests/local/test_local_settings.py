@@ -1,4 +1,4 @@
-"""What config/airflow_local_settings.py promises: a fork of a scheduler dies with it."""
+"""What config/airflow_local_settings.py promises: a fork of a scheduler dies with it, and it with a fork that is killed."""
 
 import os
 import signal
@@ -19,6 +19,18 @@ child = os.fork()
 if child:
     print(child, flush=True)
 time.sleep(60)
+"""
+
+FORK_AND_END = """
+import os, signal, sys, time
+sys.argv = ["airflow", "scheduler"]
+sys.modules.update(dict.fromkeys(["airflow", "ingest"]))
+import airflow_local_settings
+child = os.fork()
+if not child:
+    {end}
+time.sleep(1)  # cut short by nothing but the end
+os.waitpid(child, 0)
 """
 
 
@@ -50,3 +62,22 @@ def test_a_fork_dies_with_its_parent(command: str, survives: bool):
     assert is_alive(child) is survives
     if survives:
         os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's waitid")
+@pytest.mark.parametrize(
+    ("executor", "end", "status"),
+    [
+        ("LocalExecutor", "os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("LocalExecutor", "os._exit(1)", 0),
+        ("CeleryExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 0),
+    ],
+)
+def test_a_scheduler_whose_workers_share_locks_ends_with_one_that_is_killed(executor: str, end: str, status: int):
+    scheduler = subprocess.run(
+        [sys.executable, "-c", FORK_AND_END.format(end=end)],
+        env={**os.environ, "PYTHONPATH": str(CONFIG), "AIRFLOW__CORE__EXECUTOR": executor},
+        timeout=30,
+        check=False,
+    )
+    assert scheduler.returncode == status

@@ -72,6 +72,12 @@ class Core:
             process.kill()
             process.wait(STOP_SECONDS)
 
+    def kill(self, name: str) -> None:
+        """End a service as a crash does, in the middle of whatever it does."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait(STOP_SECONDS)
+
     def stop_all(self) -> None:
         """Stop every service that runs."""
         for name in list(self._processes):

@@ -23,13 +23,15 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
 class Fault:
     """What goes wrong with the next requests that match; `times` is how often.
 
-    The service does what it is asked, with `shorten_to` bytes of the body at most, unless `keep_from_service` is set.
+    The service does what it is asked, with `shorten_to` bytes of the body at most, unless `keep_from_service` is set. An
+    answer that is lost closes the connection; with `keep_silent` none comes, and the connection stays open.
     """
 
     method: str
     path: str
     times: int = 1
     lose_answer: bool = False
+    keep_silent: bool = False
     shorten_to: int | None = None
     answer: tuple[int, bytes] | None = None
     keep_from_service: bool = False
@@ -117,7 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, body = 500, [("Content-Type", "application/json")], b""
         else:
             status, headers, body = self._ask(fault.shorten_to if fault else None)
-        if fault and fault.lose_answer:
+        if fault and fault.keep_silent:
+            # Gives nothing when the client has closed the connection.
+            self.rfile.read(1)
+        if fault and (fault.lose_answer or fault.keep_silent):
             self.close_connection = True
             return
         if fault and fault.answer:

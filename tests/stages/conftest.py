@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest import jobs, ledger
+from ingest import ledger
 from ingest.context import StageContext
 from ingest.jobs import Received
 from ingest.ledger import hold
@@ -16,6 +16,7 @@ from ingest.services import Services, make_services
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind, Stage
 from tests.bundles import make_bundle
+from tests.received import create_job
 
 MakeJob = Callable[..., int]
 RunStage = Callable[[int, Stage], object]
@@ -55,7 +56,7 @@ def make_job(settings: Settings, services: Services, database_engine: Engine) ->
         content = make_bundle() if body is None else body
         job_id = services.uniqueid.allocate("upload_job", 1)[0]
         (settings.volume_path / f"{job_id}.tar").write_bytes(content)
-        jobs.create(database_engine, Received(job_id, kind, "ada", f"{job_id}.tar", len(content)))
+        create_job(database_engine, Received(job_id, kind, "ada", f"{job_id}.tar", len(content)))
         return job_id
 
     return make

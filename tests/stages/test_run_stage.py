@@ -19,6 +19,7 @@ from ingest.errors import (
     JobOverridden,
     PolicyRejected,
     RejectedBefore,
+    RejectionUnfinished,
     ServiceUnavailable,
     StageSkipped,
     StageTerminated,
@@ -247,8 +248,11 @@ def test_archive_that_is_away_in_the_middle_of_a_rejection_does_not_hide_why(
     run_all(run, job, *INGEST[:3])
     with monkeypatch.context() as away:
         away.setattr(FolderArchive, "delete", unavailable)
-        with pytest.raises(ServiceUnavailable):
-            run(job, Stage.INGEST_FILES)
+        with pytest.raises(RejectionUnfinished, match=r"the metadata declares 0000.* still to be removed"):
+            run(job, Stage.INGEST_FILES, last_try=True)
+    error = jobs.read(database_engine, job).record.error
+    assert error
+    assert not error.final
     with pytest.raises(RejectedBefore, match="the metadata declares 0000"):
         run(job, Stage.INGEST_FILES)
     assert stored(tmp_path) == []
@@ -426,5 +430,6 @@ def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine
     assert [(event.kind, event.code) for event in events] == [
         ("received", None),
         ("stage_started", None),
+        ("rejected", None),
         ("stage_failed", InvalidBundle.code),
     ]

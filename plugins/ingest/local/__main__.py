@@ -25,6 +25,7 @@ from ingest.local.privileges import account
 from ingest.local.reporting import LaunchFailure, complain, say, step
 from ingest.local.sample import ingest_sample
 from ingest.local.supervision import Supervisor
+from ingest.local.watchdog import Watchdog
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0
@@ -75,7 +76,7 @@ def launch(arguments: Namespace) -> None:
         if not arguments.no_sample:
             ingest_sample(ports)
             say("\nCtrl-C stops everything.")
-        stay(supervisor)
+        stay(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)))
     finally:
         _stop(supervisor)
 
@@ -94,7 +95,7 @@ def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, enviro
         for name in SERVICES:
             supervisor.start(name)
         readiness.wait_for_airflow(supervisor, airflow)
-        readiness.set_pool(airflow, environment)
+        readiness.set_pool(supervisor, airflow, environment)
     with step("API"):
         readiness.wait_for_api(supervisor, ports)
     with step("scheduler and dag-processor"):
@@ -104,10 +105,11 @@ def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, enviro
         readiness.warm_up(supervisor, airflow)
 
 
-def stay(supervisor: Supervisor) -> None:
+def stay(supervisor: Supervisor, watchdog: Watchdog) -> None:
     """Stay until a signal raises Stopped; raises LaunchFailure when supervisord or a program is gone for good."""
     while True:
         supervisor.check_running(*SERVICES)
+        watchdog.look()
         time.sleep(WATCH_SECONDS)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
+from ingest.setting_fields import Settings, sources
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
 AIRFLOW_TUNING = {
@@ -21,10 +22,13 @@ AIRFLOW_TUNING = {
     "AIRFLOW__CORE__PARALLELISM": "8",
     # An idle scheduler looks for work this often; what a waiting job costs in latency, an idle machine pays in power.
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-    # An api-server that is away for a minute must not use up the tries of healthy tasks.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
+    # An api-server that is away for two minutes costs no task a try: what a task has to tell it is tried for some three
+    # minutes, at most ten seconds apart, and for as long nobody takes a silent task for dead.
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "40",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "180",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20",
     "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "10",
     # A worker that has ended a task takes the next one only when this has passed.
@@ -98,8 +102,11 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "database_url": ("INGEST_DATABASE_URL", database_url(layout, "ingest")),
         "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),
     }
+    variables = [variable for source in sources(Settings).values() for variable in source["environment"]]
     return {
         **named_file,
+        # Also what is given already, so that an admin's shell asks the same services as the stack.
+        **{variable: user[variable] for variable in variables if variable in user},
         **{variable: value for name, (variable, value) in defaults.items() if name not in given},
         "INGEST_AIRFLOW_URL": ports.airflow_url,
         "INGEST_AIRFLOW_USERNAME": INGEST,

@@ -50,7 +50,7 @@ def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
     _wait(supervisor, answers, ANSWER_SECONDS, program.API, "does not answer")
 
 
-def set_pool(airflow: AirflowClient, environment: Mapping[str, str]) -> None:
+def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mapping[str, str]) -> None:
     """Give the pool `archive` as many slots as `INGEST_ARCHIVE_SLOTS` says; raises LaunchFailure."""
     slots = load_dag_settings(environment).archive_slots
     pool = {
@@ -59,11 +59,16 @@ def set_pool(airflow: AirflowClient, environment: Mapping[str, str]) -> None:
         "description": "Jobs that send files to the archive",
         "include_deferred": False,
     }
-    answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": ["slots"]}, json=pool)
-    if answer.status_code == requests.codes.not_found:
-        answer = airflow.call("POST", "pools", json=pool)
-    if not answer.ok:
-        raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
+
+    def is_set() -> bool:
+        answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": ["slots"]}, json=pool)
+        if answer.status_code == requests.codes.not_found:
+            answer = airflow.call("POST", "pools", json=pool)
+        if not answer.ok:
+            raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
+        return True
+
+    _wait(supervisor, is_set, ANSWER_SECONDS, program.API_SERVER, "does not answer")
 
 
 def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: datetime) -> None:
@@ -80,10 +85,9 @@ def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
     """Wait until Airflow knows the DAGs; raises LaunchFailure that says which one it cannot import, and why."""
 
     def known() -> bool:
-        supervisor.check_running(*SERVICES)
         return all(_usable(airflow.get(f"dags/{dag}")) for dag in DAGS)
 
-    wait_until(known, DAGS_SECONDS, lambda: _unknown_dags(supervisor, airflow))
+    wait_until(lambda: _holds(supervisor, known), DAGS_SECONDS, lambda: _unknown_dags(supervisor, airflow))
 
 
 def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
@@ -101,14 +105,17 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
 
 
 def _wait(supervisor: Supervisor, condition: Callable[[], bool], seconds: float, name: str, what: str) -> None:
-    def holds() -> bool:
-        supervisor.check_running(*SERVICES)
-        try:
-            return condition()
-        except requests.RequestException:
-            return False
+    failure = f"{what} after {seconds} s"
+    wait_until(lambda: _holds(supervisor, condition), seconds, lambda: supervisor.program_failure(name, failure))
 
-    wait_until(holds, seconds, lambda: supervisor.program_failure(name, f"{what} after {seconds} s"))
+
+def _holds(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:
+    """Ask a condition; it does not hold while nobody answers, for the machine may be busy."""
+    supervisor.check_running(*SERVICES)
+    try:
+        return condition()
+    except requests.RequestException:
+        return False
 
 
 def _beats(component: Mapping[str, Any], key: str, since: datetime) -> bool:

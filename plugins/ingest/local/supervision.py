@@ -17,7 +17,9 @@ from ingest.local.layout import Layout
 from ingest.local.reporting import LaunchFailure
 from ingest.local.waiting import wait_until
 
-DEAD = frozenset({"EXITED", "FATAL", "UNKNOWN"})
+# A program that ended is EXITED for a moment, until supervisord starts it again; FATAL, when it has given up on it.
+GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})
+ENDED = GIVEN_UP | {"EXITED"}
 START_SECONDS = 20
 STOP_SECONDS = 30
 
@@ -50,10 +52,19 @@ class Supervisor:
         """Have a program started, without waiting for it."""
         self._remote.startProcess(self._full_name(name), False)
 
+    def restart(self, name: str) -> None:
+        """End a program, by SIGKILL if it does not listen, and start it again."""
+        try:
+            self._remote.stopProcess(self._full_name(name), True)
+        except Fault:
+            # It has ended since, so supervisord starts it again by itself.
+            return
+        self.start(name)
+
     def run_to_end(self, name: str, seconds: float) -> None:
         """Run a program to its end; raises LaunchFailure when it fails or takes longer."""
         self.start(name)
-        wait_until(lambda: self.state(name) in DEAD, seconds, lambda: self.program_failure(name, "takes too long"))
+        wait_until(lambda: self.state(name) in ENDED, seconds, lambda: self.program_failure(name, "takes too long"))
         self.check_ended_well(name)
 
     def check_ended_well(self, name: str) -> None:
@@ -66,10 +77,15 @@ class Supervisor:
         self.check_alive()
         return str(self._remote.getProcessInfo(self._full_name(name))["statename"])
 
+    def process(self, name: str) -> int:
+        """Give the id of a program's process, 0 when it has none."""
+        self.check_alive()
+        return int(self._remote.getProcessInfo(self._full_name(name))["pid"])
+
     def check_running(self, *names: str) -> None:
         """Raise LaunchFailure when supervisord has given up on one of the programs, or is gone itself."""
         for name in names:
-            if self.state(name) in DEAD:
+            if self.state(name) in GIVEN_UP:
                 raise self.program_failure(name, "ends as soon as it is started")
 
     def check_alive(self) -> None:

@@ -5,6 +5,7 @@ What is stored is on the disk when a call returns: contents are synced before th
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 
 from ingest.database import first_line
 from ingest.durable_files import (
+    is_being_written,
     make_folder,
     move_file,
     part_path,
@@ -23,9 +25,11 @@ from ingest.durable_files import (
 )
 from ingest.errors import ServiceUnavailable
 from ingest.services.archive import SERVICE
+from ingest.services.archive_listing import StoredFile, files_below
 from ingest.services.sized_body import SizedBody
 
 FILES_PER_FOLDER = 1000
+UNFINISHED = re.compile(r"\.(\d+)\.part")
 
 
 class FolderArchive:
@@ -92,6 +96,28 @@ class FolderArchive:
         with self._faults(), self._path(file_id).open("rb", buffering=0) as file:
             while block := file.read(self._transfer_size):
                 yield block
+
+    def listing(self) -> Iterator[StoredFile]:
+        """Give all that the folder holds, also what a kill left half-written, and what is no file of the archive's."""
+        with self._faults():
+            for path, found in files_below(self._folder):
+                unfinished = UNFINISHED.fullmatch(path.name)
+                name = unfinished[1] if unfinished else path.name
+                file_id = int(name) if name.isdecimal() and self._path(int(name)) == path.with_name(name) else None
+                yield StoredFile(path, found.st_size, found.st_ctime, file_id, unfinished=bool(unfinished))
+
+    def is_being_written(self, file_id: int) -> bool:
+        """Whether a process is writing the id's file now; to be asked of old ones only."""
+        with self._faults():
+            return is_being_written(self._path(file_id))
+
+    def delete_unfinished(self, file_id: int) -> None:
+        """Remove what a kill left of writing the id's file; what the archive holds under the id stays.
+
+        Raises ServiceUnavailable when a process is writing it.
+        """
+        with self._faults():
+            remove_part(self._path(file_id))
 
     def close(self) -> None:
         """See `Archive.close`; there is nothing to let go of."""

@@ -1,9 +1,11 @@
 """The catalogue of transactions and their files: the protocol, and the client of Pacifica's Metadata.
 
-Called by the stage `ingest_metadata`, and before files are deleted again. The built-in one is in `metadata_catalogue`.
+Called by the stage `ingest_metadata`, before files are deleted again, and by `ingest.reconciling`. The built-in one is in
+`metadata_catalogue`.
 """
 
 import re
+from collections.abc import Collection
 from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -11,7 +13,7 @@ import ijson
 
 from ingest.errors import CatalogueHoldsIds, CatalogueRejected
 from ingest.services.answer import Answer
-from ingest.services.http_client import HttpClient
+from ingest.services.http_client import HttpClient, json_body
 
 # What the service dies of when the metadata is at fault; anything else may be its own trouble. ParserError is how
 # dateutil calls its ValueError.
@@ -19,6 +21,7 @@ METADATA_FAULTS = frozenset({"ValueError", "ParserError", "KeyError", "IndexErro
 DUPLICATE = "Could not insert records"
 INVALID_FILE = re.compile(r"Invalid metadata for file (\d+)")
 IDS = re.compile(r"\[ID: ([0-9,]*)\]")
+NO_FILES = "No files from the list"
 # The service answers when all is inserted, and looks up each file's id first: the slowest pace that is waited for.
 INGEST_BYTES_PER_SECOND = 20_000
 
@@ -35,6 +38,10 @@ class Metadata(Protocol):
 
     def find(self, transaction_id: int) -> dict[int, FileHash] | None:
         """Give the files of a transaction by their ids; None when the catalogue does not hold the transaction."""
+        ...
+
+    def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
+        """Give those of the file ids, a thousand at most, that the catalogue holds for whatever transaction."""
         ...
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:
@@ -72,6 +79,21 @@ class PacificaMetadata:
             try:
                 return _files(answer)
             except (ijson.JSONError, ValueError, KeyError, TypeError) as error:
+                raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
+
+    def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
+        """See `Metadata.holds_files`."""
+        path = "/fileinfo/file_details"
+        body, size = json_body(list(file_ids))
+        headers = {"Content-Type": "application/json"}
+        with self._client.request("POST", path, answers=(200, 404), headers=headers, body=body, size=size) as answer:
+            if answer.status == 404:  # noqa: PLR2004
+                if NO_FILES in answer.message():
+                    return frozenset()
+                raise self._client.unavailable(path, answer.fault())
+            try:
+                return frozenset(ijson.items(answer, "item.file_id"))
+            except (ijson.JSONError, TypeError) as error:
                 raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - it is in the document

@@ -1,6 +1,6 @@
 """The built-in catalogue: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -35,6 +35,11 @@ class BuiltInMetadata:
                 return None
             rows = session.execute(query.execution_options(yield_per=BATCH))
             return {file_id: FileHash(hash_type, hash_sum) for file_id, hash_type, hash_sum in rows}
+
+    def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
+        """See `Metadata.holds_files`."""
+        with transaction(self._engine) as session:
+            return _held(session, file_ids)
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - read to its end
         """See `Metadata.ingest`; memory does not grow with the number of entries."""
@@ -76,9 +81,12 @@ def _file_rows(transaction_id: int, files: list[dict[str, Any]]) -> Iterator[dic
 
 
 def _check_free(session: Session, ids: list[int]) -> None:
-    held = frozenset(session.scalars(select(CatalogueFile.id).where(CatalogueFile.id.in_(ids))))
-    if held:
+    if held := _held(session, ids):
         raise CatalogueHoldsIds(f"{REFUSAL}: it holds {len(held)} of its file ids, such as {min(held)}", held)
+
+
+def _held(session: Session, ids: Collection[int]) -> frozenset[int]:
+    return frozenset(session.scalars(select(CatalogueFile.id).where(CatalogueFile.id.in_(ids))))
 
 
 def _insert(session: Session, table: type, rows: list[dict[str, Any]]) -> None:

@@ -12,14 +12,17 @@ there, an admin clears this task, and the files are sent again.
 
 import logging
 
+from ingest import spool
 from ingest.archiving import send_files
 from ingest.bundle import printable
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
 from ingest.errors import CatalogueHoldsIds, CatalogueRejected, ServiceUnavailable
+from ingest.failpoints import failpoint
 from ingest.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.files import FileState, batches, files_in
+from ingest.jobs import REMOVED
 from ingest.moving import remove_links, send_sources
 from ingest.rejection import remove
 from ingest.states import Kind, Outcome
@@ -36,15 +39,18 @@ def ingest_metadata(context: StageContext) -> None:
     """
     if context.ledger.job.record.outcome is not Outcome.CATALOGUED:
         _catalogue(context)
-    _free_spool(context)
+    free_spool(context)
 
 
 def _catalogue(context: StageContext) -> None:
     for _ in range(CLASHES_ALLOWED):
         _archive(context)
-        context.ledger.set(outcome=Outcome.CATALOGUING)
+        context.ledger.event("cataloguing", outcome=Outcome.CATALOGUING)
+        failpoint("ingest_metadata.cataloguing", context.ledger.job_id)
         if is_catalogued(context) or _accepted(context):
-            context.ledger.set(outcome=Outcome.CATALOGUED)
+            failpoint("ingest_metadata.accepted", context.ledger.job_id)
+            context.ledger.event("catalogued", outcome=Outcome.CATALOGUED)
+            failpoint("ingest_metadata.catalogued", context.ledger.job_id)
             return
     raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it goes on handing out ids in use")
 
@@ -92,13 +98,21 @@ def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
     return replaced
 
 
-def _free_spool(context: StageContext) -> None:
-    """Delete the bundle; a bundle that stays on the disk is no failure of the job."""
+def free_spool(context: StageContext) -> bool:
+    """Delete the bundle and a move's hidden links; gives whether they are gone.
+
+    A bundle that stays on the disk is no failure of the job; retention, which calls this too, tries again.
+    """
+    if context.ledger.job.received.spool_name == REMOVED:
+        return True
     try:
         if context.ledger.job.record.kind is Kind.MOVE:
             remove_links(context)
-        context.spool_path.unlink(missing_ok=True)
+            failpoint("ingest_metadata.links_removed", context.ledger.job_id)
+        spool.remove(context.spool_path)
     except OSError as error:
         logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
-        return
-    context.ledger.event("spool_freed", context.spool_path.name)
+        return False
+    failpoint("ingest_metadata.unlinked", context.ledger.job_id)
+    context.ledger.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
+    return True

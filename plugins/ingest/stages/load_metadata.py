@@ -12,6 +12,7 @@ file that the bundle lacks, or one of another size. All faults are listed; the u
 from ingest.bundle_metadata import MetadataReader
 from ingest.context import StageContext
 from ingest.errors import InvalidMetadata, one_line
+from ingest.failpoints import failpoint
 from ingest.file_ids import give_ids
 from ingest.files import (
     batches,
@@ -46,11 +47,13 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
     """Record the declared files, with each `subdir` read in one of two ways; gives what was read, and its faults."""
     ledger = context.ledger
     forget_declarations(ledger)
+    failpoint("load_metadata.forgotten", ledger.job_id)
     with context.open_metadata() as document:
         reader = MetadataReader(document, ledger.job.record.kind, ledger.job_id, below_data=below_data)  # type: ignore[arg-type]
         for number, batch in enumerate(batches(reader.files())):
             ledger.report(number, number + 1)
             record_declarations(ledger, batch, reader.faults)
+            failpoint("load_metadata.recorded", ledger.job_id)
     if ledger.job.record.kind is Kind.INGEST:
         compare_members(ledger, reader.faults)
     return reader

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ingest.bundle import Member, members
 from ingest.context import StageContext
 from ingest.errors import InvalidBundle
+from ingest.failpoints import failpoint
 from ingest.faults import Faults
 from ingest.files import batches, forget_members, record_members
 
@@ -21,8 +22,10 @@ def open_tar(context: StageContext) -> None:
     """Record the members of the bundle; raises InvalidBundle with all that is wrong with it, SpoolUnavailable."""
     faults = Faults()
     forget_members(context.ledger)
+    failpoint("open_tar.forgotten", context.ledger.job_id)
     for batch in batches(_data_members(context, faults)):
         record_members(context.ledger, batch, faults)
+        failpoint("open_tar.recorded", context.ledger.job_id)
     faults.raise_as(InvalidBundle)
 
 

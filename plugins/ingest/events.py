@@ -1,0 +1,23 @@
+"""Events: what happened to a job, appended in the transaction that it happened in.
+
+Called by whatever writes jobs (`ingest.jobs`, `ingest.ledger`) and uploads (`ingest.uploads`).
+"""
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from ingest.models import Event
+from ingest.states import Stage
+
+
+def add_event(
+    session: Session,
+    job_id: int,
+    kind: str,
+    stage: Stage | None = None,
+    attempt: int | None = None,
+    code: str | None = None,
+    text: str = "",
+) -> None:
+    """Append an event in the caller's transaction."""
+    session.execute(insert(Event).values(job_id=job_id, kind=kind, stage=stage, attempt=attempt, code=code, text=text))

@@ -1,0 +1,82 @@
+"""What lies in an archive's folder, file by file, where the folder can be read.
+
+Called by `ingest.reconciling`. The built-in archive lists its own folder; ArchiveInterface has no call that lists, so the
+folder behind its posix storage is read past it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.database import first_line
+from ingest.errors import ServiceUnavailable
+
+SMALL_ID = re.compile(r"file\.([0-9a-f]{1,2})")
+HEXADECIMAL = re.compile(r"[0-9a-f]{3,16}")
+DIGITS_PER_FOLDER = 2
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in an archive's folder.
+
+    `size` is in bytes; `changed` is when it got there or was last changed, in seconds since the epoch. `file_id` is None
+    when the archive would never call a file so; `unfinished` says that a process began to write it and has not finished.
+    """
+
+    path: Path
+    size: int
+    changed: float
+    file_id: int | None
+    unfinished: bool = False
+
+
+def posix_listing(folder: Path) -> Iterator[StoredFile]:
+    """Give all that the posix storage of ArchiveInterface holds; raises ServiceUnavailable when it cannot be read."""
+    try:
+        for path, found in files_below(folder):
+            yield StoredFile(path, found.st_size, found.st_ctime, _posix_id(path.relative_to(folder).as_posix()))
+    except OSError as error:
+        raise ServiceUnavailable("the archive's folder", str(folder), first_line(error)) from error
+
+
+def posix_name(file_id: int) -> str:
+    """Give the name that ArchiveInterface has for an id with `use_id2filename`: 123456 (1e240) is `40/e2/1e240`."""
+    rest = name = f"{file_id:x}"
+    folders = []
+    while len(rest) > DIGITS_PER_FOLDER:
+        folders.append(rest[-DIGITS_PER_FOLDER:])
+        rest = rest[:-DIGITS_PER_FOLDER]
+    return "/".join([*folders, name]) if folders else f"file.{name}"
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Give each file below a folder with what the system knows of it; raises OSError for a folder that cannot be read.
+
+    What disappears meanwhile is left out; a folder that is not there holds nothing.
+    """
+    for parent, _, names in os.walk(folder, onerror=_unless_gone):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                yield path, path.lstat()
+            except FileNotFoundError:
+                continue
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _posix_id(name: str) -> int | None:
+    """Give the id of a file by its name in the folder; None when ArchiveInterface gives no file that name."""
+    if name.isdecimal() and str(int(name)) == name:
+        # Without `use_id2filename`.
+        return int(name)
+    last = name.rpartition("/")[2]
+    found = SMALL_ID.fullmatch(name) or HEXADECIMAL.fullmatch(last)
+    file_id = int(found[found.lastindex or 0], 16) if found else None
+    return file_id if file_id is not None and posix_name(file_id) == name else None

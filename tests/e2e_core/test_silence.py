@@ -1,0 +1,46 @@
+"""Services that do what they are asked, and never answer: the stage is tried again, and nothing is there twice."""
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.bundles import make_bundle
+from tests.e2e.contents import events, file_ids
+from tests.e2e.stack import Stack
+from tests.e2e_core.test_bundles import THREE, assert_complete
+from tests.pacifica_core.contents import stored
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.proxy import Fault, Proxy
+from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+
+# What each service is asked, and for how many stages a bundle needs it.
+ASKED = {
+    UNIQUEID: ("GET", "mode=file"),
+    POLICY: ("POST", "/ingest"),
+    ARCHIVE: ("PUT", ""),
+    METADATA: ("PUT", "/ingest"),
+}
+
+
+@pytest.mark.parametrize("service", [UNIQUEID, POLICY, ARCHIVE])
+def test_service_that_never_answers_is_asked_again(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy], service: str
+):
+    before = stored(core)
+    with proxies[service].fault(Fault(*ASKED[service], keep_silent=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
+        assert "it was silent for 10 seconds or longer" in waiting["exception"]
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert events(ledger, job).count("stage_will_be_tried_again") == 1
+    assert len(stored(core) - before) == len(set(file_ids(ledger, job))) == len(THREE)
+
+
+def test_metadata_that_took_the_transaction_and_never_answers_is_not_sent_it_again(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    with proxies[METADATA].fault(Fault(*ASKED[METADATA], times=2, keep_silent=True)) as fault:
+        job = stack.post(make_bundle(THREE))
+        assert_complete(stack, core, job, THREE)
+    assert fault.seen == 1
+    assert "stage_will_be_tried_again" not in events(ledger, job)

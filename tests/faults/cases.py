@@ -1,0 +1,87 @@
+"""What is posted to be killed on its way: each kind of job, its bundle or document, and how it must end."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bundles import Entry, file_entry, make_bundle, transaction
+from tests.e2e.stack import Stack
+
+WRONG_SUM = "0" * 40
+BLOCK = 1024 * 1024
+# Two batches, and one file that goes through in several blocks.
+MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(120)}
+CONTENTS = {**MANY, "data/long.bin": bytes(range(256)) * (5 * BLOCK // 256)}
+SOURCES = {f"run/{name}.raw": name.encode() * 1000 for name in ("one", "two", "three")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point, how often a process passes it before it is killed there, and what kind of job is killed."""
+
+    point: str
+    job: str
+    passes: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.job}-{self.point}" + (f"-after-{self.passes}" if self.passes else "")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job: what posts it, what its files hold; `failed_at` is the label of the stage that refuses it."""
+
+    post: Callable[[Stack, Path], int]
+    contents: dict[str, bytes] = field(default_factory=dict)
+    failed_at: str | None = None
+
+
+def bundle(contents: dict[str, bytes], entries: Iterable[Entry] | bytes | None = None) -> Callable[[Stack, Path], int]:
+    """Give what posts a bundle; with right metadata, unless others are given."""
+    metadata = entries if entries is None or isinstance(entries, bytes) else list(entries)
+    body = make_bundle(contents, metadata)
+    return lambda stack, _folder: stack.post(body)
+
+
+def move(contents: dict[str, bytes], wrong: str | None = None) -> Callable[[Stack, Path], int]:
+    """Give what lays the sources out in a folder and posts the document that names them, one with a wrong hash."""
+
+    def post(stack: Stack, folder: Path) -> int:
+        entries = []
+        for path, content in contents.items():
+            source = folder / path
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_bytes(content)
+            changes = {"hashsum": WRONG_SUM} if path == wrong else {}
+            entries.append(file_entry(f"data/{path}", content, source=str(source), **changes))
+        return stack.post(json.dumps([*transaction(), *entries]).encode(), "/move", "application/json")
+
+    return post
+
+
+def declared(contents: dict[str, bytes], *more: Entry, wrong: str | None = None) -> list[Entry]:
+    """The metadata of contents, with further entries, and with a wrong hash of one file."""
+    files = [file_entry(path, content) for path, content in contents.items() if path != wrong]
+    if wrong:
+        files.append(file_entry(wrong, contents[wrong], hashsum=WRONG_SUM))
+    return [*transaction(), *more, *files]
+
+
+ONE = {"data/one.txt": b"one\n"}
+LAST = "data/many/119.txt"
+# PostgreSQL's JSON, in which the built-in catalogue keeps the entries, holds no NUL.
+REFUSED_BY_CATALOGUE = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "\0"}
+
+KINDS = {
+    "bundle": Kind(bundle(CONTENTS), CONTENTS),
+    "move": Kind(move(SOURCES), SOURCES),
+    "bundle that is no tar": Kind(lambda stack, _folder: stack.post(b"no tar" * 1000), ONE, "open tar"),
+    "bundle without JSON": Kind(bundle(ONE, b"{"), ONE, "load metadata"),
+    "bundle without a project": Kind(bundle(ONE, declared(ONE)[:1] + declared(ONE)[2:]), ONE, "Policy Validation"),
+    "bundle with a wrong hash": Kind(bundle(MANY, declared(MANY, wrong=LAST)), MANY, "ingest files"),
+    "bundle that the catalogue refuses": Kind(
+        bundle(MANY, declared(MANY, REFUSED_BY_CATALOGUE)), MANY, "ingest metadata"
+    ),
+    "move with a wrong hash": Kind(move(SOURCES, wrong="run/three.raw"), SOURCES, "move files"),
+}

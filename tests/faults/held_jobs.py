@@ -1,0 +1,25 @@
+"""A job whose task stands still in the middle of `ingest_files`, until the test lets it go or kills it."""
+
+import os
+
+from tests.bundles import make_bundle
+from tests.e2e.stack import Stack
+from tests.faults.points import Points
+
+READING = "ingest_files.reading"
+CONTENTS = {f"data/held/{number}.bin": os.urandom(300_000) for number in range(4)}
+# Each file is read twice, to its end and beyond it: two are sent, and the third is not read yet.
+PASSES = 4
+
+
+def post_and_hold(stack: Stack, points: Points) -> int:
+    """Post a bundle with `CONTENTS`, and wait until its task stands still; gives the job id."""
+    job = stack.post(make_bundle(CONTENTS))
+    points.arm(READING, job, "hold", PASSES)
+    points.wait_until_reached(READING, job)
+    return job
+
+
+def let_go(points: Points, job: int) -> None:
+    """Let the task go on."""
+    points.let_go(READING, job)

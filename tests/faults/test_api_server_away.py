@@ -1,0 +1,55 @@
+"""Airflow's api-server away for two minutes: it costs no job anything, and uploaders do not notice."""
+
+import time
+
+import requests
+from sqlalchemy import Engine
+
+from ingest.states import STAGES, Kind
+from tests.bundles import CONTENTS, make_bundle
+from tests.e2e.contents import events
+from tests.e2e.stack import Stack
+from tests.faults import held_jobs
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.points import Points
+from tests.faults.processes import Processes, Role
+from tests.waiting import POLL_SECONDS
+
+AWAY_SECONDS = 120
+ANSWER_SECONDS = 10
+BACK_SECONDS = 300
+
+
+def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: Stack, ledger: Engine, points: Points):
+    processes = Processes(stack)
+    going_on, in_the_middle = (held_jobs.post_and_hold(stack, points) for _ in range(2))
+    processes.stop(Role.API_SERVER)
+    end = time.monotonic() + AWAY_SECONDS
+    try:
+        # Ends its stage while nobody can be told so, and cannot go on to the next one.
+        held_jobs.let_go(points, going_on)
+        begun = time.monotonic()
+        posted = stack.post(make_bundle())
+        assert time.monotonic() - begun < ANSWER_SECONDS
+        jobs = (going_on, in_the_middle, posted)
+        while time.monotonic() < end:
+            assert_none_failed(stack, jobs)
+    finally:
+        processes.start(Role.API_SERVER)
+    held_jobs.let_go(points, in_the_middle)
+    while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < end + BACK_SECONDS:
+        assert_none_failed(stack, jobs)
+    for job, contents in zip(jobs, (held_jobs.CONTENTS, held_jobs.CONTENTS, CONTENTS), strict=True):
+        assert_complete(stack, ledger, job, contents)
+        assert events(ledger, job).count("stage_started") == len(STAGES[Kind.INGEST])
+    assert not ownerless(stack, ledger)
+    assert not ids_given_twice(ledger)
+
+
+def assert_none_failed(stack: Stack, jobs: tuple[int, ...]) -> None:
+    for job in jobs:
+        begun = time.monotonic()
+        answer = requests.get(f"{stack.api}/get_state", params={"job_id": job}, timeout=ANSWER_SECONDS)
+        assert time.monotonic() - begun < ANSWER_SECONDS
+        assert answer.json()["state"] == "OK", answer.text
+    time.sleep(POLL_SECONDS)

@@ -1,0 +1,144 @@
+"""Backup and restore: the commands of docs/operate.md, run on a real stack with jobs in several states."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.database import make_engine
+from ingest.local.environment import database_url
+from ingest.models import File, Job
+from ingest.settings import Settings
+from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
+from tests.e2e.conftest import ArchiveAway
+from tests.e2e.contents import file_ids
+from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.pacifica_core.database import postgres_in
+
+PROJECT = Path(__file__).parents[2]
+PAGE = PROJECT / "docs/operate.md"
+SECTION = re.compile(r"^## Backup and restore\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND_SECONDS = 120
+# A job that waits for the archive has tries left when the archive is back.
+SETTINGS = {"INGEST_RETRIES": "100", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "2"}
+WRONG_HASH = [*transaction(), file_entry("data/one.txt", b"one", hashsum="0" * 40)]
+COPY_OF_THE_STOPPED, PAUSE, COPY, LET_RUN, LAY_OUT, AFTER_THE_START = range(6)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of the stack that is lost."""
+
+    complete: int
+    waiting: int
+    rejected: int
+    received: int
+    answered_later: int
+    largest_file_id: int
+
+
+def run_commands(number: int, environment: Mapping[str, str]) -> None:
+    """Run a block of commands of the section, as an admin's shell does."""
+    section = SECTION.search(PAGE.read_text(encoding="utf-8"))
+    assert section
+    path = os.pathsep.join([str(PROJECT / ".venv/bin"), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-e", "-c", BLOCK.findall(section[1])[number]],
+        env={**os.environ, **environment, "PATH": path},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def back_up(stack: Stack, ledger: Engine, folder: Path) -> Jobs:
+    """Back a running stack up while one job waits for the archive and another one is received."""
+    backup = {**stack.environment, "BACKUP": str(folder)}
+    complete, rejected = stack.post(make_bundle()), stack.post(make_bundle({"data/one.txt": b"one"}, WRONG_HASH))
+    assert (stack.wait_for_end(complete)["state"], stack.wait_for_end(rejected)["state"]) == ("OK", "FAILED")
+    with ArchiveAway(stack.home / "archive").for_a_while():
+        waiting = stack.post(make_bundle())
+        stack.wait(waiting, lambda state: bool(state["exception"]))
+        run_commands(PAUSE, backup)
+    received = stack.post(make_bundle())
+    run_commands(COPY, backup)
+    run_commands(LET_RUN, backup)
+    later = stack.post(make_bundle())
+    for job in (waiting, received, later):
+        assert_complete(stack, ledger, job, CONTENTS)
+    largest = max(file_id or 0 for file_id in file_ids(ledger, later))
+    return Jobs(complete, waiting, rejected, received, later, largest)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("backup")
+
+
+@pytest.fixture(scope="module")
+def lost(folder: Path) -> Jobs:
+    """A stack that is backed up, and then destroyed."""
+    home = folder / "lost"
+    process, stack = start_stack(home, SETTINGS)
+    try:
+        with ledger_of(stack) as ledger:
+            jobs = back_up(stack, ledger, folder / "running")
+    finally:
+        stop_stack(process)
+    run_commands(COPY_OF_THE_STOPPED, {"INGEST_HOME": str(home), "BACKUP": str(folder / "stopped")})
+    shutil.rmtree(home)
+    return jobs
+
+
+def test_jobs_go_on_after_a_restore_and_nothing_is_given_twice(folder: Path, lost: Jobs):
+    home = folder / "restored"
+    run_commands(LAY_OUT, {"INGEST_HOME": str(home), "BACKUP": str(folder / "running")})
+    process, stack = start_stack(home, SETTINGS)
+    try:
+        run_commands(AFTER_THE_START, stack.environment)
+        with ledger_of(stack) as ledger:
+            assert_restored(stack, ledger, lost)
+    finally:
+        stop_stack(process)
+
+
+def assert_restored(stack: Stack, ledger: Engine, lost: Jobs) -> None:
+    for job in (lost.complete, lost.waiting, lost.received):
+        assert_complete(stack, ledger, job, CONTENTS)
+    assert stack.state(lost.rejected)["state"] == "FAILED"
+    with Session(ledger) as session:
+        assert session.get(Job, lost.answered_later) is None
+    new = stack.post(make_bundle())
+    assert new > lost.answered_later
+    assert_complete(stack, ledger, new, CONTENTS)
+    assert min(file_id or 0 for file_id in file_ids(ledger, new)) > lost.largest_file_id
+    assert ids_given_twice(ledger) == []
+    assert ownerless(stack, ledger) == set()
+
+
+def test_copy_of_the_stopped_stack_holds_every_job_and_file(folder: Path, lost: Jobs):
+    with postgres_in(folder / "stopped") as layout:
+        ledger = make_engine(Settings(database_url=database_url(layout, "ingest")), pool_size=1)
+        assert_holds_all(folder / "stopped/archive", ledger, lost)
+        ledger.dispose()
+
+
+def assert_holds_all(archive: Path, ledger: Engine, lost: Jobs) -> None:
+    with Session(ledger) as session:
+        jobs = (lost.complete, lost.waiting, lost.received, lost.answered_later)
+        assert set(session.scalars(select(Job.id).where(Job.outcome == "catalogued"))) == set(jobs)
+        ids = session.scalars(select(File.file_id).where(File.job_id.in_(jobs))).all()
+    names = {int(path.name) for path in archive.rglob("*") if path.is_file()}
+    assert names == set(ids)

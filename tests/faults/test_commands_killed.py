@@ -1,0 +1,115 @@
+"""The admin's command, housekeeping and the API's trigger, killed between their two writes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import Engine
+
+from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
+from tests.e2e.contents import events, file_ids
+from tests.e2e.stack import Stack
+from tests.faults.ending import assert_complete, ownerless
+from tests.faults.points import Points
+
+KILLED = -9
+WRONG = [*transaction(), *(file_entry(path, content, hashsum="0" * 40) for path, content in CONTENTS.items())]
+FAILED = ("--state", "FAILED", "--task", "ingest files", "--exception", "stopped by an admin")
+NextJob = Callable[[], int]
+
+
+@pytest.fixture
+def next_job(stack: Stack) -> NextJob:
+    """Tells the id of the job that is posted next; nobody else posts."""
+    return lambda: stack.post(b"no tar") + 1
+
+
+def stop_by_admin(stack: Stack, points: Points, next_job: NextJob) -> int:
+    """Post a good bundle, and let an admin fail it while a stage works on it."""
+    job = next_job()
+    points.arm("load_metadata.begun", job, "hold")
+    assert stack.post(make_bundle()) == job
+    points.wait_until_reached("load_metadata.begun", job)
+    assert stack.command("job", "--job-id", str(job), *FAILED).returncode == 0
+    points.let_go("load_metadata.begun", job)
+    return job
+
+
+def test_retry_that_was_killed_before_it_cleared_the_run_is_finished_by_housekeeping(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+):
+    job = stop_by_admin(stack, points, next_job)
+    points.arm("retry.lifted", job)
+    assert stack.command("retry", "--job-id", str(job)).returncode == KILLED
+    assert_complete(stack, ledger, job, CONTENTS, seconds=240)
+
+
+def test_job_that_an_admin_failed_rests_though_the_command_was_killed_before_it_failed_the_run(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+):
+    job = next_job()
+    points.arm("load_metadata.begun", job, "hold")
+    assert stack.post(make_bundle()) == job
+    points.wait_until_reached("load_metadata.begun", job)
+    points.arm("set_state.overridden", job)
+    assert stack.command("job", "--job-id", str(job), *FAILED).returncode == KILLED
+    points.let_go("load_metadata.begun", job)
+    state = stack.wait_for_end(job)
+    assert (state["state"], state["exception"]) == ("FAILED", "stopped by an admin")
+    assert stack.command("retry", "--job-id", str(job)).returncode == 0
+    assert_complete(stack, ledger, job, CONTENTS)
+
+
+def replace_and_kill(stack: Stack, points: Points, folder: Path, point: str) -> tuple[int, list[str]]:
+    """Post a bundle that is rejected, and kill the command that puts a good one in its place; gives its arguments."""
+    job = stack.post(make_bundle(CONTENTS, WRONG))
+    assert stack.wait_for_end(job)["state"] == "FAILED"
+    make_bundle(path=folder / "good.tar")
+    arguments = ["retry", "--job-id", str(job), "--path", str(folder / "good.tar")]
+    points.arm(point, job)
+    assert stack.command(*arguments).returncode == KILLED
+    return job, arguments
+
+
+@pytest.mark.parametrize("point", ["replacing.copied", "replacing.removed"])
+def test_retry_with_another_file_that_was_killed_may_be_called_again(
+    stack: Stack, ledger: Engine, points: Points, tmp_path: Path, point: str
+):
+    job, arguments = replace_and_kill(stack, points, tmp_path, point)
+    assert stack.command(*arguments).returncode == 0
+    assert_complete(stack, ledger, job, CONTENTS)
+    assert ownerless(stack, ledger) == set()
+
+
+def test_retry_with_another_file_that_was_killed_after_the_commit_goes_on_by_itself(
+    stack: Stack, ledger: Engine, points: Points, tmp_path: Path
+):
+    job, _arguments = replace_and_kill(stack, points, tmp_path, "replacing.replaced")
+    assert_complete(stack, ledger, job, CONTENTS, seconds=240)
+
+
+def test_api_that_was_killed_after_the_trigger_has_started_one_run(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+):
+    job = next_job()
+    points.arm("run.triggered", job)
+    with pytest.raises(requests.ConnectionError):
+        stack.post(make_bundle())
+    assert_complete(stack, ledger, job, CONTENTS)
+    assert len(file_ids(ledger, job)) == len(CONTENTS)
+
+
+def test_housekeeping_that_was_killed_before_it_cleared_a_lost_run_clears_it_the_next_time(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+):
+    job = next_job()
+    points.arm("load_metadata.begun", job, "hold")
+    points.arm("housekeeping.counted", job)
+    assert stack.post(make_bundle()) == job
+    points.wait_until_reached("load_metadata.begun", job)
+    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"})
+    points.let_go("load_metadata.begun", job)
+    points.wait_until_reached("housekeeping.counted", job)
+    assert_complete(stack, ledger, job, CONTENTS, seconds=240)
+    assert events(ledger, job).count("cleared") > 1

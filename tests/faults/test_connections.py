@@ -1,0 +1,138 @@
+"""Connections that are cut, and answers that never come or are wrong: of clients, the API, and Airflow."""
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from sqlalchemy import Engine, text
+
+from tests.bundles import CONTENTS, make_bundle
+from tests.e2e.contents import events
+from tests.e2e.stack import Stack, free_port
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless, spooled
+from tests.faults.points import Points
+from tests.pacifica_core.proxy import Fault, Proxy, proxy_to
+from tests.waiting import wait_until
+
+AIRFLOW_TIMEOUT = 3
+START_SECONDS = 60
+# Two requests to Airflow, and a busy machine.
+ANSWER_SECONDS = 2 * AIRFLOW_TIMEOUT + 15
+TRIGGER = ("POST", "/dagRuns$")
+STAGES = 5
+# Closing sends RST: the connection is cut, not ended.
+CUT = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class BehindProxy:
+    """A second API of the stack, which reaches Airflow through a proxy."""
+
+    stack: Stack
+    airflow: Proxy
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(stack: Stack) -> Iterator[BehindProxy]:
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", "127.0.0.1", "-p", str(port)]
+    with proxy_to(stack.airflow) as proxy:
+        settings = {"INGEST_AIRFLOW_URL": proxy.url, "INGEST_AIRFLOW_TIMEOUT": str(AIRFLOW_TIMEOUT)}
+        environment = {**os.environ, **stack.environment, **settings}
+        api = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: is_listening(port), START_SECONDS, lambda: "the API does not answer")
+            yield BehindProxy(replace(stack, api=f"http://127.0.0.1:{port}"), proxy)
+        finally:
+            api.terminate()
+            api.wait(START_SECONDS)
+
+
+def is_listening(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def next_job_id(ledger: Engine) -> int:
+    """The id that the next upload gets."""
+    with ledger.connect() as connection:
+        return int(connection.execute(text("SELECT last_value + is_called::int FROM job_id_seq")).scalar_one())
+
+
+def upload(stack: Stack) -> socket.socket:
+    """Send a bundle whole, and read nothing of the answer."""
+    body = make_bundle()
+    host, port = urlsplit(stack.api).hostname or "", urlsplit(stack.api).port
+    connection = socket.create_connection((host, port or 0))
+    connection.sendall(f"POST /ingest HTTP/1.1\r\nHost: api\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    return connection
+
+
+def assert_one_complete_job(stack: Stack, ledger: Engine, job: int) -> None:
+    """The job ends as one that nothing disturbed; there is no other one, and no stage ran twice."""
+    assert_complete(stack, ledger, job, CONTENTS)
+    wait_until(lambda: not spooled(stack, job), START_SECONDS, lambda: f"the spool keeps job {job}")
+    assert next_job_id(ledger) == job + 1
+    assert events(ledger, job).count("stage_started") == STAGES
+    assert ids_given_twice(ledger) == []
+    assert ownerless(stack, ledger) == set()
+
+
+@pytest.mark.parametrize("point", ["receive.committed", "receive.triggered"])
+def test_connection_that_is_cut_before_the_answer_leaves_one_whole_job(
+    stack: Stack, ledger: Engine, points: Points, point: str
+):
+    job = next_job_id(ledger)
+    points.arm(point, job, "hold")
+    with upload(stack) as connection:
+        points.wait_until_reached(point, job)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CUT)
+    points.let_go(point, job)
+    assert_one_complete_job(stack, ledger, job)
+
+
+def test_client_that_never_reads_its_answer_has_one_whole_job(stack: Stack, ledger: Engine):
+    job = next_job_id(ledger)
+    with upload(stack):
+        wait_until(lambda: next_job_id(ledger) > job, START_SECONDS, lambda: "nothing is received")
+        assert_one_complete_job(stack, ledger, job)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(*TRIGGER, lose_answer=True),
+        Fault(*TRIGGER, keep_silent=True),
+        Fault(*TRIGGER, answer=(500, b"{}")),
+        Fault(*TRIGGER, answer=(500, b"{}"), keep_from_service=True),
+        Fault(*TRIGGER, answer=(409, b"{}"), keep_from_service=True),
+    ],
+    ids=[
+        "lost",
+        "never",
+        "500 of a run that is made",
+        "500 of a run that is not made",
+        "409 of a run that is not there",
+    ],
+)
+def test_upload_is_answered_and_runs_once_whatever_airflow_answers(
+    behind_proxy: BehindProxy, stack: Stack, ledger: Engine, fault: Fault
+):
+    begun = time.monotonic()
+    with behind_proxy.airflow.fault(fault):
+        job = behind_proxy.stack.post(make_bundle())
+    assert time.monotonic() - begun < ANSWER_SECONDS
+    assert fault.seen == 1
+    stack.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
+    assert_one_complete_job(stack, ledger, job)

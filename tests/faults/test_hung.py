@@ -1,0 +1,31 @@
+"""A scheduler and a dag-processor that run and do nothing: `make run` notices, and jobs go on without help."""
+
+import os
+import signal
+
+from sqlalchemy import Engine
+
+from ingest.local.watchdog import PATIENCE_SECONDS
+from tests.bundles import CONTENTS, make_bundle
+from tests.e2e.stack import START_SECONDS, Stack
+from tests.faults.ending import assert_complete
+from tests.faults.processes import Processes, Role
+from tests.waiting import wait_until
+
+HUNG = (Role.SCHEDULER, Role.DAG_PROCESSOR)
+# Airflow calls a heartbeat healthy for 30 s.
+NOTICED_SECONDS = 30 + PATIENCE_SECONDS
+
+
+def test_scheduler_and_dag_processor_that_hang_are_started_anew(stack: Stack, ledger: Engine):
+    processes = Processes(stack)
+    hung = {role: processes.find(role) for role in HUNG}
+    for role in HUNG:
+        os.kill(hung[role][0], signal.SIGSTOP)
+    job = stack.post(make_bundle())
+    wait_until(
+        lambda: all(processes.find(role) not in ([], hung[role]) for role in HUNG),
+        NOTICED_SECONDS + START_SECONDS,
+        lambda: "what hangs is not started anew",
+    )
+    assert_complete(stack, ledger, job, CONTENTS)

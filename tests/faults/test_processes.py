@@ -1,0 +1,94 @@
+"""SIGKILL to one process of the stack while bundles are under way: every job that was answered completes without help."""
+
+import os
+import signal
+
+import pytest
+import requests
+from sqlalchemy import Engine
+
+from tests.bundles import CONTENTS, make_bundle
+from tests.e2e.contents import events
+from tests.e2e.stack import Stack
+from tests.e2e.test_promises import holder
+from tests.faults import held_jobs
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.points import Points
+from tests.faults.processes import Processes, Role, is_alive
+from tests.waiting import wait_until
+
+ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.SCHEDULER)
+SPARES_THE_TASK = (
+    Role.API_WORKER, Role.API_MASTER, Role.API_SERVER, Role.DAG_PROCESSOR, Role.BACKEND, Role.POSTMASTER
+)  # fmt: skip
+# docs/operate.md, "What happens when something dies": for no longer is a stage shown as going on that nobody works on.
+TAKEN_OVER_SECONDS = 60
+ANSWERED_SECONDS = 60
+ENDED_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def processes(stack: Stack) -> Processes:
+    """The processes of the stack."""
+    return Processes(stack)
+
+
+@pytest.mark.parametrize("role", ENDS_THE_TASK)
+def test_job_whose_task_ends_with_a_killed_process_is_taken_over_in_time_and_completes(
+    stack: Stack, ledger: Engine, points: Points, processes: Processes, role: Role
+):
+    held = held_jobs.post_and_hold(stack, points)
+    task, begun = holder(ledger, held), stages_begun(ledger, held)
+    waiting = stack.post(make_bundle())
+    if role is Role.TASK:
+        os.kill(task, signal.SIGKILL)
+    else:
+        processes.kill(role)
+    wait_until(lambda: not is_alive(task), ENDED_SECONDS, lambda: f"the task outlives {role}")
+    later = post_until_answered(stack)
+    wait_until(lambda: stages_begun(ledger, held) > begun, TAKEN_OVER_SECONDS, lambda: f"nobody takes {held} over")
+    assert_nothing_lost_nothing_twice(stack, ledger, {held: held_jobs.CONTENTS, waiting: CONTENTS, later: CONTENTS})
+
+
+@pytest.mark.parametrize("role", SPARES_THE_TASK)
+def test_job_whose_task_lives_on_beside_a_killed_process_completes(
+    stack: Stack, ledger: Engine, points: Points, processes: Processes, role: Role
+):
+    held = held_jobs.post_and_hold(stack, points)
+    task = holder(ledger, held)
+    waiting = stack.post(make_bundle())
+    # They answer what they have begun, and keep the port for as long.
+    orphans = processes.find(Role.API_WORKER) if role is Role.API_MASTER else []
+    ended = [processes.kill(role), *orphans]
+    wait_until(lambda: not any(map(is_alive, ended)), ENDED_SECONDS, lambda: f"{role} lives on")
+    later = post_until_answered(stack)
+    assert is_alive(task)
+    held_jobs.let_go(points, held)
+    assert_nothing_lost_nothing_twice(stack, ledger, {held: held_jobs.CONTENTS, waiting: CONTENTS, later: CONTENTS})
+
+
+def post_until_answered(stack: Stack) -> int:
+    """Post a bundle as a client does that sends again what was not answered 200; gives the job id."""
+    answered: list[requests.Response] = []
+
+    def is_answered() -> bool:
+        try:
+            answered[:] = [stack.send(make_bundle())]
+        except requests.ConnectionError:
+            return False
+        return answered[0].ok
+
+    wait_until(is_answered, ANSWERED_SECONDS, lambda: f"no upload is answered 200: {[each.text for each in answered]}")
+    return int(answered[0].json()["job_id"])
+
+
+def stages_begun(ledger: Engine, job: int) -> int:
+    """How many processes have begun a stage of a job."""
+    return events(ledger, job).count("stage_started")
+
+
+def assert_nothing_lost_nothing_twice(stack: Stack, ledger: Engine, jobs: dict[int, dict[str, bytes]]) -> None:
+    for job, contents in jobs.items():
+        assert_complete(stack, ledger, job, contents)
+    assert not ownerless(stack, ledger)
+    assert not ids_given_twice(ledger)

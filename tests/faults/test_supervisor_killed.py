@@ -1,0 +1,36 @@
+"""SIGKILL to supervisord: everything ends with it, and the next start goes on where the last one ended."""
+
+import os
+import signal
+from pathlib import Path
+
+from ingest.failpoints import VARIABLE
+from tests.e2e.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
+from tests.faults import held_jobs
+from tests.faults.conftest import SETTINGS
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.points import Points
+from tests.faults.processes import Processes, Role, is_alive
+from tests.waiting import wait_until
+
+
+def test_stack_whose_supervisord_is_killed_ends_and_goes_on_at_the_next_start(tmp_path: Path, points: Points):
+    settings = {**SETTINGS, VARIABLE: str(points.folder)}
+    launcher, stack = start_stack(tmp_path, settings)
+    try:
+        processes = Processes(stack)
+        job = held_jobs.post_and_hold(stack, points)
+        programs = [process for role in Role for process in processes.find(role)]
+        os.kill(processes.supervisor, signal.SIGKILL)
+        assert launcher.wait(STOP_SECONDS) == 1
+        wait_until(lambda: not any(map(is_alive, programs)), STOP_SECONDS, lambda: "something outlives supervisord")
+    finally:
+        stop_stack(launcher)
+    launcher, stack = start_stack(tmp_path, settings)
+    try:
+        with ledger_of(stack) as ledger:
+            assert_complete(stack, ledger, job, held_jobs.CONTENTS)
+            assert not ownerless(stack, ledger)
+            assert not ids_given_twice(ledger)
+    finally:
+        stop_stack(launcher)

@@ -1,0 +1,62 @@
+"""Two schedulers and two processes of the API at once, as a mistake or a rolling upgrade has them: no harm."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.states import STAGES, Kind
+from tests.bundles import CONTENTS, make_bundle
+from tests.e2e.contents import events
+from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, free_port
+from tests.e2e.test_promises import answers
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.waiting import wait_until
+
+JOBS = 10
+SCHEDULER = (sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs")
+API = str(Path(sys.executable).with_name("pacifica-ingest"))
+
+
+def test_two_schedulers_and_two_apis_run_each_stage_of_a_job_once(stack: Stack, ledger: Engine):
+    port = free_port()
+    with second(stack, *SCHEDULER) as scheduler, second(stack, API, "-a", "127.0.0.1", "-p", str(port)) as api:
+        wait_until(lambda: answers(port), START_SECONDS, lambda: "the second API does not answer")
+        wait_until(lambda: schedulers(stack) == 2, START_SECONDS, lambda: "the second scheduler does not start")
+        apis = [stack, replace(stack, api=f"http://127.0.0.1:{port}")]
+        jobs = [apis[number % 2].post(make_bundle()) for number in range(JOBS)]
+        for number, job in enumerate(jobs):
+            # Asked of the one that has not received it.
+            assert_complete(apis[(number + 1) % 2], ledger, job, CONTENTS)
+        assert (scheduler.poll(), api.poll()) == (None, None)
+    for job in jobs:
+        assert_each_stage_once(ledger, job)
+    assert not ownerless(stack, ledger)
+    assert not ids_given_twice(ledger)
+
+
+@contextmanager
+def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a second process of a program beside the stack's own."""
+    environment = {**os.environ, **stack.environment}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def schedulers(stack: Stack) -> int:
+    """How many schedulers Airflow knows to be running."""
+    return int(stack.ask_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
+
+
+def assert_each_stage_once(ledger: Engine, job: int) -> None:
+    told, stages = events(ledger, job), len(STAGES[Kind.INGEST])
+    assert [told.count(kind) for kind in ("triggered", "stage_started", "stage_finished")] == [1, stages, stages], told

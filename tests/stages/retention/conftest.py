@@ -1,0 +1,118 @@
+"""What may be left over in the spool, made as it comes to be, and made old."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from ingest import spool, uploads
+from ingest.errors import InvalidBundle, ServiceUnavailable
+from ingest.models import Event, Job, Upload
+from ingest.run_stage import run_stage
+from ingest.services import Services
+from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.settings import Settings
+from ingest.spool import Announced
+from ingest.states import STAGES, Kind, Stage
+from tests.stages.conftest import MakeJob
+
+NO_TAR = b"this is no tar " * 100
+ALL = STAGES[Kind.INGEST]
+MakeOld = Callable[..., None]
+MakeUpload = Callable[..., Announced]
+
+
+@pytest.fixture(autouse=True)
+def of_the_tests(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_CONFIG", "")
+    monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
+    monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", settings.archiveinterface_url)
+
+
+@pytest.fixture
+def make_old(database_engine: Engine) -> MakeOld:
+    """Let a job have ended some days ago."""
+
+    def make(job: int, days: float = 31) -> None:
+        with database_engine.begin() as connection:
+            at = func.now() - timedelta(days=days)
+            connection.execute(update(Job).where(Job.id == job).values(updated=at))
+            connection.execute(update(Event).where(Event.job_id == job).values(at=at))
+
+    return make
+
+
+@pytest.fixture
+def rejected(make_job: MakeJob) -> int:
+    job = make_job(NO_TAR)
+    with pytest.raises(InvalidBundle):
+        run_stage(Stage.OPEN_TAR, job, 1, last_try=False)
+    return job
+
+
+@pytest.fixture
+def failed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A job whose files are in the archive, and whose tries were used up while the catalogue was away."""
+    job = make_job()
+    for stage in ALL[:-1]:
+        run_stage(stage, job, 1, last_try=False)
+
+    def away(*_: object) -> None:
+        raise ServiceUnavailable("metadata", "http://metadata", "away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(BuiltInMetadata, "ingest", away)
+        with pytest.raises(ServiceUnavailable):
+            run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
+    return job
+
+
+@pytest.fixture
+def catalogued(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A job that is complete, but whose bundle could not be removed."""
+    job = make_job()
+    with monkeypatch.context() as broken:
+        broken.setattr(spool, "remove", refuse)
+        for stage in ALL:
+            run_stage(stage, job, 1, last_try=False)
+    return job
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError("not permitted")
+
+
+@pytest.fixture
+def make_upload(database_engine: Engine, settings: Settings, services: Services) -> MakeUpload:
+    """Announce an upload and receive a part of it; both lie some seconds back."""
+
+    def make(suffix: str = ".part", started: float = 7200, written: float = 7200) -> Announced:
+        job = services.uniqueid.allocate("upload_job", 1)[0]
+        upload = Announced(job, f"{job}-00000000.tar", 10)
+        uploads.announce(database_engine, upload)
+        with database_engine.begin() as connection:
+            ours = update(Upload).where(Upload.spool_name == upload.name)
+            connection.execute(ours.values(started=func.now() - timedelta(seconds=started)))
+        file = settings.volume_path / f"{upload.name}{suffix}"
+        file.write_bytes(b"12345")
+        at = file.stat().st_mtime - written
+        os.utime(file, (at, at))
+        return upload
+
+    return make
+
+
+def bundle_of(settings: Settings, job: int) -> Path:
+    return settings.volume_path / f"{job}.tar"
+
+
+def told(engine: Engine, job: int, *kinds: str) -> list[str]:
+    """The events of these kinds that a job has, in their order."""
+    with Session(engine) as session:
+        found = session.scalars(select(Event.kind).where(Event.job_id == job).order_by(Event.id))
+        return [kind for kind in found if kind in kinds]
