@@ -1,6 +1,10 @@
-"""A real PostgreSQL and a real Pacifica core for the tests that need them, each started once."""
+"""A real PostgreSQL and a real Pacifica core for the tests that need them, each started once in a process.
+
+`make test` runs three processes beside each other, because much of the time is spent waiting for what was killed.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -14,6 +18,28 @@ from tests.e2e.stack import free_port
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.database import postgres_in
 from tests.pacifica_core.services import SERVICES
+
+# Tests that share a stack run in one process, and what takes longest begins first.
+GROUPS = (
+    ("clocks and copies", ("faults/test_clock", "faults/test_backup", "faults/test_soak")),
+    ("long absences", ("faults/test_api_server_away", "faults/test_hung", "faults/test_supervisor_killed")),
+    ("killed", ("faults/test_",)),
+    ("core", ("e2e_core/", "upgrade/")),
+    ("stack", ("e2e/",)),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test its group; the order is that of the groups."""
+    names = [name for name, _ in GROUPS]
+    groups = {item: _group(item.path.relative_to(Path(__file__).parent).as_posix()) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: names.index(groups[item]) if groups[item] in names else len(names))
+
+
+def _group(path: str) -> str:
+    return next((name for name, beginnings in GROUPS if path.startswith(beginnings)), path)
 
 
 @pytest.fixture(scope="session")
