@@ -29,8 +29,9 @@ GROUPS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test its group; the order is that of the groups."""
+    """Give each test its group, before xdist looks for it; the order is that of the groups."""
     names = [name for name, _ in GROUPS]
     groups = {item: _group(item.path.relative_to(Path(__file__).parent).as_posix()) for item in items}
     for item, group in groups.items():

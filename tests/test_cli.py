@@ -31,6 +31,15 @@ OPTIONS = {
     "job": ["--job-id", "--job_id", "--state", "--task", "--task-percent", "--exception"],
     "retry": ["--job-id", "--job_id", "--path", "--username", "--move"],
     "show": ["--job-id", "--job_id", "--json"],
+    "reconcile": [
+        "--job-id",
+        "--job_id",
+        "--rehash",
+        "--sample-percent",
+        "--archive-folder",
+        "--delete-dark",
+        "--json",
+    ],
     "dbsync": [],
     "dbchk": ["--equal"],
 }

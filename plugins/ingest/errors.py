@@ -18,6 +18,7 @@
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
      │    ├── BundleRemoved       the bundle of a job that failed long ago
+     │    ├── DifferencesFound    ledger, archive and catalogue do not agree on jobs that have ended
      │    ├── StageSkipped        a stage that must come first never finished
      │    └── JobOverridden       an admin has set the job's state
      └── TransientError           a service or this machine must recover: the stage is tried again
@@ -157,6 +158,12 @@ class BundleRemoved(PermanentError):
     """The job's bundle left the spool, because the job had failed long ago."""
 
     code = "bundle_removed"
+
+
+class DifferencesFound(PermanentError):
+    """Ledger, archive and catalogue differ where they must agree."""
+
+    code = "differences_found"
 
 
 class StageSkipped(PermanentError):

@@ -33,7 +33,7 @@ from ingest.rejection import remove_uncatalogued
 from ingest.services import Services, make_services
 from ingest.settings import Settings, load_settings
 from ingest.stages.ingest_metadata import free_spool
-from ingest.states import FAILED, STAGES, JobRecord, Outcome, Stage
+from ingest.states import FAILED, STAGES, Outcome, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
     """
     kind = jobs.read(known.engine, job_id).received.kind
     with hold(known.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None or not _is_stopped(ledger.job.record):
+        if ledger is None or not ledger.job.record.is_stopped:
             return False
         context = StageContext(known.settings, ledger, known.services)
         if ledger.job.record.outcome is not Outcome.REJECTED:
@@ -143,9 +143,3 @@ def _free(known: Round, job_id: int) -> bool:
         freed = free_spool(StageContext(known.settings, ledger, known.services))
         ledger.finish()
     return freed
-
-
-def _is_stopped(record: JobRecord) -> bool:
-    """Whether a job goes on only when somebody retries it, also now that it is held."""
-    failed_by_admin = record.override is not None and record.override.state == FAILED
-    return failed_by_admin or (record.error is not None and record.error.final)

@@ -114,6 +114,12 @@ class JobRecord:
     clears: int = 0
     last: JobState | None = None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the job has failed, and goes on only when somebody retries it."""
+        failed_by_admin = self.override is not None and self.override.state == FAILED
+        return failed_by_admin or (self.error is not None and self.error.final)
+
 
 @dataclass(frozen=True)
 class TaskInstance:

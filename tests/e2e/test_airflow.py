@@ -23,7 +23,7 @@ print(get_import_errors())
 def test_dags_have_no_import_errors(stack: Stack):
     assert stack.ask_airflow("GET", "/importErrors")["import_errors"] == []
     dags = {dag["dag_id"]: dag for dag in stack.ask_airflow("GET", "/dags")["dags"]}
-    assert set(dags) == {"ingest", "move", "housekeeping", "retention"}
+    assert set(dags) == {"ingest", "move", "housekeeping", "retention", "reconcile"}
     assert not any(dag["is_paused"] for dag in dags.values())
 
 

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, update
 
 from ingest import ledger
+from ingest import run_stage as stage_wrapper
 from ingest.context import StageContext
+from ingest.errors import ServiceUnavailable
 from ingest.jobs import Received
 from ingest.ledger import hold
+from ingest.models import Event, Job
 from ingest.run_stage import FUNCTIONS
 from ingest.services import Services, make_services
+from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind, Stage
 from tests.bundles import make_bundle
@@ -21,6 +26,7 @@ from tests.received import create_job
 MakeJob = Callable[..., int]
 RunStage = Callable[[int, Stage], object]
 OpenContext = Callable[[int, Stage], AbstractContextManager[StageContext]]
+MakeOld = Callable[..., None]
 
 
 @pytest.fixture
@@ -40,6 +46,15 @@ def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
     made = make_services(settings, database_engine)
     yield made
     made.close()
+
+
+@pytest.fixture
+def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what reads its settings itself have those of the tests."""
+    monkeypatch.setenv("INGEST_CONFIG", "")
+    monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
+    monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", settings.archiveinterface_url)
 
 
 @pytest.fixture
@@ -98,3 +113,33 @@ def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
             run_stage(job_id, each)
 
     return run
+
+
+@pytest.fixture
+def make_old(database_engine: Engine) -> MakeOld:
+    """Let a job have ended some days ago."""
+
+    def make(job: int, days: float = 31) -> None:
+        with database_engine.begin() as connection:
+            at = func.now() - timedelta(days=days)
+            connection.execute(update(Job).where(Job.id == job).values(updated=at))
+            connection.execute(update(Event).where(Event.job_id == job).values(at=at))
+
+    return make
+
+
+@pytest.fixture
+def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A job whose files are in the archive, and whose tries were used up while the catalogue was away."""
+    job = make_job()
+    for stage in STAGES[Kind.INGEST][:-1]:
+        stage_wrapper.run_stage(stage, job, 1, last_try=False)
+
+    def away(*_: object) -> None:
+        raise ServiceUnavailable("metadata", "http://metadata", "away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(BuiltInMetadata, "ingest", away)
+        with pytest.raises(ServiceUnavailable):
+            stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
+    return job

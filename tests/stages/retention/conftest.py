@@ -10,11 +10,10 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from ingest import spool, uploads
-from ingest.errors import InvalidBundle, ServiceUnavailable
-from ingest.models import Event, Job, Upload
+from ingest.errors import InvalidBundle
+from ingest.models import Event, Upload
 from ingest.run_stage import run_stage
 from ingest.services import Services
-from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.settings import Settings
 from ingest.spool import Announced
 from ingest.states import STAGES, Kind, Stage
@@ -22,29 +21,12 @@ from tests.stages.conftest import MakeJob
 
 NO_TAR = b"this is no tar " * 100
 ALL = STAGES[Kind.INGEST]
-MakeOld = Callable[..., None]
 MakeUpload = Callable[..., Announced]
 
 
 @pytest.fixture(autouse=True)
-def of_the_tests(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INGEST_CONFIG", "")
-    monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
-    monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("ARCHIVEINTERFACE_URL", settings.archiveinterface_url)
-
-
-@pytest.fixture
-def make_old(database_engine: Engine) -> MakeOld:
-    """Let a job have ended some days ago."""
-
-    def make(job: int, days: float = 31) -> None:
-        with database_engine.begin() as connection:
-            at = func.now() - timedelta(days=days)
-            connection.execute(update(Job).where(Job.id == job).values(updated=at))
-            connection.execute(update(Event).where(Event.job_id == job).values(at=at))
-
-    return make
+def of_the_tests(settings_in_environment: None) -> None:
+    """Retention reads its settings itself."""
 
 
 @pytest.fixture
@@ -52,23 +34,6 @@ def rejected(make_job: MakeJob) -> int:
     job = make_job(NO_TAR)
     with pytest.raises(InvalidBundle):
         run_stage(Stage.OPEN_TAR, job, 1, last_try=False)
-    return job
-
-
-@pytest.fixture
-def failed(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A job whose files are in the archive, and whose tries were used up while the catalogue was away."""
-    job = make_job()
-    for stage in ALL[:-1]:
-        run_stage(stage, job, 1, last_try=False)
-
-    def away(*_: object) -> None:
-        raise ServiceUnavailable("metadata", "http://metadata", "away")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(BuiltInMetadata, "ingest", away)
-        with pytest.raises(ServiceUnavailable):
-            run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
     return job
 
 

@@ -15,8 +15,8 @@ from ingest.settings import Settings
 from ingest.states import JobState, Run, Stage, failed, job_state
 from tests.bundles import CONTENTS
 from tests.services.archive_folders import files
-from tests.stages.conftest import MakeJob
-from tests.stages.retention.conftest import MakeOld, bundle_of, refuse, told
+from tests.stages.conftest import MakeJob, MakeOld
+from tests.stages.retention.conftest import bundle_of, refuse, told
 
 YEAR = 366
 

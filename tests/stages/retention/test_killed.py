@@ -14,7 +14,8 @@ from ingest.failpoints import VARIABLE
 from ingest.settings import Settings
 from tests.faults.points import Points
 from tests.services.archive_folders import files
-from tests.stages.retention.conftest import MakeOld, MakeUpload, bundle_of, told
+from tests.stages.conftest import MakeOld
+from tests.stages.retention.conftest import MakeUpload, bundle_of, told
 
 PROGRAM = "from ingest.retention import remove_leftovers; remove_leftovers()"
 YEAR = 366
