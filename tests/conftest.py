@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from xdist.scheduler import LoadScopeScheduling
 
 from ingest.database import make_engine, upgrade_schema
 from ingest.local.environment import database_url as url_in
@@ -29,18 +30,28 @@ GROUPS = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each process one group after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """Called by pytest-xdist."""
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test its group, before xdist looks for it; the order is that of the groups."""
+    """Give the tests the order of their groups."""
     names = [name for name, _ in GROUPS]
-    groups = {item: _group(item.path.relative_to(Path(__file__).parent).as_posix()) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: names.index(groups[item]) if groups[item] in names else len(names))
+    places = {item: _group(item.nodeid) for item in items}
+    items.sort(key=lambda item: names.index(places[item]) if places[item] in names else len(names))
 
 
 def _group(path: str) -> str:
-    return next((name for name, beginnings in GROUPS if path.startswith(beginnings)), path)
+    within = path.partition("/")[2]
+    return next((name for name, beginnings in GROUPS if within.startswith(beginnings)), path)
 
 
 @pytest.fixture(scope="session")
