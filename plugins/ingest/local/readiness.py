@@ -93,13 +93,24 @@ def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
 def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     """Have one task run; raises LaunchFailure when none runs at all."""
     run = f"warm-up-{time.time_ns()}"
-    answer = airflow.call("POST", f"dags/{WARM_UP_DAG}/dagRuns", json={"dag_run_id": run, "logical_date": None})
-    if not answer.ok:
-        raise LaunchFailure(f"Airflow does not run the DAG '{WARM_UP_DAG}': {answer.text[:300]}")
     path = f"dags/{WARM_UP_DAG}/dagRuns/{run}"
-    ended = {"success", "failed"}
-    _wait(supervisor, lambda: airflow.get(path)["state"] in ended, WARM_UP_SECONDS, program.SCHEDULER, "runs no task")
-    if airflow.get(path)["state"] != "success":
+    state = ""
+
+    def triggered() -> bool:
+        answer = airflow.call("POST", f"dags/{WARM_UP_DAG}/dagRuns", json={"dag_run_id": run, "logical_date": None})
+        # It is there already when the answer before was lost.
+        if not answer.ok and answer.status_code != requests.codes.conflict:
+            raise LaunchFailure(f"Airflow does not run the DAG '{WARM_UP_DAG}': {answer.text[:300]}")
+        return True
+
+    def ended() -> bool:
+        nonlocal state
+        state = airflow.get(path)["state"]
+        return state in {"success", "failed"}
+
+    _wait(supervisor, triggered, ANSWER_SECONDS, program.API_SERVER, "does not answer")
+    _wait(supervisor, ended, WARM_UP_SECONDS, program.SCHEDULER, "runs no task")
+    if state != "success":
         # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
 
