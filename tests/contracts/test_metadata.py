@@ -154,3 +154,10 @@ def test_transactions_that_are_sent_at_once_are_all_held(connect: Connect, new_i
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda pair: ingest(pair[1], pair[0], document(pair[0], [pair[0]])), clients.items()))
     assert [client.find(number) for number, client in clients.items()] == [hashes([number]) for number in clients]
+
+
+def test_ids_that_the_catalogue_holds_are_told_from_others(metadata: Metadata, new_id: int, new_ids: NewIds):
+    files, others = new_ids(3), new_ids(997)
+    ingest(metadata, new_id, document(new_id, files))
+    assert metadata.holds_files([*files, *others]) == frozenset(files)
+    assert metadata.holds_files(others) == frozenset()

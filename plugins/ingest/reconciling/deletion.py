@@ -1,0 +1,36 @@
+"""Removing what is left in the archive of a job that has ended, when an admin said so.
+
+Called by `ingest.reconciling.comparison`. Only what is dark and surely ours is removed, asked again while the job is held.
+"""
+
+from ingest.context import StageContext
+from ingest.failpoints import failpoint
+from ingest.files import batches, files_with_ids
+from ingest.ledger import hold
+from ingest.reconciling.resting import NO_ATTEMPT, Look
+from ingest.reconciling.stored_files import is_dark, is_ours
+from ingest.rejection import remove
+from ingest.services import Services
+from ingest.settings import Settings
+
+
+def delete_dark(settings: Settings, services: Services, look: Look) -> int:
+    """Delete what a job has left in the archive; gives how many files. The job stays as it ended.
+
+    Raises FenceLost when the job goes on, JobBusy, ServiceUnavailable, DatabaseUnavailable. A process that dies in between
+    leaves files that are `sending`, and the next one deletes them.
+    """
+    look.check()
+    stage, outcome = look.ledger.stage, look.outcome
+    with hold(look.ledger.engine, look.job_id, stage, NO_ATTEMPT, by_admin=True) as ledger:
+        if ledger is None or not ledger.job.record.is_stopped:
+            return 0
+        failpoint("reconcile.held", look.job_id)
+        context, deleted = StageContext(settings, ledger, services), 0
+        dark = (file for file in files_with_ids(ledger) if is_dark(services, outcome, file))
+        for batch in batches(file for file in dark if is_ours(services.archive, file)):
+            remove(context, batch)
+            deleted += len(batch)
+        failpoint("reconcile.deleted", look.job_id)
+        ledger.event("dark_files_deleted", f"{deleted} files, from the archive", holder=None)
+    return deleted
