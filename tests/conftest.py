@@ -22,10 +22,10 @@ from tests.pacifica_core.services import SERVICES
 
 # Tests that share a stack run in one process, and what takes longest begins first.
 GROUPS = (
-    ("clocks and copies", ("faults/test_clock", "faults/test_backup", "faults/test_soak")),
+    ("clocks and copies", ("faults/test_clock", "faults/test_backup")),
     ("long absences", ("faults/test_api_server_away", "faults/test_hung", "faults/test_supervisor_killed")),
     ("killed", ("faults/test_",)),
-    ("core", ("e2e_core/", "upgrade/")),
+    ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),
 )
 

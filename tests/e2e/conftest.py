@@ -7,16 +7,26 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest.failpoints import VARIABLE
 from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.faults.points import Points
 
 # A service that is away is given up after seconds here, not after half an hour.
 SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "1"}
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
+    """The points at which processes of the stack can be held."""
+    return Points(tmp_path_factory.mktemp("failpoints"))
+
+
+@pytest.fixture(scope="package")
+def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack; its folder's name has a space in it, as a user's may."""
-    process, stack = start_stack(tmp_path_factory.mktemp("stack") / "all state", SETTINGS)
+    process, stack = start_stack(
+        tmp_path_factory.mktemp("stack") / "all state", {**SETTINGS, VARIABLE: str(points.folder)}
+    )
     try:
         yield stack
     finally:

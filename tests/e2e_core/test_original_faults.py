@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, update
 
-from ingest.models import Job
+from ingest.models import Event
 from tests.bundles import file_entry, make_bundle, metadata_of, transaction
 from tests.e2e.contents import events, file_ids
 from tests.e2e.stack import Stack
@@ -137,7 +137,7 @@ def test_original_fault_failed_bundle_stays_on_the_disk_for_ever(stack: Stack, l
     failed = stack.wait_for_end(job)
     [bundle] = (stack.home / "spool").glob(f"{job}-*")
     with ledger.begin() as connection:
-        connection.execute(update(Job).where(Job.id == job).values(updated=func.now() - timedelta(days=31)))
+        connection.execute(update(Event).where(Event.job_id == job).values(at=func.now() - timedelta(days=31)))
     stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
     wait_until(lambda: not bundle.exists(), 60, lambda: f"{bundle} stays")
     wait_until(lambda: "bundle_removed" in events(ledger, job), 10, lambda: "no event tells of it")

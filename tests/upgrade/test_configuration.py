@@ -190,11 +190,12 @@ def test_make_run_takes_no_file_of_a_facility_that_nobody_named(tmp_path: Path):
     (tmp_path / ".pacifica-ingest" / "config.ini").write_text(INI)
     user = {"HOME": str(tmp_path)}
     assert load_settings(user).default_user == "nobody"
-    own = own_environment(user, Layout(tmp_path / "instance"), Ports(1, 2), Credentials())
+    layout = Layout(tmp_path / "instance")
+    own = own_environment(user, layout, Ports(1, 2), Credentials())
     assert own["INGEST_CONFIG"] == ""
     # What the file would have set is the instance's own.
     assert own["VOLUME_PATH"] == str(tmp_path / "instance" / "spool")
-    assert quote(str(tmp_path / "instance"), safe="") in own["INGEST_DATABASE_URL"]
+    assert quote(str(layout.sockets), safe="") in own["INGEST_DATABASE_URL"]
     settings = load_settings({**user, **own})
     assert settings.default_user == Settings().default_user
     assert "pacifica.example.org" not in settings.database_url

@@ -1,6 +1,6 @@
 """The soak itself: load and faults, then an end in peace, then the comparison.
 
-Called by `python -m tests.faults.soak` (`make soak`), and for a short time by `tests/faults/test_soak.py`.
+Called by `python -m tests.faults.soak` (`make soak`).
 """
 
 import threading

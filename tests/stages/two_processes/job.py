@@ -20,7 +20,8 @@ BLOCK = 65536
 CONTENTS = {"data/one.bin": b"1" * BLOCK * 16, "data/two.bin": b"2" * BLOCK * 16}
 IN_CATALOGUE = {path.removeprefix("data/"): content for path, content in CONTENTS.items()}
 # Sessions that hold, or wait for, the lock of a job.
-SESSIONS = "FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND objid = :job AND granted = :granted"
+KEY = "(classid::bigint << 32) + objid::bigint"
+SESSIONS = f"FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND {KEY} = :job AND granted = :granted"
 CUT = f"SELECT pg_terminate_backend(pid) {SESSIONS}"
 COUNT = f"SELECT count(*) {SESSIONS}"
 
