@@ -129,6 +129,38 @@ def test_files_that_were_archived_before_the_kill_are_not_sent_again(
     assert len(puts) - sent == 2
 
 
+def test_after_a_kill_at_90_percent_the_last_tenth_of_the_bytes_is_sent(
+    make_job: MakeJob,
+    run_before: RunBefore,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    contents = {f"data/{number:04}": bytes([number % 256]) * 1024 for number in range(1000)}
+    sent = 0
+    put = FolderArchive.put
+
+    def counted(archive: FolderArchive, file_id: int, body: BinaryIO, size: int) -> None:
+        nonlocal sent
+        if sent == 900 * 1024:
+            raise Killed
+        put(archive, file_id, body, size)
+        sent += size
+
+    job = make_job(make_bundle(contents))
+    run_before(job, Stage.INGEST_FILES)
+    monkeypatch.setattr(FolderArchive, "put", counted)
+    with suppress(Killed), open_context(job, Stage.INGEST_FILES) as context:
+        archiving.send_files(context)
+    assert sent == 900 * 1024
+    sent = 0
+    run_stage(job, Stage.INGEST_FILES)
+    assert sent == 100 * 1024
+    assert_archived(database_engine, services, job, contents)
+
+
 def test_file_of_which_the_archive_stored_less_is_not_taken_for_archived(
     make_job: MakeJob,
     run_before: RunBefore,
