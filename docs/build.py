@@ -3,7 +3,6 @@
 `tests/test_docs.py` compares the page with what this makes, so a setting cannot change without its documentation.
 """
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
@@ -133,7 +132,9 @@ def _row(model: type[BaseModel], name: str, source: dict[str, Any]) -> list[str]
 def _value(default: object) -> str:
     """Give a default as it would be written in the INI file."""
     if isinstance(default, tuple):
-        default = os.pathsep.join(str(part) for part in default)
+        default = ",".join(str(part) for part in default)
+    if default is None:
+        return "(empty)"
     if isinstance(default, float) and default.is_integer():
         default = int(default)
     text = str(default) if not isinstance(default, PurePath) else default.as_posix()

@@ -99,12 +99,12 @@ def test_error_codes_are_found_in_the_code() -> None:
 
 @pytest.mark.parametrize("code", sorted(codes_in_the_code()))
 def test_every_error_code_is_explained(code: str) -> None:
-    assert f"`{code}`" in section(DOCS / "operate.md", "Errors"), f"explain `{code}` in docs/operate.md"
+    assert f"`{code}`" in section(DOCS / "errors.md", "Codes"), f"explain `{code}` in docs/errors.md"
 
 
 def test_every_explained_error_code_exists() -> None:
-    explained = {row[0].strip("`") for row in cells(section(DOCS / "operate.md", "Errors"))}
-    assert explained <= codes_in_the_code(), "docs/operate.md explains codes that no error has"
+    explained = {row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes"))}
+    assert explained <= codes_in_the_code(), "docs/errors.md explains codes that no error has"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:

@@ -3,84 +3,22 @@
 Read and checked by `ingest.settings`; `docs/configuration.md` is made from what is said here (`make docs`).
 """
 
-import os
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from ingest.peewee_url import other_database
+from ingest.access_settings import AccessSettings
+from ingest.limit_settings import LimitSettings
+from ingest.setting_types import Folders, Size, check_database_url, option
 
 BUILT_IN = "builtin"
 
 SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
 ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
-DATABASE_URL = r"postgres(ql)?(\+psycopg2)?://"
-# The type of an error whose text is a sentence of its own.
-EXPLAINED = "explained"
-# As the original's parse_size has them.
-UNITS = {
-    **{"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
-    **{"b": 1, "Kb": 1024, "Mb": 1024**2, "Gb": 1024**3, "Tb": 1024**4},
-}
 
 
-def option(
-    default: Any,  # noqa: ANN401 - a default is of the field's own type, which mypy checks at the field
-    section: str | None,
-    name: str,
-    *environment: str,
-    description: str,
-    form: str,
-    **limits: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
-    """Describe one setting: where it is read from, what it is for, and in `form` what it may be."""
-    source: dict[str, Any] = {"section": section, "option": name, "environment": list(environment), "form": form}
-    return Field(default, description=description, json_schema_extra=source, **limits)
-
-
-def split_folders(value: object) -> object:
-    """Split `a:b` into its folders, as in PATH; an empty text is no folder."""
-    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
-
-
-def read_size(value: object) -> object:
-    """Understand `4 Mb` as the original does; anything else is given back as it is."""
-    words = value.split() if isinstance(value, str) else []
-    if len(words) != len(("number", "unit")) or words[1] not in UNITS:
-        return value
-    try:
-        return int(float(words[0]) * UNITS[words[1]])
-    except OverflowError:
-        raise ValueError("no size") from None
-
-
-def check_database_url(value: str) -> str:
-    """Refuse a URL that SQLAlchemy could not read either, or that names another database than PostgreSQL."""
-    if other := other_database(value):
-        raise PydanticCustomError(
-            EXPLAINED,
-            "names a database of {other}, but jobs are kept in PostgreSQL: make a database there and name it as "
-            "postgresql://user:password@host:port/database (docs/upgrading.md says more)",
-            {"other": other},
-        )
-    if not re.match(DATABASE_URL, value):
-        raise ValueError("no URL of PostgreSQL")
-    try:
-        make_url(value)
-    except (ArgumentError, ValueError):
-        raise ValueError("no URL of a database") from None
-    return value
-
-
-Folders = Annotated[tuple[Path, ...], BeforeValidator(split_folders)]
-
-
-class Settings(BaseModel):
+class Settings(AccessSettings, LimitSettings):
     """What the API, the stages and the command line need to know."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -91,24 +29,11 @@ class Settings(BaseModel):
         description="The spool: the folder that received bundles lie in until they are catalogued.",
         form="a folder that the API and all workers share",
     )  # fmt: skip
-    transfer_size: Annotated[int, BeforeValidator(read_size)] = option(
+    transfer_size: Size = option(
         1024 * 1024, "ingest", "transfer_size", "TRANSFER_SIZE",
         description="How much is read and written at a time.",
         form="an integer from 4096 to 1073741824, or as much with a unit, such as 4 Mb",
         ge=4096, le=1024**3,
-    )  # fmt: skip
-    auth_header: str = option(
-        "X-Http-Authed-User", "ingest", "auth_header", "INGEST_AUTH_HEADER",
-        description="The request header that names the user, set by the proxy in front.", form="a header's name",
-        pattern=r"^[A-Za-z0-9-]+$",
-    )  # fmt: skip
-    default_user: str = option(
-        "anonymous", "ingest", "default_user", "INGEST_DEFAULT_USER",
-        description="The user of requests without that header.", form="a name", min_length=1,
-    )  # fmt: skip
-    receive_timeout: float = option(
-        60.0, "ingest", "receive_timeout", "INGEST_RECEIVE_TIMEOUT",
-        description="Seconds that an upload may send nothing before it is given up.", form="a number above 0", gt=0,
     )  # fmt: skip
     keep_rejected_days: float = option(
         30.0, "ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS",
@@ -224,8 +149,3 @@ class DagSettings(BaseModel):
         description="How many jobs send files to the archive at once (the size of the pool `archive`, set at launch).",
         form="an integer from 1", ge=1,
     )  # fmt: skip
-
-
-def sources(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Give for each field where it is read from: its section, option, environment variables and form."""
-    return {name: dict(field.json_schema_extra or {}) for name, field in model.model_fields.items()}  # type: ignore[arg-type]

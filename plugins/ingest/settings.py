@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from ingest.config_file import CONFIG_FILE_VARIABLE, as_in_the_file, find_file, read_options, warn_once
 from ingest.errors import ConfigurationError
 from ingest.peewee_url import sqlalchemy_url
-from ingest.setting_fields import BUILT_IN, EXPLAINED, DagSettings, Settings, sources
+from ingest.setting_fields import BUILT_IN, DagSettings, Settings
+from ingest.setting_types import EXPLAINED, sources
 
 __all__ = [
     "BUILT_IN",

@@ -14,8 +14,7 @@ from urllib.parse import quote
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
-from ingest.setting_fields import Settings, sources
-from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
+from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings, sources
 
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
