@@ -9,8 +9,14 @@ from typing import BinaryIO
 
 from flask import request
 from gunicorn.http.errors import ParseException
-from werkzeug import exceptions
 
+from api.request_errors import (
+    DocumentTooLarge,
+    LengthRequired,
+    UnsupportedCoding,
+    UnsupportedContentType,
+    UploadTooSlow,
+)
 from ingest.spool import IncompleteBody
 
 MULTIPART = "multipart/form-data"
@@ -28,7 +34,7 @@ class Body:
     def __init__(self, stall_seconds: float, largest: int | None = None) -> None:
         """Check that the body has an end; `largest` is in bytes.
 
-        Raises LengthRequired, BadRequest when it is empty, RequestEntityTooLarge, NotImplemented.
+        Raises LengthRequired, IncompleteBody when it is empty, DocumentTooLarge, UnsupportedCoding.
         """
         self.announced_size = announced_size()
         self._largest = largest
@@ -40,11 +46,11 @@ class Body:
             connection.settimeout(stall_seconds)
 
     def read(self, size: int, /) -> bytes:
-        """Give at most `size` bytes; raises IncompleteBody, RequestTimeout, RequestEntityTooLarge."""
+        """Give at most `size` bytes; raises IncompleteBody, UploadTooSlow, DocumentTooLarge."""
         try:
             block = request.stream.read(size)
         except TimeoutError as error:
-            raise exceptions.RequestTimeout(f"nothing was sent for {self._stall_seconds:g} seconds") from error
+            raise UploadTooSlow(f"nothing was sent for {self._stall_seconds:g} seconds") from error
         except (OSError, ParseException) as error:
             raise IncompleteBody("the body ended too early, or its chunks are broken") from error
         self._received += len(block)
@@ -53,39 +59,39 @@ class Body:
 
     def _refuse_too_large(self, size: int) -> None:
         if self._largest is not None and size > self._largest:
-            raise exceptions.RequestEntityTooLarge(f"at most {self._largest} bytes are taken here")
+            raise DocumentTooLarge(f"at most {self._largest} bytes are taken here")
 
 
 def announced_size() -> int | None:
-    """Give the Content-Length in bytes, or None of a chunked body; raises HTTP errors for all else."""
+    """Give the Content-Length in bytes, or None of a chunked body; raises what is wrong with all else."""
     coding = request.headers.get("Transfer-Encoding", "").strip().lower()
     if coding == "chunked":
         return None
     if coding:
-        raise exceptions.NotImplemented(f"Transfer-Encoding {coding} is not taken, only chunked")
+        raise UnsupportedCoding(f"Transfer-Encoding {coding} is not taken, only chunked")
     if request.content_length is None:
-        raise exceptions.LengthRequired("send a Content-Length, or the body in chunks")
+        raise LengthRequired("send a Content-Length, or the body in chunks")
     if request.content_length == 0:
-        raise exceptions.BadRequest("nothing was sent")
+        raise IncompleteBody("nothing was sent")
     return request.content_length
 
 
 def refuse_multipart() -> None:
-    """Raise UnsupportedMediaType when the bundle is said to be wrapped in a form."""
+    """Raise UnsupportedContentType when the bundle is said to be wrapped in a form."""
     if request.mimetype == MULTIPART:
-        raise exceptions.UnsupportedMediaType(f"send the tar itself as the body, not as {MULTIPART}")
+        raise UnsupportedContentType(f"send the tar itself as the body, not as {MULTIPART}")
 
 
 def refuse_url_encoded(file: BinaryIO) -> None:
-    """Raise UnsupportedMediaType when the body is said to be a URL-encoded form, and looks like one.
+    """Raise UnsupportedContentType when the body is said to be a URL-encoded form, and looks like one.
 
     Looked at, because `curl --data-binary @bundle.tar` says so of every body.
     """
     if request.mimetype == URL_ENCODED and URL_ENCODED_BODY.fullmatch(file.read(BEGINNING)):
-        raise exceptions.UnsupportedMediaType(f"send the tar itself as the body, not as {URL_ENCODED}")
+        raise UnsupportedContentType(f"send the tar itself as the body, not as {URL_ENCODED}")
 
 
 def refuse_all_but_json() -> None:
-    """Raise UnsupportedMediaType when the body is not said to be JSON."""
+    """Raise UnsupportedContentType when the body is not said to be JSON."""
     if request.mimetype not in JSON_TYPES:
-        raise exceptions.UnsupportedMediaType("send the document as application/json")
+        raise UnsupportedContentType("send the document as application/json")

@@ -8,8 +8,8 @@ import re
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import BadRequest
 
+from api.request_errors import InvalidJobId
 from api.resources import Resources, resources
 from ingest import jobs, original_jobs
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
@@ -44,7 +44,7 @@ def get_state_of(job_id: str) -> Response:
 
 
 def answer_state(text: str) -> Response:
-    """Read the state of a job and keep it; raises BadRequest, UnknownJob, DatabaseUnavailable."""
+    """Read the state of a job and keep it; raises InvalidJobId, UnknownJob, DatabaseUnavailable."""
     job_id = _job_id(text)
     known = resources()
     try:
@@ -115,7 +115,7 @@ def _keep(known: Resources, job_id: int, state: JobState) -> None:
 
 def _job_id(text: str) -> int:
     if not INTEGER.fullmatch(text):
-        raise BadRequest("job_id must be the integer that the upload was answered with")
+        raise InvalidJobId("job_id must be the integer that the upload was answered with")
     return int(text)
 
 

@@ -11,7 +11,7 @@ import pytest
 from api.app import create_app
 from docs import build
 from ingest.bundle_metadata import MetadataReader
-from ingest.run_stage import INTERNAL_ERROR
+from ingest.errors import INTERNAL_ERROR
 from ingest.settings import Settings, sources
 from ingest.states import (
     CLEARS_ALLOWED,
@@ -94,7 +94,13 @@ def codes_in_the_code() -> set[str]:
 
 
 def test_error_codes_are_found_in_the_code() -> None:
-    assert {"ingest_error", "bundle_invalid", "spool_full", "outcome_unknown"} <= codes_in_the_code()
+    assert {
+        "ingest_error",
+        "bundle_invalid",
+        "spool_full",
+        "outcome_unknown",
+        "too_many_uploads",
+    } <= codes_in_the_code()
 
 
 @pytest.mark.parametrize("code", sorted(codes_in_the_code()))

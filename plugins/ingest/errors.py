@@ -32,6 +32,9 @@ Raised everywhere, caught where something is done about them: by the stage's wra
 API's error handlers (`api.errors`) and by the command line.
 """
 
+# The code of what is none of these: a mistake of the service itself.
+INTERNAL_ERROR = "internal_error"
+
 
 def one_line(text: str) -> str:
     """Give a text as one line that can be stored, logged and shown: without NUL, without bytes that are not UTF-8."""

@@ -12,6 +12,7 @@ from types import FrameType
 from ingest.context import StageContext
 from ingest.database import first_line, make_engine
 from ingest.errors import (
+    INTERNAL_ERROR,
     DatabaseUnavailable,
     FenceLost,
     IngestError,
@@ -44,7 +45,6 @@ FUNCTIONS: dict[Stage, StageFunction] = {
     Stage.MOVE_FILES: move_files,
     Stage.INGEST_METADATA: ingest_metadata,
 }
-INTERNAL_ERROR = "internal_error"
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:

@@ -10,23 +10,23 @@ from tests.api.live_server import Server
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
+    ("method", "path", "status", "code"),
     [
-        ("GET", "/nowhere", "404 Not Found"),
-        ("POST", "/nowhere", "404 Not Found"),
-        ("GET", "/get_state/1/2", "404 Not Found"),
-        ("GET", "/upload", "405 Method Not Allowed"),
-        ("PUT", "/ingest", "405 Method Not Allowed"),
-        ("DELETE", "/get_state", "405 Method Not Allowed"),
-        ("POST", "/", "405 Method Not Allowed"),
+        ("GET", "/nowhere", "404 Not Found", "not_found"),
+        ("POST", "/nowhere", "404 Not Found", "not_found"),
+        ("GET", "/get_state/1/2", "404 Not Found", "not_found"),
+        ("GET", "/upload", "405 Method Not Allowed", "method_not_allowed"),
+        ("PUT", "/ingest", "405 Method Not Allowed", "method_not_allowed"),
+        ("DELETE", "/get_state", "405 Method Not Allowed", "method_not_allowed"),
+        ("POST", "/", "405 Method Not Allowed", "method_not_allowed"),
     ],
 )
-def test_what_is_not_there_is_answered_in_json(server: Server, method: str, path: str, status: str) -> None:
+def test_what_is_not_there_is_answered_in_json(server: Server, method: str, path: str, status: str, code: str) -> None:
     answer = requests.request(method, server.url + path, timeout=30)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.status_code == int(status[:3])
-    assert answer.json().keys() == {"status", "message"}
-    assert answer.json()["status"] == status
+    assert answer.json().keys() == {"status", "code", "message"}
+    assert (answer.json()["status"], answer.json()["code"]) == (status, code)
 
 
 def test_a_wrong_method_is_told_the_right_ones(server: Server) -> None:
@@ -45,6 +45,7 @@ def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
         answer = make_app().test_client().get("/get_state?job_id=1")
     assert answer.status_code == 500
     assert answer.get_json()["status"] == "500 Internal Server Error"
+    assert answer.get_json()["code"] == "internal_error"
     assert "secret" not in answer.get_data(as_text=True)
     assert "the secret reason" in caplog.text
     assert "Traceback" in caplog.text

@@ -166,14 +166,15 @@ def test_the_keys_are_the_documented_ones(client: FlaskClient, job_id: int) -> N
 def test_a_job_id_that_is_missing_or_no_integer(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 400
-    assert answer.get_json()["status"] == "400 Bad Request"
+    assert (answer.get_json()["status"], answer.get_json()["code"]) == ("400 Bad Request", "job_id_invalid")
 
 
 @pytest.mark.parametrize("job_id", [999999999999, 2**63, 10**90, -1])
 def test_an_unknown_job(client: FlaskClient, job_id: int) -> None:
     answer = client.get(f"/get_state?job_id={job_id}")
     assert answer.status_code == 404
-    assert answer.get_json() == {"status": "404 Not Found", "message": f"job ID {job_id} does not exist."}
+    message = f"job ID {job_id} does not exist."
+    assert answer.get_json() == {"status": "404 Not Found", "code": "job_unknown", "message": message}
 
 
 def test_the_database_is_away(settings: Settings, make_app: Callable[..., Flask]) -> None:

@@ -34,29 +34,31 @@ def answered(connection: socket.socket) -> tuple[int, dict[str, Any]]:
         response.begin()
         assert response.headers["Content-Type"] == "application/json"
         document = json.loads(response.read())
-        assert document.keys() == {"status", "message"}
+        assert document.keys() == {"status", "code", "message"}
         assert document["status"].startswith(f"{response.status} ")
         assert "Traceback" not in document["message"]
         return response.status, document
 
 
-def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[int, str]:
+def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[str, str]:
+    """Give status and code of the answer, and its message."""
     with server.connect() as connection:
         connection.sendall(request)
         if half_close:
             connection.shutdown(socket.SHUT_WR)
         status, document = answered(connection)
-        return status, document["message"]
+        return f"{status} {document['code']}", document["message"]
 
 
 @pytest.mark.usefixtures("nothing_stays")
 class TestBody:
     def test_a_body_shorter_than_announced(self, server: Server) -> None:
         request = POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000
-        assert send(server, request=request) == (400, "3000000 bytes were announced, but 2000000 were sent")
+        message = "3000000 bytes were announced, but 2000000 were sent"
+        assert send(server, request=request) == ("400 body_incomplete", message)
 
     def test_an_announced_body_that_never_comes(self, server: Server) -> None:
-        assert send(server, request=POST + b"Content-Length: 10\r\n\r\n")[0] == 400
+        assert send(server, request=POST + b"Content-Length: 10\r\n\r\n")[0] == "400 body_incomplete"
 
     @pytest.mark.parametrize(
         "body",
@@ -71,12 +73,12 @@ class TestBody:
     )
     def test_a_chunked_body_that_is_cut(self, server: Server, body: bytes) -> None:
         status, message = send(server, request=CHUNKED + body)
-        assert (status, "ended too early" in message) == (400, True)
+        assert (status, "ended too early" in message) == ("400 body_incomplete", True)
 
     @pytest.mark.parametrize("body", [b"5\r\nhello_\r\n0\r\n\r\n", b"nonsense\r\nhello\r\n", b"-5\r\nhello\r\n"])
     def test_a_broken_chunk(self, server: Server, body: bytes) -> None:
         status, message = send(server, request=CHUNKED + body)
-        assert (status, "chunks are broken" in message) == (400, True)
+        assert (status, "chunks are broken" in message) == ("400 body_incomplete", True)
 
     def test_a_connection_that_is_reset(self, server: Server) -> None:
         before = server.files()
@@ -91,7 +93,8 @@ class TestBody:
         "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
     )
     def test_a_stalled_body(self, server: Server, request_start: bytes) -> None:
-        assert send(server, request=request_start, half_close=False) == (408, "nothing was sent for 0.5 seconds")
+        refusal = ("408 upload_too_slow", "nothing was sent for 0.5 seconds")
+        assert send(server, request=request_start, half_close=False) == refusal
 
     @pytest.mark.parametrize(
         "request_end", [b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]
@@ -99,27 +102,27 @@ class TestBody:
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" + request_end
-        assert send(server, request=request) == (400, "nothing was sent")
+        assert send(server, request=request) == ("400 body_incomplete", "nothing was sent")
 
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_no_length(self, server: Server, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\r\n"
-        assert send(server, request=request)[0] == 411
+        assert send(server, request=request)[0] == "411 length_required"
 
     def test_a_body_that_is_packed_on_the_way(self, server: Server) -> None:
         request = POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-        assert send(server, request=request)[0] == 501
+        assert send(server, request=request)[0] == "501 transfer_coding_unsupported"
 
     @pytest.mark.parametrize("content_type", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"])
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_a_form(self, server: Server, content_type: bytes, path: bytes) -> None:
         head = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: " + content_type
-        assert send(server, request=head + b"\r\nContent-Length: 3\r\n\r\na=b")[0] == 415
+        assert send(server, request=head + b"\r\nContent-Length: 3\r\n\r\na=b")[0] == "415 content_type_unsupported"
 
     def test_more_than_the_disk_holds_is_refused_before_it_is_sent(self, server: Server) -> None:
         request = POST + f"Content-Length: {PETABYTE}\r\n\r\n".encode()
         status, message = send(server, request=request, half_close=False)
-        assert (status, "has no room" in message) == (507, True)
+        assert (status, "has no room" in message) == ("507 spool_full", True)
 
 
 def move(body: bytes, content_type: str = "application/json") -> bytes:
@@ -131,7 +134,7 @@ def move(body: bytes, content_type: str = "application/json") -> bytes:
 class TestMove:
     @pytest.mark.parametrize("content_type", ["application/octet-stream", "text/plain", "", "text/json5"])
     def test_another_content_type(self, server: Server, content_type: str) -> None:
-        assert send(server, request=move(b"[{}]", content_type))[0] == 415
+        assert send(server, request=move(b"[{}]", content_type))[0] == "415 content_type_unsupported"
 
     @pytest.mark.parametrize(
         ("body", "reason"),
@@ -146,12 +149,12 @@ class TestMove:
     )
     def test_what_is_no_list_of_objects(self, server: Server, body: bytes, reason: str) -> None:
         status, message = send(server, request=move(body))
-        assert (status, reason in message) == (400, True)
+        assert (status, reason in message) == ("400 metadata_invalid", True)
 
     def test_a_document_that_is_announced_as_too_large(self, server: Server) -> None:
         head = b"POST /move HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
         request = head + f"Content-Length: {2**30 + 1}\r\n\r\n".encode()
-        assert send(server, request=request, half_close=False)[0] == 413
+        assert send(server, request=request, half_close=False)[0] == "413 document_too_large"
 
 
 class TestServiceAway:

@@ -1,0 +1,102 @@
+"""The errors of requests: what is wrong with one, as a type with a stable code and its HTTP status.
+
+    RequestError                  the request is not as HTTP or the API asks for it
+     ├── NotFound                 404
+     ├── MethodNotAllowed         405
+     ├── InvalidJobId             400
+     ├── UploadTooSlow            408
+     ├── LengthRequired           411
+     ├── BundleTooLarge           413
+     ├── DocumentTooLarge         413
+     ├── UnsupportedContentType   415
+     ├── UnsupportedCoding        501
+     └── TooManyUploads           503
+
+Raised by the routes and by what they call, answered by `api.errors`. An error of the domain that a request meets stays what
+it is (`ingest.errors`).
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from ingest.errors import IngestError
+
+
+class RequestError(IngestError):
+    """The request is not taken; `status` and `headers` are those of the answer, the text says what to mend."""
+
+    code = "bad_request"
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.headers = dict(headers or {})
+
+
+class NotFound(RequestError):
+    """Nothing has this address."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowed(RequestError):
+    """The address is there, but not for this method."""
+
+    code = "method_not_allowed"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class InvalidJobId(RequestError):
+    """What should be a job id is no integer."""
+
+    code = "job_id_invalid"
+
+
+class UploadTooSlow(RequestError):
+    """The body stands still, or brings less than the slowest upload must."""
+
+    code = "upload_too_slow"
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class LengthRequired(RequestError):
+    """Nothing says where the body ends."""
+
+    code = "length_required"
+    status = HTTPStatus.LENGTH_REQUIRED
+
+
+class BundleTooLarge(RequestError):
+    """The bundle is larger than the largest one that is taken."""
+
+    code = "bundle_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class DocumentTooLarge(RequestError):
+    """The move document is larger than the largest one that is taken."""
+
+    code = "document_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedContentType(RequestError):
+    """The body is not said to be what this address takes."""
+
+    code = "content_type_unsupported"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnsupportedCoding(RequestError):
+    """The body is packed on its way."""
+
+    code = "transfer_coding_unsupported"
+    status = HTTPStatus.NOT_IMPLEMENTED
+
+
+class TooManyUploads(RequestError):
+    """As many uploads as are allowed are under way."""
+
+    code = "too_many_uploads"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
