@@ -11,7 +11,16 @@ import pytest
 from api.app import create_app
 from docs import build
 from ingest.bundle_metadata import MetadataReader
-from ingest.errors import INTERNAL_ERROR
+from ingest.errors import (
+    INTERNAL_ERROR,
+    CatalogueRejected,
+    FilesRejected,
+    InvalidBundle,
+    InvalidMetadata,
+    InvalidSource,
+    PolicyRejected,
+)
+from ingest.fault_codes import Fault
 from ingest.settings import Settings, sources
 from ingest.states import (
     CLEARS_ALLOWED,
@@ -42,6 +51,8 @@ JSON_BLOCK = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
 TARGET = re.compile(r"^([.a-z]+):", re.MULTILINE)
 CODE_OF_ERROR = re.compile(r'^    code(?:: str)? = "(\w+)"', re.MULTILINE)
+
+REJECTIONS = (CatalogueRejected, FilesRejected, InvalidBundle, InvalidMetadata, InvalidSource, PolicyRejected)
 
 PERMANENT = StageError(Stage.LOAD_METADATA, "the bundle has no metadata.txt", final=True)
 PASSING = StageError(Stage.OPEN_TAR, "the database of jobs does not answer", final=False)
@@ -111,6 +122,21 @@ def test_every_error_code_is_explained(code: str) -> None:
 def test_every_explained_error_code_exists() -> None:
     explained = {row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes"))}
     assert explained <= codes_in_the_code(), "docs/errors.md explains codes that no error has"
+
+
+@pytest.mark.parametrize("row", cells(section(DOCS / "errors.md", "Codes")), ids=lambda row: row[0])
+def test_every_code_says_whose_fault_it_is(row: list[str]) -> None:
+    assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/errors.md, {row[0]}"
+
+
+def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
+    whose = {row[0].strip("`"): row[2] for row in cells(section(DOCS / "errors.md", "Codes"))}
+    assert all(whose[kind.code].startswith("uploader") for kind in REJECTIONS)
+
+
+def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
+    explained = [row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes of single faults"))]
+    assert sorted(explained) == sorted(Fault), "docs/errors.md, Codes of single faults"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:

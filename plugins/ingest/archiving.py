@@ -17,6 +17,7 @@ from ingest.bundle import Section, open_section, printable
 from ingest.context import StageContext
 from ingest.errors import FilesRejected, ServiceUnavailable
 from ingest.failpoints import failpoint
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import BATCH, FileState, LedgerFile, files_in, mark, totals
@@ -146,7 +147,7 @@ def _is_as_declared(file: LedgerFile, hash_sum: str, faults: Faults) -> bool:
     if hash_sum == file.hash_sum:
         return True
     declared = f"the metadata declares {file.hash_sum}"
-    faults.add(f"file {printable(file.path)} has the {file.hash_type} {hash_sum}, {declared}")
+    faults.add(Fault.HASH_DIFFERS, f"file {printable(file.path)} has the {file.hash_type} {hash_sum}, {declared}")
     return False
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.errors import InvalidBundle
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def members(path: Path) -> Iterator[Member]:
                     yield member
             _check_end(path, tar.offset)
     except (tarfile.TarError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidBundle(f"the bundle is not a readable tar: {error}") from error
+        raise InvalidBundle(f"the bundle is not a readable tar: {error}", Fault.TAR_UNREADABLE) from error
     faults.raise_as(InvalidBundle)
 
 
@@ -130,12 +131,13 @@ def _refuse_compressed(path: Path) -> None:
         beginning = file.read(BLOCK)
     for magic, name in COMPRESSED.items():
         if beginning.startswith(magic):
-            raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is")
+            raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is", Fault.TAR_COMPRESSED)
 
 
 def _check_extent(info: tarfile.TarInfo, size: int) -> None:
     if info.size < 0 or (info.isreg() and info.offset_data + info.size > size):
-        raise InvalidBundle(f"the bundle is cut short: member {printable(info.name)} claims {info.size} bytes")
+        claimed = f"member {printable(info.name)} claims {info.size} bytes"
+        raise InvalidBundle(f"the bundle is cut short: {claimed}", Fault.TAR_CUT)
 
 
 def _member(info: tarfile.TarInfo, faults: Faults) -> Member | None:
@@ -143,24 +145,28 @@ def _member(info: tarfile.TarInfo, faults: Faults) -> Member | None:
         return None
     name = printable(info.name)
     if info.issparse() or not info.isreg():
-        faults.add(f"member {name} is a {_kind(info)}; only regular files are taken")
+        fault, kind = _kind(info)
+        faults.add(fault, f"member {name} is a {kind}; only regular files are taken")
         return None
     parts = [part for part in info.name.split("/") if part not in ("", ".")]
     if parts == [METADATA_NAME] and not info.name.startswith("/"):
         return Member(None, info.offset_data, info.size)
     path = relative_path(info.name)
     if info.name.startswith("/") or path is None or parts[0] != DATA_FOLDER:
-        faults.add(f"member {name} is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/")
+        sentence = f"member {name} is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/"
+        faults.add(Fault.MEMBER_OUTSIDE_DATA, sentence)
         return None
     return Member(path, info.offset_data, info.size)
 
 
-def _kind(info: tarfile.TarInfo) -> str:
+def _kind(info: tarfile.TarInfo) -> tuple[Fault, str]:
     if info.issym():
-        return "symbolic link"
+        return Fault.MEMBER_IS_LINK, "symbolic link"
     if info.islnk():
-        return "hard link"
-    return "sparse file" if info.issparse() else "device or pipe"
+        return Fault.MEMBER_IS_LINK, "hard link"
+    if info.issparse():
+        return Fault.MEMBER_IS_SPARSE, "sparse file"
+    return Fault.MEMBER_IS_SPECIAL, "device or pipe"
 
 
 def _check_end(path: Path, offset: int) -> None:
@@ -168,11 +174,12 @@ def _check_end(path: Path, offset: int) -> None:
     with path.open("rb") as file:
         file.seek(offset)
         if len(file.read(BLOCK)) < BLOCK:
-            raise InvalidBundle("the bundle is cut short: the tar has no end-of-archive mark")
+            raise InvalidBundle("the bundle is cut short: the tar has no end-of-archive mark", Fault.TAR_CUT)
         file.seek(offset)
         while block := file.read(TAIL_BLOCK):
             if block.count(0) != len(block):
-                raise InvalidBundle(f"the bundle is not a readable tar: what stands at byte {offset} is no member")
+                sentence = f"the bundle is not a readable tar: what stands at byte {offset} is no member"
+                raise InvalidBundle(sentence, Fault.TAR_GOES_ON)
 
 
 def printable(name: str) -> str:

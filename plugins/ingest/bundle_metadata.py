@@ -13,6 +13,7 @@ import ijson
 
 from ingest.bundle import DATA_FOLDER, METADATA_NAME, printable, relative_path
 from ingest.errors import InvalidMetadata, one_line
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.states import Kind
 
@@ -58,13 +59,15 @@ def entries(document: BinaryIO) -> Iterator[Entry]:
     try:
         events = ijson.parse(_limited(ijson.basic_parse(document, use_float=True)))
         if next(events)[1] != "start_array":
-            raise InvalidMetadata(f"{METADATA_NAME} must be a JSON list of objects")
+            raise InvalidMetadata(f"{METADATA_NAME} must be a JSON list of objects", Fault.METADATA_NOT_LIST)
         for index, entry in enumerate(ijson.items(events, "item")):
             if not isinstance(entry, dict) or not isinstance(entry.get(TABLE), str):
-                raise InvalidMetadata(f'entry {index} of {METADATA_NAME} must be an object with a "{TABLE}"')
+                sentence = f'entry {index} of {METADATA_NAME} must be an object with a "{TABLE}"'
+                raise InvalidMetadata(sentence, Fault.ENTRY_MALFORMED)
             yield entry
     except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
-        raise InvalidMetadata(f"{METADATA_NAME} is no valid JSON: {printable(one_line(str(error)))}") from error
+        sentence = f"{METADATA_NAME} is no valid JSON: {printable(one_line(str(error)))}"
+        raise InvalidMetadata(sentence, Fault.METADATA_NOT_JSON) from error
 
 
 def _limited(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -104,9 +107,11 @@ class MetadataReader:
     def _transaction_value(self, position: int, name: str, entry: Entry) -> None:
         value = entry.get("value")
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
-            self.faults.add(f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out")
+            sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
+            self.faults.add(Fault.TRANSACTION_ID_GIVEN, sentence)
         if name in self.transaction and self.transaction[name] != value:
-            self.faults.add(f"entry {position}: {entry[TABLE]} stands there twice with different values")
+            sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
+            self.faults.add(Fault.ENTRY_TWICE, sentence)
         self.transaction[name] = value
 
     def _file(self, position: int, entry: Entry) -> DeclaredFile | None:
@@ -115,8 +120,8 @@ class MetadataReader:
             hash_type, hash_sum = _hash(entry)
             source = _source(entry) if self._kind is Kind.MOVE else None
             return DeclaredFile(position, path, _size(entry), hash_type, hash_sum, source)
-        except ValueError as fault:
-            self.faults.add(f"entry {position} ({printable(str(entry.get('name')))}): {fault}")
+        except InvalidMetadata as error:
+            self.faults.take(error, f"entry {position} ({printable(str(entry.get('name')))}): ")
             return None
 
 
@@ -149,32 +154,34 @@ def _folder(path: str, name: str) -> str:
 def _path(entry: Entry, *, below_data: bool) -> str:
     name, subdir = entry.get("name"), entry.get("subdir", "")
     if not isinstance(name, str) or not isinstance(subdir, str) or not name:
-        raise ValueError('"name" and "subdir" must be texts')
+        raise InvalidMetadata('"name" and "subdir" must be texts', Fault.PATH_MALFORMED)
     path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
     if path is None:
-        raise ValueError('"subdir" and "name" do not make a path below data/')
+        raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_MALFORMED)
     return path
 
 
 def _size(entry: Entry) -> int:
     size = entry.get("size")
     if isinstance(size, bool) or not re.fullmatch(r"[0-9]{1,18}", str(size), re.ASCII):
-        raise ValueError('"size" must be the number of its bytes')
+        raise InvalidMetadata('"size" must be the number of its bytes', Fault.SIZE_MALFORMED)
     return int(str(size))
 
 
 def _hash(entry: Entry) -> tuple[str, str]:
     hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
     if hash_type not in HASH_LENGTHS:
-        raise ValueError(f'"hashtype" must be one of {", ".join(HASH_LENGTHS)}')
+        sentence = f'"hashtype" must be one of {", ".join(HASH_LENGTHS)}'
+        raise InvalidMetadata(sentence, Fault.HASH_TYPE_UNKNOWN)
     hash_sum = hash_sum.removeprefix(f"{hash_type}:")
     if not re.fullmatch(f"[0-9a-f]{{{HASH_LENGTHS[hash_type]}}}", hash_sum):
-        raise ValueError(f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}')
+        sentence = f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}'
+        raise InvalidMetadata(sentence, Fault.HASH_MALFORMED)
     return hash_type, hash_sum
 
 
 def _source(entry: Entry) -> str:
     source = entry.get("source")
     if not isinstance(source, str) or not source.startswith("/") or "\x00" in source:
-        raise ValueError('"source" must be the absolute path that the file lies at')
+        raise InvalidMetadata('"source" must be the absolute path that the file lies at', Fault.SOURCE_MALFORMED)
     return source

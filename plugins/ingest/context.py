@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ingest.bundle import Section, open_section
 from ingest.errors import BundleRemoved, InvalidMetadata
+from ingest.fault_codes import Fault
 from ingest.jobs import REMOVED
 from ingest.ledger import Ledger
 from ingest.models import Job
@@ -54,5 +55,5 @@ class StageContext:
         with self.ledger.transaction() as session:
             job = session.get_one(Job, self.ledger.job_id)
         if job.metadata_offset is None or job.metadata_size is None:
-            raise InvalidMetadata("the bundle has no metadata.txt")
+            raise InvalidMetadata("the bundle has no metadata.txt", Fault.METADATA_MISSING)
         return job.metadata_offset, job.metadata_size

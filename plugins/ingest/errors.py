@@ -32,6 +32,8 @@ Raised everywhere, caught where something is done about them: by the stage's wra
 API's error handlers (`api.errors`) and by the command line.
 """
 
+from ingest.fault_codes import Fault, with_code
+
 # The code of what is none of these: a mistake of the service itself.
 INTERNAL_ERROR = "internal_error"
 
@@ -90,9 +92,17 @@ class UnknownJob(PermanentError):
 
 
 class Rejection(PermanentError):
-    """The uploader must mend something; nothing of the job stays in archive or catalogue."""
+    """The uploader must mend something; nothing of the job stays in archive or catalogue.
+
+    `sentence` says what; `fault` is its code where it is one thing. Many have theirs in the text (`ingest.faults`).
+    """
 
     code = "rejected"
+
+    def __init__(self, sentence: str, fault: Fault | None = None) -> None:
+        super().__init__(with_code(sentence, fault))
+        self.sentence = sentence
+        self.fault = fault
 
 
 class InvalidBundle(Rejection):

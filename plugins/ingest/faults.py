@@ -4,6 +4,7 @@ Called by what reads bundles and metadata; the list is bounded, because an uploa
 """
 
 from ingest.errors import Rejection
+from ingest.fault_codes import Fault, with_code
 
 LISTED = 100
 
@@ -18,11 +19,13 @@ class Faults:
     def __bool__(self) -> bool:
         return self._count > 0
 
-    def add(self, text: str) -> None:
-        """Add a fault: one sentence, without a full stop, that names what it is about."""
-        self._count += 1
-        if len(self._texts) < LISTED:
-            self._texts.append(text)
+    def add(self, fault: Fault, sentence: str) -> None:
+        """Add a fault: its code, and one sentence, without a full stop, that names what it is about."""
+        self._append(with_code(sentence, fault))
+
+    def take(self, error: Rejection, beginning: str = "") -> None:
+        """Add a fault that was raised as an error; `beginning` says what it is about where the error does not."""
+        self._append(with_code(beginning + error.sentence, error.fault))
 
     def raise_as(self, error: type[Rejection]) -> None:
         """Raise the error with all faults in its text; do nothing when there are none."""
@@ -30,3 +33,8 @@ class Faults:
             return
         more = self._count - len(self._texts)
         raise error("; ".join(self._texts) + (f"; and {more} more" if more else ""))
+
+    def _append(self, text: str) -> None:
+        self._count += 1
+        if len(self._texts) < LISTED:
+            self._texts.append(text)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ingest.bundle import Member, printable
 from ingest.bundle_metadata import ArchivedAs, DeclaredFile
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
 from ingest.models import File
@@ -69,7 +70,7 @@ def record_members(ledger: Ledger, members: Sequence[Member], faults: Faults) ->
     """Record up to a batch of members; one that stands in the tar twice is a fault."""
     rows = [{"path": member.path, "offset": member.offset, "found_size": member.size} for member in members]
     for path in _record(ledger, rows, File.offset.is_(None)):
-        faults.add(f"member {printable(path)} stands in the bundle twice")
+        faults.add(Fault.MEMBER_TWICE, f"member {printable(path)} stands in the bundle twice")
 
 
 def forget_declarations(ledger: Ledger) -> None:
@@ -86,20 +87,21 @@ def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults
     names = ("position", "path", "size", "hash_type", "hash_sum", "source")
     rows = [{name: getattr(file, name) for name in names} for file in declared]
     for path in _record(ledger, rows, File.position.is_(None)):
-        faults.add(f"file {printable(path)} is listed twice in the metadata")
+        faults.add(Fault.FILE_LISTED_TWICE, f"file {printable(path)} is listed twice in the metadata")
 
 
 def compare_members(ledger: Ledger, faults: Faults) -> None:
     """Compare what the bundle holds with what the metadata declares; each difference is a fault."""
     different = File.found_size != File.size
     for file in _rows(ledger, File.position.is_(None) | File.offset.is_(None) | different):
+        path = printable(file.path)
         if file.position is None:
-            faults.add(f"member {printable(file.path)} is not listed in the metadata")
+            faults.add(Fault.MEMBER_UNLISTED, f"member {path} is not listed in the metadata")
         elif file.offset is None:
-            faults.add(f"file {printable(file.path)} is listed in the metadata, but the bundle lacks it")
+            faults.add(Fault.FILE_LACKING, f"file {path} is listed in the metadata, but the bundle lacks it")
         else:
             declared = f"the metadata declares {file.size}"
-            faults.add(f"file {printable(file.path)} has {file.found_size} bytes, {declared}")
+            faults.add(Fault.SIZE_DIFFERS, f"file {path} has {file.found_size} bytes, {declared}")
 
 
 def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from ingest.context import StageContext
 from ingest.durable_files import sync_folder
 from ingest.errors import InvalidSource, ServiceUnavailable
 from ingest.failpoints import failpoint
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
@@ -39,8 +40,8 @@ def send_sources(context: StageContext) -> None:
             put_back(context, file)
         try:
             found = _checked_source(context, file, progress)
-        except InvalidSource as fault:
-            faults.add(str(fault))
+        except InvalidSource as error:
+            faults.take(error)
             continue
         if not faults:
             # Also of one that was `sending`: it was put back, and the archive has nothing of it.
@@ -141,7 +142,7 @@ def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> Non
     linked = _link(source, link)
     failpoint("move_files.linked", job_id)
     if _identity(source.stat(follow_symlinks=False)) != _identity(found):
-        raise InvalidSource(f"source {printable(file.source)} was changed while it was read")
+        raise InvalidSource(f"source {printable(file.source)} was changed while it was read", Fault.SOURCE_CHANGED)
     context.ledger.check()
     archive.move(file.file_id, source)
     failpoint("move_files.moved", job_id)
@@ -150,7 +151,7 @@ def _move(context: StageContext, file: LedgerFile, found: os.stat_result) -> Non
         reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
     if linked and link.stat().st_mtime_ns != found.st_mtime_ns:
-        raise InvalidSource(f"source {printable(file.source)} was changed while it was moved")
+        raise InvalidSource(f"source {printable(file.source)} was changed while it was moved", Fault.SOURCE_CHANGED)
     failpoint("move_files.verified", job_id)
     mark(context.ledger, [file], FileState.ARCHIVED)
     failpoint("move_files.archived", job_id)
@@ -197,22 +198,24 @@ def _checked_source(context: StageContext, file: LedgerFile, progress: Progress)
     source, shown = Path(file.source), printable(file.source)
     folders = [folder.resolve() for folder in context.settings.move_folders]
     if not any(source.parent.resolve().is_relative_to(folder) for folder in folders):
-        raise InvalidSource(f"source {shown} lies in none of the folders that files may be moved from")
+        sentence = f"source {shown} lies in none of the folders that files may be moved from"
+        raise InvalidSource(sentence, Fault.SOURCE_OUTSIDE_FOLDERS)
     try:
         with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as opened:
             found = os.fstat(opened.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise InvalidSource(f"source {shown} is not a regular file")
+                raise InvalidSource(f"source {shown} is not a regular file", Fault.SOURCE_NOT_REGULAR)
             _check_content(context, file, opened, found.st_size, progress)
     except OSError as error:
-        raise InvalidSource(f"source {shown} cannot be read: {error.strerror}") from error
+        raise InvalidSource(f"source {shown} cannot be read: {error.strerror}", Fault.SOURCE_UNREADABLE) from error
     return found
 
 
 def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size: int, progress: Progress) -> None:
     shown = printable(file.source)
     if size != file.size:
-        raise InvalidSource(f"source {shown} has {size} bytes, the metadata declares {file.size}")
+        sentence = f"source {shown} has {size} bytes, the metadata declares {file.size}"
+        raise InvalidSource(sentence, Fault.SIZE_DIFFERS)
     hashed = hashlib.new(file.hash_type, usedforsecurity=False)
     while block := opened.read(context.settings.transfer_size):
         failpoint("move_files.reading", context.ledger.job_id)
@@ -220,4 +223,5 @@ def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size
         progress.add(len(block))
     if hashed.hexdigest() != file.hash_sum:
         declared = f"the metadata declares {file.hash_sum}"
-        raise InvalidSource(f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}")
+        sentence = f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}"
+        raise InvalidSource(sentence, Fault.HASH_DIFFERS)

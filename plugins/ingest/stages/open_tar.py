@@ -14,6 +14,7 @@ from ingest.bundle import Member, members
 from ingest.context import StageContext
 from ingest.errors import InvalidBundle
 from ingest.failpoints import failpoint
+from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.files import batches, forget_members, record_members
 
@@ -39,6 +40,6 @@ def _data_members(context: StageContext, faults: Faults) -> Iterator[Member]:
         elif metadata is None:
             metadata = member
         else:
-            faults.add("metadata.txt stands in the bundle twice")
+            faults.add(Fault.METADATA_TWICE, "metadata.txt stands in the bundle twice")
     offset, size = (metadata.offset, metadata.size) if metadata else (None, None)
     context.ledger.set(metadata_offset=offset, metadata_size=size)
