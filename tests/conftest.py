@@ -15,6 +15,7 @@ from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_databases
 from ingest.settings import Settings
+from tests.corpus import report
 from tests.e2e.stack import free_port
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.database import postgres_in
@@ -47,6 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = [name for name, _ in GROUPS]
     places = {item: _group(item.nodeid) for item in items}
     items.sort(key=lambda item: names.index(places[item]) if places[item] in names else len(names))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how near to their bounds the cases of the corpus came, when they were run."""
+    nodes = {
+        result.nodeid for results in terminalreporter.stats.values() for result in results if hasattr(result, "nodeid")
+    }
+    if any(node.startswith("tests/corpus/") for node in nodes) and (measured := report.read()):
+        terminalreporter.write_line(report.summary(measured))
 
 
 def _group(path: str) -> str:

@@ -1,0 +1,33 @@
+"""The process that runs the cases, and the report of what they took."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.corpus import report
+from tests.corpus.report import Measured
+from tests.corpus.running import Runner
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def runner(database_engine: Engine, database_url: str) -> Iterator[Runner]:
+    command = [sys.executable, "-m", "tests.corpus.fork_server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as server:
+        yield Runner(server, database_engine, database_url)
+        # The server ends with its input.
+        server.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[list[Measured]]:
+    """What each case took is added to this."""
+    taken: list[Measured] = []
+    yield taken
+    if taken:
+        report.write(taken)

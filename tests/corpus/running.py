@@ -1,0 +1,80 @@
+"""Running a case: its upload into a spool of its own, its job into the ledger, its stages in a measured child."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.jobs import Received
+from ingest.services.uniqueid import BuiltInUniqueID
+from ingest.settings import BUILT_IN
+from tests.corpus.case import Case, sources_beside
+from tests.corpus.fork_server import Answer, Request
+from tests.received import create_job
+
+
+@dataclass(frozen=True)
+class Run:
+    """A case that was run: its job, the folder that it had, and what the child said and took."""
+
+    job_id: int
+    folder: Path
+    answer: Answer
+
+    @property
+    def archived(self) -> list[Path]:
+        """What lies in the archive."""
+        return [path for path in (self.folder / "archive").rglob("*") if path.is_file()]
+
+
+class Runner:
+    """Runs cases in children of the fork server."""
+
+    def __init__(self, server: subprocess.Popen[str], engine: Engine, database_url: str) -> None:
+        self._server = server
+        self._engine = engine
+        self._database_url = database_url
+
+    def run(self, case: Case, folder: Path) -> Run:
+        """Run a case in a folder that is its own; what the upload takes to be made is not measured."""
+        job_id = self._receive(case, folder)
+        request = Request(
+            job_id=job_id,
+            kind=case.kind,
+            environment={**self._environment(folder), **case.environment},
+            seconds=case.seconds,
+        )
+        return Run(job_id, folder, self._ask(request))
+
+    def _receive(self, case: Case, folder: Path) -> int:
+        spool = folder / "spool"
+        spool.mkdir()
+        job_id = BuiltInUniqueID(self._engine).allocate("upload_job", 1)[0]
+        path = spool / f"{job_id}.tar"
+        case.build(path)
+        create_job(self._engine, Received(job_id, case.kind, "ada", path.name, path.stat().st_size))
+        return job_id
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        return {
+            "INGEST_CONFIG": "",
+            "INGEST_DATABASE_URL": self._database_url,
+            "VOLUME_PATH": str(folder / "spool"),
+            "ARCHIVEINTERFACE_URL": f"file://{folder}/archive",
+            "INGEST_MOVE_FOLDERS": str(sources_beside(folder / "spool" / "any")),
+            "UNIQUEID_URL": BUILT_IN,
+            "POLICY_INGEST_URL": BUILT_IN,
+            "METADATA_INGEST_URL": BUILT_IN,
+        }
+
+    def _ask(self, request: Request) -> Answer:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        line = self._server.stdout.readline()
+        assert line, "the fork server has ended"
+        answer: Answer = json.loads(line)
+        return answer

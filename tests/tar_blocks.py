@@ -1,0 +1,50 @@
+"""Tars made block by block, for what no writer of tars would write."""
+
+import tarfile
+
+BLOCK = tarfile.BLOCKSIZE
+END = bytes(2 * BLOCK)
+
+
+def with_checksum(block: bytes | bytearray) -> bytes:
+    """A header block whose checksum is right."""
+    changed = bytearray(block)
+    changed[148:156] = b" " * 8
+    changed[148:156] = b"%06o\0 " % sum(changed)
+    return bytes(changed)
+
+
+def header(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """One header block, its checksum right, whatever the rest of it says."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
+    return with_checksum(block)
+
+
+def padded(content: bytes) -> bytes:
+    """Content, and what fills its last block."""
+    return content + bytes(-len(content) % BLOCK)
+
+
+def file(name: str, content: bytes = b"") -> bytes:
+    """A member: its header, its content and what fills the last block."""
+    return header(name, len(content)) + padded(content)
+
+
+def record(key: str, value: str | bytes) -> bytes:
+    """One record of a PAX header."""
+    text = b" " + key.encode() + b"=" + (value if isinstance(value, bytes) else value.encode()) + b"\n"
+    length = next(n for n in range(len(text), len(text) + 9) if n == len(text) + len(str(n)))
+    return str(length).encode() + text
+
+
+def extension(records: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """A PAX header with these records, for the member behind it (or, by its kind, for all)."""
+    return header("pax", len(records), kind) + padded(records)
+
+
+def extended(**records: str) -> bytes:
+    """A PAX header, for the member behind it; `__` in a key is a dot."""
+    return extension(b"".join(record(key.replace("__", "."), value) for key, value in records.items()))
