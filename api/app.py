@@ -1,8 +1,10 @@
 """The Flask application, made by `api.wsgi` in each process of the WSGI server, and by tests."""
 
 from flask import Flask
+from flask_openapi3 import OpenAPI
 
-from api import errors, receive, state
+from api import docs, errors, receive, state
+from api.document import document
 from api.resources import EXTENSION, Resources
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine
@@ -15,10 +17,10 @@ DATABASE_CONNECTIONS = 10
 
 def create_app(settings: Settings) -> Flask:
     """Make the application; nothing connects before the first request."""
-    app = Flask("api", static_folder=None)
+    app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
     engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
     app.extensions[EXTENSION] = Resources(settings, engine, make_services(settings, engine), AirflowApi(settings))
-    app.register_blueprint(receive.routes)
-    app.register_blueprint(state.routes)
+    for routes in (receive.routes, state.routes, docs.routes):
+        app.register_api(routes)
     errors.register(app)
     return app

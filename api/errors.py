@@ -6,11 +6,13 @@ Registered by `api.app`; the routes and the domain raise, and here is the one pl
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import NoReturn
 
 from flask import Flask, Response, jsonify, request
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from api.request_errors import MethodNotAllowed, NotFound, RequestError
+from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError
 from ingest.errors import INTERNAL_ERROR, IngestError, Rejection, TransientError, UnknownJob
 from ingest.spool import SpoolFull
 
@@ -36,6 +38,19 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, answer_mistake)
 
 
+def status_of(kind: type[IngestError]) -> HTTPStatus:
+    """Give the status that errors of a type are answered with."""
+    if issubclass(kind, RequestError):
+        return kind.status
+    statuses = (status for parent, status in STATUSES if issubclass(kind, parent))
+    return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def refuse_parameters(_: ValidationError) -> NoReturn:
+    """Called by the library for parameters that do not have their type; raises InvalidJobId, for there is no other."""
+    raise InvalidJobId("job_id must be the integer that the upload was answered with")
+
+
 def answer_http_error(error: HTTPException) -> Response:
     """Answer what Flask raised, with its headers (`Allow` of a 405)."""
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -53,12 +68,12 @@ def answer_request_error(error: RequestError) -> Response:
 
 def answer_ingest_error(error: IngestError) -> Response:
     """Answer an error of the domain with the status of its type."""
-    for kind, status in STATUSES:
-        if isinstance(error, kind):
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                logger.warning("%s %s: %s", request.method, request.path, error.text)
-            return _answer(status, error.code, error.text)
-    return answer_mistake(error)
+    status = status_of(type(error))
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return answer_mistake(error)
+    if status > HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("%s %s: %s", request.method, request.path, error.text)
+    return _answer(status, error.code, error.text)
 
 
 def answer_mistake(error: Exception) -> Response:

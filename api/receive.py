@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from flask import Blueprint, Response
+from flask import Response
+from flask_openapi3 import APIBlueprint
 
+from api import operations
 from api.auth import current_user
 from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
@@ -32,13 +34,13 @@ from ingest.spool import Announced
 from ingest.states import Kind, received
 
 logger = logging.getLogger(__name__)
-routes = Blueprint("receive", __name__)
+routes = APIBlueprint("receive", __name__)
 
 LARGEST_DOCUMENT = 1024**3
 
 
-@routes.post("/ingest")
-@routes.post("/upload")
+@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
+@routes.post("/upload", endpoint="upload", **operations.UPLOAD)
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
     refuse_multipart()
@@ -46,7 +48,7 @@ def receive_bundle() -> Response:
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
 
-@routes.post("/move")
+@routes.post("/move", **operations.MOVE)
 def receive_move() -> Response:
     """Take a move document."""
     refuse_all_but_json()

@@ -4,13 +4,14 @@ What a job's state is, is decided by `ingest.states` alone; here is gathered wha
 """
 
 import logging
-import re
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Response, jsonify
+from flask_openapi3 import APIBlueprint
 
-from api.request_errors import InvalidJobId
+from api import operations
 from api.resources import Resources, resources
+from api.schemas import JobPath, JobQuery
 from ingest import jobs, original_jobs
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.jobs import JobView
@@ -19,33 +20,31 @@ from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import JobState, Outcome, Run, job_state
 
 logger = logging.getLogger(__name__)
-routes = Blueprint("state", __name__)
+routes = APIBlueprint("state", __name__)
 
-INTEGER = re.compile(r"-?[0-9]{1,100}")
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-@routes.get("/")
+@routes.get("/", **operations.GET_ROOT)
 def get_root() -> Response:
     """Answer that the service is up, in the words of the original."""
     return jsonify(message="Pacifica Ingest Up and Running")
 
 
-@routes.get("/get_state")
-def get_state() -> Response:
+@routes.get("/get_state", **operations.GET_STATE)
+def get_state(query: JobQuery) -> Response:
     """Answer the state of the job that `job_id` names."""
-    return answer_state(request.args.get("job_id", ""))
+    return answer_state(query.job_id)
 
 
-@routes.get("/get_state/<job_id>")
-def get_state_of(job_id: str) -> Response:
+@routes.get("/get_state/<job_id>", **operations.GET_STATE_OF)
+def get_state_of(path: JobPath) -> Response:
     """Answer the state of a job, in the other form of the address that the original takes."""
-    return answer_state(job_id)
+    return answer_state(path.job_id)
 
 
-def answer_state(text: str) -> Response:
-    """Read the state of a job and keep it; raises InvalidJobId, UnknownJob, DatabaseUnavailable."""
-    job_id = _job_id(text)
+def answer_state(job_id: int) -> Response:
+    """Read the state of a job and keep it; raises UnknownJob, DatabaseUnavailable."""
     known = resources()
     try:
         view = jobs.read(known.engine, job_id)
@@ -111,12 +110,6 @@ def _keep(known: Resources, job_id: int, state: JobState) -> None:
         jobs.keep_last_state(known.engine, job_id, state)
     except DatabaseUnavailable as error:
         logger.warning("job %d: its state could not be kept: %s", job_id, error.text)
-
-
-def _job_id(text: str) -> int:
-    if not INTEGER.fullmatch(text):
-        raise InvalidJobId("job_id must be the integer that the upload was answered with")
-    return int(text)
 
 
 def _time(moment: datetime) -> str:

@@ -1,0 +1,58 @@
+"""The OpenAPI document at `/openapi.json`, and a page at `/docs` that shows it.
+
+The page is Swagger UI, whose scripts come from a wheel. Nothing is loaded from elsewhere, and the page forbids it.
+"""
+
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+from typing import cast
+
+import flask_openapi3_swagger
+from flask import Response, current_app, jsonify
+from flask_openapi3 import APIBlueprint, OpenAPI
+
+# Asks nobody whether the document is valid, which Swagger UI would ask its makers.
+SCRIPT = """
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#page", deepLinking: true, defaultModelsExpandDepth: 0, validatorUrl: null
+})
+"""
+PAGE = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Pacifica Ingest</title>
+<link rel="icon" href="docs/images/swagger.svg">
+<link rel="stylesheet" href="docs/css/swagger-ui.css">
+</head>
+<body>
+<div id="page"></div>
+<noscript>This page needs JavaScript. The document that it shows is <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="docs/js/swagger-ui-bundle.js"></script>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+POLICY = (
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    f"script-src 'self' 'sha256-{b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Where the wheel has its scripts, which this blueprint serves below `/docs/`.
+SCRIPTS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
+
+routes = APIBlueprint("docs", __name__, static_folder=str(SCRIPTS), static_url_path="/docs")
+
+
+@routes.get("/docs", doc_ui=False)
+def get_page() -> Response:
+    """Answer the page."""
+    return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+@routes.get("/openapi.json", doc_ui=False)
+def get_document() -> Response:
+    """Answer the document."""
+    return jsonify(cast(OpenAPI, current_app).api_doc)

@@ -1,0 +1,138 @@
+"""What the OpenAPI document says of each call: its words, its body, its answers. The routes name what is here.
+
+The library makes the document from this, from the routes and from the types in `api.schemas`. Nothing here changes what
+the API does: bodies are declared, and the library never reads one.
+"""
+
+from typing import Any, TypedDict
+
+from flask_openapi3.models import Tag
+from flask_openapi3.types import ResponseDict
+
+from api.answers import errors
+from api.commit import OutcomeUnknown
+from api.request_errors import (
+    BundleTooLarge,
+    DocumentTooLarge,
+    InvalidJobId,
+    LengthRequired,
+    TooManyUploads,
+    UnsupportedCoding,
+    UnsupportedContentType,
+    UploadTooSlow,
+)
+from api.schemas import Greeting, JobState
+from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
+from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
+from ingest.uploads import UploadAbandoned
+
+
+class Operation(TypedDict):
+    """What a route hands to its decorator, by the names that the library gives them."""
+
+    operation_id: str
+    summary: str
+    description: str
+    tags: list[Tag]
+    responses: ResponseDict
+    openapi_extensions: dict[str, Any]
+
+
+RECEIVE = Tag(name="Receive", description="Take a bundle or a move document, and start a job.")
+REPORT = Tag(name="Report", description="Tell how far a job is.")
+SERVICE = Tag(name="Service", description="Tell how the service itself is. Nobody needs to say who they are here.")
+
+PUBLIC: dict[str, Any] = {"security": []}
+OF_A_BODY: tuple[type[IngestError], ...] = (
+    IncompleteBody,
+    UploadTooSlow,
+    LengthRequired,
+    UnsupportedContentType,
+    UnsupportedCoding,
+    ServiceUnavailable,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    UploadAbandoned,
+    SpoolUnavailable,
+    TooManyUploads,
+    SpoolFull,
+)
+OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
+OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
+OF_A_STATE = (InvalidJobId, UnknownJob, DatabaseUnavailable)
+
+BUNDLE = {
+    "requestBody": {
+        "description": "The tar itself, with a `Content-Length` or in chunks. Any content type but a form's is taken.",
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
+    }
+}
+DOCUMENT = {
+    "requestBody": {
+        "description": "A move document: a list of objects, of which three name submitter, project and instrument, and "
+        "one each file.",
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+                "example": [
+                    {"destinationTable": "Transactions.submitter", "value": 10},
+                    {"destinationTable": "Transactions.project", "value": "1234a"},
+                    {"destinationTable": "Transactions.instrument", "value": 54},
+                    {
+                        "destinationTable": "Files",
+                        "subdir": "mywork",
+                        "name": "results.csv",
+                        "source": "/data/instrument/results.csv",
+                        "size": 24,
+                        "mimetype": "text/csv",
+                        "ctime": "2026-11-23T20:20:17",
+                        "mtime": "2026-11-23T20:20:17",
+                        "hashtype": "sha1",
+                        "hashsum": "0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33",
+                    },
+                ],
+            }
+        },
+    }
+}
+
+
+def _receive(operation_id: str, summary: str, body: dict[str, Any], kinds: tuple[type[IngestError], ...]) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description="An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other "
+        "answer nothing of it stays, unless the text says otherwise.",
+        tags=[RECEIVE],
+        responses={200: JobState, **errors(*kinds)},
+        openapi_extensions=body,
+    )
+
+
+def _state(operation_id: str, summary: str) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description="Poll until `complete` is true, then look at `state`: `OK` means archived and catalogued, `FAILED` that "
+        "`exception` says why. Once a second is often enough.",
+        tags=[REPORT],
+        responses={200: JobState, **errors(*OF_A_STATE)},
+        openapi_extensions={},
+    )
+
+
+INGEST = _receive("ingest", "Take a bundle", BUNDLE, OF_A_BUNDLE)
+UPLOAD = _receive("upload", "Take a bundle, by the name that existing clients use", BUNDLE, OF_A_BUNDLE)
+MOVE = _receive("move", "Take a move document", DOCUMENT, OF_A_DOCUMENT)
+GET_STATE = _state("get_state", "The state of a job")
+GET_STATE_OF = _state("get_state_of", "The state of a job, in the other form of the address")
+GET_ROOT = Operation(
+    operation_id="root",
+    summary="Say that the service is up",
+    description="In the words of the original service.",
+    tags=[SERVICE],
+    responses={200: Greeting, **errors()},
+    openapi_extensions=PUBLIC,
+)
