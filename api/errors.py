@@ -72,13 +72,13 @@ def answer_ingest_error(error: IngestError) -> Response:
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer_mistake(error)
     if status > HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.warning("%s %s: %s", request.method, request.path, error.text)
+        logger.warning("%s %r: %s", request.method, request.path, error.text)
     return _answer(status, error.code, error.text)
 
 
 def answer_mistake(error: Exception) -> Response:
     """Answer an error that nobody expected; the traceback goes to the log only."""
-    logger.error("%s %s: unexpected %s", request.method, request.path, type(error).__name__, exc_info=error)
+    logger.error("%s %r: unexpected %s", request.method, request.path, type(error).__name__, exc_info=error)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
 
 

@@ -9,7 +9,8 @@ from typing import BinaryIO
 import ijson
 
 from ingest.bundle_metadata import CLOSING, OPENING
-from ingest.errors import InvalidMetadata, one_line
+from ingest.errors import InvalidMetadata
+from ingest.printing import one_line
 
 LIST = "send a JSON list of objects"
 

@@ -19,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 
 from api import cherrypy_file, wsgi
 from api.cherrypy_file import LARGEST_PORT, Listening
+from api.logs import ServerLog
 from ingest.errors import ConfigurationError
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
@@ -94,6 +95,7 @@ def _options(listener: socket.socket) -> dict[str, Any]:
         # gunicorn closes the descriptor that it is given, so it gets one of its own.
         "bind": f"fd://{os.dup(listener.fileno())}",
         "worker_class": "gthread",
+        "logger_class": ServerLog,
         "workers": PROCESSES,
         "threads": THREADS,
         "timeout": LIVENESS_SECONDS,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.bundle import BLOCK, Member, members, open_section, printable, relative_path
+from ingest.bundle import BLOCK, Member, members, open_section, relative_path
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import LISTED
+from ingest.printing import printable
 from tests.bundles import CONTENTS, make_bundle, make_tar
 
 FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT]

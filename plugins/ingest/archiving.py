@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
-from ingest.bundle import Section, open_section, printable
+from ingest.bundle import Section, open_section
 from ingest.context import StageContext
 from ingest.errors import FilesRejected, ServiceUnavailable
 from ingest.failpoints import failpoint
@@ -22,6 +22,7 @@ from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import BATCH, FileState, LedgerFile, files_in, mark, totals
 from ingest.ledger import Ledger
+from ingest.printing import printable
 
 # A batch is one commit: as many small files as a kill may cost to send again, but no more than this many bytes.
 BATCH_FILES = 100

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
+from ingest.printing import printable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -180,12 +181,6 @@ def _check_end(path: Path, offset: int) -> None:
             if block.count(0) != len(block):
                 sentence = f"the bundle is not a readable tar: what stands at byte {offset} is no member"
                 raise InvalidBundle(sentence, Fault.TAR_GOES_ON)
-
-
-def printable(name: str) -> str:
-    """Give a name for messages: quoted, with everything escaped that is no printable text, and not endless."""
-    shown = repr(name)
-    return shown if len(shown) <= 300 else f"{shown[:300]}..."  # noqa: PLR2004 - said once
 
 
 def _is_text(name: str) -> bool:

@@ -11,10 +11,11 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from ingest.bundle import DATA_FOLDER, METADATA_NAME, printable, relative_path
-from ingest.errors import InvalidMetadata, one_line
+from ingest.bundle import DATA_FOLDER, METADATA_NAME, relative_path
+from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
+from ingest.printing import one_line, printable
 from ingest.states import Kind
 
 Entry = dict[str, Any]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ingest.commands import job, reconcile, retry, schema, show
 from ingest.database import make_engine, wait_for_database
 from ingest.errors import IngestError
+from ingest.printing import one_line
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             engine.dispose()
     except (IngestError, OSError) as error:
-        print(f"pacifica-ingest-cmd: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
+        print(one_line(f"pacifica-ingest-cmd: {error}"), file=sys.stderr)  # noqa: T201 - a command speaks to a person
         return 1
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from ingest.errors import ConfigurationError, DatabaseUnavailable
+from ingest.printing import one_line
 from ingest.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -108,7 +109,7 @@ def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
 
 def first_line(error: BaseException | None) -> str:
     """Give the first line of an error's text, for messages of one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
 
 
 def _alembic_configuration() -> Config:

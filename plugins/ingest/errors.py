@@ -33,15 +33,10 @@ API's error handlers (`api.errors`) and by the command line.
 """
 
 from ingest.fault_codes import Fault, with_code
+from ingest.printing import one_line, shown_url
 
 # The code of what is none of these: a mistake of the service itself.
 INTERNAL_ERROR = "internal_error"
-
-
-def one_line(text: str) -> str:
-    """Give a text as one line that can be stored, logged and shown: without NUL, without bytes that are not UTF-8."""
-    shown = text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-    return " ".join(shown.split())
 
 
 class IngestError(Exception):
@@ -49,10 +44,14 @@ class IngestError(Exception):
 
     code: str = "ingest_error"
 
+    def __str__(self) -> str:
+        """What went wrong and what to mend, for people, in one line, whatever it quotes."""
+        return one_line(super().__str__())
+
     @property
     def text(self) -> str:
-        """What went wrong and what to mend, for people, in one line."""
-        return one_line(str(self))
+        """The same as `str`: what went wrong and what to mend."""
+        return str(self)
 
 
 class ConfigurationError(IngestError):
@@ -203,9 +202,9 @@ class ServiceUnavailable(TransientError):
     code = "service_unavailable"
 
     def __init__(self, service: str, url: str, reason: str) -> None:
-        super().__init__(f"{service} at {url} is not available: {reason}")
         self.service = service
-        self.url = url
+        self.url = shown_url(url)
+        super().__init__(f"{service} at {self.url} is not available: {reason}")
 
 
 class DatabaseUnavailable(TransientError):

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from ingest.models import Event
+from ingest.printing import one_line
 from ingest.states import Stage
 
 
@@ -19,5 +20,6 @@ def add_event(
     code: str | None = None,
     text: str = "",
 ) -> None:
-    """Append an event in the caller's transaction."""
-    session.execute(insert(Event).values(job_id=job_id, kind=kind, stage=stage, attempt=attempt, code=code, text=text))
+    """Append an event in the caller's transaction; its text becomes one line."""
+    values = {"job_id": job_id, "kind": kind, "stage": stage, "attempt": attempt, "code": code, "text": one_line(text)}
+    session.execute(insert(Event).values(values))

@@ -14,12 +14,13 @@ from sqlalchemy import ColumnElement, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ingest.bundle import Member, printable
+from ingest.bundle import Member
 from ingest.bundle_metadata import ArchivedAs, DeclaredFile
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
 from ingest.models import File
+from ingest.printing import printable
 from ingest.states import Kind
 
 BATCH = 1000

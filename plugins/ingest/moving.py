@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingest.archiving import Progress
-from ingest.bundle import printable
 from ingest.context import StageContext
 from ingest.durable_files import sync_folder
 from ingest.errors import InvalidSource, ServiceUnavailable
@@ -26,6 +25,7 @@ from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
+from ingest.printing import printable
 
 
 def send_sources(context: StageContext) -> None:

@@ -20,10 +20,10 @@ from ingest.errors import (
     Rejection,
     RejectionUnfinished,
     StageTerminated,
-    one_line,
 )
 from ingest.failpoints import failpoint
 from ingest.ledger import hold
+from ingest.printing import one_line
 from ingest.rejection import reject, resume_rejection
 from ingest.services import make_services
 from ingest.settings import load_settings

@@ -9,6 +9,7 @@ from ingest import jobs
 from ingest.airflow_api import AirflowApi
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView, Received, run_id
+from ingest.printing import one_line
 from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
 
 
@@ -19,7 +20,7 @@ def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
     """
     conf = {
         "job_id": received.job_id,
-        "user": received.user,
+        "user": one_line(received.user),
         "kind": received.kind.value,
         "bytes": received.size,
     }

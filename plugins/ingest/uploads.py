@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from ingest import spool
 from ingest.database import transaction
-from ingest.errors import DatabaseUnavailable, IngestError, TransientError, one_line
+from ingest.errors import DatabaseUnavailable, IngestError, TransientError
 from ingest.events import add_event
 from ingest.failpoints import failpoint
 from ingest.models import Upload
+from ingest.printing import one_line
 from ingest.spool import Announced
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from ingest.airflow_api import AirflowApi
 from ingest.commands.options import Subcommands, add_job_id
-from ingest.errors import one_line
+from ingest.printing import one_line
 from ingest.running import set_state
 from ingest.settings import Settings
 from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Stage

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.commands.options import Subcommands
+from ingest.printing import OneLineFormatter
 from ingest.reconciling.comparison import Comparison, Extent
 from ingest.reconciling.findings import Counts
 from ingest.services import make_services
@@ -60,7 +61,9 @@ def _percent(text: str) -> float:
 
 
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
-    logging.basicConfig(format="%(message)s")
+    log = logging.StreamHandler()
+    log.setFormatter(OneLineFormatter("%(message)s"))
+    logging.basicConfig(handlers=[log])
     logging.getLogger("ingest.reconciling").setLevel(logging.INFO)
     percent = HASHED.get(options.rehash, options.sample_percent)
     extent = Extent(options.job_id, percent, options.archive_folder, options.delete_dark)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.airflow_api import AirflowApi
 from ingest.commands.options import Subcommands, add_job_id
-from ingest.errors import one_line
+from ingest.printing import one_line
 from ingest.replacing import run_file
 from ingest.running import retry
 from ingest.settings import Settings

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from ingest.commands.options import Subcommands, add_job_id
 from ingest.history import Document, read
+from ingest.printing import escaped
 from ingest.settings import Settings
 
 NOTHING = "-"
@@ -31,13 +32,8 @@ def _run(options: argparse.Namespace, _settings: Settings, engine: Engine) -> in
         print(json.dumps(document, indent=2, default=str))  # noqa: T201 - a command speaks to a person
         return 0
     for line in _lines(document):
-        print(harmless(line))  # noqa: T201
+        print(escaped(line))  # noqa: T201
     return 0
-
-
-def harmless(text: str) -> str:
-    """Give a line that does nothing to a terminal: what an uploader wrote is in it, and may be an escape sequence."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _lines(document: Document) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from ingest.bundle import printable
+from ingest.printing import one_line, printable
 
 logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 10.0
@@ -49,7 +49,7 @@ class Finding:
         """Give it as one line that does nothing to a terminal."""
         named = (("job", self.job_id), ("file", self.file_id), ("path", self.path and printable(self.path)))
         where = ", ".join(f"{name} {value}" for name, value in named if value is not None)
-        return f"{self.problem}: {where}: {self.what}; {self.remedy}"
+        return one_line(f"{self.problem}: {where}: {self.what}; {self.remedy}")
 
     def document(self) -> dict[str, Any]:
         """Give it as a JSON object."""

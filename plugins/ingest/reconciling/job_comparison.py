@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.bundle import printable
 from ingest.errors import FenceLost
 from ingest.files import FileState, LedgerFile, batches, files_with_ids
+from ingest.printing import printable
 from ingest.reconciling.findings import (
     CATALOGUE_FROM_BACKUP,
     DELETE,

@@ -13,6 +13,8 @@ from typing import Any
 import requests
 import urllib3
 
+from ingest import printing
+
 DOCUMENT_LIMIT = 1024 * 1024
 TEXT_LIMIT = 1000
 # The lines of the call stack are indented; the first that is not names the exception, and its text goes to the end.
@@ -70,4 +72,4 @@ class Answer:
 
 def one_line(text: object) -> str:
     """Give a text of a service without markup and line ends, cut at a length that a person reads."""
-    return " ".join(html.unescape(str(text)).split())[:TEXT_LIMIT]
+    return printing.one_line(html.unescape(str(text)))[:TEXT_LIMIT]

@@ -10,8 +10,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.database import transaction
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected, one_line
+from ingest.errors import CatalogueHoldsIds, CatalogueRejected
 from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
+from ingest.printing import one_line
 from ingest.services.metadata import FileHash
 
 BATCH = 1000

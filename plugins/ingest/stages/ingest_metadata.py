@@ -14,7 +14,6 @@ import logging
 
 from ingest import spool
 from ingest.archiving import send_files
-from ingest.bundle import printable
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
@@ -24,6 +23,7 @@ from ingest.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.files import FileState, batches, files_in
 from ingest.jobs import REMOVED
 from ingest.moving import remove_links, send_sources
+from ingest.printing import printable
 from ingest.rejection import remove
 from ingest.states import Kind, Outcome
 

@@ -11,7 +11,7 @@ file that the bundle lacks, or one of another size. All faults are listed; the u
 
 from ingest.bundle_metadata import MetadataReader
 from ingest.context import StageContext
-from ingest.errors import InvalidMetadata, one_line
+from ingest.errors import InvalidMetadata
 from ingest.failpoints import failpoint
 from ingest.file_ids import give_ids
 from ingest.files import (
@@ -21,6 +21,7 @@ from ingest.files import (
     record_declarations,
     totals,
 )
+from ingest.printing import one_line
 from ingest.states import Kind
 
 Summary = dict[str, str | int]

@@ -1,0 +1,29 @@
+"""The log of the API and of gunicorn under it: to stderr, each record one line that no client can forge.
+
+Called by `api.wsgi` in each process of the server, and by gunicorn (`ServerLog`).
+"""
+
+import logging
+from typing import TextIO
+
+from gunicorn.glogging import Logger
+
+from ingest.printing import OneLineFormatter
+
+LOG_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
+
+
+def write_log() -> None:
+    """Let this process write its log."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLineFormatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+class ServerLog(Logger):  # type: ignore[misc]
+    """gunicorn's own log, which quotes what clients send, in the same form."""
+
+    def _set_handler(
+        self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: TextIO | None = None
+    ) -> None:
+        super()._set_handler(log, output, OneLineFormatter(fmt._fmt, fmt.datefmt), stream)
