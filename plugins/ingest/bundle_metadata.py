@@ -15,6 +15,7 @@ from ingest.bundle import DATA_FOLDER, METADATA_NAME, relative_path
 from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
+from ingest.json_text import JsonText
 from ingest.printing import one_line, printable
 from ingest.states import Kind
 
@@ -58,7 +59,7 @@ class ArchivedAs:
 def entries(document: BinaryIO) -> Iterator[Entry]:
     """Parse the document, entry by entry; raises InvalidMetadata where it is no JSON list of objects."""
     try:
-        events = ijson.parse(_limited(ijson.basic_parse(document, use_float=True)))
+        events = ijson.parse(_limited(ijson.basic_parse(JsonText(document), use_float=True)))
         if next(events)[1] != "start_array":
             raise InvalidMetadata(f"{METADATA_NAME} must be a JSON list of objects", Fault.METADATA_NOT_LIST)
         for index, entry in enumerate(ijson.items(events, "item")):
