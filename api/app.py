@@ -3,8 +3,9 @@
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import docs, errors, receive, state
+from api import docs, errors, health, receive, state
 from api.document import document
+from api.readiness import ReadinessCheck
 from api.resources import EXTENSION, Resources
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine
@@ -18,9 +19,11 @@ DATABASE_CONNECTIONS = 10
 def create_app(settings: Settings) -> Flask:
     """Make the application; nothing connects before the first request."""
     app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
-    engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
-    app.extensions[EXTENSION] = Resources(settings, engine, make_services(settings, engine), AirflowApi(settings))
-    for routes in (receive.routes, state.routes, docs.routes):
+    engine, airflow = make_engine(settings, pool_size=DATABASE_CONNECTIONS), AirflowApi(settings)
+    app.extensions[EXTENSION] = Resources(
+        settings, engine, make_services(settings, engine), airflow, ReadinessCheck(settings, airflow)
+    )
+    for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
     errors.register(app)
     return app

@@ -6,7 +6,7 @@ Registered by `api.app`; the routes and the domain raise, and here is the one pl
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
@@ -63,7 +63,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 def answer_request_error(error: RequestError) -> Response:
     """Answer a request that is not taken."""
-    return _answer(error.status, error.code, error.text, error.headers)
+    return _answer(error.status, error.code, error.text, error.headers, error.details)
 
 
 def answer_ingest_error(error: IngestError) -> Response:
@@ -82,8 +82,14 @@ def answer_mistake(error: Exception) -> Response:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
 
 
-def _answer(status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    response = jsonify(status=f"{status.value} {status.phrase}", code=code, message=message)
+def _answer(
+    status: HTTPStatus,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Response:
+    response = jsonify(status=f"{status.value} {status.phrase}", code=code, message=message, **(details or {}))
     response.status_code = status
     response.headers.update(headers or {})
     return response

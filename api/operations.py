@@ -21,7 +21,7 @@ from api.request_errors import (
     UnsupportedContentType,
     UploadTooSlow,
 )
-from api.schemas import Greeting, JobState
+from api.schemas import Greeting, Health, JobState, Readiness, Unready
 from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
 from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
 from ingest.uploads import UploadAbandoned
@@ -134,5 +134,22 @@ GET_ROOT = Operation(
     description="In the words of the original service.",
     tags=[SERVICE],
     responses={200: Greeting, **errors()},
+    openapi_extensions=PUBLIC,
+)
+GET_HEALTH = Operation(
+    operation_id="health",
+    summary="Whether the service lives",
+    description="Asks nobody else. A supervisor that restarts what does not answer calls this.",
+    tags=[SERVICE],
+    responses={200: Health, **errors()},
+    openapi_extensions=PUBLIC,
+)
+GET_READINESS = Operation(
+    operation_id="readiness",
+    summary="Whether uploads are taken now",
+    description="The database is reached, the spool can be written and has room: a load balancer calls this. Airflow is "
+    "shown and decides nothing. What was found is kept for a second; an answer takes 3 seconds at the most.",
+    tags=[SERVICE],
+    responses={200: Readiness, 503: Unready, **errors()},
     openapi_extensions=PUBLIC,
 )

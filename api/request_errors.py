@@ -10,7 +10,8 @@
      ├── DocumentTooLarge         413
      ├── UnsupportedContentType   415
      ├── UnsupportedCoding        501
-     └── TooManyUploads           503
+     ├── TooManyUploads           503
+     └── NotReady                 503
 
 Raised by the routes and by what they call, answered by `api.errors`. An error of the domain that a request meets stays what
 it is (`ingest.errors`).
@@ -18,12 +19,16 @@ it is (`ingest.errors`).
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from ingest.errors import IngestError
 
 
 class RequestError(IngestError):
-    """The request is not taken; `status` and `headers` are those of the answer, the text says what to mend."""
+    """The request is not taken; `status` and `headers` are those of the answer, the text says what to mend.
+
+    `details` are further keys of the answer.
+    """
 
     code = "bad_request"
     status = HTTPStatus.BAD_REQUEST
@@ -31,6 +36,7 @@ class RequestError(IngestError):
     def __init__(self, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.headers = dict(headers or {})
+        self.details: Mapping[str, Any] = {}
 
 
 class NotFound(RequestError):
@@ -100,3 +106,14 @@ class TooManyUploads(RequestError):
 
     code = "too_many_uploads"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NotReady(RequestError):
+    """The database or the spool is of no use now, and uploads would be refused."""
+
+    code = "not_ready"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, text: str, details: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(text, headers)
+        self.details = details

@@ -6,6 +6,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Engine
 
+from api.readiness import ReadinessCheck
 from ingest.airflow_api import AirflowApi
 from ingest.services import Services
 from ingest.settings import Settings
@@ -21,6 +22,7 @@ class Resources:
     engine: Engine
     services: Services
     airflow: AirflowApi
+    readiness: ReadinessCheck
 
 
 def resources() -> Resources:

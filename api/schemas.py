@@ -52,6 +52,48 @@ class Greeting(BaseModel):
     message: str
 
 
+class Health(BaseModel):
+    """The process serves."""
+
+    model_config = answer("The process serves.", {"alive": True})
+
+    alive: bool
+
+
+class Part(BaseModel):
+    """One part that the service needs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ready: bool
+    message: str = Field("", description="What is wrong, in a sentence; empty when nothing is.")
+
+
+class SpoolPart(Part):
+    """The folder that bundles are received in."""
+
+    bytes_free: int | None = Field(None, description="What uploads may still use of the disk, and `bytes_kept_free`.")
+    bytes_kept_free: int | None = Field(None, description="What uploads must leave free.")
+
+
+READY = {"ready": True, "message": ""}
+SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864}
+
+
+class Readiness(BaseModel):
+    """Whether uploads are taken now, and the state of each part."""
+
+    model_config = answer(
+        "Uploads are taken. Airflow may be away all the same: they run when it is back.",
+        {"ready": True, "database": READY, "spool": SPOOL_READY, "airflow": READY},
+    )
+
+    ready: bool = Field(description="Whether the database and the spool are ready.")
+    database: Part
+    spool: SpoolPart
+    airflow: Part
+
+
 class JobState(BaseModel):
     """The state of a job."""
 
@@ -87,3 +129,25 @@ class Error(BaseModel):
     status: str = Field(description="The HTTP status and its name, such as `404 Not Found`.")
     code: str = Field(description="The kind of error; it never changes.")
     message: str = Field(description="What is wrong and what to mend, in a sentence.")
+
+
+class Unready(Error, Readiness):
+    """An error, and the state of each part."""
+
+    model_config = answer(
+        "`not_ready`: The database or the spool is of no use now, and uploads would be refused.",
+        {
+            "status": "503 Service Unavailable",
+            "code": "not_ready",
+            "message": "the spool has no room for uploads",
+            "ready": False,
+            "database": READY,
+            "spool": {
+                **SPOOL_READY,
+                "ready": False,
+                "message": "the spool has no room for uploads",
+                "bytes_free": 4096,
+            },
+            "airflow": READY,
+        },
+    )

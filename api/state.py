@@ -1,4 +1,4 @@
-"""Report: `GET /get_state` and `GET /`.
+"""Report: `GET /get_state`.
 
 What a job's state is, is decided by `ingest.states` alone; here is gathered what is known of it.
 """
@@ -23,12 +23,6 @@ logger = logging.getLogger(__name__)
 routes = APIBlueprint("state", __name__)
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
-
-
-@routes.get("/", **operations.GET_ROOT)
-def get_root() -> Response:
-    """Answer that the service is up, in the words of the original."""
-    return jsonify(message="Pacifica Ingest Up and Running")
 
 
 @routes.get("/get_state", **operations.GET_STATE)

@@ -250,3 +250,33 @@ def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (404, {"detail": "not found"}))
     api_of(airflow).fail("ingest", "job-7")
     assert airflow.requests() == [f"PATCH {RUN}"]
+
+
+HEALTH = "/api/v2/monitor/health"
+HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
+
+
+def test_health_is_asked_without_logging_in(airflow: Airflow) -> None:
+    airflow.answer("GET", HEALTH, (200, HEALTHY))
+    api_of(airflow).check_health(30)
+    assert [(each.path, each.authorization) for each in airflow.asked] == [(HEALTH, None)]
+
+
+@pytest.mark.parametrize("part", ["metadatabase", "scheduler"])
+def test_airflow_that_can_run_nothing_is_not_healthy(airflow: Airflow, part: str) -> None:
+    airflow.answer("GET", HEALTH, (200, {**HEALTHY, part: {"status": "unhealthy"}}))
+    with pytest.raises(ServiceUnavailable, match=f"not healthy: {part}"):
+        api_of(airflow).check_health(30)
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (200, b"no JSON"), (200, {}), (200, [])])
+def test_an_answer_that_is_no_health_is_an_airflow_that_is_away(airflow: Airflow, answer: tuple[int, Any]) -> None:
+    airflow.answer("GET", HEALTH, answer)
+    with pytest.raises(ServiceUnavailable):
+        api_of(airflow).check_health(30)
+
+
+def test_health_has_a_time_out_of_its_own(airflow: Airflow) -> None:
+    airflow.answer("GET", HEALTH, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=300).check_health(0.1)

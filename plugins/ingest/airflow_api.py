@@ -15,6 +15,8 @@ from ingest.settings import Settings
 from ingest.states import Run, TaskInstance
 
 TASKS_LIMIT = 100
+# Without these nothing runs. The dag-processor is not among them: runs go on without it.
+NEEDED_TO_RUN = ("metadatabase", "scheduler")
 
 
 class AirflowApi:
@@ -61,6 +63,16 @@ class AirflowApi:
         """End a run as failed; a run that is not there needs no end. Raises ServiceUnavailable."""
         accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
         self._session.ask("PATCH", _run(dag_id, run_id), {"state": "failed"}, accepted=accepted)
+
+    def check_health(self, seconds: float) -> None:
+        """Ask whether Airflow answers and can run something, for at most that long; raises ServiceUnavailable."""
+        health = self._session.ask_without_token("/api/v2/monitor/health", seconds)
+        try:
+            ill = [part for part in NEEDED_TO_RUN if health[part]["status"] != "healthy"]
+        except (KeyError, TypeError) as error:
+            raise self._session.unavailable(f"a health without {error}") from error
+        if ill:
+            raise self._session.unavailable(f"not healthy: {', '.join(ill)}")
 
     def _read(self, path: str) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
         response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))

@@ -48,6 +48,13 @@ class AirflowSession:
             raise self.unavailable(f"{method} {path} answered {_summary(response)}")
         return response
 
+    def ask_without_token(self, path: str, seconds: float) -> Any:  # noqa: ANN401 - whatever JSON Airflow answers
+        """Give the JSON at a path that needs no log-in, asked for that many seconds; raises ServiceUnavailable."""
+        response = self._send("GET", path, None, token=None, timeout=seconds)
+        if response.status_code != HTTPStatus.OK:
+            raise self.unavailable(f"GET {path} answered {response.status_code}")
+        return self.json(response)
+
     def json(self, response: requests.Response) -> Any:  # noqa: ANN401
         """Give the answer's JSON; raises ServiceUnavailable."""
         try:
@@ -76,7 +83,9 @@ class AirflowSession:
         except (KeyError, TypeError) as error:
             raise self.unavailable("the log-in answered without a token") from error
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None, token: str | None) -> requests.Response:
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, token: str | None, timeout: float | None = None
+    ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             return self._session.request(
@@ -84,7 +93,7 @@ class AirflowSession:
                 self._url + path,
                 json=body,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=timeout or self._timeout,
                 allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as error:

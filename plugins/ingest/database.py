@@ -18,6 +18,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from ingest.errors import ConfigurationError, DatabaseUnavailable
 from ingest.printing import one_line
@@ -52,6 +53,15 @@ def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **NOTICE_A_HOST_THAT_IS_GONE},
+    )
+
+
+def make_probe(settings: Settings, seconds: int) -> Engine:
+    """Make an engine that connects anew each time, and gives up connecting and asking after `seconds` (2 or more)."""
+    return create_engine(
+        database_url(settings),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": seconds, "options": f"-c statement_timeout={seconds}s"},
     )
 
 

@@ -1,7 +1,8 @@
 """From "the processes were started" to "the first job runs at full speed". Called at launch.
 
-In order: the API and the api-server answer, the pool is there, scheduler and dag-processor have written a heartbeat
-since this start, the DAGs are known, and one task has run, because the first one after a start takes seconds longer.
+In order: the API is ready and the api-server answers, the pool is there, scheduler and dag-processor have written a
+heartbeat since this start, the DAGs are known, and one task has run, because the first one after a start takes seconds
+longer.
 """
 
 import time
@@ -40,14 +41,14 @@ def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
 
 
 def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
-    """Wait until the API answers; raises LaunchFailure."""
+    """Wait until the API takes uploads; raises LaunchFailure."""
     session = requests.Session()
     session.trust_env = False
 
     def answers() -> bool:
-        return session.get(ports.ingest_url, timeout=TIMEOUT_SECONDS).ok
+        return session.get(f"{ports.ingest_url}/readyz", timeout=TIMEOUT_SECONDS).ok
 
-    _wait(supervisor, answers, ANSWER_SECONDS, program.API, "does not answer")
+    _wait(supervisor, answers, ANSWER_SECONDS, program.API, "is not ready")
 
 
 def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mapping[str, str]) -> None:

@@ -1,0 +1,37 @@
+"""Whether the service lives and is ready: `GET /healthz`, `GET /readyz`, and `GET /` as in the original.
+
+Load balancers and supervisors call these, without saying who they are.
+"""
+
+from flask import Response, jsonify
+from flask_openapi3 import APIBlueprint
+
+from api import operations
+from api.request_errors import NotReady
+from api.resources import resources
+
+routes = APIBlueprint("health", __name__)
+# Each answer is of its moment.
+UNCACHED = {"Cache-Control": "no-store"}
+
+
+@routes.get("/healthz", **operations.GET_HEALTH)
+def get_health() -> tuple[Response, dict[str, str]]:
+    """Answer that this process serves; asks nobody else."""
+    return jsonify(alive=True), UNCACHED
+
+
+@routes.get("/readyz", **operations.GET_READINESS)
+def get_readiness() -> tuple[Response, dict[str, str]]:
+    """Answer the state of each part; raises NotReady when uploads are not taken now."""
+    found = resources().readiness.report()
+    if not found.ready:
+        reasons = [part.message for part in (found.database, found.spool) if not part.ready]
+        raise NotReady("; ".join(reasons), found.model_dump(), UNCACHED)
+    return jsonify(found.model_dump()), UNCACHED
+
+
+@routes.get("/", **operations.GET_ROOT)
+def get_root() -> Response:
+    """Answer that the service is up, in the words of the original."""
+    return jsonify(message="Pacifica Ingest Up and Running")

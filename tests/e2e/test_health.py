@@ -1,0 +1,21 @@
+"""The whole stack is alive and ready, and shows what a person should know of it."""
+
+import requests
+
+from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+from tests.waiting import wait_until
+
+
+def test_every_part_of_the_stack_is_ready(stack: Stack):
+    def ready() -> bool:
+        document = requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS).json()
+        return all(document[part]["ready"] for part in ("database", "spool", "airflow"))
+
+    # A busy machine may keep the scheduler from its heartbeat for a moment.
+    wait_until(ready, 60, lambda: requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS).text)
+
+
+def test_the_stack_has_its_page(stack: Stack):
+    assert requests.get(f"{stack.api}/healthz", timeout=TIMEOUT_SECONDS).json() == {"alive": True}
+    assert "swagger-ui" in requests.get(f"{stack.api}/docs", timeout=TIMEOUT_SECONDS).text
+    assert requests.get(f"{stack.api}/openapi.json", timeout=TIMEOUT_SECONDS).json()["openapi"].startswith("3.1")
