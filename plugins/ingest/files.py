@@ -48,7 +48,6 @@ class LedgerFile:
     hash_sum: str
     state: FileState
     source: str
-    inode: int | None
 
 
 def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
@@ -172,7 +171,6 @@ def _ledger_file(file: File, offset: int) -> LedgerFile:
         hash_sum=file.hash_sum or "",
         state=FileState(file.state),
         source=file.source or "",
-        inode=file.inode,
     )
 
 

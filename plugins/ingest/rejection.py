@@ -14,7 +14,7 @@ from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, Rejectio
 from ingest.failpoints import failpoint
 from ingest.files import FileState, LedgerFile, files_in, totals
 from ingest.models import Job
-from ingest.moving import put_files_back
+from ingest.putting_back import put_files_back
 from ingest.states import Kind, Outcome
 
 

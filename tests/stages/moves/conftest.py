@@ -1,0 +1,61 @@
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest import moving
+from ingest.services import archive_folder
+from ingest.settings import Settings
+from ingest.states import STAGES, Kind
+from tests.bundles import file_entry, transaction
+from tests.stages.conftest import MakeJob, RunStage
+from tests.stages.moves.contents import CONTENTS
+
+BEFORE_MOVE = STAGES[Kind.MOVE][:2]
+
+
+@pytest.fixture
+def folder(settings: Settings) -> Path:
+    folder = settings.move_folders[0]
+    for name, content in CONTENTS.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def make_move(make_job: MakeJob, run_stage: RunStage) -> Callable[[dict[Path, bytes]], int]:
+    """Make a move of sources, by their contents as they are declared, ready to be moved."""
+
+    def make(sources: dict[Path, bytes]) -> int:
+        entries = [file_entry(f"data/{path.name}", content, source=str(path)) for path, content in sources.items()]
+        job_id = make_job(json.dumps([*transaction(), *entries]).encode(), Kind.MOVE)
+        for stage in BEFORE_MOVE:
+            run_stage(job_id, stage)
+        return job_id
+
+    return make
+
+
+@pytest.fixture
+def job(make_move: Callable[[dict[Path, bytes]], int], folder: Path) -> int:
+    """A move of two sources, ready to be moved."""
+    return make_move({folder / name: content for name, content in CONTENTS.items()})
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hard link can be made of a source: it is somebody else's, or the file system has none."""
+    monkeypatch.setattr(moving, "_link", lambda *_: None)
+
+
+@pytest.fixture
+def other_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive lies on another device than the sources."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(archive_folder, "move_file", refuse)

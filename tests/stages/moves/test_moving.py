@@ -1,0 +1,139 @@
+"""Moving files: nothing is lost, wherever the process before was killed, and what is archived is what was hashed."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest import moving
+from ingest.errors import InvalidSource
+from ingest.services import Services
+from ingest.services.archive_folder import FolderArchive
+from ingest.states import Stage
+from tests.stages.conftest import OpenContext, RunStage
+from tests.stages.killing import Killed, kill_at_step
+from tests.stages.moves.contents import CONTENTS, STEPS, archived, lying_in, visible_in
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+MakeMove = Callable[[dict[Path, bytes]], int]
+
+
+@pytest.mark.parametrize("kill_at", range(16))
+def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: int,
+):
+    with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
+        kill_at_step(killing, kill_at, STEPS)
+        moving.send_sources(context)
+        raise AssertionError("it was to be killed on its way")
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == CONTENTS
+    assert visible_in(folder) == {}
+    run_stage(job, Stage.INGEST_METADATA)
+    assert lying_in(folder) == {}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogued(
+    job: int, run_stage: RunStage, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+):
+    link = moving._link
+
+    def write_between(source: Path, hidden: Path) -> None:
+        if links:
+            link(source, hidden)
+        source.write_bytes(b"ONE" * 100)
+
+    monkeypatch.setattr(moving, "_link", write_between)
+    with pytest.raises(InvalidSource, match="was changed"):
+        run_stage(job, Stage.MOVE_FILES)
+
+
+def write_anew(source: Path) -> None:
+    source.write_bytes(b"ONE" * 100)
+
+
+def replace_by_another(source: Path) -> None:
+    other = source.with_name("other")
+    other.write_bytes(b"ONE" * 100)
+    other.rename(source)
+
+
+@pytest.mark.parametrize("place", ["same_device", "other_device"])
+@pytest.mark.parametrize("links", ["with_links", "without_links"])
+@pytest.mark.parametrize("change", [write_anew, replace_by_another])
+def test_source_that_is_changed_at_the_very_moment_of_its_move_is_never_catalogued(
+    job: int,
+    run_stage: RunStage,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    change: Callable[[Path], None],
+    links: str,
+    place: str,
+):
+    for circumstance in {links, place} - {"with_links", "same_device"}:
+        request.getfixturevalue(circumstance)
+    move = FolderArchive.move
+
+    def change_and_move(archive: FolderArchive, file_id: int, source: Path) -> None:
+        if source.name == "one.raw":
+            change(source)
+        move(archive, file_id, source)
+
+    monkeypatch.setattr(FolderArchive, "move", change_and_move)
+    with pytest.raises(InvalidSource, match="was changed"):
+        run_stage(job, Stage.MOVE_FILES)
+
+
+def test_source_with_other_hard_links_is_moved(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
+    os.link(folder / "one.raw", tmp_path / "snapshot")
+    run_stage(job, Stage.MOVE_FILES)
+    assert visible_in(folder) == {}
+    assert (tmp_path / "snapshot").read_bytes() == CONTENTS["one.raw"]
+
+
+def test_move_to_another_device_is_hashed_there(
+    job: int, run_stage: RunStage, services: Services, database_engine: Engine, folder: Path, other_device: None
+):
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == CONTENTS
+    assert visible_in(folder) == {}
+
+
+def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
+    (tmp_path / "secret").write_bytes(CONTENTS["one.raw"])
+    (folder / "one.raw").unlink()
+    (folder / "one.raw").symlink_to(tmp_path / "secret")
+    with pytest.raises(InvalidSource, match=r"one\.raw"):
+        run_stage(job, Stage.MOVE_FILES)
+    assert (tmp_path / "secret").exists()
+
+
+def test_pipe_is_no_source_and_is_not_waited_for(job: int, run_stage: RunStage, folder: Path):
+    (folder / "one.raw").unlink()
+    os.mkfifo(folder / "one.raw")
+    with pytest.raises(InvalidSource, match="not a regular file"):
+        run_stage(job, Stage.MOVE_FILES)
+
+
+def test_folder_that_leads_elsewhere_by_a_link_is_no_way_out(
+    make_move: MakeMove, run_stage: RunStage, folder: Path, tmp_path: Path
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"x")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    job_id = make_move({folder / "link" / "file": b"x"})
+    with pytest.raises(InvalidSource, match="none of the folders"):
+        run_stage(job_id, Stage.MOVE_FILES)
