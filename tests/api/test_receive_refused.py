@@ -139,12 +139,12 @@ class TestMove:
     @pytest.mark.parametrize(
         ("body", "reason"),
         [
-            (b"[{]", "not valid JSON"),
-            (b"not json", "not valid JSON"),
-            (b"[]", "list is empty"),
-            (b"{}", "not a list"),
-            (b'{"item": {}}', "not a list"),
-            (b"[{}, 5]", "entry 2 of the list is not an object"),
+            (b"[{]", "no valid JSON"),
+            (b"not json", "must be a JSON list of objects"),
+            (b"[]", "is an empty list"),
+            (b"{}", "must be a JSON list of objects"),
+            (b'{"item": {}}', "must be a JSON list of objects"),
+            (b"[{}, 5]", "entry 1: it must be an object"),
         ],
     )
     def test_what_is_no_list_of_objects(self, server: Server, body: bytes, reason: str) -> None:

@@ -1,0 +1,124 @@
+"""What a `Files` entry must say: each check gives what the service needs of the entry, or names what is wrong with it.
+
+Called by `ingest.bundle_metadata`. The entry is an object whose texts and numbers `ingest.metadata_document` has looked at.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.bundle import DATA_FOLDER, relative_path
+from ingest.errors import InvalidMetadata
+from ingest.fault_codes import Fault
+from ingest.faults import Faults
+from ingest.metadata_document import Entry
+from ingest.printing import printable
+
+# Hexadecimal digits of the hashes that the real metadata service knows.
+HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+HASHES = {name: re.compile(f"(?:{name}:)?([0-9a-f]{{{length}}})") for name, length in HASH_LENGTHS.items()}
+SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Unicode's category Cc: what moves a terminal's cursor, or begins a new line in a log.
+CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
+# What Linux can hold in UTF-8 (NAME_MAX; PATH_MAX less its closing NUL).
+LONGEST_COMPONENT = 255
+LONGEST_PATH = 4095
+# What the real metadata service takes; it needs all three, the built-in one none. Times may be seconds since 1970.
+FORMS: dict[str, tuple[type, ...]] = {"mimetype": (str,), "mtime": (str, int), "ctime": (str, int)}
+
+
+@dataclass(frozen=True)
+class DeclaredFile:
+    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes."""
+
+    position: int
+    path: str
+    size: int
+    hash_type: str
+    hash_sum: str
+    source: str | None
+
+
+def declared_file(
+    position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool
+) -> DeclaredFile | None:
+    """Give the file that an entry declares; None when something is wrong with it, all of which is then in `faults`.
+
+    Args:
+        position: The entry's index in the list.
+        entry: The entry.
+        faults: What is wrong with the document.
+        is_move: The entry must name the file's source.
+        below_data: `subdir` is a path below `data/`, though it may begin with a folder of that name.
+    """
+    try:
+        check_forms(entry)
+        source = source_of(entry) if is_move else None
+        hash_type, hash_sum = hash_of(entry)
+        return DeclaredFile(position, path_of(entry, below_data), size_of(entry), hash_type, hash_sum, source)
+    except InvalidMetadata:
+        beginning = f"entry {position} ({printable(str(entry.get('name')))}): "
+        checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
+        for check in [*checks, check_forms, *([source_of] if is_move else [])]:
+            try:
+                check(entry)
+            except InvalidMetadata as error:
+                faults.take(error, beginning)
+        return None
+
+
+def path_of(entry: Entry, below_data: bool) -> str:
+    """Give the path below `data/` that `subdir` and `name` make."""
+    name, subdir = entry.get("name"), entry.get("subdir", "")
+    if not isinstance(name, str) or not isinstance(subdir, str) or not name:
+        raise InvalidMetadata('"name" and "subdir" must be texts', Fault.PATH_MALFORMED)
+    if CONTROLS.search(name) or CONTROLS.search(subdir):
+        raise InvalidMetadata('"name" or "subdir" holds a control character', Fault.PATH_HOLDS_CONTROLS)
+    path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
+    if path is None:
+        raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_OUTSIDE_DATA)
+    if len(path) > LONGEST_COMPONENT // 4 and _too_long(path.encode()):
+        sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} between two slashes"
+        raise InvalidMetadata(sentence, Fault.PATH_TOO_LONG)
+    return path
+
+
+def _too_long(path: bytes) -> bool:
+    return len(path) > LONGEST_PATH or max(map(len, path.split(b"/"))) > LONGEST_COMPONENT
+
+
+def size_of(entry: Entry) -> int:
+    """Give the size in bytes, which may be written as a number or as the text of its digits."""
+    size = entry.get("size")
+    if isinstance(size, bool) or not SIZE.fullmatch(str(size)):
+        raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', Fault.SIZE_MALFORMED)
+    return int(size or 0)
+
+
+def hash_of(entry: Entry) -> tuple[str, str]:
+    """Give the type and the hexadecimal digits of the hash, both in lower case."""
+    hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
+    if hash_type not in HASHES:
+        raise InvalidMetadata(f'"hashtype" must be one of {", ".join(HASHES)}', Fault.HASH_TYPE_UNKNOWN)
+    found = HASHES[hash_type].fullmatch(hash_sum)
+    if not found:
+        sentence = f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}'
+        raise InvalidMetadata(sentence, Fault.HASH_MALFORMED)
+    return hash_type, found[1]
+
+
+def check_forms(entry: Entry) -> None:
+    """Check the values that are only sent on, where they are given."""
+    for key, forms in FORMS.items():
+        if type(entry.get(key, "")) not in forms:
+            sentence = f'"{key}" must be a text' + (" or a whole number" if int in forms else "")
+            raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
+
+
+def source_of(entry: Entry) -> str:
+    """Give the absolute path that the file of a move lies at."""
+    source = entry.get("source")
+    if not isinstance(source, str) or not source.startswith("/") or len(source.encode()) > LONGEST_PATH:
+        sentence = f'"source" must be the absolute path that the file lies at, of up to {LONGEST_PATH} bytes'
+        raise InvalidMetadata(sentence, Fault.SOURCE_MALFORMED)
+    return source
