@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 MINUTES ?= 5
+SECONDS ?= 60
 SERVICES ?= builtin
 BIN := .venv/bin
 STAMP := .venv/complete
@@ -9,7 +10,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test soak lint bench format lock docs clean moved
+.PHONY: help run core test soak fuzz lint bench format lock docs clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
@@ -25,6 +26,9 @@ test: $(STAMP) ## run the tests
 
 soak: $(STAMP) ## kill at random times under load for MINUTES=n, then compare (SERVICES=core: the real services)
 	@exec $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --services $(SERVICES)
+
+fuzz: $(STAMP) ## fuzz the tar reader and the metadata parser, beside each other, for SECONDS=n
+	@exec $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff check .

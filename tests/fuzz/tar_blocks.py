@@ -1,0 +1,96 @@
+"""The blocks of a tar, made by hand so that they can be wrong: headers, extended headers, checksums.
+
+Called by the mutations and the seeds. POSIX.1-2017, pax, "ustar Interchange Format", and the GNU tar manual, "Basic Tar
+Format".
+"""
+
+import tarfile
+from collections.abc import Iterable, Iterator
+
+BLOCK = tarfile.BLOCKSIZE
+END = bytes(2 * BLOCK)
+MAGIC = b"ustar"
+# Offset and length of each field of a header.
+FIELDS = {
+    "name": (0, 100),
+    "mode": (100, 8),
+    "uid": (108, 8),
+    "size": (124, 12),
+    "mtime": (136, 12),
+    "checksum": (148, 8),
+    "type": (156, 1),
+    "linkname": (157, 100),
+    "magic": (257, 8),
+    "uname": (265, 32),
+    "devmajor": (329, 8),
+    "prefix": (345, 155),
+}
+# A prefix holds the folder of a long name; what GNU tar writes there are times and the map of a sparse file.
+
+
+def header(name: bytes, size: int = 0, kind: bytes = tarfile.REGTYPE, magic: bytes = b"ustar\x0000") -> bytes:
+    """Give one header block with a right checksum."""
+    block = bytearray(BLOCK)
+    values = {"name": name, "mode": b"0000644\0", "size": b"%011o\0" % size, "type": kind, "magic": magic}
+    for field, value in values.items():
+        set_field(block, 0, field, value)
+    set_checksum(block, 0)
+    return bytes(block)
+
+
+def padded(content: bytes) -> bytes:
+    """Fill up the last block with zeros."""
+    return content + bytes(-len(content) % BLOCK)
+
+
+def member(name: bytes, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Give a header and its content."""
+    return header(name, len(content), kind) + padded(content)
+
+
+def record(key: bytes, value: bytes) -> bytes:
+    """Give one record of a PAX header: its length counts its own digits."""
+    rest = b" %b=%b\n" % (key, value)
+    length = next(n for n in range(len(rest), len(rest) + 9) if n == len(rest) + len(str(n)))
+    return b"%d%b" % (length, rest)
+
+
+def extended(records: Iterable[tuple[bytes, bytes]], kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """Give a PAX header for the member behind it (or for all, with the kind XGLTYPE)."""
+    return member(b"pax", b"".join(record(key, value) for key, value in records), kind)
+
+
+def long_name(name: bytes, kind: bytes = tarfile.GNUTYPE_LONGNAME) -> bytes:
+    """Give what GNU tar writes before a member whose name is long."""
+    return member(b"././@LongLink", name + b"\0", kind)
+
+
+def set_field(tar: bytearray, offset: int, field: str, value: bytes) -> None:
+    """Set a field of the header at an offset; a longer value is cut, a shorter one is followed by zeros."""
+    start, length = FIELDS[field]
+    tar[offset + start : offset + start + length] = value[:length].ljust(length, b"\0")
+
+
+def set_checksum(tar: bytearray, offset: int) -> None:
+    """Make the checksum of the header at an offset right."""
+    set_field(tar, offset, "checksum", b" " * 8)
+    set_field(tar, offset, "checksum", b"%06o\0 " % sum(tar[offset : offset + BLOCK]))
+
+
+def header_offsets(tar: bytes | bytearray) -> Iterator[int]:
+    """Give where headers may stand: each block that looks like one, and those where a reader's way leads."""
+    expected = 0
+    for offset in range(0, len(tar) - BLOCK + 1, BLOCK):
+        if offset == expected or tar[offset + 257 : offset + 262] == MAGIC:
+            if any(tar[offset : offset + BLOCK]):
+                yield offset
+            expected = max(expected, offset + BLOCK + _length(tar, offset))
+
+
+def _length(tar: bytes | bytearray, offset: int) -> int:
+    start, length = FIELDS["size"]
+    digits = bytes(tar[offset + start : offset + start + length]).strip(b" \0")
+    try:
+        return -(-int(digits or b"0", 8) // BLOCK) * BLOCK
+    except ValueError:
+        return 0

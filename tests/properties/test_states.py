@@ -1,0 +1,82 @@
+"""The state that clients see, for anything that ledger and Airflow can say of a job."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.states import (
+    DONE,
+    ENDED_RUN,
+    FAILED,
+    RUNNING,
+    SCHEDULED,
+    STAGES,
+    WAITING,
+    JobRecord,
+    JobState,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    StageError,
+    TaskInstance,
+    job_state,
+)
+from tests.properties.profile import property_of
+
+# Also those that Airflow has and the mapping has no name for, and any that it will have.
+task_states = st.sampled_from(
+    sorted({*RUNNING, *WAITING, *SCHEDULED, *ENDED_RUN, "skipped", "upstream_failed", "removed"})
+) | st.none() | st.text(max_size=5)  # fmt: skip
+tasks = st.builds(TaskInstance, st.sampled_from(Stage) | st.text(max_size=5), task_states, st.integers(-1, 9))
+runs = st.builds(Run, st.none() | st.sampled_from(["queued", "running", *ENDED_RUN]) | st.text(max_size=5),
+                 st.lists(tasks, max_size=8).map(tuple))  # fmt: skip
+texts = st.text(max_size=10)
+# What the service itself writes down: a state that it answered, or one that an admin set.
+percents = st.floats(0, 100)
+unfinished = st.builds(JobState, st.just("OK"), st.sampled_from(Stage).map(lambda stage: stage.label), st.just(50.0), texts,
+                       complete=st.just(False))  # fmt: skip
+failures = st.builds(JobState, st.just(FAILED), st.sampled_from(Stage).map(lambda stage: stage.label), st.just(0.0), texts,
+                     complete=st.just(True))  # fmt: skip
+
+
+@st.composite
+def records(draw: st.DrawFn) -> JobRecord:
+    """A job as the ledger may hold it: its stages are those of its kind."""
+    kind = draw(st.sampled_from(Kind))
+    stages = st.sampled_from(STAGES[kind])
+    return JobRecord(
+        kind=kind,
+        outcome=draw(st.none() | st.sampled_from(Outcome)),
+        override=draw(st.none() | unfinished | failures),
+        stage=draw(st.none() | stages),
+        percent=draw(percents),
+        finished=draw(st.none() | stages),
+        error=draw(st.none() | st.builds(StageError, stages, texts, st.booleans())),
+        clears=draw(st.integers(0, 9)),
+        last=draw(st.none() | unfinished | failures),
+    )
+
+
+@property_of
+@given(records(), st.none() | runs)
+def test_every_job_has_a_state_that_clients_understand(job: JobRecord, run: Run | None):
+    state = job_state(job, run)
+    assert state.state in ("OK", FAILED)
+    assert 0 <= state.task_percent <= 100
+    assert state.percent_text == f"{float(state.percent_text):.1f}"
+
+
+@property_of
+@given(records(), st.none() | runs)
+def test_job_that_is_not_complete_never_shows_what_ends_the_stock_client(job: JobRecord, run: Run | None):
+    state = job_state(job, run)
+    ends_the_client = (state.task, state.percent_text) == (Stage.INGEST_METADATA.label, f"{DONE:.1f}")
+    assert state.complete or not ends_the_client
+
+
+@property_of
+@given(records(), st.none() | runs)
+def test_job_is_complete_when_it_is_catalogued_or_failed(job: JobRecord, run: Run | None):
+    state = job_state(job, run)
+    catalogued = job.outcome is Outcome.CATALOGUED
+    assert state.complete == (catalogued or state.state == FAILED)
