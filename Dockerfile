@@ -15,6 +15,7 @@ RUN groupadd --gid 10001 pacifica \
       /var/lib/pacifica-ingest \
       /var/lib/pacifica-ingest/spool \
       /var/lib/pacifica-ingest/archive \
+      /var/lib/pacifica-ingest/access \
       /var/lib/pacifica-ingest/airflow \
       /var/lib/pacifica-ingest/airflow/logs
 

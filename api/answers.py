@@ -14,6 +14,9 @@ from ingest.errors import INTERNAL_ERROR, IngestError
 
 ERROR = {"$ref": f"{OPENAPI3_REF_PREFIX}/{Error.__name__}"}
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+    HTTPStatus.UNAUTHORIZED: {
+        "WWW-Authenticate": {"description": "How to say who is calling (RFC 9110).", "schema": {"type": "string"}}
+    },
     HTTPStatus.SERVICE_UNAVAILABLE: {
         "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}
     },

@@ -3,7 +3,8 @@
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import docs, errors, health, receive, state
+from api import auth, docs, errors, health, receive, state
+from api.authentication import make_authentication
 from api.document import document
 from api.readiness import ReadinessCheck
 from api.resources import EXTENSION, Resources
@@ -21,9 +22,15 @@ def create_app(settings: Settings) -> Flask:
     app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
     engine, airflow = make_engine(settings, pool_size=DATABASE_CONNECTIONS), AirflowApi(settings)
     app.extensions[EXTENSION] = Resources(
-        settings, engine, make_services(settings, engine), airflow, ReadinessCheck(settings, airflow)
+        settings,
+        engine,
+        make_services(settings, engine),
+        airflow,
+        ReadinessCheck(settings, airflow),
+        make_authentication(settings),
     )
     for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
+    auth.register(app)
     errors.register(app)
     return app

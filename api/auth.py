@@ -1,16 +1,47 @@
-"""Who is calling: the name that the proxy in front of the API has set in a header."""
+"""Who is calling, and whether they may: found out before each request, and so before its body is read.
 
-from contextlib import suppress
+Registered by `api.app`. How a caller proves who it is says `api.authentication`, what each may do `api.roles`.
+"""
 
-from flask import request
+import logging
+from typing import cast
 
-from ingest.settings import Settings
+from flask import Flask, g, request
+
+from api.access_errors import NotAllowed
+from api.request_errors import RequestError
+from api.resources import resources
+from api.roles import CALLS, PUBLIC, Caller, role_of
+
+logger = logging.getLogger(__name__)
 
 
-def current_user(settings: Settings) -> str:
-    """Give the name of the user of the current request; the default one if the header is missing or empty."""
-    name = request.headers.get(settings.auth_header, "").strip()
-    # WSGI hands every header over as Latin-1, whatever the proxy meant.
-    with suppress(UnicodeError):
-        name = name.encode("latin-1").decode("utf-8")
-    return name or settings.default_user
+def register(app: Flask) -> None:
+    """Let no request to a view that the caller may not call."""
+    app.before_request(admit)
+
+
+def admit() -> None:
+    """Find out who calls, and refuse what they may not; called by Flask, also for addresses that do not exist."""
+    endpoint = request.endpoint
+    if endpoint is None or endpoint in PUBLIC:
+        return
+    try:
+        g.caller = _allowed(endpoint)
+    except RequestError as error:
+        logger.info("%s of %s from %s refused: %s", request.method, endpoint, request.remote_addr, error.code)
+        raise
+
+
+def caller() -> Caller:
+    """Give who makes the current request, which is not one of the public ones."""
+    return cast(Caller, g.caller)
+
+
+def _allowed(endpoint: str) -> Caller:
+    known = resources()
+    user = known.authentication(request)
+    found = Caller(user, role_of(known.settings, user))
+    if found.role not in CALLS.get(endpoint, ()):
+        raise NotAllowed(f"{user} is {found.role}, which may not do this")
+    return found

@@ -62,7 +62,7 @@ def _bearer() -> SecurityScheme:
         scheme="bearer",
         bearerFormat="JWT",
         description="With `authentication = token`: a JSON Web Token of the issuer that is set, or a token that an admin "
-        "has handed out.",
+        "has handed out. The latter is also taken as the password of `Basic`.",
     )
 
 

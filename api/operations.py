@@ -9,6 +9,14 @@ from typing import Any, TypedDict
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
+from api.access_errors import (
+    NotAllowed,
+    NotAuthenticated,
+    NotTrusted,
+    TokenInvalid,
+    TokensUnavailable,
+    UserNameInvalid,
+)
 from api.answers import errors
 from api.commit import OutcomeUnknown
 from api.request_errors import (
@@ -43,7 +51,16 @@ REPORT = Tag(name="Report", description="Tell how far a job is.")
 SERVICE = Tag(name="Service", description="Tell how the service itself is. Nobody needs to say who they are here.")
 
 PUBLIC: dict[str, Any] = {"security": []}
+OF_ACCESS: tuple[type[IngestError], ...] = (
+    NotAuthenticated,
+    TokenInvalid,
+    NotTrusted,
+    UserNameInvalid,
+    TokensUnavailable,
+)
 OF_A_BODY: tuple[type[IngestError], ...] = (
+    *OF_ACCESS,
+    NotAllowed,
     IncompleteBody,
     UploadTooSlow,
     LengthRequired,
@@ -59,7 +76,7 @@ OF_A_BODY: tuple[type[IngestError], ...] = (
 )
 OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
 OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
-OF_A_STATE = (InvalidJobId, UnknownJob, DatabaseUnavailable)
+OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
 
 BUNDLE = {
     "requestBody": {

@@ -20,7 +20,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint
 
 from api import operations
-from api.auth import current_user
+from api.auth import caller
 from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
 from api.move_document import check_move_document
@@ -68,7 +68,7 @@ def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], 
     upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size)
     with uploads.announced(known.engine, settings.volume_path, upload):
         size = spool.receive(body, settings.volume_path, upload, settings.transfer_size, check)
-        view = commit(known, Received(job_id, kind, current_user(settings), upload.name, size))
+        view = commit(known, Received(job_id, kind, caller().user, upload.name, size))
     job = view.received
     failpoint("receive.committed", job.job_id)
     triggered = start(known, job)

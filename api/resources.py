@@ -6,6 +6,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Engine
 
+from api.authentication import Authentication
 from api.readiness import ReadinessCheck
 from ingest.airflow_api import AirflowApi
 from ingest.services import Services
@@ -23,6 +24,7 @@ class Resources:
     services: Services
     airflow: AirflowApi
     readiness: ReadinessCheck
+    authentication: Authentication
 
 
 def resources() -> Resources:

@@ -18,8 +18,11 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from api import cherrypy_file, wsgi
+from api.authentication import make_authentication
 from api.cherrypy_file import LARGEST_PORT, Listening
 from api.logs import ServerLog
+from ingest.access_settings import NONE
+from ingest.addresses import is_loopback
 from ingest.errors import ConfigurationError
 from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
 
@@ -60,11 +63,11 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ[CONFIG_FILE_VARIABLE] = options.config
     try:
         address, port = _place(options)
-        load_settings()
+        settings = load_settings()
+        make_authentication(settings)
+        listener = _listen(address, port, local_only=settings.authentication == NONE)
     except ConfigurationError as error:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
-    try:
-        listener = _listen(address, port)
     except OSError as error:
         parser.exit(1, f"pacifica-ingest: cannot listen on {address} port {port}: {error}\n")
     Server(listener).run()
@@ -109,10 +112,15 @@ def _options(listener: socket.socket) -> dict[str, Any]:
     }
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def _listen(address: str, port: int, *, local_only: bool) -> socket.socket:
     family, kind, protocol, _, endpoint = socket.getaddrinfo(
         address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
+    if local_only and not is_loopback(str(endpoint[0])):
+        raise ConfigurationError(
+            f"{address} is open to other machines, but nobody has to prove who they are: set INGEST_AUTHENTICATION to proxy "
+            "or token (docs/install.md says how), or to open if whoever reaches it may do everything"
+        )
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(endpoint)
@@ -144,8 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-a",
         "--address",
-        help=f"the address to listen on (default: {DEFAULT_ADDRESS}; 0.0.0.0 lets other machines in: the API believes "
-        "the header that names the user, so put a proxy in front that sets it)",
+        help=f"the address to listen on (default: {DEFAULT_ADDRESS}; 0.0.0.0 lets other machines in, for which "
+        "INGEST_AUTHENTICATION must say how they prove who they are)",
     )
     return parser
 

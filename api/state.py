@@ -10,6 +10,7 @@ from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint
 
 from api import operations
+from api.auth import caller
 from api.resources import Resources, resources
 from api.schemas import JobPath, JobQuery
 from ingest import jobs, original_jobs
@@ -43,7 +44,10 @@ def answer_state(job_id: int) -> Response:
     try:
         view = jobs.read(known.engine, job_id)
     except ReceivedByOriginal:
+        # Whose it was, the original did not keep.
+        refuse_unless_seen(job_id, owner=None)
         return answer_as_original(original_jobs.read(known.engine, job_id))
+    refuse_unless_seen(job_id, view.received.user)
     run = None
     if needs_run(view):
         run = read_run(known, view)
@@ -53,6 +57,12 @@ def answer_state(job_id: int) -> Response:
     if run is not None and state != view.record.last:
         _keep(known, job_id, state)
     return answer(job_id, state, view.created, view.updated)
+
+
+def refuse_unless_seen(job_id: int, owner: str | None) -> None:
+    """Raise UnknownJob, as if there were no such job, when the caller may not see the jobs of its owner."""
+    if not caller().may_see(owner):
+        raise original_jobs.unknown(job_id)
 
 
 def answer(job_id: int, state: JobState, created: datetime, updated: datetime) -> Response:

@@ -40,6 +40,7 @@ OPTIONS = {
         "--delete-dark",
         "--json",
     ],
+    "token": [],
     "dbsync": [],
     "dbchk": ["--equal"],
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ OF_INGEST = [name for name in OF_OUR_IMAGE if name != "api"]
 
 # `$$` is a dollar sign of a container's shell.
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?+])([^}]*))?\}")
+# What must be given, and is no secret.
+GIVEN = {"INGEST_AUTHENTICATION": "proxy"}
 SECRET = re.compile(r"PASSWORD|SECRET|_KEY")
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 
@@ -97,8 +100,8 @@ def environment(service: str) -> dict[str, Any]:
 
 
 def filled_in(value: str) -> str:
-    """A value as compose makes it when only the secrets are set."""
-    return VARIABLE.sub(lambda found: found[3] if found[2] == ":-" else "secret1", value)
+    """A value as compose makes it when only what must be given is set."""
+    return VARIABLE.sub(lambda found: found[3] if found[2] == ":-" else GIVEN.get(found[1], "secret1"), value)
 
 
 def filled_environment(service: str) -> dict[str, str]:
@@ -237,6 +240,26 @@ def test_the_ports_are_open_to_this_machine_only(service: str, port: int) -> Non
     assert filled_in(published) == f"127.0.0.1:{port}:{port}"
 
 
+def test_it_must_be_said_whom_the_api_believes() -> None:
+    assert SERVICES["api"]["command"][:3] == ["pacifica-ingest", "-a", "0.0.0.0"]
+    found = VARIABLE.fullmatch(environment("api")["INGEST_AUTHENTICATION"])
+    assert found
+    assert found[2] == ":?"
+    assert "docs/install.md" in found[3]
+
+
+def test_only_the_host_is_a_trusted_proxy() -> None:
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    host = next(ip_network(filled_in(network["subnet"])).hosts())
+    assert filled_environment("api")["INGEST_TRUSTED_PROXIES"] == str(host)
+    assert not any("networks" in service for service in SERVICES.values())
+
+
+def test_the_tokens_are_on_a_volume_of_the_api_alone() -> None:
+    folder = str(Path(filled_environment("api")["INGEST_TOKEN_FILE"]).parent)
+    assert [name for name in SERVICES if f"access:{folder}" in SERVICES[name].get("volumes", [])] == ["api"]
+
+
 def test_the_ports_are_those_of_one_machine() -> None:
     assert find_ports({}).ingest == DEFAULT_PORT == 8066
     assert find_ports({}).airflow == 8090
@@ -347,7 +370,7 @@ def test_the_built_in_archive_is_on_a_volume() -> None:
 
 def test_every_volume_is_described_and_used() -> None:
     mounts = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
-    assert set(mounts) == set(COMPOSE["volumes"]) == {"database", "queue", "spool", "archive", "airflow-logs"}
+    assert set(mounts) == set(COMPOSE["volumes"]) == {"database", "queue", "spool", "archive", "access", "airflow-logs"}
 
 
 @pytest.mark.parametrize("service", OF_OUR_IMAGE)

@@ -159,6 +159,8 @@ REFUSED_IN_INI = {
     "jwt_audience": ("the text of its `aud`", [""]),
     "jwt_user_claim": ("a claim's name", [""]),
 }
+# Settings that are lists: what is wrong is the entry that the error names.
+REFUSED_BY_ENTRY = {"trusted_proxies", "operators", "admins"}
 REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "retries": ("an integer from 0", ["-1", "1.5", "nan", "abc"]),
     "retry_delay": ("a number above 0", NOT_ABOVE_0),
@@ -276,7 +278,7 @@ def test_defaults_are_themselves_allowed():
 
 def test_every_setting_has_a_case_here():
     assert set(VALUES) == set(Settings.model_fields)
-    assert set(REFUSED) | set(REFUSED_IN_INI) == constrained(Settings)
+    assert set(REFUSED) | set(REFUSED_IN_INI) | REFUSED_BY_ENTRY == constrained(Settings)
     assert set(REFUSED_FOR_DAGS) == constrained(DagSettings)
 
 
@@ -593,6 +595,51 @@ def test_limits_themselves_are_allowed(field: str, value: int):
 def test_all_wrong_values_are_named_at_once():
     with pytest.raises(ConfigurationError, match=r"^\[ingest\] transfer_size.*; \[policy\] ingest_url.* URL$"):
         load_settings({"TRANSFER_SIZE": "0", "POLICY_INGEST_URL": "x", "VOLUME_PATH": "/fine"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"INGEST_AUTHENTICATION": "token"}, "[access] token_file, or INGEST_TOKEN_FILE: with authentication `token`"),
+        (
+            {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": "/t", "INGEST_JWT_ISSUER": "https://issuer/"},
+            "[access] jwks_url, or INGEST_JWKS_URL: with jwt_issuer it must be set",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": "/t", "INGEST_JWKS_URL": "https://issuer/keys"},
+            "[access] jwt_issuer, or INGEST_JWT_ISSUER: with jwks_url it must be set",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "proxy", "INGEST_TRUSTED_PROXIES": ","},
+            "[access] trusted_proxies, or INGEST_TRUSTED_PROXIES: must name the proxies",
+        ),
+        (
+            {"INGEST_OPERATORS": "a, b", "INGEST_ADMINS": "b"},
+            "[access] operators, or INGEST_OPERATORS: 'b' is in admins",
+        ),
+        ({"INGEST_TRUSTED_PROXIES": "::1, 10.0.0.1/8"}, "names 10.0.0.1/8, which is neither an address nor a network"),
+        ({"INGEST_TRUSTED_PROXIES": "proxy.example.org"}, "names proxy.example.org, which is neither"),
+        ({"INGEST_TRUSTED_PROXIES": "::1, 0.0.0.0/0"}, "names 0.0.0.0/0, which is everybody"),
+        ({"INGEST_TRUSTED_PROXIES": "::/0"}, "names ::/0, which is everybody"),
+        ({"INGEST_ADMINS": "a\x1b[2J"}, "holds a name that holds a character that cannot be printed"),
+        ({"INGEST_OPERATORS": "a" * 256}, "holds a name that is longer than 255 characters"),
+    ],
+)
+def test_access_that_leaves_open_who_is_believed_is_refused(environment: dict[str, str], said: str):
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(environment)
+    assert said in refused.value.text
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"INGEST_TOKEN_FILE": "/t"},
+        {"INGEST_JWT_ISSUER": "https://issuer/", "INGEST_JWKS_URL": "file:///keys.json"},
+    ],
+)
+def test_one_kind_of_token_is_enough(environment: dict[str, str]):
+    assert load_settings({"INGEST_AUTHENTICATION": "token", **environment}).authentication == "token"
 
 
 def test_wrong_option_is_covered_by_a_right_variable(with_ini: WithIni):

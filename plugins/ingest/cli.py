@@ -1,4 +1,4 @@
-"""`pacifica-ingest-cmd`: what admins do to jobs and to the database, by subcommands that the original service had too.
+"""`pacifica-ingest-cmd`: what admins do to jobs, to the database and to tokens. Most subcommands are the original's.
 
 Called from a shell. Errors of ours end in one line on stderr and exit code 1, wrong usage in exit code 2.
 """
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ingest.commands import job, reconcile, retry, schema, show
+from ingest.commands import job, reconcile, retry, schema, show, token
 from ingest.database import make_engine, wait_for_database
 from ingest.errors import IngestError
 from ingest.printing import one_line
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings({**os.environ, **named})
         engine = make_engine(settings, pool_size=1)
         try:
-            wait_for_database(settings, engine)
+            if options.needs_database:
+                wait_for_database(settings, engine)
             return int(options.run(options, settings, engine))
         finally:
             engine.dispose()
@@ -36,8 +37,9 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser of the command, its subcommands and their options."""
     command = argparse.ArgumentParser(prog="pacifica-ingest-cmd", description="Administer the jobs of Pacifica Ingest.")
     command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
+    command.set_defaults(needs_database=True)
     subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
-    for each in (job, retry, show, reconcile, schema):
+    for each in (job, retry, show, reconcile, schema, token):
         each.add(subcommands)
     return command
 

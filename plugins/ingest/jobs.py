@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ingest import original_jobs, uploads
 from ingest.database import transaction
-from ingest.errors import JobExists, JobFinished, UnknownJob
+from ingest.errors import JobExists, JobFinished
 from ingest.events import add_event
 from ingest.models import Job
 from ingest.original_jobs import ReceivedByOriginal
@@ -187,7 +187,7 @@ def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
             return job
         if original_jobs.holds(session, job_id):
             raise ReceivedByOriginal(job_id)
-    raise UnknownJob(f"job ID {job_id} does not exist.")
+    raise original_jobs.unknown(job_id)
 
 
 def is_possible(job_id: int) -> bool:

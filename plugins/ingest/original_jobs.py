@@ -70,8 +70,13 @@ def read(engine: Engine, job_id: int) -> OriginalJob:
     with transaction(engine) as session:
         job = session.get(OriginalJob, job_id)
     if job is None:
-        raise UnknownJob(f"job ID {job_id} does not exist.")
+        raise unknown(job_id)
     return job
+
+
+def unknown(job_id: int) -> UnknownJob:
+    """Make the error that says that nobody ever received a job of this id."""
+    return UnknownJob(f"job ID {job_id} does not exist.")
 
 
 def holds(session: Session, job_id: int) -> bool:

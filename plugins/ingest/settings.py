@@ -98,13 +98,18 @@ def _checked(model: type[Model], values: Mapping[str, str]) -> Model:
 def _faults(model: type[Model], values: Mapping[str, str], error: ValidationError) -> list[str]:
     faults = []
     for fault in error.errors():
-        field = str(fault["loc"][0])
+        # Of a contradiction between two settings pydantic does not say where it is.
+        field = str(fault["loc"][0] if fault["loc"] else fault["ctx"]["field"])
         source = sources(model)[field]
         name = f"[{source['section']}] {source['option']}, or " if source["section"] else ""
-        shown = "its value" if _may_hold_a_password(field, values[field]) else repr(values[field])
         what = fault["msg"] if fault["type"] == EXPLAINED else f"is not {source['form']}"
-        faults.append(f"{name}{source['environment'][0]}: {shown} {what}")
+        shown = f"{_shown(field, values[field])} " if fault["loc"] else ""
+        faults.append(f"{name}{source['environment'][0]}: {shown}{what}")
     return faults
+
+
+def _shown(field: str, value: str) -> str:
+    return "its value" if _may_hold_a_password(field, value) else repr(value)
 
 
 def _may_hold_a_password(field: str, value: str) -> bool:

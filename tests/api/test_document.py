@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_no_answer_is_in_the_document_that_is_never_given(document: Document) ->
 
 @pytest.mark.parametrize(("authentication", "scheme"), [("token", "bearer"), ("proxy", "proxy")])
 def test_who_is_calling_is_asked_for_as_the_settings_say(authentication: str, scheme: str) -> None:
-    document = document_of(Settings(authentication=authentication))
+    document = document_of(Settings(authentication=authentication, token_file=Path("/nowhere")))
     assert document["security"] == [{scheme: []}]
     assert scheme in document["components"]["securitySchemes"]
     public = {name for name, operation in operations(document).items() if operation.get("security") == []}

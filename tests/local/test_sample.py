@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.local.sample import _over, make_bundle
+from ingest.local.ports import Ports
+from ingest.local.sample import _over, ingest_sample, make_bundle
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -36,3 +37,11 @@ def test_the_metadata_comes_last_and_describes_every_file():
 )
 def test_a_job_is_over_when_the_existing_clients_see_it_over(state: str, task: str, percent: str, over: bool):
     assert _over({"state": state, "task": task, "task_percent": percent}) is over
+
+
+@pytest.mark.parametrize("authentication", ["proxy", "token"])
+def test_no_sample_is_sent_where_the_launcher_could_not_prove_who_it_is(
+    authentication: str, capsys: pytest.CaptureFixture[str]
+):
+    ingest_sample(Ports(ingest=1, airflow=1), authentication)
+    assert capsys.readouterr().out == f"  No sample bundle is ingested: authentication is {authentication}.\n"

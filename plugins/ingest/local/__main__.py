@@ -26,6 +26,7 @@ from ingest.local.reporting import LaunchFailure, complain, say, step
 from ingest.local.sample import ingest_sample
 from ingest.local.supervision import Supervisor
 from ingest.local.watchdog import Watchdog
+from ingest.settings import load_settings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0
@@ -74,7 +75,7 @@ def launch(arguments: Namespace) -> None:
         start(supervisor, ports, credentials, environment)
         _say_ready(layout, ports, credentials, time.monotonic() - started)
         if not arguments.no_sample:
-            ingest_sample(ports)
+            ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")
         stay(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)))
     finally:

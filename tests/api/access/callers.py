@@ -1,0 +1,161 @@
+"""Real servers with authentication, and callers of them: each with its role, or with what is wrong with it."""
+
+import base64
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from ingest import token_file
+from tests.api.access import issuer
+from tests.api.live_server import Server, environment_of
+from tests.waiting import wait_until
+
+OPERATOR, ADMIN, UPLOADER, REMOVED = "olga", "adam", "ursula", "ulf"
+ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN}
+HEADER = "X-Http-Authed-User"
+# Both are this machine; the server tells them apart.
+TRUSTED, UNTRUSTED = "127.0.0.2", "127.0.0.1"
+START_SECONDS = 60
+# The static tokens by their users.
+Tokens = Mapping[str, str]
+
+KEY, OTHER_KEY = issuer.make_key("ES256"), issuer.make_key("ES256")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls: what they send along, and from which address."""
+
+    headers: Mapping[str, str | bytes] = field(default_factory=dict)
+    address: str = UNTRUSTED
+
+    def request(self, server: Server, method: str, path: str, **more: Any) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.mount("http://", _From(self.address))
+            headers: dict[str, str | bytes] = {"Content-Type": "application/json", **self.headers}
+            return session.request(method, server.url + path, headers=headers, timeout=30, **more)
+
+
+class _From(HTTPAdapter):
+    """Connects from an address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
+        super().init_poolmanager(*arguments, source_address=(self._address, 0), **more)
+
+
+@dataclass(frozen=True)
+class AccessServer(Server):
+    """A server, and the file that holds all it has said."""
+
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@contextmanager
+def serving(folder: Path, database_url: str, settings: Mapping[str, str]) -> Iterator[AccessServer]:
+    """Run the real server with these settings."""
+    spool, log = folder / "spool", folder / "log"
+    spool.mkdir()
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.server", "-p", "0"],
+            env={**environment_of(spool, database_url), **settings},
+            cwd=folder,
+            stderr=written,
+        )
+    try:
+        wait_until(lambda: _port(log) is not None, START_SECONDS, log.read_text)
+        yield AccessServer(("127.0.0.1", _port(log) or 0), spool, database_url, log)
+    finally:
+        # At once: nothing is under way any more.
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def _port(log: Path) -> int | None:
+    found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text())
+    return int(found[1]) if found else None
+
+
+def token_settings(folder: Path) -> dict[str, str]:
+    """The settings of a server that takes static tokens and those of an issuer; the files are in a folder."""
+    keys = issuer.write_key_set(folder / "keys.json", issuer.public(KEY, "ES256", "one"))
+    return {
+        **ROLES,
+        "INGEST_AUTHENTICATION": "token",
+        "INGEST_TOKEN_FILE": str(folder / "tokens.json"),
+        "INGEST_JWT_ISSUER": issuer.NAME,
+        "INGEST_JWKS_URL": keys,
+    }
+
+
+def proxy_settings() -> dict[str, str]:
+    return {**ROLES, "INGEST_AUTHENTICATION": "proxy", "INGEST_TRUSTED_PROXIES": TRUSTED}
+
+
+def bearer(token: str) -> Caller:
+    return Caller({"Authorization": f"Bearer {token}"})
+
+
+def basic(user: str, password: str) -> Caller:
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return Caller({"Authorization": f"Basic {credentials}"})
+
+
+def signed(user: str, **changed: object) -> Caller:
+    return bearer(issuer.sign(KEY, "ES256", "one", user, **changed))
+
+
+def make_tokens(file: Path) -> Tokens:
+    """Make a static token for each user, and one that is removed again."""
+    tokens = {user: token_file.add(file, user) for user in (UPLOADER, OPERATOR, ADMIN, REMOVED)}
+    token_file.remove(file, lambda token: token.user == REMOVED)
+    return tokens
+
+
+# The column of the table that a caller belongs to, and how to make it.
+TOKEN_CALLERS: dict[str, tuple[str, Callable[[Tokens], Caller]]] = {
+    "no token": ("not proven", lambda _: Caller()),
+    "the header alone": ("not proven", lambda _: Caller({HEADER: ADMIN}, TRUSTED)),
+    "wrong token": ("not proven", lambda tokens: bearer(tokens[ADMIN][:-1] + "!")),
+    "removed token": ("not proven", lambda tokens: bearer(tokens[REMOVED])),
+    "another's password": ("not proven", lambda tokens: basic(ADMIN, tokens[UPLOADER])),
+    "forged token": ("not proven", lambda _: bearer(issuer.sign(OTHER_KEY, "ES256", "one", ADMIN))),
+    "expired token": ("not proven", lambda _: signed(ADMIN, exp=int(time.time()) - 3600)),
+    "uploader, static token": ("uploader", lambda tokens: bearer(tokens[UPLOADER])),
+    "uploader, password": ("uploader", lambda tokens: basic(UPLOADER, tokens[UPLOADER])),
+    "uploader, issuer": ("uploader", lambda _: signed(UPLOADER)),
+    "operator, static token": ("operator", lambda tokens: bearer(tokens[OPERATOR])),
+    "operator, issuer": ("operator", lambda _: signed(OPERATOR)),
+    "admin, static token": ("admin", lambda tokens: bearer(tokens[ADMIN])),
+    "admin, issuer": ("admin", lambda _: signed(ADMIN)),
+}
+PROXY_CALLERS: dict[str, tuple[str, Caller]] = {
+    "proxy that names nobody": ("not proven", Caller(address=TRUSTED)),
+    "proxy that names an empty user": ("not proven", Caller({HEADER: ""}, TRUSTED)),
+    "no trusted proxy": ("not trusted", Caller({HEADER: ADMIN}, UNTRUSTED)),
+    "no trusted proxy, which names one": (
+        "not trusted",
+        Caller({HEADER: ADMIN, "X-Forwarded-For": TRUSTED, "X-Real-IP": TRUSTED, "Forwarded": f"for={TRUSTED}"}),
+    ),
+    "uploader, proxy": ("uploader", Caller({HEADER: UPLOADER}, TRUSTED)),
+    "operator, proxy": ("operator", Caller({HEADER: OPERATOR}, TRUSTED)),
+    "admin, proxy": ("admin", Caller({HEADER: ADMIN}, TRUSTED)),
+}

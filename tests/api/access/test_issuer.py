@@ -1,0 +1,291 @@
+"""JSON Web Tokens: which are taken, and how the issuer's keys are asked for."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from api import key_set
+from api.access_errors import TokenInvalid, TokensUnavailable
+from api.issuer import LEEWAY, Issuer
+from ingest.settings import Settings
+from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
+from tests.services.scripted_server import Handler, ScriptedServer, reply, scripted_server
+
+KEY = make_key("ES256")
+RSA_KEY = make_key("RS256")
+OTHER = make_key("ES256")
+SECRET = b"a secret that the issuer shares with nobody, I hope"
+
+
+def settings_for(url: str, **changed: object) -> Settings:
+    return Settings(authentication="token", jwt_issuer=NAME, jwks_url=url, **changed)
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    url = write_key_set(
+        tmp_path / "keys.json",
+        public(KEY, "ES256", "one"),
+        public(RSA_KEY, "RS256", "rsa"),
+        public(OTHER, "ES256", "for encryption", use="enc"),
+        {"kty": "oct", "kid": "shared", "k": base64.urlsafe_b64encode(SECRET).decode().rstrip("="), "alg": "HS256"},
+        {"kty": "unheard of", "kid": "new"},
+        public(make_key("RS256", bits=1024), "RS256", "short"),
+    )
+    return Issuer(settings_for(url))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS384", "ES256", "ES384", "EdDSA"])
+def test_good_token_names_the_user(tmp_path: Path, algorithm: str):
+    key = make_key(algorithm)
+    url = write_key_set(tmp_path / "keys.json", public(key, algorithm, "one", alg=algorithm))
+    assert Issuer(settings_for(url)).user_of(sign(key, algorithm, "one", "müller")) == "müller"
+
+
+def test_key_that_does_not_say_its_algorithm_has_the_usual_one(issuer: Issuer):
+    assert issuer.user_of(sign(RSA_KEY, "RS256", "rsa")) == "ursula"
+    assert issuer.user_of(sign(KEY, "ES256", "one")) == "ursula"
+
+
+def test_another_claim_may_name_the_user(tmp_path: Path):
+    url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", "one"))
+    issuer = Issuer(settings_for(url, jwt_user_claim="email"))
+    assert issuer.user_of(sign(KEY, "ES256", "one", "7f3", email="ada@example.org")) == "ada@example.org"
+    with pytest.raises(TokenInvalid, match="lacks a claim"):
+        issuer.user_of(sign(KEY, "ES256", "one"))
+
+
+def test_token_for_several_audiences_is_taken(issuer: Issuer):
+    assert issuer.user_of(sign(KEY, "ES256", "one", aud=["other", "pacifica-ingest"])) == "ursula"
+
+
+def test_clocks_may_differ_a_little(issuer: Issuer):
+    assert issuer.user_of(sign(KEY, "ES256", "one", exp=int(time.time()) - LEEWAY + 10)) == "ursula"
+    assert issuer.user_of(sign(KEY, "ES256", "one", nbf=int(time.time()) + LEEWAY - 10)) == "ursula"
+
+
+NOW = int(time.time())
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"exp": NOW - 3600}, "it has expired"),
+        ({"exp": None}, "it lacks a claim"),
+        ({"exp": "never"}, "it is not valid"),
+        ({"nbf": NOW + 3600}, "it is not valid yet"),
+        ({"iat": NOW + 3600}, "it is not valid yet"),
+        ({"aud": None}, "it lacks a claim"),
+        ({"aud": "other"}, "it is made for another audience"),
+        ({"aud": []}, "it lacks a claim"),
+        ({"iss": None}, "it lacks a claim"),
+        ({"iss": "https://issuer.example.org"}, "it is of another issuer"),
+        ({"iss": "https://evil.example.org/"}, "it is of another issuer"),
+        ({"sub": None}, "it lacks a claim"),
+        ({"sub": 7}, "it is not valid"),
+        ({"sub": ""}, "its claim of the user is no name of a user"),
+        ({"sub": "ada\nmin"}, "its claim of the user is no name of a user"),
+        ({"sub": "a" * 300}, "its claim of the user is no name of a user"),
+    ],
+)
+def test_token_that_says_something_wrong_is_refused_with_the_reason(
+    issuer: Issuer, changed: dict[str, object], reason: str
+):
+    with pytest.raises(TokenInvalid) as refused:
+        issuer.user_of(sign(KEY, "ES256", "one", **changed))
+    assert refused.value.text == f"the token is not taken: {reason}"
+    assert refused.value.headers["WWW-Authenticate"] == (
+        f'Bearer realm="pacifica-ingest", error="invalid_token", error_description="{reason}"'
+    )
+
+
+def encoded(document: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
+
+
+def unsigned(algorithm: str) -> str:
+    return f"{encoded({'alg': algorithm, 'kid': 'one'})}.{encoded(claims())}."
+
+
+def tampered() -> str:
+    head, _, signature = sign(KEY, "ES256", "one").split(".")
+    return f"{head}.{encoded(claims('admin'))}.{signature}"
+
+
+def signed_with_the_public_key_as_a_secret() -> str:
+    """The oldest trick: the public key, which everybody has, taken for a shared secret."""
+    pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signing_input = f"{encoded({'alg': 'HS256', 'kid': 'rsa'})}.{encoded(claims())}"
+    hmac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    signature = base64.urlsafe_b64encode(hmac.sign(signing_input.encode(), pem)).decode().rstrip("=")
+    return f"{signing_input}.{signature}"
+
+
+FORGED: dict[str, Callable[[], str]] = {
+    "not signed": lambda: unsigned("none"),
+    "not signed, spelled another way": lambda: unsigned("NoNe"),
+    "without a signature": lambda: unsigned("ES256"),
+    "changed after it was signed": tampered,
+    "signed by somebody else": lambda: sign(OTHER, "ES256", "one"),
+    "signed with a key that is for encryption": lambda: sign(OTHER, "ES256", "for encryption"),
+    "signed with the public key as a secret": signed_with_the_public_key_as_a_secret,
+    "signed with a shared secret": lambda: sign(SECRET, "HS256", "shared"),
+    "signed with another algorithm than the key's": lambda: sign(RSA_KEY, "PS256", "rsa"),
+    "signed with a key that it brings along": lambda: jwt.encode(
+        claims(), OTHER, "ES256", {"kid": "mine", "jwk": public(OTHER, "ES256", "mine")}
+    ),
+    "signed with a key from elsewhere": lambda: jwt.encode(
+        claims(), OTHER, "ES256", {"kid": "mine", "jku": "https://evil.example.org/keys"}
+    ),
+    "of a key id that leads elsewhere": lambda: sign(OTHER, "ES256", "../../etc/passwd"),
+    "without a key id, where there are several keys": lambda: sign(KEY, "ES256", None),
+    "with a critical extension": lambda: jwt.encode(claims(), KEY, "ES256", {"kid": "one", "crit": ["x"], "x": 1}),
+    "of a key id that is no text": lambda: f"{encoded({'alg': 'ES256', 'kid': 7})}.{encoded(claims())}.AA",
+    "no token": lambda: "geheim",
+    "three dots": lambda: "...",
+    "not ASCII": lambda: "é.é.é",
+    "empty": lambda: "",
+    "of a head that is deeply nested": lambda: f"{'W1tb' * 1500}.{encoded(claims())}.AA",
+    "of claims that are deeply nested": lambda: f"{encoded({'alg': 'ES256', 'kid': 'one'})}.{'W1tb' * 1500}.AA",
+}
+
+
+@pytest.mark.parametrize("token", FORGED.values(), ids=FORGED)
+def test_forged_token_is_refused_and_not_quoted(issuer: Issuer, token: Callable[[], str]):
+    text = token()
+    with pytest.raises(TokenInvalid) as refused:
+        issuer.user_of(text)
+    assert not text or text not in refused.value.text
+
+
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_short_key_is_not_taken(tmp_path: Path):
+    key = make_key("RS256", bits=1024)
+    url = write_key_set(tmp_path / "keys.json", public(key, "RS256", "short"))
+    with pytest.raises(TokenInvalid):
+        Issuer(settings_for(url)).user_of(sign(key, "RS256", "short"))
+
+
+def test_key_id_is_not_needed_where_there_is_one_key(tmp_path: Path):
+    url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", None))
+    assert Issuer(settings_for(url)).user_of(sign(KEY, "ES256", None)) == "ursula"
+
+
+# The key set
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture
+def remote(server: ScriptedServer) -> Issuer:
+    return Issuer(settings_for(f"{server.url}/keys"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys may be asked for at any time."""
+    monkeypatch.setattr(key_set, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    """Keys are old at once."""
+    monkeypatch.setattr(key_set, "LIFETIME", 0.0)
+
+
+def keys(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"keys": list(entries)}
+
+
+ONE = public(KEY, "ES256", "one")
+TWO = public(OTHER, "ES256", "two")
+GOOD = sign(KEY, "ES256", "one")
+NEW = sign(OTHER, "ES256", "two")
+
+
+def test_keys_are_asked_for_once(remote: Issuer, server: ScriptedServer):
+    server.then(reply(document=keys(ONE)))
+    assert [remote.user_of(GOOD) for _ in range(5)] == ["ursula"] * 5
+    assert [(each.method, each.path) for each in server.received] == [("GET", "/keys")]
+
+
+def test_tokens_of_unknown_keys_do_not_make_us_ask_again_and_again(remote: Issuer, server: ScriptedServer):
+    server.then(reply(document=keys(ONE)))
+    for number in range(50):
+        with pytest.raises(TokenInvalid, match="not signed with a key of the issuer's"):
+            remote.user_of(sign(OTHER, "ES256", f"unknown {number}"))
+    assert len(server.received) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_new_key_is_found_without_a_restart(remote: Issuer, server: ScriptedServer):
+    server.then(reply(document=keys(ONE)), reply(document=keys(ONE, TWO)))
+    assert (remote.user_of(GOOD), remote.user_of(NEW)) == ("ursula", "ursula")
+    assert len(server.received) == 2
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_withdrawn_key_is_not_taken_any_more(remote: Issuer, server: ScriptedServer):
+    server.then(reply(document=keys(ONE)), reply(document=keys(TWO)))
+    assert remote.user_of(GOOD) == "ursula"
+    with pytest.raises(TokenInvalid):
+        remote.user_of(GOOD)
+
+
+AWAY = {
+    "500": reply(500, {"message": "down"}),
+    "no JSON": reply(body=b"<html>"),
+    "no keys": reply(document={"keys": []}),
+    "no usable key": reply(document=keys({"kty": "unheard of"})),
+    "led elsewhere": reply(302, {}, Location="https://evil.example.org/"),
+}
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
+def test_known_keys_go_on_while_the_issuer_is_away_and_unknown_ones_are_no_fault_of_the_caller(
+    remote: Issuer, server: ScriptedServer, away: Any
+):
+    server.then(reply(document=keys(ONE)), away, away)
+    assert remote.user_of(GOOD) == "ursula"
+    assert remote.user_of(GOOD) == "ursula"
+    with pytest.raises(TokensUnavailable) as refused:
+        remote.user_of(NEW)
+    assert refused.value.headers["Retry-After"] == "10"
+    assert "http" not in refused.value.text
+
+
+def test_issuer_that_is_away_at_first_is_not_asked_by_every_request(remote: Issuer, server: ScriptedServer):
+    server.then(reply(503, {}))
+    for _ in range(5):
+        with pytest.raises(TokensUnavailable):
+            remote.user_of(GOOD)
+    assert len(server.received) == 1
+
+
+def test_issuer_that_says_nothing_is_not_waited_for_long(
+    remote: Issuer, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
+    def silent(_handler: Handler) -> None:
+        server.ended.wait(30)
+
+    monkeypatch.setattr(key_set, "TIMEOUT", 0.2)
+    server.then(silent)
+    with pytest.raises(TokensUnavailable):
+        remote.user_of(GOOD)
+
+
+def test_missing_file_of_keys_is_an_issuer_that_is_away(tmp_path: Path):
+    with pytest.raises(TokensUnavailable):
+        Issuer(settings_for((tmp_path / "none.json").as_uri())).user_of(GOOD)

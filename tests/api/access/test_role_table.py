@@ -1,0 +1,292 @@
+"""Who may call what: every cell of one table, against the real server, for every way to prove who one is."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+from flask_openapi3 import OpenAPI
+from sqlalchemy import Engine
+
+from api.app import create_app
+from api.roles import CALLS, PUBLIC
+from ingest import token_file
+from ingest.database import transaction
+from ingest.jobs import Received
+from ingest.models import OriginalJob
+from ingest.services import make_services
+from ingest.settings import Settings
+from ingest.states import Kind
+from tests.api.access.callers import (
+    ADMIN,
+    HEADER,
+    PROXY_CALLERS,
+    TOKEN_CALLERS,
+    TRUSTED,
+    UPLOADER,
+    AccessServer,
+    Caller,
+    Tokens,
+    bearer,
+    make_tokens,
+    proxy_settings,
+    serving,
+    token_settings,
+)
+from tests.received import create_job
+from tests.waiting import wait_until
+
+# A status for each caller; `job` is whose job the call is about.
+TABLE = """
+| method  | rule                  | job        | not proven | not trusted | uploader | operator | admin |
+|---------|-----------------------|------------|------------|-------------|----------|----------|-------|
+| GET     | /                     |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /                     |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /healthz              |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /healthz              |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /readyz               |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /readyz               |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /docs                 |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /docs                 |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /docs/<path:filename> |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /docs/<path:filename> |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
+| POST    | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /upload               |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /upload               |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /move                 |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /move                 |            | 401        | 403         | 200      | 403      | 200   |
+| GET     | /get_state            | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state            | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state            | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state            | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /get_state            | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /get_state            |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state/<job_id>   | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state/<job_id>   | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state/<job_id>   | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state/<job_id>   | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /get_state/<job_id>   | unknown    | 401        | 403         | 200      | 200      | 200   |
+"""
+# What does not exist says so to everybody: all addresses are documented.
+ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]
+
+HEAD, _, *LINES = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.strip().splitlines()]
+COLUMNS = HEAD[3:]
+# HEAD is answered as GET is.
+ROWS = [[method, *line[1:]] for line in LINES for method in ([line[0], "HEAD"] if line[0] == "GET" else [line[0]])]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One cell: a request, and the status that its caller must get."""
+
+    caller: str
+    method: str
+    rule: str
+    job: str
+    status: int
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.method} {self.rule} {self.job}".rstrip()
+
+
+def calls(columns: Mapping[str, str]) -> list[Any]:
+    """Every cell of the table for callers, who are given with their column."""
+    cells = [
+        Call(name, method, rule, job, int(statuses[COLUMNS.index(column)]))
+        for name, column in columns.items()
+        for method, rule, job, *statuses in ROWS
+    ]
+    absent = [Call(name, method, rule, "", status) for name in columns for method, rule, status in ABSENT]
+    return [
+        pytest.param(call, id=f"{call.caller}: {call.method} {call.rule} {call.job}".rstrip())
+        for call in cells + absent
+    ]
+
+
+@pytest.fixture(scope="module")
+def jobs(database_engine: Engine, database_url: str) -> dict[str, str]:
+    """A job id for each kind of job that the table names."""
+    services = make_services(Settings(database_url=database_url), database_engine)
+    own, others, originals, unknown = services.uniqueid.allocate("upload_job", 4)
+    for job, user in ((own, UPLOADER), (others, "otto")):
+        create_job(database_engine, Received(job, Kind.INGEST, user, f"{job}.tar", 1))
+    day = datetime(2019, 1, 2, tzinfo=UTC).replace(tzinfo=None)
+    row = OriginalJob(
+        id=originals, state="OK", task="ingest files", task_percent=Decimal(0), exception="", complete=False,
+        created=day, updated=day,
+    )  # fmt: skip
+    with transaction(database_engine) as session:
+        session.add(row)
+    return {
+        "own": str(own), "another's": str(others), "original's": str(originals), "unknown": str(unknown), "no integer": "x"
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def token_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessServer]:
+    folder = tmp_path_factory.mktemp("token")
+    with serving(folder, database_url, token_settings(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tokens(token_server: AccessServer) -> Tokens:
+    """Static tokens, made while the server runs."""
+    return make_tokens(token_server.log.parent / "tokens.json")
+
+
+@pytest.fixture(scope="module")
+def proxy_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessServer]:
+    with serving(tmp_path_factory.mktemp("proxy"), database_url, proxy_settings()) as server:
+        yield server
+
+
+def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, str]) -> requests.Response:
+    job = jobs.get(call.job, "1")
+    path = call.rule.replace("<job_id>", job).replace("<path:filename>", "css/swagger-ui.css")
+    asked = {"job_id": job} if call.job and path == call.rule else {}
+    body = b"[{}]" if call.method == "POST" else None
+    return caller.request(server, call.method, path, params=asked, data=body)
+
+
+def check(answer: requests.Response, call: Call) -> None:
+    assert answer.status_code == call.status, answer.text
+    if call.method != "HEAD" and call.status >= 400:
+        assert answer.json().keys() == {"status", "code", "message"}
+    assert ("WWW-Authenticate" in answer.headers) == (call.status == 401)
+
+
+@pytest.mark.parametrize("call", calls({name: column for name, (column, _) in TOKEN_CALLERS.items()}))
+def test_every_call_with_tokens(token_server: AccessServer, tokens: Tokens, jobs: Mapping[str, str], call: Call):
+    check(make(token_server, TOKEN_CALLERS[call.caller][1](tokens), call, jobs), call)
+
+
+@pytest.mark.parametrize("call", calls({name: column for name, (column, _) in PROXY_CALLERS.items()}))
+def test_every_call_behind_a_proxy(proxy_server: AccessServer, jobs: Mapping[str, str], call: Call):
+    check(make(proxy_server, PROXY_CALLERS[call.caller][1], call, jobs), call)
+
+
+def test_every_route_and_method_stands_in_the_table():
+    rules = create_app(Settings()).url_map.iter_rules()
+    assert {(method, rule.rule) for rule in rules for method in rule.methods or ()} == {tuple(row[:2]) for row in ROWS}
+
+
+def test_every_view_has_its_roles_or_is_public_and_none_is_both():
+    endpoints = {rule.endpoint for rule in create_app(Settings()).url_map.iter_rules()}
+    assert endpoints == PUBLIC | CALLS.keys()
+    assert not PUBLIC & CALLS.keys()
+
+
+def test_document_asks_for_proof_where_the_service_does():
+    app = create_app(Settings(authentication="proxy"))
+    assert isinstance(app, OpenAPI)
+    for rule in app.url_map.iter_rules():
+        path = app.api_doc["paths"].get(rule.rule.replace("<", "{").replace(">", "}"), {})
+        for operation in path.values():
+            assert (operation.get("security") == []) == (rule.endpoint in PUBLIC), rule
+
+
+def test_column_has_a_caller_for_each_way_to_prove_who_one_is():
+    columns = {column for column, _ in (*TOKEN_CALLERS.values(), *PROXY_CALLERS.values())}
+    assert columns == set(COLUMNS)
+
+
+# What the table cannot say
+
+
+@pytest.mark.parametrize("path", ["/get_state?job_id={}", "/get_state/{}"])
+def test_another_s_job_and_the_original_s_are_answered_to_the_letter_as_one_that_never_was(
+    proxy_server: AccessServer, jobs: Mapping[str, str], path: str
+):
+    _, uploader = PROXY_CALLERS["uploader, proxy"]
+    answers = []
+    for kind in ("another's", "original's", "unknown"):
+        answer = uploader.request(proxy_server, "GET", path.format(jobs[kind]))
+        document = answer.json()
+        assert document["message"] == f"job ID {jobs[kind]} does not exist."
+        # The length is that of the number.
+        named = {name for name, _ in answer.headers.items()}
+        answers.append((answer.status_code, document["status"], document["code"], document.keys(), named))
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize("name", ["uploader, static token", "uploader, password", "uploader, issuer"])
+def test_job_is_recorded_for_the_user_that_the_token_proves(token_server: AccessServer, tokens: Tokens, name: str):
+    caller = TOKEN_CALLERS[name][1](tokens)
+    named = Caller({**caller.headers, HEADER: ADMIN})
+    job = named.request(token_server, "POST", "/upload", data=b"x").json()["job_id"]
+    assert token_server.rows()[job]["user"] == UPLOADER
+    assert caller.request(token_server, "GET", f"/get_state/{job}").json()["job_id"] == job
+
+
+def test_job_is_recorded_for_the_user_that_the_proxy_names(proxy_server: AccessServer):
+    caller = Caller({HEADER: "m\u00fcller".encode()}, TRUSTED)
+    job = caller.request(proxy_server, "POST", "/upload", data=b"x").json()["job_id"]
+    assert proxy_server.rows()[job]["user"] == "müller"
+
+
+def test_removed_token_is_refused_at_once_and_a_new_one_taken_without_a_restart(token_server: AccessServer):
+    file = token_server.log.parent / "tokens.json"
+    token = token_file.add(file, "ute")
+    assert bearer(token).request(token_server, "POST", "/upload", data=b"x").status_code == 200
+    token_file.remove(file, lambda each: each.user == "ute")
+    assert bearer(token).request(token_server, "POST", "/upload", data=b"x").status_code == 401
+
+
+@pytest.mark.parametrize("size", [b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"])
+def test_upload_that_is_refused_is_answered_before_its_body_is_sent(token_server: AccessServer, size: bytes):
+    before = token_server.files()
+    with token_server.connect() as connection:
+        connection.sendall(b"POST /upload HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n" + size + b"\r\n\r\n")
+        # A server may ask for the body before it knows.
+        status = connection.makefile("rb").read(len(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 "))
+    assert status.endswith(b" 401 ") or status.startswith(b"HTTP/1.1 401 "), status
+    assert token_server.files() == before
+
+
+def send(server: AccessServer, headers: bytes) -> bytes:
+    """Send a request as it stands, from the address of the trusted proxy."""
+    with socket.create_connection(server.address, timeout=30, source_address=(TRUSTED, 0)) as connection:
+        connection.sendall(b"GET /get_state/1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + headers + b"\r\n")
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "said"),
+    [
+        (b"X-Http-Authed-User: ursula\r\nX-Http-Authed-User: adam\r\n", b"400", b"was sent twice"),
+        (b"X-Http-Authed-User: ursula, adam\r\n", b"400", b"was sent twice"),
+        (b"X-Http-Authed-User: ursula\r\nx-http-authed-user: ursula\r\n", b"400", b"was sent twice"),
+        (b"X-Http-Authed-User: m\xfcller\r\n", b"400", b"is not UTF-8"),
+        (b"X-Http-Authed-User: a\xc2\x85b\r\n", b"400", b"cannot be printed"),
+        (b"X-Http-Authed-User: a\xe2\x80\xaeb\r\n", b"400", b"cannot be printed"),
+        (b"X-Http-Authed-User: " + b"a" * 256 + b"\r\n", b"400", b"longer than 255"),
+        (b"X-Http-Authed-User: a\x00b\r\n", b"400", b""),
+        # What a server that maps both to one variable would take for the header.
+        (b"X_Http_Authed_User: adam\r\n", b"401", b"has set no"),
+        (b"X-Http_Authed-User: adam\r\n", b"401", b"has set no"),
+    ],
+)
+def test_header_that_names_nobody_for_certain_is_refused(
+    proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes
+):
+    answer = send(proxy_server, headers)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer
+    assert said in answer
+
+
+def test_log_names_who_was_refused_and_why_and_no_token(token_server: AccessServer, tokens: Tokens):
+    wrong = bearer(f"{tokens[ADMIN]}x")
+    assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
+    wait_until(lambda: "token_invalid" in token_server.said(), 30, token_server.said)
+    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.said()
+    secrets = [token.rpartition("_")[2] for token in tokens.values()]
+    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.said()]

@@ -1,0 +1,68 @@
+"""Static tokens as the API takes them: the file as it is now."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from api.access_errors import TokenInvalid, TokensUnavailable
+from api.static_tokens import StaticTokens
+from ingest import token_file
+from ingest.errors import ConfigurationError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens.json"
+
+
+def test_file_that_is_made_later_is_found(path: Path):
+    tokens = StaticTokens(path)
+    with pytest.raises(TokenInvalid):
+        tokens.user_of("ingest_00000000_x")
+    assert tokens.user_of(token_file.add(path, "ada")) == "ada"
+
+
+def test_file_that_does_not_change_is_not_read_again(path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = token_file.add(path, "ada")
+    tokens = StaticTokens(path)
+    monkeypatch.setattr(token_file, "read", lambda _: pytest.fail("it was read again"))
+    assert tokens.user_of(text) == "ada"
+
+
+def test_file_that_is_gone_holds_no_token(path: Path):
+    text = token_file.add(path, "ada")
+    tokens = StaticTokens(path)
+    path.unlink()
+    with pytest.raises(TokenInvalid, match="the token is not taken: it is not known"):
+        tokens.user_of(text)
+
+
+def test_file_that_is_broken_lets_nobody_in_and_is_no_fault_of_the_caller(path: Path, caplog: pytest.LogCaptureFixture):
+    text = token_file.add(path, "ada")
+    tokens, good = StaticTokens(path), path.read_bytes()
+    path.write_text("geheim")
+    for _ in range(2):
+        with pytest.raises(TokensUnavailable) as refused:
+            tokens.user_of(text)
+        assert str(path) not in refused.value.text
+    assert "tokens.json is not what" in caplog.text
+    assert "geheim" not in caplog.text
+    path.write_bytes(good)
+    assert tokens.user_of(text) == "ada"
+
+
+def test_file_that_cannot_be_read_is_refused_at_start(path: Path):
+    path.mkdir()
+    with pytest.raises(ConfigurationError, match="cannot read the token file"):
+        StaticTokens(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_folder_that_cannot_be_looked_into_is_refused_at_start(path: Path):
+    path.parent.chmod(0)
+    try:
+        with pytest.raises(ConfigurationError, match="cannot look at the token file"):
+            StaticTokens(path)
+    finally:
+        path.parent.chmod(0o700)
