@@ -557,6 +557,13 @@ def test_password_of_airflow_is_taken_as_it_is_written(with_ini: WithIni):
 # What is refused
 
 
+@pytest.mark.parametrize("text", ["relative", "/", "/a:/", "//", "/a/../b", "~/data", "."])
+def test_folder_that_is_no_absolute_path_or_holds_everything_is_refused(text: str):
+    with pytest.raises(ConfigurationError, match="INGEST_MOVE_FOLDERS") as raised:
+        load_settings({"INGEST_MOVE_FOLDERS": text})
+    assert "is not absolute paths of folders" in raised.value.text
+
+
 @pytest.mark.parametrize(("name", "form", "value"), cases(REFUSED))
 def test_wrong_value_is_refused_with_its_name_and_what_it_may_be(name: str, form: str, value: str):
     section, option, variable, _, _ = VALUES[name]

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,13 +67,22 @@ def write_all(file: BinaryIO, block: bytes) -> None:
 
 def move_file(source: Path, path: Path) -> None:
     """Rename a file, its contents synced; raises OSError (EXDEV) when the two lie on different devices."""
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         os.fsync(file.fileno())
     if path.exists() and source.samefile(path):
         # Renaming one of two links of a file to the other does nothing at all.
         source.unlink()
     else:
         source.rename(path)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, unbuffered; raises OSError for a link and for all else, none of which is waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return file
 
 
 def make_folder(folder: Path) -> None:

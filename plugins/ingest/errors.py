@@ -17,6 +17,7 @@
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
+     │    ├── SourceExchanged     the archive took another file than the source that was checked
      │    ├── BundleRemoved       the bundle of a job that failed long ago
      │    ├── DifferencesFound    ledger, archive and catalogue do not agree on jobs that have ended
      │    ├── StageSkipped        a stage that must come first never finished
@@ -25,6 +26,7 @@
           ├── ServiceUnavailable
           ├── DatabaseUnavailable
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
+          ├── MoveFolderUnavailable a folder that files are moved from is not mounted
           ├── JobBusy             an older process of the job has not let go yet
           └── StageTerminated     this process was told to stop
 
@@ -166,6 +168,15 @@ class CatalogueConflict(PermanentError):
     code = "catalogue_conflict"
 
 
+class SourceExchanged(PermanentError):
+    """The archive took another file than the source that was checked; whose it is, a person must find out first.
+
+    No rejection, because that would remove from the archive what may be somebody's only copy.
+    """
+
+    code = "source_exchanged"
+
+
 class BundleRemoved(PermanentError):
     """The job's bundle left the spool, because the job had failed long ago."""
 
@@ -220,6 +231,12 @@ class RejectionUnfinished(TransientError):
 
     def __init__(self, rejection: Rejection, cause: TransientError) -> None:
         super().__init__(f"{rejection.text} (what was archived of the job is still to be removed: {cause.text})")
+
+
+class MoveFolderUnavailable(TransientError):
+    """A folder that files are moved from is not there, or one that a file must be put back into."""
+
+    code = "move_folder_unavailable"
 
 
 class JobBusy(TransientError):

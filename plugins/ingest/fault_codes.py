@@ -59,6 +59,7 @@ class Fault(StrEnum):
     SOURCE_UNREADABLE = "source_unreadable"
     SOURCE_NOT_REGULAR = "source_not_regular"
     SOURCE_CHANGED = "source_changed"
+    SOURCE_IS_OURS = "source_is_ours"
 
 
 def with_code(sentence: str, fault: Fault | None) -> str:

@@ -55,7 +55,7 @@ class Settings(AccessSettings, LimitSettings):
     move_folders: Folders = option(
         (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
         description="Folders that `POST /move` may take files from; none: no file can be moved.",
-        form="folders, separated by colons",
+        form="absolute paths of folders, separated by colons, none of which is `/`",
     )  # fmt: skip
     service_connect_timeout: float = option(
         10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",

@@ -40,8 +40,17 @@ def option(
 
 
 def split_folders(value: object) -> object:
-    """Split `a:b` into its folders, as in PATH; an empty text is no folder."""
-    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+    """Split `a:b` into its folders, as in PATH; an empty text is no folder.
+
+    Refuses folders that depend on where a process was started, and the one that holds everything.
+    """
+    if not isinstance(value, str):
+        return value
+    folders = [Path(part) for part in value.split(os.pathsep) if part]
+    for folder in folders:
+        if not folder.is_absolute() or ".." in folder.parts or folder == Path(folder.anchor):
+            raise ValueError("no folder")
+    return folders
 
 
 def split_words(value: object) -> object:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.local.credentials import Credentials, load_credentials
-from ingest.local.environment import own_environment, whole_environment, write_environment
+from ingest.local.environment import check_move_folders, own_environment, whole_environment, write_environment
 from ingest.local.layout import Layout, make_folders
 from ingest.local.ports import Ports
 from ingest.local.reporting import LaunchFailure
@@ -47,6 +47,12 @@ def test_admins_shell_asks_the_services_that_the_stack_asks(layout: Layout):
     lines = (layout.home / "environment").read_text().splitlines()
     assert "export METADATA_INGEST_URL=http://metadata:8121/ingest" in lines
     assert "export INGEST_MOVE_FOLDERS=/data" in lines
+
+
+def test_folder_for_moves_that_is_missing_is_refused_at_start(layout: Layout):
+    check_move_folders(environment(layout))
+    with pytest.raises(LaunchFailure, match="/nowhere is no folder"):
+        check_move_folders(environment(layout, INGEST_MOVE_FOLDERS=f"{layout.home}:/nowhere"))
 
 
 def test_the_ini_file_counts_as_a_setting_of_the_users(layout: Layout, tmp_path: Path):

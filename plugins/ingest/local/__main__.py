@@ -17,7 +17,7 @@ from ingest.local import readiness
 from ingest.local.airflow_client import AirflowClient
 from ingest.local.configuration import SERVICES
 from ingest.local.credentials import ADMIN, Credentials, load_credentials
-from ingest.local.environment import own_environment, whole_environment, write_environment
+from ingest.local.environment import check_move_folders, own_environment, whole_environment, write_environment
 from ingest.local.layout import Layout, find_layout, lock, make_folders
 from ingest.local.ports import Ports, check_free, find_ports
 from ingest.local.postgres import create_databases, migrate, start_postgres
@@ -68,6 +68,7 @@ def launch(arguments: Namespace) -> None:
     own = own_environment(os.environ, layout, ports, credentials)
     write_environment(layout, own)
     environment = whole_environment(os.environ, own)
+    check_move_folders(environment)
     say(f"Pacifica Ingest on Airflow, in {layout.home}")
     supervisor = Supervisor(layout, environment, descriptor)
     try:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
+from ingest.local.reporting import LaunchFailure
 from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings, sources
 
 AIRFLOW_TUNING = {
@@ -53,6 +54,15 @@ def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, crede
         **{name: _without_proxy(user, name) for name in ("NO_PROXY", "no_proxy")},
     }
     return {**tuning, **_airflow(layout, ports, credentials), **_ingest(user, layout, ports, credentials), **paths}
+
+
+def check_move_folders(environment: Mapping[str, str]) -> None:
+    """Raise LaunchFailure when a folder that files may be moved from is not there."""
+    for folder in load_settings(environment).move_folders:
+        if not folder.is_dir():
+            raise LaunchFailure(
+                f"INGEST_MOVE_FOLDERS: {folder} is no folder; make or mount it, or take it from the list"
+            )
 
 
 def whole_environment(user: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

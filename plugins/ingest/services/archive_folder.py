@@ -17,6 +17,7 @@ from ingest.durable_files import (
     is_being_written,
     make_folder,
     move_file,
+    open_regular,
     part_path,
     remove_part,
     sync_folder,
@@ -32,6 +33,11 @@ FILES_PER_FOLDER = 1000
 UNFINISHED = re.compile(r"\.(\d+)\.part")
 
 
+def folder_of(url: str) -> Path | None:
+    """Give the folder that the archive's URL names; None for one of a service."""
+    return Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
+
+
 class FolderArchive:
     """An archive in the folder that a file:// URL names; `transfer_size` is in bytes.
 
@@ -41,7 +47,7 @@ class FolderArchive:
 
     def __init__(self, url: str, transfer_size: int) -> None:
         self._url = url
-        self._folder = Path(unquote(url.removeprefix("file://")))
+        self._folder = folder_of(url) or Path()
         self._transfer_size = transfer_size
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
@@ -85,7 +91,7 @@ class FolderArchive:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                with source.open("rb") as body:
+                with open_regular(source) as body:
                     self.put(file_id, body, os.fstat(body.fileno()).st_size)
                 source.unlink()
             sync_folder(path.parent)

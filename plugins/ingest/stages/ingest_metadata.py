@@ -17,7 +17,7 @@ from ingest.archiving import send_files
 from ingest.cataloguing import is_catalogued
 from ingest.context import StageContext
 from ingest.documents import transaction_document
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected, ServiceUnavailable
+from ingest.errors import CatalogueHoldsIds, CatalogueRejected, MoveFolderUnavailable, ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.files import FileState, batches, files_in
@@ -111,7 +111,7 @@ def free_spool(context: StageContext) -> bool:
             remove_links(context)
             failpoint("ingest_metadata.links_removed", context.ledger.job_id)
         spool.remove(context.spool_path)
-    except OSError as error:
+    except (OSError, MoveFolderUnavailable) as error:
         logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
         return False
     failpoint("ingest_metadata.unlinked", context.ledger.job_id)

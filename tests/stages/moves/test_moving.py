@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest import moving
-from ingest.errors import InvalidSource
+from ingest.errors import InvalidSource, PermanentError, SourceExchanged
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
+from ingest.sources import SourceFolder
 from ingest.states import Stage
 from tests.stages.conftest import OpenContext, RunStage
 from tests.stages.killing import Killed, kill_at_step
@@ -50,10 +51,10 @@ def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogue
 ):
     link = moving._link
 
-    def write_between(source: Path, hidden: Path) -> None:
+    def write_between(within: SourceFolder, name: str, hidden: str) -> None:
         if links:
-            link(source, hidden)
-        source.write_bytes(b"ONE" * 100)
+            link(within, name, hidden)
+        (folder / name).write_bytes(b"ONE" * 100)
 
     monkeypatch.setattr(moving, "_link", write_between)
     with pytest.raises(InvalidSource, match="was changed"):
@@ -72,7 +73,7 @@ def replace_by_another(source: Path) -> None:
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-@pytest.mark.parametrize("change", [write_anew, replace_by_another])
+@pytest.mark.parametrize(("change", "error"), [(write_anew, InvalidSource), (replace_by_another, SourceExchanged)])
 def test_source_that_is_changed_at_the_very_moment_of_its_move_is_never_catalogued(
     job: int,
     run_stage: RunStage,
@@ -80,6 +81,7 @@ def test_source_that_is_changed_at_the_very_moment_of_its_move_is_never_catalogu
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
     change: Callable[[Path], None],
+    error: type[PermanentError],
     links: str,
     place: str,
 ):
@@ -93,7 +95,7 @@ def test_source_that_is_changed_at_the_very_moment_of_its_move_is_never_catalogu
         move(archive, file_id, source)
 
     monkeypatch.setattr(FolderArchive, "move", change_and_move)
-    with pytest.raises(InvalidSource, match="was changed"):
+    with pytest.raises(error):
         run_stage(job, Stage.MOVE_FILES)
 
 

@@ -1,13 +1,15 @@
 """Putting the sources of a move back: nothing that only the archive holds is deleted, and nothing is overwritten."""
 
 import os
+import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ingest import moving
-from ingest.errors import InvalidSource, ServiceUnavailable
+from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
 from ingest.rejection import remove_all
 from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage
@@ -17,6 +19,7 @@ from tests.stages.moves.contents import CONTENTS, STEPS, lying_in, stored_files,
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
+MakeMove = Callable[[dict[Path, bytes]], int]
 NEW = b"another measurement of the same name"
 
 
@@ -138,7 +141,7 @@ def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
 
     with monkeypatch.context() as replacing:
         replacing.setattr(FolderArchive, "move", replace_and_move)
-        with pytest.raises((ServiceUnavailable, InvalidSource)):
+        with pytest.raises(SourceExchanged):
             run_stage(job, Stage.MOVE_FILES)
     put_all_back(open_context, job)
     assert lying_in(folder) == {**CONTENTS, f"one.raw.job-{job}": new}
@@ -168,12 +171,27 @@ def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
 
 
 def test_folder_that_was_removed_meanwhile_is_made_again(
-    job: int, run_stage: RunStage, open_context: OpenContext, folder: Path
+    make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, folder: Path
 ):
+    run = folder / "2026" / "run"
+    run.mkdir(parents=True)
+    (run / "one.raw").write_bytes(b"one")
+    job = make_move({run / "one.raw": b"one"})
     run_stage(job, Stage.MOVE_FILES)
-    for hidden in folder.iterdir():
-        hidden.unlink()
-    folder.rmdir()
+    shutil.rmtree(run.parent)
+    put_all_back(open_context, job)
+    assert lying_in(run) == {"one.raw": b"one"}
+
+
+def test_listed_folder_that_is_gone_is_waited_for(
+    job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, tmp_path: Path
+):
+    """Or what belongs on a file system that is not mounted would be put below it."""
+    run_stage(job, Stage.MOVE_FILES)
+    folder.rename(tmp_path / "unmounted")
+    with pytest.raises(MoveFolderUnavailable):
+        put_all_back(open_context, job)
+    (tmp_path / "unmounted").rename(folder)
     put_all_back(open_context, job)
     assert lying_in(folder) == CONTENTS
 
