@@ -1,4 +1,4 @@
-"""The error answers of the OpenAPI document, made from the types of the errors. Called by `api.operations`."""
+"""The answers of the OpenAPI document; those of errors are made from the types of the errors. Called by `api.operations`."""
 
 import inspect
 from collections import defaultdict
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from flask_openapi3.models import OPENAPI3_REF_PREFIX
 from flask_openapi3.types import ResponseDict
+from pydantic import BaseModel
 
 from api.errors import MISTAKE, status_of
 from api.schemas import Error
 from ingest.errors import INTERNAL_ERROR, IngestError
 
-ERROR = {"$ref": f"{OPENAPI3_REF_PREFIX}/{Error.__name__}"}
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {"description": "How to say who is calling (RFC 9110).", "schema": {"type": "string"}}
@@ -34,6 +34,14 @@ class Case(NamedTuple):
 OURS = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
 
 
+def success(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+    """Give an answer of a type that another call of the document has too, with an example of its own."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _reference(model), "example": example}},
+    }
+
+
 def errors(*kinds: type[IngestError]) -> ResponseDict:
     """Give the answers to errors of these types, and to a mistake of ours: one for each status, an example for each code."""
     cases = defaultdict(list)
@@ -51,7 +59,7 @@ def _answer(status: HTTPStatus, cases: list[Case]) -> dict[str, Any]:
     shown = {case.code: {"summary": case.code, "value": _example(case)} for case in cases}
     answer: dict[str, Any] = {
         "description": "\n".join(f"- `{case.code}`: {case.text}" for case in cases),
-        "content": {"application/json": {"schema": ERROR, "examples": shown}},
+        "content": {"application/json": {"schema": _reference(Error), "examples": shown}},
     }
     if status in HEADERS:
         answer["headers"] = HEADERS[status]
@@ -60,3 +68,7 @@ def _answer(status: HTTPStatus, cases: list[Case]) -> dict[str, Any]:
 
 def _example(case: Case) -> dict[str, str]:
     return {"status": f"{case.status.value} {case.status.phrase}", "code": case.code, "message": case.text}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"{OPENAPI3_REF_PREFIX}/{model.__name__}"}

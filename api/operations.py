@@ -17,8 +17,9 @@ from api.access_errors import (
     TokensUnavailable,
     UserNameInvalid,
 )
-from api.answers import errors
+from api.answers import errors, success
 from api.commit import OutcomeUnknown
+from api.request_bodies import BUNDLE, DOCUMENT
 from api.request_errors import (
     BundleTooLarge,
     DocumentTooLarge,
@@ -58,6 +59,16 @@ OF_ACCESS: tuple[type[IngestError], ...] = (
     UserNameInvalid,
     TokensUnavailable,
 )
+RECEIVED = {
+    "job_id": 4,
+    "state": "OK",
+    "task": "UPLOADING",
+    "task_percent": "0.0",
+    "created": "2026-11-23 20:20:17",
+    "updated": "2026-11-23 20:20:17",
+    "exception": "",
+    "complete": False,
+}
 OF_A_BODY: tuple[type[IngestError], ...] = (
     *OF_ACCESS,
     NotAllowed,
@@ -78,43 +89,6 @@ OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
 OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
 OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
 
-BUNDLE = {
-    "requestBody": {
-        "description": "The tar itself, with a `Content-Length` or in chunks. Any content type but a form's is taken.",
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
-    }
-}
-DOCUMENT = {
-    "requestBody": {
-        "description": "A move document: a list of objects, of which three name submitter, project and instrument, and "
-        "one each file.",
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                "example": [
-                    {"destinationTable": "Transactions.submitter", "value": 10},
-                    {"destinationTable": "Transactions.project", "value": "1234a"},
-                    {"destinationTable": "Transactions.instrument", "value": 54},
-                    {
-                        "destinationTable": "Files",
-                        "subdir": "mywork",
-                        "name": "results.csv",
-                        "source": "/data/instrument/results.csv",
-                        "size": 24,
-                        "mimetype": "text/csv",
-                        "ctime": "2026-11-23T20:20:17",
-                        "mtime": "2026-11-23T20:20:17",
-                        "hashtype": "sha1",
-                        "hashsum": "0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33",
-                    },
-                ],
-            }
-        },
-    }
-}
-
 
 def _receive(operation_id: str, summary: str, body: dict[str, Any], kinds: tuple[type[IngestError], ...]) -> Operation:
     return Operation(
@@ -123,7 +97,7 @@ def _receive(operation_id: str, summary: str, body: dict[str, Any], kinds: tuple
         description="An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other "
         "answer nothing of it stays, unless the text says otherwise.",
         tags=[RECEIVE],
-        responses={200: JobState, **errors(*kinds)},
+        responses={200: success(JobState, "The job, which will run.", RECEIVED), **errors(*kinds)},
         openapi_extensions=body,
     )
 

@@ -39,8 +39,8 @@ routes = APIBlueprint("receive", __name__)
 LARGEST_DOCUMENT = 1024**3
 
 
-@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
 @routes.post("/upload", endpoint="upload", **operations.UPLOAD)
+@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
     refuse_multipart()

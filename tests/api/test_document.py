@@ -1,5 +1,7 @@
 """The OpenAPI document says all that the API does, and the page that shows it needs nothing from elsewhere."""
 
+import io
+import json
 import re
 from http import HTTPStatus
 from pathlib import Path
@@ -8,22 +10,27 @@ from typing import Any
 import pytest
 import requests
 
-from api import request_errors
 from api.app import create_app
 from api.document import DESCRIPTION
 from api.errors import STATUSES
+from api.request_bodies import EXAMPLE
 from api.request_errors import MethodNotAllowed, NotFound, RequestError
+from ingest.bundle_metadata import MetadataReader
 from ingest.settings import Settings
+from ingest.states import Kind
 from tests.api.live_server import Server
 
 Document = dict[str, Any]
 # What answers before a route is found stands in the words about the whole API.
 OF_ANY_ADDRESS = {NotFound, MethodNotAllowed}
-OF_ROUTES = sorted(
-    {kind for kind in vars(request_errors).values() if isinstance(kind, type) and issubclass(kind, RequestError)}
-    - {RequestError, *OF_ANY_ADDRESS},
-    key=lambda kind: kind.code,
-)
+
+
+def kinds_of(kind: type[RequestError]) -> set[type[RequestError]]:
+    """All types of errors of requests; each is known once `api.app` is imported."""
+    return {kind}.union(*map(kinds_of, kind.__subclasses__()))
+
+
+OF_ROUTES = sorted(kinds_of(RequestError) - {RequestError, *OF_ANY_ADDRESS}, key=lambda kind: kind.code)
 
 
 def document_of(settings: Settings) -> Document:
@@ -100,6 +107,12 @@ def test_every_operation_has_words_and_an_example_of_success(document: Document)
         assert operation["description"], name
         assert operation["tags"], name
         assert operation["responses"]["200"]["content"]["application/json"]["example"], name
+
+
+def test_the_example_of_a_move_document_is_a_good_one() -> None:
+    reader = MetadataReader(io.BytesIO(json.dumps(EXAMPLE).encode()), Kind.MOVE, job_id=1)
+    assert [file.path for file in reader.files()] == ["mywork/results.csv"]
+    assert not reader.faults
 
 
 def test_no_answer_is_in_the_document_that_is_never_given(document: Document) -> None:
