@@ -14,7 +14,10 @@ RETRY_SECONDS = 10
 
 
 class NotAuthenticated(RequestError):
-    """Nothing in the request says who calls; `scheme` is the way that would."""
+    """Nothing in the request says who calls.
+
+    `scheme` is the way that would.
+    """
 
     code = "not_authenticated"
     status = HTTPStatus.UNAUTHORIZED
@@ -24,7 +27,10 @@ class NotAuthenticated(RequestError):
 
 
 class TokenInvalid(RequestError):
-    """The token of the request is not taken; the reason is a text of ours, as it becomes part of a header (RFC 6750, 3)."""
+    """The token of the request is not taken.
+
+    The reason is a text of ours, because it becomes part of a header (RFC 6750, 3).
+    """
 
     code = "token_invalid"
     status = HTTPStatus.UNAUTHORIZED

@@ -15,6 +15,13 @@ from ingest.errors import INTERNAL_ERROR, IngestError
 
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
+        "WWW-Authenticate": {
+            "description": "How to prove who is calling.",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    },
+    HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {"description": "How to say who is calling (RFC 9110).", "schema": {"type": "string"}}
     },
     HTTPStatus.SERVICE_UNAVAILABLE: {

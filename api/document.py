@@ -12,6 +12,7 @@ from flask_openapi3.types import SecuritySchemesDict
 
 from api.errors import refuse_parameters
 from api.schemas import Error
+from ingest import access_settings
 from ingest.settings import Settings
 
 DISTRIBUTION = "pacifica-ingest-airflow"
@@ -25,10 +26,9 @@ The door to a Pacifica archive: post a bundle, get a job, ask for its state unti
 - An address that is not here is answered with 404 (`not_found`), a method that is not here with 405
   (`method_not_allowed`) and the header `Allow`.
 """
-BEARER = "bearer"
-PROXY = "proxy"
-# Which of the schemes a caller must satisfy, by the setting `authentication`; none is asked for otherwise.
-REQUIRED = {"token": BEARER, "proxy": PROXY}
+BEARER, BASIC, HEADER = "bearer", "basic", "proxy"
+# The schemes of which a caller must satisfy one, by the setting `authentication`; none is asked for otherwise.
+REQUIRED: dict[str, tuple[str, ...]] = {access_settings.TOKEN: (BEARER, BASIC), access_settings.PROXY: (HEADER,)}
 
 
 class Document(TypedDict):
@@ -44,11 +44,11 @@ class Document(TypedDict):
 
 def document(settings: Settings) -> Document:
     """Give what makes an application one with an OpenAPI document, as these settings make it."""
-    required = REQUIRED.get(settings.authentication)
+    required: list[dict[str, list[str]]] = [{scheme: []} for scheme in REQUIRED.get(settings.authentication, ())]
     return Document(
         info=Info(title=TITLE, version=version(DISTRIBUTION), description=DESCRIPTION),
-        security_schemes={BEARER: _bearer(), PROXY: _proxy(settings.auth_header)},
-        openapi_extensions={"security": [{required: []}]} if required else {},
+        security_schemes={BEARER: _bearer(), BASIC: _basic(), HEADER: _header(settings.auth_header)},
+        openapi_extensions={"security": required} if required else {},
         # Adds nothing, for each call lists its own answer to a mistake. The default adds a 422 that is never given.
         validation_error_status=HTTPStatus.INTERNAL_SERVER_ERROR.value,
         validation_error_model=Error,
@@ -66,7 +66,16 @@ def _bearer() -> SecurityScheme:
     )
 
 
-def _proxy(header: str) -> SecurityScheme:
+def _basic() -> SecurityScheme:
+    return SecurityScheme(
+        type="http",
+        scheme="basic",
+        description="With `authentication = token`, for clients that know nothing else: the user's name, and such a token "
+        "as the password.",
+    )
+
+
+def _header(header: str) -> SecurityScheme:
     return SecurityScheme(
         type="apiKey",
         name=header,

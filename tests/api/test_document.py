@@ -119,11 +119,11 @@ def test_no_answer_is_in_the_document_that_is_never_given(document: Document) ->
     assert "422" not in {status for operation in operations(document).values() for status in operation["responses"]}
 
 
-@pytest.mark.parametrize(("authentication", "scheme"), [("token", "bearer"), ("proxy", "proxy")])
-def test_who_is_calling_is_asked_for_as_the_settings_say(authentication: str, scheme: str) -> None:
+@pytest.mark.parametrize(("authentication", "schemes"), [("token", ["bearer", "basic"]), ("proxy", ["proxy"])])
+def test_who_is_calling_is_asked_for_as_the_settings_say(authentication: str, schemes: list[str]) -> None:
     document = document_of(Settings(authentication=authentication, token_file=Path("/nowhere")))
-    assert document["security"] == [{scheme: []}]
-    assert scheme in document["components"]["securitySchemes"]
+    assert document["security"] == [{scheme: []} for scheme in schemes]
+    assert set(schemes) <= document["components"]["securitySchemes"].keys()
     public = {name for name, operation in operations(document).items() if operation.get("security") == []}
     assert public == {name for name, operation in operations(document).items() if operation["tags"] == ["Service"]}
 
