@@ -21,7 +21,7 @@ SEEDS = {"tar": tars, "metadata": documents}
 # The first is where libFuzzer adds to; earlier findings are tried again, whether they are mended or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Of one input. Memory is that of the process, which instrumented code and the corpus need too.
-LONGEST_SECONDS = 10
+LONGEST_SECONDS = 20
 LARGEST_MEGABYTES = 1024
 LARGEST_INPUT = 16 * 1024
 # Beyond the time that libFuzzer was given: it ends by itself.

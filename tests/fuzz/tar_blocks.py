@@ -15,6 +15,7 @@ FIELDS = {
     "name": (0, 100),
     "mode": (100, 8),
     "uid": (108, 8),
+    "gid": (116, 8),
     "size": (124, 12),
     "mtime": (136, 12),
     "checksum": (148, 8),
@@ -23,9 +24,9 @@ FIELDS = {
     "magic": (257, 8),
     "uname": (265, 32),
     "devmajor": (329, 8),
+    "devminor": (337, 8),
     "prefix": (345, 155),
 }
-# A prefix holds the folder of a long name; what GNU tar writes there are times and the map of a sparse file.
 
 
 def header(name: bytes, size: int = 0, kind: bytes = tarfile.REGTYPE, magic: bytes = b"ustar\x0000") -> bytes:

@@ -31,6 +31,7 @@ VALUES = {
     "name": NAMES,
     "mode": NUMBERS,
     "uid": NUMBERS,
+    "gid": NUMBERS,
     "size": NUMBERS,
     "mtime": NUMBERS,
     "checksum": NUMBERS,
@@ -39,6 +40,7 @@ VALUES = {
     "magic": MAGICS,
     "uname": TEXTS,
     "devmajor": NUMBERS,
+    "devminor": NUMBERS,
     "prefix": TEXTS,
 }
 DECIMALS = (b"0", b"1", b"512", b"513", b"1024", b"-1", b"+512", b"5_12", b" 512", b"512 ", b"9" * 30, b"1.5", b"x", b"",

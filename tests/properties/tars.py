@@ -24,7 +24,7 @@ class Written:
     records: tuple[tuple[str, str], ...] = ()
 
 
-parts = plain_names | st.integers(90, 300).map(lambda length: "n" * length)
+parts = plain_names | st.integers(90, 255).map(lambda length: "n" * length)
 paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
 contents = st.binary(max_size=5) | st.sampled_from([0, 511, 512, 513, 1500]).map(lambda size: b"x" * size)
 mtimes = st.integers(-(10**6), 2**34) | st.floats(-1e6, 1e9)
