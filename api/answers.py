@@ -16,13 +16,10 @@ from ingest.errors import INTERNAL_ERROR, IngestError
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
-            "description": "How to prove who is calling.",
+            "description": "How to prove who is calling (RFC 9110).",
             "required": True,
             "schema": {"type": "string"},
         }
-    },
-    HTTPStatus.UNAUTHORIZED: {
-        "WWW-Authenticate": {"description": "How to say who is calling (RFC 9110).", "schema": {"type": "string"}}
     },
     HTTPStatus.SERVICE_UNAVAILABLE: {
         "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}

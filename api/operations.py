@@ -59,6 +59,10 @@ OF_ACCESS: tuple[type[IngestError], ...] = (
     UserNameInvalid,
     TokensUnavailable,
 )
+PROMISE = (
+    "An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other answer nothing of "
+    "it stays, unless the text says otherwise."
+)
 RECEIVED = {
     "job_id": 4,
     "state": "OK",
@@ -90,12 +94,21 @@ OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
 OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
 
 
-def _receive(operation_id: str, summary: str, body: dict[str, Any], kinds: tuple[type[IngestError], ...]) -> Operation:
+def _receive_bundle(operation_id: str, summary: str) -> Operation:
+    words = (
+        "The body is the tar itself, with a `Content-Length` or in chunks; any content type but a form's is taken: "
+        "`curl -T mybundle.tar -X POST <address>`."
+    )
+    return _receive(operation_id, summary, words, BUNDLE, OF_A_BUNDLE)
+
+
+def _receive(
+    operation_id: str, summary: str, words: str, body: dict[str, Any], kinds: tuple[type[IngestError], ...]
+) -> Operation:
     return Operation(
         operation_id=operation_id,
         summary=summary,
-        description="An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other "
-        "answer nothing of it stays, unless the text says otherwise.",
+        description=f"{words}\n\n{PROMISE}",
         tags=[RECEIVE],
         responses={200: success(JobState, "The job, which will run.", RECEIVED), **errors(*kinds)},
         openapi_extensions=body,
@@ -114,9 +127,15 @@ def _state(operation_id: str, summary: str) -> Operation:
     )
 
 
-INGEST = _receive("ingest", "Take a bundle", BUNDLE, OF_A_BUNDLE)
-UPLOAD = _receive("upload", "Take a bundle, by the name that existing clients use", BUNDLE, OF_A_BUNDLE)
-MOVE = _receive("move", "Take a move document", DOCUMENT, OF_A_DOCUMENT)
+INGEST = _receive_bundle("ingest", "Take a bundle")
+UPLOAD = _receive_bundle("upload", "Take a bundle, by the name that existing clients use")
+MOVE = _receive(
+    "move",
+    "Take a move document",
+    "The files lie on disks of the facility already, and are moved into the archive instead of being sent.",
+    DOCUMENT,
+    OF_A_DOCUMENT,
+)
 GET_STATE = _state("get_state", "The state of a job")
 GET_STATE_OF = _state("get_state_of", "The state of a job, in the other form of the address")
 GET_ROOT = Operation(

@@ -4,7 +4,7 @@ from typing import Any
 
 BUNDLE: dict[str, Any] = {
     "requestBody": {
-        "description": "The tar itself, with a `Content-Length` or in chunks. Any content type but a form's is taken.",
+        "description": "The tar itself.",
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
     }
