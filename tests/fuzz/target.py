@@ -46,13 +46,15 @@ class Measured:
         """Called by atheris with each input; what is raised is a finding."""
         began = time.process_time()
         try:
-            accepted = self._check(data)
-            if accepted and self._planted:
-                raise Planted("an input that is accepted")
+            self._try(data)
         except Exception:
             self._save(data)
             raise
         self._note(data, time.process_time() - began)
+
+    def _try(self, data: bytes) -> None:
+        if self._check(data) and self._planted:
+            raise Planted("an input that is accepted")
 
     def _save(self, data: bytes) -> None:
         """Save a finding as libFuzzer does, whose timer may end the process before it comes to that."""
