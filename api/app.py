@@ -8,6 +8,7 @@ from api.authentication import make_authentication
 from api.document import document
 from api.readiness import ReadinessCheck
 from api.resources import EXTENSION, Resources
+from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_engine
 from ingest.services import make_services
@@ -17,8 +18,11 @@ from ingest.settings import Settings
 DATABASE_CONNECTIONS = 10
 
 
-def create_app(settings: Settings) -> Flask:
-    """Make the application; nothing connects before the first request."""
+def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> Flask:
+    """Make the application; nothing connects before the first request.
+
+    `upload_slots` are those that it shares with other processes of the same API; without, it has its own.
+    """
     app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
     engine, airflow = make_engine(settings, pool_size=DATABASE_CONNECTIONS), AirflowApi(settings)
     app.extensions[EXTENSION] = Resources(
@@ -28,6 +32,7 @@ def create_app(settings: Settings) -> Flask:
         airflow,
         ReadinessCheck(settings, airflow),
         make_authentication(settings),
+        upload_slots or UploadSlots(settings.uploads_at_once),
     )
     for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)

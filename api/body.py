@@ -10,13 +10,17 @@ from typing import BinaryIO
 from flask import request
 from gunicorn.http.errors import ParseException
 
+from api.client_socket import ClientSocket
+from api.pace import Pace
 from api.request_errors import (
-    DocumentTooLarge,
+    BundleTooLarge,
     LengthRequired,
+    RequestError,
     UnsupportedCoding,
     UnsupportedContentType,
     UploadTooSlow,
 )
+from ingest.settings import Settings
 from ingest.spool import IncompleteBody
 
 MULTIPART = "multipart/form-data"
@@ -31,26 +35,28 @@ JSON_TYPES = frozenset({"application/json", "text/javascript", "text/json"})
 class Body:
     """The body of the current request: read in blocks, never parsed as a form, never held whole."""
 
-    def __init__(self, stall_seconds: float, largest: int | None = None) -> None:
-        """Check that the body has an end; `largest` is in bytes.
+    def __init__(self, settings: Settings, largest: int, too_large: type[RequestError] = BundleTooLarge) -> None:
+        """Check what the headers say; `largest` is in bytes, `too_large` is raised when it is more.
 
-        Raises LengthRequired, IncompleteBody when it is empty, DocumentTooLarge, UnsupportedCoding.
+        Raises LengthRequired, IncompleteBody when it is empty, UnsupportedCoding.
         """
         self.announced_size = announced_size()
         self._largest = largest
+        self._too_large = too_large
         self._received = 0
-        self._stall_seconds = stall_seconds
         self._refuse_too_large(self.announced_size or 0)
+        self._pace = Pace(settings.receive_timeout, settings.slowest_upload)
         connection = request.environ.get("gunicorn.socket")
-        if connection is not None:
-            connection.settimeout(stall_seconds)
+        if isinstance(connection, ClientSocket):
+            connection.pace = self._pace
 
     def read(self, size: int, /) -> bytes:
-        """Give at most `size` bytes; raises IncompleteBody, UploadTooSlow, DocumentTooLarge."""
+        """Give at most `size` bytes; raises IncompleteBody, UploadTooSlow, and `too_large`."""
         try:
-            block = request.stream.read(size)
+            # Not beyond the first byte that is too many: in chunks, nobody knows whether another one comes.
+            block = request.stream.read(min(size, self._largest - self._received + 1))
         except TimeoutError as error:
-            raise UploadTooSlow(f"nothing was sent for {self._stall_seconds:g} seconds") from error
+            raise UploadTooSlow(self._pace.broken) from error
         except (OSError, ParseException) as error:
             raise IncompleteBody("the body ended too early, or its chunks are broken") from error
         self._received += len(block)
@@ -58,8 +64,8 @@ class Body:
         return block
 
     def _refuse_too_large(self, size: int) -> None:
-        if self._largest is not None and size > self._largest:
-            raise DocumentTooLarge(f"at most {self._largest} bytes are taken here")
+        if size > self._largest:
+            raise self._too_large(f"at most {self._largest} bytes are taken here")
 
 
 def announced_size() -> int | None:

@@ -24,6 +24,7 @@ from api.auth import caller
 from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
 from api.move_document import check_move_document
+from api.request_errors import DocumentTooLarge
 from api.resources import Resources, resources
 from api.state import answer
 from ingest import running, spool, uploads
@@ -44,7 +45,8 @@ LARGEST_DOCUMENT = 1024**3
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
     refuse_multipart()
-    body = Body(resources().settings.receive_timeout)
+    settings = resources().settings
+    body = Body(settings, settings.largest_bundle)
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
 
@@ -52,16 +54,21 @@ def receive_bundle() -> Response:
 def receive_move() -> Response:
     """Take a move document."""
     refuse_all_but_json()
-    body = Body(resources().settings.receive_timeout, LARGEST_DOCUMENT)
+    body = Body(resources().settings, LARGEST_DOCUMENT, DocumentTooLarge)
     return receive(Kind.MOVE, body, "json", check_move_document)
 
 
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
     """Bring a body to the spool, record the job, start it, and answer its state.
 
-    Raises ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive` raises, and what `check`
-    raises.
+    Raises TooManyUploads, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive` raises, and
+    what `check` raises.
     """
+    with resources().upload_slots.one():
+        return _receive(kind, body, extension, check)
+
+
+def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None) -> Response:
     known, begun = resources(), time.monotonic()
     settings = known.settings
     job_id = new_job_id(known)

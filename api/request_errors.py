@@ -8,7 +8,10 @@
      ├── LengthRequired           411
      ├── BundleTooLarge           413
      ├── DocumentTooLarge         413
+     ├── AddressTooLong           414
      ├── UnsupportedContentType   415
+     ├── UnsupportedExpectation   417
+     ├── HeadersTooLarge          431
      ├── UnsupportedCoding        501
      ├── TooManyUploads           503
      └── NotReady                 503
@@ -85,6 +88,27 @@ class DocumentTooLarge(RequestError):
 
     code = "document_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class AddressTooLong(RequestError):
+    """The first line of the request is longer than the server reads."""
+
+    code = "address_too_long"
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+
+
+class HeadersTooLarge(RequestError):
+    """The headers of the request are more, or larger, than the server reads."""
+
+    code = "headers_too_large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class UnsupportedExpectation(RequestError):
+    """The client expects of the server what it does not know."""
+
+    code = "expectation_unsupported"
+    status = HTTPStatus.EXPECTATION_FAILED
 
 
 class UnsupportedContentType(RequestError):

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from api.authentication import Authentication
 from api.readiness import ReadinessCheck
+from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi
 from ingest.services import Services
 from ingest.settings import Settings
@@ -25,6 +26,7 @@ class Resources:
     airflow: AirflowApi
     readiness: ReadinessCheck
     authentication: Authentication
+    upload_slots: UploadSlots
 
 
 def resources() -> Resources:

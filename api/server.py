@@ -9,6 +9,7 @@ every block is mapped and unmapped anew, at about half the speed.
 
 import argparse
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -23,16 +24,22 @@ from api.cherrypy_file import LARGEST_PORT, Listening
 from api.logs import ServerLog
 from ingest.access_settings import NONE
 from ingest.addresses import is_loopback
+from api.upload_slots import UploadSlots
+from api.worker import Worker
 from ingest.errors import ConfigurationError
-from ingest.settings import CONFIG_FILE_VARIABLE, load_settings
+from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 
 DEFAULT_PORT = 8066
 DEFAULT_ADDRESS = "127.0.0.1"
 BACKLOG = 1024
 USAGE_ERROR = 2
 PROCESSES = 2
-THREADS = 64
-# A worker that closes the connections of many slow clients is busy, not dead, and uploads run in it.
+# Threads of a process that no upload can take, not even if all uploads come to the same process.
+THREADS_FOR_OTHERS = 32
+# Clients of a process, also those that only wait; and what else it may open: files, the database, Airflow.
+CONNECTIONS = 8192
+OTHER_FILES = 512
+# A worker whose threads all compute is busy, not dead, and uploads run in it.
 LIVENESS_SECONDS = 300
 SHUTDOWN_SECONDS = 4
 KEEPALIVE_SECONDS = 15
@@ -41,18 +48,20 @@ KEEPALIVE_SECONDS = 15
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told all it must know by this module: no file, no variable and no argument of its own."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, settings: Settings) -> None:
         self._listener = listener
+        self._uploads_at_once = settings.uploads_at_once
+        self._upload_slots = UploadSlots(settings.uploads_at_once)
         super().__init__(prog="pacifica-ingest")
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults; called by gunicorn."""
-        for name, value in _options(self._listener).items():
+        for name, value in _options(self._listener, self._uploads_at_once).items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
         """Make the application; called by gunicorn in each process after the fork."""
-        return wsgi.create()
+        return wsgi.create(self._upload_slots)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
     except OSError as error:
         parser.exit(1, f"pacifica-ingest: cannot listen on {address} port {port}: {error}\n")
-    Server(listener).run()
+    Server(listener, settings).run()
 
 
 def _place(options: argparse.Namespace) -> tuple[str, int]:
@@ -93,14 +102,15 @@ def _from_cherrypy_file(path: Path | None) -> Listening:
     return said
 
 
-def _options(listener: socket.socket) -> dict[str, Any]:
+def _options(listener: socket.socket, uploads_at_once: int) -> dict[str, Any]:
     return {
         # gunicorn closes the descriptor that it is given, so it gets one of its own.
         "bind": f"fd://{os.dup(listener.fileno())}",
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "logger_class": ServerLog,
         "workers": PROCESSES,
-        "threads": THREADS,
+        "threads": uploads_at_once + THREADS_FOR_OTHERS,
+        "worker_connections": _connections(),
         "timeout": LIVENESS_SECONDS,
         "graceful_timeout": SHUTDOWN_SECONDS,
         "keepalive": KEEPALIVE_SECONDS,
@@ -110,6 +120,15 @@ def _options(listener: socket.socket) -> dict[str, Any]:
         "limit_request_fields": 100,
         "limit_request_field_size": 8190,
     }
+
+
+def _connections() -> int:
+    """Allow this process as many open files as it needs, and give how many connections they are enough for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    return max(allowed - OTHER_FILES, allowed // 2)
 
 
 def _listen(address: str, port: int, *, local_only: bool) -> socket.socket:

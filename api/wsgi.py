@@ -4,10 +4,14 @@ from flask import Flask
 
 from api.app import create_app
 from api.logs import write_log
+from api.upload_slots import UploadSlots
 from ingest.settings import load_settings
 
 
-def create() -> Flask:
-    """Make the application from the settings of the environment; raises ConfigurationError."""
+def create(upload_slots: UploadSlots | None = None) -> Flask:
+    """Make the application from the settings of the environment; raises ConfigurationError.
+
+    `upload_slots` as in `api.app.create_app`.
+    """
     write_log()
-    return create_app(load_settings())
+    return create_app(load_settings(), upload_slots)

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,7 @@ from api.app import create_app
 from api.resources import EXTENSION, Resources
 from ingest.airflow_api import AirflowApi
 from ingest.settings import Settings
-from tests.api.live_server import NOWHERE, Server, environment_of, listening_port
+from tests.api.live_server import NOWHERE, Server, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,18 +17,8 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The server on a free port, with Airflow away."""
     spool = tmp_path_factory.mktemp("api") / "spool"
     spool.mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api.server", "-p", "0"],
-        env=environment_of(spool, database_url),
-        cwd=spool.parent,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Server(("127.0.0.1", listening_port(process)), spool, database_url)
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with serving(spool, database_url) as server:
+        yield server
 
 
 @pytest.fixture

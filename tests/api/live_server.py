@@ -4,8 +4,12 @@ import os
 import re
 import socket
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psycopg2
@@ -17,11 +21,12 @@ STALL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Server:
-    """The real server in a process of its own."""
+    """The real server in a process of its own, whose id is `process`."""
 
     address: tuple[str, int]
     spool: Path
     database_url: str
+    process: int
 
     @property
     def url(self) -> str:
@@ -30,6 +35,20 @@ class Server:
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=30)
 
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        return [int(child) for child in Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()]
+
+    def uploads(self) -> int:
+        """How many uploads the database has that are under way, or left over."""
+        return int(execute(self.database_url, "SELECT count(*) FROM upload")[0][0])
+
+    def forget_uploads(self) -> None:
+        """Remove what killed processes left, as retention does an hour later."""
+        for path in self.spool.iterdir():
+            path.unlink()
+        execute(self.database_url, "DELETE FROM upload RETURNING 1")
+
     def files(self) -> list[str]:
         return sorted(path.name for path in self.spool.iterdir())
 
@@ -37,13 +56,40 @@ class Server:
         return job_rows(self.database_url)
 
 
+@contextmanager
+def serving(spool: Path, database_url: str, **environment: object) -> Iterator[Server]:
+    """Run a server on a free port, with settings of its own and Airflow away."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.server", "-p", "0"],
+        env={**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}},
+        cwd=spool.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        port = listening_port(process)
+        # Nobody reads on, and a server that logs into a full pipe stands still.
+        Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
+        yield Server(("127.0.0.1", port), spool, database_url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
 def job_rows(database_url: str) -> dict[int, dict[str, Any]]:
-    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
-        names = ("id", "kind", "user", "spool_name", "size", "triggered")
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    connection.close()
-    return {row["id"]: row for row in rows}
+    names = ("id", "kind", "user", "spool_name", "size", "triggered")
+    found = execute(database_url, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
+    return {row[0]: dict(zip(names, row, strict=True)) for row in found}
+
+
+def execute(database_url: str, statement: str) -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(database_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()
 
 
 def environment_of(spool: Path, database_url: str) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""What is no HTTP, or not quite: answered in JSON as every other error, and the connection ends."""
+
+import socket
+import struct
+
+import pytest
+
+from tests.api.clients import CHUNKED, GET, POST, refused
+from tests.api.live_server import Server
+
+
+@pytest.mark.parametrize(
+    ("request_start", "answer"),
+    [
+        pytest.param(b"nonsense\r\n\r\n", "400 bad_request", id="no request line"),
+        pytest.param(b"\r\n\r\n", "400 bad_request", id="nothing before the end"),
+        pytest.param(b"GET / HTTP/9.9\r\n\r\n", "400 bad_request", id="another HTTP"),
+        pytest.param(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", "400 bad_request", id="no header"),
+        pytest.param(b"GET / HTTP/1.1\r\nNa me: x\r\n\r\n", "400 bad_request", id="no name of a header"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "400 bad_request", id="a header on two lines"),
+        pytest.param(b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", "414 address_too_long", id="a long address"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n", "431 headers_too_large", id="a long header"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n", "431 headers_too_large", id="many headers"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: " + b"x" * 70_000, "431 headers_too_large", id="headers without an end"),
+        pytest.param(POST + b"Expect: a miracle\r\n\r\n", "417 expectation_unsupported", id="another expectation"),
+        pytest.param(POST + b"Content-Length: -1\r\n\r\n", "400 bad_request", id="a negative length"),
+        pytest.param(POST + b"Content-Length: 1e3\r\n\r\n", "400 bad_request", id="a length that is no number"),
+        pytest.param(POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", "400 bad_request", id="two lengths"),
+        pytest.param(CHUNKED[:-2] + b"Content-Length: 5\r\n\r\n", "400 bad_request", id="a length and chunks"),
+        pytest.param(POST + b"Transfer-Encoding: gzip\r\n\r\n", "400 bad_request", id="packed, without an end"),
+        pytest.param(
+            POST + b"Transfer-Encoding: magic\r\n\r\n", "501 transfer_coding_unsupported", id="unknown coding"
+        ),
+    ],
+)
+def test_a_broken_request(server: Server, request_start: bytes, answer: str) -> None:
+    assert refused(server, request_start) == answer
+
+
+def test_more_than_was_announced_is_no_part_of_the_bundle(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(POST + b"Content-Length: 3\r\n\r\nabcdef\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    answers = received.split(b"HTTP/1.1 ")[1:]
+    # What comes after it was to be the next request.
+    assert [answer[:3] for answer in answers] == [b"200", b"400"]
+    assert [row["size"] for row in server.rows().values()][-1] == 3
+
+
+def test_a_client_that_is_gone_before_it_is_answered_harms_nobody(server: Server) -> None:
+    for _ in range(20):
+        with server.connect() as connection:
+            connection.sendall(GET)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with server.connect() as connection:
+        connection.sendall(GET)
+        assert connection.recv(12) == b"HTTP/1.1 200"

@@ -1,0 +1,141 @@
+"""Limits of what is taken, on a server with small ones: each with its code, and nothing stays behind."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+import requests
+
+from tests.api.clients import CHUNKED, POST, STALLED, answered, connected, drip, refusal, refused
+from tests.api.live_server import Server, serving
+from tests.waiting import wait_until
+
+LARGEST = 100_000
+AT_ONCE = 3
+TIMEOUT = 2.0
+SLOWEST = 1000
+EXPECT = b"Expect: 100-continue\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    spool = tmp_path_factory.mktemp("limits") / "spool"
+    spool.mkdir()
+    limits = {
+        "INGEST_LARGEST_BUNDLE": LARGEST,
+        "INGEST_UPLOADS_AT_ONCE": AT_ONCE,
+        "INGEST_RECEIVE_TIMEOUT": TIMEOUT,
+        "INGEST_SLOWEST_UPLOAD": SLOWEST,
+    }
+    with serving(spool, database_url, **limits) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(server: Server) -> Iterator[None]:
+    files, uploads, jobs = server.files(), server.uploads(), set(server.rows())
+    yield
+    wait_until(lambda: (server.files(), server.uploads()) == (files, uploads), 30, lambda: str(server.files()))
+    assert set(server.rows()) == jobs
+
+
+def chunks(size: int) -> bytes:
+    return b"%x\r\n%b\r\n" % (size, b"x" * size)
+
+
+class TestLargestBundle:
+    def test_a_length_that_is_too_large_is_refused_before_the_body(self, server: Server) -> None:
+        request = POST + f"Content-Length: {LARGEST + 1}\r\n\r\n".encode()
+        assert refused(server, request) == "413 bundle_too_large"
+
+    def test_chunks_that_become_too_large_are_refused_in_the_middle(self, server: Server) -> None:
+        assert refused(server, CHUNKED + chunks(LARGEST) + chunks(1)) == "413 bundle_too_large"
+
+    def test_a_client_that_sends_all_before_it_reads_is_told_too(self, server: Server) -> None:
+        def body() -> Iterator[bytes]:
+            for _ in range(100):
+                yield b"x" * 1_000_000
+
+        answer = requests.post(f"{server.url}/upload", data=body(), timeout=30)
+        assert (answer.status_code, answer.json()["code"]) == (413, "bundle_too_large")
+
+
+class TestSlowestUpload:
+    @pytest.mark.parametrize("start", [POST + b"Content-Length: 5000\r\n\r\n", CHUNKED + b"5000\r\n"])
+    def test_a_byte_now_and_then_is_not_enough(self, server: Server, start: bytes) -> None:
+        begun = time.monotonic()
+        with server.connect() as connection:
+            connection.sendall(start)
+            dripping = Thread(target=drip, args=(connection, 0.1, lambda: time.monotonic() > begun + 30))
+            dripping.start()
+            assert refusal(connection) == "408 upload_too_slow"
+            connection.shutdown(socket.SHUT_RDWR)
+            dripping.join()
+        assert time.monotonic() - begun < TIMEOUT + 5
+
+    def test_nothing_at_all_is_not_enough(self, server: Server) -> None:
+        assert refused(server, STALLED) == "408 upload_too_slow"
+
+
+class TestUploadsAtOnce:
+    def test_one_more_is_asked_to_come_again(self, server: Server) -> None:
+        with connected(server, AT_ONCE, STALLED), server.connect() as connection:
+            wait_until(lambda: server.uploads() == AT_ONCE, 30, lambda: "the uploads never began")
+            connection.sendall(STALLED)
+            status, document, headers = answered(connection)
+        assert (status, document["code"]) == (503, "too_many_uploads")
+        assert int(headers["Retry-After"]) > 0
+
+    def test_a_slot_is_free_again_when_its_client_goes(self, server: Server) -> None:
+        with connected(server, AT_ONCE, STALLED) as connections:
+            wait_until(lambda: server.uploads() == AT_ONCE, 30, lambda: "the uploads never began")
+            connections[0].close()
+            # What comes too slowly was let in.
+            wait_until(lambda: refused(server, STALLED) == "408 upload_too_slow", 30, lambda: "nobody is let in")
+
+    def test_the_slots_of_a_process_that_is_killed_are_free_again(self, server: Server) -> None:
+        with connected(server, AT_ONCE, STALLED):
+            wait_until(lambda: server.uploads() >= AT_ONCE, 30, lambda: "the uploads never began")
+            for worker in server.workers():
+                os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: lets_in(server), 30, lambda: "nobody is let in")
+        server.forget_uploads()
+
+
+class TestExpect:
+    """The body is asked for when it is read, so one that is refused is never sent."""
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [
+            (f"Content-Length: {LARGEST + 1}\r\n".encode(), "413 bundle_too_large"),
+            (b"", "411 length_required"),
+            (b"Content-Length: 9\r\nContent-Type: multipart/form-data; boundary=b\r\n", "415 content_type_unsupported"),
+            (b"Transfer-Encoding: gzip, chunked\r\n", "501 transfer_coding_unsupported"),
+        ],
+    )
+    def test_what_the_headers_refuse_is_not_asked_for(self, server: Server, headers: bytes, code: str) -> None:
+        # `answered` reads one answer; a 100 before it would be read over, so look at the first bytes.
+        with server.connect() as connection:
+            connection.sendall(POST + EXPECT + headers + b"\r\n")
+            assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 " + code[:3].encode()
+            assert refusal(connection) == code
+
+    def test_what_is_taken_is_asked_for(self, server: Server) -> None:
+        with server.connect() as connection:
+            connection.sendall(POST + EXPECT + b"Content-Length: 5\r\n\r\n")
+            assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            # It is not sent after all.
+            connection.shutdown(socket.SHUT_WR)
+            assert refusal(connection) == "400 body_incomplete"
+
+
+def lets_in(server: Server) -> bool:
+    try:
+        return refused(server, STALLED) == "408 upload_too_slow"
+    except OSError:
+        return False

@@ -1,0 +1,48 @@
+import socket
+
+import pytest
+
+from api import client_socket
+from api.client_socket import ClientSocket
+from api.pace import Pace
+
+SECONDS = 60.0
+SLOWEST = 1000
+
+
+def send(pace: Pace, rate: float, seconds: int, pause: float = 1.0) -> None:
+    for _ in range(int(seconds / pause)):
+        if pause > pace.patience:
+            raise TimeoutError("the socket would wait no longer")
+        pace.count(pause, int(rate * pause))
+
+
+def test_what_is_slow_but_fast_enough_goes_on_for_hours() -> None:
+    send(Pace(SECONDS, SLOWEST), rate=SLOWEST, seconds=10 * 3600)
+
+
+def test_long_pauses_are_made_good_by_what_comes_after_them() -> None:
+    send(Pace(SECONDS, SLOWEST), rate=SLOWEST, seconds=3600, pause=50)
+
+
+@pytest.mark.parametrize("rate", [1, SLOWEST // 2])
+def test_what_is_too_slow_is_cut(rate: int) -> None:
+    with pytest.raises(TimeoutError):
+        send(Pace(SECONDS, SLOWEST), rate, seconds=3 * int(SECONDS))
+
+
+def test_a_fast_beginning_buys_no_long_silence() -> None:
+    pace = Pace(SECONDS, SLOWEST)
+    pace.count(1.0, 10**12)
+    assert pace.patience == SECONDS
+
+
+def test_without_a_slowest_rate_any_byte_is_enough() -> None:
+    send(Pace(SECONDS, slowest=0), rate=0.02, seconds=3600, pause=59)
+
+
+def test_a_client_that_takes_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_socket, "PROMPT_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    with theirs, ClientSocket(fileno=ours.detach()) as client, pytest.raises(ConnectionResetError):
+        client.sendall(b"x" * 100_000_000)

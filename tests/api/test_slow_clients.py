@@ -1,0 +1,107 @@
+"""Clients that are slow, idle or rude, in hundreds: everybody else is served as promptly as before.
+
+The bounds are generous; what was measured is in docs/decisions. With gunicorn's own `gthread` these tests fail.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.clients import GET, POST, STALLED, connected, refusal
+from tests.api.live_server import Server, serving
+from tests.waiting import wait_until
+
+PROMPT_SECONDS = 2.0
+AT_ONCE = 200
+UNKNOWN_JOB = b"GET /get_state?job_id=999999999999 HTTP/1.1\r\nHost: test\r\n\r\n"
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: te"
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    spool = tmp_path_factory.mktemp("slow") / "spool"
+    spool.mkdir()
+    with serving(spool, database_url, INGEST_RECEIVE_TIMEOUT=300, INGEST_UPLOADS_AT_ONCE=AT_ONCE) as server:
+        # The first request of a process connects to the database.
+        assert_prompt(server, bound=30)
+        yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def opened_first(server: Server) -> Iterator[list[socket.socket]]:
+    """Connections that are as old as the server when the last test looks at them."""
+    with connected(server, 3) as connections:
+        for connection, sent in zip(connections, (b"", HALF_A_HEAD, GET), strict=True):
+            connection.sendall(sent)
+        yield connections
+
+
+def assert_prompt(server: Server, bound: float = PROMPT_SECONDS) -> None:
+    """Ask for the state of a job more often than there are processes: one after the other, on new connections."""
+    for _ in range(10):
+        begun = time.monotonic()
+        with server.connect() as connection:
+            connection.sendall(UNKNOWN_JOB)
+            assert refusal(connection) == "404 job_unknown"
+        assert time.monotonic() - begun < bound
+
+
+def test_a_thousand_idle_connections(server: Server) -> None:
+    with connected(server, 1000):
+        assert_prompt(server)
+
+
+def test_a_thousand_heads_that_do_not_end(server: Server) -> None:
+    with connected(server, 1000, HALF_A_HEAD) as connections:
+        for connection in connections:
+            connection.sendall(b"s")
+        assert_prompt(server)
+
+
+def test_two_hundred_stalled_uploads_and_one_more(server: Server) -> None:
+    with connected(server, AT_ONCE, STALLED) as connections:
+        wait_until(lambda: server.uploads() == AT_ONCE, 60, lambda: f"only {server.uploads()} uploads began")
+        assert_prompt(server)
+        with server.connect() as another:
+            another.sendall(STALLED)
+            assert refusal(another) == "503 too_many_uploads"
+        for connection in connections:
+            connection.shutdown(socket.SHUT_WR)
+        assert [refusal(connection) for connection in connections] == ["400 body_incomplete"] * AT_ONCE
+    wait_until(lambda: (server.files(), server.uploads()) == ([], 0), 30, lambda: str(server.files()))
+
+
+@pytest.mark.parametrize(
+    "request_start",
+    [
+        pytest.param(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="told to close"),
+        pytest.param(POST + b"Content-Length: 1000000000000000\r\n\r\n", id="refused, with its body to come"),
+        pytest.param(
+            b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n", id="at no address, likewise"
+        ),
+        pytest.param(b"\r\n\r\nnonsense", id="no HTTP"),
+    ],
+)
+def test_three_hundred_answered_clients_that_do_not_close(server: Server, request_start: bytes) -> None:
+    with connected(server, 300, request_start) as connections:
+        for connection in connections:
+            assert connection.recv(9) == b"HTTP/1.1 "
+        assert_prompt(server)
+
+
+def test_requests_that_are_sent_in_one_go_are_answered_in_their_order(server: Server) -> None:
+    upload = POST + b"Content-Length: 1\r\n\r\n"
+    with server.connect() as connection:
+        connection.sendall(UNKNOWN_JOB + GET + UNKNOWN_JOB[:20])
+        connection.sendall(UNKNOWN_JOB[20:] + upload)
+        connection.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [answer[:3] for answer in received.split(b"HTTP/1.1 ")[1:]] == [b"404", b"200", b"404", b"400"]
+
+
+def test_idle_and_unfinished_connections_are_closed(server: Server, opened_first: list[socket.socket]) -> None:
+    for connection in opened_first:
+        while connection.recv(65536):
+            pass
