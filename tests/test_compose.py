@@ -217,6 +217,22 @@ def test_no_secret_stands_in_the_file(service: str) -> None:
         assert not re.search(r"://[^/@$]*:[^$@/]+@", str(value)), name
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_no_secret_is_on_a_command_line(service: str) -> None:
+    """There all who can list the machine's processes would see it."""
+    words = [*SERVICES[service].get("command", []), *SERVICES[service].get("healthcheck", {}).get("test", [])]
+    assert not [found[1] for word in words for found in VARIABLE.finditer(str(word)) if SECRET.search(found[1])]
+
+
+def test_redis_takes_its_password_from_a_file_in_memory() -> None:
+    redis = SERVICES["redis"]
+    assert redis["command"][-1].splitlines()[1:3] == [
+        "umask 077",
+        """printf 'requirepass %s\\n' "$$REDISCLI_AUTH" > /run/redis/redis.conf""",
+    ]
+    assert [folder.split(":")[0] for folder in redis["tmpfs"]] == ["/run/redis"]
+
+
 def test_every_variable_is_documented() -> None:
     documented = set(re.findall(r"`([A-Za-z_]+)`", INSTALL))
     assert taken_from_outside() <= documented

@@ -40,6 +40,13 @@ def test_a_stream_is_written_whole(tmp_path: Path, size: int, announced: bool) -
     assert (tmp_path / "1.tar").read_bytes() == body
 
 
+def test_a_bundle_cannot_be_read_by_others(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    receive(b"x", tmp_path)
+    os.umask(before)
+    assert (tmp_path / "1.tar").stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize(("body", "announced"), [(b"", None), (b"", 5), (b"abc", 5), (b"abcdefg", 5)])
 def test_another_size_than_announced_leaves_nothing(tmp_path: Path, body: bytes, announced: int | None) -> None:
     with pytest.raises(IncompleteBody):

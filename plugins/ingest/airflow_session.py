@@ -13,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from ingest.errors import ServiceUnavailable
+from ingest.printing import innermost
 from ingest.settings import Settings
 
 CONNECTIONS = 64
@@ -97,7 +98,7 @@ class AirflowSession:
                 allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as error:
-            raise self.unavailable(_shortened(str(error))) from error
+            raise self.unavailable(_shortened(str(innermost(error)))) from error
 
 
 def _session() -> requests.Session:

@@ -39,6 +39,16 @@ def shown_url(url: str) -> str:
     return one_line(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Give the error at the bottom of one of requests or urllib3; those that wrap it quote the URL, passwords and all."""
+    # They wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed: it may lead to an error
+    # that the caller was handling when it made this request.
+    for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):
+        if isinstance(inner, BaseException):
+            return innermost(inner)
+    return error
+
+
 class OneLineFormatter(logging.Formatter):
     """Writes each record as one line; the lines of a traceback follow it, set in, so that none can pass for a record."""
 

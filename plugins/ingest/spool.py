@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -20,6 +21,8 @@ from ingest.preallocation import FULL, reserve
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4
+# What is in a bundle is for its uploader, and for the account of the API and the workers (or their group).
+OTHERS_MAY_NOTHING = 0o640
 
 
 class SpoolUnavailable(TransientError):
@@ -128,7 +131,7 @@ def disk_faults(folder: Path) -> Iterator[None]:
 def _write(stream: Readable, part: Path, announced: Announced, block_size: int) -> int:
     with disk_faults(part.parent):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
-        file = part.open("xb", buffering=0)
+        file = FileIO(part, "x", opener=partial(os.open, mode=OTHERS_MAY_NOTHING))
     with file:
         if announced.size:
             with disk_faults(part.parent):

@@ -31,6 +31,7 @@ from ingest.settings import load_settings
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0
 SUPERVISOR_SECONDS = 60
+OTHERS_MAY_NOTHING = 0o077
 
 
 class Stopped(BaseException):
@@ -59,11 +60,14 @@ def main() -> int:
 def launch(arguments: Namespace) -> None:
     """Prepare the folder of all state, then start everything and stay; raises LaunchFailure and Stopped."""
     layout, ports = find_layout(os.environ), find_ports(os.environ)
+    # Nobody else on the machine reads what any program of the stack writes.
+    os.umask(OTHERS_MAY_NOTHING)
     # Refused before anything is written.
     account()
     make_folders(layout)
     descriptor = lock(layout)
     check_free(ports)
+    first_start = not layout.secrets.exists()
     credentials = load_credentials(layout)
     own = own_environment(os.environ, layout, ports, credentials)
     write_environment(layout, own)
@@ -74,7 +78,8 @@ def launch(arguments: Namespace) -> None:
     try:
         started = time.monotonic()
         start(supervisor, ports, credentials, environment)
-        _say_ready(layout, ports, credentials, time.monotonic() - started)
+        _say_ready(layout, ports, time.monotonic() - started)
+        _say_password(layout, credentials, first_start=first_start)
         if not arguments.no_sample:
             ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")
@@ -115,10 +120,19 @@ def stay(supervisor: Supervisor, watchdog: Watchdog) -> None:
         time.sleep(WATCH_SECONDS)
 
 
-def _say_ready(layout: Layout, ports: Ports, credentials: Credentials, seconds: float) -> None:
+def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
     say(f"Ready: API {ports.ingest_url}, Airflow {ports.airflow_url}")
     say(f"  Everything took {seconds:.1f} s. The logs are in {layout.logs}.")
-    say(f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (kept in {layout.secrets}).")
+
+
+def _say_password(layout: Layout, credentials: Credentials, *, first_start: bool) -> None:
+    """Show the password when it was made, and never again: what a launcher writes may end up in a log."""
+    if first_start:
+        say(
+            f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (shown this once, kept in {layout.secrets})."
+        )
+    else:
+        say(f"  Log in to Airflow as {ADMIN}; the password is kept in {layout.secrets}.")
 
 
 def _stop(supervisor: Supervisor) -> None:

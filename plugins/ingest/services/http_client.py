@@ -10,13 +10,13 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import BinaryIO
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
 
 from ingest.database import first_line
 from ingest.errors import ServiceUnavailable
+from ingest.printing import innermost, shown_url
 from ingest.services.answer import DOCUMENT_LIMIT, Answer
 from ingest.services.http_adapter import TransferAdapter
 from ingest.services.sized_body import SizedBody
@@ -113,13 +113,12 @@ class HttpClient:
         )
 
     def _shown(self, path: str) -> str:
-        parts = urlsplit(self._base_url + path)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return shown_url(self._base_url + path)
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._connect_timeout:g} seconds"
-        cause = _innermost(error)
+        cause = innermost(error)
         if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
             return f"it was silent for {self._read_timeout:g} seconds or longer"
         return first_line(cause)
@@ -129,12 +128,3 @@ def json_body(document: object) -> tuple[BinaryIO, int]:
     """Give a small JSON document as a body to send, and its size in bytes."""
     encoded = json.dumps(document).encode()
     return io.BytesIO(encoded), len(encoded)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    # requests and urllib3 wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed: it
-    # may lead to an error that the caller was handling when it made this request.
-    for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):
-        if isinstance(inner, BaseException):
-            return _innermost(inner)
-    return error

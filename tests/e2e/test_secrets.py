@@ -1,0 +1,204 @@
+"""Nothing secret leaves the files that keep it: not by a log, Airflow, the ledger, a list of processes, or an answer.
+
+`/proc/<id>/environ` holds secrets, and is readable by the account that runs the stack alone.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import requests
+
+from ingest.local.environment import database_url
+from ingest.local.layout import Layout
+from tests.bundles import make_bundle, metadata_of
+from tests.e2e.conftest import ArchiveAway
+from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+
+KEPT = {"secrets", "environment", "airflow/passwords.json"}
+SHORTEST = 12
+
+
+@pytest.fixture(scope="module")
+def secrets(stack: Stack) -> dict[str, str]:
+    """All that is secret, by its name: passwords, keys, and a token that Airflow has given out."""
+    kept = json.loads((stack.home / "secrets").read_text())
+    log_in = {"username": "admin", "password": kept["admin_password"]}
+    answer = requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS)
+    return {**kept, "token": answer.json()["access_token"]}
+
+
+@pytest.fixture(scope="module")
+def jobs(stack: Stack) -> list[int]:
+    """A job that ended well, one that was rejected, and one that found the archive away."""
+    good, rejected = stack.post(make_bundle()), stack.post(make_bundle(metadata=metadata_of({"data/other": b"x"})))
+    for job in (good, rejected):
+        stack.wait_for_end(job)
+    with ArchiveAway(stack.home / "archive").for_a_while():
+        unlucky = stack.post(make_bundle())
+        stack.wait(unlucky, lambda state: bool(state["exception"]))
+    stack.wait_for_end(unlucky)
+    return [good, rejected, unlucky]
+
+
+def found(secrets: dict[str, str], text: str | bytes) -> set[str]:
+    """The names of the secrets that a text gives away."""
+    looked_at = text.encode() if isinstance(text, str) else text
+    return {name for name, secret in secrets.items() if secret.encode() in looked_at}
+
+
+def test_secrets_are_long_enough_to_be_looked_for(secrets: dict[str, str]):
+    assert len(secrets) >= 6
+    assert all(len(secret) >= SHORTEST for secret in secrets.values())
+    assert found(secrets, f"... {secrets['fernet_key']} ...") == {"fernet_key"}
+
+
+def test_no_file_but_those_that_keep_them_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: list[int]):
+    paths = [path for path in stack.home.rglob("*") if path.is_file() and "postgres" not in path.parts]
+    leaking = {str(path.relative_to(stack.home)) for path in paths if found(secrets, path.read_bytes())}
+    assert leaking == KEPT
+    assert any("job-" in str(path) for path in paths), "the logs of tasks are among them"
+
+
+def test_files_that_keep_secrets_are_readable_by_their_owner_alone(stack: Stack):
+    assert {(stack.home / name).stat().st_mode & 0o777 for name in KEPT} == {0o600}
+
+
+def test_what_the_stack_writes_is_readable_by_its_owner_alone(stack: Stack, jobs: list[int]):
+    written = [path for path in stack.home.rglob("*") if "postgres" not in path.parts and not path.is_symlink()]
+    open_to_others = {str(path.relative_to(stack.home)) for path in written if path.stat().st_mode & 0o007}
+    assert open_to_others == set()
+
+
+def test_password_is_shown_at_the_first_start_alone(stack: Stack, secrets: dict[str, str]):
+    assert found(secrets, (stack.home / "logs" / "supervisord-output.log").read_bytes()) == set()
+
+
+def paths_of(job: int) -> Iterator[str]:
+    run = f"/dags/ingest/dagRuns/job-{job}"
+    yield run
+    yield f"{run}/taskInstances"
+    for task in ("open_tar", "load_metadata", "ingest_files"):
+        yield f"{run}/taskInstances/{task}/logs/1"
+        yield f"{run}/taskInstances/{task}/xcomEntries"
+
+
+def answers(stack: Stack, paths: list[str], user: str, secrets: dict[str, str]) -> dict[str, requests.Response]:
+    """What Airflow answers to an account, whatever it is."""
+    log_in = {"username": user, "password": secrets[f"{user}_password"]}
+    token = requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return {
+        path: requests.get(f"{stack.airflow}/api/v2{path}", headers=headers, timeout=TIMEOUT_SECONDS) for path in paths
+    }
+
+
+@pytest.mark.parametrize("user", ["admin", "ingest"])
+def test_airflow_answers_no_secret(stack: Stack, secrets: dict[str, str], jobs: list[int], user: str):
+    paths = [path for job in jobs for path in paths_of(job)]
+    paths += ["/config", "/connections", "/variables", "/eventLogs?limit=1000", "/dags/ingest/details", "/plugins"]
+    given = answers(stack, paths, user, secrets)
+    assert {
+        path: found(secrets, answer.content) for path, answer in given.items() if found(secrets, answer.content)
+    } == {}
+    assert all(given[path].ok for path in paths_of(jobs[0]))
+
+
+@pytest.mark.parametrize("path", ["/dags/ingest/dagRuns", "/config", "/eventLogs"])
+@pytest.mark.parametrize("password", [None, "admin", "airflow", ""])
+def test_airflow_lets_nobody_in_without_a_password_of_its_own(stack: Stack, path: str, password: str | None):
+    if password is not None:
+        log_in = {"username": "admin", "password": password}
+        assert requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS).status_code in {
+            400,
+            401,
+        }
+    assert requests.get(f"{stack.airflow}/api/v2{path}", timeout=TIMEOUT_SECONDS).status_code == 401
+
+
+@pytest.mark.parametrize("database", ["ingest", "airflow"])
+def test_no_table_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: list[int], database: str):
+    url = database_url(Layout(stack.home), database).replace("+psycopg2", "")
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        tables = [name for (name,) in cursor.fetchall()]
+        assert len(tables) > 5
+        for table in tables:
+            cursor.execute(f"SELECT coalesce(string_agg(whole::text, chr(10)), '') FROM \"{table}\" AS whole")
+            leaked = [found(secrets, whole) for (whole,) in cursor.fetchall()]
+            assert (table, leaked) == (table, [set()])
+
+
+def processes_of(stack: Stack) -> dict[Path, bytes]:
+    """The stack's processes and their command lines: those that have its environment, and what they have started."""
+    mine, parents, found = f"INGEST_HOME={stack.home}".encode(), {}, set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[process.name] = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if mine in (process / "environ").read_bytes().split(b"\0"):
+                found.add(process.name)
+    while more := {each for each, parent in parents.items() if parent in found} - found:
+        found |= more
+    running = {}
+    for number in found:
+        with suppress(OSError):
+            running[Path("/proc") / number] = (Path("/proc") / number / "cmdline").read_bytes()
+    return running
+
+
+def test_no_command_line_shows_a_secret(stack: Stack, secrets: dict[str, str]):
+    running = processes_of(stack)
+    assert any(b"gunicorn" in line or b"pacifica-ingest" in line for line in running.values())
+    assert any(b"airflow" in line for line in running.values())
+    assert any(b"postgres" in line for line in running.values())
+    assert {line for line in running.values() if found(secrets, line)} == set()
+    with suppress(OSError):
+        assert {(process / "environ").stat().st_mode & 0o777 for process in running} == {0o400}
+
+
+def test_no_answer_and_no_command_shows_a_secret(stack: Stack, secrets: dict[str, str], jobs: list[int]):
+    texts = [json.dumps(stack.state(job)) for job in jobs]
+    texts += [
+        requests.get(f"{stack.api}{path}", timeout=TIMEOUT_SECONDS).text for path in ("/", "/readyz", "/get_state")
+    ]
+    for job in jobs:
+        for options in ([], ["--json"]):
+            shown = stack.command("show", "--job-id", str(job), *options)
+            texts += [shown.stdout, shown.stderr]
+    assert found(secrets, "\n".join(texts)) == set()
+
+
+def with_a_password(stack: Stack, *arguments: str, **settings: str) -> Any:
+    environment = {**stack.environment, **settings}
+    return Stack(stack.home, stack.api, stack.airflow, environment).command(*arguments)
+
+
+AWAY = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
+
+
+@pytest.mark.parametrize("name", ["METADATA_INGEST_URL", "ARCHIVEINTERFACE_URL"])
+def test_command_whose_service_is_away_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int], name: str):
+    said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: AWAY})
+    assert said.returncode == 1
+    assert "127.0.0.1:1" in said.stderr
+    assert "hidden" not in said.stdout + said.stderr
+
+
+def test_command_that_finds_airflow_away_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
+    said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=AWAY)
+    assert said.returncode == 1
+    assert "127.0.0.1:1" in said.stderr
+    assert "hidden" not in said.stdout + said.stderr
+    assert stack.command("retry", "--job-id", str(jobs[1])).returncode == 0
+    assert stack.wait_for_end(jobs[1])["state"] == "FAILED"
+
+
+def test_wrong_database_does_not_show_its_password(stack: Stack):
+    for url in ("postgresql://me:hidden-password@127.0.0.1:1/x", "postgresql://me:hidden-password@:port/x"):
+        said = with_a_password(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
+        assert said.returncode == 1
+        assert "hidden-password" not in said.stdout + said.stderr

@@ -1,0 +1,14 @@
+"""Texts that try to pass for something else where they are shown: a line of a log, a command to a terminal, other text."""
+
+FORGED = "2026-11-25 12:00:00,000 INFO [1] api.receive: job 7 received"
+HOSTILE = (
+    f"name\n{FORGED}",
+    f"name\r\n{FORGED}",
+    f"name\u2028{FORGED}",
+    "\x1b[2J\x1b]0;title\x07",
+    "\u009b31m",
+    "\u202egnp.exe",
+    "\u2066hidden\u2069",
+    "\x08\x08\x7f",
+)
+ALL_AT_ONCE = " ".join(HOSTILE)
