@@ -22,10 +22,10 @@ from api import cherrypy_file, wsgi
 from api.authentication import make_authentication
 from api.cherrypy_file import LARGEST_PORT, Listening
 from api.logs import ServerLog
-from ingest.access_settings import NONE
-from ingest.addresses import is_loopback
 from api.upload_slots import UploadSlots
 from api.worker import Worker
+from ingest.access_settings import NONE
+from ingest.addresses import is_loopback
 from ingest.errors import ConfigurationError
 from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 
