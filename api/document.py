@@ -24,7 +24,8 @@ The door to a Pacifica archive: post a bundle, get a job, ask for its state unti
   mend; there is no traceback.
 - Times are UTC, `YYYY-MM-DD HH:MM:SS`.
 - An address that is not here is answered with 404 (`not_found`), a method that is not here with 405
-  (`method_not_allowed`) and the header `Allow`.
+  (`method_not_allowed`) and the header `Allow`. What is no HTTP is answered with 400 (`bad_request`), too much of it with
+  414 (`address_too_long`) or 431 (`headers_too_large`), an unknown `Expect` with 417 (`expectation_unsupported`).
 """
 BEARER, BASIC, HEADER = "bearer", "basic", "proxy"
 # The schemes of which a caller must satisfy one, by the setting `authentication`; none is asked for otherwise.

@@ -73,8 +73,9 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     settings = known.settings
     job_id = new_job_id(known)
     upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size)
-    with uploads.announced(known.engine, settings.volume_path, upload):
-        size = spool.receive(body, settings.volume_path, upload, settings.transfer_size, check)
+    folder, kept_free = settings.volume_path, settings.spool_kept_free
+    with uploads.announced(known.engine, folder, upload, kept_free):
+        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free)
         view = commit(known, Received(job_id, kind, caller().user, upload.name, size))
     job = view.received
     failpoint("receive.committed", job.job_id)

@@ -2,12 +2,14 @@
 
 from sqlalchemy import Engine
 
-from ingest import jobs, uploads
+from ingest import jobs
+from ingest.database import transaction
 from ingest.jobs import Received
-from ingest.spool import Announced
+from ingest.models import Upload
 
 
 def create_job(engine: Engine, received: Received) -> None:
-    """Commit a job; its file need not be there."""
-    uploads.announce(engine, Announced(received.job_id, received.spool_name, received.size))
+    """Commit a job; its file need not be there, nor the room for it."""
+    with transaction(engine) as session:
+        session.add(Upload(spool_name=received.spool_name, job_id=received.job_id, size=received.size))
     jobs.create(engine, received)

@@ -70,16 +70,18 @@ def receive(
     announced: Announced,
     block_size: int,
     check: Callable[[BinaryIO], None] | None = None,
+    kept_free: int = 0,
 ) -> int:
     """Write a stream to its file in the folder, both synced, and give its size in bytes; or leave nothing behind.
 
     `block_size` is what is held in memory. `check` reads the whole file before it gets its name, and raises if it is not
-    to be kept. Raises IncompleteBody, SpoolFull, SpoolUnavailable, and what the stream and `check` raise.
+    to be kept. A file of unknown size leaves `kept_free` bytes of the disk. Raises IncompleteBody, SpoolFull,
+    SpoolUnavailable, and what the stream and `check` raise.
     """
     path = folder / announced.name
     part = part_of(path)
     try:
-        size = _write(stream, part, announced, block_size)
+        size = _write(stream, part, announced, block_size, kept_free)
         if check:
             with disk_faults(folder), part.open("rb") as file:
                 check(file)
@@ -128,7 +130,13 @@ def disk_faults(folder: Path) -> Iterator[None]:
         raise SpoolUnavailable(f"the spool {folder} cannot be written: {error.strerror or error}") from error
 
 
-def _write(stream: Readable, part: Path, announced: Announced, block_size: int) -> int:
+def free_bytes(folder: Path) -> int:
+    """Give the free room of a folder's disk, in bytes; raises OSError."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept_free: int) -> int:
     with disk_faults(part.parent):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
         file = FileIO(part, "x", opener=partial(os.open, mode=OTHERS_MAY_NOTHING))
@@ -139,6 +147,8 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int) 
         size = 0
         while block := stream.read(block_size):
             with disk_faults(part.parent):
+                if announced.size is None:
+                    _leave_free(part.parent, len(block) + kept_free)
                 _write_block(file, block)
             size += len(block)
             failpoint("receive.reading", announced.job_id)
@@ -146,6 +156,11 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int) 
         with disk_faults(part.parent):
             os.fsync(file.fileno())
     return size
+
+
+def _leave_free(folder: Path, needed: int) -> None:
+    if free_bytes(folder) < needed:
+        raise SpoolFull(f"the spool {folder} has no room for this: what is left is kept free")
 
 
 def _check_size(size: int, announced_size: int | None) -> None:

@@ -24,6 +24,7 @@ from ingest.failpoints import failpoint
 from ingest.models import Upload
 from ingest.printing import one_line
 from ingest.spool import Announced
+from ingest.spool_room import promise_room
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -36,12 +37,13 @@ class UploadAbandoned(TransientError):
 
 
 @contextmanager
-def announced(engine: Engine, folder: Path, upload: Announced) -> Iterator[None]:
+def announced(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0) -> Iterator[None]:
     """Announce a file that the `with` block receives and makes the bundle of a job.
 
-    What is raised in the block removes the file at once, unless a job has it already. Raises DatabaseUnavailable.
+    `kept_free` bytes of the spool's disk are for no upload. What is raised in the block removes the file at once, unless a
+    job has it already. Raises DatabaseUnavailable, SpoolFull, SpoolUnavailable.
     """
-    announce(engine, upload)
+    announce(engine, folder, upload, kept_free)
     failpoint("receive.allocated", upload.job_id)
     try:
         yield
@@ -50,9 +52,13 @@ def announced(engine: Engine, folder: Path, upload: Announced) -> Iterator[None]
         raise
 
 
-def announce(engine: Engine, upload: Announced) -> None:
-    """Commit the row of a file that is going to be received."""
+def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0) -> None:
+    """Commit the row of a file that is going to be received, and with it the promise of its room.
+
+    A file of unknown size is promised nothing, but is not begun when the room is used up. Raises as `announced`.
+    """
     with transaction(engine) as session:
+        promise_room(session, folder, upload.size or 0, kept_free)
         session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size))
 
 

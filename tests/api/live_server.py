@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -72,7 +73,8 @@ def serving(spool: Path, database_url: str, **environment: object) -> Iterator[S
         Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
         yield Server(("127.0.0.1", port), spool, database_url, process.pid)
     finally:
-        process.terminate()
+        # At once: nothing is under way any more.
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
 
 

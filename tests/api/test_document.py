@@ -14,7 +14,14 @@ from api.app import create_app
 from api.document import DESCRIPTION
 from api.errors import STATUSES
 from api.request_bodies import EXAMPLE
-from api.request_errors import MethodNotAllowed, NotFound, RequestError
+from api.request_errors import (
+    AddressTooLong,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    NotFound,
+    RequestError,
+    UnsupportedExpectation,
+)
 from ingest.bundle_metadata import MetadataReader
 from ingest.settings import Settings
 from ingest.states import Kind
@@ -22,7 +29,14 @@ from tests.api.live_server import Server
 
 Document = dict[str, Any]
 # What answers before a route is found stands in the words about the whole API.
-OF_ANY_ADDRESS = {NotFound, MethodNotAllowed}
+OF_ANY_ADDRESS = {
+    NotFound,
+    MethodNotAllowed,
+    RequestError,
+    AddressTooLong,
+    HeadersTooLarge,
+    UnsupportedExpectation,
+}
 
 
 def kinds_of(kind: type[RequestError]) -> set[type[RequestError]]:
@@ -30,7 +44,7 @@ def kinds_of(kind: type[RequestError]) -> set[type[RequestError]]:
     return {kind}.union(*map(kinds_of, kind.__subclasses__()))
 
 
-OF_ROUTES = sorted(kinds_of(RequestError) - {RequestError, *OF_ANY_ADDRESS}, key=lambda kind: kind.code)
+OF_ROUTES = sorted(kinds_of(RequestError) - OF_ANY_ADDRESS, key=lambda kind: kind.code)
 
 
 def document_of(settings: Settings) -> Document:

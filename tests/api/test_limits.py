@@ -32,6 +32,8 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "INGEST_SLOWEST_UPLOAD": SLOWEST,
     }
     with serving(spool, database_url, **limits) as server:
+        # Other tests leave rows of uploads that have no files.
+        server.forget_uploads()
         yield server
 
 

@@ -144,7 +144,7 @@ def test_upload_that_never_became_a_job_has_its_events(
 ):
     job = services.uniqueid.allocate("upload_job", 1)[0]
     name = f"{job}.tar"
-    uploads.announce(database_engine, Announced(job, name, 10))
+    uploads.announce(database_engine, settings.volume_path, Announced(job, name, 10))
     assert f"upload {name}: since " in show(job)[1]
     uploads.remove(database_engine, settings.volume_path, name, "upload_refused", "body_incomplete", "cut")
     code, out, _ = show(job)

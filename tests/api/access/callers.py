@@ -82,7 +82,7 @@ def serving(folder: Path, database_url: str, settings: Mapping[str, str]) -> Ite
         )
     try:
         wait_until(lambda: _port(log) is not None, START_SECONDS, log.read_text)
-        yield AccessServer(("127.0.0.1", _port(log) or 0), spool, database_url, log)
+        yield AccessServer(("127.0.0.1", _port(log) or 0), spool, database_url, process.pid, log)
     finally:
         # At once: nothing is under way any more.
         process.send_signal(signal.SIGINT)

@@ -59,7 +59,7 @@ def make_upload(database_engine: Engine, settings: Settings, services: Services)
     def make(suffix: str = ".part", started: float = 7200, written: float = 7200) -> Announced:
         job = services.uniqueid.allocate("upload_job", 1)[0]
         upload = Announced(job, f"{job}-00000000.tar", 10)
-        uploads.announce(database_engine, upload)
+        uploads.announce(database_engine, settings.volume_path, upload)
         with database_engine.begin() as connection:
             ours = update(Upload).where(Upload.spool_name == upload.name)
             connection.execute(ours.values(started=func.now() - timedelta(seconds=started)))
