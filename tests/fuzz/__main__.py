@@ -10,14 +10,16 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
+from tests.fuzz import corpus_seeds
 from tests.fuzz.report import Report, findings, report
 from tests.fuzz.seeds import documents, tars, write_seeds
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SEEDS = {"tar": tars, "metadata": documents}
+SEEDS = {"tar": (tars, corpus_seeds.bundles), "metadata": (documents, corpus_seeds.metadata)}
 # The first is where libFuzzer adds to; earlier findings are tried again, whether they are mended or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Of one input. Memory is that of the process, which instrumented code and the corpus need too.
@@ -74,7 +76,7 @@ def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subproc
 
 def _prepare(name: str, folder: Path) -> None:
     shutil.rmtree(folder / "seeds", ignore_errors=True)
-    write_seeds(folder / "seeds", SEEDS[name]())
+    write_seeds(folder / "seeds", chain.from_iterable(seeds() for seeds in SEEDS[name]))
     for inputs in INPUTS:
         (folder / inputs).mkdir(exist_ok=True)
     for finding in findings(folder):
