@@ -21,6 +21,7 @@ FILES = "Files"
 TRANSACTION_ID = "Transactions._id"
 # What a transaction has once.
 TRANSACTION_VALUES = frozenset({"_id", "submitter", "project", "instrument"})
+VALUES = frozenset({str, int, float})
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class MetadataReader:
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
             sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
             self.faults.add(Fault.TRANSACTION_ID_GIVEN, sentence)
+        elif type(value) not in VALUES:
+            sentence = f'entry {position}: "value" of {entry[TABLE]} must be a text or a number'
+            self.faults.add(Fault.VALUE_MALFORMED, sentence)
         if name in self.transaction and self.transaction[name] != value:
             sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
             self.faults.add(Fault.ENTRY_TWICE, sentence)

@@ -22,7 +22,7 @@ class Fault(StrEnum):
 
     METADATA_MISSING = "metadata_missing"
     METADATA_TWICE = "metadata_twice"
-    METADATA_NOT_UTF8 = "metadata_not_utf8"
+    METADATA_ENCODING = "metadata_encoding"
     METADATA_HAS_MARK = "metadata_has_mark"
     METADATA_NOT_JSON = "metadata_not_json"
     METADATA_CUT = "metadata_cut"
@@ -49,6 +49,7 @@ class Fault(StrEnum):
     HASH_MALFORMED = "hash_malformed"
     SOURCE_MALFORMED = "source_malformed"
     FILE_LISTED_TWICE = "file_listed_twice"
+    SOURCE_LISTED_TWICE = "source_listed_twice"
 
     MEMBER_UNLISTED = "member_unlisted"
     FILE_LACKING = "file_lacking"

@@ -10,9 +10,13 @@ LISTED = 100
 
 
 class Faults:
-    """The faults that were found so far; only the first hundred are kept, the others are counted."""
+    """The faults that were found so far; only the first hundred are kept, the others are counted.
+
+    `kinds` are the codes of all of them.
+    """
 
     def __init__(self) -> None:
+        self.kinds: set[Fault] = set()
         self._texts: list[str] = []
         self._count = 0
 
@@ -21,11 +25,11 @@ class Faults:
 
     def add(self, fault: Fault, sentence: str) -> None:
         """Add a fault: its code, and one sentence, without a full stop, that names what it is about."""
-        self._append(with_code(sentence, fault))
+        self._append(sentence, fault)
 
     def take(self, error: Rejection, beginning: str = "") -> None:
         """Add a fault that was raised as an error; `beginning` says what it is about where the error does not."""
-        self._append(with_code(beginning + error.sentence, error.fault))
+        self._append(beginning + error.sentence, error.fault)
 
     def raise_as(self, error: type[Rejection]) -> None:
         """Raise the error with all faults in its text; do nothing when there are none."""
@@ -34,7 +38,9 @@ class Faults:
         more = self._count - len(self._texts)
         raise error("; ".join(self._texts) + (f"; and {more} more" if more else ""))
 
-    def _append(self, text: str) -> None:
+    def _append(self, sentence: str, fault: Fault | None) -> None:
         self._count += 1
+        if fault:
+            self.kinds.add(fault)
         if len(self._texts) < LISTED:
-            self._texts.append(text)
+            self._texts.append(with_code(sentence, fault))

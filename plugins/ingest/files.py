@@ -104,6 +104,15 @@ def compare_members(ledger: Ledger, faults: Faults) -> None:
             faults.add(Fault.SIZE_DIFFERS, f"file {path} has {file.found_size} bytes, {declared}")
 
 
+def compare_sources(ledger: Ledger, faults: Faults) -> None:
+    """Find sources of a move that more than one entry names; each is a fault, because it can be moved once."""
+    mine = (File.job_id == ledger.job_id) & File.position.is_not(None) & File.source.is_not(None)
+    query = select(File.source).where(mine).group_by(File.source).having(func.count() > 1).order_by(File.source)
+    with ledger.transaction() as session:
+        for source in session.scalars(query.execution_options(yield_per=BATCH)):
+            faults.add(Fault.SOURCE_LISTED_TWICE, f"source {printable(source or '')} is listed twice in the metadata")
+
+
 def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:
     """Give the number of the job's files in these states (in any, without one) and the sum of their bytes."""
     query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == ledger.job_id)

@@ -88,7 +88,7 @@ class _Window:
             # What stands before is read first, because it may have faults of its own.
             at = self._bytes - len(error.object) + error.start
             sentence = f"the metadata is no UTF-8 at byte {at} (0x{error.object[error.start]:02x}); save it as UTF-8"
-            self._fault = InvalidMetadata(sentence, Fault.METADATA_NOT_UTF8)
+            self._fault = InvalidMetadata(sentence, Fault.METADATA_ENCODING)
             return error.object[: error.start].decode()
 
 
@@ -98,7 +98,7 @@ def _check_encoding(beginning: bytes) -> None:
         sentence = "the metadata begins with a byte order mark; save it as UTF-8 without one"
         raise InvalidMetadata(sentence, Fault.METADATA_HAS_MARK)
     if encoding != "utf-8":
-        raise InvalidMetadata(f"the metadata looks like {encoding}; save it as UTF-8", Fault.METADATA_NOT_UTF8)
+        raise InvalidMetadata(f"the metadata looks like {encoding}; save it as UTF-8", Fault.METADATA_ENCODING)
 
 
 class _Reader:

@@ -23,17 +23,20 @@ CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
 # What Linux can hold in UTF-8 (NAME_MAX; PATH_MAX less its closing NUL).
 LONGEST_COMPONENT = 255
 LONGEST_PATH = 4095
-# What the real metadata service takes; it needs all three, the built-in one none. Times may be seconds since 1970.
-FORMS: dict[str, tuple[type, ...]] = {"mimetype": (str,), "mtime": (str, int), "ctime": (str, int)}
+# Seconds since 1970, from the year 1 to the year 9999.
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 
 
 @dataclass(frozen=True)
 class DeclaredFile:
-    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes."""
+    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes.
+
+    Of a faulty entry only the path is known, so that the member that it means is not called unlisted.
+    """
 
     position: int
     path: str
-    size: int
+    size: int | None
     hash_type: str
     hash_sum: str
     source: str | None
@@ -42,7 +45,7 @@ class DeclaredFile:
 def declared_file(
     position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool
 ) -> DeclaredFile | None:
-    """Give the file that an entry declares; None when something is wrong with it, all of which is then in `faults`.
+    """Give the file that an entry declares, None when it has no path; all that is wrong with it is then in `faults`.
 
     Args:
         position: The entry's index in the list.
@@ -51,20 +54,26 @@ def declared_file(
         is_move: The entry must name the file's source.
         below_data: `subdir` is a path below `data/`, though it may begin with a folder of that name.
     """
+    path = None
     try:
-        check_forms(entry)
-        source = source_of(entry) if is_move else None
+        path = path_of(entry, below_data)
         hash_type, hash_sum = hash_of(entry)
-        return DeclaredFile(position, path_of(entry, below_data), size_of(entry), hash_type, hash_sum, source)
+        source = source_of(entry) if is_move else None
+        check_forms(entry)
+        return DeclaredFile(position, path, size_of(entry), hash_type, hash_sum, source)
     except InvalidMetadata:
-        beginning = f"entry {position} ({printable(str(entry.get('name')))}): "
-        checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
-        for check in [*checks, check_forms, *([source_of] if is_move else [])]:
-            try:
-                check(entry)
-            except InvalidMetadata as error:
-                faults.take(error, beginning)
-        return None
+        _find_all(position, entry, faults, is_move=is_move, below_data=below_data)
+        return DeclaredFile(position, path, None, "", "", None) if path else None
+
+
+def _find_all(position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool) -> None:
+    """Add all that is wrong with an entry to the faults."""
+    checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
+    for check in [*checks, check_forms, *([source_of] if is_move else [])]:
+        try:
+            check(entry)
+        except InvalidMetadata as error:
+            faults.take(error, f"entry {position} ({printable(str(entry.get('name')))}): ")
 
 
 def path_of(entry: Entry, below_data: bool) -> str:
@@ -108,10 +117,13 @@ def hash_of(entry: Entry) -> tuple[str, str]:
 
 
 def check_forms(entry: Entry) -> None:
-    """Check the values that are only sent on, where they are given."""
-    for key, forms in FORMS.items():
-        if type(entry.get(key, "")) not in forms:
-            sentence = f'"{key}" must be a text' + (" or a whole number" if int in forms else "")
+    """Check what is only sent on, where it is given; the real metadata service needs all of it, the built-in one none."""
+    if not isinstance(entry.get("mimetype", ""), str):
+        raise InvalidMetadata('"mimetype" must be a text', Fault.VALUE_MALFORMED)
+    for key in ("mtime", "ctime"):
+        time = entry.get(key, "")
+        if not isinstance(time, str) and not (type(time) is int and EARLIEST <= time <= LATEST):
+            sentence = f'"{key}" must be a text, or whole seconds since 1970 up to the year 9999'
             raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
 
 

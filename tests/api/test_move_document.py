@@ -35,7 +35,7 @@ def test_a_list_of_objects_is_taken(document: bytes) -> None:
         (b"[{},]", "metadata_not_json"),
         (b"[{'a': 1}]", "metadata_not_json"),
         (b"\xef\xbb\xbf[{}]", "metadata_has_mark"),
-        (b'[{"a": "\xff"}]', "metadata_not_utf8"),
+        (b'[{"a": "\xff"}]', "metadata_encoding"),
         (b'[{"n": 1e400}]', "number_too_large"),
         (b'[{"n": NaN}]', "number_not_finite"),
         (b'[{"n": 1, "n": 1}]', "key_twice"),

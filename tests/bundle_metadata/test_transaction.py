@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundle_metadata.documents import JOB, ONE, declared, fault_of, reader_of
+from tests.bundle_metadata.documents import JOB, ONE, codes, declared, fault_of, reader_of
 from tests.bundles import file_entry, transaction
 
 
@@ -17,7 +17,18 @@ def test_transaction_value_that_is_said_twice_alike_is_no_fault():
     assert declared(*transaction(), *transaction()) == []
 
 
-@pytest.mark.parametrize("second", [11, "10", None, [10]])
+@pytest.mark.parametrize("value", [None, True, [10], {"_id": 10}])
+@pytest.mark.parametrize("term", ["submitter", "project", "instrument"])
+def test_transaction_value_that_is_neither_text_nor_number_is_named(term: str, value: object):
+    text = fault_of({"destinationTable": f"Transactions.{term}", "value": value})
+    assert text == f'entry 0: "value" of Transactions.{term} must be a text or a number [value_malformed]'
+
+
+def test_transaction_entry_without_a_value_is_named():
+    assert codes(fault_of({"destinationTable": "Transactions.project"})) == ["value_malformed"]
+
+
+@pytest.mark.parametrize("second", [11, "10", 10.5])
 def test_transaction_value_that_is_said_twice_differently_is_named(second: object):
     text = fault_of(*transaction(), {"destinationTable": "Transactions.submitter", "value": second})
     assert text == "entry 4: Transactions.submitter stands there twice with different values [entry_twice]"

@@ -50,6 +50,6 @@ Case = Refused | Accepted
 
 def sources_beside(path: Path) -> Path:
     """The folder that the sources of a move lie in, which is one of `move_folders`."""
-    folder = path.parent / "sources"
+    folder = path.parent.parent / "sources"
     folder.mkdir(exist_ok=True)
     return folder

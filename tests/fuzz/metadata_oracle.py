@@ -77,6 +77,7 @@ def _check_reader(document: bytes, kind: Kind) -> None:
         for file in files:
             check_path(file.path)
             assert not CONTROLS.search(file.path), f"{file.path!r} holds a control character"
+            assert file.size is not None
             assert file.size >= 0
             assert kind is Kind.INGEST or (file.source or "").startswith("/")
         check_completed(document, files, kind)
@@ -113,5 +114,5 @@ def check_completed(document: bytes, files: Iterable[DeclaredFile], kind: Kind) 
     assert [_meaning(file) for file in found] == [_meaning(file) for file in files]
 
 
-def _meaning(file: DeclaredFile) -> tuple[str, int, str, str, str | None]:
+def _meaning(file: DeclaredFile) -> tuple[str, int | None, str, str, str | None]:
     return file.path, file.size, file.hash_type, file.hash_sum, file.source

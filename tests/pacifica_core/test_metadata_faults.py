@@ -35,6 +35,12 @@ def with_value(value: object) -> Documents:
     ]  # fmt: skip
 
 
+def with_value_of_a_file(file_id: int) -> Documents:
+    """A document with a value of a file that the catalogue does not hold."""
+    entry = {"destinationTable": "FileKeyValue", "key": "Tag", "value": "v", "file_id": file_id}
+    return lambda number: [*document(number, [number]), entry]
+
+
 def without_key(key: str, table: str = "Files") -> Documents:
     return lambda number: lacking(document(number, [number]), key, table)
 
@@ -63,6 +69,16 @@ def without_table(table: str) -> Documents:
             'IntegrityError: duplicate key value violates unique constraint "transactionkeyvalue_pkey"',
         ),
         (file_with(mtime=None), 'IntegrityError: null value in column "mtime" of relation "files"'),
+        (file_with(mtime="1" * 20), "OverflowError: Python int too large to convert to C long"),
+        (lambda number: document(number, [2**31]), "DataError: integer out of range"),
+        (lambda number: document(2**31, [number]), "DataError: integer out of range"),
+        (file_with(subdir="long/" * 52), "DataError: value too long for type character varying(255)"),
+        (file_with(name="n" * 256), "DataError: value too long for type character varying(255)"),
+        (file_with(mimetype="text/" + "x" * 256), "DataError: value too long for type character varying(255)"),
+        (with_value("x" * 256), "DataError: value too long for type character varying(255)"),
+        (with_term("submitter", "ten"), "DataError: invalid input syntax for type integer"),
+        (with_value([1]), "ValuesDoesNotExist: "),
+        (with_value_of_a_file(999_999_999), "FilesDoesNotExist: "),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -78,10 +94,6 @@ def test_fault_of_the_metadata_is_rejected_with_its_reason(
 @pytest.mark.parametrize(
     ("documents", "reason"),
     [
-        (lambda number: document(number, [2**31]), "DataError: integer out of range"),
-        (lambda number: document(2**31, [number]), "DataError: integer out of range"),
-        (file_with(subdir="long/" * 52), "DataError: value too long for type character varying(255)"),
-        (with_value("x" * 256), "DataError: value too long for type character varying(255)"),
         (with_term("submitter", 999), "UsersDoesNotExist: "),
         (with_term("project", "nope"), "ProjectsDoesNotExist: "),
         (with_term("instrument", 999), "InstrumentsDoesNotExist: "),

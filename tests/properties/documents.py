@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingest.metadata_entries import HASH_LENGTHS
+from ingest.metadata_entries import EARLIEST, HASH_LENGTHS, LATEST
 from tests.bundles import Entry
 
 # Any Unicode that PostgreSQL can hold.
@@ -42,7 +42,7 @@ def file_entries(draw: st.DrawFn) -> Entry:
         "hashtype": draw(st.sampled_from([hash_type, hash_type.upper()])),
         "hashsum": draw(st.text(string.hexdigits, min_size=length, max_size=length)),
         "mimetype": draw(texts),
-        "mtime": draw(texts | st.integers(-(10**9), 10**12)),
+        "mtime": draw(texts | st.integers(EARLIEST, LATEST)),
         "x": draw(values),
     }
 

@@ -15,9 +15,14 @@ from ingest.errors import CatalogueHoldsIds, CatalogueRejected
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient, json_body
 
-# What the service dies of when the metadata is at fault; anything else may be its own trouble. ParserError is how
-# dateutil calls its ValueError.
-METADATA_FAULTS = frozenset({"ValueError", "ParserError", "KeyError", "IndexError", "IntegrityError"})
+# What the service dies of when the metadata is at fault; anything else may be its own trouble. ParserError is how dateutil
+# calls its ValueError. DataError is PostgreSQL's word for a value that a column cannot hold, which no try changes.
+METADATA_FAULTS = frozenset(
+    {
+        "ValueError", "ParserError", "KeyError", "IndexError", "OverflowError", "IntegrityError", "DataError",
+        "FilesDoesNotExist", "KeysDoesNotExist", "ValuesDoesNotExist",
+    }
+)  # fmt: skip
 DUPLICATE = "Could not insert records"
 INVALID_FILE = re.compile(r"Invalid metadata for file (\d+)")
 IDS = re.compile(r"\[ID: ([0-9,]*)\]")

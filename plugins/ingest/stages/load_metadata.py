@@ -13,10 +13,12 @@ from ingest.bundle_metadata import MetadataReader
 from ingest.context import StageContext
 from ingest.errors import InvalidMetadata
 from ingest.failpoints import failpoint
+from ingest.fault_codes import Fault
 from ingest.file_ids import give_ids
 from ingest.files import (
     batches,
     compare_members,
+    compare_sources,
     forget_declarations,
     record_declarations,
     totals,
@@ -26,6 +28,17 @@ from ingest.states import Kind
 
 Summary = dict[str, str | int]
 LONGEST_NAME = 200
+# What may be right when each `subdir` is read in the other way.
+FAULTS_OF_A_READING = frozenset(
+    {
+        Fault.PATH_OUTSIDE_DATA,
+        Fault.PATH_TOO_LONG,
+        Fault.FILE_LISTED_TWICE,
+        Fault.FILE_LACKING,
+        Fault.MEMBER_UNLISTED,
+        Fault.SIZE_DIFFERS,
+    }
+)
 
 
 def load_metadata(context: StageContext) -> Summary:
@@ -34,7 +47,8 @@ def load_metadata(context: StageContext) -> Summary:
     Raises InvalidMetadata with all that is wrong, ServiceUnavailable when UniqueID is away.
     """
     reader = _read(context)
-    if reader.faults and context.ledger.job.record.kind is Kind.INGEST:
+    may_differ = reader.faults and reader.faults.kinds <= FAULTS_OF_A_READING
+    if may_differ and context.ledger.job.record.kind is Kind.INGEST:
         # The stock client writes folders below `data/`, one of which may be called `data` itself.
         other = _read(context, below_data=True)
         reader = reader if other.faults else other
@@ -57,6 +71,8 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
             failpoint("load_metadata.recorded", ledger.job_id)
     if ledger.job.record.kind is Kind.INGEST:
         compare_members(ledger, reader.faults)
+    else:
+        compare_sources(ledger, reader.faults)
     return reader
 
 

@@ -1,48 +1,91 @@
 """Documents that are no list of objects in JSON."""
 
+import json
 from pathlib import Path
 
-from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
-from ingest.states import Kind, Stage
 from tests.bundles import make_tar
-from tests.corpus.case import Build, Case, Refused
+from tests.corpus.case import Case
+from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
+
+GOOD = file_with()
+TEXT = GOOD.decode()
+ENTRY = '{"destinationTable": "x"}'
+
+NOT_LIST, NOT_JSON, CUT = Fault.METADATA_NOT_LIST, Fault.METADATA_NOT_JSON, Fault.METADATA_CUT
+NOT_OBJECT, TABLE, UTF8 = Fault.ENTRY_NOT_OBJECT, Fault.ENTRY_WITHOUT_TABLE, Fault.METADATA_ENCODING
+UNLISTED = Fault.MEMBER_UNLISTED
+LIST = "the metadata must be a JSON list of objects"
+MARK = "begins with a byte order mark; save it as UTF-8 without one"
 
 
-def bundle_with(metadata: bytes | None) -> Build:
-    """A bundle with one file and this as its metadata.txt."""
-
-    def build(path: Path) -> None:
-        make_tar({"data/a": b"a"} | ({} if metadata is None else {"metadata.txt": metadata}), path)
-
-    return build
-
-
-def document(content: bytes) -> Build:
-    """A move document."""
-
-    def build(path: Path) -> None:
-        path.write_bytes(content)
-
-    return build
+def in_a_folder(path: Path) -> None:
+    """Metadata that lies where a file does."""
+    make_tar({"data/a": b"a", "data/metadata.txt": GOOD}, path)
 
 
 CASES: list[Case] = [
-    Refused(
-        "metadata is missing",
-        bundle_with(None),
-        Stage.LOAD_METADATA,
-        InvalidMetadata,
-        (Fault.METADATA_MISSING,),
-        ("the bundle has no metadata.txt",),
+    refused("is missing", bundle_with(None), Fault.METADATA_MISSING, says="the bundle has no metadata.txt"),
+    refused(
+        "is in a folder",
+        in_a_folder,
+        Fault.METADATA_MISSING,
+        says="the bundle has no metadata.txt",
     ),
-    Refused(
-        "move document is no list",
-        document(b'{"destinationTable": "Files"}'),
-        Stage.LOAD_METADATA,
-        InvalidMetadata,
-        (Fault.METADATA_NOT_LIST,),
-        ("must be a JSON list of objects",),
-        kind=Kind.MOVE,
+    refused("has no bytes", b"", NOT_LIST, says=LIST),
+    refused("is white space", b" \n\t ", NOT_LIST, says=LIST),
+    refused("is no JSON", b"a: 1\nb: 2\n", NOT_LIST, says=LIST),
+    refused("is an object", b'{"destinationTable": "Files"}', NOT_LIST, says=LIST),
+    refused("is a text", json.dumps(TEXT).encode(), NOT_LIST, says=LIST),
+    refused("is a number", b"5", NOT_LIST, says=LIST),
+    refused("is zeros", bytes(100), UTF8, says="looks like utf-32-be; save it as UTF-8"),
+    refused("is an empty list", b"[]", Fault.METADATA_EMPTY, UNLISTED, says="the metadata is an empty list"),
+    refused("has a byte order mark", b"\xef\xbb\xbf" + GOOD, Fault.METADATA_HAS_MARK, says=MARK),
+    refused("is UTF-16", TEXT.encode("utf-16"), UTF8, says="looks like utf-16; save it as UTF-8"),
+    refused("is UTF-16 without a mark", TEXT.encode("utf-16-be"), UTF8, says="looks like utf-16-be; save it as UTF-8"),
+    refused("is UTF-32", TEXT.encode("utf-32-le"), UTF8, says="looks like utf-32-le; save it as UTF-8"),
+    refused(
+        "is Latin-1",
+        '[{"destinationTable": "Mötley"}]'.encode("latin-1"),
+        UTF8,
+        says="no UTF-8 at byte 24 (0xf6); save it",
+    ),
+    refused("is overlong UTF-8", b'[{"destinationTable": "\xc0\xaf"}]', UTF8, says="no UTF-8 at byte 23 (0xc0)"),
+    refused("is cut in an entry", GOOD[:-30], CUT, says="the metadata is cut short: it ends in entry 4"),
+    refused("is cut behind an entry", GOOD[:-1], CUT, says="the metadata is cut short: it ends in entry 4"),
+    refused("is cut behind its first byte", b"[", CUT, says="the metadata is cut short: it ends in entry 0"),
+    refused("goes on behind the list", GOOD + b"\nnot this", Fault.METADATA_GOES_ON, says="behind the list"),
+    refused("is two lists", GOOD + GOOD, Fault.METADATA_GOES_ON, says="something stands behind the list"),
+    refused("has a comma too many", GOOD[:-1] + b",]", NOT_JSON, says="in or behind entry 5, at character"),
+    refused("has single quotes", b"[{'destinationTable': 'x'}]", NOT_JSON, says="entry 0, at character 2: "),
+    refused("has comments", f"[{ENTRY}, // mine\n{ENTRY}]".encode(), NOT_JSON, says="entry 1, at character 28: "),
+    refused("has a raw line end in a text", b'[{"destinationTable": "a\nb"}]', NOT_JSON, says="control character"),
+    refused(
+        "has lists as entries",
+        f"[{ENTRY}, [{ENTRY}]]".encode(),
+        NOT_OBJECT,
+        UNLISTED,
+        says="entry 1: it must be an object",
+    ),
+    refused("has numbers as entries", b"[1, 2.5]", NOT_OBJECT, UNLISTED, says=("entry 0: it must", "entry 1: it must")),
+    refused(
+        "has null as an entry", f"[null, {ENTRY}]".encode(), NOT_OBJECT, UNLISTED, says="entry 0: it must be an object"
+    ),
+    refused(
+        "has an empty object",
+        f"[{ENTRY}, {{}}]".encode(),
+        TABLE,
+        UNLISTED,
+        says='entry 1: "destinationTable" must be a text',
+    ),
+    refused(
+        "names a table by a number", b'[{"destinationTable": 5}]', TABLE, UNLISTED, says='entry 0: "destinationTable"'
+    ),
+    refused(
+        "names a list of tables",
+        b'[{"destinationTable": ["Files"]}]',
+        TABLE,
+        UNLISTED,
+        says='entry 0: "destinationTable"',
     ),
 ]

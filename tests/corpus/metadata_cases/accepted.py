@@ -1,0 +1,37 @@
+"""Metadata that looks odd and is taken, because existing clients send it."""
+
+import json
+from pathlib import Path
+
+from tests.bundles import file_entry, make_bundle, transaction
+from tests.corpus.case import Accepted, Case
+from tests.corpus.metadata_cases.building import CONTENT, bundle_with, document, file_saying, file_with
+
+SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
+
+
+def accepted(name: str, metadata: bytes) -> Case:
+    """A bundle with one file."""
+    return Accepted(f"metadata: {name}", bundle_with(metadata), (CONTENT,))
+
+
+def japanese(path: Path) -> None:
+    """A bundle with names of every length in UTF-8."""
+    make_bundle({"data/日本 \U0001f600/名前": b"japanese"}, path=path)
+
+
+CASES: list[Case] = [
+    accepted("size in digits", file_with(size="1")),
+    accepted("hash in upper case with its type", file_with(hashtype="SHA1", hashsum=f"SHA1:{SHA1.upper()}")),
+    accepted("folder with two slashes", file_with(subdir="data//")),
+    accepted("no folder", file_with(subdir="")),
+    accepted("times in seconds", file_with(mtime=1480457345, ctime=0)),
+    accepted("keys of its own", file_saying('"query_results": [{"a": null, "b": [1, 2.5]}], "": "", "number": -0.0')),
+    accepted("in lines", json.dumps(json.loads(file_with()), indent=8).encode() + b"\r\n"),
+    accepted("entry of half a million characters", file_with(value="x" * 500_000)),
+    accepted("file before the transaction", json.dumps([file_entry("data/a", CONTENT), *transaction()]).encode()),
+    accepted(
+        "value with line ends", document({"destinationTable": "x", "value": "a\r\n\tb"}, file_entry("data/a", CONTENT))
+    ),
+    Accepted("metadata: Japanese names", japanese, (b"japanese",)),
+]

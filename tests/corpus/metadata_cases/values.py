@@ -1,0 +1,56 @@
+"""Numbers, keys and texts that nobody behind us could keep as they are."""
+
+import json
+
+from ingest.fault_codes import Fault
+from tests.bundles import file_entry, transaction
+from tests.corpus.case import Case
+from tests.corpus.metadata_cases.building import CONTENT, document, file_saying, refused
+
+UNLISTED = Fault.MEMBER_UNLISTED
+LARGE, FINITE, TWICE, TEXT = (
+    Fault.NUMBER_TOO_LARGE, Fault.NUMBER_NOT_FINITE, Fault.KEY_TWICE, Fault.TEXT_UNSTORABLE,
+)  # fmt: skip
+
+
+def saying(name: str, text: str, fault: Fault, says: str) -> Case:
+    """A document whose fifth entry, the file's, says this beside what is right."""
+    return refused(name, file_saying(text), fault, UNLISTED, says=f"entry 4: {says}")
+
+
+CASES: list[Case] = [
+    saying("integer of 401 digits", f'"value": 1{"0" * 400}', LARGE, "the number '1000"),
+    saying("integer of 5,001 digits", f'"value": -1{"0" * 5000}', LARGE, "the number '-1000"),
+    saying("integer of 65 bits", f'"value": {2**63}', LARGE, "the number '9223372036854775808' has more than 64 bits"),
+    saying("float beyond double precision", '"value": 1e999', LARGE, "the number '1e999' is too large for double"),
+    saying("NaN", '"value": NaN', FINITE, "NaN is no number in JSON"),
+    saying("Infinity", '"value": [Infinity]', FINITE, "Infinity is no number in JSON"),
+    saying("-Infinity", '"value": {"a": -Infinity}', FINITE, "-Infinity is no number in JSON"),
+    saying("key twice", '"size": 2', TWICE, "the key 'size' stands there twice"),
+    saying("key twice with one value", '"size": 1', TWICE, "the key 'size' stands there twice"),
+    saying("key twice by an escape", r'"si\u007ae": 2', TWICE, "the key 'size' stands there twice"),
+    saying("key twice deep down", '"own": [{"a": {"b": 1, "b": 2}}]', TWICE, "the key 'b' stands there twice"),
+    saying("half of a surrogate pair", r'"value": "\ud800"', TEXT, r"the text '\ud800' holds NUL or half of"),
+    saying("surrogate pair the wrong way round", r'"value": "\ude00\ud83d"', TEXT, r"the text '\ude00\ud83d' holds"),
+    saying("NUL in a text", r'"value": ["a\u0000b"]', TEXT, r"the text 'a\x00b' holds NUL"),
+    saying("NUL in a key", r'"a\u0000b": 1', TEXT, r"the text 'a\x00b' holds NUL"),
+    refused(
+        "name with half of a surrogate pair",
+        json.dumps([*transaction(), file_entry("data/a", CONTENT) | {"name": "\udcff"}]).encode(),
+        TEXT,
+        UNLISTED,
+        says=r"entry 4: the text '\udcff' holds",
+    ),
+    refused(
+        "transaction id",
+        document(file_entry("data/a", CONTENT), {"destinationTable": "Transactions._id", "value": 1}),
+        Fault.TRANSACTION_ID_GIVEN,
+        says="entry 5: Transactions._id is given by the service; leave it out",
+    ),
+    refused(
+        "two projects",
+        document(file_entry("data/a", CONTENT), {"destinationTable": "Transactions.project", "value": "other"}),
+        Fault.ENTRY_TWICE,
+        says="entry 5: Transactions.project stands there twice with different values",
+    ),
+]
