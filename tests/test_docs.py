@@ -235,6 +235,13 @@ def test_every_documented_endpoint_exists() -> None:
     assert documented == set(endpoints())
 
 
+def test_every_status_that_the_api_answers_is_in_its_table_of_errors() -> None:
+    document = create_app(Settings()).test_client().get("/openapi.json").get_json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    answered = {status for operation in operations for status in operation["responses"]} - {"200"}
+    assert answered <= {row[0] for row in cells(section(DOCS / "api.md", "Errors"))}, "docs/api.md, Errors"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(CODE_BLOCK.sub("", text_of(page))):
