@@ -287,6 +287,9 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     assert all(set(state) == keys for state in states)
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in (PROJECT / "plugins/ingest").glob("[a-z]*.py")))
-def test_every_module_of_the_domain_is_in_the_page_for_developers(module: str) -> None:
+MODULES = sorted(path.stem for folder in ("plugins/ingest", "api") for path in (PROJECT / folder).glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_is_in_the_page_for_developers(module: str) -> None:
     assert f"`{module}`" in text_of(PROJECT / "docs/develop.md")
