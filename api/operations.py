@@ -9,31 +9,11 @@ from typing import Any, TypedDict
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.access_errors import (
-    NotAllowed,
-    NotAuthenticated,
-    NotTrusted,
-    TokenInvalid,
-    TokensUnavailable,
-    UserNameInvalid,
-)
 from api.answers import errors, success
-from api.commit import OutcomeUnknown
+from api.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
 from api.request_bodies import BUNDLE, DOCUMENT
-from api.request_errors import (
-    BundleTooLarge,
-    DocumentTooLarge,
-    InvalidJobId,
-    LengthRequired,
-    TooManyUploads,
-    UnsupportedCoding,
-    UnsupportedContentType,
-    UploadTooSlow,
-)
 from api.schemas import Greeting, Health, JobState, Readiness, Unready
-from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
-from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
-from ingest.uploads import UploadAbandoned
+from ingest.errors import IngestError
 
 
 class Operation(TypedDict):
@@ -52,13 +32,6 @@ REPORT = Tag(name="Report", description="Tell how far a job is.")
 SERVICE = Tag(name="Service", description="Tell how the service itself is. Nobody needs to say who they are here.")
 
 PUBLIC: dict[str, Any] = {"security": []}
-OF_ACCESS: tuple[type[IngestError], ...] = (
-    NotAuthenticated,
-    TokenInvalid,
-    NotTrusted,
-    UserNameInvalid,
-    TokensUnavailable,
-)
 PROMISE = (
     "An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other answer nothing of "
     "it stays, unless the text says otherwise."
@@ -73,25 +46,6 @@ RECEIVED = {
     "exception": "",
     "complete": False,
 }
-OF_A_BODY: tuple[type[IngestError], ...] = (
-    *OF_ACCESS,
-    NotAllowed,
-    IncompleteBody,
-    UploadTooSlow,
-    LengthRequired,
-    UnsupportedContentType,
-    UnsupportedCoding,
-    ServiceUnavailable,
-    DatabaseUnavailable,
-    OutcomeUnknown,
-    UploadAbandoned,
-    SpoolUnavailable,
-    TooManyUploads,
-    SpoolFull,
-)
-OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
-OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
-OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
 
 
 def _receive_bundle(operation_id: str, summary: str) -> Operation:
