@@ -85,7 +85,7 @@ class AccessSettings(BaseModel):
     jwks_url: str | None = option(
         None, "access", "jwks_url", "INGEST_JWKS_URL",
         description="Where the issuer's public keys are (a JSON Web Key Set).", form="an https, http or file URL",
-        pattern=r"^(https?://\S+|file:///\S.*)$",
+        pattern=r"^(https?://\S+|file:///\S.*)$", repr=False,
     )  # fmt: skip
     jwt_user_claim: str = option(
         "sub", "access", "jwt_user_claim", "INGEST_JWT_USER_CLAIM",
@@ -106,19 +106,20 @@ class AccessSettings(BaseModel):
         if self.authentication == PROXY and not self.trusted_proxies:
             raise contradiction("trusted_proxies", "must name the proxies whose header is believed")
         if self.authentication == TOKEN:
-            if self.token_file is None and not self.jwt_issuer:
-                raise contradiction(
-                    "token_file", "with authentication `token` it must be set, or jwt_issuer and jwks_url"
-                )
-            if self.jwt_issuer and self.jwks_url is None:
-                raise contradiction("jwks_url", "with jwt_issuer it must be set")
-            if self.jwks_url is not None and not self.jwt_issuer:
-                raise contradiction("jwt_issuer", "with jwks_url it must be set")
+            self._check_tokens()
         if both := sorted({*self.operators} & {*self.admins}):
             raise contradiction(
                 "operators", f"{both[0]!r} is in admins too; an operator uploads nothing, an admin does"
             )
         return self
+
+    def _check_tokens(self) -> None:
+        if self.token_file is None and not self.jwt_issuer:
+            raise contradiction("token_file", "with authentication `token` it must be set, or jwt_issuer and jwks_url")
+        if self.jwt_issuer and self.jwks_url is None:
+            raise contradiction("jwks_url", "with jwt_issuer it must be set")
+        if self.jwks_url is not None and not self.jwt_issuer:
+            raise contradiction("jwt_issuer", "with jwks_url it must be set")
 
 
 def contradiction(field: str, what: str) -> PydanticCustomError:

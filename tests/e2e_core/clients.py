@@ -96,6 +96,11 @@ class Clients:
         with (folder / "config.ini").open("w") as file:
             configuration.write(file)
 
+    def log_in(self, user: str, password: str) -> None:
+        """Let the next ones that are started authenticate, as a user's configuration of pacifica-cli says it."""
+        login = {"TYPE": "basic", "USERNAME": user, "PASSWORD": password}
+        self._environment |= {f"AUTHENTICATION_{name}": value for name, value in login.items()}
+
     def upload(self, *arguments: str, options: Sequence[str] = (), asked: Sequence[str] = USUAL) -> Client:
         """Start `pacifica-cli upload`; `options` stand before that word, `asked` is what its configuration asks for."""
         return self._start([str(self._binaries / "pacifica-cli"), *options, "upload", *WHO, *arguments], asked)

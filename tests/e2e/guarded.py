@@ -1,0 +1,37 @@
+"""A stack by an API that takes tokens, beside the stack's own, which asks nobody. Used by tests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, free_port
+from tests.e2e.test_promises import answers
+from tests.waiting import wait_until
+
+
+@contextmanager
+def guarded(stack: Stack, folder: Path) -> Iterator[Stack]:
+    """Run such an API, with its token file in a folder, and give the stack as it is seen by it."""
+    port = free_port()
+    access = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": str(folder / "tokens.json")}
+    seen = replace(stack, api=f"http://127.0.0.1:{port}", environment={**stack.environment, **access})
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", "0.0.0.0", "-p", str(port)],
+        env={**os.environ, **seen.environment},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: answers(port), START_SECONDS, lambda: "the API does not answer")
+        yield seen
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def new_token(stack: Stack, user: str) -> str:
+    """Make a token as an admin does."""
+    return stack.command("token", "add", "--user", user).stdout.strip()

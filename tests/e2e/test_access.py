@@ -1,0 +1,30 @@
+"""Authentication on the real stack: from the token of an upload to the catalogue."""
+
+from pathlib import Path
+
+import requests
+from sqlalchemy import Engine
+
+from ingest import jobs
+from tests.bundles import make_bundle
+from tests.e2e.contents import catalogued
+from tests.e2e.guarded import guarded, new_token
+from tests.e2e.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
+from tests.waiting import wait_until
+
+
+def test_job_belongs_to_the_user_of_the_token_and_another_user_does_not_see_it(
+    stack: Stack, ledger: Engine, tmp_path: Path
+):
+    def ask(headers: dict[str, str]) -> requests.Response:
+        return requests.get(f"{seen.api}/get_state", {"job_id": job}, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    with guarded(stack, tmp_path) as seen:
+        ursula, otto = ({"Authorization": f"Bearer {new_token(seen, user)}"} for user in ("ursula", "otto"))
+        assert seen.send(make_bundle()).status_code == 401
+        answer = requests.post(f"{seen.api}/upload", make_bundle(), headers=ursula, timeout=TIMEOUT_SECONDS)
+        job = answer.json()["job_id"]
+        wait_until(lambda: bool(ask(ursula).json()["complete"]), JOB_SECONDS, lambda: ask(ursula).text)
+        assert (ask(ursula).json()["state"], ask(otto).status_code, ask({}).status_code) == ("OK", 404, 401)
+    assert jobs.read(ledger, job).received.user == "ursula"
+    assert catalogued(ledger, job) is not None
