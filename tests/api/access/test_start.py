@@ -1,14 +1,35 @@
 """What `pacifica-ingest` refuses at its start, because it would leave the door open, or nobody could come in."""
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.api.test_server import cherrypy_file, run
+from api.server import main
+from tests.api.live_server import environment_of
+from tests.api.test_server import NO_DATABASE, cherrypy_file
 
 OPEN_DOOR = "is open to other machines, but nobody has to prove who they are"
+
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Start it with arguments and settings; gives how it ended, and what it said."""
+    monkeypatch.setattr(os, "environ", environment_of(tmp_path, NO_DATABASE))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str]:
+        os.environ.update(settings)
+        with pytest.raises(SystemExit) as end:
+            main(list(arguments))
+        return int(end.value.code or 0), capsys.readouterr().err
+
+    return run
 
 
 @pytest.fixture
@@ -19,18 +40,18 @@ def taken() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])
-def test_without_authentication_only_this_machine_is_listened_to(tmp_path: Path, address: str):
-    result = run(tmp_path, "-a", address, "-p", "0")
-    assert result.returncode == 2
-    (line,) = result.stderr.splitlines()
+def test_without_authentication_only_this_machine_is_listened_to(run: Run, address: str):
+    status, said = run("-a", address, "-p", "0")
+    assert status == 2
+    (line,) = said.splitlines()
     assert line.startswith(f"pacifica-ingest: {address} {OPEN_DOOR}: set INGEST_AUTHENTICATION to proxy or token")
 
 
-def test_host_of_the_cherrypy_file_is_held_to_that_too(tmp_path: Path):
+def test_host_of_the_cherrypy_file_is_held_to_that_too(run: Run, tmp_path: Path):
     path = cherrypy_file(tmp_path / "cpconfig.ini", 0, "0.0.0.0")
-    result = run(tmp_path, "--cp-config", str(path))
-    assert result.returncode == 2
-    assert OPEN_DOOR in result.stderr
+    status, said = run("--cp-config", str(path))
+    assert status == 2
+    assert OPEN_DOOR in said
 
 
 @pytest.mark.parametrize(
@@ -42,15 +63,16 @@ def test_host_of_the_cherrypy_file_is_held_to_that_too(tmp_path: Path):
     ],
 )
 def test_with_authentication_or_when_it_is_said_so_it_may_listen_anywhere(
-    tmp_path: Path, taken: int, settings: dict[str, str]
+    run: Run, taken: int, settings: dict[str, str]
 ):
-    result = run(tmp_path, "-a", "0.0.0.0", "-p", str(taken), **settings)
-    assert result.returncode == 1
-    assert "Address already in use" in result.stderr
+    status, said = run("-a", "0.0.0.0", "-p", str(taken), **settings)
+    assert status == 1
+    assert "Address already in use" in said
 
 
-def test_token_file_that_is_none_is_refused_in_one_line(tmp_path: Path):
+def test_token_file_that_is_none_is_refused_in_one_line(run: Run, tmp_path: Path):
     (tmp_path / "tokens").write_text("geheim")
-    result = run(tmp_path, INGEST_AUTHENTICATION="token", INGEST_TOKEN_FILE="tokens")
-    assert result.returncode == 2
-    assert result.stderr == ("pacifica-ingest: the token file tokens is not what `pacifica-ingest-cmd token` writes\n")
+    assert run(INGEST_AUTHENTICATION="token", INGEST_TOKEN_FILE="tokens") == (
+        2,
+        "pacifica-ingest: the token file tokens is not what `pacifica-ingest-cmd token` writes\n",
+    )
