@@ -4,7 +4,6 @@ Used by `api.health`. What is found is kept for a second, and no part is asked a
 nobody can load the machine by asking. The answer is public: it names no address and no user. The log does.
 """
 
-import os
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,7 +18,7 @@ from ingest.airflow_api import AirflowApi
 from ingest.database import make_probe, transaction
 from ingest.models import Job
 from ingest.settings import Settings
-from ingest.spool import disk_faults
+from ingest.spool import disk_faults, free_bytes
 
 KEPT_SECONDS = 1.0
 # For each question; less is not possible with PostgreSQL's client.
@@ -73,13 +72,15 @@ class ReadinessCheck:
 
     def _ask_spool(self) -> SpoolPart:
         folder, kept = self._settings.volume_path, self._settings.spool_kept_free
-        # A file without a name, so that nothing stays of it when this process dies.
-        with disk_faults(folder), TemporaryFile(dir=folder, buffering=0) as file:
-            file.write(b"x")
-            disk = os.fstatvfs(file.fileno())
-        free = disk.f_bavail * disk.f_frsize
-        roomy = free > kept
-        return SpoolPart(ready=roomy, message="" if roomy else SPOOL_FULL, bytes_free=free, bytes_kept_free=kept)
+        with disk_faults(folder):
+            free = free_bytes(folder)
+            # Not less what uploads under way have announced: a single large one would take the API from its load balancer.
+            if free <= kept:
+                return SpoolPart(ready=False, message=SPOOL_FULL, bytes_free=free, bytes_kept_free=kept)
+            # A file without a name, so that nothing stays of it when this process dies.
+            with TemporaryFile(dir=folder, buffering=0) as file:
+                file.write(b"x")
+        return SpoolPart(ready=True, bytes_free=free, bytes_kept_free=kept)
 
     def _ask_airflow(self) -> Part:
         self._airflow.check_health(QUESTION_SECONDS)

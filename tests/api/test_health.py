@@ -20,8 +20,10 @@ from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.settings import Settings
 from tests.api.live_server import Server
+from tests.small_disk import fill, small_disk
 
 MakeApp = Callable[..., Flask]
+MIB = 1024**2
 UNREACHABLE = "postgresql://ledger:hunter2@127.0.0.1:1/none"
 
 
@@ -93,7 +95,7 @@ def test_a_database_and_an_airflow_that_are_silent_are_answered_for_in_time(
     assert [document[part]["ready"] for part in ("database", "spool", "airflow")] == [False, True, False]
 
 
-@pytest.mark.parametrize("folder", ["/nowhere/at/all", "/proc", "/dev/null"])
+@pytest.mark.parametrize("folder", ["/nowhere/at/all", "/dev/null"])
 def test_not_ready_when_the_spool_cannot_be_written(settings: Settings, make_app: MakeApp, folder: str) -> None:
     document = refusal(make_app(with_settings(settings, volume_path=Path(folder))))
     assert document["spool"]["message"] == readiness.SPOOL_AWAY
@@ -101,10 +103,29 @@ def test_not_ready_when_the_spool_cannot_be_written(settings: Settings, make_app
     assert document["database"]["ready"]
 
 
-def test_not_ready_when_the_spool_has_no_room(settings: Settings, make_app: MakeApp) -> None:
-    document = refusal(make_app(with_settings(settings, spool_kept_free=2**60)))
+def test_not_ready_when_the_spool_has_no_room_but_what_is_kept_free(
+    settings: Settings, make_app: MakeApp, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 16 * MIB) as disk:
+        client = make_app(with_settings(settings, volume_path=disk, spool_kept_free=MIB)).test_client()
+        assert client.get("/readyz").get_json()["spool"]["ready"]
+    with small_disk(tmp_path / "full disk", 16 * MIB) as disk:
+        fill(disk, leaving=MIB)
+        document = refusal(make_app(with_settings(settings, volume_path=disk, spool_kept_free=MIB)))
     assert document["spool"]["message"] == document["message"] == readiness.SPOOL_FULL
-    assert 0 < document["spool"]["bytes_free"] < document["spool"]["bytes_kept_free"] == 2**60
+    assert document["spool"]["bytes_free"] <= document["spool"]["bytes_kept_free"] == MIB
+
+
+def test_not_ready_when_the_disk_of_the_spool_is_full(settings: Settings, make_app: MakeApp, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", MIB) as disk:
+        fill(disk)
+        document = refusal(make_app(with_settings(settings, volume_path=disk, spool_kept_free=0)))
+    assert document["spool"] == {
+        "ready": False,
+        "message": readiness.SPOOL_FULL,
+        "bytes_free": 0,
+        "bytes_kept_free": 0,
+    }
 
 
 def test_the_answer_names_no_address_and_no_secret_and_the_log_says_why(
