@@ -1,11 +1,11 @@
-"""Sending a job's files to the archive and removing them again, with the ledger one step ahead of the archive.
+"""Sending a job's files to the archive, with the ledger one step ahead of the archive.
 
-Called by `ingest_files` and `ingest_metadata`, and by whatever rejects a job. The order of writes for each batch: make sure
-that the archive holds none of its ids; commit `sending`; PUT each file while it is hashed; ask for its size; commit
-`archived`. A process that dies
+Called by `ingest_files` and `ingest_metadata`. The order of writes for each batch: make sure that the archive holds none of
+its ids; commit `sending`; PUT each file while it is hashed; ask for its size; commit `archived`. A process that dies
 - before the first commit has sent nothing;
-- before the second leaves files that are `sending`: the next process deletes what the archive holds of them and sends
-  them again; nobody else's id is ever deleted, because only our own commit makes a file `sending`.
+- before the second leaves files that are `sending`: the next process asks for their sizes. What is not there is sent; what
+  is there and has the declared hash is archived; of any other, what is there is deleted first (`ingest.removing`). Nobody
+  else's id is ever deleted, because only our own commit makes a file `sending`.
 """
 
 import hashlib
@@ -20,9 +20,11 @@ from ingest.failpoints import failpoint
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
-from ingest.files import BATCH, FileState, LedgerFile, files_in, mark, totals
+from ingest.files import NOT_ARCHIVED, FileState, LedgerFile, files_in, mark, totals
+from ingest.fixity import damage
 from ingest.ledger import Ledger
 from ingest.printing import printable
+from ingest.removing import delete_part, finish_deletions
 
 # A batch is one commit: as many small files as a kill may cost to send again, but no more than this many bytes.
 BATCH_FILES = 100
@@ -80,26 +82,13 @@ def send_files(context: StageContext) -> None:
     """
     faults = Faults()
     progress = Progress(context.ledger)
-    for batch in _batches(files_in(context.ledger, FileState.PENDING, FileState.SENDING)):
+    for batch in _batches(files_in(context.ledger, *NOT_ARCHIVED)):
         if faults:
             for file in batch:
                 _check(context, file, progress, faults)
         else:
-            _send_batch(context, with_free_ids(context, batch), progress, faults)
+            _send_batch(context, with_free_ids(context, finish_deletions(context, batch)), progress, faults)
     faults.raise_as(FilesRejected)
-
-
-def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:
-    """Delete what the archive holds of files of the job, a batch at a time, each batch committed as pending again."""
-    for batch in _batches(files):
-        mark(context.ledger, batch, FileState.SENDING)
-        failpoint("rejection.deleting", context.ledger.job_id)
-        for done, file in enumerate(batch):
-            context.ledger.report(done, BATCH)
-            context.services.archive.delete(file.file_id)
-            failpoint("rejection.deleted", context.ledger.job_id)
-        mark(context.ledger, batch, FileState.PENDING)
-        failpoint("rejection.batch_removed", context.ledger.job_id)
 
 
 def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progress, faults: Faults) -> None:
@@ -110,7 +99,7 @@ def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progre
         for file in batch:
             if faults:
                 _check(context, file, progress, faults)
-            elif _send(context, file, progress, faults):
+            elif _is_stored(context, file, progress) or _send(context, file, progress, faults):
                 archived.append(file)
     finally:
         # Also when the archive went away in the middle: what it holds and was verified is not sent again.
@@ -118,12 +107,23 @@ def _send_batch(context: StageContext, batch: list[LedgerFile], progress: Progre
     failpoint("ingest_files.archived", context.ledger.job_id)
 
 
+def _is_stored(context: StageContext, file: LedgerFile, progress: Progress) -> bool:
+    """Whether the archive holds all of a file that an earlier process was sending; if it holds a part, that is deleted."""
+    if file.state is not FileState.SENDING:
+        return False
+    stored = context.services.archive.size(file.file_id)
+    if stored is None:
+        return False
+    if stored == file.size and damage(context.services.archive, file, progress.add) is None:
+        return True
+    delete_part(context, file)
+    return False
+
+
 def _send(context: StageContext, file: LedgerFile, progress: Progress, faults: Faults) -> bool:
     archive = context.services.archive
     # The real archive empties a file when a PUT begins, before any of its body is read.
     context.ledger.check()
-    if file.state is FileState.SENDING:
-        archive.delete(file.file_id)
     with open_section(context.received_path, file.offset, file.size) as section:
         body = HashingBody(section, file.hash_type, progress)
         archive.put(file.file_id, cast(BinaryIO, body), file.size)

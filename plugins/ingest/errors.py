@@ -25,6 +25,7 @@
      └── TransientError           a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
           ├── DatabaseUnavailable
+          ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
           ├── MoveFolderUnavailable a folder that files are moved from is not mounted
           ├── JobBusy             an older process of the job has not let go yet
@@ -222,6 +223,12 @@ class DatabaseUnavailable(TransientError):
     """The database of jobs does not answer."""
 
     code = "database_unavailable"
+
+
+class CatalogueUnsettled(TransientError):
+    """The catalogue may still take up the transaction that it was sent, so nothing that it names is removed now."""
+
+    code = "catalogue_unsettled"
 
 
 class RejectionUnfinished(TransientError):

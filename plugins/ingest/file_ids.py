@@ -1,8 +1,8 @@
 """The ids of a job's files: given once and kept, and replaced only where somebody else's file has them already.
 
-Called by `load_metadata`, by whatever sends files, and by `ingest_metadata`. UniqueID has handed out ids twice, and an admin
-may have set it back. Three places tell that an id is in use: our ledger (a file id is unique there), the archive (asked
-before anything is sent under an id) and the catalogue (which refuses it).
+Called by `load_metadata`, by whatever sends or removes files, and by `ingest_metadata`. UniqueID has handed out ids twice,
+and an admin may have set it back. Three places tell that an id is in use: our ledger (a file id is unique there), the
+archive (asked before anything is sent under an id) and the catalogue (which refuses it).
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,18 +39,17 @@ def with_free_ids(context: StageContext, files: Iterable[LedgerFile]) -> list[Le
         held = [file for file in unchecked if context.services.archive.holds(file.file_id)]
         if not held:
             return list(checked.values())
-        unchecked = replace_ids(context, held, "the archive")
+        unchecked = replace_ids(context, held, "the archive holds what is not this job's")
         checked.update((file.key, file) for file in unchecked)
     raise _goes_on(context, unchecked[0].file_id)
 
 
-def replace_ids(context: StageContext, files: Sequence[LedgerFile], holder: str) -> list[LedgerFile]:
-    """Commit new ids for files of which the archive has nothing, because `holder` has theirs for something else."""
+def replace_ids(context: StageContext, files: Sequence[LedgerFile], reason: str) -> list[LedgerFile]:
+    """Commit new ids for files of which the archive has nothing, which are pending then; the event names all old ids."""
     ids = _give(context, [file.key for file in files])
-    first = files[0]
-    text = f"{holder} holds {len(files)} file ids that are not this job's, such as {first.file_id}, now {ids[0]}"
-    context.ledger.event("file_ids_replaced", text)
-    return [replace(file, file_id=file_id) for file, file_id in zip(files, ids, strict=True)]
+    old = _in_ranges(sorted(file.file_id for file in files))
+    context.ledger.event("file_ids_replaced", f"{reason}: {old}, now {_in_ranges(ids)}")
+    return [replace(file, file_id=file_id, state=FileState.PENDING) for file, file_id in zip(files, ids, strict=True)]
 
 
 def _give(context: StageContext, keys: Sequence[int]) -> range:
@@ -58,7 +57,11 @@ def _give(context: StageContext, keys: Sequence[int]) -> range:
     for _ in range(CLASHES_ALLOWED):
         ids = context.services.uniqueid.allocate("file", len(keys))
         failpoint("file_ids.allocated", context.ledger.job_id)
-        rows = [{"id": key, "file_id": file_id} for key, file_id in zip(keys, ids, strict=True)]
+        rows = [
+            # In one commit: what lies under a new id may be anybody's.
+            {"id": key, "file_id": file_id, "state": FileState.PENDING}
+            for key, file_id in zip(keys, ids, strict=True)
+        ]
         try:
             with context.ledger.transaction() as session:
                 session.execute(update(File), rows)
@@ -78,6 +81,17 @@ def _keys_without_id(ledger: Ledger) -> list[int]:
     )
     with ledger.transaction() as session:
         return list(session.scalars(query))
+
+
+def _in_ranges(ids: Sequence[int]) -> str:
+    """Give ascending ids in few words: 17-19, 23. There are as many as a batch has, at most."""
+    ranges: list[list[int]] = []
+    for file_id in ids:
+        if ranges and file_id == ranges[-1][1] + 1:
+            ranges[-1][1] = file_id
+        else:
+            ranges.append([file_id, file_id])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def _goes_on(context: StageContext, file_id: int) -> ServiceUnavailable:

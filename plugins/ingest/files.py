@@ -28,11 +28,20 @@ Item = TypeVar("Item")
 
 
 class FileState(StrEnum):
-    """What the ledger says of a file and the archive; `sending`: the archive may hold all, a part or nothing of it."""
+    """What the ledger says of a file and the archive.
+
+    `sending`: the archive may hold all, a part or nothing of it. `deleting`: the same, and a request to delete it may be
+    under way, so nothing is sent under this id any more.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
+    DELETING = "deleting"
     ARCHIVED = "archived"
+
+
+NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
+MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,14 @@ def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values
     keys = [file.key for file in files]
     with ledger.transaction() as session:
         session.execute(update(File).where(File.id.in_(keys)).values(state=state, **values))
+
+
+def mark_removed(ledger: Ledger, files: Sequence[LedgerFile]) -> None:
+    """Commit that the archive holds nothing of up to a batch of files any more, with the event that tells of it."""
+    keys, size = [file.key for file in files], sum(file.size for file in files)
+    with ledger.transaction() as session:
+        session.execute(update(File).where(File.id.in_(keys)).values(state=FileState.PENDING))
+        ledger.add_event(session, "files_removed", f"all that the archive held of {len(keys)} files with {size} bytes")
 
 
 def archived_as(ledger: Ledger) -> Iterator[ArchivedAs]:

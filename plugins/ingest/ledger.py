@@ -84,7 +84,11 @@ class Ledger:
         """Append an event and change the columns of the job's row that it tells of, in a transaction of its own."""
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
-            add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
+            self.add_event(session, kind, text, code)
+
+    def add_event(self, session: Session, kind: str, text: str = "", code: str | None = None) -> None:
+        """Append an event in the transaction that it tells of."""
+        add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
 
     def finish(self) -> None:
         """Record that the stage ended well, and let go."""
@@ -92,7 +96,7 @@ class Ledger:
         with self.transaction() as session:
             values = {"finished": finished, "percent": DONE, "error": None, "holder": None, "clears": 0}
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
-            add_event(session, self.job_id, "stage_finished", self.stage, self.attempt)
+            self.add_event(session, "stage_finished")
 
     def fail(self, code: str, text: str, *, final: bool) -> None:
         """Record why the stage failed, and let go; `final` when no further try follows."""
@@ -103,7 +107,12 @@ class Ledger:
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(**values))
             kind = "stage_failed" if final else "stage_will_be_tried_again"
-            add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
+            self.add_event(session, kind, text, code)
+
+    def let_go(self) -> None:
+        """Record that nothing of this process is under way any more, where no stage ends."""
+        with self.transaction() as session:
+            session.execute(update(Job).where(Job.id == self.job_id).values(holder=None))
 
     def begin_anew(self, session: Session) -> None:
         """In the transaction that takes away what later stages need: what finished is what lies before this stage.

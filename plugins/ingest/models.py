@@ -59,7 +59,8 @@ class Job(Base):
     `fence` counts the processes that took the job over: a write that does not name the newest is void. `holder` is the
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
-    the bundle has left the spool.
+    the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
+    catalogue lacks, does not appear there any more.
     """
 
     __tablename__ = "job"
@@ -80,6 +81,7 @@ class Job(Base):
     outcome: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
     rejection: Mapped[dict[str, Any] | None]
+    catalogue_settles: Mapped[datetime | None]
     override: Mapped[dict[str, Any] | None]
     clears: Mapped[int] = mapped_column(server_default="0")
     last_state: Mapped[dict[str, Any] | None]

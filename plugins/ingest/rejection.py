@@ -1,20 +1,20 @@
 """Rejecting a job for good: what was archived of it is removed, and the catalogue never learns of it.
 
 Called by the stages' wrapper. The order of writes: commit `rejecting` with the reason; make sure that the catalogue has
-nothing; remove the files in batches, each committed; commit `rejected`. A process that dies in between leaves a job that is
-`rejecting`, and the next process that takes it over finishes it before anything else.
+nothing and is not about to; remove the files in batches, each committed; commit `rejected`. A process that dies in between
+leaves a job that is `rejecting`, and the next process that takes it over finishes it before anything else.
 """
 
 from collections.abc import Iterable
 
-from ingest.archiving import remove_files
-from ingest.cataloguing import is_catalogued
+from ingest.cataloguing import check_settled, is_catalogued
 from ingest.context import StageContext
 from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.failpoints import failpoint
-from ingest.files import FileState, LedgerFile, files_in, totals
+from ingest.files import MAY_BE_STORED, LedgerFile, batches, files_in, totals
 from ingest.models import Job
 from ingest.putting_back import put_files_back
+from ingest.removing import remove_files
 from ingest.states import Kind, Outcome
 
 
@@ -22,7 +22,7 @@ def reject(context: StageContext, error: Rejection) -> bool:
     """Leave nothing of the job in archive or catalogue; gives False when the catalogue holds the job already.
 
     That is so when a process died before it could record it; then the job has ended well, whatever a stage says now.
-    Raises CatalogueConflict; RejectionUnfinished when a service is away.
+    Raises CatalogueConflict; RejectionUnfinished when a service is away, or the catalogue may still be at work.
     """
     try:
         return _reject(context, error)
@@ -33,10 +33,13 @@ def reject(context: StageContext, error: Rejection) -> bool:
 def _reject(context: StageContext, error: Rejection) -> bool:
     if _nothing_was_sent(context):
         context.ledger.event("rejected", outcome=Outcome.REJECTED)
+        failpoint("rejection.nothing_sent", context.ledger.job_id)
         return True
     reason = {"code": error.code, "text": error.text}
     context.ledger.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
     failpoint("rejection.rejecting", context.ledger.job_id)
+    # Before it is asked: what is settled appears no more.
+    check_settled(context)
     if is_catalogued(context):
         context.ledger.event("catalogued", outcome=Outcome.CATALOGUED)
         return False
@@ -49,14 +52,15 @@ def _reject(context: StageContext, error: Rejection) -> bool:
 
 def remove_all(context: StageContext) -> None:
     """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
-    count, size = totals(context.ledger, FileState.SENDING, FileState.ARCHIVED)
-    remove(context, files_in(context.ledger, FileState.SENDING, FileState.ARCHIVED))
-    if count:
-        context.ledger.event("files_removed", f"all that the archive held of {count} files with {size} bytes")
+    remove(context, files_in(context.ledger, *MAY_BE_STORED))
 
 
 def remove_uncatalogued(context: StageContext) -> None:
-    """Remove all from the archive by somebody's will and not by a fault; raises CatalogueConflict if it is catalogued."""
+    """Remove all from the archive by somebody's will and not by a fault.
+
+    Raises CatalogueConflict if it is catalogued, CatalogueUnsettled as long as it may become so.
+    """
+    check_settled(context)
     if context.services.metadata.find(context.ledger.job_id) is not None:
         raise CatalogueConflict(f"the catalogue holds transaction {context.ledger.job_id}; retry the job as it is")
     remove_all(context)
@@ -64,10 +68,12 @@ def remove_uncatalogued(context: StageContext) -> None:
 
 def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Remove files of the job from the archive, after which they are pending."""
-    if context.ledger.job.record.kind is Kind.MOVE:
-        put_files_back(context, files)
-    else:
+    if context.ledger.job.record.kind is Kind.INGEST:
         remove_files(context, files)
+        return
+    for batch in batches(files):
+        put_files_back(context, batch)
+        context.ledger.event("files_removed", f"{len(batch)} files were put back where they were")
 
 
 def resume_rejection(context: StageContext) -> None:
@@ -80,5 +86,5 @@ def resume_rejection(context: StageContext) -> None:
 
 
 def _nothing_was_sent(context: StageContext) -> bool:
-    sent, _ = totals(context.ledger, FileState.SENDING, FileState.ARCHIVED)
+    sent, _ = totals(context.ledger, *MAY_BE_STORED)
     return sent == 0 and context.ledger.job.record.outcome in (None, Outcome.REJECTED)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ingest.local.privileges import account
@@ -24,26 +24,44 @@ CAP_DAC_READ_SEARCH = 2
 @contextmanager
 def unprivileged_archive() -> Iterator[str]:
     """Run one as another account when the tests run as root, else as their own; gives its URL."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        service = Service(ARCHIVE, free_port(), Path(name) / ARCHIVE)
-        service.write_configuration(Path(name), {})
-        service.archive.mkdir()
+    with unprivileged_archives(1) as [url]:
+        yield url
+
+
+@contextmanager
+def unprivileged_archives(count: int) -> Iterator[list[str]]:
+    """Run several on one folder, as docs/operate.md recommends it; gives their URLs."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
-        for path in (service.folder, *service.folder.rglob("*")):
+        services = [Service(ARCHIVE, free_port(), Path(name) / f"{ARCHIVE}{number}") for number in range(count)]
+        for service in services:
+            service.write_configuration(Path(name), {})
+            if service is services[0]:
+                service.archive.mkdir()
+            else:
+                service.archive.symlink_to(services[0].archive)
+        for path in Path(name).rglob("*"):
             give_away(path)
-        process = _start(service)
-        try:
-            wait_for_answer(service, process)
-            yield service.url
-        finally:
-            process.terminate()
-            process.wait(STOP_SECONDS)
+        for service in services:
+            stack.enter_context(_running(service))
+        yield [service.url for service in services]
 
 
 def give_away(path: Path) -> None:
     """Make a file or folder the archive's own."""
     if user := account():
         shutil.chown(path, user.pw_uid, user.pw_gid)
+
+
+@contextmanager
+def _running(service: Service) -> Iterator[None]:
+    process = _start(service)
+    try:
+        wait_for_answer(service, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
 
 
 def _start(service: Service) -> subprocess.Popen[bytes]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import archiving
+from ingest import archiving, removing
 from ingest.errors import ServiceUnavailable
 from ingest.models import CatalogueFile, Event, File
 from ingest.services import Services
@@ -26,7 +26,13 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 FOREIGN = b"somebody else's"
 RunBefore = Callable[[int, Stage], None]
-STEPS: list[Patch] = [(ingest_metadata, "remove"), (ingest_metadata, "replace_ids"), (archiving, "mark")]
+STEPS: list[Patch] = [
+    (ingest_metadata, "remove"),
+    (ingest_metadata, "replace_ids"),
+    (removing, "mark"),
+    (removing, "mark_removed"),
+    (archiving, "mark"),
+]
 
 
 @pytest.fixture

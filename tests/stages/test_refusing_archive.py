@@ -1,6 +1,7 @@
 """Sending files to the real ArchiveInterface, as an account that cannot write over the read-only files it made.
 
-Whatever a process had sent when it was killed, its successor deletes it and sends it again.
+What a process had sent wholly when it was killed is kept; of what it had sent in part, its successor deletes the part and
+sends it again.
 """
 
 import io
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 
 from ingest import archiving, ledger
 from ingest.errors import ServiceUnavailable
-from ingest.files import FileState
+from ingest.files import FileState, files_in, mark
 from ingest.services import Services
 from ingest.services.archive import PacificaArchive
 from ingest.settings import Settings
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 BLOCK = 4096
+LARGEST = max(map(len, CONTENTS.values()))
 STEPS: list[Patch] = [(archiving, "mark"), (PacificaArchive, "put")]
 
 
@@ -59,12 +61,22 @@ def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
     return sizes
 
 
+READ = archiving.HashingBody.read
+
+
+def die_half_way(body: archiving.HashingBody, size: int = -1) -> bytes:
+    """Take the place of `HashingBody.read`: the process ends in the middle of the largest file."""
+    if body.size > LARGEST / 2:
+        raise Killed
+    return READ(body, size)
+
+
 def send_and_die(open_context: OpenContext, job: int) -> None:
     with pytest.raises(Killed), open_context(job, Stage.INGEST_FILES) as context:
         archiving.send_files(context)
 
 
-def test_killed_between_put_and_commit_the_next_process_deletes_and_sends_again(
+def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -84,6 +96,20 @@ def test_killed_between_put_and_commit_the_next_process_deletes_and_sends_again(
         send_and_die(open_context, job)
     assert {row.state for row in rows(database_engine, job)} == {"sending"}
     assert sorted(sent_and_refused(database_engine, services, job)) == sorted(map(len, CONTENTS.values()))
+    with monkeypatch.context() as refusing:
+        for name in ("put", "delete"):
+            refusing.setattr(PacificaArchive, name, lambda *_: pytest.fail("it is there already"))
+        run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
+    job: int, run_stage: RunStage, open_context: OpenContext, services: Services, database_engine: Engine
+):
+    with open_context(job, Stage.INGEST_FILES) as context:
+        [file, *_] = files_in(context.ledger, FileState.PENDING)
+        mark(context.ledger, [file], FileState.SENDING)
+    services.archive.put(file.file_id, io.BytesIO(bytes(file.size)), file.size)
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)
 
@@ -96,18 +122,10 @@ def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    largest = max(map(len, CONTENTS.values()))
-    read = archiving.HashingBody.read
-
-    def die_half_way(body: archiving.HashingBody, size: int = -1) -> bytes:
-        if body.size > largest / 2:
-            raise Killed
-        return read(body, size)
-
     with monkeypatch.context() as killing:
         killing.setattr(archiving.HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
-    assert largest / 2 < max(sent_and_refused(database_engine, services, job)) < largest
+    assert LARGEST / 2 < max(sent_and_refused(database_engine, services, job)) < LARGEST
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)
 

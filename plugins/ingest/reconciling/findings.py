@@ -16,6 +16,7 @@ FROM_BACKUP = "restore it from a backup"
 CATALOGUE_FROM_BACKUP = "restore the catalogue from a backup"
 SEND_ANEW = "send its bundle anew: retry --path"
 DELETE = "delete it: reconcile --delete-dark"
+RETRY = "retry it: if the transaction is its own, it is complete then"
 WHOSE = "find out whose it is"
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from ingest.errors import FenceLost
 from ingest.files import FileState, LedgerFile, batches, files_with_ids
+from ingest.fixity import damage
 from ingest.printing import printable
 from ingest.reconciling.findings import (
     CATALOGUE_FROM_BACKUP,
     DELETE,
     FROM_BACKUP,
+    RETRY,
     SEND_ANEW,
     WHOSE,
     Counts,
@@ -21,7 +23,7 @@ from ingest.reconciling.findings import (
     Problem,
 )
 from ingest.reconciling.resting import Look
-from ingest.reconciling.stored_files import damage, is_dark, is_ours
+from ingest.reconciling.stored_files import is_dark, is_ours
 from ingest.services import Services
 from ingest.services.metadata import FileHash
 from ingest.states import Outcome
@@ -73,9 +75,12 @@ class JobComparison:
             yield Finding(Problem.CONFLICT, what, WHOSE, look.job_id, file_id)
 
     def _of_ended_otherwise(self, look: Look) -> Iterator[Finding]:
-        if look.outcome is Outcome.REJECTED and self.services.metadata.find(look.job_id) is not None:
-            what = "it was rejected, and the catalogue holds a transaction with its id"
-            yield Finding(Problem.CONFLICT, what, WHOSE, look.job_id)
+        if self.services.metadata.find(look.job_id) is not None:
+            is_rejected = look.outcome is Outcome.REJECTED
+            what = (
+                f"it {'was rejected' if is_rejected else 'failed'}, and the catalogue holds a transaction with its id"
+            )
+            yield Finding(Problem.CONFLICT, what, WHOSE if is_rejected else RETRY, look.job_id)
         if not look.was_sent:
             # What lies under its ids was sent by somebody else; such ids are never used.
             return

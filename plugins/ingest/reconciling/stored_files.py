@@ -1,31 +1,14 @@
-"""What the archive holds of a file that the ledger knows: whole or damaged, a job's own, or left over.
+"""Whether what the archive holds of a file that the ledger knows is left over, and whose it is.
 
 Called by the comparison of a job, and again right before a file is deleted. Everything here raises ServiceUnavailable and,
 where the catalogue is asked, DatabaseUnavailable.
 """
 
-import hashlib
-
-from ingest.errors import ServiceUnavailable
 from ingest.files import FileState, LedgerFile
+from ingest.fixity import damage
 from ingest.services import Services
 from ingest.services.archive import Archive
 from ingest.states import Outcome
-
-
-def damage(archive: Archive, file: LedgerFile) -> str | None:
-    """Read what is stored of a file; gives what is wrong with it, None when its hash is the declared one."""
-    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
-    try:
-        for block in archive.get(file.file_id):
-            hashed.update(block)
-    except ServiceUnavailable as error:
-        # An archive that is away is no damage, and says so here again.
-        archive.size(file.file_id)
-        return f"it cannot be read: {error.text}"
-    if hashed.hexdigest() == file.hash_sum:
-        return None
-    return f"it has the {file.hash_type} {hashed.hexdigest()}, declared is {file.hash_sum}"
 
 
 def is_dark(services: Services, outcome: Outcome | None, file: LedgerFile) -> bool:

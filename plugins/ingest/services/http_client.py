@@ -46,6 +46,11 @@ class HttpClient:
         """Close the connections; closing twice is no error."""
         self._session.close()
 
+    @property
+    def patience(self) -> float:
+        """How many seconds a request without a long body takes at most until it is given up."""
+        return self._connect_timeout + self._read_timeout
+
     @contextmanager
     def request(
         self,

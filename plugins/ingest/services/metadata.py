@@ -49,6 +49,13 @@ class Metadata(Protocol):
         """Give those of the file ids, a thousand at most, that the catalogue holds for whatever transaction."""
         ...
 
+    def settles_within(self, size: int) -> float:
+        """Give the seconds after which a document of `size` bytes that was sent is catalogued, or never will be.
+
+        Also when the process that sent it has died meanwhile.
+        """
+        ...
+
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:
         """Catalogue a transaction, wholly or not at all.
 
@@ -101,6 +108,10 @@ class PacificaMetadata:
             except (ijson.JSONError, TypeError) as error:
                 raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
 
+    def settles_within(self, size: int) -> float:
+        """See `Metadata.settles_within`: as long as an answer is waited for."""
+        return self._client.patience + _ingest_seconds(size)
+
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - it is in the document
         """See `Metadata.ingest`."""
         with self._client.request(
@@ -110,7 +121,7 @@ class PacificaMetadata:
             headers={"Content-Type": "application/json"},
             body=document,
             size=size,
-            extra_seconds=size / INGEST_BYTES_PER_SECOND,
+            extra_seconds=_ingest_seconds(size),
         ) as answer:
             self._raise_for(answer)
 
@@ -124,6 +135,10 @@ class PacificaMetadata:
             raise CatalogueRejected(f"Metadata does not accept the transaction: {text}", file_id)
         if answer.document().get("status") != "success":
             raise self._client.unavailable("/ingest", answer.fault())
+
+
+def _ingest_seconds(size: int) -> float:
+    return size / INGEST_BYTES_PER_SECOND
 
 
 def _ids(answer: Answer) -> frozenset[int]:

@@ -42,6 +42,10 @@ class BuiltInMetadata:
         with transaction(self._engine) as session:
             return _held(session, file_ids)
 
+    def settles_within(self, size: int) -> float:  # noqa: ARG002 - however large
+        """See `Metadata.settles_within`: what the process has not committed when it dies is rolled back."""
+        return 0.0
+
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - read to its end
         """See `Metadata.ingest`; memory does not grow with the number of entries."""
         try:

@@ -14,7 +14,7 @@ import logging
 
 from ingest import spool
 from ingest.archiving import send_files
-from ingest.cataloguing import is_catalogued
+from ingest.cataloguing import is_catalogued, unsettled
 from ingest.context import StageContext
 from ingest.documents import transaction_document
 from ingest.errors import CatalogueHoldsIds, CatalogueRejected, MoveFolderUnavailable, ServiceUnavailable
@@ -66,7 +66,10 @@ def _archive(context: StageContext) -> None:
 def _accepted(context: StageContext) -> bool:
     """Send the transaction; gives False when files need other ids, because the catalogue has theirs for other files."""
     try:
-        with transaction_document(context, for_catalogue=True) as (document, size):
+        with (
+            transaction_document(context, for_catalogue=True) as (document, size),
+            unsettled(context, size),
+        ):
             context.services.metadata.ingest(context.ledger.job_id, document, size)
     except (CatalogueRejected, ServiceUnavailable) as error:
         # The transaction may be there although the answer was lost, or was that it is there already.
@@ -94,7 +97,7 @@ def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
     replaced = False
     for batch in batches(file for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id in ids):
         remove(context, batch)
-        replace_ids(context, batch, "the catalogue")
+        replace_ids(context, batch, "the catalogue holds what is not this job's")
         replaced = True
     return replaced
 

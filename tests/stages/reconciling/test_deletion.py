@@ -131,3 +131,6 @@ def test_kill_in_between_is_made_good_by_the_next_one(
     assert not archive.holds(orphan)
     assert compare() == []
     assert jobs.read(database_engine, rejected).record.outcome is Outcome.REJECTED
+    if point != "rejection.deleted":
+        # The rejection removed one file, the deletion the other one.
+        assert told(database_engine, rejected, "files_removed") == ["files_removed"] * 2

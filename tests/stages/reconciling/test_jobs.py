@@ -1,5 +1,7 @@
 """What is wrong with a job that has ended is found, each kind made on purpose; a job that goes on is left alone."""
 
+import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction, E
 from ingest.reconciling.findings import Counts
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Stage, failed
+from ingest.states import Outcome, Stage, failed
 from tests.bundles import CONTENTS
 from tests.services.archive_folders import put
 from tests.stages.conftest import MakeOld
@@ -109,6 +111,18 @@ def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
         session.execute(delete(Event).where(Event.job_id == rejected, Event.stage == Stage.INGEST_FILES))
     put(services.archive, ids_of(database_engine, rejected)["data/kept.txt"], b"as declared")
     assert compare() == []
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.CATALOGUING])
+def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
+    failed: int, compare: Compare, services: Services, database_engine: Engine, outcome: Outcome | None
+):
+    document = json.dumps([{"destinationTable": "Transactions._id", "value": failed}]).encode()
+    services.metadata.ingest(failed, BytesIO(document), len(document))
+    with Session(database_engine) as session, session.begin():
+        session.execute(update(Job).where(Job.id == failed).values(outcome=outcome))
+    [found] = compare()
+    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry it")
 
 
 def test_job_that_goes_on_is_not_looked_at(

@@ -56,7 +56,7 @@ def test_bundle_of_a_rejected_job(
     assert told(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
 
 
-@pytest.mark.parametrize("point", ["rejection.deleted", "retention.bundle_removed"])
+@pytest.mark.parametrize("point", ["rejection.deleted", "rejection.batch_removed", "retention.bundle_removed"])
 def test_bundle_of_a_failed_job(
     failed: int,
     make_old: MakeOld,
@@ -72,7 +72,7 @@ def test_bundle_of_a_failed_job(
     retention.remove_leftovers()
     assert not bundle_of(settings, failed).exists()
     assert files(tmp_path / "archive") == []
-    assert told(database_engine, failed, "bundle_removed") == ["bundle_removed"]
+    assert told(database_engine, failed, "files_removed", "bundle_removed") == ["files_removed", "bundle_removed"]
 
 
 def test_bundle_of_a_catalogued_job(

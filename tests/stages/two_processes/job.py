@@ -72,6 +72,12 @@ class ContestedJob:
         """Let the held process go on."""
         self.points.let_go(point, self.job_id)
 
+    def file_ids(self) -> list[int]:
+        """The ids of the job's files, in the order of the bundle."""
+        with Session(self.engine) as session:
+            ids = session.scalars(select(File.file_id).where(File.job_id == self.job_id).order_by(File.position))
+            return [file_id or 0 for file_id in ids]
+
     def cut_session(self) -> None:
         """Take the job's lock away from the process that holds it; it does not learn of that."""
         with self.engine.connect() as connection:

@@ -8,9 +8,10 @@ import signal
 
 import pytest
 
-from ingest.errors import FenceLost
+from ingest.errors import FenceLost, RejectedBefore
+from ingest.settings import Settings
 from ingest.states import Stage
-from tests.stages.two_processes.job import ContestedJob
+from tests.stages.two_processes.job import BLOCK, ContestedJob
 from tests.stages.two_processes.process import FINISHED
 
 STOPPED = FenceLost.__name__
@@ -49,6 +50,25 @@ def test_it_does_not_delete_the_half_sent_file_that_the_newer_one_has_sent_anew(
     bundle.run_before(Stage.INGEST_FILES)
     bundle.start_held(Stage.INGEST_FILES, "ingest_files.sent").kill()
     assert_newer_process_prevails(bundle, Stage.INGEST_FILES, "ingest_files.sending")
+
+
+@pytest.mark.parametrize("point", ["rejection.deleting", "rejection.deleted"])
+def test_it_does_not_delete_the_files_of_a_rejected_job_that_the_newer_one_has_sent_anew(
+    bundle: ContestedJob, settings: Settings, point: str
+):
+    good = settings.volume_path / f"{bundle.job_id}.tar"
+    content = good.read_bytes()
+    good.write_bytes(content.replace(b"2" * BLOCK, b"3" * BLOCK))
+    bundle.run_before(Stage.INGEST_FILES)
+    older = bundle.start_held(Stage.INGEST_FILES, point)
+    bundle.cut_session()
+    assert bundle.start(Stage.INGEST_FILES).outcome() == RejectedBefore.__name__
+    good.write_bytes(content)
+    assert bundle.start(Stage.INGEST_FILES).outcome() == FINISHED
+    bundle.let_go(point)
+    assert older.outcome() == STOPPED
+    bundle.run_after(Stage.INGEST_FILES)
+    bundle.assert_as_if_one_had_run()
 
 
 @pytest.mark.parametrize("point", ["put_back.linked", "put_back.empty", "put_back.parted"])

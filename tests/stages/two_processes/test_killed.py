@@ -1,0 +1,26 @@
+"""A process that is killed while it makes room for a file of which the archive holds a part: the next one ends it."""
+
+import io
+
+import pytest
+
+from ingest.states import Stage
+from tests.stages.two_processes.job import BLOCK, ContestedJob
+from tests.stages.two_processes.process import FINISHED
+
+
+@pytest.mark.parametrize("point", ["ingest_files.deleting", "ingest_files.deleted"])
+def test_killed_beside_the_deletion_of_a_half_sent_file_the_next_process_sends_all(bundle: ContestedJob, point: str):
+    bundle.run_before(Stage.INGEST_FILES)
+    bundle.start_held(Stage.INGEST_FILES, "ingest_files.sending").kill()
+    before = bundle.file_ids()
+    bundle.services.archive.put(before[0], io.BytesIO(b"1" * BLOCK), BLOCK)
+    bundle.points.arm(point, bundle.job_id)
+    killed = bundle.start(Stage.INGEST_FILES)
+    assert killed.outcome() == ""
+    assert not bundle.points.is_armed(point, bundle.job_id)
+    assert bundle.start(Stage.INGEST_FILES).outcome() == FINISHED
+    bundle.run_after(Stage.INGEST_FILES)
+    bundle.assert_as_if_one_had_run()
+    assert before[0] not in bundle.file_ids()
+    assert before[1] in bundle.file_ids()
