@@ -118,11 +118,12 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobView:
 def lift_override(engine: Engine, job_id: int) -> JobView:
     """Let a job go on that an admin had stopped, and forget how often it was cleared.
 
-    Raises UnknownJob, JobFinished.
+    Whoever was about to remove what is left of it loses the fence. Raises UnknownJob, JobFinished.
     """
     with transaction(engine) as session:
         job = _unfinished_job(session, job_id)
         job.override = None
+        job.fence += 1
         job.last_state = None
         if job.error:
             # Whoever dies before the run is cleared leaves a job that housekeeping takes for lost, and clears.

@@ -123,14 +123,18 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
     """
     kind = jobs.read(known.engine, job_id).received.kind
     with hold(known.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None or not ledger.job.record.is_stopped:
+        if ledger is None:
+            return False
+        if not ledger.job.record.is_stopped:
+            ledger.let_go()
             return False
         context = StageContext(known.settings, ledger, known.services)
         if ledger.job.record.outcome is not Outcome.REJECTED:
             remove_uncatalogued(context)
-        spool.remove(context.spool_path)
-        failpoint("retention.bundle_removed", job_id)
         with ledger.transaction() as session:
+            # Inside: a retry that comes before has taken the fence away, and one that comes now waits and finds no bundle.
+            spool.remove(context.spool_path)
+            failpoint("retention.bundle_removed", job_id)
             jobs.forget_bundle(session, job_id, f"{context.spool_path.name}, {age} after the job ended")
     return True
 

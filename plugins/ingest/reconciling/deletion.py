@@ -21,12 +21,14 @@ def delete_dark(settings: Settings, services: Services, look: Look) -> int:
     leaves files that are `sending`, and the next one deletes them.
     """
     look.check()
-    stage, outcome = look.ledger.stage, look.outcome
-    with hold(look.ledger.engine, look.job_id, stage, NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None or not ledger.job.record.is_stopped:
+    with hold(look.ledger.engine, look.job_id, look.ledger.stage, NO_ATTEMPT, by_admin=True) as ledger:
+        if ledger is None:
+            return 0
+        if not ledger.job.record.is_stopped:
+            ledger.let_go()
             return 0
         failpoint("reconcile.held", look.job_id)
-        context, deleted = StageContext(settings, ledger, services), 0
+        context, deleted, outcome = StageContext(settings, ledger, services), 0, ledger.job.record.outcome
         dark = (file for file in files_with_ids(ledger) if is_dark(services, outcome, file))
         for batch in batches(file for file in dark if is_ours(services.archive, file)):
             remove(context, batch)

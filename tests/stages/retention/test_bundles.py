@@ -1,13 +1,17 @@
 """Bundles of jobs that have ended leave the spool after a while, and no others do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
-from ingest import jobs, retention, spool
+from ingest import jobs, ledger, retention, spool
 from ingest.errors import BundleRemoved, IngestError, StageSkipped
 from ingest.ledger import hold
+from ingest.models import Job
 from ingest.run_stage import run_stage
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
@@ -185,8 +189,33 @@ def test_job_that_begins_again_after_it_was_looked_up_goes_on(
         meanwhile.setattr(jobs, "read", begin_and_read)
         retention.remove_leftovers()
     assert bundle_of(settings, failed).exists()
+    with Session(database_engine) as session:
+        assert session.get_one(Job, failed).holder is None
     run_stage(Stage.INGEST_METADATA, failed, 3, last_try=False)
     assert state_of(database_engine, failed).complete
+
+
+@pytest.mark.parametrize("outcome", ["failed", "rejected"])
+def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle(
+    request: pytest.FixtureRequest, make_old: MakeOld, settings: Settings, database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch, outcome: str,
+):  # fmt: skip
+    job: int = request.getfixturevalue(outcome)
+    make_old(job, YEAR)
+    lock = ledger._job_lock
+
+    @contextmanager
+    def retried_meanwhile(engine: Engine, job_id: int) -> Iterator[None]:
+        with lock(engine, job_id):
+            if job_id == job:
+                jobs.lift_override(database_engine, job)
+            yield
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ledger, "_job_lock", retried_meanwhile)
+        assert retention.remove_leftovers()["kept"] >= 1
+    assert bundle_of(settings, job).exists()
+    assert told(database_engine, job, "bundle_removed", "files_removed") == []
 
 
 @pytest.mark.parametrize(
