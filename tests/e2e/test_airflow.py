@@ -53,10 +53,10 @@ def test_archive_stages_share_the_pool(stack: Stack):
     assert pool["slots"] == 4
     pools = {
         task["task_id"]: task["pool"]
-        for kind in Kind
-        for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]
+        for dag in (*Kind, "reconcile")
+        for task in stack.ask_airflow("GET", f"/dags/{dag}/tasks")["tasks"]
     }
-    assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files"}
+    assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files", "compare"}
 
 
 def test_plugin_loader_leaves_the_package_alone(stack: Stack):

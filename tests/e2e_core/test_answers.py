@@ -80,6 +80,21 @@ def test_answer_of_the_archive_that_is_lost_leaves_nothing_behind(stack: Stack, 
     assert len(stored(core) - before) == len(THREE)
 
 
+def test_answer_of_the_archive_to_a_deletion_that_is_lost_leaves_nothing_of_a_rejected_job(
+    stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
+):
+    before = stored(core)
+    entries = [file_entry(path, content) for path, content in THREE.items()]
+    entries[-1]["hashsum"] = "0" * 40
+    with proxies[ARCHIVE].fault(Fault("DELETE", "", lose_answer=True)) as fault:
+        job = stack.post(make_bundle(THREE, [*transaction(), *entries]))
+        assert stack.wait_for_end(job)["state"] == "FAILED"
+    assert fault.seen == 1
+    assert stored(core) == before
+    assert events(ledger, job)[-3:] == ["files_removed", "rejected", "stage_failed"]
+    assert "file_ids_replaced" in events(ledger, job)
+
+
 def test_ids_of_an_earlier_job_are_not_taken_again(stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]):
     earlier = stack.post(make_bundle(THREE))
     assert_complete(stack, core, earlier, THREE)

@@ -1,14 +1,14 @@
 """How a job must have ended, whatever happened on its way: as one that nothing interrupted."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest.models import CatalogueEntry, CatalogueFile, File
-from tests.bundles import metadata_of
+from tests.bundles import Entry, metadata_of
 from tests.e2e.contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
 from tests.e2e.stack import Stack
 
@@ -28,8 +28,17 @@ def assert_complete(
     assert sorted(int(str(entry["_id"])) for entry in entries.values()) == sorted(
         file_id or 0 for file_id in file_ids(ledger, job_id)
     )
-    assert _without_ids(entries.values()) == _without_ids(metadata_of(contents)[4:])
-    assert _other_entries(ledger, job_id) == _sorted([*metadata_of(contents)[:4], _transaction_id(job_id)])
+    assert_entries(ledger, job_id, metadata_of(contents))
+
+
+def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> None:
+    """The catalogue must hold the entries of the metadata, each once, and of others the transaction's id only."""
+    entries = (catalogued(ledger, job_id) or {}).values()
+    expected = list(metadata)
+    files = [entry for entry in expected if entry["destinationTable"] == "Files"]
+    others = [entry for entry in expected if entry["destinationTable"] != "Files"]
+    assert _without_ids(entries) == _without_ids(files)
+    assert _other_entries(ledger, job_id) == _sorted([*others, _transaction_id(job_id)])
 
 
 def spooled(stack: Stack, job_id: int) -> list[str]:

@@ -17,7 +17,7 @@ from tests.faults.points import Points
 from tests.faults.processes import Processes, Role, is_alive
 from tests.waiting import wait_until
 
-ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.SCHEDULER)
+ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.IDLE_WORKER, Role.SCHEDULER)
 SPARES_THE_TASK = (
     Role.API_WORKER, Role.API_MASTER, Role.API_SERVER, Role.DAG_PROCESSOR, Role.BACKEND, Role.POSTMASTER
 )  # fmt: skip

@@ -75,6 +75,12 @@ def run_retention(stack: Stack) -> None:
     )
 
 
+def is_removed(stack: Stack, ledger: Engine, *jobs: int) -> bool:
+    """Whether retention, which runs now, has removed these uploads; it does not before they have grown old."""
+    run_retention(stack)
+    return set(jobs).isdisjoint(announced(ledger))
+
+
 @pytest.fixture(scope="module")
 def killed_before_commit(stack: Stack, ledger: Engine, points: Points) -> dict[str, tuple[int, list[str]]]:
     """An upload killed at each point, and then retention: the job id, and what had lain in the spool before it."""
@@ -84,12 +90,7 @@ def killed_before_commit(stack: Stack, ledger: Engine, points: Points) -> dict[s
         assert job in announced(ledger)
         killed[name] = job, spooled(stack, job)
     jobs = {job for job, _ in killed.values()}
-
-    def are_removed() -> bool:
-        run_retention(stack)
-        return jobs.isdisjoint(announced(ledger))
-
-    wait_until(are_removed, RETENTION_SECONDS, lambda: f"{announced(ledger)} stay")
+    wait_until(lambda: is_removed(stack, ledger, *jobs), RETENTION_SECONDS, lambda: f"{announced(ledger)} stay")
     return killed
 
 
@@ -102,6 +103,18 @@ def test_upload_that_was_killed_before_its_commit_leaves_nothing(
     assert spooled(stack, job) == []
     assert told(ledger, job) == [("upload_abandoned", None)]
     assert requests.get(f"{stack.api}/get_state/{job}", timeout=30).status_code == 404
+
+
+def test_move_document_whose_receiver_was_killed_leaves_nothing(stack: Stack, ledger: Engine, points: Points):
+    job = next_job(ledger)
+    points.arm("receive.reading", job)
+    with pytest.raises(requests.ConnectionError):
+        stack.send(b"[]", "/move", "application/json")
+    assert not points.is_armed("receive.reading", job)
+    wait_until(lambda: serves(stack), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
+    wait_until(lambda: is_removed(stack, ledger, job), RETENTION_SECONDS, lambda: f"{spooled(stack, job)} stays")
+    assert spooled(stack, job) == []
+    assert told(ledger, job) == [("upload_abandoned", None)]
 
 
 @pytest.mark.parametrize("point", ["receive.committed", "receive.triggered"])

@@ -6,12 +6,12 @@ All jobs are posted first and run beside each other; each has one point armed, a
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.e2e.contents import archived, catalogued, events
 from tests.e2e.stack import Stack
-from tests.faults.cases import KINDS, SOURCES, Case
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless, spooled
+from tests.faults.cases import KINDS, REFUSE, SOURCES, Case, declared_move
+from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, spooled
 from tests.faults.points import Points
 
 SECONDS = 300
@@ -50,6 +50,7 @@ BUNDLES = [
     Case("ingest_metadata.cataloguing", "bundle"),
     Case("ingest_metadata.accepted", "bundle"),
     Case("ingest_metadata.catalogued", "bundle"),
+    Case("ingest_metadata.unlinked", "bundle"),
     Case("ingest_metadata.done", "bundle"),
     Case("ingest_metadata.finished", "bundle"),
 ]
@@ -67,6 +68,7 @@ MOVES = [
 ]
 REFUSED = [
     Case("open_tar.failed", "bundle that is no tar"),
+    Case("rejection.nothing_sent", "bundle that is no tar"),
     Case("load_metadata.failed", "bundle without JSON"),
     Case("validate_policy.failed", "bundle without a project"),
     Case("ingest_files.failed", "bundle with a wrong hash"),
@@ -89,8 +91,10 @@ Wave = dict[Case, int]
 
 
 @pytest.fixture(scope="module")
-def wave(stack: Stack, points: Points) -> Wave:
+def wave(stack: Stack, ledger: Engine, points: Points) -> Wave:
     """A job for each case, its point armed before it is posted: ids are given in a row, and nobody else posts."""
+    with ledger.begin() as connection:
+        connection.execute(text(REFUSE))
     last = stack.post(b"no tar")
     jobs = {}
     for job_id, case in enumerate([*BUNDLES, *MOVES, *REFUSED], last + 1):
@@ -124,6 +128,7 @@ def test_move_whose_process_was_killed_ends_as_one_that_nothing_interrupted(
     entries = catalogued(ledger, wave[case])
     assert entries is not None
     assert archived(stack.home, entries) == SOURCES
+    assert_entries(ledger, wave[case], declared_move(SOURCES, folder_of(stack, case)))
     stack.wait(wave[case], lambda _state: not list(folder_of(stack, case).rglob("*.raw*")))
 
 

@@ -15,7 +15,9 @@ from tests.bundles import CONTENTS, make_bundle
 from tests.e2e.contents import events
 from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, free_port
 from tests.e2e.test_promises import answers
+from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.points import Points
 from tests.waiting import wait_until
 
 JOBS = 10
@@ -36,6 +38,18 @@ def test_two_schedulers_and_two_apis_run_each_stage_of_a_job_once(stack: Stack, 
         assert (scheduler.poll(), api.poll()) == (None, None)
     for job in jobs:
         assert_each_stage_once(ledger, job)
+    assert not ownerless(stack, ledger)
+    assert not ids_given_twice(ledger)
+
+
+def test_job_whose_running_stage_is_cleared_twice_ends_as_one_that_nothing_interrupted(
+    stack: Stack, ledger: Engine, points: Points
+):
+    job = held_jobs.post_and_hold(stack, points)
+    for _ in range(2):
+        stack.clear(job, "ingest_files")
+    held_jobs.let_go(points, job)
+    assert_complete(stack, ledger, job, held_jobs.CONTENTS, seconds=300)
     assert not ownerless(stack, ledger)
     assert not ids_given_twice(ledger)
 

@@ -26,7 +26,7 @@ from ingest.services.metadata import INGEST_BYTES_PER_SECOND, PacificaMetadata
 from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind, Outcome, Stage
-from tests.bundles import CONTENTS, make_bundle, metadata_of
+from tests.bundles import CONTENTS, make_bundle
 from tests.stages.conftest import MakeJob, OpenContext
 from tests.stages.test_archiving import assert_archived
 
@@ -106,10 +106,10 @@ def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
 
 def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(BuiltInMetadata, "settles_within", lambda *_: HOUR)
-    refused = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "\0"}
-    job = make_job(make_bundle(CONTENTS, [*metadata_of(CONTENTS), refused]))
+    job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)
+    monkeypatch.setattr(BuiltInMetadata, "ingest", refuse)
     with pytest.raises(CatalogueRejected):
         run_stage.run_stage(Stage.INGEST_METADATA, job, 1, last_try=False)
 
@@ -117,6 +117,10 @@ def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monk
 def test_real_catalogue_settles_as_long_as_its_answer_is_waited_for():
     client = HttpClient("metadata", "http://metadata", connect_timeout=3, read_timeout=20, transfer_size=1)
     assert PacificaMetadata(client).settles_within(100 * INGEST_BYTES_PER_SECOND) == 3 + 20 + 100
+
+
+def refuse(*_: object) -> None:
+    raise CatalogueRejected("the catalogue does not know the key")
 
 
 def settle(engine: Engine, job: int) -> None:
