@@ -400,6 +400,13 @@ def test_mounted_folders_belong_to_the_user_of_the_image(service: str) -> None:
     assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
 
 
+@pytest.mark.parametrize("service", OF_OUR_IMAGE)
+def test_a_container_has_no_rights_that_it_does_not_need(service: str) -> None:
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "user", "pid", "network_mode"} & SERVICES[service].keys()
+
+
 def test_init_makes_what_the_rest_needs() -> None:
     databases = SERVICES["databases"]["command"][-1]
     for name in ("INGEST_DATABASE_URL", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):

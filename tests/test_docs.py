@@ -287,6 +287,14 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     assert all(set(state) == keys for state in states)
 
 
+def test_every_test_that_shows_something_of_security_exists() -> None:
+    named = re.findall(r"`((?:test_|tests/)[\w/.]+)`", text_of(DOCS / "security.md"))
+    tests = "\n".join(text_of(path) for path in (PROJECT / "tests").rglob("test_*.py"))
+    functions = set(re.findall(r"^ *def (test_\w+)\(", tests, re.MULTILINE))
+    assert len(named) > 50
+    assert {name for name in named if name not in functions and not (PROJECT / name).exists()} == set()
+
+
 MODULES = sorted(path.stem for folder in ("plugins/ingest", "api") for path in (PROJECT / folder).glob("[a-z]*.py"))
 
 

@@ -74,10 +74,6 @@ def test_what_the_stack_writes_is_readable_by_its_owner_alone(stack: Stack, jobs
     assert open_to_others == set()
 
 
-def test_password_is_shown_at_the_first_start_alone(stack: Stack, secrets: dict[str, str]):
-    assert found(secrets, (stack.home / "logs" / "supervisord-output.log").read_bytes()) == set()
-
-
 def paths_of(job: int) -> Iterator[str]:
     run = f"/dags/ingest/dagRuns/job-{job}"
     yield run

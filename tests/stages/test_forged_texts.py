@@ -22,7 +22,7 @@ from tests.services.scripted_server import ScriptedServer, failure, scripted_ser
 from tests.stages.conftest import MakeJob
 
 RunJob = Callable[[bytes, Kind], tuple[int, list[object]]]
-NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-ingest-7", "con")
+NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-ingest-7", "con", "'; DROP TABLE job; --")
 
 
 @pytest.fixture

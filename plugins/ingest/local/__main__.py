@@ -79,7 +79,7 @@ def launch(arguments: Namespace) -> None:
         started = time.monotonic()
         start(supervisor, ports, credentials, environment)
         _say_ready(layout, ports, time.monotonic() - started)
-        _say_password(layout, credentials, first_start=first_start)
+        say_password(layout, credentials, first_start=first_start)
         if not arguments.no_sample:
             ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")
@@ -125,7 +125,7 @@ def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
     say(f"  Everything took {seconds:.1f} s. The logs are in {layout.logs}.")
 
 
-def _say_password(layout: Layout, credentials: Credentials, *, first_start: bool) -> None:
+def say_password(layout: Layout, credentials: Credentials, *, first_start: bool) -> None:
     """Show the password when it was made, and never again: what a launcher writes may end up in a log."""
     if first_start:
         say(

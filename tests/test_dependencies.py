@@ -1,0 +1,31 @@
+"""What is installed is what was tested: every package is pinned with its hashes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+LOCKED = ("requirements.txt", "requirements-facility.txt", "tests/pacifica_core/requirements.txt")
+PIN = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ;.*?)?( --hash=sha256:[0-9a-f]{64})+")
+
+
+def requirements(name: str) -> list[str]:
+    """The requirements of a file, each with what is said on the lines that go on."""
+    text = (PROJECT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = (re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_every_package_is_pinned_with_its_hashes(name: str):
+    found = requirements(name)
+    assert len(found) > 50
+    assert [line for line in found if not PIN.fullmatch(line)] == []
+
+
+def test_nothing_is_installed_without_its_hash():
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    installs = re.findall(r"pip install .*(?:requirements|-r) ?\S*", makefile)
+    assert installs
+    assert all("--require-hashes" in line for line in installs)
