@@ -1,7 +1,8 @@
 """The public keys of an issuer (a JSON Web Key Set, RFC 7517), fetched when they are needed and kept.
 
-Used by `api.issuer`. However many tokens come with keys that nobody knows, the issuer is asked at most once in `PAUSE`
-seconds by a process; and while it does not answer, the keys that are known go on.
+Used by `api.issuer`; docs/decisions/0013 says why not PyJWT's own client. However many tokens come with keys that nobody
+knows, the issuer is asked at most once in `PAUSE` seconds by a process; and while it does not answer, the keys that are
+known go on.
 """
 
 import json
