@@ -51,19 +51,21 @@ class KeySet:
     def find(self, key_id: str | None) -> jwt.PyJWK:
         """Give the key of an id; without one, the only key there is. Raises TokenInvalid, TokensUnavailable."""
         key = self._keys.get(key_id)
-        if key is None or time.monotonic() - self._fetched > LIFETIME:
-            # Whoever has a key need not wait for a thread that is fetching already, and nobody long.
-            self._fetch_again(patience=0.0 if key else PATIENCE)
-            key = self._keys.get(key_id)
+        if key is not None and time.monotonic() - self._fetched < LIFETIME:
+            return key
+        # Whoever has a key need not wait for a thread that is fetching already, and nobody long.
+        looked = self._fetch_again(patience=0.0 if key else PATIENCE)
+        key = self._keys.get(key_id)
         if key is not None:
             return key
-        if self._away:
+        if self._away or not looked:
             raise TokensUnavailable("the issuer's keys cannot be fetched now; try again later")
         raise TokenInvalid("it is not signed with a key of the issuer's")
 
-    def _fetch_again(self, patience: float) -> None:
+    def _fetch_again(self, patience: float) -> bool:
+        """Fetch the keys if it is time to; give whether they are as new as they may be."""
         if not self._fetching.acquire(timeout=patience):
-            return
+            return False
         try:
             if time.monotonic() - self._asked > PAUSE:
                 self._asked = time.monotonic()
@@ -74,6 +76,7 @@ class KeySet:
             logger.warning("the keys of the issuer cannot be fetched: %s", error)
         finally:
             self._fetching.release()
+        return True
 
 
 def _fetch(url: str) -> object:

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from api.access_errors import TokenInvalid, TokensUnavailable
 from api.issuer import LEEWAY, Issuer
 from ingest.settings import Settings
 from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
-from tests.services.scripted_server import Handler, ScriptedServer, reply, scripted_server
+from tests.services.scripted_server import Handler, Script, ScriptedServer, reply, scripted_server
+from tests.waiting import wait_until
 
 KEY = make_key("ES256")
 RSA_KEY = make_key("RS256")
@@ -284,6 +287,51 @@ def test_issuer_that_says_nothing_is_not_waited_for_long(
     server.then(silent)
     with pytest.raises(TokensUnavailable):
         remote.user_of(GOOD)
+
+
+@pytest.fixture
+def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
+    """Makes answers that come when the test is over."""
+    over = threading.Event()
+
+    def make() -> Script:
+        def wait(handler: Handler) -> None:
+            over.wait(30)
+            reply(document=keys(ONE))(handler)
+
+        return wait
+
+    yield make
+    over.set()
+
+
+@contextmanager
+def asking(remote: Issuer, server: ScriptedServer) -> Iterator[None]:
+    """While another request is waiting for the issuer."""
+    before = len(server.received)
+    thread = threading.Thread(target=remote.user_of, args=(GOOD,), daemon=True)
+    thread.start()
+    wait_until(lambda: len(server.received) > before, 30, lambda: "the issuer is not asked")
+    yield
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_known_key_does_not_wait_for_another_request_that_asks(
+    remote: Issuer, server: ScriptedServer, slow: Callable[[], Script]
+):
+    server.then(reply(document=keys(ONE)), slow())
+    assert remote.user_of(GOOD) == "ursula"
+    with asking(remote, server):
+        assert remote.user_of(GOOD) == "ursula"
+
+
+def test_unknown_key_waits_a_little_for_another_request_that_asks_and_is_no_fault_of_the_caller(
+    remote: Issuer, server: ScriptedServer, slow: Callable[[], Script], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(key_set, "PATIENCE", 0.1)
+    server.then(slow())
+    with asking(remote, server), pytest.raises(TokensUnavailable):
+        remote.user_of(NEW)
 
 
 def test_missing_file_of_keys_is_an_issuer_that_is_away(tmp_path: Path):
