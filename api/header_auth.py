@@ -54,9 +54,9 @@ class ByTrustedHeader:
 
 def named(request: Request, header: str) -> str:
     """Give the name that a header holds, or an empty text; raises UserNameInvalid."""
-    value = request.headers.get(header, "").strip()
+    # Not all white space: in Latin-1, which WSGI hands every header over as, `à` ends with one.
+    value = request.headers.get(header, "").strip(" \t")
     try:
-        # WSGI hands every header over as Latin-1.
         name = value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         raise UserNameInvalid(f"{header} is not UTF-8") from None

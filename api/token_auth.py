@@ -5,7 +5,6 @@ stock clients can send.
 """
 
 import base64
-import binascii
 
 from flask import Request
 
@@ -42,10 +41,18 @@ class ByToken:
 
     def _user_of_basic(self, credentials: str) -> str:
         try:
-            name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, ValueError):
-            raise TokenInvalid("the credentials are no Base64 of UTF-8") from None
+            name, _, password = _text(base64.b64decode(credentials, validate=True)).partition(":")
+        except ValueError:
+            raise TokenInvalid("the credentials are not in Base64") from None
         user = self._user(password)
         if user != name:
             raise TokenInvalid("it is another user's")
         return user
+
+
+def _text(credentials: bytes) -> str:
+    try:
+        return credentials.decode()
+    except UnicodeDecodeError:
+        # RFC 7617 leaves open what it is; requests, and so the stock clients, send this.
+        return credentials.decode("latin-1")

@@ -1,5 +1,6 @@
 """Who may call what: every cell of one table, against the real server, for every way to prove who one is."""
 
+import base64
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -227,10 +228,29 @@ def test_job_is_recorded_for_the_user_that_the_token_proves(token_server: Access
     assert caller.request(token_server, "GET", f"/get_state/{job}").json()["job_id"] == job
 
 
-def test_job_is_recorded_for_the_user_that_the_proxy_names(proxy_server: AccessServer):
-    caller = Caller({HEADER: "m\u00fcller".encode()}, TRUSTED)
+@pytest.mark.parametrize("name", ["müller", "日本", "Voilà", "CN=Å"])
+def test_job_is_recorded_for_the_user_that_the_proxy_names(proxy_server: AccessServer, name: str):
+    caller = Caller({HEADER: name.encode()}, TRUSTED)
     job = caller.request(proxy_server, "POST", "/upload", data=b"x").json()["job_id"]
-    assert proxy_server.rows()[job]["user"] == "müller"
+    assert proxy_server.rows()[job]["user"] == name
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+def test_name_beside_a_token_may_be_in_either_charset_that_clients_send(token_server: AccessServer, charset: str):
+    token = token_file.add(token_server.log.parent / "tokens.json", "Voilà")
+    credentials = base64.b64encode(f"Voilà:{token}".encode(charset)).decode()
+    answer = Caller({"Authorization": f"Basic {credentials}"}).request(token_server, "POST", "/upload", data=b"x")
+    assert token_server.rows()[answer.json()["job_id"]]["user"] == "Voilà"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"Bearer", b"Bearer ", b"Basic", b"Basic x", b"Basic eA==", b"Basic \xe9", b"Digest x", b"Bearer a, Bearer b",
+     b"Negotiate x", b"Bearer ingest_", b"Bearer ingest_00000000_", b"Bearer \xc3\xa9.\xc3\xa9.\xc3\xa9"],
+)  # fmt: skip
+def test_authorization_that_is_none_is_401_and_no_mistake_of_ours(token_server: AccessServer, header: bytes):
+    answer = Caller({"Authorization": header}).request(token_server, "GET", "/get_state/1")
+    assert (answer.status_code, answer.json()["code"] in {"not_authenticated", "token_invalid"}) == (401, True)
 
 
 def test_removed_token_is_refused_at_once_and_a_new_one_taken_without_a_restart(token_server: AccessServer):
