@@ -36,8 +36,9 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m mypy
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
-bench: $(STAMP) ## measure how long a tiny bundle takes, on a stack that runs (make run)
+bench: $(STAMP) ## measure how long a tiny bundle takes and how promptly clients are answered, on a stack that runs (make run)
 	$(BIN)/python bench/latency.py http://127.0.0.1:$${INGEST_PORT:-8066}
+	$(BIN)/python bench/network.py http://127.0.0.1:$${INGEST_PORT:-8066}
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
