@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest.bundle import BLOCK, Member, members, open_section, relative_path
+from ingest.bundle import Member, members, open_section, relative_path
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
-from ingest.faults import LISTED
+from ingest.faults import LISTED, Faults
 from ingest.printing import printable
 from tests.bundles import CONTENTS, make_bundle, make_tar
+from tests.tar_blocks import BLOCK, END, extended, file, header
 
 FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT]
 LONG_NAME_FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]
-END = bytes(2 * BLOCK)
 # More than any test's tar holds: a reader that goes round in circles is stopped here.
 TOO_MANY = 10_000
 
@@ -37,7 +37,10 @@ def bundle(tmp_path: Path) -> Path:
 def read(bundle: Path) -> Read:
     def read_members(tar: bytes) -> list[Member]:
         bundle.write_bytes(tar)
-        return list(islice(members(bundle), TOO_MANY))
+        faults = Faults()
+        found = list(islice(members(bundle, faults), TOO_MANY))
+        faults.raise_as(InvalidBundle)
+        return found
 
     return read_members
 
@@ -54,32 +57,6 @@ def contents(bundle: Path, read: Read) -> Contents:
         return found
 
     return read_contents
-
-
-def header(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """One header block, its checksum right, whatever the rest of it says."""
-    info = tarfile.TarInfo(name)
-    info.type = kind
-    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
-    block[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
-
-
-def file(name: str, content: bytes = b"") -> bytes:
-    """A member: its header, its content and what fills the last block."""
-    return header(name, len(content)) + content + bytes(-len(content) % BLOCK)
-
-
-def extended(**records: str) -> bytes:
-    """A PAX header, for the member behind it."""
-    text = b""
-    for key, value in records.items():
-        record = f" {key.replace('__', '.')}={value}\n".encode()
-        length = next(n for n in range(len(record), len(record) + 9) if n == len(record) + len(str(n)))
-        text += str(length).encode() + record
-    return header("pax", len(text), tarfile.XHDTYPE) + text + bytes(-len(text) % BLOCK)
 
 
 def special(kind: bytes, **fields: object) -> bytes:
@@ -130,7 +107,7 @@ def test_metadata_below_data_is_a_file_like_any_other(read: Read, name: str):
 
 
 @pytest.mark.parametrize("tar_format", LONG_NAME_FORMATS)
-@pytest.mark.parametrize("length", [101, 256, 301, 5001])
+@pytest.mark.parametrize("length", [101, 256, 301, 4090])
 def test_long_names_are_kept_whole(contents: Contents, tar_format: int, length: int):
     name = "data/" + "/".join(["n" * 99] * (length // 100 + 1))[:length]
     assert contents(make_tar({name: b"long", "data/b": b"b"}, tar_format=tar_format)) == {
@@ -145,9 +122,7 @@ def test_ustar_names_are_joined_from_prefix_and_name(contents: Contents):
 
 
 @pytest.mark.parametrize("tar_format", FORMATS)
-@pytest.mark.parametrize(
-    "name", ["日本.txt", "é", "e\u0301", "😀", "a b", "tab\there", "new\nline", "\u202e", "back\\slash"]
-)
+@pytest.mark.parametrize("name", ["日本.txt", "é", "e\u0301", "😀", "a b", "\u202e", "back\\slash"])
 def test_unicode_names_are_kept_as_they_are(contents: Contents, tar_format: int, name: str):
     assert contents(make_tar({f"data/{name}": b"x"}, tar_format=tar_format)) == {name: b"x"}
 
@@ -195,7 +170,7 @@ def test_member_of_more_than_8_gib_is_found(bundle: Path):
             tar.seek(size, io.SEEK_CUR)
             tar.write(file("data/b") + END)
         offset = len(beginning)
-        assert list(members(bundle)) == [Member("big", offset, size), Member("b", offset + size + BLOCK, 0)]
+        assert list(members(bundle, Faults())) == [Member("big", offset, size), Member("b", offset + size + BLOCK, 0)]
 
 
 # What cannot be read on
@@ -204,7 +179,11 @@ def test_member_of_more_than_8_gib_is_found(bundle: Path):
 @pytest.mark.parametrize("tar_format", LONG_NAME_FORMATS)
 def test_tar_that_is_cut_at_a_block_is_invalid(read: Read, tar_format: int):
     tar = make_tar(
-        {"data/zeros": bytes(3 * BLOCK), "data/" + "n" * 600: b"x" * 700, "metadata.txt": b"[]" * 500},
+        {
+            "data/zeros": bytes(3 * BLOCK),
+            "data/" + "n" * 200 + "/" + "m" * 200: b"x" * 700,
+            "metadata.txt": b"[]" * 500,
+        },
         tar_format=tar_format,
     )
     end = len(tar.rstrip(b"\0")) // BLOCK * BLOCK + BLOCK
@@ -224,7 +203,9 @@ def test_tar_that_is_cut_at_a_block_is_invalid(read: Read, tar_format: int):
 
 @pytest.mark.parametrize("tar_format", LONG_NAME_FORMATS)
 def test_tar_that_is_cut_inside_a_block_is_invalid(read: Read, tar_format: int):
-    tar = make_tar({"data/" + "n" * 300: b"x" * 700, "data/zeros": bytes(BLOCK + 3)}, tar_format=tar_format)
+    tar = make_tar(
+        {"data/" + "n" * 200 + "/" + "m" * 100: b"x" * 700, "data/zeros": bytes(BLOCK + 3)}, tar_format=tar_format
+    )
     end = tar.rindex(b"zeros") // BLOCK * BLOCK + 3 * BLOCK
     assert len(read(tar[: end + BLOCK])) == 2
     taken = []
@@ -238,13 +219,13 @@ def test_tar_that_is_cut_inside_a_block_is_invalid(read: Read, tar_format: int):
 
 
 def test_empty_file_is_no_bundle(read: Read):
-    with pytest.raises(InvalidBundle, match="not a readable tar: empty file"):
+    with pytest.raises(InvalidBundle, match="cut short: it ends at byte 0"):
         read(b"")
 
 
-@pytest.mark.parametrize("content", [b"x", b"hello\n" * 500, b"\x89PNG" + b"x" * 5000, b"[]" + bytes(2048)])
+@pytest.mark.parametrize("content", [b"hello\n" * 500, b"\x89PNG" + b"x" * 5000, b"[]" + bytes(2048)])
 def test_file_that_is_no_tar_is_invalid(read: Read, content: bytes):
-    with pytest.raises(InvalidBundle, match="the bundle is not a readable tar"):
+    with pytest.raises(InvalidBundle, match=r"the bundle is no tar; .* \[tar_unreadable\]"):
         read(content)
 
 
@@ -252,32 +233,33 @@ def test_file_that_is_no_tar_is_invalid(read: Read, content: bytes):
 def test_broken_checksum_of_any_header_is_invalid(read: Read, position: int):
     tar = bytearray(b"".join(file(name, b"x") for name in ("data/a", "data/b", "data/c")) + END)
     tar[position * 2 * BLOCK] ^= 1
-    with pytest.raises(InvalidBundle, match="not a readable tar"):
+    with pytest.raises(InvalidBundle, match="tar_unreadable" if position == 0 else "header_broken"):
         read(bytes(tar))
 
 
 def test_broken_header_in_the_middle_is_named_by_its_place(read: Read):
     tar = bytearray(file("data/a", b"x") + file("data/b", b"x") + END)
     tar[2 * BLOCK] ^= 1
-    with pytest.raises(InvalidBundle, match="what stands at byte 1024 is no member"):
+    with pytest.raises(InvalidBundle, match="the header at byte 1024 is broken: its checksum is wrong"):
         read(bytes(tar))
 
 
 def test_broken_header_behind_a_pax_header_is_invalid(read: Read):
     tar = bytearray(file("data/a") + extended(path="data/b") + file("data/b") + END)
     tar[3 * BLOCK] ^= 1
-    with pytest.raises(InvalidBundle, match="not a readable tar"):
+    with pytest.raises(InvalidBundle, match="the header at byte 1536 is broken"):
         read(bytes(tar))
 
 
 @pytest.mark.parametrize("garbage", [b"x", bytes(3 * 1024 * 1024) + b"x", file("data/hidden", b"x")])
 def test_anything_but_zeros_after_the_end_mark_is_invalid(read: Read, garbage: bytes):
-    with pytest.raises(InvalidBundle, match="what stands at byte 1024 is no member"):
+    place = 2048 + len(garbage) - len(garbage.lstrip(b"\0"))
+    with pytest.raises(InvalidBundle, match=rf"behind the end of the tar, at byte {place}; .* \[tar_goes_on\]"):
         read(file("data/a", b"a") + END + garbage)
 
 
 def test_two_tars_one_after_the_other_are_no_bundle(read: Read):
-    with pytest.raises(InvalidBundle, match="is no member"):
+    with pytest.raises(InvalidBundle, match="tar_goes_on"):
         read(make_bundle() + make_bundle())
 
 
@@ -288,7 +270,7 @@ def test_compressed_tar_is_named_as_such(read: Read):
 
 def test_spool_file_that_is_gone_is_no_fault_of_the_bundle(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
-        list(members(tmp_path / "gone.tar"))
+        list(members(tmp_path / "gone.tar", Faults()))
 
 
 # Headers that lie: each must end as a fault of the bundle, and must end
@@ -328,14 +310,12 @@ def test_endless_chain_of_extended_headers_is_invalid(read: Read, repeated: byte
 @pytest.mark.parametrize(
     "records",
     [
-        {"GNU__sparse__major": "1", "GNU__sparse__minor": "0"},
-        {"GNU__sparse__map": "0,1,2", "GNU__sparse__size": "x"},
-        {"GNU__sparse__size": "x"},
+        {"hdrcharset": "EBCDIC"},
         {"hdrcharset": "BINARY", "size": "x,y"},
     ],
 )
 def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[str, str]):
-    with pytest.raises(InvalidBundle, match="not a readable tar"):
+    with pytest.raises(InvalidBundle, match="the extended header at byte 512 is malformed"):
         read(file("data/a") + extended(**records) + file("data/b", b"b") + END)
 
 
@@ -348,9 +328,11 @@ def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[st
         (tarfile.SYMTYPE, {"linkname": "/etc/passwd"}, "symbolic link", Fault.MEMBER_IS_LINK),
         (tarfile.SYMTYPE, {"linkname": "data/a"}, "symbolic link", Fault.MEMBER_IS_LINK),
         (tarfile.LNKTYPE, {"linkname": "data/a"}, "hard link", Fault.MEMBER_IS_LINK),
-        (tarfile.CHRTYPE, {"devmajor": 1, "devminor": 5}, "device or pipe", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.BLKTYPE, {"devmajor": 8}, "device or pipe", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.FIFOTYPE, {}, "device or pipe", Fault.MEMBER_IS_SPECIAL),
+        (tarfile.CHRTYPE, {"devmajor": 1, "devminor": 5}, "character device", Fault.MEMBER_IS_SPECIAL),
+        (tarfile.BLKTYPE, {"devmajor": 8}, "block device", Fault.MEMBER_IS_SPECIAL),
+        (tarfile.FIFOTYPE, {}, "pipe", Fault.MEMBER_IS_SPECIAL),
+        (tarfile.CONTTYPE, {}, "contiguous file", Fault.MEMBER_IS_SPECIAL),
+        (b"V", {}, "thing of the unknown type b'V'", Fault.MEMBER_IS_SPECIAL),
         (tarfile.GNUTYPE_SPARSE, {}, "sparse file", Fault.MEMBER_IS_SPARSE),
     ],
 )
@@ -367,6 +349,9 @@ def test_members_that_are_no_regular_files_are_named(
     [
         {"GNU__sparse__major": "1", "GNU__sparse__minor": "0", "GNU__sparse__realsize": "9"},
         {"GNU__sparse__map": "0,4", "GNU__sparse__size": "4"},
+        {"GNU__sparse__map": "0,1,2", "GNU__sparse__size": "x"},
+        {"GNU__sparse__size": "x"},
+        {"SCHILY__realsize": "4"},
     ],
 )
 def test_sparse_files_of_the_pax_format_are_named(read: Read, records: dict[str, str]):
@@ -390,7 +375,6 @@ def test_sparse_files_of_the_pax_format_are_named(read: Read, records: dict[str,
         "a",
         "Data/a",
         "data",
-        "data/",
         "./data",
         "data2/a",
         "metadata.txt/a",
@@ -419,21 +403,36 @@ def test_dots_that_are_no_folder_up_are_names(read: Read):
 def test_names_that_are_not_utf_8_are_named(bundle: Path, read: Read, tar_format: int):
     with tarfile.open(bundle, "w", format=tar_format, encoding="utf-8", errors="surrogateescape") as tar:
         tar.addfile(tarfile.TarInfo("data/latin-\udce9.txt"))
-    with pytest.raises(InvalidBundle, match=r"member 'data/latin-\\udce9\.txt' is neither"):
+    with pytest.raises(InvalidBundle, match=r"member 'data/latin-\\udce9\.txt' has a name that is not UTF-8"):
         read(bundle.read_bytes())
 
 
-def test_name_with_a_nul_is_refused(read: Read):
-    with pytest.raises(InvalidBundle, match=r"member 'data/a\\x00b' is neither"):
-        read(extended(path="data/a\0b") + file("data/a") + END)
+@pytest.mark.parametrize("character", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x9b"])
+def test_name_with_a_control_character_is_refused(read: Read, character: str):
+    with pytest.raises(InvalidBundle) as raised:
+        read(extended(path=f"data/a{character}b") + file("data/a") + END)
+    assert f"member {f'data/a{character}b'!r} has a control character in its name" in raised.value.text
+    assert raised.value.text.isprintable()
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "日" * 86, "/".join(["n" * 200] * 21)])
+def test_name_that_cannot_be_restored_is_refused(read: Read, name: str):
+    with pytest.raises(InvalidBundle, match="path_too_long"):
+        read(make_tar({f"data/{name}": b"x"}))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.AREGTYPE])
+def test_file_with_the_name_of_a_folder_is_ambiguous(read: Read, kind: bytes):
+    with pytest.raises(InvalidBundle, match="the name of a file ends as a folder's does"):
+        read(header("data/a/", 1, kind) + b"x".ljust(BLOCK, b"\0") + END)
 
 
 def test_all_faults_are_listed_and_good_members_are_given_before(bundle: Path):
     bundle.write_bytes(make_tar({"data/a": b"", "x": b"", "/y": b"", "data/b": b""}))
-    reading = members(bundle)
-    assert [next(reading).path, next(reading).path] == ["a", "b"]
+    faults = Faults()
+    assert paths(list(members(bundle, faults))) == ["a", "b"]
     with pytest.raises(InvalidBundle, match=r"^member 'x' is .*; member '/y' is .*$"):
-        next(reading)
+        faults.raise_as(InvalidBundle)
 
 
 def test_list_of_faults_is_bounded(read: Read):
@@ -445,7 +444,7 @@ def test_list_of_faults_is_bounded(read: Read):
 def test_long_name_is_cut_in_the_message(read: Read):
     with pytest.raises(InvalidBundle) as raised:
         read(make_tar({"n" * 5000: b""}))
-    assert len(raised.value.text) < 400
+    assert len(raised.value.text) < 500
 
 
 def test_printable_escapes_what_a_terminal_would_obey():
@@ -462,7 +461,7 @@ def test_memory_stays_flat_for_many_members(bundle: Path):
         tar.write(END)
     tracemalloc.start()
     try:
-        count = sum(1 for _ in members(bundle))
+        count = sum(1 for _ in members(bundle, Faults()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -20,6 +20,7 @@ from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
 from ingest.models import File
+from ingest.names import distinguishable, folded, folded_digest
 from ingest.printing import printable
 from ingest.states import Kind
 
@@ -77,7 +78,11 @@ def forget_members(ledger: Ledger) -> None:
 
 def record_members(ledger: Ledger, members: Sequence[Member], faults: Faults) -> None:
     """Record up to a batch of members; one that stands in the tar twice is a fault."""
-    rows = [{"path": member.path, "offset": member.offset, "found_size": member.size} for member in members]
+    rows = [
+        {"path": member.path, "folded": folded_digest(member.path), "offset": member.offset, "found_size": member.size}
+        for member in members
+        if member.path is not None
+    ]
     for path in _record(ledger, rows, File.offset.is_(None)):
         faults.add(Fault.MEMBER_TWICE, f"member {printable(path)} stands in the bundle twice")
 
@@ -94,7 +99,7 @@ def forget_declarations(ledger: Ledger) -> None:
 def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults: Faults) -> None:
     """Record up to a batch of declared files; one that is declared twice is a fault."""
     names = ("position", "path", "size", "hash_type", "hash_sum", "source")
-    rows = [{name: getattr(file, name) for name in names} for file in declared]
+    rows = [{name: getattr(file, name) for name in names} | {"folded": folded_digest(file.path)} for file in declared]
     for path in _record(ledger, rows, File.position.is_(None)):
         faults.add(Fault.FILE_LISTED_TWICE, f"file {printable(path)} is listed twice in the metadata")
 
@@ -120,6 +125,28 @@ def compare_sources(ledger: Ledger, faults: Faults) -> None:
     with ledger.transaction() as session:
         for source in session.scalars(query.execution_options(yield_per=BATCH)):
             faults.add(Fault.SOURCE_LISTED_TWICE, f"source {printable(source or '')} is listed twice in the metadata")
+
+
+def find_ambiguous_paths(ledger: Ledger, faults: Faults) -> None:
+    """Find paths that differ only in case or in Unicode form; each group of them is a fault."""
+    is_there = File.offset if ledger.job.record.kind is Kind.INGEST else File.position
+    # Folded here and not by the database: what its lower() does depends on how it was made.
+    groups = (
+        select(func.min(File.path), func.max(File.path), func.count())
+        .where(File.job_id == ledger.job_id, is_there.is_not(None))
+        .group_by(File.folded)
+        .where(File.folded.is_not(None))
+        .having(func.count() > 1)
+        .execution_options(yield_per=BATCH)
+    )
+    with ledger.transaction() as session:
+        for one, other, count in session.execute(groups):
+            if folded(one) == folded(other):
+                shown = f"{distinguishable(one)} and {distinguishable(other)}"
+                of = f", two of {count}," if count > 2 else ""  # noqa: PLR2004 - a pair needs no count
+                faults.add(
+                    Fault.PATH_AMBIGUOUS, f"paths {shown}{of} differ only in case or in Unicode form; rename one"
+                )
 
 
 def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:

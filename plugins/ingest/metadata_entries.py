@@ -7,22 +7,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingest.bundle import DATA_FOLDER, relative_path
 from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.metadata_document import Entry
+from ingest.names import CONTROLS, DATA_FOLDER, LONGEST_COMPONENT, LONGEST_PATH, is_too_long, relative_path
 from ingest.printing import printable
 
 # Hexadecimal digits of the hashes that the real metadata service knows.
 HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 HASHES = {name: re.compile(f"(?:{name}:)?([0-9a-f]{{{length}}})") for name, length in HASH_LENGTHS.items()}
 SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
-# Unicode's category Cc: what moves a terminal's cursor, or begins a new line in a log.
-CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
-# What Linux can hold in UTF-8 (NAME_MAX; PATH_MAX less its closing NUL).
-LONGEST_COMPONENT = 255
-LONGEST_PATH = 4095
 # Seconds since 1970, from the year 1 to the year 9999.
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 
@@ -86,14 +81,10 @@ def path_of(entry: Entry, below_data: bool) -> str:
     path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
     if path is None:
         raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_OUTSIDE_DATA)
-    if len(path) > LONGEST_COMPONENT // 4 and _too_long(path.encode()):
+    if is_too_long(path):
         sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} between two slashes"
         raise InvalidMetadata(sentence, Fault.PATH_TOO_LONG)
     return path
-
-
-def _too_long(path: bytes) -> bool:
-    return len(path) > LONGEST_PATH or max(map(len, path.split(b"/"))) > LONGEST_COMPONENT
 
 
 def size_of(entry: Entry) -> int:

@@ -95,7 +95,8 @@ class File(Base):
     """One file of a job: where it lies, what the metadata declares of it, and whether the archive holds it.
 
     `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is pending, sending or archived. Of a
-    move, `source` is the path that the file lies at, `inode` what it was when it was hashed.
+    move, `source` is the path that the file lies at, `inode` what it was when it was hashed. `folded` is a digest that paths
+    have in common when some system takes them for one (`ingest.names`).
     """
 
     __tablename__ = "file"
@@ -103,6 +104,7 @@ class File(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
     path: Mapped[str]
+    folded: Mapped[int | None]
     offset: Mapped[int | None]
     found_size: Mapped[int | None]
     position: Mapped[int | None]

@@ -57,6 +57,12 @@ class Settings(AccessSettings, LimitSettings):
         description="Folders that `POST /move` may take files from; none: no file can be moved.",
         form="absolute paths of folders, separated by colons, none of which is `/`",
     )  # fmt: skip
+    refuse_ambiguous_names: bool = option(
+        True, "ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES",
+        description="Whether files of one job are refused whose paths differ only in case or in Unicode form: on other "
+        "systems one would overwrite the other.",
+        form="true or false",
+    )  # fmt: skip
     service_connect_timeout: float = option(
         10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",
         description="Seconds to wait for a connection to a service.", form="a number above 0", gt=0,

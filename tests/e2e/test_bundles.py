@@ -14,7 +14,7 @@ DOCUMENTED = {"job_id", "state", "task", "task_percent", "updated", "created", "
 WRONG_SUM = "0" * 40
 ONE = {"data/one.txt": b"one\n"}
 BAD_BUNDLES = {
-    "not a tar": (b"this is no tar " * 100, "open tar", "not a readable tar"),
+    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is no tar"),
     "a tar that is cut short": (make_bundle()[:40960], "open tar", "cut short"),
     "no metadata.txt": (make_tar(ONE), "load metadata", "no metadata.txt"),
     "metadata.txt that is no JSON": (make_bundle(ONE, b"{not json"), "load metadata", "metadata.txt"),

@@ -83,7 +83,7 @@ def test_member_names_are_taken_as_paths(stack: Stack, core: Core):
 
 
 REJECTED = {
-    "not a tar": (b"this is no tar " * 100, "open tar", "not a readable tar"),
+    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is no tar"),
     "metadata.txt that is no JSON": (make_bundle(ONE, b"{not json"), "load metadata", "metadata.txt"),
     "a project that the submitter has not": (
         make_bundle(ONE, [{**entry, "value": "999z"} if entry.get("value") == "1234a" else entry

@@ -13,6 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from ingest.bundle import members, open_section
+from ingest.errors import InvalidBundle
+from ingest.faults import Faults
 
 # The path below data/ (None for metadata.txt) and the content; whatever else a reader sees, it says in the path.
 Read = list[tuple[str | None, bytes]]
@@ -28,8 +30,10 @@ LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<na
 
 def read_by_us(path: Path) -> Read:
     """Read with `ingest.bundle`; raises InvalidBundle, and AssertionError where that never ends."""
-    found = list(islice(members(path), MOST_MEMBERS + 1))
+    faults = Faults()
+    found = list(islice(members(path, faults), MOST_MEMBERS + 1))
     assert len(found) <= MOST_MEMBERS, "our reader goes round in circles"
+    faults.raise_as(InvalidBundle)
     return [(member.path, _section(path, member.offset, member.size)) for member in found]
 
 

@@ -19,6 +19,7 @@ from ingest.files import (
     batches,
     compare_members,
     compare_sources,
+    find_ambiguous_paths,
     forget_declarations,
     record_declarations,
     totals,
@@ -73,6 +74,8 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
         compare_members(ledger, reader.faults)
     else:
         compare_sources(ledger, reader.faults)
+        if context.settings.refuse_ambiguous_names:
+            find_ambiguous_paths(ledger, reader.faults)
     return reader
 
 

@@ -3,7 +3,7 @@
 Reads every header of the bundle's tar, and records in the ledger where each member lies.
 
 **Fails here**: a bundle that is no tar (a compressed one is none), is cut short, or holds links, devices, names outside
-`data/`, or the same name twice. The uploader mends the bundle and sends it again as a new job.
+`data/`, or the same name twice, be it in another case. The uploader mends the bundle and sends it again as a new job.
 
 **An admin** has nothing to do. When the spool's disk could not be read, mend it and clear this task.
 """
@@ -16,7 +16,7 @@ from ingest.errors import InvalidBundle
 from ingest.failpoints import failpoint
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
-from ingest.files import batches, forget_members, record_members
+from ingest.files import batches, find_ambiguous_paths, forget_members, record_members
 
 
 def open_tar(context: StageContext) -> None:
@@ -27,13 +27,15 @@ def open_tar(context: StageContext) -> None:
     for batch in batches(_data_members(context, faults)):
         record_members(context.ledger, batch, faults)
         failpoint("open_tar.recorded", context.ledger.job_id)
+    if context.settings.refuse_ambiguous_names:
+        find_ambiguous_paths(context.ledger, faults)
     faults.raise_as(InvalidBundle)
 
 
 def _data_members(context: StageContext, faults: Faults) -> Iterator[Member]:
     """Give the members below `data/`; the metadata's place goes to the job's row."""
     metadata: Member | None = None
-    for member in members(context.received_path):
+    for member in members(context.received_path, faults):
         context.ledger.report(member.offset, context.ledger.job.received.size)
         if member.path is not None:
             yield member

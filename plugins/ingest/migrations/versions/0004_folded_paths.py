@@ -1,0 +1,17 @@
+"""What paths have in common that differ only in case or in Unicode form"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("file", sa.Column("folded", sa.BigInteger(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("file", "folded")
