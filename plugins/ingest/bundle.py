@@ -110,7 +110,8 @@ def members(path: Path, faults: Faults) -> Iterator[Member]:
         try:
             _refuse_compressed(file)
             for header in headers(file, path.stat().st_size):
-                if header.kind != FOLDER and (member := _member(header, faults)) is not None:
+                is_folder = header.kind == FOLDER and not header.is_sparse
+                if not is_folder and (member := _member(header, faults)) is not None:
                     yield member
         except InvalidBundle as error:
             faults.take(error)

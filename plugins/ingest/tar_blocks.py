@@ -13,12 +13,14 @@ from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 
 BLOCK = 512
-FIELDS = Struct("100s 24x 12s 12x 8s c 100x 6s 82x 155s 12x")
+FIELDS = Struct("100s 8s 8s 8s 12s 12s 8s c 100x 6s 66x 8s 8s 155s 12x")
 CHECKSUM = slice(148, 156)
 # Of the checksum itself, which counts as eight spaces.
 BLANK_CHECKSUM = 8 * ord(" ")
 USTAR = b"ustar\0"
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*\Z")
+# What other readers take for a number: octal digits, nothing, or GNU's base-256.
+NUMBER = re.compile(rb"(?: *[0-7]*[ \0]*|[\x80\xff].*)\Z", re.DOTALL)
 BASE_256 = 0x80
 NEGATIVE_BASE_256 = 0xFF
 # What eleven octal digits hold.
@@ -37,11 +39,14 @@ class Block:
 
 def parse_block(data: bytes, offset: int) -> Block:
     """Read a header block that stands at `offset`; raises InvalidBundle where it is none, or can be read in two ways."""
-    name, size, checksum, kind, magic, prefix = FIELDS.unpack(data)
+    name, mode, uid, gid, size, mtime, checksum, kind, magic, major, minor, prefix = FIELDS.unpack(data)
     if not _is_right(data, checksum):
         if offset == 0:
             raise InvalidBundle("the bundle is no tar; make one of data/ and metadata.txt", Fault.TAR_UNREADABLE)
         raise broken(offset, "its checksum is wrong")
+    if not all(map(NUMBER.match, (mode, uid, gid, mtime, major, minor))):
+        # None of them is used, but other readers take the member for none.
+        raise broken(offset, "one of its fields is no number")
     if magic != USTAR and any(prefix):
         # Python's tarfile takes this for a part of the name, GNU tar for times.
         raise ambiguous(offset, "it is of an old format of GNU tar")

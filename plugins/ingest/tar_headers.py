@@ -132,7 +132,7 @@ def _member(block: Block, extension: Extension) -> Header:
         raise ambiguous(block.offset, f"what has no bytes of its own claims {size}")
     name = block.name if extension.name is None else extension.name
     kind = block.kind
-    if kind in (REGULAR, OLD_REGULAR) and name.endswith(b"/"):
+    if (kind in (REGULAR, OLD_REGULAR) and name.endswith(b"/")) or (kind == OLD_REGULAR and block.name.endswith(b"/")):
         # As tars older than POSIX name folders.
         if kind == REGULAR or extension.name is not None or size:
             raise ambiguous(block.offset, "the name of a file ends as a folder's does")
