@@ -12,7 +12,7 @@ from ingest.errors import ServiceUnavailable
 from ingest.models import CatalogueTransaction
 from ingest.settings import Settings
 from ingest.spool import SpoolFull
-from ingest.states import Outcome, Stage
+from ingest.states import STAGES, Kind, Outcome, Stage
 from tests.small_disk import empty, fill, small_disk
 from tests.stages.conftest import MakeJob
 
@@ -43,8 +43,8 @@ class TestSpool:
     def test_a_stage_that_has_no_room_for_its_document_waits(
         self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path, stage: Stage
     ) -> None:
-        job, before = make_job(), [each for each in Stage if each is not Stage.MOVE_FILES]
-        for each in before[: before.index(stage)]:
+        job, stages = make_job(), STAGES[Kind.INGEST]
+        for each in stages[: stages.index(stage)]:
             run(job, each)
         fill(disk)
         with pytest.raises(SpoolFull, match=f"the spool {disk} has no room"):
@@ -53,7 +53,7 @@ class TestSpool:
         assert error is not None
         assert (error.text.partition(":")[0], error.final) == ("spool_full", False)
         empty(disk)
-        for each in before[before.index(stage) :]:
+        for each in stages[stages.index(stage) :]:
             run(job, each)
         assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
 
