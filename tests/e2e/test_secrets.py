@@ -13,11 +13,14 @@ import psycopg2
 import pytest
 import requests
 
+from ingest.errors import ConfigurationError
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
-from tests.bundles import make_bundle, metadata_of
+from ingest.settings import load_settings
+from tests.bundles import make_bundle, make_tar, metadata_of
 from tests.e2e.conftest import ArchiveAway
 from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+from tests.hostile import ALL_AT_ONCE
 
 KEPT = {"secrets", "environment", "airflow/passwords.json"}
 SHORTEST = 12
@@ -34,15 +37,16 @@ def secrets(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def jobs(stack: Stack) -> list[int]:
-    """A job that ended well, one that was rejected, and one that found the archive away."""
+    """A job that ended well, one that was rejected, two with hostile names, and one that found the archive away."""
     good, rejected = stack.post(make_bundle()), stack.post(make_bundle(metadata=metadata_of({"data/other": b"x"})))
-    for job in (good, rejected):
+    hostile = stack.post(make_tar({ALL_AT_ONCE: b"x"})), stack.post(make_bundle(metadata=f"[{ALL_AT_ONCE}".encode()))
+    for job in (good, rejected, *hostile):
         stack.wait_for_end(job)
     with ArchiveAway(stack.home / "archive").for_a_while():
         unlucky = stack.post(make_bundle())
         stack.wait(unlucky, lambda state: bool(state["exception"]))
     stack.wait_for_end(unlucky)
-    return [good, rejected, unlucky]
+    return [good, rejected, unlucky, *hostile]
 
 
 def found(secrets: dict[str, str], text: str | bytes) -> set[str]:
@@ -62,6 +66,17 @@ def test_no_file_but_those_that_keep_them_holds_a_secret(stack: Stack, secrets: 
     leaking = {str(path.relative_to(stack.home)) for path in paths if found(secrets, path.read_bytes())}
     assert leaking == KEPT
     assert any("job-" in str(path) for path in paths), "the logs of tasks are among them"
+
+
+def test_no_log_holds_a_character_that_a_terminal_obeys(stack: Stack, jobs: list[int]):
+    obeyed = {}
+    for path in stack.home.rglob("*.log"):
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+        obeyed[str(path.relative_to(stack.home))] = [
+            line for line in lines if not line.replace("\t", " ").isprintable()
+        ]
+    assert sum(1 for name in obeyed if f"job-{jobs[-1]}" in name) > 1
+    assert {name: lines for name, lines in obeyed.items() if lines} == {}
 
 
 def test_files_that_keep_secrets_are_readable_by_their_owner_alone(stack: Stack):
@@ -161,10 +176,10 @@ def test_no_answer_and_no_command_shows_a_secret(stack: Stack, secrets: dict[str
     texts += [
         requests.get(f"{stack.api}{path}", timeout=TIMEOUT_SECONDS).text for path in ("/", "/readyz", "/get_state")
     ]
-    for job in jobs:
-        for options in ([], ["--json"]):
-            shown = stack.command("show", "--job-id", str(job), *options)
-            texts += [shown.stdout, shown.stderr]
+    for job, options in ((jobs[0], []), (jobs[2], ["--json"])):
+        shown = stack.command("show", "--job-id", str(job), *options)
+        assert shown.returncode == 0
+        texts += [shown.stdout, shown.stderr]
     assert found(secrets, "\n".join(texts)) == set()
 
 
@@ -194,7 +209,10 @@ def test_command_that_finds_airflow_away_does_not_show_the_password_in_its_url(s
 
 
 def test_wrong_database_does_not_show_its_password(stack: Stack):
-    for url in ("postgresql://me:hidden-password@127.0.0.1:1/x", "postgresql://me:hidden-password@:port/x"):
-        said = with_a_password(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
-        assert said.returncode == 1
-        assert "hidden-password" not in said.stdout + said.stderr
+    url = "postgresql://me:hidden-password@127.0.0.1:1/x"
+    said = with_a_password(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
+    assert said.returncode == 1
+    assert "hidden-password" not in said.stdout + said.stderr
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings({"INGEST_DATABASE_URL": "postgresql://me:hidden-password@:port/x"})
+    assert "hidden-password" not in refused.value.text

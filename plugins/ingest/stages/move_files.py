@@ -4,9 +4,13 @@ Checks size and hash of every source, and lets the archive take it from where it
 hard link stays beside each source, so that it can be put back.
 
 **Fails here**: a source that is missing, changed, or outside the folders that files may be moved from. All are listed, and
-the sources that had been moved are put back where they were.
+the sources that had been moved are put back where they were. A source that somebody exchanged at the moment of its move
+(`source_exchanged`): the archive holds another file now, which may be anybody's, so nothing is removed.
 
-**An admin** looks after the archive when this task waits for it; clear the task when all tries were used up.
+**Waits here** for a folder that is not mounted (`move_folder_unavailable`), and for the archive.
+
+**An admin** mounts the folder, or looks after the archive; clear the task when all tries were used up. Of a source that was
+exchanged: find out whose file the archive holds, and copy it away, before clearing the task.
 """
 
 from ingest.context import StageContext
