@@ -1,7 +1,6 @@
 """The built-in catalogue: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import Any, BinaryIO
 
 import ijson
@@ -16,6 +15,7 @@ from ingest.printing import one_line
 from ingest.services.metadata import FileHash
 
 BATCH = 1000
+BATCH_BYTES = 1024 * 1024
 REFUSAL = "the catalogue does not accept the transaction"
 
 
@@ -59,9 +59,8 @@ class BuiltInMetadata:
 
 
 def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -> None:
-    entries = ijson.items(document, "item", use_float=True)
     named = []
-    while batch := list(islice(entries, BATCH)):
+    for batch in _batches(document):
         files: list[dict[str, Any]] = []
         others: list[object] = []
         for entry in batch:
@@ -75,6 +74,18 @@ def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -
         _insert(session, CatalogueEntry, [{"transaction_id": transaction_id, "entry": entry} for entry in others])
     if named != [transaction_id]:
         raise _rejected(f"it names the transactions {named}, not {transaction_id}")
+
+
+def _batches(document: BinaryIO) -> Iterator[list[Any]]:
+    """Give the entries in lists that are not long, and end where so much was read: an entry may be long itself."""
+    batch, begun = [], document.tell()
+    for entry in ijson.items(document, "item", use_float=True):
+        batch.append(entry)
+        if len(batch) == BATCH or document.tell() - begun > BATCH_BYTES:
+            yield batch
+            batch, begun = [], document.tell()
+    if batch:
+        yield batch
 
 
 def _file_rows(transaction_id: int, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

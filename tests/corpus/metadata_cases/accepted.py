@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
-from tests.bundles import file_entry, make_bundle, transaction
+from tests.bundles import Entry, file_entry, make_bundle, transaction
 from tests.corpus.case import Accepted, Case
 from tests.corpus.metadata_cases.building import CONTENT, bundle_with, document, file_saying, file_with
 
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
+
+
+LONG: Entry = {"destinationTable": "x", "value": "x" * 500_000}
 
 
 def accepted(name: str, metadata: bytes) -> Case:
@@ -29,6 +32,7 @@ CASES: list[Case] = [
     accepted("keys of its own", file_saying('"query_results": [{"a": null, "b": [1, 2.5]}], "": "", "number": -0.0')),
     accepted("in lines", json.dumps(json.loads(file_with()), indent=8).encode() + b"\r\n"),
     accepted("entry of half a million characters", file_with(value="x" * 500_000)),
+    accepted("a hundred long entries", document(*[LONG] * 100, file_entry("data/a", CONTENT))),
     accepted("file before the transaction", json.dumps([file_entry("data/a", CONTENT), *transaction()]).encode()),
     accepted(
         "value with line ends", document({"destinationTable": "x", "value": "a\r\n\tb"}, file_entry("data/a", CONTENT))

@@ -1,12 +1,14 @@
 """Documents that are no list of objects in JSON."""
 
 import json
+import tarfile
 from pathlib import Path
 
 from ingest.fault_codes import Fault
 from tests.bundles import make_tar
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
+from tests.tar_blocks import END, file, header
 
 GOOD = file_with()
 TEXT = GOOD.decode()
@@ -24,8 +26,14 @@ def in_a_folder(path: Path) -> None:
     make_tar({"data/a": b"a", "data/metadata.txt": GOOD}, path)
 
 
+def a_folder(path: Path) -> None:
+    """A folder in the place of the metadata."""
+    path.write_bytes(file("data/a", b"a") + header("metadata.txt/", kind=tarfile.DIRTYPE) + END)
+
+
 CASES: list[Case] = [
     refused("is missing", bundle_with(None), Fault.METADATA_MISSING, says="the bundle has no metadata.txt"),
+    refused("is a folder", a_folder, Fault.METADATA_MISSING, says="the bundle has no metadata.txt"),
     refused(
         "is in a folder",
         in_a_folder,
