@@ -19,6 +19,7 @@ from ingest.ledger import Ledger
 from ingest.models import File
 
 CLASHES_ALLOWED = 10
+UNANSWERED = "a request to delete what the archive held was perhaps never answered"
 
 
 def give_ids(context: StageContext) -> None:

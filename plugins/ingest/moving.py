@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 from ingest.printing import printable
-from ingest.putting_back import hidden_link, put_back
+from ingest.putting_back import hidden_link, put_back, with_new_id
 from ingest.sources import SourceFolder, open_source, source_folder
 
 
@@ -52,11 +52,11 @@ def send_sources(context: StageContext) -> None:
     for file in files_in(context.ledger, FileState.PENDING, FileState.SENDING):
         if file.state is FileState.SENDING:
             put_back(context, file)
+            file = with_new_id(context, file)  # noqa: PLW2901 - it is the same one
         try:
             with _checked_source(context, file, progress) as source:
                 if not faults:
-                    # Also of one that was `sending`: it was put back, and the archive has nothing of it.
-                    [free] = with_free_ids(context, [replace(file, state=FileState.PENDING)])
+                    [free] = with_free_ids(context, [file])
                     _move(context, free, source)
         except InvalidSource as error:
             faults.take(error)

@@ -15,7 +15,8 @@ from ingest.context import StageContext
 from ingest.durable_files import write_all
 from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable
 from ingest.failpoints import failpoint
-from ingest.files import FileState, LedgerFile, files_in, mark
+from ingest.file_ids import UNANSWERED, replace_ids
+from ingest.files import FileState, LedgerFile, files_in, mark, mark_removed
 from ingest.printing import printable
 from ingest.sources import OURS, SourceFolder, source_folder
 
@@ -28,8 +29,16 @@ def put_files_back(context: StageContext, files: Iterable[LedgerFile]) -> None:
     for file in files:
         mark(context.ledger, [file], FileState.SENDING)
         put_back(context, file)
-        mark(context.ledger, [file], FileState.PENDING)
+        if file.state is FileState.SENDING:
+            with_new_id(context, file)
+        mark_removed(context.ledger, [file])
         failpoint("put_back.pending", context.ledger.job_id)
+
+
+def with_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
+    """Give a file that was found `sending` and was put back another id: an older process may have asked to delete it."""
+    [renamed] = replace_ids(context, [file], UNANSWERED)
+    return renamed
 
 
 def put_back(context: StageContext, file: LedgerFile) -> None:

@@ -11,7 +11,7 @@ from ingest.cataloguing import check_settled, is_catalogued
 from ingest.context import StageContext
 from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.failpoints import failpoint
-from ingest.files import MAY_BE_STORED, LedgerFile, batches, files_in, totals
+from ingest.files import MAY_BE_STORED, LedgerFile, files_in, totals
 from ingest.models import Job
 from ingest.putting_back import put_files_back
 from ingest.removing import remove_files
@@ -68,12 +68,10 @@ def remove_uncatalogued(context: StageContext) -> None:
 
 def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Remove files of the job from the archive, after which they are pending."""
-    if context.ledger.job.record.kind is Kind.INGEST:
+    if context.ledger.job.record.kind is Kind.MOVE:
+        put_files_back(context, files)
+    else:
         remove_files(context, files)
-        return
-    for batch in batches(files):
-        put_files_back(context, batch)
-        context.ledger.event("files_removed", f"{len(batch)} files were put back where they were")
 
 
 def resume_rejection(context: StageContext) -> None:

@@ -10,10 +10,8 @@ from collections.abc import Iterable
 
 from ingest.context import StageContext
 from ingest.failpoints import failpoint
-from ingest.file_ids import replace_ids
+from ingest.file_ids import UNANSWERED, replace_ids
 from ingest.files import BATCH, FileState, LedgerFile, batches, mark, mark_removed
-
-UNANSWERED = "a request to delete what the archive held was perhaps never answered"
 
 
 def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:

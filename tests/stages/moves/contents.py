@@ -17,6 +17,7 @@ STEPS: list[Patch] = [
     (moving, "mark"),
     (moving, "_link"),
     (putting_back, "mark"),
+    (putting_back, "mark_removed"),
     (putting_back, "_name"),
     (FolderArchive, "move"),
     (FolderArchive, "delete"),

@@ -60,6 +60,26 @@ def test_killed_between_any_two_steps_the_next_process_ends_the_same(
     assert stored_files(tmp_path / "archive") == []
 
 
+def test_late_deletion_that_was_never_answered_takes_no_source_that_was_moved_anew(
+    job: int, run_stage: RunStage, open_context: OpenContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    run_stage(job, Stage.MOVE_FILES)
+    asked: list[tuple[FolderArchive, int]] = []
+
+    def never_answer(archive: FolderArchive, file_id: int) -> None:
+        asked.append((archive, file_id))
+        raise ServiceUnavailable("archive", "http://archive", "it was silent")
+
+    with monkeypatch.context() as silent:
+        silent.setattr(FolderArchive, "delete", never_answer)
+        with pytest.raises(ServiceUnavailable):
+            put_all_back(open_context, job)
+    run_stage(job, Stage.MOVE_FILES)
+    [(archive, file_id)] = asked
+    archive.delete(file_id)
+    assert len(stored_files(tmp_path / "archive")) == len(CONTENTS)
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_file_that_was_written_anew_meanwhile_is_not_overwritten(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, request: pytest.FixtureRequest, links: bool
