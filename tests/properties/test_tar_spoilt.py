@@ -1,0 +1,31 @@
+"""Tars that are almost right: what we accept is what `tarfile` and GNU tar read, all else is the uploader's fault."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz.memory_file import MemoryFile
+from tests.fuzz.tar_blocks import BLOCK, END, header
+from tests.fuzz.tar_oracle import check_tar
+from tests.properties import tars
+from tests.properties.profile import property_of, slow_property_of
+
+
+@slow_property_of
+@given(tars.spoilt_tars())
+def test_what_is_accepted_is_what_gnu_tar_reads(tar: bytes):
+    with MemoryFile() as file:
+        check_tar(file, tar, gnu_tar=True)
+
+
+@property_of
+@given(tars.spoilt_tars())
+def test_what_is_accepted_is_what_tarfile_reads(tar: bytes):
+    with MemoryFile() as file:
+        check_tar(file, tar, gnu_tar=False)
+
+
+@property_of
+@given(st.binary(max_size=3 * BLOCK), st.booleans())
+def test_any_bytes_are_read_or_refused_as_an_invalid_bundle(content: bytes, after_a_header: bool):
+    with MemoryFile() as file:
+        check_tar(file, header(b"data/a", BLOCK) + content + END if after_a_header else content, gnu_tar=False)
