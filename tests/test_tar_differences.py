@@ -41,7 +41,7 @@ def test_field_that_is_blank_or_any_number_is_taken(tmp_path: Path, field: str, 
     odd = bytearray(FILE)
     set_field(odd, 0, field, value)
     set_checksum(odd, 0)
-    assert faults_of(odd + END, tmp_path / "bundle.tar") == ""
+    assert faults_of(bytes(odd) + END, tmp_path / "bundle.tar") == ""
 
 
 @pytest.mark.parametrize("naming", [long_name(b"data/long"), extended([(b"path", b"data/long")])])
