@@ -6,8 +6,10 @@ The bounds are generous; what was measured is in docs/decisions. With gunicorn's
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.api.clients import GET, POST, STALLED, connected, refusal
 from tests.api.live_server import Server, serving
@@ -73,6 +75,24 @@ def test_two_hundred_stalled_uploads_and_one_more(server: Server) -> None:
             connection.shutdown(socket.SHUT_WR)
         assert [refusal(connection) for connection in connections] == ["400 body_incomplete"] * AT_ONCE
     wait_until(lambda: (server.files(), server.uploads()) == ([], 0), 30, lambda: str(server.files()))
+
+
+def test_many_clients_that_poll_while_bundles_are_uploaded(server: Server) -> None:
+    def poll(_: int) -> float:
+        with requests.Session() as session:
+            return max(
+                session.get(f"{server.url}/get_state/999999999999", timeout=30).elapsed.total_seconds() for _ in range(50)
+            )
+
+    def upload(_: int) -> int:
+        return requests.post(f"{server.url}/upload", data=bytes(16 * 1024**2), timeout=60).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        uploaded, longest = pool.map(upload, range(4)), pool.map(poll, range(16))
+        assert max(longest) < PROMPT_SECONDS
+        assert set(uploaded) == {200}
+    for path in server.spool.iterdir():
+        path.unlink()
 
 
 @pytest.mark.parametrize(
