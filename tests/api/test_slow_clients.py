@@ -81,7 +81,8 @@ def test_many_clients_that_poll_while_bundles_are_uploaded(server: Server) -> No
     def poll(_: int) -> float:
         with requests.Session() as session:
             return max(
-                session.get(f"{server.url}/get_state/999999999999", timeout=30).elapsed.total_seconds() for _ in range(50)
+                session.get(f"{server.url}/get_state/999999999999", timeout=30).elapsed.total_seconds()
+                for _ in range(50)
             )
 
     def upload(_: int) -> int:
