@@ -3,9 +3,8 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,14 +121,11 @@ def test_other_file_is_refused_by_name_and_not_quoted(path: Path, document: byte
     assert path.read_bytes() == document
 
 
-def test_commands_at_the_same_time_wait_for_each_other(path: Path):
-    command = [sys.executable, "-m", "ingest.cli", "token", "add", "--user"]
-    running = [
-        subprocess.Popen([*command, f"user {number}"], stdout=subprocess.PIPE, text=True, env=dict(os.environ))
-        for number in range(4)
-    ]
-    texts = [each.communicate(timeout=60)[0].strip() for each in running]
-    assert [user_of(path, text) for text in texts] == [f"user {number}" for number in range(4)]
+def test_changes_at_the_same_time_wait_for_each_other(path: Path):
+    users = [f"user {number}" for number in range(20)]
+    with ThreadPoolExecutor(5) as pool:
+        texts = list(pool.map(lambda user: token_file.add(path, user), users))
+    assert [user_of(path, text) for text in texts] == users
 
 
 def test_command_that_is_waited_for_in_vain_is_named(path: Path, monkeypatch: pytest.MonkeyPatch):
