@@ -10,16 +10,14 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 
-from tests.fuzz import corpus_seeds
 from tests.fuzz.report import Report, findings, report
-from tests.fuzz.seeds import documents, tars, write_seeds
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SEEDS = {"tar": (tars, corpus_seeds.bundles), "metadata": (documents, corpus_seeds.metadata)}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
+TARGETS = ("tar", "metadata")
 # The first is where libFuzzer adds to; earlier findings are tried again, whether they are mended or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Of one input. Memory is that of the process, which instrumented code and the corpus need too.
@@ -36,7 +34,8 @@ def main() -> int:
     if find_spec("atheris") is None:
         print("atheris is not installed; it has wheels for Linux on x86-64 up to Python 3.13")  # noqa: T201
         return 1
-    running = {name: _start(name, arguments, options) for name in SEEDS}
+    _prepare(arguments.folder.resolve())
+    running = {name: _start(name, arguments, options) for name in TARGETS}
     reports = [_end(name, process, arguments) for name, process in running.items()]
     for each in reports:
         print("\n".join(each.lines()))  # noqa: T201
@@ -54,7 +53,6 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
 
 def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subprocess.Popen[bytes]:
     folder = arguments.folder.resolve() / name
-    _prepare(name, folder)
     planted = ["--planted"] if arguments.planted else []
     options = [
         *planted,
@@ -69,14 +67,20 @@ def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subproc
         *(str(folder / inputs) for inputs in INPUTS),
     ]
     command = [sys.executable, "-m", "tests.fuzz.target", name, str(folder), *options]
-    path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": path})
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=ENVIRONMENT)
 
 
-def _prepare(name: str, folder: Path) -> None:
-    shutil.rmtree(folder / "seeds", ignore_errors=True)
-    write_seeds(folder / "seeds", chain.from_iterable(seeds() for seeds in SEEDS[name]))
+def _prepare(folder: Path) -> None:
+    for name in TARGETS:
+        shutil.rmtree(folder / name / "seeds", ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "tests.fuzz.seed_folders", folder], cwd=ROOT, env=ENVIRONMENT, check=True)
+    for name in TARGETS:
+        _set_aside(folder / name)
+
+
+def _set_aside(folder: Path) -> None:
+    """Make way for new findings: what is left of an earlier run is tried again, or removed."""
     for inputs in INPUTS:
         (folder / inputs).mkdir(exist_ok=True)
     for finding in findings(folder):
