@@ -55,14 +55,14 @@ def headers(file: BinaryIO, size: int) -> Iterator[Header]:
     """
     offset = 0
     while (found := _next(file, offset)) is not None:
-        yield found
-        if found.kind == GNU_SPARSE:
-            # Its map, of unknown length, stands before its bytes.
-            return
         offset = found.offset + _padded(found.size)
         if offset > size:
             claimed = f"member {found.shown} claims {found.size} bytes; send all of it"
             raise InvalidBundle(f"the bundle is cut short: {claimed}", Fault.TAR_CUT)
+        yield found
+        if found.kind == GNU_SPARSE:
+            # Its map, of unknown length, stands before its bytes.
+            return
 
 
 def check_end(file: BinaryIO, offset: int) -> None:

@@ -15,7 +15,7 @@ from tests.corpus.cases import CASES
 from tests.corpus.report import Measured
 from tests.corpus.running import Run, Runner
 
-FAULT_CODE = re.compile(r"\[([a-z_]+)\]")
+FAULT_CODE = re.compile(r"\[([a-z0-9_]+)\]")
 REFUSED = [case for case in CASES if isinstance(case, Refused)]
 ACCEPTED = [case for case in CASES if isinstance(case, Accepted)]
 SMALL = next(case for case in ACCEPTED if case.name == "good small bundle")

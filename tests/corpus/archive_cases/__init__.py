@@ -1,6 +1,14 @@
 """The cases of the tar, a module for each thing that can be wrong."""
 
-from tests.corpus.archive_cases import controls, links
+from tests.corpus.archive_cases import containers, controls, cuts, lies, links, many, names
 from tests.corpus.case import Case
 
-CASES: list[Case] = [*controls.CASES, *links.CASES]
+CASES: list[Case] = [
+    *controls.CASES,
+    *containers.CASES,
+    *cuts.CASES,
+    *lies.CASES,
+    *links.CASES,
+    *many.CASES,
+    *names.CASES,
+]

@@ -1,43 +1,62 @@
 """Members that are no regular files."""
 
 import tarfile
-from pathlib import Path
 
-from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
-from ingest.states import Stage
-from tests.corpus.case import Build, Case, Refused
-from tests.tar_blocks import END, file
+from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
+from tests.corpus.case import Build, Case
+from tests.tar_blocks import END, extended, file, header
 
 
 def member_of(kind: bytes, **fields: object) -> Build:
     """A bundle whose second member is of this kind."""
-
-    def build(path: Path) -> None:
-        info = tarfile.TarInfo("data/odd")
-        info.type = kind
-        for name, value in fields.items():
-            setattr(info, name, value)
-        path.write_bytes(file("data/a", b"a") + info.tobuf(tarfile.PAX_FORMAT) + file("metadata.txt", b"[]") + END)
-
-    return build
+    info = tarfile.TarInfo("data/odd")
+    info.type = kind
+    for name, value in fields.items():
+        setattr(info, name, value)
+    return blocks(GOOD, info.tobuf(tarfile.PAX_FORMAT), file("metadata.txt", b"[]"), END)
 
 
-def refused(name: str, build: Build, fault: Fault, called: str) -> Refused:
+def odd(name: str, build: Build, fault: Fault, called: str) -> Case:
     """A case that names the second member and says what it is."""
-    says = f"member 'data/odd' is a {called}; only regular files are taken"
-    return Refused(name, build, Stage.OPEN_TAR, InvalidBundle, (fault,), (says,))
+    return refused(name, build, fault, f"member 'data/odd' is a {called}; only regular files are taken")
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Case:
+    """A link."""
+    called = "symbolic link" if kind == tarfile.SYMTYPE else "hard link"
+    return odd(name, member_of(kind, linkname=target), Fault.MEMBER_IS_LINK, called)
+
+
+def special(name: str, kind: bytes, called: str, **fields: object) -> Case:
+    """A member of another kind."""
+    return odd(name, member_of(kind, **fields), Fault.MEMBER_IS_SPECIAL, called)
+
+
+def sparse(name: str, **records: str) -> Case:
+    """A sparse file of the PAX format."""
+    build = around(extended(**records), file("data/odd", b"1\n0\n4\n".ljust(512, b"\0") + b"data"))
+    return odd(name, build, Fault.MEMBER_IS_SPARSE, "sparse file")
 
 
 CASES: list[Case] = [
-    refused(
-        "symbolic link out of the archive",
-        member_of(tarfile.SYMTYPE, linkname="/etc/passwd"),
-        Fault.MEMBER_IS_LINK,
-        "symbolic link",
-    ),
-    refused(
-        "symbolic link to a member", member_of(tarfile.SYMTYPE, linkname="a"), Fault.MEMBER_IS_LINK, "symbolic link"
-    ),
-    refused("hard link", member_of(tarfile.LNKTYPE, linkname="data/a"), Fault.MEMBER_IS_LINK, "hard link"),
+    link("symbolic link out of the archive", "/etc/passwd"),
+    link("symbolic link upwards", "../../secret"),
+    link("symbolic link to a member", "one"),
+    link("symbolic link to itself", "odd"),
+    link("symbolic link to a very long target", "/".join(["x" * 99] * 9)),
+    link("hard link to a member", "data/one", tarfile.LNKTYPE),
+    link("hard link out of the archive (CVE-2007-4559)", "../../etc/passwd", tarfile.LNKTYPE),
+    special("character device", tarfile.CHRTYPE, "character device", devmajor=1, devminor=5),
+    special("block device", tarfile.BLKTYPE, "block device", devmajor=8),
+    special("pipe", tarfile.FIFOTYPE, "pipe"),
+    special("contiguous file", tarfile.CONTTYPE, "contiguous file"),
+    special("volume label", b"V", "thing of the unknown type b'V'"),
+    special("rest of a file on another volume", b"M", "thing of the unknown type b'M'"),
+    special("type that is a control character", b"\x1b", r"thing of the unknown type b'\x1b'"),
+    odd("sparse file of GNU's old format", around(header("data/odd", 0, b"S")), Fault.MEMBER_IS_SPARSE, "sparse file"),
+    sparse("sparse file of PAX 0.0", GNU__sparse__size="4", GNU__sparse__numblocks="1", GNU__sparse__offset="0"),
+    sparse("sparse file of PAX 0.1", GNU__sparse__size="4", GNU__sparse__map="0,4"),
+    sparse("sparse file of PAX 1.0", GNU__sparse__major="1", GNU__sparse__minor="0", GNU__sparse__realsize="4"),
+    sparse("sparse file with a map of letters", GNU__sparse__map="x,y", GNU__sparse__size="z"),
 ]

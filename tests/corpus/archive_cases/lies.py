@@ -1,0 +1,199 @@
+"""Headers that lie, or say different things to different readers: each ends at once."""
+
+from pathlib import Path
+
+from ingest.fault_codes import Fault
+from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
+from tests.corpus.case import Build, Case
+from tests.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
+
+INNER = file("data/hidden", b"secret")
+GLOBAL = b"g"
+
+
+def claiming(size: int) -> Build:
+    """A small bundle, whose second member claims a size."""
+    return blocks(GOOD, header("data/big", size), b"x" * 10_000)
+
+
+def changed(block: bytes, place: slice, content: bytes) -> bytes:
+    """A header with other bytes in one place, its checksum right again."""
+    return with_checksum(block[: place.start] + content + block[place.stop :])
+
+
+def sparse_claim(path: Path) -> None:
+    """A file of a terabyte of nothing, of which the tar says ten."""
+    with path.open("wb") as tar:
+        tar.write(GOOD + header("data/big", 10 * 10**12))
+        tar.truncate(10**12)
+
+
+def ambiguous(name: str, build: Build, says: str) -> Case:
+    """A header that can be read in two ways."""
+    return refused(name, build, Fault.HEADER_AMBIGUOUS, "can be read in two ways", says, "make the tar anew")
+
+
+def malformed(name: str, records: bytes, says: str) -> Case:
+    """A PAX header that is not of its form."""
+    words = "the extended header at byte 1024 is malformed"
+    return refused(name, around(extension(records), file("data/a", b"x")), Fault.EXTENSION_MALFORMED, words, says)
+
+
+def broken(name: str, block: bytes, says: str) -> Case:
+    """A header with a field that cannot be."""
+    words = "the header at byte 1024 is broken"
+    return refused(name, around(block), Fault.HEADER_BROKEN, words, says, "make the tar anew")
+
+
+A = header("data/a", 0)
+SIZE, CHECKSUM, MODE, PREFIX = slice(124, 136), slice(148, 156), slice(100, 108), slice(345, 500)
+
+CASES: list[Case] = [
+    refused(
+        "10 TB claimed in 10 kB", claiming(10 * 10**12), Fault.TAR_CUT, "member 'data/big' claims 10000000000000 bytes"
+    ),
+    refused(
+        "10 TB claimed in a sparse terabyte", sparse_claim, Fault.TAR_CUT, "member 'data/big' claims 10000000000000"
+    ),
+    refused(
+        "size of 88 bits", around(changed(A, SIZE, b"\x80" + b"\xff" * 11)), Fault.TAR_CUT, "member 'data/a' claims"
+    ),
+    broken("size of -1", header("data/b", -1), "it claims a negative size"),
+    broken("size that leads back to the first header", header("data/b", -1536), "it claims a negative size"),
+    broken("size of letters", changed(A, SIZE, b"abcdefghijk\0"), "its size is no number"),
+    broken("size of nothing", changed(A, SIZE, bytes(12)), "its size is no number"),
+    broken("size with a sign", changed(A, SIZE, b"-0000000001\0"), "its size is no number"),
+    broken("size with an underscore", changed(A, SIZE, b"0000000_001\0"), "its size is no number"),
+    broken("mode that is no number", changed(A, MODE, b"rwxrwxrw"), "one of its fields is no number"),
+    broken("wrong checksum in the middle", b"X" + A[1:], "its checksum is wrong"),
+    broken("checksum of letters", A[:148] + b"checksum" + A[156:], "its checksum is wrong"),
+    broken("checksum of nothing", A[:148] + bytes(8) + A[156:], "its checksum is wrong"),
+    ambiguous(
+        "PAX size that hides a member (CVE-2025-62518)",
+        around(extended(size=str(len(INNER))), header("data/outer", 0), INNER),
+        "its size is 0 bytes there and 1024 in its PAX header",
+    ),
+    ambiguous(
+        "PAX size that shows a member",
+        around(extended(size="0"), file("data/outer", INNER)),
+        "its size is 1024 bytes there and 0 in its PAX header",
+    ),
+    ambiguous(
+        "PAX size of another size", around(extended(size="2"), file("data/a", b"x")), "its size is 1 bytes there and 2"
+    ),
+    refused(
+        "PAX size that is right and too large",
+        around(extended(size=str(10**13)), header("data/a", 0)),
+        Fault.TAR_CUT,
+        "member 'data/a' claims 10000000000000 bytes",
+    ),
+    ambiguous(
+        "PAX size twice", around(extension(record("size", "1") * 2), file("data/a", b"x")), "size stands there twice"
+    ),
+    ambiguous(
+        "PAX path twice",
+        around(extension(record("path", "data/x") + record("path", "data/y")), file("data/a", b"x")),
+        "path stands there twice",
+    ),
+    ambiguous(
+        "PAX path and GNU long name",
+        around(extended(path="data/x"), header("l", 7, b"L"), padded(b"data/y\0"), file("data/a", b"x")),
+        "it names the member a second time",
+    ),
+    ambiguous("PAX path of nothing", around(extended(path=""), file("data/a", b"x")), "with no name"),
+    ambiguous(
+        "global header that names all members",
+        around(extension(record("path", "data/x"), GLOBAL), file("data/a", b"x")),
+        "a global header sets 'path'",
+    ),
+    ambiguous(
+        "global header that sizes all members",
+        around(extension(record("size", "1"), GLOBAL), file("data/a", b"x")),
+        "a global header sets 'size'",
+    ),
+    ambiguous(
+        "global header that links all members",
+        around(extension(record("linkpath", "/etc"), GLOBAL), file("data/a", b"x")),
+        "a global header sets 'linkpath'",
+    ),
+    ambiguous("symbolic link with bytes", around(header("data/a", 512, b"2"), bytes(BLOCK)), "claims 512"),
+    ambiguous("folder with bytes", around(header("data/a/", 512, b"5"), INNER), "claims 512"),
+    ambiguous(
+        "file named as a folder", around(header("data/a/", 1), padded(b"x")), "the name of a file ends as a folder's"
+    ),
+    ambiguous(
+        "prefix that GNU tar takes for times",
+        around(changed(A, PREFIX, b"data".ljust(155, b"\0"))),
+        "it is of an old format of GNU tar",
+    ),
+    ambiguous(
+        "something in the padding of a PAX header",
+        around(
+            header("pax", len(record("comment", "c")), b"x"),
+            (record("comment", "c") + record("path", "data/z")).ljust(BLOCK, b"\0"),
+            file("data/a", b"x"),
+        ),
+        "something stands behind its end",
+    ),
+    malformed("PAX size of -1", record("size", "-1"), "its size is no number"),
+    malformed("PAX size of -1536, which leads back (CVE-2025-8194)", record("size", "-1536"), "its size is no number"),
+    malformed("PAX size of letters", record("size", "x"), "its size is no number"),
+    malformed("PAX size of 5000 digits", record("size", "9" * 5000), "its size is no number"),
+    malformed("record that is longer than its header", b"99 path=data/x\n", "the length of a record is wrong"),
+    malformed("record that is shorter than it says", b"11 path=data/x\n", "the length of a record is wrong"),
+    malformed("record of length 0", b"0 path=data/x\n", "the length of a record is wrong"),
+    malformed("record of a negative length", b"-15 path=data/x\n", "the length of a record is wrong"),
+    malformed("record of an endless length", b"9" * 600 + b" path=data/x\n", "the length of a record is wrong"),
+    malformed("record without a line end", b"15 path=data/xy", "the length of a record is wrong"),
+    malformed("record without a key", b"12 =data/x\n\n", "a record has no key"),
+    malformed("record without an equals sign", b"11 datapth\n", "a record has no key"),
+    malformed("character set that nobody knows", record("hdrcharset", "EBCDIC"), "it names an unknown character set"),
+    refused(
+        "GNU long name with a NUL",
+        around(header("l", 14, b"L"), padded(b"data/a\0data/b\0"), file("data/c", b"x")),
+        Fault.EXTENSION_MALFORMED,
+        "its long name holds a NUL",
+    ),
+    refused(
+        "GNU long name of nothing",
+        around(header("l", 0, b"L"), file("data/c", b"x")),
+        Fault.EXTENSION_MALFORMED,
+        "its long name holds a NUL, or nothing",
+    ),
+    refused(
+        "PAX headers without end",
+        blocks(extended(comment="x") * 20_000, GOOD, END),
+        Fault.EXTENSION_EXCESSIVE,
+        "extended headers stand one behind the other at byte 1024",
+    ),
+    refused(
+        "GNU long names without end",
+        blocks((header("l", 7, b"L") + padded(b"data/a\0")) * 20_000, GOOD, END),
+        Fault.EXTENSION_EXCESSIVE,
+        "extended headers stand one behind the other",
+    ),
+    refused(
+        "global headers without end",
+        blocks(extension(record("comment", "x"), GLOBAL) * 20_000, GOOD, END),
+        Fault.EXTENSION_EXCESSIVE,
+        "extended headers stand one behind the other",
+    ),
+    refused(
+        "PAX header of a terabyte",
+        around(header("pax", 10**12, b"x"), file("data/a", b"x")),
+        Fault.EXTENSION_EXCESSIVE,
+        "the extended header at byte 1024 claims 1000000000000 bytes",
+    ),
+    refused(
+        "GNU long name of a terabyte",
+        around(header("l", 10**12, b"L"), file("data/a", b"x")),
+        Fault.EXTENSION_EXCESSIVE,
+        "the extended header at byte 1024 claims 1000000000000 bytes",
+    ),
+    refused(
+        "PAX header of 90,000 records",
+        around(extension(b"".join(record(f"k{number}", "") for number in range(90_000))), file("x", b"x")),
+        Fault.MEMBER_OUTSIDE_DATA,
+        "member 'x'",
+    ),
+]

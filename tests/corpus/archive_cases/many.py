@@ -1,0 +1,48 @@
+"""As many members as nobody sends by hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingest.errors import InvalidBundle
+from ingest.fault_codes import Fault
+from ingest.states import Stage
+from tests.corpus.case import Build, Case, Refused
+from tests.tar_blocks import END, file, header
+
+MILLION = 1_000_000
+CHECKSUM = slice(148, 155)
+
+
+def million(name: bytes, kind: bytes = b"0", count: int = MILLION) -> Build:
+    """A bundle of empty members; `name` has a place for seven digits."""
+
+    def build(path: Path) -> None:
+        with path.open("wb") as tar:
+            tar.writelines(_headers(name, kind, count))
+            tar.write(file("metadata.txt", b"[]") + END)
+
+    return build
+
+
+def _headers(name: bytes, kind: bytes, count: int) -> Iterator[bytes]:
+    """Headers that differ in the digits of their names, and so in their checksums."""
+    block = bytearray(header((name % 0).decode(), kind=kind))
+    checksum = int(block[148:154], 8) - sum(name % 0)
+    for number in range(count):
+        shown = name % number
+        block[: len(shown)] = shown
+        block[148:154] = b"%06o" % (checksum + sum(shown))
+        yield bytes(block)
+
+
+CASES: list[Case] = [
+    Refused(
+        "a million links",
+        million(b"data/%07d", kind=b"2"),
+        Stage.OPEN_TAR,
+        InvalidBundle,
+        (Fault.MEMBER_IS_LINK,),
+        ("member 'data/0000099' is a symbolic link", "; and 999900 more"),
+        seconds=120,
+    ),
+]
