@@ -82,7 +82,7 @@ def path_of(entry: Entry, below_data: bool) -> str:
     if path is None:
         raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_OUTSIDE_DATA)
     if is_too_long(path):
-        sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} between two slashes"
+        sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} characters between two slashes"
         raise InvalidMetadata(sentence, Fault.PATH_TOO_LONG)
     return path
 

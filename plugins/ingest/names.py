@@ -12,8 +12,9 @@ from ingest.fault_codes import Fault
 from ingest.printing import LONGEST_NAME
 
 DATA_FOLDER = "data"
-# What Linux can restore, in bytes of UTF-8: NAME_MAX, and PATH_MAX less its closing NUL.
+# In characters: what NTFS, APFS and the column of Metadata hold. Linux holds 255 bytes, but bundles come from others, too.
 LONGEST_COMPONENT = 255
+# In bytes of UTF-8: PATH_MAX of Linux less its closing NUL.
 LONGEST_PATH = 4095
 # Unicode's category Cc: what moves a terminal's cursor, or begins a new line in a log.
 CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
@@ -41,17 +42,16 @@ def name_fault(path: str) -> tuple[Fault, str] | None:
     if CONTROLS.search(path):
         return Fault.PATH_HOLDS_CONTROLS, "has a control character in its name; rename it"
     if is_too_long(path):
-        limits = f"{LONGEST_PATH} bytes, or {LONGEST_COMPONENT} between two slashes"
+        limits = f"{LONGEST_PATH} bytes, or {LONGEST_COMPONENT} characters between two slashes"
         return Fault.PATH_TOO_LONG, f"has a path of more than {limits}; shorten it"
     return None
 
 
 def is_too_long(path: str) -> bool:
     """Whether a path, or a part of it, is longer than what can be restored."""
-    if len(path) <= LONGEST_COMPONENT // 4:
+    if len(path) <= LONGEST_COMPONENT:
         return False
-    encoded = path.encode()
-    return len(encoded) > LONGEST_PATH or max(map(len, encoded.split(b"/"))) > LONGEST_COMPONENT
+    return len(path.encode()) > LONGEST_PATH or max(map(len, path.split("/"))) > LONGEST_COMPONENT
 
 
 def folded(path: str) -> str:

@@ -12,8 +12,8 @@ from tests.pacifica_core.contents import archived, catalogued, stored
 from tests.pacifica_core.core import Core
 
 ONE = {"data/one.txt": b"one\n"}
-# A folder of 251 characters, of which the real metadata takes 255, and a name of 255 bytes, the longest that is taken.
-LONG = "data/" + "/".join(["a folder with a long name " + "x" * 36] * 4) + "/" + "名" * 85
+# A folder of 251 and a name of 90 characters (270 bytes); the real metadata takes 255 characters of each.
+LONG = "data/" + "/".join(["a folder with a long name " + "x" * 36] * 4) + "/" + "名" * 90
 THREE = {
     "data/a/b/one.txt": b"one\n",
     "data/a/b/two.bin": bytes(range(256)) * 300,

@@ -65,10 +65,16 @@ CASES: list[Case] = [
         r"member 'data/\udcff' has a name that is not UTF-8; rename it",
     ),
     of_several(
-        "component of 256 bytes", Fault.PATH_TOO_LONG, "or 255 between two slashes; shorten it", f"data/{'n' * 256}"
+        "component of 256 letters",
+        Fault.PATH_TOO_LONG,
+        "or 255 characters between two slashes",
+        f"data/{'n' * 256}",
     ),
     of_several(
-        "component of 86 Japanese letters", Fault.PATH_TOO_LONG, "or 255 between two slashes", f"data/{'日' * 86}"
+        "component of 256 Japanese letters",
+        Fault.PATH_TOO_LONG,
+        "or 255 characters between two slashes",
+        f"data/{'日' * 256}",
     ),
     of_several(
         "path of 4200 bytes",

@@ -13,7 +13,7 @@ SIZE = '"size" must be the number of its bytes'
 TEXTS = '"name" and "subdir" must be texts'
 CONTROLS = '"name" or "subdir" holds a control character'
 OUTSIDE = '"subdir" and "name" do not make a path below data/'
-LONG = "its path has more than 4095 bytes, or 255 between two slashes"
+LONG = "its path has more than 4095 bytes, or 255 characters between two slashes"
 DIGITS = '"hashsum" must be the 40 hexadecimal digits of its sha1'
 
 
@@ -86,7 +86,7 @@ CASES: list[Case] = [
     named("with an eight-bit escape", Fault.PATH_HOLDS_CONTROLS, CONTROLS, name="\x9b2J"),
     named("in a folder with a carriage return", Fault.PATH_HOLDS_CONTROLS, CONTROLS, subdir="data/a\rb"),
     named("of 10,000 characters", Fault.PATH_TOO_LONG, LONG, name="x" * 10_000),
-    named("of 258 bytes", Fault.PATH_TOO_LONG, LONG, name="日" * 86),
+    named("of 256 letters of three bytes", Fault.PATH_TOO_LONG, LONG, name="日" * 256),
     named("in folders of 10,000 characters", Fault.PATH_TOO_LONG, LONG, subdir="data/" + "long/" * 2_000),
     named("that leads upwards", Fault.PATH_OUTSIDE_DATA, OUTSIDE, name="../a"),
     named("in a folder that leads upwards", Fault.PATH_OUTSIDE_DATA, OUTSIDE, subdir="data/../../etc"),
