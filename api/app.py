@@ -3,9 +3,11 @@
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import auth, docs, errors, health, receive, state
-from api.authentication import make_authentication
-from api.document import document
+from api import errors, health, receive, state
+from api.access import auth
+from api.access.authentication import make_authentication
+from api.openapi import docs
+from api.openapi.document import document
 from api.readiness import ReadinessCheck
 from api.resources import EXTENSION, Resources
 from api.upload_slots import UploadSlots

@@ -10,8 +10,6 @@ from typing import BinaryIO
 from flask import request
 from gunicorn.http.errors import ParseException
 
-from api.client_socket import ClientSocket
-from api.pace import Pace
 from api.request_errors import (
     BundleTooLarge,
     LengthRequired,
@@ -20,6 +18,8 @@ from api.request_errors import (
     UnsupportedContentType,
     UploadTooSlow,
 )
+from api.serving.client_socket import ClientSocket
+from api.serving.pace import Pace
 from ingest.settings import Settings
 from ingest.spool import IncompleteBody
 

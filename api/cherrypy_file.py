@@ -10,7 +10,7 @@ from configparser import Error as ConfigParserError
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest import config_file
+from ingest.configuration import config_file
 from ingest.errors import ConfigurationError
 
 VARIABLE = "INGEST_CPCONFIG"

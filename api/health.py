@@ -6,7 +6,7 @@ Load balancers and supervisors call these, without saying who they are.
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint
 
-from api import operations
+from api.openapi import operations
 from api.request_errors import NotReady
 from api.resources import resources
 

@@ -6,9 +6,9 @@ Called by `api.receive` before the document gets its name in the spool. What the
 
 from typing import BinaryIO
 
+from ingest.bundles.metadata_document import objects
 from ingest.errors import InvalidMetadata
 from ingest.faults import Faults
-from ingest.metadata_document import objects
 
 
 def check_move_document(file: BinaryIO) -> None:

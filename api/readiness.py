@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from api.openapi.schemas import Part, Readiness, SpoolPart
 from api.question import Question
-from api.schemas import Part, Readiness, SpoolPart
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_probe, transaction
 from ingest.models import Job

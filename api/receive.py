@@ -19,11 +19,11 @@ from typing import BinaryIO
 from flask import Response
 from flask_openapi3 import APIBlueprint
 
-from api import operations
-from api.auth import caller
+from api.access.auth import caller
 from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
 from api.move_document import check_move_document
+from api.openapi import operations
 from api.request_errors import DocumentTooLarge
 from api.resources import Resources, resources
 from api.state import answer

@@ -6,7 +6,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Engine
 
-from api.authentication import Authentication
+from api.access.authentication import Authentication
 from api.readiness import ReadinessCheck
 from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi

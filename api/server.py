@@ -19,13 +19,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from api import cherrypy_file, wsgi
-from api.authentication import make_authentication
+from api.access.authentication import make_authentication
 from api.cherrypy_file import LARGEST_PORT, Listening
-from api.logs import ServerLog
+from api.serving.logs import ServerLog
+from api.serving.worker import Worker
 from api.upload_slots import UploadSlots
-from api.worker import Worker
-from ingest.access_settings import NONE
 from ingest.addresses import is_loopback
+from ingest.configuration.access_settings import NONE
 from ingest.errors import ConfigurationError
 from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 

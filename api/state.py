@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint
 
-from api import operations
-from api.auth import caller
+from api.access.auth import caller
+from api.openapi import operations
+from api.openapi.schemas import JobPath, JobQuery
 from api.resources import Resources, resources
-from api.schemas import JobPath, JobQuery
 from ingest import jobs, original_jobs
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.jobs import JobView

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from api.app import create_app
-from api.logs import write_log
+from api.serving.logs import write_log
 from api.upload_slots import UploadSlots
 from ingest.settings import load_settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.bundle import Member, members, open_section, relative_path
+from ingest.bundles.bundle import Member, members, open_section, relative_path
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import LISTED, Faults

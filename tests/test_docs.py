@@ -10,7 +10,7 @@ import pytest
 
 from api.app import create_app
 from docs import build
-from ingest.bundle_metadata import MetadataReader
+from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.errors import (
     INTERNAL_ERROR,
     CatalogueRejected,
@@ -295,7 +295,13 @@ def test_every_test_that_shows_something_of_security_exists() -> None:
     assert {name for name in named if name not in functions and not (PROJECT / name).exists()} == set()
 
 
-MODULES = sorted(path.stem for folder in ("plugins/ingest", "api") for path in (PROJECT / folder).glob("[a-z]*.py"))
+def rooms_of(folder: Path) -> list[Path]:
+    """The modules of a folder and of the rooms in it whose modules the page names, too."""
+    rooms = ("", "access/", "openapi/", "serving/", "bundles/", "configuration/", "moves/")
+    return [path for room in rooms for path in folder.glob(f"{room}[a-z]*.py")]
+
+
+MODULES = sorted(path.stem for folder in ("plugins/ingest", "api") for path in rooms_of(PROJECT / folder))
 
 
 @pytest.mark.parametrize("module", MODULES)

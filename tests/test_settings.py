@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ingest.config_file import warn_once
+from ingest.configuration.config_file import warn_once
 from ingest.errors import ConfigurationError
 from ingest.settings import DagSettings, Settings, load_dag_settings, load_settings, sources
 

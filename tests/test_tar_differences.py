@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.bundle import members
+from ingest.bundles.bundle import members
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import Faults

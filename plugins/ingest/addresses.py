@@ -1,7 +1,7 @@
 """Addresses of the network: which are this machine's own, and which lie in networks that a setting lists.
 
-Used by the setting `trusted_proxies`, by `api.auth` about who is at the other end of a connection, and by `api.server`
-about where it listens.
+Used by the setting `trusted_proxies`, by `api.access.auth` about who is at the other end of a connection, and by
+`api.server` about where it listens.
 """
 
 from collections.abc import Iterable

@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
-from ingest.bundle import Section, open_section
+from ingest.bundles.bundle import Section, open_section
 from ingest.context import StageContext
 from ingest.errors import FilesRejected, ServiceUnavailable
 from ingest.failpoints import failpoint

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.bundle import Section, open_section
+from ingest.bundles.bundle import Section, open_section
 from ingest.errors import BundleRemoved, InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.jobs import REMOVED

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from ingest.bundle_metadata import completed
+from ingest.bundles.bundle_metadata import completed
 from ingest.context import StageContext
 from ingest.durable_files import write_all
 from ingest.files import archived_as

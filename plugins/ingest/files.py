@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ingest.bundle import Member
-from ingest.bundle_metadata import ArchivedAs, DeclaredFile
+from ingest.bundles.bundle import Member
+from ingest.bundles.bundle_metadata import ArchivedAs, DeclaredFile
+from ingest.bundles.names import distinguishable, folded, folded_digest
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
 from ingest.models import File
-from ingest.names import distinguishable, folded, folded_digest
 from ingest.printing import printable
 from ingest.states import Kind
 

@@ -96,7 +96,7 @@ class File(Base):
 
     `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is pending, sending or archived. Of a
     move, `source` is the path that the file lies at, `inode` what it was when it was hashed. `folded` is a digest that paths
-    have in common when some system takes them for one (`ingest.names`).
+    have in common when some system takes them for one (`ingest.bundles.names`).
     """
 
     __tablename__ = "file"

@@ -13,7 +13,7 @@ from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, Rejectio
 from ingest.failpoints import failpoint
 from ingest.files import MAY_BE_STORED, LedgerFile, files_in, totals
 from ingest.models import Job
-from ingest.putting_back import put_files_back
+from ingest.moves.putting_back import put_files_back
 from ingest.removing import remove_files
 from ingest.states import Kind, Outcome
 

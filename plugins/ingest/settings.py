@@ -2,7 +2,7 @@
 
 Called by the API, the stages and the command line (`load_settings`), and by the DAG files (`load_dag_settings`), which
 read the environment only, because nothing is read from disk while a DAG file is imported. The fields themselves are in
-`ingest.setting_fields`.
+`ingest.configuration.setting_fields`.
 """
 
 import os
@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from ingest.config_file import CONFIG_FILE_VARIABLE, as_in_the_file, find_file, read_options, warn_once
+from ingest.configuration.config_file import CONFIG_FILE_VARIABLE, as_in_the_file, find_file, read_options, warn_once
+from ingest.configuration.peewee_url import sqlalchemy_url
+from ingest.configuration.setting_fields import BUILT_IN, DagSettings, Settings
+from ingest.configuration.setting_types import EXPLAINED, sources
 from ingest.errors import ConfigurationError
-from ingest.peewee_url import sqlalchemy_url
-from ingest.setting_fields import BUILT_IN, DagSettings, Settings
-from ingest.setting_types import EXPLAINED, sources
 
 __all__ = [
     "BUILT_IN",

@@ -1,8 +1,8 @@
 """The file of static tokens: bearer tokens that do not expire, of which only hashes are kept.
 
-Written by the command `token`, read by `api.static_tokens`. A token is `ingest_<id>_<secret>`; the id names it, so that it
-can be listed and removed without being known. The secret is 256 random bits, so one SHA-256 is as good as a slow hash with
-a salt: those protect what a person chose and a machine can guess.
+Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; the id names it, so
+that it can be listed and removed without being known. The secret is 256 random bits, so one SHA-256 is as good as a slow
+hash with a salt: those protect what a person chose and a machine can guess.
 
 A change is seen whole or not at all (written beside, synced, renamed), and two at once wait for each other.
 """

@@ -1,7 +1,7 @@
 """What may be the name of a user.
 
 A name goes to Policy as a header, into log lines, the ledger and Airflow's UI, so it must not be able to forge any of them.
-Used by the settings, the command `token` and `api.auth`.
+Used by the settings, the command `token` and `api.access.auth`.
 """
 
 LONGEST = 255

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from api.app import create_app
-from api.document import DESCRIPTION
 from api.errors import STATUSES
-from api.request_bodies import EXAMPLE
+from api.openapi.document import DESCRIPTION
+from api.openapi.request_bodies import EXAMPLE
 from api.request_errors import (
     AddressTooLong,
     HeadersTooLarge,
@@ -22,7 +22,7 @@ from api.request_errors import (
     RequestError,
     UnsupportedExpectation,
 )
-from ingest.bundle_metadata import MetadataReader
+from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.settings import Settings
 from ingest.states import Kind
 from tests.api.live_server import Server
@@ -95,7 +95,7 @@ def test_every_route_is_in_the_document(document: Document) -> None:
 @pytest.mark.parametrize("kind", OF_ROUTES, ids=lambda kind: str(kind.code))
 def test_every_error_of_requests_is_in_the_document(document: Document, kind: type[RequestError]) -> None:
     found = [example for example in examples(document) if example["code"] == kind.code]
-    assert found, f"name {kind.__name__} in api/call_errors.py"
+    assert found, f"name {kind.__name__} in api/openapi/call_errors.py"
     assert {example["below"] for example in found} == {str(kind.status.value)}
 
 

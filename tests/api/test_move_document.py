@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 
 from api.move_document import check_move_document
+from ingest.bundles.metadata_document import LARGEST_ENTRY
 from ingest.errors import InvalidMetadata
-from ingest.metadata_document import LARGEST_ENTRY
 
 
 def check(document: bytes) -> None:

@@ -2,9 +2,9 @@ import socket
 
 import pytest
 
-from api import client_socket
-from api.client_socket import ClientSocket
-from api.pace import Pace
+from api.serving import client_socket
+from api.serving.client_socket import ClientSocket
+from api.serving.pace import Pace
 
 SECONDS = 60.0
 SLOWEST = 1000

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from ingest.bundle_metadata import DeclaredFile, MetadataReader, entries
+from ingest.bundles.bundle_metadata import DeclaredFile, MetadataReader, entries
+from ingest.bundles.metadata_document import Entry
 from ingest.errors import InvalidMetadata
 from ingest.faults import Faults
-from ingest.metadata_document import Entry
 from ingest.states import Kind
 from tests.bundles import file_entry
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.bundle_metadata import ArchivedAs, MetadataReader, completed
+from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed
 from ingest.errors import InvalidMetadata
 from ingest.states import Kind
 from tests.bundle_metadata.documents import JOB, ONE, SHA1, Entry, encoded, without

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ingest.bundles.metadata_document import BLOCK, DEEPEST, LARGEST_ENTRY, objects
 from ingest.errors import InvalidMetadata
 from ingest.faults import LISTED, Faults
-from ingest.metadata_document import BLOCK, DEEPEST, LARGEST_ENTRY, objects
 from tests.bundle_metadata.documents import Entry, X, codes, parsed, refusal
 from tests.bundles import CONTENTS, metadata_of
 

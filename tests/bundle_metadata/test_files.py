@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from ingest.bundle_metadata import DeclaredFile
+from ingest.bundles.bundle_metadata import DeclaredFile
+from ingest.bundles.metadata_entries import HASH_LENGTHS
 from ingest.errors import InvalidMetadata
-from ingest.metadata_entries import HASH_LENGTHS
 from ingest.states import Kind
 from tests.bundle_metadata.documents import ONE, SHA1, Entry, codes, declared, fault_of, reader_of, without
 from tests.bundles import CONTENTS, file_entry, metadata_of

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ingest.bundle import DATA_FOLDER, relative_path
-from ingest.bundle_metadata import ArchivedAs, MetadataReader, completed, entries
+from ingest.bundles.bundle import DATA_FOLDER, relative_path
+from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed, entries
+from ingest.bundles.metadata_entries import DeclaredFile
 from ingest.errors import InvalidMetadata
 from ingest.faults import Faults
-from ingest.metadata_entries import DeclaredFile
 from ingest.states import Kind
 from tests.fuzz.json_in_python import loads
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from ingest.bundle import members, open_section
+from ingest.bundles.bundle import members, open_section
 from ingest.errors import InvalidBundle
 from ingest.faults import Faults
 
@@ -29,7 +29,7 @@ LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<na
 
 
 def read_by_us(path: Path) -> Read:
-    """Read with `ingest.bundle`; raises InvalidBundle, and AssertionError where that never ends."""
+    """Read with `ingest.bundles.bundle`; raises InvalidBundle, and AssertionError where that never ends."""
     faults = Faults()
     found = list(islice(members(path, faults), MOST_MEMBERS + 1))
     assert len(found) <= MOST_MEMBERS, "our reader goes round in circles"

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingest.metadata_entries import EARLIEST, HASH_LENGTHS, LATEST
+from ingest.bundles.metadata_entries import EARLIEST, HASH_LENGTHS, LATEST
 from tests.bundles import Entry
 
 # Any Unicode that PostgreSQL can hold.

@@ -5,8 +5,8 @@ import io
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.bundle import DATA_FOLDER, relative_path
-from ingest.bundle_metadata import MetadataReader
+from ingest.bundles.bundle import DATA_FOLDER, relative_path
+from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.states import Kind
 from tests.bundles import Entry
 from tests.fuzz.metadata_oracle import JOB, accepted, check_completed, check_metadata, check_path, declared_files

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ingest.config_file import warn_once
+from ingest.configuration.config_file import warn_once
 from ingest.database import make_engine
 from ingest.errors import ConfigurationError
 from ingest.local.credentials import Credentials

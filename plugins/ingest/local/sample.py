@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from ingest.access_settings import NONE, OPEN
+from ingest.configuration.access_settings import NONE, OPEN
 from ingest.local.ports import Ports
 from ingest.local.reporting import say
 

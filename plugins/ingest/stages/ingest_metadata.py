@@ -22,9 +22,9 @@ from ingest.failpoints import failpoint
 from ingest.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.files import FileState, batches, files_in
 from ingest.jobs import REMOVED
-from ingest.moving import send_sources
+from ingest.moves.moving import send_sources
+from ingest.moves.putting_back import remove_links
 from ingest.printing import printable
-from ingest.putting_back import remove_links
 from ingest.rejection import remove
 from ingest.states import Kind, Outcome
 

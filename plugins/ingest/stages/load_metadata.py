@@ -9,7 +9,7 @@ file that the bundle lacks, or one of another size. All faults are listed; the u
 **An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
 
-from ingest.bundle_metadata import MetadataReader
+from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.context import StageContext
 from ingest.errors import InvalidMetadata
 from ingest.failpoints import failpoint

@@ -14,7 +14,7 @@ exchanged: find out whose file the archive holds, and copy it away, before clear
 """
 
 from ingest.context import StageContext
-from ingest.moving import send_sources
+from ingest.moves.moving import send_sources
 
 
 def move_files(context: StageContext) -> None:

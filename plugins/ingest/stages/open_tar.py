@@ -10,7 +10,7 @@ Reads every header of the bundle's tar, and records in the ledger where each mem
 
 from collections.abc import Iterator
 
-from ingest.bundle import Member, members
+from ingest.bundles.bundle import Member, members
 from ingest.context import StageContext
 from ingest.errors import InvalidBundle
 from ingest.failpoints import failpoint

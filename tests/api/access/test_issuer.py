@@ -13,9 +13,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api import key_set
-from api.access_errors import TokenInvalid, TokensUnavailable
-from api.issuer import LEEWAY, Issuer
+from api.access import key_set
+from api.access.access_errors import TokenInvalid, TokensUnavailable
+from api.access.issuer import LEEWAY, Issuer
 from ingest.settings import Settings
 from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
 from tests.services.scripted_server import Handler, Script, ScriptedServer, reply, scripted_server

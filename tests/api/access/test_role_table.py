@@ -13,8 +13,8 @@ import requests
 from flask_openapi3 import OpenAPI
 from sqlalchemy import Engine
 
+from api.access.roles import CALLS, PUBLIC
 from api.app import create_app
-from api.roles import CALLS, PUBLIC
 from ingest import token_file
 from ingest.database import transaction
 from ingest.jobs import Received

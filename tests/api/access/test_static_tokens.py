@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.access_errors import TokenInvalid, TokensUnavailable
-from api.static_tokens import StaticTokens
+from api.access.access_errors import TokenInvalid, TokensUnavailable
+from api.access.static_tokens import StaticTokens
 from ingest import token_file
 from ingest.errors import ConfigurationError
 

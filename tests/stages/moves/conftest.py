@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import moving
+from ingest.moves import moving
 from ingest.services import archive_folder
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind

@@ -5,8 +5,8 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import moving, putting_back
 from ingest.models import File
+from ingest.moves import moving, putting_back
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from tests.stages.killing import Patch

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest import moving
 from ingest.errors import InvalidSource, PermanentError, SourceExchanged
+from ingest.moves import moving
+from ingest.moves.sources import SourceFolder
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.sources import SourceFolder
 from ingest.states import Stage
 from tests.stages.conftest import OpenContext, RunStage
 from tests.stages.killing import Killed, kill_at_step

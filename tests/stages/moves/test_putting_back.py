@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import moving
 from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
+from ingest.moves import moving
 from ingest.rejection import remove_all
 from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import sources
 from ingest.errors import InvalidSource, MoveFolderUnavailable, Rejection, ServiceUnavailable, SourceExchanged
 from ingest.models import File
+from ingest.moves import sources
+from ingest.moves.sources import SourceFolder
 from ingest.rejection import remove_all
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings import Settings
-from ingest.sources import SourceFolder
 from ingest.states import STAGES, Kind, Stage
 from tests.bundles import file_entry, transaction
 from tests.stages.conftest import MakeJob, OpenContext, RunStage

@@ -1,0 +1,47 @@
+"""Who is calling, and whether they may: found out before each request, and so before its body is read.
+
+Registered by `api.app`. How a caller proves who it is says `api.access.authentication`, what each may do `api.access.roles`.
+"""
+
+import logging
+from typing import cast
+
+from flask import Flask, g, request
+
+from api.access.access_errors import NotAllowed
+from api.access.roles import CALLS, PUBLIC, Caller, role_of
+from api.request_errors import RequestError
+from api.resources import resources
+
+logger = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Let no request to a view that the caller may not call."""
+    app.before_request(admit)
+
+
+def admit() -> None:
+    """Find out who calls, and refuse what they may not; called by Flask, also for addresses that do not exist."""
+    endpoint = request.endpoint
+    if endpoint is None or endpoint in PUBLIC:
+        return
+    try:
+        g.caller = _allowed(endpoint)
+    except RequestError as error:
+        logger.info("%s of %s from %s refused: %s", request.method, endpoint, request.remote_addr, error.code)
+        raise
+
+
+def caller() -> Caller:
+    """Give who makes the current request, which is not one of the public ones."""
+    return cast(Caller, g.caller)
+
+
+def _allowed(endpoint: str) -> Caller:
+    known = resources()
+    user = known.authentication(request)
+    found = Caller(user, role_of(known.settings, user))
+    if found.role not in CALLS.get(endpoint, ()):
+        raise NotAllowed(f"{user} is {found.role}, which may not do this")
+    return found

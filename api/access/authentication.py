@@ -1,0 +1,29 @@
+"""How a caller proves who it is, as the setting `authentication` says.
+
+    none, open    a header names the user, and is believed (`none`: of this machine only), see `api.access.header_auth`
+    proxy         the same, of proxies that are trusted
+    token         a token, static or of an issuer, see `api.access.token_auth`
+
+Made by `api.app` for each process, and once by `api.server` to find out at start whether it can be.
+"""
+
+from collections.abc import Callable
+
+from flask import Request
+
+from api.access.header_auth import ByHeader, ByTrustedHeader
+from api.access.token_auth import ByToken
+from ingest.configuration.access_settings import PROXY, TOKEN
+from ingest.settings import Settings
+
+# Gives the name of the user who makes a request, or raises a RequestError.
+Authentication = Callable[[Request], str]
+
+
+def make_authentication(settings: Settings) -> Authentication:
+    """Make what the settings say; raises ConfigurationError when the token file cannot be used."""
+    if settings.authentication == PROXY:
+        return ByTrustedHeader(settings)
+    if settings.authentication == TOKEN:
+        return ByToken(settings)
+    return ByHeader(settings)

@@ -1,0 +1,58 @@
+"""JSON Web Tokens of an issuer (RFC 7519), checked as RFC 8725 asks for. Used by `api.access.token_auth`.
+
+The key alone says which algorithm has signed, never the token; shared secrets (HS256) and `none` are never taken.
+"""
+
+import jwt
+
+from api.access.access_errors import TokenInvalid
+from api.access.key_set import ALGORITHMS, KeySet
+from ingest.settings import Settings
+from ingest.user_names import fault
+
+# Seconds that the clocks of the issuer and of this machine may differ.
+LEEWAY = 30
+REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, "it has expired"),
+    (jwt.ImmatureSignatureError, "it is not valid yet"),
+    (jwt.InvalidAudienceError, "it is made for another audience"),
+    (jwt.InvalidIssuerError, "it is of another issuer"),
+    (jwt.MissingRequiredClaimError, "it lacks a claim"),
+)
+
+
+class Issuer:
+    """An issuer whose tokens are believed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys = KeySet(str(settings.jwks_url))
+
+    def user_of(self, token: str) -> str:
+        """Give whose a token is; raises TokenInvalid, TokensUnavailable."""
+        try:
+            claims = self._claims(token)
+        except jwt.PyJWTError as error:
+            # In words of our own: the library's may quote what was sent.
+            reason = next((reason for kind, reason in REASONS if isinstance(error, kind)), "it is not valid")
+            raise TokenInvalid(reason) from None
+        user = claims[self._settings.jwt_user_claim]
+        if not isinstance(user, str) or fault(user):
+            raise TokenInvalid("its claim of the user is no name of a user")
+        return user
+
+    def _claims(self, token: str) -> dict[str, object]:
+        key = self._keys.find(jwt.get_unverified_header(token).get("kid"))
+        settings = self._settings
+        return jwt.decode(
+            token,
+            key,
+            algorithms=ALGORITHMS,
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+            leeway=LEEWAY,
+            options={
+                "require": ["iss", "aud", "exp", settings.jwt_user_claim],
+                "enforce_minimum_key_length": True,
+            },
+        )

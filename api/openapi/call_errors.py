@@ -1,0 +1,54 @@
+"""The errors that each call can be answered with, for the OpenAPI document. Read by `api.openapi.operations`.
+
+A test fails until each type of `RequestError` stands here, or in the words about the whole API (`api.openapi.document`).
+"""
+
+from api.access.access_errors import (
+    NotAllowed,
+    NotAuthenticated,
+    NotTrusted,
+    TokenInvalid,
+    TokensUnavailable,
+    UserNameInvalid,
+)
+from api.commit import OutcomeUnknown
+from api.request_errors import (
+    BundleTooLarge,
+    DocumentTooLarge,
+    InvalidJobId,
+    LengthRequired,
+    TooManyUploads,
+    UnsupportedCoding,
+    UnsupportedContentType,
+    UploadTooSlow,
+)
+from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
+from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
+from ingest.uploads import UploadAbandoned
+
+OF_ACCESS: tuple[type[IngestError], ...] = (
+    NotAuthenticated,
+    TokenInvalid,
+    NotTrusted,
+    UserNameInvalid,
+    TokensUnavailable,
+)
+OF_A_BODY: tuple[type[IngestError], ...] = (
+    *OF_ACCESS,
+    NotAllowed,
+    IncompleteBody,
+    UploadTooSlow,
+    LengthRequired,
+    UnsupportedContentType,
+    UnsupportedCoding,
+    ServiceUnavailable,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    UploadAbandoned,
+    SpoolUnavailable,
+    TooManyUploads,
+    SpoolFull,
+)
+OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
+OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
+OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)

@@ -1,0 +1,41 @@
+"""The bodies of requests, as the OpenAPI document shows them. Named by `api.openapi.operations`."""
+
+from typing import Any
+
+BUNDLE: dict[str, Any] = {
+    "requestBody": {
+        "description": "The tar itself.",
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
+    }
+}
+EXAMPLE = [
+    {"destinationTable": "Transactions.submitter", "value": 10},
+    {"destinationTable": "Transactions.project", "value": "1234a"},
+    {"destinationTable": "Transactions.instrument", "value": 54},
+    {
+        "destinationTable": "Files",
+        "source": "/srv/instrument/results.csv",
+        "name": "results.csv",
+        "subdir": "mywork",
+        "mimetype": "text/csv",
+        "size": 30,
+        "hashtype": "sha1",
+        "hashsum": "f417953edd48e20f956b693751249f7dcdf04429",
+        "mtime": "2026-11-23T12:00:00",
+        "ctime": "2026-11-23T12:00:00",
+    },
+]
+DOCUMENT: dict[str, Any] = {
+    "requestBody": {
+        "description": "A move document: a list of objects, of which three name submitter, project and instrument, and "
+        "one each file. Whether it is one is checked before the answer; what the objects say, by the job.",
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+                "example": EXAMPLE,
+            }
+        },
+    }
+}

@@ -1,0 +1,37 @@
+"""A request as gunicorn parses it, with two differences for bodies that are refused. Used by `api.serving.worker`.
+
+On gunicorn's internals, so its version is pinned; `tests/api/test_limits.py` would fail with another.
+"""
+
+from gunicorn.http.body import LengthReader
+from gunicorn.http.message import Request as GunicornRequest
+from gunicorn.http.parser import RequestParser as GunicornParser
+
+
+class Request(GunicornRequest):  # type: ignore[misc]
+    """A request whose body is asked for when it is read, and that ends its connection when nobody read it."""
+
+    _expected_100_continue: bool
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        # gunicorn would send the 100 before the application has seen the headers.
+        self.unreader.sock.awaits_continue = self._expected_100_continue
+        self._expected_100_continue = False
+
+    def should_close(self) -> bool:
+        """Whether the connection ends with this request; asked by gunicorn, also for the answer's headers.
+
+        What is left of a body would have to be read, at the client's pace, to find the next request behind it.
+        """
+        return bool(super().should_close()) or self._is_unread()
+
+    def _is_unread(self) -> bool:
+        reader = self.body.reader
+        return reader.length > 0 if isinstance(reader, LengthReader) else reader.parser is not None
+
+
+class RequestParser(GunicornParser):  # type: ignore[misc]
+    """Makes such requests."""
+
+    mesg_class = Request

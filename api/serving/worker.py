@@ -1,0 +1,162 @@
+"""The processes of the server: gunicorn's threads, kept for requests that are there as a whole.
+
+gunicorn reads the head of a request in a thread, for as long as its client takes to send it, and closes connections in the
+loop that serves all others, for up to two seconds each: so a few slow clients keep everyone out. Here the loop, which
+never waits for one client, gathers the heads and closes the connections (docs/decisions/0010 says what was measured).
+
+On gunicorn's internals, so its version is pinned; `tests/api/test_slow_clients.py` would fail with another.
+"""
+
+import errno
+import selectors
+import socket
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from api.errors import MISTAKE
+from api.serving import protocol_errors
+from api.serving.client_socket import ClientSocket
+from api.serving.http_request import RequestParser
+from ingest.errors import INTERNAL_ERROR
+
+END_OF_HEAD = b"\r\n\r\n"
+LARGEST_HEAD = 64 * 1024
+# A client that is being refused may still be sending. If we closed at once, the answer would be lost with what it sent; if
+# we never did, it could send for ever.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 32 * 1024**2
+BLOCK = 64 * 1024
+NOTHING_TO_ACCEPT = frozenset({errno.EAGAIN, errno.ECONNABORTED})
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A client's connection: between two requests in the loop, for the time of one in a thread."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.parser = RequestParser(self.cfg, self.sock, self.client)
+        self.data_ready = True
+        self.head = bytearray()
+        self.may_linger = LINGER_BYTES
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """One process: a loop that waits for all clients at once, and threads that answer requests."""
+
+    def __init__(self, *arguments: object, **keywords: object) -> None:
+        super().__init__(*arguments, **keywords)
+        self._closing: dict[Connection, None] = {}
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, and wait for its first request."""
+        try:
+            accepted, address = listener.accept()
+        except OSError as error:
+            if error.errno not in NOTHING_TO_ACCEPT:
+                raise
+            return
+        self.nr_conns += 1
+        client = ClientSocket(fileno=accepted.detach())
+        self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def finish_request(self, connection: Connection, done: Future[bool]) -> None:
+        """Wait for the next request, or close; called in the loop when a thread has answered."""
+        if done.cancelled() or done.exception() is not None or not done.result():
+            self._close(connection)
+            return
+        connection.head += connection.parser.unreader.take_buffered()
+        if END_OF_HEAD in connection.head:
+            self._answer(connection)
+        else:
+            self._await_head(connection)
+
+    def murder_pending(self) -> None:
+        """Let go of the clients that were told to go and don't; called in each turn of the loop."""
+        now = time.monotonic()
+        for connection in [each for each in self._closing if each.timeout <= now]:
+            self._end(connection)
+
+    def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
+        """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn."""
+        refusal = protocol_errors.refusal(error)
+        if refusal is None:
+            self.log.exception("unexpected %s", type(error).__name__)
+            answer = protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
+        else:
+            answer = protocol_errors.answer(refusal.status, refusal.code, refusal.text)
+        with suppress(OSError):
+            client.sendall(answer)
+
+    def _await_head(self, connection: Connection) -> None:
+        # All wait equally long, so that the first to give up is always the first in the queue.
+        connection.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+        connection.sock.setblocking(False)
+        self.keepalived_conns.append(connection)
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._read_head, connection))
+
+    def _read_head(self, connection: Connection, client: ClientSocket) -> None:
+        data = _received(client)
+        if data is None:
+            return
+        connection.head += data
+        whole = END_OF_HEAD in connection.head
+        if data and not whole and len(connection.head) <= LARGEST_HEAD:
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(connection)
+        if whole:
+            self._answer(connection)
+            return
+        if data:
+            self.handle_error(None, client, connection.client, LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"))
+        self._close(connection)
+
+    def _answer(self, connection: Connection) -> None:
+        connection.parser.unreader.unread(bytes(connection.head))
+        connection.head.clear()
+        connection.sock.begin_request()
+        self.enqueue_req(connection)
+
+    def _close(self, connection: Connection) -> None:
+        """Say that nothing more will come, and let the client finish (RFC 9112, 9.6)."""
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.nr_conns -= 1
+            connection.close()
+            return
+        connection.timeout = time.monotonic() + LINGER_SECONDS
+        connection.sock.setblocking(False)
+        self._closing[connection] = None
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._discard, connection))
+
+    def _discard(self, connection: Connection, client: ClientSocket) -> None:
+        data = _received(client)
+        if data is None:
+            return
+        connection.may_linger -= len(data)
+        if not data or connection.may_linger < 0:
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        del self._closing[connection]
+        self.poller.unregister(connection.sock)
+        self.nr_conns -= 1
+        connection.close()
+
+
+def _received(client: ClientSocket) -> bytes | None:
+    """Give what a client has sent, nothing when it has gone; None when there is nothing yet."""
+    try:
+        # Not by its own method, which waits.
+        return socket.socket.recv(client, BLOCK)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -1,0 +1,117 @@
+"""metadata.txt and move documents: read entry by entry, checked, and completed for policy and the catalogue.
+
+Called by the stages. The document is a JSON list of objects; each names its `destinationTable`. It is read as a stream
+(`ingest.bundles.metadata_document`), because the list of a million files must not lie in memory.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ingest.bundles.bundle import DATA_FOLDER, relative_path
+from ingest.bundles.metadata_document import Entry, objects
+from ingest.bundles.metadata_entries import DeclaredFile, declared_file
+from ingest.errors import InvalidMetadata
+from ingest.fault_codes import Fault
+from ingest.faults import Faults
+from ingest.states import Kind
+
+TABLE = "destinationTable"
+FILES = "Files"
+TRANSACTION_ID = "Transactions._id"
+# What a transaction has once.
+TRANSACTION_VALUES = frozenset({"_id", "submitter", "project", "instrument"})
+VALUES = frozenset({str, int, float})
+
+
+@dataclass(frozen=True)
+class ArchivedAs:
+    """What the ledger adds to the entry at `position`; `path` is that of the file below `data/`."""
+
+    position: int
+    path: str
+    file_id: int
+    hash_type: str
+    hash_sum: str
+
+
+def entries(document: BinaryIO, faults: Faults) -> Iterator[tuple[int, Entry]]:
+    """Give each entry with its index in the list, and add to `faults` those that are none.
+
+    Raises InvalidMetadata with all faults so far where the document cannot be read on.
+    """
+    for position, entry in objects(document, faults):
+        if isinstance(entry.get(TABLE), str):
+            yield position, entry
+        else:
+            faults.add(Fault.ENTRY_WITHOUT_TABLE, f'entry {position}: "{TABLE}" must be a text')
+
+
+class MetadataReader:
+    """Reads a document once: gives its files, collects its faults, and remembers what people want to see of it.
+
+    `below_data`: each `subdir` is taken for a path below `data/`, though it may begin with a folder of that name.
+    """
+
+    def __init__(self, document: BinaryIO, kind: Kind, job_id: int, *, below_data: bool = False) -> None:
+        self._document = document
+        self._is_move = kind is Kind.MOVE
+        self._job_id = job_id
+        self._below_data = below_data
+        self.faults = Faults()
+        self.transaction: dict[str, Any] = {}
+
+    def files(self) -> Iterator[DeclaredFile]:
+        """Give the declared files in order, and collect faults.
+
+        Raises InvalidMetadata with all faults so far where the document cannot be read on.
+        """
+        is_move, below_data = self._is_move, self._below_data
+        for position, entry in entries(self._document, self.faults):
+            table = entry[TABLE]
+            if table == FILES:
+                file = declared_file(position, entry, self.faults, is_move=is_move, below_data=below_data)
+                if file is not None:
+                    yield file
+            elif (name := table.removeprefix("Transactions.")) in TRANSACTION_VALUES:
+                self._transaction_value(position, name, entry)
+
+    def _transaction_value(self, position: int, name: str, entry: Entry) -> None:
+        value = entry.get("value")
+        if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
+            sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
+            self.faults.add(Fault.TRANSACTION_ID_GIVEN, sentence)
+        elif type(value) not in VALUES:
+            sentence = f'entry {position}: "value" of {entry[TABLE]} must be a text or a number'
+            self.faults.add(Fault.VALUE_MALFORMED, sentence)
+        if name in self.transaction and self.transaction[name] != value:
+            sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
+            self.faults.add(Fault.ENTRY_TWICE, sentence)
+        self.transaction[name] = value
+
+
+def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, for_catalogue: bool) -> Iterator[Entry]:
+    """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
+
+    For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
+    """
+    archived, faults = iter(files), Faults()
+    for _, entry in entries(document, faults):
+        if entry[TABLE] == TRANSACTION_ID:
+            continue
+        if entry[TABLE] == FILES:
+            added = next(archived, None)
+            if added is None:
+                raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
+            entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum)
+            if for_catalogue:
+                entry["subdir"] = _folder(added.path, str(entry["name"]))
+        yield entry
+    faults.raise_as(InvalidMetadata)
+    yield {TABLE: TRANSACTION_ID, "value": job_id}
+
+
+def _folder(path: str, name: str) -> str:
+    """Give what stands before the name in a path; the name may hold folders itself."""
+    plain = relative_path(DATA_FOLDER, name) or name
+    return path.removesuffix(plain).rstrip("/") if path.endswith(plain) else ""

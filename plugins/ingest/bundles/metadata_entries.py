@@ -1,0 +1,128 @@
+"""What a `Files` entry must say: each check gives what the service needs of the entry, or names what is wrong with it.
+
+Called by `ingest.bundles.bundle_metadata`. The entry is an object whose texts and numbers
+`ingest.bundles.metadata_document` has looked at.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.bundles.metadata_document import Entry
+from ingest.bundles.names import CONTROLS, DATA_FOLDER, LONGEST_COMPONENT, LONGEST_PATH, is_too_long, relative_path
+from ingest.errors import InvalidMetadata
+from ingest.fault_codes import Fault
+from ingest.faults import Faults
+from ingest.printing import printable
+
+# Hexadecimal digits of the hashes that the real metadata service knows.
+HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+HASHES = {name: re.compile(f"(?:{name}:)?([0-9a-f]{{{length}}})") for name, length in HASH_LENGTHS.items()}
+SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Seconds since 1970, from the year 1 to the year 9999.
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+
+
+@dataclass(frozen=True)
+class DeclaredFile:
+    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes.
+
+    Of a faulty entry only the path is known, so that the member that it means is not called unlisted.
+    """
+
+    position: int
+    path: str
+    size: int | None
+    hash_type: str
+    hash_sum: str
+    source: str | None
+
+
+def declared_file(
+    position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool
+) -> DeclaredFile | None:
+    """Give the file that an entry declares, None when it has no path; all that is wrong with it is then in `faults`.
+
+    Args:
+        position: The entry's index in the list.
+        entry: The entry.
+        faults: What is wrong with the document.
+        is_move: The entry must name the file's source.
+        below_data: `subdir` is a path below `data/`, though it may begin with a folder of that name.
+    """
+    path = None
+    try:
+        path = path_of(entry, below_data)
+        hash_type, hash_sum = hash_of(entry)
+        source = source_of(entry) if is_move else None
+        check_forms(entry)
+        return DeclaredFile(position, path, size_of(entry), hash_type, hash_sum, source)
+    except InvalidMetadata:
+        _find_all(position, entry, faults, is_move=is_move, below_data=below_data)
+        return DeclaredFile(position, path, None, "", "", None) if path else None
+
+
+def _find_all(position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool) -> None:
+    """Add all that is wrong with an entry to the faults."""
+    checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
+    for check in [*checks, check_forms, *([source_of] if is_move else [])]:
+        try:
+            check(entry)
+        except InvalidMetadata as error:
+            faults.take(error, f"entry {position} ({printable(str(entry.get('name')))}): ")
+
+
+def path_of(entry: Entry, below_data: bool) -> str:
+    """Give the path below `data/` that `subdir` and `name` make."""
+    name, subdir = entry.get("name"), entry.get("subdir", "")
+    if not isinstance(name, str) or not isinstance(subdir, str) or not name:
+        raise InvalidMetadata('"name" and "subdir" must be texts', Fault.PATH_MALFORMED)
+    if CONTROLS.search(name) or CONTROLS.search(subdir):
+        raise InvalidMetadata('"name" or "subdir" holds a control character', Fault.PATH_HOLDS_CONTROLS)
+    path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
+    if path is None:
+        raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_OUTSIDE_DATA)
+    if is_too_long(path):
+        sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} characters between two slashes"
+        raise InvalidMetadata(sentence, Fault.PATH_TOO_LONG)
+    return path
+
+
+def size_of(entry: Entry) -> int:
+    """Give the size in bytes, which may be written as a number or as the text of its digits."""
+    size = entry.get("size")
+    if isinstance(size, bool) or not SIZE.fullmatch(str(size)):
+        raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', Fault.SIZE_MALFORMED)
+    return int(size or 0)
+
+
+def hash_of(entry: Entry) -> tuple[str, str]:
+    """Give the type and the hexadecimal digits of the hash, both in lower case."""
+    hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
+    if hash_type not in HASHES:
+        raise InvalidMetadata(f'"hashtype" must be one of {", ".join(HASHES)}', Fault.HASH_TYPE_UNKNOWN)
+    found = HASHES[hash_type].fullmatch(hash_sum)
+    if not found:
+        sentence = f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}'
+        raise InvalidMetadata(sentence, Fault.HASH_MALFORMED)
+    return hash_type, found[1]
+
+
+def check_forms(entry: Entry) -> None:
+    """Check what is only sent on, where it is given; the real metadata service needs all of it, the built-in one none."""
+    if not isinstance(entry.get("mimetype", ""), str):
+        raise InvalidMetadata('"mimetype" must be a text', Fault.VALUE_MALFORMED)
+    for key in ("mtime", "ctime"):
+        time = entry.get(key, "")
+        if not isinstance(time, str) and not (type(time) is int and EARLIEST <= time <= LATEST):
+            sentence = f'"{key}" must be a text, or whole seconds since 1970 up to the year 9999'
+            raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
+
+
+def source_of(entry: Entry) -> str:
+    """Give the absolute path that the file of a move lies at."""
+    source = entry.get("source")
+    if not isinstance(source, str) or not source.startswith("/") or len(source.encode()) > LONGEST_PATH:
+        sentence = f'"source" must be the absolute path that the file lies at, of up to {LONGEST_PATH} bytes'
+        raise InvalidMetadata(sentence, Fault.SOURCE_MALFORMED)
+    return source

@@ -1,0 +1,145 @@
+"""The members of a tar, one after the other, each with all that its headers say of it.
+
+Called by `ingest.bundles.bundle`. Reads headers only: memory and time do not depend on how large members are, or claim to
+be.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ingest.bundles.tar_blocks import BLOCK, Block, ambiguous, parse_block
+from ingest.bundles.tar_extensions import (
+    EXTENSIONS,
+    GLOBAL_PAX,
+    LARGEST_EXTENSION,
+    LONG_LINK,
+    LONG_NAME,
+    Extension,
+    check_global,
+    malformed,
+    size_with,
+    with_long_name,
+    with_records,
+)
+from ingest.errors import InvalidBundle
+from ingest.fault_codes import Fault
+from ingest.printing import printable
+
+REGULAR, OLD_REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER, GNU_SPARSE = b"0", b"\0", b"1", b"2", b"5", b"S"
+# Of these no bytes follow the header.
+WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, b"3", b"4", FOLDER, b"6"})
+TAIL_BLOCK = 1024 * 1024
+ZEROS = bytes(BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A member: its `name` as bytes, its `kind` as the tar's typeflag, and where its `size` bytes begin."""
+
+    name: bytes
+    kind: bytes
+    size: int
+    offset: int
+    is_sparse: bool
+
+    @property
+    def shown(self) -> str:
+        """The name, for messages."""
+        return printable(self.name.decode("utf-8", "surrogateescape"))
+
+
+def headers(file: BinaryIO, size: int) -> Iterator[Header]:
+    """Give the members in order; `size` is that of the file in bytes.
+
+    Raises InvalidBundle where the tar cannot be read on: it is cut, a header is broken, or readers may disagree on it.
+    """
+    offset = 0
+    while (found := _next(file, offset)) is not None:
+        offset = found.offset + _padded(found.size)
+        if offset > size:
+            claimed = f"member {found.shown} claims {found.size} bytes; send all of it"
+            raise InvalidBundle(f"the bundle is cut short: {claimed}", Fault.TAR_CUT)
+        yield found
+        if found.kind == GNU_SPARSE:
+            # Its map, of unknown length, stands before its bytes.
+            return
+
+
+def check_end(file: BinaryIO, offset: int) -> None:
+    """Raise InvalidBundle unless there are nothing but zeros from `offset` on."""
+    file.seek(offset)
+    while block := file.read(TAIL_BLOCK):
+        if block.count(0) != len(block):
+            at = offset + len(block) - len(block.lstrip(b"\0"))
+            sentence = f"something stands behind the end of the tar, at byte {at}; send one tar and nothing else"
+            raise InvalidBundle(sentence, Fault.TAR_GOES_ON)
+        offset += len(block)
+
+
+def _next(file: BinaryIO, offset: int) -> Header | None:
+    """Read the headers of the member that begin at `offset`; gives None at the end of the tar."""
+    extension = Extension()
+    kinds: set[bytes] = set()
+    while (block := _block(file, offset)) is not None and block.kind in EXTENSIONS:
+        if block.kind in kinds:
+            sentence = f"extended headers stand one behind the other at byte {offset}; make the tar anew"
+            raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
+        kinds.add(block.kind)
+        extension = _extended(extension, block, _extension_data(file, block))
+        offset += BLOCK + _padded(block.size)
+    if block is not None:
+        return _member(block, extension)
+    if kinds:
+        raise malformed(offset, "no member stands behind it")
+    check_end(file, offset)
+    return None
+
+
+def _block(file: BinaryIO, offset: int) -> Block | None:
+    file.seek(offset)
+    data = file.read(BLOCK)
+    if len(data) < BLOCK:
+        sentence = f"the bundle is cut short: it ends at byte {offset + len(data)}, before its end-of-archive mark"
+        raise InvalidBundle(f"{sentence}; send all of it", Fault.TAR_CUT)
+    return None if data == ZEROS else parse_block(data, offset)
+
+
+def _extension_data(file: BinaryIO, block: Block) -> bytes:
+    if block.size > LARGEST_EXTENSION:
+        sentence = f"the extended header at byte {block.offset} claims {block.size} bytes; make the tar anew"
+        raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
+    data = file.read(_padded(block.size))
+    if len(data) < _padded(block.size):
+        sentence = f"the bundle is cut short: it ends inside the extended header at byte {block.offset}"
+        raise InvalidBundle(f"{sentence}; send all of it", Fault.TAR_CUT)
+    if any(data[block.size :]):
+        raise ambiguous(block.offset, "something stands behind its end")
+    return data[: block.size]
+
+
+def _extended(extension: Extension, block: Block, data: bytes) -> Extension:
+    if block.kind == GLOBAL_PAX:
+        check_global(data, block.offset)
+        return extension
+    if block.kind == LONG_NAME:
+        return with_long_name(extension, data, block.offset)
+    return extension if block.kind == LONG_LINK else with_records(extension, data, block.offset)
+
+
+def _member(block: Block, extension: Extension) -> Header:
+    size = size_with(extension, block.size, block.offset)
+    if size and block.kind in WITHOUT_DATA:
+        raise ambiguous(block.offset, f"what has no bytes of its own claims {size}")
+    name = block.name if extension.name is None else extension.name
+    kind = block.kind
+    if (kind in (REGULAR, OLD_REGULAR) and name.endswith(b"/")) or (kind == OLD_REGULAR and block.name.endswith(b"/")):
+        # As tars older than POSIX name folders.
+        if kind == REGULAR or extension.name is not None or size:
+            raise ambiguous(block.offset, "the name of a file ends as a folder's does")
+        kind = FOLDER
+    return Header(name, kind, size, block.offset + BLOCK, extension.is_sparse or kind == GNU_SPARSE)
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK

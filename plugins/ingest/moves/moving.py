@@ -1,0 +1,178 @@
+"""Moving files that lie on the facility's storage into the archive.
+
+Called by `move_files` and `ingest_metadata`. The archive has no call that moves a file back, so a hard link to each source
+stays beside it, under a hidden name, until the job is catalogued. The order of writes for each file: hash the source; make
+sure that the archive does not hold its id; commit `sending` with its inode; link; PATCH; make sure that the archive holds
+what was hashed; commit `archived`. A process that dies in between leaves a file that is `sending`: the next process puts it
+back first (`ingest.moves.putting_back`), and begins anew with it.
+
+The archive takes a source by its path, so whoever may write beside it could exchange it, or its folder, in the moment
+before. The file that was hashed is therefore held open, and compared with what the archive holds afterwards.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from ingest.archiving import Progress
+from ingest.context import StageContext
+from ingest.errors import InvalidSource, ServiceUnavailable, SourceExchanged
+from ingest.failpoints import failpoint
+from ingest.fault_codes import Fault
+from ingest.faults import Faults
+from ingest.file_ids import with_free_ids
+from ingest.files import FileState, LedgerFile, files_in, mark
+from ingest.moves.putting_back import hidden_link, put_back, with_new_id
+from ingest.moves.sources import SourceFolder, open_source, source_folder
+from ingest.printing import printable
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that was checked: its folder and itself, both held open, and what was found of it then."""
+
+    path: Path
+    folder: SourceFolder
+    opened: FileIO
+    found: os.stat_result
+
+
+def send_sources(context: StageContext) -> None:
+    """Move every source that is not archived yet; raises InvalidSource with all that cannot be taken.
+
+    After the first such source the others are only checked, so that the uploader learns of all of them. Raises
+    SourceExchanged, ServiceUnavailable, MoveFolderUnavailable.
+    """
+    faults = Faults()
+    progress = Progress(context.ledger)
+    for file in files_in(context.ledger, FileState.PENDING, FileState.SENDING):
+        if file.state is FileState.SENDING:
+            put_back(context, file)
+            file = with_new_id(context, file)  # noqa: PLW2901 - it is the same one
+        try:
+            with _checked_source(context, file, progress) as source:
+                if not faults:
+                    [free] = with_free_ids(context, [file])
+                    _move(context, free, source)
+        except InvalidSource as error:
+            faults.take(error)
+    faults.raise_as(InvalidSource)
+
+
+def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
+    job_id = context.ledger.job_id
+    mark(context.ledger, [file], FileState.SENDING, inode=source.found.st_ino)
+    failpoint("move_files.sending", job_id)
+    context.ledger.check()
+    _link(source.folder, source.path.name, hidden_link(file))
+    failpoint("move_files.linked", job_id)
+    if not _is_still(source.folder.find(source.path.name), source):
+        raise _changed(file)
+    context.ledger.check()
+    context.services.archive.move(file.file_id, source.path)
+    failpoint("move_files.moved", job_id)
+    _verify(context, file, source)
+    failpoint("move_files.verified", job_id)
+    mark(context.ledger, [file], FileState.ARCHIVED)
+    failpoint("move_files.archived", job_id)
+
+
+def _verify(context: StageContext, file: LedgerFile, source: Source) -> None:
+    """Make sure that the archive holds what was hashed; raises SourceExchanged, ServiceUnavailable, InvalidSource."""
+    archive = context.services.archive
+    beginning = next(archive.get(file.file_id), b"")
+    if beginning != os.pread(source.opened.fileno(), len(beginning) or 1, 0):
+        raise SourceExchanged(
+            f"the archive took another file than the one that was checked: somebody exchanged {printable(file.source)} "
+            f"at that moment; the archive holds it as file {file.file_id}"
+        )
+    stored = archive.size(file.file_id)
+    if stored != file.size:
+        reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
+        raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
+    if not _is_also_archived(source) and _hash_of(context, file) != file.hash_sum:
+        raise _changed(file)
+
+
+def _is_also_archived(source: Source) -> bool:
+    """Whether the file that was hashed is unchanged, and is what the archive holds, too.
+
+    A move within a device renames the file, which then has one name more than before, the hidden link. What was copied from
+    one device to another, or was put in the source's place at the last moment, has to be read.
+    """
+    now = os.fstat(source.opened.fileno())
+    return _is_still(now, source) and now.st_nlink == source.found.st_nlink + 1
+
+
+def _is_still(now: os.stat_result | None, source: Source) -> bool:
+    return now is not None and _identity(now) == _identity(source.found)
+
+
+def _hash_of(context: StageContext, file: LedgerFile) -> str:
+    """Hash what the archive holds, and find out on the way whether the job is still ours."""
+    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    for block in context.services.archive.get(file.file_id):
+        hashed.update(block)
+        context.ledger.check()
+    return hashed.hexdigest()
+
+
+def _changed(file: LedgerFile) -> InvalidSource:
+    text = f"source {printable(file.source)} was changed while it was moved; move it when nobody writes to it any more"
+    return InvalidSource(text, Fault.SOURCE_CHANGED)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _link(folder: SourceFolder, name: str, hidden: str) -> None:
+    """Keep the source under a hidden name; where that is not possible, it is read from the archive to put it back."""
+    folder.remove(hidden)
+    with suppress(OSError):
+        folder.link(name, hidden)
+
+
+@contextmanager
+def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> Iterator[Source]:
+    """Hold a source open that may be taken and is what the metadata declares; raises InvalidSource."""
+    path = Path(file.source)
+    with source_folder(context.settings, path) as folder, _opened(folder, path) as opened:
+        found = os.fstat(opened.fileno())
+        try:
+            _check_content(context, file, opened, found.st_size, progress)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield Source(path, folder, opened, found)
+
+
+def _opened(folder: SourceFolder, path: Path) -> FileIO:
+    try:
+        return open_source(folder, path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidSource:
+    sentence = f"source {printable(str(path))} cannot be read: {error.strerror}"
+    return InvalidSource(sentence, Fault.SOURCE_UNREADABLE)
+
+
+def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size: int, progress: Progress) -> None:
+    shown = printable(file.source)
+    if size != file.size:
+        sentence = f"source {shown} has {size} bytes, the metadata declares {file.size}"
+        raise InvalidSource(sentence, Fault.SIZE_DIFFERS)
+    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    while block := opened.read(context.settings.transfer_size):
+        failpoint("move_files.reading", context.ledger.job_id)
+        hashed.update(block)
+        progress.add(len(block))
+    if hashed.hexdigest() != file.hash_sum:
+        declared = f"the metadata declares {file.hash_sum}"
+        sentence = f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}"
+        raise InvalidSource(sentence, Fault.HASH_DIFFERS)

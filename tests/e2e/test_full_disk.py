@@ -1,0 +1,47 @@
+"""An archive whose disk is full, in the whole service: the job waits and says why, and goes on when there is room."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tests.bundles import make_bundle
+from tests.e2e.contents import archived, catalogued, in_catalogue_form
+from tests.e2e.stack import Stack
+from tests.small_disk import empty, fill, small_disk
+
+FEW = {"data/full/one.txt": b"one", "data/full/two.txt": b"two"}
+
+
+def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
+    stack: Stack, ledger: Engine, tmp_path: Path
+):
+    with small_disk(tmp_path / "disk", 4 * 1024**2) as disk, archive_on(stack.home / "archive", disk):
+        fill(disk)
+        job = stack.post(make_bundle(FEW))
+        waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
+        assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", "ingest files", False)
+        assert waiting["exception"].startswith("service_unavailable: ")
+        assert "No space left on device" in waiting["exception"]
+        empty(disk)
+        ended = stack.wait_for_end(job)
+    assert (ended["state"], ended["task"], ended["exception"]) == ("OK", "ingest metadata", "")
+    entries = catalogued(ledger, job)
+    assert entries is not None
+    assert archived(stack.home, entries) == in_catalogue_form(FEW)
+
+
+@contextmanager
+def archive_on(folder: Path, disk: Path) -> Iterator[None]:
+    """Put another disk in the place of the archive; what was archived there is in the archive afterwards."""
+    aside = folder.with_name("archive aside")
+    folder.rename(aside)
+    folder.symlink_to(disk)
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+        shutil.copytree(disk, folder, dirs_exist_ok=True)
