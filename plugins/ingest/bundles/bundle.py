@@ -87,7 +87,7 @@ class Section(io.RawIOBase):
         return data
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill a buffer and give how many bytes it holds; ijson reads in this way."""
+        """Fill a buffer and give how many bytes it holds; a buffered reader reads in this way."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
