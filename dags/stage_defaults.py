@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy, get_current_context
 
-from ingest.errors import PermanentError, UnknownJob
+from ingest.errors import FOR_UPLOADER, PermanentError, Rejection, UnknownJob
 from ingest.run_stage import run_stage
 from ingest.settings import load_dag_settings
 from ingest.stages.load_metadata import Summary
@@ -35,6 +35,8 @@ class RetryByCause(RetryPolicy):
         context: Any = None,  # noqa: ANN401, ARG002 - Airflow's signature
     ) -> RetryDecision:
         """Decide on one failed try; a Clear counts the tries from the start."""
+        if isinstance(exception, Rejection):
+            return RetryDecision.fail(reason=f"{FOR_UPLOADER}: {exception.code}")
         if isinstance(exception, PermanentError):
             return RetryDecision.fail(reason=exception.code)
         tries_since_clear = try_number - (max_tries - SETTINGS.retries) - 1

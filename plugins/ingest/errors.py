@@ -40,6 +40,8 @@ from ingest.printing import one_line, shown_url
 
 # The code of what is none of these: a mistake of the service itself.
 INTERNAL_ERROR = "internal_error"
+# What every text of a job begins with that the uploader has to do something about, and no other.
+FOR_UPLOADER = "the uploader must mend this"
 
 
 class IngestError(Exception):
@@ -55,6 +57,11 @@ class IngestError(Exception):
     def text(self) -> str:
         """The same as `str`: what went wrong and what to mend."""
         return str(self)
+
+    @property
+    def text_of_job(self) -> str:
+        """The text as the job's state and events show it: where the uploader has to do something, it says so first."""
+        return self.text
 
 
 class ConfigurationError(IngestError):
@@ -105,6 +112,11 @@ class Rejection(PermanentError):
         super().__init__(with_code(sentence, fault))
         self.sentence = sentence
         self.fault = fault
+
+    @property
+    def text_of_job(self) -> str:
+        """See `IngestError.text_of_job`."""
+        return f"{FOR_UPLOADER}: {self.text}"
 
 
 class InvalidBundle(Rejection):
@@ -161,6 +173,11 @@ class RejectedBefore(Rejection):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+    @property
+    def text_of_job(self) -> str:
+        """See `IngestError.text_of_job`; the earlier process has said it."""
+        return self.text
 
 
 class CatalogueConflict(PermanentError):
@@ -237,7 +254,7 @@ class RejectionUnfinished(TransientError):
     code = "rejection_unfinished"
 
     def __init__(self, rejection: Rejection, cause: TransientError) -> None:
-        super().__init__(f"{rejection.text} (what was archived of the job is still to be removed: {cause.text})")
+        super().__init__(f"{rejection.text_of_job} (what was archived of the job is still to be removed: {cause.text})")
 
 
 class MoveFolderUnavailable(TransientError):

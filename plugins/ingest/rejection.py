@@ -35,7 +35,7 @@ def _reject(context: StageContext, error: Rejection) -> bool:
         context.ledger.event("rejected", outcome=Outcome.REJECTED)
         failpoint("rejection.nothing_sent", context.ledger.job_id)
         return True
-    reason = {"code": error.code, "text": error.text}
+    reason = {"code": error.code, "text": error.text_of_job}
     context.ledger.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
     failpoint("rejection.rejecting", context.ledger.job_id)
     # Before it is asked: what is settled appears no more.

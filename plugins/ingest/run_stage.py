@@ -74,7 +74,7 @@ def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary
     except FenceLost:
         raise
     except IngestError as error:
-        ledger.fail(error.code, error.text, final=_is_final(error, last_try=last_try))
+        ledger.fail(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
         failpoint(f"{stage}.failed", ledger.job_id)
         raise
     except BaseException as error:

@@ -91,7 +91,9 @@ def _run_stages(job_id: int, kind: Kind) -> Ended:
         try:
             run_stage(stage, job_id, 1, last_try=False)
         except IngestError as error:
-            return Ended(stage=stage, code=error.code, text=error.text, permanent=isinstance(error, PermanentError))
+            return Ended(
+                stage=stage, code=error.code, text=error.text_of_job, permanent=isinstance(error, PermanentError)
+            )
         except Exception as error:
             return Ended(stage=stage, code=type(error).__name__, text=str(error), permanent=False)
     return Ended(stage="", code="", text="", permanent=False)

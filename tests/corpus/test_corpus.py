@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest import jobs
+from ingest.errors import FOR_UPLOADER
 from ingest.models import CatalogueTransaction, Event
 from ingest.states import Outcome
 from tests.corpus.case import Accepted, Case, Refused
@@ -60,6 +61,7 @@ def test_upload_is_refused(case: Refused, run: Run, database_engine: Engine):
     text = ended["text"]
     assert (ended["stage"], ended["code"]) == (case.stage, case.error.code), text
     assert ended["permanent"]
+    assert text.startswith(FOR_UPLOADER)
     assert set(FAULT_CODE.findall(text)) == set(case.faults), text
     assert all(words in text for words in case.says), text
     assert text.isprintable(), "a name can forge a line or obey a terminal"

@@ -418,7 +418,7 @@ def test_error_text_that_cannot_be_stored_is_made_storable(
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error
     assert error is not None
-    assert error.text == "bundle_invalid: a\\x00b\\ud800c d"
+    assert error.text == "bundle_invalid: the uploader must mend this: a\\x00b\\ud800c d"
 
 
 def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine: Engine):

@@ -1,0 +1,81 @@
+"""The corpus, posted to the real stack: what ends with its code in a process of the tests ends so behind HTTP and Airflow.
+
+Every fourth case, of those that are small: all of them are run in `tests/corpus`.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from ingest.errors import FOR_UPLOADER
+from ingest.states import Kind
+from tests.corpus.case import Refused
+from tests.corpus.cases import CASES
+from tests.e2e.contents import stored_names
+from tests.e2e.stack import Stack, State
+
+LARGEST = 100_000
+EVERY = 4
+AT_ONCE = 8
+# All run at once, and the machine may be busy.
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A case that was posted: its job, and the state in which that ended."""
+
+    case: Refused
+    job: int
+    state: State
+
+
+def small_cases() -> Iterator[Refused]:
+    """Cases whose bound is that of any other: the others are large, or take long to be made."""
+    for case in CASES[::EVERY]:
+        if isinstance(case, Refused) and case.kind is Kind.INGEST and case.seconds == Refused.seconds:
+            yield case
+
+
+@pytest.fixture(scope="module")
+def posted(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Ended]]:
+    """The cases, posted at once; the archive is as it was before."""
+    before = stored_names(stack.home)
+    bodies = {}
+    path = tmp_path_factory.mktemp("corpus") / "upload"
+    for case in small_cases():
+        case.build(path)
+        if path.stat().st_size <= LARGEST:
+            bodies[case.name] = (case, path.read_bytes())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = pool.map(lambda name: stack.post(bodies[name][1]), bodies)
+        yield [
+            Ended(bodies[name][0], job, stack.wait_for_end(job, SECONDS))
+            for name, job in zip(bodies, jobs, strict=True)
+        ]
+    assert stored_names(stack.home) == before
+
+
+def test_each_case_ends_at_its_stage_with_its_codes(posted: list[Ended]):
+    assert len(posted) > 40
+    for ended in posted:
+        case, state, name = ended.case, ended.state, ended.case.name
+        assert (state["state"], state["task"]) == ("FAILED", case.stage.label), (name, state)
+        assert state["exception"].startswith(f"{case.error.code}: {FOR_UPLOADER}: "), (name, state)
+        assert all(f"[{fault}]" in state["exception"] for fault in case.faults), (name, state)
+
+
+def test_airflow_fails_the_task_at_once(stack: Stack, posted: list[Ended]):
+    for ended in posted:
+        tasks = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances")["task_instances"]
+        failed = [(task["task_id"], task["try_number"]) for task in tasks if task["state"] == "failed"]
+        assert failed == [(ended.case.stage, 1)], ended.case.name
+
+
+def test_operator_sees_in_airflow_that_the_uploader_is_to_mend_it(stack: Stack, posted: list[Ended]):
+    for ended in posted[:3]:
+        place = f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances/{ended.case.stage}/logs/1"
+        log = str(stack.ask_airflow("GET", place))
+        assert f"{FOR_UPLOADER}: {ended.case.error.code}" in log, ended.case.name
