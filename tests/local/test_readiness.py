@@ -2,7 +2,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.local.readiness import _beats, _usable
+from ingest.local.airflow_client import AirflowClient
+from ingest.local.credentials import Credentials
+from ingest.local.ports import Ports
+from ingest.local.readiness import _beats, _has_pool, _usable
+from tests.services.scripted_server import reply, scripted_server
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -26,3 +30,12 @@ def test_only_a_heartbeat_since_this_start_counts(status: str, heartbeat: str | 
 )
 def test_a_dag_is_usable_when_it_was_parsed_without_error(dag: dict[str, bool] | None, usable: bool):
     assert _usable(dag) is usable
+
+
+def test_pool_that_an_earlier_call_has_made_meanwhile_is_asked_for_again():
+    with scripted_server() as server:
+        airflow = AirflowClient(Ports(ingest=1, airflow=int(server.url.rpartition(":")[2])), Credentials())
+        server.then(reply(404, {}), reply(409, {}), reply(200, {}))
+        assert not _has_pool(airflow, {"slots": 4})
+        assert _has_pool(airflow, {"slots": 4})
+    assert [received.method for received in server.received] == ["PATCH", "POST", "PATCH"]

@@ -61,15 +61,20 @@ def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mappin
         "include_deferred": False,
     }
 
-    def is_set() -> bool:
-        answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": ["slots"]}, json=pool)
-        if answer.status_code == requests.codes.not_found:
-            answer = airflow.call("POST", "pools", json=pool)
-        if not answer.ok:
-            raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
-        return True
+    _wait(supervisor, lambda: _has_pool(airflow, pool), ANSWER_SECONDS, program.API_SERVER, "does not answer")
 
-    _wait(supervisor, is_set, ANSWER_SECONDS, program.API_SERVER, "does not answer")
+
+def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
+    """Change or make a pool; gives whether it is as it should be. Raises LaunchFailure."""
+    answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": ["slots"]}, json=pool)
+    if answer.status_code == requests.codes.not_found:
+        answer = airflow.call("POST", "pools", json=pool)
+    if answer.status_code == requests.codes.conflict:
+        # Made meanwhile by an earlier call, whose answer came too late.
+        return False
+    if not answer.ok:
+        raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
+    return True
 
 
 def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: datetime) -> None:
