@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, select, text, true, update
+from sqlalchemy import ARRAY, ColumnElement, bindparam, delete, func, literal, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -231,16 +231,21 @@ def _record(ledger: Ledger, rows: list[dict[str, Any]], first_time: ColumnElemen
     """Insert or complete rows by their path; gives the paths that came before."""
     distinct: dict[str, dict[str, Any]] = {}
     repeated = [row["path"] for row in rows if distinct.setdefault(row["path"], row) is not row]
-    statement = upsert(File)
-    names = [name for name in rows[0] if name != "path"]
-    statement = statement.on_conflict_do_update(
+    names = list(rows[0])
+    # One array for each column takes less than half the time of as many rows of parameters.
+    arrays = [
+        bindparam(name, [row[name] for row in distinct.values()], type_=ARRAY(File.__table__.c[name].type))
+        for name in names
+    ]
+    given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
+    insert = upsert(File).from_select(["job_id", *names], select(literal(ledger.job_id), *given.c))
+    statement = insert.on_conflict_do_update(
         index_elements=[File.job_id, text("md5(path)")],
-        set_={name: statement.excluded[name] for name in names},
+        set_={name: insert.excluded[name] for name in names if name != "path"},
         where=first_time,
     )
     with ledger.transaction() as session:
-        values = [{"job_id": ledger.job_id, **row} for row in distinct.values()]
-        recorded = set(session.scalars(statement.returning(File.path), values))
+        recorded = set(session.scalars(statement.returning(File.path)))
     return repeated + [path for path in distinct if path not in recorded]
 
 

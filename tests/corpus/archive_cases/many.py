@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.errors import InvalidBundle
+from ingest.errors import InvalidBundle, InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.states import Stage
 from tests.corpus.case import Build, Case, Refused
 from tests.tar_blocks import END, file, header
 
 MILLION = 1_000_000
+# Each of them is written to the ledger, of which a million take minutes on a busy machine.
+HUNDRED_THOUSAND = 100_000
 CHECKSUM = slice(148, 155)
 
 
-def million(name: bytes, kind: bytes = b"0", count: int = MILLION) -> Build:
+def many(name: bytes, kind: bytes = b"0", count: int = MILLION) -> Build:
     """A bundle of empty members; `name` has a place for seven digits."""
 
     def build(path: Path) -> None:
@@ -38,11 +40,20 @@ def _headers(name: bytes, kind: bytes, count: int) -> Iterator[bytes]:
 CASES: list[Case] = [
     Refused(
         "a million links",
-        million(b"data/%07d", kind=b"2"),
+        many(b"data/%07d", kind=b"2"),
         Stage.OPEN_TAR,
         InvalidBundle,
         (Fault.MEMBER_IS_LINK,),
         ("member 'data/0000099' is a symbolic link", "; and 999900 more"),
+        seconds=120,
+    ),
+    Refused(
+        "a hundred thousand files that the metadata does not list",
+        many(b"data/%07d", count=HUNDRED_THOUSAND),
+        Stage.LOAD_METADATA,
+        InvalidMetadata,
+        (Fault.MEMBER_UNLISTED, Fault.METADATA_EMPTY),
+        ("member '0000098' is not listed in the metadata", "; and 99901 more"),
         seconds=120,
     ),
 ]
