@@ -17,7 +17,7 @@ BAD_BUNDLES = {
     "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is no tar"),
     "a tar that is cut short": (make_bundle()[:40960], "open tar", "cut short"),
     "no metadata.txt": (make_tar(ONE), "load metadata", "no metadata.txt"),
-    "metadata.txt that is no JSON": (make_bundle(ONE, b"{not json"), "load metadata", "metadata.txt"),
+    "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is no valid JSON"),
     "a listed file that is missing": (
         make_bundle(ONE, metadata_of({**ONE, "data/lost.txt": b"lost"})), "load metadata", "'lost.txt'"
     ),
