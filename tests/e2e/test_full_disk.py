@@ -45,3 +45,5 @@ def archive_on(folder: Path, disk: Path) -> Iterator[None]:
         folder.unlink()
         aside.rename(folder)
         shutil.copytree(disk, folder, dirs_exist_ok=True)
+        # Not the rights of the disk, which everybody may write to.
+        folder.chmod(0o700)

@@ -126,7 +126,8 @@ def test_files_that_were_archived_before_the_kill_are_not_sent_again(
         archiving.send_files(context)
     sent = len(puts)
     run_stage(job, Stage.INGEST_FILES)
-    assert len(puts) - sent == 2
+    # Nor the one that was whole in the archive, though the ledger did not say so yet.
+    assert len(puts) - sent == 1
 
 
 def test_after_a_kill_at_90_percent_the_last_tenth_of_the_bytes_is_sent(
