@@ -9,6 +9,9 @@ from ingest.services.metadata import Metadata
 from ingest.settings import load_settings
 from tests.pacifica_core.core import Core
 
+# The tests that run before these on the same services have catalogued files with the ids that UniqueID gave them.
+BEYOND_OTHERS = 50_000_000
+
 
 @pytest.fixture
 def services(core: Core, database_engine: Engine) -> Iterator[Services]:
@@ -24,4 +27,5 @@ def metadata(services: Services) -> Metadata:
 
 @pytest.fixture
 def transaction_id(services: Services) -> int:
-    return services.uniqueid.allocate("upload_job", 1)[0]
+    """An id that nothing has, a file no more than a transaction: tests give it to both."""
+    return BEYOND_OTHERS + services.uniqueid.allocate("upload_job", 1)[0]
