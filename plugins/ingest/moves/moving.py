@@ -26,6 +26,7 @@ from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
+from ingest.fixity import stored_hash
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
 from ingest.moves.sources import SourceFolder, open_source, source_folder
 from ingest.printing import printable
@@ -94,7 +95,9 @@ def _verify(context: StageContext, file: LedgerFile, source: Source) -> None:
     if stored != file.size:
         reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
-    if not _is_also_archived(source) and _hash_of(context, file) != file.hash_sum:
+    if _is_also_archived(source):
+        return
+    if stored_hash(archive, file, lambda _size: context.ledger.check()) != file.hash_sum:
         raise _changed(file)
 
 
@@ -110,15 +113,6 @@ def _is_also_archived(source: Source) -> bool:
 
 def _is_still(now: os.stat_result | None, source: Source) -> bool:
     return now is not None and _identity(now) == _identity(source.found)
-
-
-def _hash_of(context: StageContext, file: LedgerFile) -> str:
-    """Hash what the archive holds, and find out on the way whether the job is still ours."""
-    hashed = hashlib.new(file.hash_type, usedforsecurity=False)
-    for block in context.services.archive.get(file.file_id):
-        hashed.update(block)
-        context.ledger.check()
-    return hashed.hexdigest()
 
 
 def _changed(file: LedgerFile) -> InvalidSource:
