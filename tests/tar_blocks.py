@@ -33,9 +33,10 @@ def file(name: str, content: bytes = b"") -> bytes:
     return header(name, len(content)) + padded(content)
 
 
-def record(key: str, value: str | bytes) -> bytes:
-    """One record of a PAX header."""
-    text = b" " + key.encode() + b"=" + (value if isinstance(value, bytes) else value.encode()) + b"\n"
+def record(key: str | bytes, value: str | bytes) -> bytes:
+    """One record of a PAX header: its length counts its own digits."""
+    key, value = (each if isinstance(each, bytes) else each.encode() for each in (key, value))
+    text = b" %b=%b\n" % (key, value)
     length = next(n for n in range(len(text), len(text) + 9) if n == len(text) + len(str(n)))
     return str(length).encode() + text
 

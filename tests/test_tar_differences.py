@@ -9,7 +9,8 @@ from ingest.bundles.bundle import members
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
-from tests.fuzz.tar_blocks import BLOCK, END, extended, header, long_name, set_checksum, set_field
+from tests.fuzz.tar_blocks import extended, header, long_name, set_checksum, set_field
+from tests.tar_blocks import BLOCK, END
 
 FILE = header(b"data/a", 3) + b"aaa".ljust(BLOCK, b"\0")
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of
-from tests.fuzz.tar_blocks import BLOCK, END, extended, header, long_name, member
+from tests.fuzz.tar_blocks import extended, header, long_name, member
+from tests.tar_blocks import BLOCK, END
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 LONG_NAME_FORMATS = (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)

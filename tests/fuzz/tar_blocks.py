@@ -7,8 +7,8 @@ Format".
 import tarfile
 from collections.abc import Iterable, Iterator
 
-BLOCK = tarfile.BLOCKSIZE
-END = bytes(2 * BLOCK)
+from tests.tar_blocks import BLOCK, padded, record
+
 MAGIC = b"ustar"
 # Offset and length of each field of a header.
 FIELDS = {
@@ -39,21 +39,9 @@ def header(name: bytes, size: int = 0, kind: bytes = tarfile.REGTYPE, magic: byt
     return bytes(block)
 
 
-def padded(content: bytes) -> bytes:
-    """Fill up the last block with zeros."""
-    return content + bytes(-len(content) % BLOCK)
-
-
 def member(name: bytes, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> bytes:
     """Give a header and its content."""
     return header(name, len(content), kind) + padded(content)
-
-
-def record(key: bytes, value: bytes) -> bytes:
-    """Give one record of a PAX header: its length counts its own digits."""
-    rest = b" %b=%b\n" % (key, value)
-    length = next(n for n in range(len(rest), len(rest) + 9) if n == len(rest) + len(str(n)))
-    return b"%d%b" % (length, rest)
 
 
 def extended(records: Iterable[tuple[bytes, bytes]], kind: bytes = tarfile.XHDTYPE) -> bytes:

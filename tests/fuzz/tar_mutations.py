@@ -7,17 +7,8 @@ import tarfile
 from collections.abc import Callable
 from random import Random
 
-from tests.fuzz.tar_blocks import (
-    BLOCK,
-    END,
-    FIELDS,
-    extended,
-    header_offsets,
-    long_name,
-    member,
-    set_checksum,
-    set_field,
-)
+from tests.fuzz.tar_blocks import FIELDS, extended, header_offsets, long_name, member, set_checksum, set_field
+from tests.tar_blocks import BLOCK, END
 
 NAMES = (b"data/a", b"data/b", b"metadata.txt", b"./data//a", b"data/a/", b"data/", b"data", b"/data/a", b"data/../a",
          b"other/a", b"", b"data/\xff", b"data/\xc3\xa9", b"data/a\nb", b"data/" + b"n" * 95)  # fmt: skip
