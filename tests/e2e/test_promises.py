@@ -1,7 +1,6 @@
 """An answer is a promise: jobs that Airflow did not get, or lost, run all the same."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,11 @@ from sqlalchemy import Engine
 from tests.bundles import make_bundle
 from tests.e2e.contents import catalogued, events, file_ids
 from tests.e2e.stack import Stack, free_port
+from tests.faults import held_jobs
+from tests.faults.points import Points
 from tests.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
-LARGE = {f"data/large/{number:05}.txt": f"{number}".encode() for number in range(6000)}
 HOUSEKEEPING_SECONDS = 180
 
 
@@ -51,21 +51,13 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_job_whose_task_process_is_killed_completes_without_help(stack: Stack, ledger: Engine):
-    job = stack.post(make_bundle(LARGE))
-    stack.wait(job, lambda state: state["task"] == "ingest files" and float(state["task_percent"]) > 0)
-    os.kill(holder(ledger, job), signal.SIGKILL)
-    assert stack.wait_for_end(job, HOUSEKEEPING_SECONDS)["state"] == "OK"
-    entries = catalogued(ledger, job)
-    assert entries is not None
-    assert len(entries) == len(LARGE)
-
-
-def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(stack: Stack, ledger: Engine):
-    job = stack.post(make_bundle(LARGE))
-    stack.wait(job, lambda state: state["task"] == "ingest files" and float(state["task_percent"]) > 0)
+def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
+    stack: Stack, ledger: Engine, points: Points
+):
+    job = held_jobs.post_and_hold(stack, points)
     before = file_ids(ledger, job)
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"})
+    held_jobs.let_go(points, job)
     waiting = stack.state(job)
     assert (waiting["state"], waiting["complete"]) == ("OK", False)
     keep_house(stack)
@@ -73,12 +65,5 @@ def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(stack
     assert file_ids(ledger, job) == before
     entries = catalogued(ledger, job)
     assert entries is not None
-    assert len(entries) == len(LARGE)
+    assert len(entries) == len(held_jobs.CONTENTS)
     assert "cleared" in events(ledger, job)
-
-
-def holder(ledger: Engine, job: int) -> int:
-    """The process that works on a job."""
-    with ledger.connect() as connection:
-        name = connection.exec_driver_sql("SELECT holder FROM job WHERE id = %s", (job,)).scalar_one()
-    return int(name.split(":")[1])

@@ -10,10 +10,9 @@ from tests.bundles import make_bundle, make_tar
 from tests.e2e.conftest import ArchiveAway
 from tests.e2e.contents import archived, catalogued, events, file_ids, in_catalogue_form, stored_names
 from tests.e2e.stack import Stack, State
+from tests.faults import held_jobs
 from tests.faults.points import Points
 
-# So many files that a test can act while they are sent.
-MANY = {f"data/many/{number:05}.txt": f"{number}".encode() for number in range(6000)}
 FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
 
 
@@ -67,13 +66,10 @@ def test_retry_lets_a_failed_job_go_on(stack: Stack, ledger: Engine, archive_awa
 def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_it_is_retried(
     stack: Stack, ledger: Engine, points: Points
 ):
-    job = stack.post(b"no tar") + 1
-    points.arm("ingest_files.reading", job, "hold", passes=len(MANY))
-    assert stack.post(make_bundle(MANY)) == job
-    points.wait_until_reached("ingest_files.reading", job)
+    job = held_jobs.post_and_hold(stack, points)
     given = ("--state", "FAILED", "--task", "ingest files", "--task-percent", "0.0", "--exception", "Failed by admin")
     assert stack.command("job", "--job-id", str(job), *given).returncode == 0
-    points.let_go("ingest_files.reading", job)
+    held_jobs.let_go(points, job)
     state = stack.state(job)
     assert (state["state"], state["task"], state["exception"]) == ("FAILED", "ingest files", "Failed by admin")
     assert state["complete"] is True
@@ -82,7 +78,7 @@ def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_i
     assert catalogued(ledger, job) is None
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
-    assert_complete_once(stack, ledger, job, MANY, state)
+    assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
     assert "override" in events(ledger, job)
 
 

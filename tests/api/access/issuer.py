@@ -37,7 +37,7 @@ def write_key_set(path: Path, *entries: dict[str, Any]) -> str:
 def claims(user: object = "ursula", **changed: object) -> dict[str, Any]:
     """What a good token says; a claim that is None is left out."""
     now = int(time.time())
-    good = {"iss": NAME, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 600}
+    good = {"iss": NAME, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 86_400}
     return {name: value for name, value in {**good, **changed}.items() if value is not None}
 
 
