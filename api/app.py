@@ -9,6 +9,7 @@ from api.access.authentication import make_authentication
 from api.openapi import docs
 from api.openapi.document import document
 from api.readiness import ReadinessCheck
+from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
 from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi
@@ -32,6 +33,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
         engine,
         make_services(settings, engine),
         airflow,
+        RecentRuns(airflow),
         ReadinessCheck(settings, airflow),
         make_authentication(settings),
         upload_slots or UploadSlots(settings.uploads_at_once),

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from api.access.authentication import Authentication
 from api.readiness import ReadinessCheck
+from api.recent_runs import RecentRuns
 from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi
 from ingest.services import Services
@@ -24,6 +25,7 @@ class Resources:
     engine: Engine
     services: Services
     airflow: AirflowApi
+    runs: RecentRuns
     readiness: ReadinessCheck
     authentication: Authentication
     upload_slots: UploadSlots

@@ -51,8 +51,9 @@ def answer_state(job_id: int) -> Response:
     run = None
     if needs_run(view):
         run = read_run(known, view)
-        # Read anew: a job that was catalogued since would else look as if its run had ended without it.
-        view = jobs.read(known.engine, job_id)
+        if run is not None and run.has_ended:
+            # Read anew: a job that was catalogued since would else look as if its run had ended without it.
+            view = jobs.read(known.engine, job_id)
     state = job_state(view.record, run)
     if run is not None and state != view.record.last:
         _keep(known, job_id, state)
@@ -99,11 +100,11 @@ def needs_run(view: JobView) -> bool:
 
 
 def read_run(known: Resources, view: JobView) -> Run | None:
-    """Ask Airflow for a job's run; None when it does not answer."""
+    """Give a job's run as Airflow has said lately; None when it does not answer."""
     if view.triggered is None:
         return Run(None)
     try:
-        return known.airflow.run(view.received.kind, view.run_id)
+        return known.runs.run(view)
     except ServiceUnavailable as error:
         logger.warning("job %d: the last known state is answered: %s", view.received.job_id, error.text)
         return None

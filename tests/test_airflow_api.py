@@ -184,24 +184,34 @@ def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
     assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 2),))
 
 
-def test_an_unknown_run_has_no_state_and_its_tasks_are_not_asked_for(airflow: Airflow) -> None:
-    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+def test_a_run_with_a_task_that_runs_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
+    running = {"task_id": "open_tar", "state": "running", "try_number": 1}
+    airflow.answer("GET", TASKS, (200, {"task_instances": [running]}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", "running", 1),))
+    assert airflow.requests() == [f"GET {TASKS}"]
+
+
+def test_an_unknown_run_has_no_state_and_is_not_asked_for_twice(airflow: Airflow) -> None:
+    airflow.answer("GET", TASKS, (404, {"detail": "not found"}))
     assert api_of(airflow).run("ingest", "job-7") == Run(None)
-    assert airflow.requests() == [f"GET {RUN}"]
+    assert airflow.requests() == [f"GET {TASKS}"]
 
 
 def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:
-    airflow.answer("GET", RUN, (200, {"state": "running"}))
-    airflow.answer("GET", TASKS, (404, {"detail": "not found"}))
-    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+    airflow.answer("GET", TASKS, (200, TASK_LIST))
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    assert api_of(airflow).run("ingest", "job-7").state is None
 
 
 @pytest.mark.parametrize("answer", [b"<html>proxy</html>", {}, [], b'"text"'])
 def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
-    airflow.answer("GET", RUN, (200, answer))
+    airflow.answer("GET", RUN, (200, {"state": "running"}))
     airflow.answer("GET", TASKS, (200, TASK_LIST))
-    with pytest.raises(ServiceUnavailable):
-        api_of(airflow).run("ingest", "job-7")
+    for path in (RUN, TASKS):
+        airflow.answer("GET", path, (200, answer))
+        with pytest.raises(ServiceUnavailable):
+            api_of(airflow).run("ingest", "job-7")
+        airflow.answer("GET", TASKS, (200, TASK_LIST))
 
 
 def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
@@ -211,7 +221,7 @@ def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
 
 
 def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: Airflow) -> None:
-    airflow.answer("GET", RUN, (200, None))
+    airflow.answer("GET", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=0.1).run("ingest", "job-7")
 

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 from ingest.airflow_session import AirflowSession
 from ingest.settings import Settings
+from ingest.states import RUNNING as RUNNING_TASK
 from ingest.states import Run, TaskInstance
 
 TASKS_LIMIT = 100
+RUNNING = "running"
 # Without these nothing runs. The dag-processor is not among them: runs go on without it.
 NEEDED_TO_RUN = ("metadatabase", "scheduler")
 
@@ -34,18 +36,17 @@ class AirflowApi:
         self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=(HTTPStatus.OK, HTTPStatus.CONFLICT))
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        """Read a run and its tasks; the run's state is None when there is none. Raises ServiceUnavailable."""
-        # No public request gives both; the tasks come second, so that they are never older than the run's end.
-        run = self._read(_run(dag_id, run_id))
-        if run is None:
-            return Run(None)
-        tasks = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}")
-        if tasks is None:
+        """Read the tasks of a run, and then its state, None when there is no run; raises ServiceUnavailable."""
+        listed = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}")
+        if listed is None:
             return Run(None)
         try:
-            return Run(run["state"], tuple(_task(each) for each in tasks["task_instances"]))
+            tasks = tuple(_task(each) for each in listed["task_instances"])
+            # No public request gives both, and a run that has ended has no task that runs.
+            state = RUNNING if any(task.state in RUNNING_TASK for task in tasks) else self._run_state(dag_id, run_id)
         except (KeyError, TypeError) as error:
             raise self._session.unavailable(f"an answer without {error}") from error
+        return Run(state, tasks)
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
         """Let the named tasks of a run start anew, whatever their state; raises ServiceUnavailable."""
@@ -73,6 +74,10 @@ class AirflowApi:
             raise self._session.unavailable(f"a health without {error}") from error
         if ill:
             raise self._session.unavailable(f"not healthy: {', '.join(ill)}")
+
+    def _run_state(self, dag_id: str, run_id: str) -> str | None:
+        run = self._read(_run(dag_id, run_id))
+        return None if run is None else str(run["state"])
 
     def _read(self, path: str) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
         response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))

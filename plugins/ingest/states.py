@@ -145,6 +145,11 @@ class Run:
     state: str | None
     tasks: tuple[TaskInstance, ...] = field(default=())
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no task of it will run any more, unless somebody clears it."""
+        return self.state in ENDED_RUN
+
     def task(self, stage: Stage) -> TaskInstance:
         """The task instance of a stage; one that Airflow did not list has not started."""
         return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))
@@ -211,7 +216,7 @@ def _running(job: JobRecord, run: Run) -> JobState | None:
 
 
 def _waiting(job: JobRecord, run: Run) -> JobState | None:
-    if run.state in ENDED_RUN:
+    if run.has_ended:
         return None
     for stage in STAGES[job.kind]:
         if run.task(stage).waits_for_another_try:
@@ -224,7 +229,7 @@ def _failed(job: JobRecord, run: Run) -> JobState | None:
     if job.error is None or not job.error.final:
         return None
     stage = job.error.stage
-    if run.state in ENDED_RUN:
+    if run.has_ended:
         return failed(stage, job.error.text)
     if run.task(stage).state == "failed":
         # Airflow forgets a Clear that comes before it has ended the run, so nobody is called to one yet.

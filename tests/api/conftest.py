@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
 from ingest.airflow_api import AirflowApi
 from ingest.settings import Settings
@@ -40,7 +41,7 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
         app = create_app(settings)
         known: Resources = app.extensions[EXTENSION]
         if airflow is not None:
-            app.extensions[EXTENSION] = replace(known, airflow=airflow)
+            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=RecentRuns(airflow))
         engines.append(known.engine)
         return app
 

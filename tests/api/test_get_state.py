@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
+from api.recent_runs import RecentRuns
 from api.resources import EXTENSION
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
@@ -92,11 +93,12 @@ def test_a_running_stage_is_shown_with_its_progress(
 
 
 def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(
-    client: FlaskClient, airflow: ScriptedAirflow, job_id: int
+    app: Flask, client: FlaskClient, airflow: ScriptedAirflow, job_id: int
 ) -> None:
     airflow.answer = RUNNING
     before = state(client, job_id)
     assert before["task"] == "load metadata"
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], runs=RecentRuns(airflow))
     airflow.answer = None
     assert state(client, job_id) == before
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.models import CatalogueFile, CatalogueTransaction, Event, File
+from ingest.models import CatalogueFile, CatalogueTransaction, Event, File, Job
 from ingest.services.archive_folder import FolderArchive
 
 BLOCK = 1024 * 1024
@@ -46,3 +46,11 @@ def events(engine: Engine, job_id: int) -> list[str]:
 def in_catalogue_form(contents: dict[str, bytes]) -> dict[str, bytes]:
     """Contents by the path that the catalogue has: without `data/`."""
     return {path.removeprefix("data/"): content for path, content in contents.items()}
+
+
+def holder(engine: Engine, job_id: int) -> int:
+    """The process that works on a job."""
+    with Session(engine) as session:
+        name = session.scalars(select(Job.holder).where(Job.id == job_id)).one()
+    assert name, f"nobody works on job {job_id}"
+    return int(name.split(":")[1])

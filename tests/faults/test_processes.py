@@ -8,9 +8,8 @@ import requests
 from sqlalchemy import Engine
 
 from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events
+from tests.e2e.contents import events, holder
 from tests.e2e.stack import Stack
-from tests.e2e.test_promises import holder
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points

@@ -1,0 +1,128 @@
+"""However many clients poll, Airflow is asked for a job's run once in two seconds by each process."""
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, RecentRuns
+from ingest.airflow_api import AirflowApi
+from ingest.errors import ServiceUnavailable
+from ingest.jobs import JobView, Received
+from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
+from tests.waiting import wait_until
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RUNNING = Run("running")
+FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
+
+
+@dataclass
+class CountingAirflow(AirflowApi):
+    """Airflow that counts how often it is asked."""
+
+    answers: list[Run | ServiceUnavailable] = field(default_factory=lambda: [RUNNING])
+    asked: list[str] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
+
+    def run(self, dag_id: str, run_id: str) -> Run:
+        self.asked.append(f"{dag_id} {run_id}")
+        assert self.may_answer.wait(30)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, ServiceUnavailable):
+            raise answer
+        return answer
+
+
+@dataclass
+class Clock:
+    """The time, as the test says."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def airflow() -> CountingAirflow:
+    return CountingAirflow()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def runs(airflow: CountingAirflow, clock: Clock) -> RecentRuns:
+    return RecentRuns(airflow, clock)
+
+
+def job(job_id: int = 7, **record: object) -> JobView:
+    received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
+    return JobView(received, replace(JobRecord(Kind.INGEST), **record), NOW, NOW, NOW)  # type: ignore[arg-type]
+
+
+def test_run_that_is_polled_is_asked_for_once_while_the_answer_is_fresh(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    for _ in range(50):
+        assert runs.run(job()) is RUNNING
+    assert len(airflow.asked) == 1
+    clock.now += FRESH_SECONDS
+    airflow.answers = [Run("failed")]
+    assert runs.run(job()).state == "failed"
+
+
+def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
+    for percent in range(10):
+        runs.run(job(percent=float(percent), last=JobState("OK", "open tar", percent, "", complete=False)))
+    assert len(airflow.asked) == 1
+
+
+def test_what_the_ledger_says_anew_is_a_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
+    for record in ({}, {"stage": Stage.OPEN_TAR}, {"finished": Stage.OPEN_TAR}, {"error": FAILED}, {"clears": 1}):
+        runs.run(job(**record))
+    assert len(airflow.asked) == 5
+
+
+def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    runs.run(job(error=FAILED))
+    clock.now += ENDING_SECONDS
+    runs.run(job(error=FAILED))
+    assert len(airflow.asked) == 2
+
+
+def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.answers = [RUNNING, Run("queued")]
+    assert [runs.run(job(number)).state for number in (7, 8, 7, 8)] == ["running", "queued", "running", "queued"]
+
+
+def test_absence_of_airflow_is_found_out_once_for_all_pollers(runs: RecentRuns, airflow: CountingAirflow, clock: Clock):
+    airflow.answers = [ServiceUnavailable("Airflow", "http://test", "it is away"), RUNNING]
+    for _ in range(5):
+        with pytest.raises(ServiceUnavailable, match="it is away"):
+            runs.run(job())
+    assert len(airflow.asked) == 1
+    clock.now += FRESH_SECONDS
+    assert runs.run(job()) is RUNNING
+
+
+def test_pollers_that_come_while_airflow_is_asked_wait_for_the_same_answer(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.may_answer.clear()
+    given: list[Run] = []
+    threads = [threading.Thread(target=lambda: given.append(runs.run(job()))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(airflow.asked) == 1, 30, lambda: "nobody asks")
+    airflow.may_answer.set()
+    for thread in threads:
+        thread.join()
+    assert (len(airflow.asked), given) == (1, [RUNNING] * 8)
