@@ -22,7 +22,7 @@ core: $(STAMP) ## run the real Pacifica services on their documented ports, for 
 	@exec $(BIN)/python -m tests.pacifica_core
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 soak: $(STAMP) ## kill at random times under load for MINUTES=n, then compare (SERVICES=core: the real services)
 	@exec $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --services $(SERVICES)

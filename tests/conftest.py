@@ -1,7 +1,7 @@
 """A real PostgreSQL and a real Pacifica core for the tests that need them, each started once in a process.
 
-`make test` runs two processes beside each other, because much of the time is spent waiting for what was killed. With three,
-the stacks of two cores are so slow that time-outs are met which no facility would meet.
+`make test` runs three processes beside each other, because much of the time is spent waiting for what was killed; their
+stacks start one after the other.
 """
 
 from collections.abc import Iterator

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, free_port
-from tests.e2e.test_promises import answers
+from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
 from tests.waiting import wait_until
 
 
@@ -25,7 +24,7 @@ def guarded(stack: Stack, folder: Path) -> Iterator[Stack]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: answers(port), START_SECONDS, lambda: "the API does not answer")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/"), START_SECONDS, lambda: "the API does not answer")
         yield seen
     finally:
         process.terminate()

@@ -1,5 +1,6 @@
 """The whole stack on one machine, started as `make run` starts it, and driven over HTTP as users drive it."""
 
+import fcntl
 import json
 import os
 import shlex
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ START_SECONDS = 180
 STOP_SECONDS = 60
 JOB_SECONDS = 120
 TIMEOUT_SECONDS = 30
+STARTING = Path(tempfile.gettempdir()) / f"pacifica-ingest-tests-{os.getuid()}.lock"
 State = dict[str, Any]
 
 
@@ -99,6 +102,10 @@ class Stack:
         }
         self.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
 
+    def keep_house(self) -> None:
+        """Run housekeeping now, not at the end of the minute."""
+        self.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
+
     def password(self, user: str) -> str:
         """The password of an Airflow account."""
         return str(json.loads((self.home / "airflow/passwords.json").read_text())[user])
@@ -115,8 +122,21 @@ class Stack:
         )
 
 
+@contextmanager
+def starting() -> Iterator[None]:
+    """Let one stack start at a time: the imports of several would take the two cores from all that waits for an answer."""
+    with STARTING.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
     """Start a stack on free ports and wait until it says that it is ready."""
+    with starting():
+        return _start(home, settings)
+
+
+def _start(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
     ports = {"INGEST_PORT": str(free_port()), "AIRFLOW_PORT": str(free_port())}
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest.local", "--no-sample"],
@@ -150,6 +170,14 @@ def stop_stack(process: subprocess.Popen[str]) -> None:
     """Stop a stack as Ctrl-C does."""
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=STOP_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at a URL."""
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 def read_environment(path: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tests.bundles import make_bundle
 from tests.e2e.contents import catalogued, events, file_ids
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack, answers, free_port
 from tests.faults import held_jobs
 from tests.faults.points import Points
 from tests.waiting import wait_until
@@ -27,28 +27,16 @@ def test_upload_that_was_answered_while_airflow_was_away_runs_when_it_is_back(st
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: answers(port), 30, lambda: "the API does not answer")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/"), 30, lambda: "the API does not answer")
         answer = requests.post(f"http://127.0.0.1:{port}/ingest", data=make_bundle(), timeout=30).json()
     finally:
         api.terminate()
         api.wait(30)
     assert (answer["state"], answer["task"]) == ("OK", "UPLOADING")
-    keep_house(stack)
+    stack.keep_house()
     state = stack.wait_for_end(answer["job_id"], HOUSEKEEPING_SECONDS)
     assert state["state"] == "OK"
     assert catalogued(ledger, answer["job_id"]) is not None
-
-
-def keep_house(stack: Stack) -> None:
-    """Run housekeeping now, not at the end of the minute."""
-    stack.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
-
-
-def answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
@@ -60,7 +48,7 @@ def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
     held_jobs.let_go(points, job)
     waiting = stack.state(job)
     assert (waiting["state"], waiting["complete"]) == ("OK", False)
-    keep_house(stack)
+    stack.keep_house()
     assert stack.wait_for_end(job, HOUSEKEEPING_SECONDS)["state"] == "OK"
     assert file_ids(ledger, job) == before
     entries = catalogued(ledger, job)

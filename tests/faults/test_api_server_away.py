@@ -8,12 +8,12 @@ from sqlalchemy import Engine
 from ingest.states import STAGES, Kind
 from tests.bundles import CONTENTS, make_bundle
 from tests.e2e.contents import events
-from tests.e2e.stack import Stack
+from tests.e2e.stack import START_SECONDS, Stack, answers, starting
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tests.faults.processes import Processes, Role
-from tests.waiting import POLL_SECONDS
+from tests.waiting import POLL_SECONDS, wait_until
 
 AWAY_SECONDS = 120
 ANSWER_SECONDS = 10
@@ -35,7 +35,9 @@ def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: S
         while time.monotonic() < end:
             assert_none_failed(stack, jobs)
     finally:
-        processes.start(Role.API_SERVER)
+        with starting():
+            processes.start(Role.API_SERVER)
+            wait_until(lambda: answers(stack.airflow), START_SECONDS, lambda: "the api-server does not start")
     held_jobs.let_go(points, in_the_middle)
     while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < end + BACK_SECONDS:
         assert_none_failed(stack, jobs)

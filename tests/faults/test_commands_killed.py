@@ -42,6 +42,7 @@ def test_retry_that_was_killed_before_it_cleared_the_run_is_finished_by_housekee
     job = stop_by_admin(stack, points, next_job)
     points.arm("retry.lifted", job)
     assert stack.command("retry", "--job-id", str(job)).returncode == KILLED
+    stack.keep_house()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
@@ -87,6 +88,7 @@ def test_retry_with_another_file_that_was_killed_after_the_commit_goes_on_by_its
     stack: Stack, ledger: Engine, points: Points, tmp_path: Path
 ):
     job, _arguments = replace_and_kill(stack, points, tmp_path, "replacing.replaced")
+    stack.keep_house()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
@@ -111,6 +113,8 @@ def test_housekeeping_that_was_killed_before_it_cleared_a_lost_run_clears_it_the
     points.wait_until_reached("load_metadata.begun", job)
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"})
     points.let_go("load_metadata.begun", job)
+    stack.keep_house()
     points.wait_until_reached("housekeeping.counted", job)
+    stack.keep_house()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
     assert events(ledger, job).count("cleared") > 1

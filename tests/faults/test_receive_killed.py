@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ingest.models import Event, Upload
 from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, answers
 from tests.faults.ending import assert_complete, spooled
 from tests.faults.points import Points
 from tests.waiting import wait_until
@@ -56,15 +56,8 @@ def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: 
     with pytest.raises(requests.ConnectionError):
         stack.send(BUNDLE)
     assert not points.is_armed(point, job)
-    wait_until(lambda: serves(stack), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
+    wait_until(lambda: answers(stack.api), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
     return job
-
-
-def serves(stack: Stack) -> bool:
-    try:
-        return requests.get(stack.api, timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def run_retention(stack: Stack) -> None:
@@ -111,7 +104,7 @@ def test_move_document_whose_receiver_was_killed_leaves_nothing(stack: Stack, le
     with pytest.raises(requests.ConnectionError):
         stack.send(b"[]", "/move", "application/json")
     assert not points.is_armed("receive.reading", job)
-    wait_until(lambda: serves(stack), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
+    wait_until(lambda: answers(stack.api), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
     wait_until(lambda: is_removed(stack, ledger, job), RETENTION_SECONDS, lambda: f"{spooled(stack, job)} stays")
     assert spooled(stack, job) == []
     assert told(ledger, job) == [("upload_abandoned", None)]

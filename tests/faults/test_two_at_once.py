@@ -13,8 +13,7 @@ from sqlalchemy import Engine
 from ingest.states import STAGES, Kind
 from tests.bundles import CONTENTS, make_bundle
 from tests.e2e.contents import events
-from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, free_port
-from tests.e2e.test_promises import answers
+from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
@@ -28,7 +27,9 @@ API = str(Path(sys.executable).with_name("pacifica-ingest"))
 def test_two_schedulers_and_two_apis_run_each_stage_of_a_job_once(stack: Stack, ledger: Engine):
     port = free_port()
     with second(stack, *SCHEDULER) as scheduler, second(stack, API, "-a", "127.0.0.1", "-p", str(port)) as api:
-        wait_until(lambda: answers(port), START_SECONDS, lambda: "the second API does not answer")
+        wait_until(
+            lambda: answers(f"http://127.0.0.1:{port}/"), START_SECONDS, lambda: "the second API does not answer"
+        )
         wait_until(lambda: schedulers(stack) == 2, START_SECONDS, lambda: "the second scheduler does not start")
         apis = [stack, replace(stack, api=f"http://127.0.0.1:{port}")]
         jobs = [apis[number % 2].post(make_bundle()) for number in range(JOBS)]
