@@ -6,6 +6,7 @@ from flask_openapi3 import OpenAPI
 from api import errors, health, receive, state
 from api.access import auth
 from api.access.authentication import make_authentication
+from api.batched_reads import BatchedReads
 from api.openapi import docs
 from api.openapi.document import document
 from api.readiness import ReadinessCheck
@@ -34,6 +35,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
         make_services(settings, engine),
         airflow,
         RecentRuns(airflow),
+        BatchedReads(engine),
         ReadinessCheck(settings, airflow),
         make_authentication(settings),
         upload_slots or UploadSlots(settings.uploads_at_once),

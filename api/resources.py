@@ -7,6 +7,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from api.access.authentication import Authentication
+from api.batched_reads import BatchedReads
 from api.readiness import ReadinessCheck
 from api.recent_runs import RecentRuns
 from api.upload_slots import UploadSlots
@@ -26,6 +27,7 @@ class Resources:
     services: Services
     airflow: AirflowApi
     runs: RecentRuns
+    reads: BatchedReads
     readiness: ReadinessCheck
     authentication: Authentication
     upload_slots: UploadSlots

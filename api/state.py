@@ -42,7 +42,7 @@ def answer_state(job_id: int) -> Response:
     """Read the state of a job and keep it; raises UnknownJob, DatabaseUnavailable."""
     known = resources()
     try:
-        view = jobs.read(known.engine, job_id)
+        view = known.reads.read(job_id)
     except ReceivedByOriginal:
         # Whose it was, the original did not keep.
         refuse_unless_seen(job_id, owner=None)
@@ -53,7 +53,7 @@ def answer_state(job_id: int) -> Response:
         run = read_run(known, view)
         if run is not None and run.has_ended:
             # Read anew: a job that was catalogued since would else look as if its run had ended without it.
-            view = jobs.read(known.engine, job_id)
+            view = known.reads.read(job_id)
     state = job_state(view.record, run)
     if run is not None and state != view.record.last:
         _keep(known, job_id, state)

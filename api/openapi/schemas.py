@@ -5,6 +5,7 @@ these types.
 """
 
 import re
+from functools import cache
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,13 +27,23 @@ JobId = Annotated[
 ]
 
 
-class JobQuery(BaseModel):
+class Parameters(BaseModel):
+    """Parameters of a request; flask-openapi3 asks for their schema at each request, and pydantic would make it anew."""
+
+    @classmethod
+    @cache
+    def model_json_schema(cls, *arguments: Any, **keywords: Any) -> dict[str, Any]:  # type: ignore[override] # noqa: ANN401
+        """Give the schema, which is not to be changed."""
+        return super().model_json_schema(*arguments, **keywords)
+
+
+class JobQuery(Parameters):
     """The parameters of `GET /get_state`."""
 
     job_id: JobId
 
 
-class JobPath(BaseModel):
+class JobPath(Parameters):
     """The parameters of `GET /get_state/<job_id>`."""
 
     job_id: JobId

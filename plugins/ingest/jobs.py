@@ -4,7 +4,7 @@ Called by the API (receive, report), the command line, housekeeping and retentio
 `ingest.ledger`. Together the two are the only writers of the table `job`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,13 @@ def read(engine: Engine, job_id: int) -> JobView:
     """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
         return view(existing(session, job_id))
+
+
+def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]:
+    """Read those of the jobs that are there, by their ids; raises DatabaseUnavailable."""
+    possible = [job_id for job_id in job_ids if is_possible(job_id)]
+    with transaction(engine) as session:
+        return {job.id: view(job) for job in session.scalars(select(Job).where(Job.id.in_(possible)))}
 
 
 def mark_triggered(engine: Engine, job_id: int) -> None:

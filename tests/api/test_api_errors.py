@@ -40,7 +40,7 @@ def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("the secret reason")
 
-    monkeypatch.setattr(jobs, "read", fail)
+    monkeypatch.setattr(jobs, "read_several", fail)
     with caplog.at_level(logging.ERROR):
         answer = make_app().test_client().get("/get_state?job_id=1")
     assert answer.status_code == 500

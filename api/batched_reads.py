@@ -1,0 +1,58 @@
+"""Reading jobs for many clients at once: whoever comes while the database is being asked is part of the next question.
+
+Used by `api.state`. One client is answered as if this were not here; of hundreds that poll, all that wait are answered by
+one query, which begins after each of them has come, so that nobody is told what was true before.
+"""
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from ingest import jobs
+from ingest.jobs import JobView
+
+
+@dataclass
+class _Batch:
+    """The jobs of one query, and what it gives."""
+
+    job_ids: set[int] = field(default_factory=set)
+    found: Future[dict[int, JobView]] = field(default_factory=Future)
+
+
+class BatchedReads:
+    """Reads jobs, one query at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._next: _Batch | None = None
+        self._gathering = threading.Lock()
+        self._asking = threading.Lock()
+
+    @property
+    def waiting(self) -> set[int]:
+        """The jobs of the next query."""
+        with self._gathering:
+            return set(self._next.job_ids) if self._next else set()
+
+    def read(self, job_id: int) -> JobView:
+        """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
+        with self._gathering:
+            is_first = self._next is None
+            batch = self._next = self._next or _Batch()
+            batch.job_ids.add(job_id)
+        if is_first:
+            with self._asking:
+                self._ask(batch)
+        # What is no job of ours is rare, and to say what it is takes more than this query.
+        return batch.found.result().get(job_id) or jobs.read(self._engine, job_id)
+
+    def _ask(self, batch: _Batch) -> None:
+        with self._gathering:
+            self._next = None
+        try:
+            batch.found.set_result(jobs.read_several(self._engine, batch.job_ids))
+        except BaseException as error:
+            batch.found.set_exception(error)
