@@ -1,6 +1,8 @@
 """Airflow's api-server away for two minutes: it costs no job anything, and uploaders do not notice."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 from sqlalchemy import Engine
@@ -21,31 +23,37 @@ BACK_SECONDS = 300
 
 
 def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: Stack, ledger: Engine, points: Points):
-    processes = Processes(stack)
     going_on, in_the_middle = (held_jobs.post_and_hold(stack, points) for _ in range(2))
-    processes.stop(Role.API_SERVER)
-    end = time.monotonic() + AWAY_SECONDS
-    try:
+    with starting(), away(stack):
         # Ends its stage while nobody can be told so, and cannot go on to the next one.
         held_jobs.let_go(points, going_on)
         begun = time.monotonic()
         posted = stack.post(make_bundle())
         assert time.monotonic() - begun < ANSWER_SECONDS
         jobs = (going_on, in_the_middle, posted)
-        while time.monotonic() < end:
+        while time.monotonic() < begun + AWAY_SECONDS:
             assert_none_failed(stack, jobs)
-    finally:
-        with starting():
-            processes.start(Role.API_SERVER)
-            wait_until(lambda: answers(stack.airflow), START_SECONDS, lambda: "the api-server does not start")
+    back = time.monotonic()
     held_jobs.let_go(points, in_the_middle)
-    while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < end + BACK_SECONDS:
+    while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < back + BACK_SECONDS:
         assert_none_failed(stack, jobs)
     for job, contents in zip(jobs, (held_jobs.CONTENTS, held_jobs.CONTENTS, CONTENTS), strict=True):
         assert_complete(stack, ledger, job, contents)
         assert events(ledger, job).count("stage_started") == len(STAGES[Kind.INGEST])
     assert not ownerless(stack, ledger)
     assert not ids_given_twice(ledger)
+
+
+@contextmanager
+def away(stack: Stack) -> Iterator[None]:
+    """Stop the api-server; it is back at the end."""
+    processes = Processes(stack)
+    processes.stop(Role.API_SERVER)
+    try:
+        yield
+    finally:
+        processes.start(Role.API_SERVER)
+        wait_until(lambda: answers(stack.airflow), START_SECONDS, lambda: "the api-server does not start")
 
 
 def assert_none_failed(stack: Stack, jobs: tuple[int, ...]) -> None:
