@@ -21,7 +21,9 @@ def execute(postgres: Layout, database: str, statement: str) -> None:
     """Execute a statement in a database, as its administrator does."""
     host, timeout = str(postgres.sockets), CONNECT_SECONDS
     connection = psycopg2.connect(host=host, user="postgres", dbname=database, connect_timeout=timeout)
-    with closing(connection), connection, connection.cursor() as cursor:
+    # Databases and table spaces cannot be made in a transaction.
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
         cursor.execute(statement)
 
 
