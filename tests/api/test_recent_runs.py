@@ -1,4 +1,4 @@
-"""However many clients poll, Airflow is asked for a job's run once in two seconds by each process."""
+"""However many clients poll, Airflow is asked for a job's run once in two seconds by each process, and less often later."""
 
 import threading
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, RecentRuns
+from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
 from ingest.airflow_api import AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
@@ -98,6 +98,19 @@ def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
     clock.now += ENDING_SECONDS
     runs.run(job(error=FAILED))
     assert len(airflow.asked) == 2
+
+
+def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    for _ in range(600):
+        runs.run(job())
+        clock.now += 0.1
+    assert len(airflow.asked) == 9
+    before = len(airflow.asked)
+    clock.now += LONGEST_SECONDS
+    runs.run(job())
+    assert len(airflow.asked) == before + 1
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
