@@ -23,6 +23,8 @@ ENDING_SECONDS = 0.25
 # The longer nothing has changed, the less often it is asked for, by this factor and at least this often.
 GROWTH = 1.5
 LONGEST_SECONDS = 10.0
+# A client that polls is told the last state that was known, rather than wait for an Airflow that is busy.
+WAIT_SECONDS = 3.0
 # Some 2 KiB each.
 JOBS = 4096
 
@@ -63,7 +65,7 @@ class RecentRuns:
 
     def _ask(self, view: JobView, answer: Future[Run]) -> None:
         try:
-            answer.set_result(self._airflow.run(view.received.kind, view.run_id))
+            answer.set_result(self._airflow.run(view.received.kind, view.run_id, WAIT_SECONDS))
         except ServiceUnavailable as error:
             answer.set_exception(error)
 

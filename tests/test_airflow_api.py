@@ -226,6 +226,12 @@ def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: A
         api_of(airflow, timeout=0.1).run("ingest", "job-7")
 
 
+def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
+    airflow.answer("GET", TASKS, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
+
+
 def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
     with pytest.raises(ServiceUnavailable, match=r"Airflow at http://127\.0\.0\.1:1 is not available"):
         AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {})

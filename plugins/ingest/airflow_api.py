@@ -35,15 +35,22 @@ class AirflowApi:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=(HTTPStatus.OK, HTTPStatus.CONFLICT))
 
-    def run(self, dag_id: str, run_id: str) -> Run:
-        """Read the tasks of a run, and then its state, None when there is no run; raises ServiceUnavailable."""
-        listed = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}")
+    def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
+        """Read the tasks of a run, and then its state, None when there is no run; raises ServiceUnavailable.
+
+        Each of the two answers is waited for `seconds`, or as long as the settings say.
+        """
+        listed = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}", seconds)
         if listed is None:
             return Run(None)
         try:
             tasks = tuple(_task(each) for each in listed["task_instances"])
             # No public request gives both, and a run that has ended has no task that runs.
-            state = RUNNING if any(task.state in RUNNING_TASK for task in tasks) else self._run_state(dag_id, run_id)
+            state = (
+                RUNNING
+                if any(task.state in RUNNING_TASK for task in tasks)
+                else self._run_state(dag_id, run_id, seconds)
+            )
         except (KeyError, TypeError) as error:
             raise self._session.unavailable(f"an answer without {error}") from error
         return Run(state, tasks)
@@ -75,12 +82,12 @@ class AirflowApi:
         if ill:
             raise self._session.unavailable(f"not healthy: {', '.join(ill)}")
 
-    def _run_state(self, dag_id: str, run_id: str) -> str | None:
-        run = self._read(_run(dag_id, run_id))
+    def _run_state(self, dag_id: str, run_id: str, seconds: float | None) -> str | None:
+        run = self._read(_run(dag_id, run_id), seconds)
         return None if run is None else str(run["state"])
 
-    def _read(self, path: str) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
-        response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+    def _read(self, path: str, seconds: float | None) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
+        response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND), seconds=seconds)
         return None if response.status_code == HTTPStatus.NOT_FOUND else self._session.json(response)
 
 

@@ -38,13 +38,17 @@ class AirflowSession:
         path: str,
         body: dict[str, Any] | None = None,
         accepted: Sequence[int] = (HTTPStatus.OK,),
+        seconds: float | None = None,
     ) -> requests.Response:
-        """Ask for a path below Airflow's URL; raises ServiceUnavailable for every status that is not `accepted`."""
+        """Ask for a path below Airflow's URL; raises ServiceUnavailable for every status that is not `accepted`.
+
+        The answer is waited for `seconds`, or as long as the settings say.
+        """
         token = self._current_token(refused=None)
-        response = self._send(method, path, body, token)
+        response = self._send(method, path, body, token, seconds)
         if response.status_code in TOKEN_REFUSED:
             # 401: expired; 403: signed with a secret that Airflow no longer has.
-            response = self._send(method, path, body, self._current_token(refused=token))
+            response = self._send(method, path, body, self._current_token(refused=token), seconds)
         if response.status_code not in accepted:
             raise self.unavailable(f"{method} {path} answered {_summary(response)}")
         return response

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
-from api.recent_runs import RecentRuns
+from api.recent_runs import WAIT_SECONDS, RecentRuns
 from api.resources import EXTENSION
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
@@ -31,7 +31,8 @@ class ScriptedAirflow(AirflowApi):
     before_answer: Callable[[], None] = lambda: None
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, dag_id: str, run_id: str) -> Run:
+    def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
+        assert seconds == WAIT_SECONDS
         self.asked.append((dag_id, run_id))
         self.before_answer()
         if self.answer is None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
+from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, WAIT_SECONDS, RecentRuns
 from ingest.airflow_api import AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
@@ -29,7 +29,8 @@ class CountingAirflow(AirflowApi):
     def __post_init__(self) -> None:
         self.may_answer.set()
 
-    def run(self, dag_id: str, run_id: str) -> Run:
+    def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
+        assert seconds == WAIT_SECONDS
         self.asked.append(f"{dag_id} {run_id}")
         assert self.may_answer.wait(30)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
