@@ -36,19 +36,19 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m mypy
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
-bench: $(STAMP) ## measure how long a tiny bundle takes and how promptly clients are answered, on a stack that runs (make run)
-	$(BIN)/python bench/latency.py http://127.0.0.1:$${INGEST_PORT:-8066}
-	$(BIN)/python bench/network.py http://127.0.0.1:$${INGEST_PORT:-8066}
+bench: $(STAMP) ## measure side by side with the original and the machine's limits: all, or ROWS="tiny get_state"
+	@exec $(BIN)/python -m bench $(ROWS)
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
 
-lock: ## compile the three requirements*.txt, which pin everything, from their .in files
+lock: ## compile every requirements*.txt, which pin everything, from their .in files
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
 	$(COMPILE) --no-emit-package psycopg2 tests/pacifica_core/requirements.in -o tests/pacifica_core/requirements.txt
+	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
 docs: $(STAMP) ## write docs/configuration.md from the settings
 	$(BIN)/python docs/build.py

@@ -1,7 +1,7 @@
 """The environment of the real Pacifica packages, apart from ours because their pins clash.
 
-Called by the fixture `core`, by the tests of clients and upgrade, and by `make core`. It is made once, in `build/`, and made
-anew when what it holds has changed.
+Called by the fixture `core`, by the tests of clients and upgrade, by `make core`, and by the benchmark, which has one of its
+own besides. Each is made once, in `build/`, and made anew when what it holds has changed.
 """
 
 import fcntl
@@ -14,28 +14,34 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-FOLDER = (PROJECT / "build" / "pacifica-core").resolve()
+BUILD = (PROJECT / "build").resolve()
 INSTALL_SECONDS = 600
 
 
 def core_binaries() -> Path:
     """Give the folder with the programs of the environment; it is made first where it is not there yet."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+    return binaries_of("pacifica-core", REQUIREMENTS)
+
+
+def binaries_of(name: str, requirements: Path) -> Path:
+    """Give the folder with the programs of the environment `build/<name>`, which holds what is required."""
+    folder = BUILD / name
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp, contents = folder / "complete", _contents(folder, requirements)
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _stamp().exists() or _stamp().read_text() != _contents():
-            _make()
-    return FOLDER / "venv" / "bin"
+        if not stamp.exists() or stamp.read_text() != contents:
+            _make(folder / "venv", requirements)
+            stamp.write_text(contents)
+    return folder / "venv" / "bin"
 
 
-def _make() -> None:
-    environment = FOLDER / "venv"
+def _make(environment: Path, requirements: Path) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(environment))
     pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     # The lock names every package but psycopg2, which needs a compiler where psycopg2-binary is the same without.
-    _run(*pip, "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS))
-    _stamp().write_text(_contents())
+    _run(*pip, "--no-deps", "--require-hashes", "-r", str(requirements))
 
 
 def _run(*command: str) -> None:
@@ -44,10 +50,6 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, timeout=INSTALL_SECONDS, env=own)
 
 
-def _stamp() -> Path:
-    return FOLDER / "complete"
-
-
-def _contents() -> str:
+def _contents(folder: Path, requirements: Path) -> str:
     # A virtual environment knows the folder that it was made in, and the Python that made it.
-    return f"{FOLDER} {sys.version} {hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()}"
+    return f"{folder} {sys.version} {hashlib.sha256(requirements.read_bytes()).hexdigest()}"

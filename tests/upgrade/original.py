@@ -1,10 +1,13 @@
-"""The real pacifica-ingest 0.4.1 on a database of its own: its programs, its Python and its server."""
+"""The real pacifica-ingest 0.4.1 on a database of its own: its programs, its Python and its server.
+
+Called by the tests of the upgrade, and by the benchmark.
+"""
 
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +47,14 @@ State = tuple[int, str, str, float, str]
 class Original:
     """The original service, configured by its own variables."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, variables: Mapping[str, str] | None = None, cherrypy: str = CHERRYPY
+    ) -> None:
+        """Prepare its folder; `variables` say where its services are, `cherrypy` is the file of its server."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
+        self._variables = dict(variables or {})
+        self._cherrypy = cherrypy
         self._binaries = core_binaries()
         url = make_url(database_url)
         self.peewee_url = f"postgresql://{url.username}@/{url.database}?host={url.query['host']}"
@@ -67,22 +75,29 @@ class Original:
     def serving(self) -> Iterator[str]:
         """Run its server; gives the URL."""
         port = free_port()
-        (self.folder / "cpconfig.ini").write_text(CHERRYPY.format(port=port))
-        command = [str(self._binaries / "pacifica-ingest"), "--cp-config", str(self.folder / "cpconfig.ini")]
-        parent, log = os.getpid(), self.folder / "log"
-        with log.open("ab") as output:
+        url = f"http://127.0.0.1:{port}"
+        configuration = self.folder / "cpconfig.ini"
+        configuration.write_text(self._cherrypy.format(port=port))
+        with self.running("log", "pacifica-ingest", "--cp-config", str(configuration)) as process:
+            log = self.folder / "log"
+            wait_until(lambda: answers(url, process), START_SECONDS, lambda: log.read_text()[-2000:])
+            yield url
+
+    @contextmanager
+    def running(self, log: str, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run one of its programs, whose output goes to the file `log`; it is ended afterwards."""
+        parent = os.getpid()
+        with (self.folder / log).open("ab") as output:
             process = subprocess.Popen(
-                command,
+                [str(self._binaries / program), *arguments],
                 env=self._environment(),
                 cwd=self.folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509 - the tests fork from one thread
+                preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509 - called before any thread is made
             )
-        url = f"http://127.0.0.1:{port}"
         try:
-            wait_until(lambda: answers(url, process), START_SECONDS, lambda: log.read_text()[-2000:])
-            yield url
+            yield process
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
@@ -110,6 +125,7 @@ class Original:
             "PYTHONIOENCODING": "utf-8",
             "PEEWEE_URL": self.peewee_url,
             "DATABASE_CONNECT_ATTEMPTS": "1",
+            **self._variables,
         }
 
 

@@ -1,0 +1,91 @@
+"""A client of either service: the calls that both know, on one connection, with as little work of its own as can be.
+
+Called by the rows.
+"""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+TIMEOUT_SECONDS = 120
+POLL_SECONDS = 0.02
+BLOCK = 64 * 1024
+OK = 200
+State = dict[str, Any]
+
+
+class Client:
+    """Posts bundles and asks for the state of jobs."""
+
+    def __init__(self, url: str) -> None:
+        parsed = urlsplit(url)
+        self.address = (str(parsed.hostname), int(parsed.port or 80))
+        self._pool = urllib3.HTTPConnectionPool(*self.address, timeout=TIMEOUT_SECONDS, retries=False)
+
+    def post(self, bundle: bytes) -> int:
+        """Post a bundle; gives the job id."""
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = self._pool.request("POST", "/upload", body=bundle, headers=headers)
+        return _job_id(answer.status, answer.data)
+
+    def post_file(self, path: Path) -> int:
+        """Post a bundle that lies in a file, which the kernel copies from there; gives the job id."""
+        head = (
+            f"POST /upload HTTP/1.1\r\nHost: {self.address[0]}\r\nContent-Type: application/octet-stream\r\n"
+            f"Content-Length: {path.stat().st_size}\r\nConnection: close\r\n\r\n"
+        )
+        answer = send_file(self.address, head.encode(), path)
+        return _job_id(int(answer.split(maxsplit=2)[1]), answer.partition(b"\r\n\r\n")[2])
+
+    def state(self, job: int) -> State:
+        """The state of a job."""
+        answer = self._pool.request("GET", f"/get_state?job_id={job}")
+        if answer.status != OK:
+            raise RuntimeError(f"get_state answered {answer.status}: {answer.data[:300]!r}")
+        return dict(json.loads(answer.data))
+
+    def follow(self, job: int, seconds: float, seen: Callable[[State], None] = lambda _: None) -> State:
+        """Poll until a job is over, as the stock client knows it; gives its last state. Raises TimeoutError."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.state(job)
+            seen(state)
+            if _is_over(state):
+                return state
+            if time.monotonic() > end:
+                raise TimeoutError(f"job {job} is not over after {seconds} s: {state}")
+            time.sleep(POLL_SECONDS)
+
+    def complete(self, job: int, seconds: float, seen: Callable[[State], None] = lambda _: None) -> None:
+        """Poll until a job is complete; raises RuntimeError when it failed, TimeoutError."""
+        state = self.follow(job, seconds, seen)
+        if state["state"] != "OK":
+            raise RuntimeError(f"job {job} failed: {state}")
+
+
+def send_file(address: tuple[str, int], head: bytes, path: Path) -> bytes:
+    """Send some bytes and then a file; gives all that is answered until the connection is closed."""
+    with socket.create_connection(address, TIMEOUT_SECONDS) as connection, path.open("rb") as file:
+        connection.sendall(head)
+        connection.sendfile(file)
+        answer = b""
+        while block := connection.recv(BLOCK):
+            answer += block
+    return answer
+
+
+def _is_over(state: State) -> bool:
+    catalogued = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
+    return bool(state["state"] != "OK" or catalogued)
+
+
+def _job_id(status: int, body: bytes) -> int:
+    if status != OK:
+        raise RuntimeError(f"the upload was answered with {status}: {body[:300]!r}")
+    return int(json.loads(body)["job_id"])

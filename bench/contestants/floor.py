@@ -1,0 +1,61 @@
+"""The floor of our latency: a DAG of five tasks that do nothing, on the same Airflow, triggered through its REST API.
+
+Its end is the end that Airflow notes of its last task. Airflow is asked for it four times a second only: asking it as often
+as a client asks us would slow it.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+import requests
+
+from tests.e2e.stack import Stack
+
+TIMEOUT_SECONDS = 30
+POLL_SECONDS = 0.25
+RUNS = "/api/v2/dags/floor/dagRuns"
+
+
+class Floor:
+    """The DAG `floor` of a stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._url = stack.airflow
+        self._session = requests.Session()
+        self._session.trust_env = False
+        body = {"username": "admin", "password": stack.password("admin")}
+        answer = self._session.post(f"{self._url}/auth/token", json=body, timeout=TIMEOUT_SECONDS)
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def seconds(self, runs: int, patience: float) -> float:
+        """Trigger so many runs at once; gives the seconds until the last has ended. Raises TimeoutError, RuntimeError."""
+        begun = time.time()
+        names = [self._trigger() for _ in range(runs)]
+        return max(self._wait(name, begun + patience) for name in names) - begun
+
+    def _trigger(self) -> str:
+        name = uuid.uuid4().hex
+        body = {"dag_run_id": name, "logical_date": None}
+        self._session.post(self._url + RUNS, json=body, timeout=TIMEOUT_SECONDS).raise_for_status()
+        return name
+
+    def _wait(self, name: str, end: float) -> float:
+        while time.time() < end:
+            answer = self._session.get(f"{self._url}{RUNS}/{name}/taskInstances", timeout=TIMEOUT_SECONDS)
+            answer.raise_for_status()
+            ended = _ended(answer.json()["task_instances"])
+            if ended is not None:
+                return ended
+            time.sleep(POLL_SECONDS)
+        raise TimeoutError(f"the floor's run {name} does not end")
+
+
+def _ended(tasks: Sequence[dict[str, str]]) -> float | None:
+    """When the last task ended; None while one has not."""
+    if any(task["state"] == "failed" for task in tasks):
+        raise RuntimeError(f"a task that does nothing failed: {tasks}")
+    if not tasks or any(task["state"] != "success" for task in tasks):
+        return None
+    return max(datetime.fromisoformat(task["end_date"]).timestamp() for task in tasks)

@@ -1,0 +1,132 @@
+"""Many clients that poll, in one lean process: plain sockets, one epoll, requests made beforehand.
+
+    python -m bench.poller ADDRESS PORT CLIENTS SECONDS INTERVAL < paths
+
+Each client keeps its connection and asks for one of the paths (client n for path n, modulo their number), and again when
+INTERVAL seconds have passed since it was to ask before; with 0, at once. A time is counted from when the client was to ask,
+so that an answer that comes late is not hidden by the questions it held back. Prints JSON: answers a second, the times in
+milliseconds, how much of a core the process itself took, and how many answers were no 200.
+"""
+
+import json
+import resource
+import select
+import socket
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+CONNECT_SECONDS = 30
+BLOCK = 64 * 1024
+LONGEST_WAIT = 0.1
+HEAD_END = b"\r\n\r\n"
+GOOD = b"HTTP/1.1 200"
+
+
+@dataclass
+class Poller:
+    """One client: its connection, its request, and when it was to ask."""
+
+    address: tuple[str, int]
+    request: bytes
+    connection: socket.socket = field(init=False)
+    due: float = 0.0
+    answer: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.connection = socket.create_connection(self.address, CONNECT_SECONDS)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self) -> None:
+        """Send the request."""
+        self.answer = b""
+        self.connection.sendall(self.request)
+
+    def has_answer(self) -> bool:
+        """Read what has come; gives whether the answer is whole. Raises ConnectionError."""
+        block = self.connection.recv(BLOCK)
+        if not block:
+            raise ConnectionError("the connection was closed")
+        self.answer += block
+        head, end, body = self.answer.partition(HEAD_END)
+        return bool(end) and len(body) >= content_length(head)
+
+
+@dataclass
+class Polling:
+    """All clients, each of which asks every `interval` seconds, and what they were answered."""
+
+    pollers: list[Poller]
+    interval: float
+    times: list[float] = field(default_factory=list)
+    bad: int = 0
+
+    def run(self, seconds: float) -> None:
+        """Poll for so long."""
+        epoll = select.epoll()
+        by_descriptor = {poller.connection.fileno(): poller for poller in self.pollers}
+        for descriptor in by_descriptor:
+            epoll.register(descriptor, select.EPOLLIN)
+        waiting = [(poller.due, descriptor) for descriptor, poller in by_descriptor.items()]
+        waiting.sort()
+        end = waiting[0][0] + seconds
+        while (now := time.perf_counter()) < end:
+            while waiting and waiting[0][0] <= now:
+                by_descriptor[heappop(waiting)[1]].ask()
+            wait = min(waiting[0][0] - now, LONGEST_WAIT) if waiting else LONGEST_WAIT
+            for descriptor, _ in epoll.poll(max(wait, 0)):
+                poller = by_descriptor[descriptor]
+                if poller.has_answer():
+                    self._answered(poller)
+                    heappush(waiting, (poller.due, descriptor))
+
+    def _answered(self, poller: Poller) -> None:
+        now = time.perf_counter()
+        self.times.append(now - poller.due)
+        self.bad += not poller.answer.startswith(GOOD)
+        poller.due = poller.due + self.interval if self.interval else now
+
+
+def content_length(head: bytes) -> int:
+    """The length of the body that a head announces; raises ValueError when it announces none."""
+    for line in head.split(b"\r\n"):
+        if line[:15].lower() == b"content-length:":
+            return int(line[15:])
+    raise ValueError(f"an answer without a length: {head!r}")
+
+
+def main(host: str, port: str, clients: str, seconds: str, interval: str) -> None:
+    """Poll, and print what came of it."""
+    paths = sys.stdin.read().split()
+    count, apart = int(clients), float(interval)
+    requests = (f"GET {paths[number % len(paths)]} HTTP/1.1\r\nHost: {host}\r\n\r\n" for number in range(count))
+    pollers = [Poller((host, int(port)), request.encode()) for request in requests]
+    begun = time.perf_counter()
+    for number, poller in enumerate(pollers):
+        poller.due = begun + apart * number / count
+    polling, used = Polling(pollers, apart), cpu_seconds()
+    polling.run(float(seconds))
+    took, parts = time.perf_counter() - begun, statistics.quantiles(polling.times, n=100)
+    print(
+        json.dumps(
+            {
+                "answers": len(polling.times) / took,
+                "p50": parts[49] * 1000,
+                "p99": parts[98] * 1000,
+                "the poller": (cpu_seconds() - used) / took,
+                "bad answers": polling.bad,
+            }
+        )
+    )
+
+
+def cpu_seconds() -> float:
+    """What this process has taken of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

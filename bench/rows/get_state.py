@@ -1,0 +1,92 @@
+"""`get_state`: 200 clients poll 50 jobs that are under way; and what that costs Airflow.
+
+Eight of the jobs stand still in the middle of a stage (the failpoint `open_tar.begun`), as many as run at once by default;
+the others wait for their turn. The original's jobs are rows that its own code has written. Twice: each client asks ten times
+a second, 2,000 together; and again and again, as fast as it is answered. The limit is a bare epoll that gives all the same
+answer.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from bench.client import Client
+from bench.contestants.access_log import AccessLog
+from bench.contestants.original import OriginalService
+from bench.contestants.programs import output_of, program
+from bench.measuring import Figures, Line
+from bench.surroundings import Surroundings
+from ingest.failpoints import HELD_SUFFIX, VARIABLE
+from ingest.local.sample import make_bundle
+from tests.faults.points import Points
+from tests.waiting import wait_until
+
+NAME = "get_state"
+TITLE = "get_state: 200 clients poll 50 jobs that are under way"
+LIMIT_IS = "a bare epoll"
+ROUNDS = 3
+JOBS, HELD = 50, 8
+CLIENTS = 200
+SECONDS = 6
+PACES = {"2,000 a second": 0.1, "as fast as can be": 0.0}
+POINT = "open_tar.begun"
+HELD_SECONDS = 90
+TIMEOUT_SECONDS = 120
+FIRST_ORIGINAL_JOB = 900_000
+AT_AIRFLOW = "requests at Airflow, a second and job"
+UNITS = {"answers": "/s", "p50": "ms", "p99": "ms", "bad answers": "", "the poller": "cores", AT_AIRFLOW: "/s"}
+MORE_IS_BETTER = "answers"
+
+
+def measure(bench: Surroundings) -> Iterator[Line]:
+    """Measure it."""
+    points = Points(bench.folder / "failpoints")
+    points.folder.mkdir(exist_ok=True)
+    stack = bench.ours.stack("built-in", {VARIABLE: str(points.folder)})
+    client, log = bench.ours.client(), AccessLog(stack.home)
+    jobs = [_held(points, client) for _ in range(JOBS)]
+    wait_until(
+        lambda: len(list(points.folder.glob(f"*{HELD_SUFFIX}"))) == HELD, HELD_SECONDS, lambda: "jobs do not stay"
+    )
+    try:
+        with program("bench.contestants.mirror", json.dumps(client.state(jobs[0]))) as mirror:
+            for pace, interval in PACES.items():
+                yield from _pace(bench, pace, interval, jobs, log, mirror)
+    finally:
+        for path in points.folder.iterdir():
+            path.unlink()
+        for job in jobs:
+            client.follow(job, TIMEOUT_SECONDS)
+
+
+def _pace(
+    bench: Surroundings, pace: str, interval: float, jobs: Sequence[int], log: AccessLog, mirror: tuple[str, int]
+) -> Iterator[Line]:
+    def ours() -> Figures:
+        before = log.size()
+        figures = poll(bench.ours.client().address, jobs, interval)
+        return {**figures, AT_AIRFLOW: log.requests_of_jobs(before) / SECONDS / JOBS}
+
+    def original(service: OriginalService) -> Figures:
+        numbers = range(FIRST_ORIGINAL_JOB, FIRST_ORIGINAL_JOB + JOBS)
+        service.service.update_states([(number, "OK", "ingest files", 0.0, "") for number in numbers])
+        return poll(service.client.address, numbers, interval)
+
+    turns = bench.take_turns(ROUNDS, ours, lambda: poll(mirror, jobs, interval), original)
+    for what, samples in turns.samples.items():
+        yield Line(f"{pace}: {what}", UNITS[what], samples, lower_is_better=what != MORE_IS_BETTER)
+
+
+def poll(address: tuple[str, int], jobs: Sequence[int], interval: float) -> Figures:
+    """Let all clients poll; gives what the poller found."""
+    paths = "\n".join(f"/get_state?job_id={job}" for job in jobs)
+    words = (*map(str, address), str(CLIENTS), str(SECONDS), str(interval))
+    figures: Figures = json.loads(output_of("bench.poller", *words, given=paths, seconds=TIMEOUT_SECONDS))
+    return figures
+
+
+def _held(points: Points, client: Client) -> int:
+    """Post a bundle whose job will stand still; gives its id."""
+    job = client.post(make_bundle({"tiny.txt": b"tiny\n"}, datetime.now(UTC)))
+    points.arm(POINT, job, "hold")
+    return job
