@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from ingest.preallocation import reserve
+from ingest.linux_calls import reserve
 
 BLOCK = 1024**2
 TIMEOUT_SECONDS = 120

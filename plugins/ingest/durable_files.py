@@ -16,14 +16,15 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
     Raises BlockingIOError when another process writes it.
     """
-    with part_path(path).open("ab", buffering=0) as part:
-        _lock(part, path)
+    name = part_path(path)
+    with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666), "wb", buffering=0) as part:
+        _lock(part, name)
         os.ftruncate(part.fileno(), 0)
         try:
             yield part
         except BaseException:
             # A disk that is full would stay so.
-            part_path(path).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
             raise
 
 
@@ -34,7 +35,7 @@ def remove_part(path: Path) -> None:
     except FileNotFoundError:
         return
     with part:
-        _lock(part, path)
+        _lock(part, part_path(path))
         part_path(path).unlink()
 
 
@@ -45,7 +46,7 @@ def is_being_written(path: Path) -> bool:
     """
     try:
         with part_path(path).open("rb") as part:
-            _lock(part, path)
+            _lock(part, part_path(path))
     except FileNotFoundError:
         return False
     except BlockingIOError:
@@ -102,13 +103,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(part: BinaryIO, path: Path) -> None:
+def _lock(part: BinaryIO, name: Path) -> None:
     # An older process of the same job may be alive still. Two that write one file would mix their blocks, and one whose
     # part is removed would rename the part of the other. The kernel lets go of the lock when a process is killed.
     try:
         fcntl.flock(part.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = os.path.samestat(os.fstat(part.fileno()), part_path(path).stat())
+        mine = os.path.samestat(os.fstat(part.fileno()), name.stat())
     except (BlockingIOError, FileNotFoundError):
         mine = False
     if not mine:
-        raise BlockingIOError(errno.EAGAIN, f"another process is writing {path}")
+        raise BlockingIOError(errno.EAGAIN, f"another process is writing {name}")

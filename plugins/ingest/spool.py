@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 from ingest.durable_files import sync_folder
 from ingest.errors import Rejection, TransientError
 from ingest.failpoints import failpoint
-from ingest.preallocation import FULL, reserve
+from ingest.linux_calls import FULL, reserve
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4

@@ -1,7 +1,7 @@
 """The room on the spool's disk, shared out among the uploads before their first byte.
 
 Called by `ingest.uploads` in the transaction that announces a file, so that all processes, on all machines that share the
-spool, share one count. `ingest.preallocation` then makes the promise good, where the file system can.
+spool, share one count. `ingest.linux_calls` then makes the promise good, where the file system can.
 """
 
 from contextlib import suppress

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.archiving import BATCH_FILES
 from tests.bundles import Entry, file_entry, make_bundle, transaction
 from tests.e2e.stack import Stack
 
 WRONG_SUM = "0" * 40
 BLOCK = 1024 * 1024
 # Two batches, and one file that goes through in several blocks.
-MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(120)}
+MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(BATCH_FILES + 20)}
 CONTENTS = {**MANY, "data/long.bin": bytes(range(256)) * (5 * BLOCK // 256)}
 SOURCES = {f"run/{name}.raw": name.encode() * 1000 for name in ("one", "two", "three")}
 
@@ -76,7 +77,7 @@ def declared(contents: dict[str, bytes], *more: Entry, wrong: str | None = None)
 
 
 ONE = {"data/one.txt": b"one\n"}
-LAST = "data/many/119.txt"
+LAST = max(MANY)
 # The built-in catalogue takes all that load_metadata takes, so the test forbids it this one.
 REFUSED_BY_CATALOGUE = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "refused"}
 REFUSE = "ALTER TABLE catalogue_entry ADD CHECK (coalesce(entry->>'value', '') <> 'refused')"

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from ingest.archiving import BATCH_FILES
 from tests.e2e.contents import archived, catalogued, events
 from tests.e2e.stack import Stack
-from tests.faults.cases import KINDS, REFUSE, SOURCES, Case, declared_move
+from tests.faults.cases import KINDS, MANY, REFUSE, SOURCES, Case, declared_move
 from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, spooled
 from tests.faults.points import Points
 
 SECONDS = 300
-IN_THE_SECOND_BATCH = 110
+IN_THE_SECOND_BATCH = BATCH_FILES + 10
 
 BUNDLES = [
     Case("open_tar.begun", "bundle"),
@@ -38,10 +39,12 @@ BUNDLES = [
     Case("ingest_files.sending", "bundle", passes=1),
     Case("ingest_files.reading", "bundle"),
     Case("ingest_files.reading", "bundle", passes=IN_THE_SECOND_BATCH),
-    Case("ingest_files.reading", "bundle", passes=2 * 120 + 3),
+    Case("ingest_files.reading", "bundle", passes=2 * len(MANY) + 3),
     Case("ingest_files.sent", "bundle"),
     Case("ingest_files.sent", "bundle", passes=IN_THE_SECOND_BATCH),
     Case("ingest_files.verified", "bundle"),
+    Case("ingest_files.synced", "bundle"),
+    Case("ingest_files.synced", "bundle", passes=1),
     Case("ingest_files.archived", "bundle"),
     Case("ingest_files.archived", "bundle", passes=1),
     Case("ingest_files.done", "bundle"),

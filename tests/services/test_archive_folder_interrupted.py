@@ -12,24 +12,45 @@ import pytest
 
 from ingest.durable_files import part_path, writing
 from ingest.errors import FenceLost, ServiceUnavailable
+from ingest.services import archive_folder
 from ingest.services.archive_folder import FolderArchive
 from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import FailingBody
+from tests.small_disk import FILLING, fill, small_disk
 
 
-def test_contents_and_names_are_synced_in_order(
+def test_what_was_put_is_whole_under_its_name_when_its_disk_is_synced(
     archive: FolderArchive, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(archive, 5, b"makes the folders")
+    states: list[tuple[int, list[str]]] = []
+    monkeypatch.setattr(
+        archive_folder, "sync_file_system", lambda disk: states.append((os.fstat(disk).st_dev, files(folder)))
+    )
+    put(archive, 5, b"x")
+    put(archive, 6, b"x")
+    assert states == []
+    archive.sync([5, 6])
+    assert states == [(folder.stat().st_dev, ["5", "6"])]
+
+
+def test_what_a_process_before_has_put_is_synced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(FolderArchive(folder.as_uri(), BLOCK), 5, b"x")
+    disks: list[int] = []
+    monkeypatch.setattr(archive_folder, "sync_file_system", lambda disk: disks.append(os.fstat(disk).st_dev))
+    FolderArchive(folder.as_uri(), BLOCK).sync([5])
+    assert disks == [folder.stat().st_dev]
+
+
+def test_name_that_was_deleted_is_synced(archive: FolderArchive, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(archive, 5, b"x")
     states: list[tuple[str, list[str]]] = []
 
     def fsync(descriptor: int) -> None:
         states.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, files(folder)))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    put(archive, 6, b"x")
-    archive.delete(6)
-    assert states == [(".6.part", [".6.part", "5"]), ("000", ["5", "6"]), ("000", ["5"])]
+    archive.delete(5)
+    assert states == [("000", [])]
 
 
 @pytest.mark.parametrize(("content", "size"), [(b"abc", 4), (b"", 1), (b"abc", 2), (b"a", 0)])
@@ -52,21 +73,33 @@ def test_error_of_the_body_comes_out_unchanged_and_what_was_held_stays(
     assert files(folder) == ["5"]
 
 
-def test_full_disk_is_service_unavailable_and_keeps_no_part(
-    archive: FolderArchive, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fsync(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@pytest.mark.parametrize("size", [1, 10 * BLOCK])
+def test_full_disk_is_service_unavailable_and_keeps_no_part(tmp_path: Path, size: int) -> None:
+    with small_disk(tmp_path / "disk", 256 * BLOCK) as disk:
+        archive = FolderArchive(disk.as_uri(), BLOCK)
+        put(archive, 6, b"makes the folders")
+        fill(disk)
+        with pytest.raises(ServiceUnavailable, match=r"archive at file:///.*No space left on device"):
+            put(archive, 5, b"x" * size)
+        assert files(disk) == ["6", FILLING]
+        archive.close()
 
-    put(archive, 6, b"makes the folders")
-    monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(ServiceUnavailable, match=r"archive at file:///.*No space left on device"):
-        put(archive, 5, b"x")
-    assert files(folder) == ["6"]
+
+def test_disk_that_fails_at_the_sync_is_service_unavailable(
+    archive: FolderArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(archive, 5, b"x")
+    monkeypatch.setattr(archive_folder, "sync_file_system", fail)
+    with pytest.raises(ServiceUnavailable, match=r"archive at file:///.*Input/output error"):
+        archive.sync([5])
 
 
 KILLED = """
 import os, signal, sys
+from ingest.services import archive_folder
 from ingest.services.archive_folder import FolderArchive
 
 class Body:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import archiving
+from ingest import sending
 from ingest.errors import ServiceUnavailable
 from ingest.files import MAY_BE_STORED, files_in
 from ingest.models import Event
@@ -106,7 +106,7 @@ def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
     database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
 ):  # fmt: skip
     with monkeypatch.context() as killing:
-        killing.setattr(archiving.HashingBody, "read", die_half_way)
+        killing.setattr(sending.HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
     before = [row.file_id for row in rows(database_engine, job)]
     with monkeypatch.context() as unlucky:

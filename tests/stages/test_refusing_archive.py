@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from ingest import archiving, ledger
+from ingest import archiving, ledger, sending
 from ingest.errors import ServiceUnavailable
 from ingest.files import FileState, files_in, mark
 from ingest.services import Services
@@ -61,10 +61,10 @@ def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
     return sizes
 
 
-READ = archiving.HashingBody.read
+READ = sending.HashingBody.read
 
 
-def die_half_way(body: archiving.HashingBody, size: int = -1) -> bytes:
+def die_half_way(body: sending.HashingBody, size: int = -1) -> bytes:
     """Take the place of `HashingBody.read`: the process ends in the middle of the largest file."""
     if body.size > LARGEST / 2:
         raise Killed
@@ -123,7 +123,7 @@ def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
     with monkeypatch.context() as killing:
-        killing.setattr(archiving.HashingBody, "read", die_half_way)
+        killing.setattr(sending.HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
     assert LARGEST / 2 < max(sent_and_refused(database_engine, services, job)) < LARGEST
     run_stage(job, Stage.INGEST_FILES)

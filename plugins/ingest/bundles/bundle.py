@@ -5,6 +5,7 @@ The format is that of the documentation: files under `data/`, and `metadata.txt`
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,13 +68,13 @@ class Member:
 
 
 class Section(io.RawIOBase):
-    """A part of a file as a file: `size` bytes from `offset`."""
+    """A part of a file as a file: `size` bytes from `offset`. Sections may share the file: its own position is not used."""
 
     def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
         super().__init__()
         self._file = file
+        self._offset = offset
         self._left = size
-        file.seek(offset)
 
     def readable(self) -> bool:
         """Say that this can be read."""
@@ -82,7 +83,8 @@ class Section(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Give up to `size` bytes, all that are left without it; b"" at the end."""
         wanted = self._left if size < 0 else min(size, self._left)
-        data = self._file.read(wanted)
+        data = os.pread(self._file.fileno(), wanted, self._offset)
+        self._offset += len(data)
         self._left -= len(data)
         return data
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from ingest.archiving import Progress
 from ingest.context import StageContext
 from ingest.errors import InvalidSource, ServiceUnavailable, SourceExchanged
 from ingest.failpoints import failpoint
@@ -30,6 +29,7 @@ from ingest.fixity import stored_hash
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
 from ingest.moves.sources import SourceFolder, open_source, source_folder
 from ingest.printing import printable
+from ingest.sending import Progress
 
 
 @dataclass(frozen=True)

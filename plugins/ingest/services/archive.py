@@ -4,7 +4,7 @@ Called by the stages `ingest_files`, `move_files` and `ingest_metadata`. The bui
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -20,13 +20,22 @@ COPY_BYTES_PER_SECOND = 20_000_000
 
 
 class Archive(Protocol):
-    """Holds files by their ids. Every method raises ServiceUnavailable when the archive cannot do it now."""
+    """Holds files by their ids. Every method raises ServiceUnavailable when the archive cannot do it now.
+
+    `at_once` is how many calls it may be sent at the same time.
+    """
+
+    at_once: int
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
-        """Store a file of `size` bytes; what `body.read` raises comes out unchanged.
+        """Store a file of `size` bytes, which stays for sure after `sync`; what `body.read` raises comes out unchanged.
 
         The body is read once, in blocks, to its end; one with fewer or more bytes is ServiceUnavailable.
         """
+        ...
+
+    def sync(self, file_ids: Iterable[int]) -> None:
+        """Make sure that files which were put, by whichever process, survive a loss of power."""
         ...
 
     def size(self, file_id: int) -> int | None:
@@ -57,7 +66,8 @@ class Archive(Protocol):
 class PacificaArchive:
     """The client of Pacifica's ArchiveInterface. `transfer_size` is in bytes."""
 
-    def __init__(self, client: HttpClient, transfer_size: int) -> None:
+    def __init__(self, client: HttpClient, transfer_size: int, at_once: int = 1) -> None:
+        self.at_once = at_once
         self._client = client
         self._transfer_size = transfer_size
 
@@ -66,6 +76,9 @@ class PacificaArchive:
         headers = {"Content-Type": "application/octet-stream"}
         with self._client.request("PUT", f"/{file_id}", answers=(201,), headers=headers, body=body, size=size):
             pass
+
+    def sync(self, file_ids: Iterable[int]) -> None:
+        """See `Archive.sync`; ArchiveInterface has no call for it, and answers for what it has taken."""
 
     def size(self, file_id: int) -> int | None:
         """See `Archive.size`."""

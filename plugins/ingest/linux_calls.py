@@ -1,0 +1,56 @@
+"""Calls of Linux for files that Python does not offer: fallocate(2), sync_file_range(2) and syncfs(2).
+
+Called by `ingest.spool` and by the built-in archive. On another system room is not reserved, nothing is written early, and
+all disks are synced where one is meant.
+"""
+
+import ctypes
+import errno
+import os
+import sys
+from functools import cache
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+SYNC_FILE_RANGE_WRITE = 2
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Give an open file `size` bytes of room, where the file system can; raises OSError when there is no room."""
+    # A file that does not grow is written twice as fast, and a full disk is known before a byte is read. Not
+    # os.posix_fallocate: where the file system cannot, glibc writes into every block instead.
+    if sys.platform != "linux":
+        return
+    while _libc().fallocate(descriptor, 0, 0, size) != 0:
+        number = ctypes.get_errno()
+        if number in FULL:
+            raise OSError(number, os.strerror(number))
+        if number != errno.EINTR:
+            return
+
+
+def write_back(descriptor: int, offset: int, size: int) -> None:
+    """Let the system begin to write a part of an open file to the disk, without waiting for it."""
+    # Only advice: what could not be written is told by the sync that follows at the end, which then has less to do.
+    if sys.platform == "linux":
+        _libc().sync_file_range(descriptor, offset, size, SYNC_FILE_RANGE_WRITE)
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Have all on the disk, contents and names, that was written to the file system that an open file or folder is of.
+
+    Raises OSError for what could not be written since the descriptor was opened (Linux 5.8 and newer).
+    """
+    if sys.platform != "linux":
+        os.sync()
+    elif _libc().syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    library.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    library.syncfs.argtypes = (ctypes.c_int,)
+    return library
