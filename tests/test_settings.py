@@ -96,6 +96,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "uniqueid_url": ("uniqueid", "url", "UNIQUEID_URL", "http://id:8051", "http://id:8051"),
     "policy_ingest_url": ("policy", "ingest_url", "POLICY_INGEST_URL", "http://p/ingest", "http://p/ingest"),
     "archiveinterface_url": ("archiveinterface", "url", "ARCHIVEINTERFACE_URL", "https://a", "https://a"),
+    "archive_connections": ("archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS", "4", 4),
     "metadata_ingest_url": ("metadata", "ingest_url", "METADATA_INGEST_URL", "http://m/ingest", "http://m/ingest"),
     "database_url": ("database", "peewee_url", "PEEWEE_URL", POSTGRES, POSTGRES),
     "connect_attempts": ("database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS", "3", 3),
@@ -137,6 +138,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         "file:///folder or an http(s) URL",
         ["builtin", "/srv/archive", "file://", "file:///", "file:/srv", "file://host/srv", "http://", "ftp://h"],
     ),
+    "archive_connections": ("an integer from 1 to 64", ["0", "65", "1.5", "many"]),
     "metadata_ingest_url": ("builtin or an http(s) URL", NO_SERVICE),
     "database_url": (
         "postgresql://user:password@host:port/database",
@@ -250,6 +252,7 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "uniqueid_url": "builtin",
         "policy_ingest_url": "builtin",
         "archiveinterface_url": "file:///var/lib/pacifica-ingest/archive",
+        "archive_connections": 1,
         "metadata_ingest_url": "builtin",
         "database_url": "postgresql://ingest@127.0.0.1:5432/ingest",
         "connect_attempts": 10,

@@ -8,13 +8,14 @@ archive (asked before anything is sent under an id) and the catalogue (which ref
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select, update
+from sqlalchemy import ARRAY, BigInteger, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ingest.at_once import each
 from ingest.context import StageContext
 from ingest.errors import ServiceUnavailable
 from ingest.failpoints import failpoint
-from ingest.files import BATCH, FileState, LedgerFile
+from ingest.files import BATCH, TABLE, FileState, LedgerFile
 from ingest.ledger import Ledger
 from ingest.models import File
 
@@ -37,7 +38,7 @@ def with_free_ids(context: StageContext, files: Iterable[LedgerFile]) -> list[Le
     checked = {file.key: file for file in files}
     unchecked = [file for file in checked.values() if file.state is FileState.PENDING]
     for _ in range(CLASHES_ALLOWED):
-        held = [file for file in unchecked if context.services.archive.holds(file.file_id)]
+        held = _held(context, unchecked)
         if not held:
             return list(checked.values())
         unchecked = replace_ids(context, held, "the archive holds what is not this job's")
@@ -53,19 +54,24 @@ def replace_ids(context: StageContext, files: Sequence[LedgerFile], reason: str)
     return [replace(file, file_id=file_id, state=FileState.PENDING) for file, file_id in zip(files, ids, strict=True)]
 
 
+def _held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
+    archive = context.services.archive
+    found = each(lambda file: archive.holds(file.file_id), files, archive.at_once)
+    return [file for file, is_held in zip(files, found, strict=True) if is_held]
+
+
 def _give(context: StageContext, keys: Sequence[int]) -> range:
     """Commit new ids for rows; where the ledger has one of them already, others are taken."""
     for _ in range(CLASHES_ALLOWED):
         ids = context.services.uniqueid.allocate("file", len(keys))
         failpoint("file_ids.allocated", context.ledger.job_id)
-        rows = [
-            # In one commit: what lies under a new id may be anybody's.
-            {"id": key, "file_id": file_id, "state": FileState.PENDING}
-            for key, file_id in zip(keys, ids, strict=True)
-        ]
+        arrays = (literal(list(column), ARRAY(BigInteger)) for column in (keys, ids))
+        given = func.unnest(*arrays).table_valued("key", "file_id").render_derived(name="given")
+        # In one commit: what lies under a new id may be anybody's.
+        values = {"file_id": given.c.file_id, "state": FileState.PENDING}
         try:
             with context.ledger.transaction() as session:
-                session.execute(update(File), rows)
+                session.execute(update(TABLE).where(TABLE.c.id == given.c.key).values(values))
         except IntegrityError:
             continue
         failpoint("file_ids.given", context.ledger.job_id)

@@ -87,6 +87,12 @@ class Settings(AccessSettings, LimitSettings):
         description="The ArchiveInterface service, or a folder that is the archive.",
         form="file:///folder or an http(s) URL", pattern=ARCHIVE_URL, repr=False,
     )  # fmt: skip
+    archive_connections: int = option(
+        1, "archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS",
+        description="How many files a job sends to ArchiveInterface at once. More than one only where it runs as several "
+        "processes of one thread each, behind a load balancer.",
+        form="an integer from 1 to 64", ge=1, le=64,
+    )  # fmt: skip
     metadata_ingest_url: str = option(
         BUILT_IN, "metadata", "ingest_url", "METADATA_INGEST_URL",
         description="The metadata service's ingest endpoint, or `builtin` for a catalogue in the database.",

@@ -46,7 +46,7 @@ def make_services(settings: Settings, engine: Engine) -> Services:
     return Services(
         uniqueid=PacificaUniqueID(uniqueid) if uniqueid else BuiltInUniqueID(engine),
         policy=PacificaPolicy(policy, settings.auth_header) if policy else BuiltInPolicy(),
-        archive=PacificaArchive(archive, size) if archive else FolderArchive(url, size),
+        archive=PacificaArchive(archive, size, settings.archive_connections) if archive else FolderArchive(url, size),
         metadata=PacificaMetadata(metadata) if metadata else BuiltInMetadata(engine),
         clients=tuple(client for client in (uniqueid, policy, archive, metadata) if client),
     )
