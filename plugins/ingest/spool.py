@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 from ingest.durable_files import sync_folder
 from ingest.errors import Rejection, TransientError
 from ingest.failpoints import failpoint
-from ingest.linux_calls import FULL, reserve
+from ingest.linux_calls import FULL, reserve, write_back
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4
@@ -150,6 +150,8 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
                 if announced.size is None:
                     _leave_free(part.parent, len(block) + kept_free)
                 _write_block(file, block)
+            # Or the sync at the end would have all to do, while the client waits.
+            write_back(file.fileno(), size, len(block))
             size += len(block)
             failpoint("receive.reading", announced.job_id)
         _check_size(size, announced.size)
