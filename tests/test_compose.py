@@ -57,11 +57,9 @@ CELERY_OPTIONS = {
 }
 # Read by Airflow, and not in its list of options.
 UNLISTED_OPTION = ("scheduler", "num_stuck_in_queued_retries")
-# Of the images, of the C library, and of our commands in the file.
+# Of the images, and of our commands in the file.
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
-    "MALLOC_MMAP_THRESHOLD_",
-    "MALLOC_TRIM_THRESHOLD_",
     "NO_PROXY",
     "PGDATABASE",
     "PGHOST",

@@ -1,7 +1,7 @@
-"""Calls of Linux for files that Python does not offer: fallocate(2), sync_file_range(2) and syncfs(2).
+"""Calls of Linux that Python does not offer: fallocate(2), sync_file_range(2), syncfs(2), and glibc's mallopt(3).
 
-Called by `ingest.spool` and by the built-in archive. On another system room is not reserved, nothing is written early, and
-all disks are synced where one is meant.
+Called by `ingest.spool`, by the built-in archive and by the API's server. On another system room is not reserved, nothing is
+written early, all disks are synced where one is meant, and memory is handled as it is there.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ from functools import cache
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 SYNC_FILE_RANGE_WRITE = 2
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def reserve(descriptor: int, size: int) -> None:
@@ -45,6 +46,18 @@ def sync_file_system(descriptor: int) -> None:
     elif _libc().syncfs(descriptor) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def keep_freed_memory(largest_block: int, size: int) -> None:
+    """Let this process, and those that it forks, use freed blocks again, instead of giving each back to the system at once.
+
+    `largest_block` is the largest that is kept, `size` how much of them, in bytes. What variables of the environment told
+    malloc(3) stands no more.
+    """
+    # Only glibc has it; another library is left alone.
+    if sys.platform == "linux" and hasattr(_libc(), "mallopt"):
+        _libc().mallopt(M_MMAP_THRESHOLD, largest_block)
+        _libc().mallopt(M_TRIM_THRESHOLD, size)
 
 
 @cache
