@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from bench import results, rows, table
+from bench.environment import draw_plots
 from bench.machine import PROJECT, commit, date, machine
 from bench.results import Results, RowResult
 from bench.surroundings import Surroundings
@@ -63,6 +64,8 @@ def _measure(bench: Surroundings, row: rows.Row) -> RowResult:
 def _keep(new: Results) -> None:
     kept = results.merged(results.read(), new, list(rows.NAMES))
     results.write(kept)
+    if kept.curves():
+        draw_plots()
     table.put_into_page(table.table(kept))
 
 

@@ -1,15 +1,28 @@
 """The benchmark's own environment in `build/bench`: a Redis server and what draws the plots.
 
-Called by `contestants.redis` and by `__main__`, for the plots.
+Called by `contestants.redis` and by `__main__`.
 """
 
+import os
+import subprocess
 from pathlib import Path
 
+from bench.results import FILE
+from bench.table import PAGE
+from ingest.local.layout import PROJECT
 from tests.pacifica_core.environment import binaries_of
 
+DRAW_SECONDS = 120
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def bench_binaries() -> Path:
     """Give the folder with its programs; it is made first where it is not there yet."""
     return binaries_of("bench", REQUIREMENTS)
+
+
+def draw_plots() -> None:
+    """Draw the curves of the results beside the page; raises subprocess.SubprocessError."""
+    command = [str(bench_binaries() / "python"), "-m", "bench.plot", str(FILE), str(PAGE.parent)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    subprocess.run(command, cwd=PROJECT, env=environment, timeout=DRAW_SECONDS, check=True)

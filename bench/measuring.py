@@ -74,16 +74,19 @@ def take_turns(
     rounds: int,
     freezing: Callable[[], AbstractContextManager[None]] = nullcontext,
     warm_ups: int = 0,
+    runs: int = 1,
 ) -> Turns:
-    """Let the contestants run one after the other, `rounds` times; what the first `warm_ups` rounds give is dropped.
+    """Let the contestants take turns of so many runs, `rounds` times, every other time in the opposite order.
 
-    `freezing` keeps our stack from running meanwhile, for whoever does not need it.
+    What the first `warm_ups` rounds give is dropped. `freezing` keeps our stack from running meanwhile, for whoever does not
+    need it.
     """
     turns = Turns()
     for number in range(warm_ups + rounds):
-        for contestant in contestants:
+        for contestant in contestants[:: -1 if number % 2 else 1]:
             with nullcontext() if contestant.on_our_stack else freezing():
-                figures = contestant.run()
+                figures = [contestant.run() for _ in range(runs)]
             if number >= warm_ups:
-                turns.add(contestant.name, figures)
+                for each in figures:
+                    turns.add(contestant.name, each)
     return turns

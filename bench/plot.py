@@ -12,6 +12,7 @@ import matplotlib
 
 from bench.measuring import LIMIT, ORIGINAL, OURS, Line
 from bench.results import read
+from bench.table import plot_name
 
 LABELS = {OURS: "this service", ORIGINAL: "the original", LIMIT: "limit: copies that are synced"}
 FORMATS = ("png", "svg")
@@ -22,9 +23,9 @@ def main(results: str, folder: str) -> None:
     matplotlib.use("Agg")
     # The same figures make the same file.
     matplotlib.rcParams["svg.hashsalt"] = "pacifica-ingest"
-    lines = [line for row in read(Path(results)).rows for line in row.lines if line.curve]
-    for curve in sorted({line.curve for line in lines if line.curve}):
-        draw(curve, [line for line in lines if line.curve == curve], Path(folder))
+    found = read(Path(results))
+    for curve in found.curves():
+        draw(curve, [line for row in found.rows for line in row.lines if line.curve == curve], Path(folder))
 
 
 def draw(curve: str, lines: list[Line], folder: Path) -> None:
@@ -46,7 +47,7 @@ def draw(curve: str, lines: list[Line], folder: Path) -> None:
     axes.legend()
     for suffix in FORMATS:
         metadata = {"Date": None} if suffix == "svg" else {}
-        figure.savefig(folder / f"performance-{curve.replace(' ', '-')}.{suffix}", metadata=metadata, dpi=150)
+        figure.savefig(folder / f"{plot_name(curve)}.{suffix}", metadata=metadata, dpi=150)
     pyplot.close(figure)
 
 

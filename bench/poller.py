@@ -15,12 +15,15 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 CONNECT_SECONDS = 30
 BLOCK = 64 * 1024
 LONGEST_WAIT = 0.1
+# Of two that are due at the same time, the one that was answered first asks first.
+COUNTED_FROM = 1_000_000
 HEAD_END = b"\r\n\r\n"
 GOOD = b"HTTP/1.1 200"
 
@@ -36,11 +39,15 @@ class Poller:
     answer: bytes = b""
 
     def __post_init__(self) -> None:
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect."""
         self.connection = socket.create_connection(self.address, CONNECT_SECONDS)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self) -> None:
-        """Send the request."""
+        """Send the request; raises ConnectionError."""
         self.answer = b""
         self.connection.sendall(self.request)
 
@@ -48,45 +55,66 @@ class Poller:
         """Read what has come; gives whether the answer is whole. Raises ConnectionError."""
         block = self.connection.recv(BLOCK)
         if not block:
-            raise ConnectionError("the connection was closed")
+            raise ConnectionError("the server has ended the connection")
         self.answer += block
         head, end, body = self.answer.partition(HEAD_END)
         return bool(end) and len(body) >= content_length(head)
 
 
-@dataclass
 class Polling:
     """All clients, each of which asks every `interval` seconds, and what they were answered."""
 
-    pollers: list[Poller]
-    interval: float
-    times: list[float] = field(default_factory=list)
-    bad: int = 0
+    def __init__(self, pollers: Sequence[Poller], interval: float) -> None:
+        self.times: list[float] = []
+        self.bad = 0
+        self._interval = interval
+        self._epoll = select.epoll()
+        self._asking: dict[int, Poller] = {}
+        self._waiting = [(poller.due, number, poller) for number, poller in enumerate(pollers)]
+        heapify(self._waiting)
 
     def run(self, seconds: float) -> None:
         """Poll for so long."""
-        epoll = select.epoll()
-        by_descriptor = {poller.connection.fileno(): poller for poller in self.pollers}
-        for descriptor in by_descriptor:
-            epoll.register(descriptor, select.EPOLLIN)
-        waiting = [(poller.due, descriptor) for descriptor, poller in by_descriptor.items()]
-        waiting.sort()
-        end = waiting[0][0] + seconds
+        end = self._waiting[0][0] + seconds
         while (now := time.perf_counter()) < end:
-            while waiting and waiting[0][0] <= now:
-                by_descriptor[heappop(waiting)[1]].ask()
-            wait = min(waiting[0][0] - now, LONGEST_WAIT) if waiting else LONGEST_WAIT
-            for descriptor, _ in epoll.poll(max(wait, 0)):
-                poller = by_descriptor[descriptor]
-                if poller.has_answer():
-                    self._answered(poller)
-                    heappush(waiting, (poller.due, descriptor))
+            while self._waiting and self._waiting[0][0] <= now:
+                self._ask(heappop(self._waiting)[2])
+            wait = self._waiting[0][0] - now if self._waiting else LONGEST_WAIT
+            for descriptor, _ in self._epoll.poll(max(min(wait, LONGEST_WAIT), 0)):
+                self._read(descriptor)
 
-    def _answered(self, poller: Poller) -> None:
+    def _ask(self, poller: Poller) -> None:
+        try:
+            poller.ask()
+        except ConnectionError:
+            poller.connection.close()
+            poller.connect()
+            poller.ask()
+        self._asking[poller.connection.fileno()] = poller
+        self._epoll.register(poller.connection, select.EPOLLIN)
+
+    def _read(self, descriptor: int) -> None:
+        poller = self._asking[descriptor]
+        try:
+            if not poller.has_answer():
+                return
+        except ConnectionError:
+            # Before it was asked, or while: a kept connection may end at any time, and the client asks again.
+            self._forget(descriptor)
+            poller.connection.close()
+            poller.connect()
+            self._ask(poller)
+            return
+        self._forget(descriptor)
         now = time.perf_counter()
         self.times.append(now - poller.due)
         self.bad += not poller.answer.startswith(GOOD)
-        poller.due = poller.due + self.interval if self.interval else now
+        poller.due = poller.due + self._interval if self._interval else now
+        heappush(self._waiting, (poller.due, len(self.times) + COUNTED_FROM, poller))
+
+    def _forget(self, descriptor: int) -> None:
+        self._epoll.unregister(descriptor)
+        del self._asking[descriptor]
 
 
 def content_length(head: bytes) -> int:

@@ -31,6 +31,10 @@ class Results:
     machine: dict[str, str]
     rows: list[RowResult]
 
+    def curves(self) -> list[str]:
+        """The names of the curves that there are points of."""
+        return sorted({line.curve for row in self.rows for line in row.lines if line.curve})
+
 
 def read(path: Path = FILE) -> Results:
     """Read what is kept; nothing, where nothing is."""

@@ -77,6 +77,7 @@ class Surroundings:
         *,
         limit_on_our_stack: bool = False,
         warm_ups: int = 0,
+        runs: int = 1,
     ) -> Turns:
         """Let ours, the limit and the original take turns; the original only where it can run."""
         contestants = [Contestant(OURS, ours, on_our_stack=True)]
@@ -85,4 +86,4 @@ class Surroundings:
         service = self.original() if original is not None else None
         if original is not None and service is not None:
             contestants.append(Contestant(ORIGINAL, lambda: original(service)))
-        return take_turns(contestants, min(rounds, self._most_rounds), self.ours.frozen, warm_ups)
+        return take_turns(contestants, min(rounds, self._most_rounds), self.ours.frozen, warm_ups, runs)

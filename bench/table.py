@@ -19,6 +19,7 @@ def table(results: Results) -> str:
         + "\n".join(f"| {name} | {value} |" for name, value in results.machine.items()),
         HEAD + "\n|---|---|---|---|---|---|\n" + "\n".join(line for row in results.rows for line in row_lines(row)),
     ]
+    parts += [f"![{curve}]({plot_name(curve)}.png)" for curve in results.curves()]
     if lacking := sorted({text for row in results.rows for text in row.lacking}):
         parts.append("\n".join(f"- {text}" for text in lacking))
     return "\n\n".join(parts)
@@ -31,6 +32,11 @@ def row_lines(row: RowResult) -> Iterator[str]:
         yield cells(line)
     if row.failure:
         yield f"| failed: {row.failure.replace('|', '/')} | | | | | |"
+
+
+def plot_name(curve: str) -> str:
+    """The name of the files of a curve's plot, without what says its format."""
+    return f"performance-{curve.replace(' ', '-')}"
 
 
 def put_into_page(text: str, page: Path = PAGE) -> None:

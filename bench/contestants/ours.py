@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 
 DAGS = Path(__file__).resolve().parents[1] / "dags"
 HEALTHY_SECONDS = 60
+# After it was frozen, the scheduler has something to catch up on.
+SETTLE_SECONDS = 2
 TIMEOUT_SECONDS = 10
 
 
@@ -70,8 +72,13 @@ class Ours:
         finally:
             # The launcher last: it restarts what gives no sign of life.
             thaw(frozen[1:])
-            wait_until(self._is_healthy, HEALTHY_SECONDS, lambda: "our stack does not come back after it was frozen")
-            thaw(frozen[:1])
+            try:
+                time.sleep(SETTLE_SECONDS)
+                wait_until(
+                    self._is_healthy, HEALTHY_SECONDS, lambda: "our stack does not come back after it was frozen"
+                )
+            finally:
+                thaw(frozen[:1])
 
     @contextmanager
     def ledger(self) -> Iterator[Engine]:

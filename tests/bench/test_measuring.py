@@ -26,19 +26,32 @@ def test_no_advantage_over_whoever_was_not_measured():
     assert Line("seconds", "s", {LIMIT: [1.0]}).advantage(LIMIT) is None
 
 
-def test_contestants_take_turns_and_their_warm_ups_are_dropped():
+def counting(name: str, ran: list[str]) -> Contestant:
+    """A contestant whose figure is how many runs there were before."""
+
+    def run() -> Figures:
+        ran.append(name)
+        return {"before": len(ran) - 1}
+
+    return Contestant(name, run)
+
+
+def test_contestants_take_turns_in_alternating_order():
     ran: list[str] = []
+    turns = take_turns([counting(OURS, ran), counting(LIMIT, ran)], rounds=3)
+    assert ran == [OURS, LIMIT, LIMIT, OURS, OURS, LIMIT]
+    assert turns.samples == {"before": {OURS: [0, 3, 4], LIMIT: [1, 2, 5]}}
 
-    def contestant(name: str) -> Contestant:
-        def run() -> Figures:
-            ran.append(name)
-            return {"runs": float(len(ran))}
 
-        return Contestant(name, run)
+def test_warm_ups_are_dropped():
+    turns = take_turns([counting(OURS, [])], rounds=2, warm_ups=1)
+    assert turns.samples == {"before": {OURS: [1, 2]}}
 
-    turns = take_turns([contestant(OURS), contestant(LIMIT)], rounds=2, warm_ups=1)
-    assert ran == [OURS, LIMIT] * 3
-    assert turns.samples == {"runs": {OURS: [3.0, 5.0], LIMIT: [4.0, 6.0]}}
+
+def test_turn_of_several_runs():
+    ran: list[str] = []
+    turns = take_turns([counting(OURS, ran), counting(LIMIT, ran)], rounds=1, runs=2)
+    assert turns.samples == {"before": {OURS: [0, 1], LIMIT: [2, 3]}}
 
 
 def test_our_stack_is_frozen_only_for_those_who_do_not_need_it():
