@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import requests
 import urllib3
 
 from ingest import printing
@@ -24,16 +23,15 @@ EXCEPTION_LINE = re.compile(r"^(?:\w+\.)*(?P<name>\w+)(?=:|$)", re.MULTILINE)
 class Answer:
     """What a service answered; the body is on the wire still and is gone when `HttpClient.request` is left."""
 
-    def __init__(self, response: requests.Response) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         self._response = response
-        self._raw: urllib3.HTTPResponse = response.raw
         self._document: dict[str, Any] | None = None
-        self.status = response.status_code
+        self.status = response.status
         self.headers = response.headers
 
     def read(self, amount: int) -> bytes:
         """Give the next block of the body, of at most `amount` bytes; empty at the end."""
-        return self._raw.read(amount) if amount else b""
+        return self._response.read(amount) if amount else b""
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """Give the body in blocks of at most `size` bytes."""

@@ -10,20 +10,21 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
-import requests
 import urllib3
+from urllib3.util import make_headers
 
 from ingest.database import first_line
 from ingest.errors import ServiceUnavailable
 from ingest.printing import innermost, shown_url
 from ingest.services.answer import DOCUMENT_LIMIT, Answer
-from ingest.services.http_adapter import TransferAdapter
+from ingest.services.http_adapter import make_pool
 from ingest.services.sized_body import SizedBody
 
 
 class HttpClient:
-    """A session with one service.
+    """The connections to one service.
 
     `base_url` is what the paths of requests are appended to; the time-outs are in seconds, `transfer_size` in bytes.
     """
@@ -35,16 +36,13 @@ class HttpClient:
         self._base_url = base_url.rstrip("/")
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        self._session = requests.Session()
+        self._headers = _headers(base_url)
         # Proxies and .netrc of the environment are for people's browsers; a service is reached by its URL alone.
-        self._session.trust_env = False
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.mount("http://", TransferAdapter(transfer_size, read_timeout))
-        self._session.mount("https://", TransferAdapter(transfer_size, read_timeout))
+        self._pool = make_pool(transfer_size, read_timeout)
 
     def close(self) -> None:
         """Close the connections; closing twice is no error."""
-        self._session.close()
+        self._pool.clear()
 
     @property
     def patience(self) -> float:
@@ -87,7 +85,7 @@ class HttpClient:
                     raise self.unavailable(path, answer.fault())
                 yield answer
                 answer.read(DOCUMENT_LIMIT)  # a connection is used again only if nothing is left on it
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             if sized is not None and sized.failure is not None:
                 raise sized.failure from None
             raise self.unavailable(path, self._reason(error)) from error
@@ -103,30 +101,43 @@ class HttpClient:
         headers: Mapping[str, str | bytes] | None,
         body: SizedBody | None,
         extra_seconds: float,
-    ) -> requests.Response:
-        if body is not None and not len(body):
-            # requests sends a stream of length 0 in chunks, which ArchiveInterface cannot take.
-            body.read(1)
-        return self._session.request(
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {**self._headers, **(headers or {})}
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+            if not len(body):
+                body.read(1)
+        return self._pool.urlopen(
             method,
             self._base_url + path,
-            data=body or b"",
-            headers=headers,
-            timeout=(self._connect_timeout, self._read_timeout + extra_seconds),
-            allow_redirects=False,
-            stream=True,
+            body=body or None,
+            headers=sent,
+            timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._read_timeout + extra_seconds),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
         )
 
     def _shown(self, path: str) -> str:
         return shown_url(self._base_url + path)
 
     def _reason(self, error: Exception) -> str:
-        if isinstance(error, requests.ConnectTimeout):
+        errors = urllib3.exceptions
+        # A connection that is refused is one of these too.
+        if isinstance(error, errors.ConnectTimeoutError) and not isinstance(error, errors.NewConnectionError):
             return f"no connection within {self._connect_timeout:g} seconds"
         cause = innermost(error)
-        if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
+        if isinstance(cause, TimeoutError | errors.TimeoutError):
             return f"it was silent for {self._read_timeout:g} seconds or longer"
         return first_line(cause)
+
+
+def _headers(url: str) -> dict[str, str | bytes]:
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    return {**make_headers(basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")}
 
 
 def json_body(document: object) -> tuple[BinaryIO, int]:
