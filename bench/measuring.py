@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
 
 OURS, ORIGINAL, LIMIT = "ours", "original", "limit"
 Figures = Mapping[str, float]
@@ -58,10 +59,11 @@ class Turns:
 
     samples: dict[str, Samples] = field(default_factory=dict)
 
-    def add(self, name: str, figures: Figures) -> None:
-        """Keep the figures of one run."""
-        for what, figure in figures.items():
-            self.samples.setdefault(what, {}).setdefault(name, []).append(figure)
+    def add(self, name: str, runs: Sequence[Figures]) -> None:
+        """Keep the figures of a contestant's runs."""
+        for figures in runs:
+            for what, figure in figures.items():
+                self.samples.setdefault(what, {}).setdefault(name, []).append(figure)
 
     def lines(self, unit: str, *, lower_is_better: bool = True) -> Iterator[Line]:
         """A line for each thing that was measured."""
@@ -83,10 +85,10 @@ def take_turns(
     """
     turns = Turns()
     for number in range(warm_ups + rounds):
-        for contestant in contestants[:: -1 if number % 2 else 1]:
-            with nullcontext() if contestant.on_our_stack else freezing():
-                figures = [contestant.run() for _ in range(runs)]
-            if number >= warm_ups:
-                for each in figures:
-                    turns.add(contestant.name, each)
+        in_order = contestants[:: -1 if number % 2 else 1]
+        for on_our_stack, group in groupby(in_order, lambda contestant: contestant.on_our_stack):
+            with nullcontext() if on_our_stack else freezing():
+                for contestant in group:
+                    figures = [contestant.run() for _ in range(runs)]
+                    turns.add(contestant.name, figures if number >= warm_ups else [])
     return turns

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from bench.client import Client
 from bench.contestants.freezing import freeze, thaw
 from ingest.local.layout import PROJECT
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.e2e.stack import Stack, launch, ledger_of, starting, stop_stack
 from tests.waiting import wait_until
 
 DAGS = Path(__file__).resolve().parents[1] / "dags"
@@ -107,11 +107,12 @@ class Ours:
         self._process = self._stack = self._running = None
 
     def _start(self, name: str, settings: dict[str, str]) -> None:
-        begun = time.monotonic()
         folders = {"AIRFLOW__CORE__DAGS_FOLDER": str(self._dags)}
-        self._process, self._stack = start_stack(self._folder / name, {**folders, **settings})
+        with starting():
+            begun = time.monotonic()
+            self._process, self._stack = launch(self._folder / name, {**folders, **settings})
+            self.start_seconds = time.monotonic() - begun
         self._running = (name, settings)
-        self.start_seconds = time.monotonic() - begun
 
     def _is_healthy(self) -> bool:
         assert self._stack

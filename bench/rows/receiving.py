@@ -33,10 +33,10 @@ JOB_SECONDS = 60
 
 def measure(bench: Surroundings) -> Iterator[Line]:
     """Measure it."""
-    return measure_receiving(bench, BYTES, 1)
+    return measure_receiving(bench, ROUNDS, BYTES, 1)
 
 
-def measure_receiving(bench: Surroundings, size: int, at_once: int) -> Iterator[Line]:
+def measure_receiving(bench: Surroundings, rounds: int, size: int, at_once: int) -> Iterator[Line]:
     """Measure so many uploads of so many bytes at once; the rate is that of all together."""
     bench.ours.stack("built-in")
     folder = bench.folder / "received"
@@ -56,7 +56,7 @@ def measure_receiving(bench: Surroundings, size: int, at_once: int) -> Iterator[
         def limit() -> Figures:
             return rate_of(lambda: send_file(address, SIZE.pack(size), sent), size, at_once)[0]
 
-        yield from bench.take_turns(ROUNDS, ours, limit, original, warm_ups=1).lines("MB/s", lower_is_better=False)
+        yield from bench.take_turns(rounds, ours, limit, original, warm_ups=1).lines("MB/s", lower_is_better=False)
 
 
 def upload(client: Client, sent: Path, at_once: int) -> Figures:

@@ -133,10 +133,11 @@ def starting() -> Iterator[None]:
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
     """Start a stack on free ports and wait until it says that it is ready."""
     with starting():
-        return _start(home, settings)
+        return launch(home, settings)
 
 
-def _start(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
+def launch(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
+    """Start a stack at once, whoever else starts one: for whoever holds `starting()` already."""
     ports = {"INGEST_PORT": str(free_port()), "AIRFLOW_PORT": str(free_port())}
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest.local", "--no-sample"],
