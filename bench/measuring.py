@@ -30,13 +30,14 @@ class Contestant:
 class Line:
     """One line of the table: what was measured, and every figure of every contestant.
 
-    `curve` and `at`: the curve that the line is a point of, and where on its axis.
+    `comparable`: whether a ratio says something; `curve` and `at`: the curve that it is a point of, and where on its axis.
     """
 
     what: str
     unit: str
     samples: Samples
     lower_is_better: bool = True
+    comparable: bool = True
     curve: str | None = None
     at: float | None = None
     note: str = ""
@@ -48,7 +49,7 @@ class Line:
     def advantage(self, over: str) -> float | None:
         """How many times as good ours is as another: 2 is twice as fast, 0.8 is four fifths of its speed."""
         mine, other = self.median(OURS), self.median(over)
-        if not mine or not other:
+        if not mine or not other or not self.comparable:
             return None
         return other / mine if self.lower_is_better else mine / other
 

@@ -1,10 +1,11 @@
 """Many clients that poll, in one lean process: plain sockets, one epoll, requests made beforehand.
 
-    python -m bench.poller ADDRESS PORT CLIENTS SECONDS INTERVAL < paths
+    python -m bench.poller ADDRESS PORT CLIENTS SECONDS WARM_UP INTERVAL < paths
 
 Each client keeps its connection and asks for one of the paths (client n for path n, modulo their number), and again when
 INTERVAL seconds have passed since it was to ask before; with 0, at once. A time is counted from when the client was to ask,
-so that an answer that comes late is not hidden by the questions it held back. Prints JSON: answers a second, the times in
+so that an answer that comes late is not hidden by the questions it held back. The first WARM_UP seconds are not counted,
+while connections are made and caches fill. Prints JSON: answers a second, the times in
 milliseconds, how much of a core the process itself took, and how many answers were no 200.
 """
 
@@ -18,12 +19,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from itertools import count
 
 CONNECT_SECONDS = 30
 BLOCK = 64 * 1024
 LONGEST_WAIT = 0.1
-# Of two that are due at the same time, the one that was answered first asks first.
-COUNTED_FROM = 1_000_000
 HEAD_END = b"\r\n\r\n"
 GOOD = b"HTTP/1.1 200"
 
@@ -70,12 +70,15 @@ class Polling:
         self._interval = interval
         self._epoll = select.epoll()
         self._asking: dict[int, Poller] = {}
-        self._waiting = [(poller.due, number, poller) for number, poller in enumerate(pollers)]
+        # Of two that are due at the same time, the one that was answered first asks first.
+        self._order = count()
+        self._waiting = [(poller.due, next(self._order), poller) for poller in pollers]
         heapify(self._waiting)
 
-    def run(self, seconds: float) -> None:
-        """Poll for so long."""
-        end = self._waiting[0][0] + seconds
+    def poll_for(self, seconds: float) -> None:
+        """Poll for so long; forgets what was found before."""
+        self.times, self.bad = [], 0
+        end = time.perf_counter() + seconds
         while (now := time.perf_counter()) < end:
             while self._waiting and self._waiting[0][0] <= now:
                 self._ask(heappop(self._waiting)[2])
@@ -110,7 +113,7 @@ class Polling:
         self.times.append(now - poller.due)
         self.bad += not poller.answer.startswith(GOOD)
         poller.due = poller.due + self._interval if self._interval else now
-        heappush(self._waiting, (poller.due, len(self.times) + COUNTED_FROM, poller))
+        heappush(self._waiting, (poller.due, next(self._order), poller))
 
     def _forget(self, descriptor: int) -> None:
         self._epoll.unregister(descriptor)
@@ -125,17 +128,19 @@ def content_length(head: bytes) -> int:
     raise ValueError(f"an answer without a length: {head!r}")
 
 
-def main(host: str, port: str, clients: str, seconds: str, interval: str) -> None:
+def main(host: str, port: str, clients: str, seconds: str, warm_up: str, interval: str) -> None:
     """Poll, and print what came of it."""
     paths = sys.stdin.read().split()
-    count, apart = int(clients), float(interval)
-    requests = (f"GET {paths[number % len(paths)]} HTTP/1.1\r\nHost: {host}\r\n\r\n" for number in range(count))
+    number, apart = int(clients), float(interval)
+    requests = (f"GET {paths[each % len(paths)]} HTTP/1.1\r\nHost: {host}\r\n\r\n" for each in range(number))
     pollers = [Poller((host, int(port)), request.encode()) for request in requests]
     begun = time.perf_counter()
-    for number, poller in enumerate(pollers):
-        poller.due = begun + apart * number / count
-    polling, used = Polling(pollers, apart), cpu_seconds()
-    polling.run(float(seconds))
+    for place, poller in enumerate(pollers):
+        poller.due = begun + apart * place / number
+    polling = Polling(pollers, apart)
+    polling.poll_for(float(warm_up))
+    begun, used = time.perf_counter(), cpu_seconds()
+    polling.poll_for(float(seconds))
     took, parts = time.perf_counter() - begun, statistics.quantiles(polling.times, n=100)
     print(
         json.dumps(

@@ -71,4 +71,4 @@ def _figure(line: Line, name: str) -> str:
         return "-"
     figures = line.samples[name]
     spread = f" ({shown(min(figures))} to {shown(max(figures))})" if len(figures) > 1 else ""
-    return f"{shown(median)} {line.unit}{spread}"
+    return f"{shown(median)} {line.unit}".rstrip() + spread

@@ -26,6 +26,10 @@ def test_no_advantage_over_whoever_was_not_measured():
     assert Line("seconds", "s", {LIMIT: [1.0]}).advantage(LIMIT) is None
 
 
+def test_no_advantage_where_a_ratio_says_nothing():
+    assert Line("the poller", "cores", {OURS: [1.0], LIMIT: [1.0]}, comparable=False).advantage(LIMIT) is None
+
+
 def counting(name: str, ran: list[str]) -> Contestant:
     """A contestant whose figure is how many runs there were before."""
 
