@@ -68,6 +68,10 @@ class Surroundings:
                 self.lacking.append(str(lacking))
         return self._original
 
+    def rounds(self, wanted: int) -> int:
+        """So many rounds, or fewer for a quick look."""
+        return min(wanted, self._most_rounds)
+
     def take_turns(
         self,
         rounds: int,
@@ -86,4 +90,4 @@ class Surroundings:
         service = self.original() if original is not None else None
         if original is not None and service is not None:
             contestants.append(Contestant(ORIGINAL, lambda: original(service)))
-        return take_turns(contestants, min(rounds, self._most_rounds), self.ours.frozen, warm_ups, runs)
+        return take_turns(contestants, self.rounds(rounds), self.ours.frozen, warm_ups, runs)

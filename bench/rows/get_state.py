@@ -1,20 +1,21 @@
 """`get_state`: 200 clients poll 50 jobs that are under way; and what that costs Airflow.
 
 Eight of the jobs stand still in the middle of a stage (the failpoint `open_tar.begun`), as many as run at once by default;
-the others wait for their turn. The original's jobs are rows that its own code has written. Twice: each client asks ten times
-a second, 2,000 together; and again and again, as fast as it is answered. The limit is a bare epoll that gives all the same
-answer.
+the others wait for their turn. The original's jobs are rows that its own code has written; it is measured afterwards, with
+our stack stopped, because jobs that are under way cannot be frozen for long. Twice: each client asks ten times a second,
+2,000 together; and again and again, as fast as it is answered. The limit is a bare epoll that gives all the same answer.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from bench.client import Client
 from bench.contestants.access_log import AccessLog
 from bench.contestants.original import OriginalService
 from bench.contestants.programs import output_of, program
-from bench.measuring import Figures, Line
+from bench.measuring import ORIGINAL, Figures, Line, Turns
 from bench.surroundings import Surroundings
 from ingest.failpoints import HELD_SUFFIX, VARIABLE
 from ingest.local.sample import make_bundle
@@ -43,37 +44,36 @@ def measure(bench: Surroundings) -> Iterator[Line]:
     """Measure it."""
     points = Points(bench.folder / "failpoints")
     points.folder.mkdir(exist_ok=True)
-    stack = bench.ours.stack("built-in", {VARIABLE: str(points.folder)})
+    stack = bench.ours.stack("held", {VARIABLE: str(points.folder)})
     client, log = bench.ours.client(), AccessLog(stack.home)
     jobs = [_held(points, client) for _ in range(JOBS)]
-    wait_until(
-        lambda: len(list(points.folder.glob(f"*{HELD_SUFFIX}"))) == HELD, HELD_SECONDS, lambda: "jobs do not stay"
-    )
-    try:
-        with program("bench.contestants.mirror", json.dumps(client.state(jobs[0]))) as mirror:
-            for pace, interval in PACES.items():
-                yield from _pace(bench, pace, interval, jobs, log, mirror)
-    finally:
-        for path in points.folder.iterdir():
-            path.unlink()
-        for job in jobs:
-            client.follow(job, TIMEOUT_SECONDS)
+    wait_until(lambda: _number_held(points) == HELD, HELD_SECONDS, lambda: f"{_number_held(points)} jobs are held")
 
-
-def _pace(
-    bench: Surroundings, pace: str, interval: float, jobs: Sequence[int], log: AccessLog, mirror: tuple[str, int]
-) -> Iterator[Line]:
-    def ours() -> Figures:
+    def ours(interval: float) -> Figures:
         before = log.size()
-        figures = poll(bench.ours.client().address, jobs, interval)
+        figures = poll(client.address, jobs, interval)
         return {**figures, AT_AIRFLOW: log.requests_of_jobs(before) / (SECONDS + WARM_UP_SECONDS) / JOBS}
 
-    def original(service: OriginalService) -> Figures:
-        numbers = range(FIRST_ORIGINAL_JOB, FIRST_ORIGINAL_JOB + JOBS)
-        service.service.update_states([(number, "OK", "ingest files", 0.0, "") for number in numbers])
-        return poll(service.client.address, numbers, interval)
+    found = {}
+    with program("bench.contestants.mirror", json.dumps(client.state(jobs[0]))) as mirror:
+        for pace, interval in PACES.items():
+            limit, mine = partial(poll, mirror, jobs, interval), partial(ours, interval)
+            found[pace] = bench.take_turns(ROUNDS, mine, limit, limit_on_our_stack=True)
+    bench.ours.stop()
+    if original := bench.original():
+        for pace, interval in PACES.items():
+            found[pace].add(ORIGINAL, [_original(original, interval) for _ in range(bench.rounds(ROUNDS))])
+    for pace, turns in found.items():
+        yield from _lines(pace, turns)
 
-    turns = bench.take_turns(ROUNDS, ours, lambda: poll(mirror, jobs, interval), original)
+
+def _original(service: OriginalService, interval: float) -> Figures:
+    numbers = range(FIRST_ORIGINAL_JOB, FIRST_ORIGINAL_JOB + JOBS)
+    service.service.update_states([(number, "OK", "ingest files", 0.0, "") for number in numbers])
+    return poll(service.client.address, numbers, interval)
+
+
+def _lines(pace: str, turns: Turns) -> Iterator[Line]:
     for what, samples in turns.samples.items():
         more_is_better, comparable = what == MORE_IS_BETTER, what != POLLER
         yield Line(f"{pace}: {what}", UNITS[what], samples, lower_is_better=not more_is_better, comparable=comparable)
@@ -92,3 +92,7 @@ def _held(points: Points, client: Client) -> int:
     job = client.post(make_bundle({"tiny.txt": b"tiny\n"}, datetime.now(UTC)))
     points.arm(POINT, job, "hold")
     return job
+
+
+def _number_held(points: Points) -> int:
+    return len(list(points.folder.glob(f"*{HELD_SUFFIX}")))
