@@ -20,6 +20,7 @@ from bench.results import Results, RowResult
 from bench.surroundings import Surroundings
 
 MOST_ROUNDS = 1000
+LONGEST_FAILURE = 500
 
 
 def main(names: list[str]) -> int:
@@ -53,7 +54,7 @@ def _measure(bench: Surroundings, row: rows.Row) -> RowResult:
             result.lines.append(line)
             say(table.cells(line))
     except Exception as error:
-        result.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+        result.failure = " ".join(f"{type(error).__name__}: {error}".split())[-LONGEST_FAILURE:]
         say(f"failed: {result.failure}")
     result.lacking = list(bench.lacking)
     result.seconds = round(time.monotonic() - begun, 1)
