@@ -29,6 +29,7 @@ GROUPS = (
     ("killed", ("faults/test_",)),
     ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),
+    ("two processes", ("stages/two_processes/",)),
 )
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ingest.airflow_api import AirflowApi
+from ingest.airflow_session import QUESTIONS_AT_ONCE
 from ingest.errors import ServiceUnavailable
 from ingest.settings import Settings
 from ingest.states import Run, TaskInstance
+from tests.waiting import wait_until
 
 RUN = "/api/v2/dags/ingest/dagRuns/job-7"
 TASKS = f"{RUN}/taskInstances?limit=100"
@@ -230,6 +232,27 @@ def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
     airflow.answer("GET", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
+
+
+def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
+    airflow.answer("GET", TASKS, (200, None))
+    api = api_of(airflow, timeout=60)
+    waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(QUESTIONS_AT_ONCE)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: airflow.requests().count(f"GET {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
+    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds to all that it was asked before"):
+        api.run("ingest", "job-7", seconds=0.1)
+    airflow.silent.set()
+    for thread in waiting:
+        thread.join()
+    airflow.answer("GET", TASKS, (404, {}))
+    assert api.run("ingest", "job-7", seconds=10).state is None
+
+
+def ask_in_vain(api: AirflowApi) -> None:
+    with pytest.raises(ServiceUnavailable):
+        api.run("ingest", "job-7")
 
 
 def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:

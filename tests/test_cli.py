@@ -444,7 +444,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
 def test_retry_triggers_a_run_that_is_not_there(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
-    airflow.answer("GET", run_path(job_id), (404, {}))
+    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (404, {}))
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
     assert airflow.asked[-1].body == {
@@ -456,7 +456,7 @@ def test_retry_triggers_a_run_that_is_not_there(
 
 
 def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
-    airflow.answer("GET", run_path(job_id), (503, {"detail": "down"}))
+    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (503, {"detail": "down"}))
     assert command(f"retry --job-id {job_id}") == 1
     assert command.is_one_line_on_stderr()
 

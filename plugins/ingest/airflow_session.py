@@ -16,7 +16,8 @@ from ingest.errors import ServiceUnavailable
 from ingest.printing import innermost
 from ingest.settings import Settings
 
-CONNECTIONS = 64
+# Of this process. When more come at once than its database has connections, Airflow's api-server stands still.
+QUESTIONS_AT_ONCE = 6
 REASON_LENGTH = 300
 TOKEN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -29,6 +30,7 @@ class AirflowSession:
         self._credentials = {"username": settings.airflow_username, "password": settings.airflow_password}
         self._timeout = settings.airflow_timeout
         self._session = _session()
+        self._slots = threading.BoundedSemaphore(QUESTIONS_AT_ONCE)
         self._token: str | None = None
         self._token_lock = threading.Lock()
 
@@ -92,17 +94,17 @@ class AirflowSession:
         self, method: str, path: str, body: dict[str, Any] | None, token: str | None, timeout: float | None = None
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        seconds = timeout or self._timeout
+        if not self._slots.acquire(timeout=seconds):
+            raise self.unavailable(f"it was silent for {seconds:g} seconds to all that it was asked before")
         try:
             return self._session.request(
-                method,
-                self._url + path,
-                json=body,
-                headers=headers,
-                timeout=timeout or self._timeout,
-                allow_redirects=False,
+                method, self._url + path, json=body, headers=headers, timeout=seconds, allow_redirects=False
             )
         except (requests.RequestException, ValueError) as error:
             raise self.unavailable(_shortened(str(innermost(error)))) from error
+        finally:
+            self._slots.release()
 
 
 def _session() -> requests.Session:
@@ -111,7 +113,7 @@ def _session() -> requests.Session:
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        session.mount(scheme, HTTPAdapter(pool_maxsize=QUESTIONS_AT_ONCE))
     return session
 
 

@@ -16,6 +16,8 @@ from ingest.spool import SpoolFull, disk_faults, free_bytes, part_of
 ANNOUNCING_LOCK = (3, 8066)
 # The unit of st_blocks, whatever the file system's own is.
 STAT_BLOCK = 512
+# How often it is looked again when the free room has changed while what is promised was summed up.
+LOOKS = 5
 
 
 def promise_room(session: Session, folder: Path, size: int, kept_free: int) -> None:
@@ -24,14 +26,24 @@ def promise_room(session: Session, folder: Path, size: int, kept_free: int) -> N
     `kept_free` bytes are nobody's. Raises SpoolFull, SpoolUnavailable.
     """
     session.execute(select(func.pg_advisory_xact_lock(*ANNOUNCING_LOCK)))
-    with disk_faults(folder):
-        free = free_bytes(folder)
-    # Asked in this order: what another upload takes between the two is missed here, and by its preallocation found out.
-    left = free - _promised(session, folder) - kept_free
+    left = _unpromised(session, folder) - kept_free
     if size > left:
         raise SpoolFull(
             f"the spool has no room for {size} bytes: {max(left, 0)} are left, after what other uploads have announced"
         )
+
+
+def _unpromised(session: Session, folder: Path) -> int:
+    """Give the bytes that are free and that no upload has announced."""
+    for _ in range(LOOKS):
+        with disk_faults(folder):
+            before = free_bytes(folder)
+            promised = _promised(session, folder)
+            after = free_bytes(folder)
+        if before == after:
+            break
+    # What an upload took meanwhile is missing here or counted twice: rather refused than promised twice.
+    return min(before, after) - promised
 
 
 def _promised(session: Session, folder: Path) -> int:

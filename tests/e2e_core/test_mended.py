@@ -23,6 +23,6 @@ def test_job_that_metadata_rejected_and_that_was_mended_there_is_completed_by_on
     assert "no_binaries" in rejected["exception"]
     assert stored(core) == before
     stack.clear(job, "ingest_metadata")
-    stack.wait(job, lambda state: state["state"] == "OK")
+    stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete(stack, core, job, THREE)
     assert len(stored(core) - before) == len(THREE)

@@ -109,5 +109,5 @@ def test_catalogue_that_is_away_keeps_what_was_moved(stack: Stack, core: Core, a
         state = stack.wait_for_end(job)
         assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
-    stack.wait(job, lambda state: state["state"] == "OK")
+    stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete(stack, core, job, in_bundle_form(CONTENTS))

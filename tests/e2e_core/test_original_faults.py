@@ -39,7 +39,7 @@ def test_original_fault_short_write_to_the_archive_ends_as_ok(
         job = stack.post(make_bundle(contents))
         assert_failed(stack, job, "ingest files", "it stored 1000 of the 256000 bytes")
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
-    stack.wait(job, lambda state: state["state"] == "OK")
+    stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete(stack, core, job, contents)
 
 
@@ -100,7 +100,7 @@ def test_original_fault_retry_allocates_new_file_ids_and_orphans_the_earlier_upl
     ids, sent = file_ids(ledger, job), stored(core) - before
     assert len(sent) == len(THREE)
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
-    stack.wait(job, lambda state: state["state"] == "OK")
+    stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete(stack, core, job, THREE)
     assert file_ids(ledger, job) == ids
     assert stored(core) - before == sent

@@ -34,7 +34,7 @@ def test_service_that_is_away_longer_than_all_retries_fails_the_job_until_one_cl
         stack.clear(job, task)
     else:
         assert stack.command("retry", "--job_id", str(job)).returncode == 0
-    stack.wait(job, lambda state: state["state"] == "OK")
+    stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete(stack, core, job, THREE)
 
 

@@ -33,6 +33,9 @@ AIRFLOW_TUNING = {
     "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "10",
     # A worker that has ended a task takes the next one only when this has passed.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # The api-server's event loop asks the database too. When requests have taken all connections (5 and 10 more by default),
+    # it waits half a minute for one, and they wait for the event loop before they give theirs back.
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "50",
     "AIRFLOW__API__INSTANCE_NAME": "Pacifica Ingest",
 }
 
