@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest.airflow_session import AirflowSession
+from ingest.errors import ServiceUnavailable
 from ingest.settings import Settings
 from ingest.states import RUNNING as RUNNING_TASK
 from ingest.states import Run, TaskInstance
@@ -81,6 +82,10 @@ class AirflowApi:
             raise self._session.unavailable(f"a health without {error}") from error
         if ill:
             raise self._session.unavailable(f"not healthy: {', '.join(ill)}")
+
+    def unavailable(self, reason: str) -> ServiceUnavailable:
+        """Make the error that says why Airflow is of no use now."""
+        return self._session.unavailable(reason)
 
     def _run_state(self, dag_id: str, run_id: str, seconds: float | None) -> str | None:
         run = self._read(_run(dag_id, run_id), seconds)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, WAIT_SECONDS, RecentRuns
+from api import recent_runs
+from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
 from ingest.airflow_api import AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
@@ -30,13 +31,16 @@ class CountingAirflow(AirflowApi):
         self.may_answer.set()
 
     def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
-        assert seconds == WAIT_SECONDS
+        assert seconds == recent_runs.WAIT_SECONDS
         self.asked.append(f"{dag_id} {run_id}")
         assert self.may_answer.wait(30)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ServiceUnavailable):
             raise answer
         return answer
+
+    def unavailable(self, reason: str) -> ServiceUnavailable:
+        return ServiceUnavailable("Airflow", "http://test", reason)
 
 
 @dataclass
@@ -75,9 +79,33 @@ def test_run_that_is_polled_is_asked_for_once_while_the_answer_is_fresh(
     for _ in range(50):
         assert runs.run(job()) is RUNNING
     assert len(airflow.asked) == 1
-    clock.now += FRESH_SECONDS
+    clock.now += 2 * FRESH_SECONDS
     airflow.answers = [Run("failed")]
     assert runs.run(job()).state == "failed"
+
+
+def test_nobody_waits_for_the_next_answer_while_the_last_one_is_hardly_too_old(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    runs.run(job())
+    clock.now += FRESH_SECONDS
+    airflow.may_answer.clear()
+    airflow.answers = [Run("failed")]
+    assert [runs.run(job()) for _ in range(5)] == [RUNNING] * 5
+    airflow.may_answer.set()
+    wait_until(lambda: runs.run(job()).state == "failed", 30, lambda: "the answer never comes")
+    assert len(airflow.asked) == 2
+
+
+def test_nobody_waits_long_for_an_airflow_that_is_silent(
+    runs: RecentRuns, airflow: CountingAirflow, monkeypatch: pytest.MonkeyPatch
+):
+    airflow.may_answer.clear()
+    monkeypatch.setattr(recent_runs, "WAIT_SECONDS", 0.1)
+    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds"):
+        runs.run(job())
+    airflow.may_answer.set()
+    wait_until(lambda: runs.run(job()) is RUNNING, 30, lambda: "the answer never comes")
 
 
 def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
@@ -98,7 +126,7 @@ def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
     runs.run(job(error=FAILED))
     clock.now += ENDING_SECONDS
     runs.run(job(error=FAILED))
-    assert len(airflow.asked) == 2
+    wait_until(lambda: len(airflow.asked) == 2, 30, lambda: "it is not asked again")
 
 
 def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
@@ -107,11 +135,10 @@ def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
     for _ in range(600):
         runs.run(job())
         clock.now += 0.1
-    assert len(airflow.asked) == 9
-    before = len(airflow.asked)
+    wait_until(lambda: len(airflow.asked) == 9, 30, lambda: f"asked {len(airflow.asked)} times")
     clock.now += LONGEST_SECONDS
     runs.run(job())
-    assert len(airflow.asked) == before + 1
+    wait_until(lambda: len(airflow.asked) == 10, 30, lambda: f"asked {len(airflow.asked)} times")
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
@@ -125,7 +152,7 @@ def test_absence_of_airflow_is_found_out_once_for_all_pollers(runs: RecentRuns, 
         with pytest.raises(ServiceUnavailable, match="it is away"):
             runs.run(job())
     assert len(airflow.asked) == 1
-    clock.now += FRESH_SECONDS
+    clock.now += 2 * FRESH_SECONDS
     assert runs.run(job()) is RUNNING
 
 
