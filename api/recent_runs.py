@@ -23,8 +23,10 @@ ENDING_SECONDS = 0.25
 # The longer nothing has changed, the less often it is asked for, by this factor and at least this often.
 GROWTH = 1.5
 LONGEST_SECONDS = 10.0
-# A client that polls is told the last state that was known, rather than wait for an Airflow that is busy.
+# How long an answer of Airflow may take, and how long a client that polls waits for it before it is told the last state that
+# was known.
 WAIT_SECONDS = 3.0
+PATIENCE_SECONDS = 1.0
 # Some 2 KiB each.
 JOBS = 4096
 
@@ -66,9 +68,9 @@ class RecentRuns:
                 asked = self._recent[key] = _next(view.record, asked, now)
                 self._asking.submit(self._ask, view, asked.answer)
         try:
-            return asked.latest.result(WAIT_SECONDS)
+            return asked.latest.result(PATIENCE_SECONDS)
         except TimeoutError:
-            raise self._airflow.unavailable(f"it was silent for {WAIT_SECONDS:g} seconds") from None
+            raise self._airflow.unavailable(f"it was silent for {PATIENCE_SECONDS:g} seconds") from None
 
     def _ask(self, view: JobView, answer: Future[Run]) -> None:
         try:

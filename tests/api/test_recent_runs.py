@@ -101,7 +101,7 @@ def test_nobody_waits_long_for_an_airflow_that_is_silent(
     runs: RecentRuns, airflow: CountingAirflow, monkeypatch: pytest.MonkeyPatch
 ):
     airflow.may_answer.clear()
-    monkeypatch.setattr(recent_runs, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds"):
         runs.run(job())
     airflow.may_answer.set()
