@@ -97,7 +97,7 @@ def test_stage_marked_success_by_hand_never_shows_a_job_complete(
 def test_run_marked_success_by_hand_never_shows_a_job_complete(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
     job = fail_at_ingest_files(stack, archive_away)
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
-    assert stack.state(job)["state"] == "FAILED"
+    stack.wait(job, lambda state: state["state"] == "FAILED")
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
