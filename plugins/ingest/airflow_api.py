@@ -53,7 +53,7 @@ class AirflowApi:
                 else self._run_state(dag_id, run_id, seconds)
             )
         except (KeyError, TypeError) as error:
-            raise self._session.unavailable(f"an answer without {error}") from error
+            raise self.unavailable(f"an answer without {error}") from error
         return Run(state, tasks)
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
@@ -79,9 +79,9 @@ class AirflowApi:
         try:
             ill = [part for part in NEEDED_TO_RUN if health[part]["status"] != "healthy"]
         except (KeyError, TypeError) as error:
-            raise self._session.unavailable(f"a health without {error}") from error
+            raise self.unavailable(f"a health without {error}") from error
         if ill:
-            raise self._session.unavailable(f"not healthy: {', '.join(ill)}")
+            raise self.unavailable(f"not healthy: {', '.join(ill)}")
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
         """Make the error that says why Airflow is of no use now."""
