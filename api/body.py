@@ -50,7 +50,7 @@ class Body:
         if isinstance(connection, ClientSocket):
             connection.pace = self._pace
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | bytearray:
         """Give at most `size` bytes; raises IncompleteBody, UploadTooSlow, and `too_large`."""
         try:
             # Not beyond the first byte that is too many: in chunks, nobody knows whether another one comes.

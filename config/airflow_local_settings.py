@@ -25,19 +25,21 @@ __all__: list[str] = []
 
 FORKING_COMMANDS = frozenset({"scheduler", "dag-processor", "celery"})
 AHEAD = (
-    "airflow.sdk",
+    "airflow.dag_processing.bundles.local",
     "airflow.providers.standard.decorators.python",
-    "psycopg2",
-    "sqlalchemy.orm",
-    "requests",
+    "airflow.sdk",
+    "airflow.sdk.definitions.asset.metadata",
+    "airflow.sdk.definitions.decorators",
+    "airflow.sdk.definitions.decorators.condition",
+    "airflow.sdk.definitions.decorators.setup_teardown",
+    "airflow.sdk.definitions.decorators.task_group",
+    "airflow.sdk.definitions.retry_policy",
+    "airflow.sdk.execution_time.timeout",
+    "airflow.version",
     "ijson",
-    "ingest.database",
-    "ingest.stages.open_tar",
-    "ingest.stages.load_metadata",
-    "ingest.stages.validate_policy",
-    "ingest.stages.ingest_files",
-    "ingest.stages.move_files",
-    "ingest.stages.ingest_metadata",
+    "ingest.run_stage",
+    "jinja2.ext",
+    "psycopg2",
 )
 PR_SET_PDEATHSIG = 1
 

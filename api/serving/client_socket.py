@@ -6,16 +6,18 @@ Made by `api.serving.worker` for each client; gunicorn reads bodies from it and 
 import errno
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from api.serving.pace import Pace
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A client that waits for nothing else than our answer, or has no more than a few bytes to send.
 PROMPT_SECONDS = 5.0
+Received = TypeVar("Received")
 
 
 class ClientSocket(socket.socket):
@@ -31,14 +33,21 @@ class ClientSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Give the next bytes; a client that waits to be asked for its body is asked now. Raises TimeoutError."""
+        return self._paced(lambda: super(ClientSocket, self).recv(size, flags), len)
+
+    def recv_into(self, buffer: "WriteableBuffer", size: int = 0, flags: int = 0) -> int:
+        """Write the next bytes into a buffer, and give their number; otherwise as `recv`."""
+        return self._paced(lambda: super(ClientSocket, self).recv_into(buffer, size, flags), int)
+
+    def _paced(self, receive: Callable[[], Received], size_of: Callable[[Received], int]) -> Received:
         if self.awaits_continue:
             self.awaits_continue = False
             self.sendall(CONTINUE)
         self.settimeout(self.pace.patience)
         begun = time.monotonic()
-        data = super().recv(size, flags)
-        self.pace.count(time.monotonic() - begun, len(data))
-        return data
+        received = receive()
+        self.pace.count(time.monotonic() - begun, size_of(received))
+        return received
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
         """Send all of it; raises ConnectionResetError when the client takes nothing for some seconds."""

@@ -1,23 +1,31 @@
-"""A request as gunicorn parses it, with two differences for bodies that are refused. Used by `api.serving.worker`.
+"""A request as gunicorn parses it, with three differences in how bodies are read. Used by `api.serving.worker`.
 
 On gunicorn's internals, so its version is pinned; `tests/api/test_limits.py` would fail with another.
 """
 
-from gunicorn.http.body import LengthReader
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.message import Request as GunicornRequest
 from gunicorn.http.parser import RequestParser as GunicornParser
+
+from api.serving.request_body import RequestBody
 
 
 class Request(GunicornRequest):  # type: ignore[misc]
     """A request whose body is asked for when it is read, and that ends its connection when nobody read it."""
 
     _expected_100_continue: bool
+    body: Body
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         # gunicorn would send the 100 before the application has seen the headers.
         self.unreader.sock.awaits_continue = self._expected_100_continue
         self._expected_100_continue = False
+
+    def set_body_reader(self) -> None:
+        """Choose how the body is read; called by gunicorn when it has parsed the headers."""
+        super().set_body_reader()
+        self.body = RequestBody(self.body.reader)
 
     def should_close(self) -> bool:
         """Whether the connection ends with this request; asked by gunicorn, also for the answer's headers.

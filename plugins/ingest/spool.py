@@ -55,7 +55,7 @@ class Announced:
 class Readable(Protocol):
     """A body that is read in blocks; it says by its own errors, never by OSError, that it ended too early."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | bytearray:
         """Give at most `size` bytes; none at the end."""
 
 
@@ -172,7 +172,7 @@ def _check_size(size: int, announced_size: int | None) -> None:
         raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
 
 
-def _write_block(file: FileIO, block: bytes) -> None:
+def _write_block(file: FileIO, block: bytes | bytearray) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[file.write(rest) :]
