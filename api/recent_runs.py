@@ -13,11 +13,10 @@ from cachetools import LRUCache
 
 from ingest.airflow_api import AirflowApi
 from ingest.airflow_session import QUESTIONS_AT_ONCE
+from ingest.expected_run import FRESH_SECONDS
 from ingest.jobs import JobView
 from ingest.states import JobRecord, Run
 
-# Of two processes, so that together they ask at most once a second for a job that is polled.
-FRESH_SECONDS = 2.0
 # The stage has failed, and the moment at which Airflow has ended the run is what all its pollers wait for.
 ENDING_SECONDS = 0.25
 # The longer nothing has changed, the less often it is asked for, by this factor and at least this often.

@@ -15,6 +15,7 @@ from api.openapi.schemas import JobPath, JobQuery
 from api.resources import Resources, resources
 from ingest import jobs, original_jobs
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.expected_run import expected_run
 from ingest.jobs import JobView
 from ingest.models import OriginalJob
 from ingest.original_jobs import ReceivedByOriginal
@@ -100,11 +101,11 @@ def needs_run(view: JobView) -> bool:
 
 
 def read_run(known: Resources, view: JobView) -> Run | None:
-    """Give a job's run as Airflow has said lately; None when it does not answer."""
+    """Give a job's run as the ledger or Airflow has said lately; None when Airflow does not answer."""
     if view.triggered is None:
         return Run(None)
     try:
-        return known.runs.run(view)
+        return expected_run(view) or known.runs.run(view)
     except ServiceUnavailable as error:
         logger.warning("job %d: the last known state is answered: %s", view.received.job_id, error.text)
         return None

@@ -219,6 +219,7 @@ def view(job: Job) -> JobView:
         override=JobState(**job.override) if job.override else None,
         stage=Stage(job.stage) if job.stage else None,
         percent=job.percent,
+        is_held=job.holder is not None,
         finished=Stage(job.finished) if job.finished else None,
         error=_stage_error(job.error) if job.error else None,
         clears=job.clears,

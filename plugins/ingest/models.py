@@ -188,5 +188,6 @@ class CatalogueFile(Base):
     transaction_id: Mapped[int] = mapped_column(ForeignKey("catalogue_transaction.id"), index=True)
     entry: Mapped[dict[str, Any]]
 
+
 # Now, not at the first query: a task is a fork, and each would do it again.
 Base.registry.configure()

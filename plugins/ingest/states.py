@@ -100,8 +100,9 @@ class StageError:
 class JobRecord:
     """What our ledger knows of a job.
 
-    `stage` and `percent` are the stage that last reported progress and how far it was; `finished` is the last stage that
-    the ledger holds as finished; `last` is the last state that was answered.
+    `stage` and `percent` are the stage that last reported progress and how far it was; `is_held` is whether a process works
+    on it, or died while it did; `finished` is the last stage that the ledger holds as finished; `last` is the last state
+    that was answered.
     """
 
     kind: Kind
@@ -109,6 +110,7 @@ class JobRecord:
     override: JobState | None = None
     stage: Stage | None = None
     percent: float = 0.0
+    is_held: bool = False
     finished: Stage | None = None
     error: StageError | None = None
     clears: int = 0

@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, func, update
 
 from api.recent_runs import WAIT_SECONDS, RecentRuns
 from api.resources import EXTENSION
@@ -63,10 +64,11 @@ def engine(app: Flask) -> Engine:
 
 @pytest.fixture
 def job_id(app: Flask, engine: Engine) -> int:
-    """A job that was received and triggered."""
+    """A job that was received and triggered, a while ago."""
     allocated: int = app.extensions[EXTENSION].services.uniqueid.allocate("upload_job", 1)[0]
     create_job(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
     jobs.mark_triggered(engine, allocated)
+    change(engine, allocated, updated=func.now() - timedelta(minutes=1))
     return allocated
 
 
@@ -91,6 +93,15 @@ def test_a_running_stage_is_shown_with_its_progress(
     document = state(client, job_id)
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
     assert airflow.asked == [("ingest", f"job-{job_id}")]
+
+
+def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    change(engine, job_id, stage="load_metadata", percent=41.26, holder="a process", updated=func.now())
+    document = state(client, job_id)
+    assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
+    assert airflow.asked == []
 
 
 def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(

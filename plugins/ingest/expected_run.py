@@ -1,0 +1,31 @@
+"""A job's run as the ledger lets expect it, for the moment after the job has gone on: Airflow need not be asked then.
+
+Called by the API for every poll of a job.
+"""
+
+from datetime import UTC, datetime
+
+from ingest.jobs import JobView
+from ingest.states import STAGES, JobRecord, Run, TaskInstance
+
+# What Airflow alone knows (a Clear, a worker that was killed) may be seen this late. Of two processes of the API, so that
+# together they ask at most once a second for a job that is polled.
+FRESH_SECONDS = 2.0
+
+
+def expected_run(view: JobView, now: datetime | None = None) -> Run | None:
+    """Give the run of a job that has gone on in the last seconds; None when that is longer ago, or something went wrong."""
+    silent_for = ((now or datetime.now(UTC)) - view.updated).total_seconds()
+    # Less than nothing where the database's clock is ahead: then nobody knows.
+    if view.record.error or not 0 <= silent_for < FRESH_SECONDS:
+        return None
+    return _undisturbed(view.record)
+
+
+def _undisturbed(job: JobRecord) -> Run:
+    stages = STAGES[job.kind]
+    finished = stages[: stages.index(job.finished) + 1] if job.finished else ()
+    tasks = [TaskInstance(stage, "success") for stage in finished if not (job.is_held and stage is job.stage)]
+    if job.is_held and job.stage:
+        tasks.append(TaskInstance(job.stage, "running"))
+    return Run("running", tuple(tasks))
