@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
-from ingest.airflow_api import AirflowApi
-from ingest.airflow_session import QUESTIONS_AT_ONCE
+from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
 from ingest.expected_run import FRESH_SECONDS
 from ingest.jobs import JobView
 from ingest.states import JobRecord, Run
@@ -28,6 +27,8 @@ WAIT_SECONDS = 3.0
 PATIENCE_SECONDS = 1.0
 # Some 2 KiB each.
 JOBS = 4096
+# The fewer there are, the more jobs wait for the next one, which costs Airflow little more than one for one job.
+BATCHES_AT_ONCE = 2
 
 _Key = tuple[str, JobRecord]
 
@@ -48,14 +49,21 @@ class _Asked:
 
 
 class RecentRuns:
-    """Asks Airflow for a run, unless it has just been asked; what the ledger says anew of a job makes it ask anew."""
+    """Asks Airflow for runs, several at once, unless it was just asked; what the ledger says anew makes it ask anew."""
 
     def __init__(self, airflow: AirflowApi, clock: Callable[[], float] = time.monotonic) -> None:
         self._airflow = airflow
         self._clock = clock
         self._recent: LRUCache[_Key, _Asked] = LRUCache(JOBS)
         self._lock = threading.Lock()
-        self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "airflow")
+        self._unasked: list[tuple[JobView, Future[Run]]] = []
+        self._asking = ThreadPoolExecutor(BATCHES_AT_ONCE, "airflow")
+
+    @property
+    def waiting(self) -> list[str]:
+        """The runs of the next questions."""
+        with self._lock:
+            return [view.run_id for view, _ in self._unasked]
 
     def run(self, view: JobView) -> Run:
         """Give a job's run as it was some seconds ago; raises ServiceUnavailable, for as long, when Airflow is away."""
@@ -65,17 +73,27 @@ class RecentRuns:
             asked, now = self._recent.get(key), self._clock()
             if asked is None or now >= asked.until:
                 asked = self._recent[key] = _next(view.record, asked, now)
-                self._asking.submit(self._ask, view, asked.answer)
+                self._unasked.append((view, asked.answer))
+                self._asking.submit(self._ask)
         try:
             return asked.latest.result(PATIENCE_SECONDS)
         except TimeoutError:
             raise self._airflow.unavailable(f"it was silent for {PATIENCE_SECONDS:g} seconds") from None
 
-    def _ask(self, view: JobView, answer: Future[Run]) -> None:
+    def _ask(self) -> None:
+        """Ask for all that wait to be asked for, as many as fit into one question."""
+        with self._lock:
+            batch, self._unasked = self._unasked[:RUNS_AT_ONCE], self._unasked[RUNS_AT_ONCE:]
+        if not batch:
+            return
         try:
-            answer.set_result(self._airflow.run(view.received.kind, view.run_id, WAIT_SECONDS))
+            runs = self._airflow.runs({view.run_id: view.received.kind for view, _ in batch}, WAIT_SECONDS)
         except BaseException as error:
-            answer.set_exception(error)
+            for _, answer in batch:
+                answer.set_exception(error)
+        else:
+            for view, answer in batch:
+                answer.set_result(runs[view.run_id])
 
 
 def _next(record: JobRecord, before: _Asked | None, now: float) -> _Asked:

@@ -15,8 +15,7 @@ from ingest.states import Run, TaskInstance
 from tests.waiting import wait_until
 
 RUN = "/api/v2/dags/ingest/dagRuns/job-7"
-TASKS = f"{RUN}/taskInstances?limit=100"
-TASK_LIST = {"task_instances": [{"task_id": "open_tar", "state": None, "try_number": 2, "map_index": -1}]}
+TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 
 
 @dataclass
@@ -45,6 +44,14 @@ class Airflow:
 
     def requests(self) -> list[str]:
         return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
+
+
+def task(state: str | None, try_number: int = 1, run_id: str = "job-7") -> dict[str, Any]:
+    """A task instance as Airflow lists it."""
+    return {"dag_run_id": run_id, "task_id": "open_tar", "state": state, "try_number": try_number, "map_index": -1}
+
+
+TASK_LIST = {"task_instances": [task(None, 2)]}
 
 
 def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
@@ -182,25 +189,47 @@ def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int
 
 def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
     airflow.answer("GET", RUN, (200, {"state": "running"}))
-    airflow.answer("GET", TASKS, (200, TASK_LIST))
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
     assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 2),))
 
 
 def test_a_run_with_a_task_that_runs_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
-    running = {"task_id": "open_tar", "state": "running", "try_number": 1}
-    airflow.answer("GET", TASKS, (200, {"task_instances": [running]}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": [task("running")]}))
     assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", "running", 1),))
-    assert airflow.requests() == [f"GET {TASKS}"]
+    assert airflow.requests() == [f"POST {TASKS}"]
 
 
-def test_an_unknown_run_has_no_state_and_is_not_asked_for_twice(airflow: Airflow) -> None:
-    airflow.answer("GET", TASKS, (404, {"detail": "not found"}))
+def test_a_run_whose_tasks_were_never_tried_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": [task(None, 0)]}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 0),))
+    assert airflow.requests() == [f"POST {TASKS}"]
+
+
+def test_an_unknown_run_has_no_state(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
     assert api_of(airflow).run("ingest", "job-7") == Run(None)
-    assert airflow.requests() == [f"GET {TASKS}"]
+
+
+def test_several_runs_are_read_in_one_request(airflow: Airflow) -> None:
+    tasks = [task("running"), task("success", run_id="job-8"), task(None, 0, run_id="job-9")]
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks}))
+    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-8", (200, {"state": "success"}))
+    runs = api_of(airflow).runs({"job-7": "ingest", "job-8": "move", "job-9": "ingest"})
+    assert {run_id: run.state for run_id, run in runs.items()} == {
+        "job-7": "running",
+        "job-8": "success",
+        "job-9": "running",
+    }
+    assert airflow.asked[1].body == {
+        "dag_ids": ["ingest", "move"],
+        "dag_run_ids": ["job-7", "job-8", "job-9"],
+        "page_limit": 100,
+    }
 
 
 def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:
-    airflow.answer("GET", TASKS, (200, TASK_LIST))
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
     airflow.answer("GET", RUN, (404, {"detail": "not found"}))
     assert api_of(airflow).run("ingest", "job-7").state is None
 
@@ -208,12 +237,12 @@ def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Ai
 @pytest.mark.parametrize("answer", [b"<html>proxy</html>", {}, [], b'"text"'])
 def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
     airflow.answer("GET", RUN, (200, {"state": "running"}))
-    airflow.answer("GET", TASKS, (200, TASK_LIST))
-    for path in (RUN, TASKS):
-        airflow.answer("GET", path, (200, answer))
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
+    for method, path in (("GET", RUN), ("POST", TASKS)):
+        airflow.answer(method, path, (200, answer))
         with pytest.raises(ServiceUnavailable):
             api_of(airflow).run("ingest", "job-7")
-        airflow.answer("GET", TASKS, (200, TASK_LIST))
+        airflow.answer("POST", TASKS, (200, TASK_LIST))
 
 
 def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
@@ -223,31 +252,31 @@ def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
 
 
 def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: Airflow) -> None:
-    airflow.answer("GET", TASKS, (200, None))
+    airflow.answer("POST", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=0.1).run("ingest", "job-7")
 
 
 def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
-    airflow.answer("GET", TASKS, (200, None))
+    airflow.answer("POST", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
 
 
 def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
-    airflow.answer("GET", TASKS, (200, None))
+    airflow.answer("POST", TASKS, (200, None))
     api = api_of(airflow, timeout=60)
     waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(QUESTIONS_AT_ONCE)]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: airflow.requests().count(f"GET {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
+    wait_until(lambda: airflow.requests().count(f"POST {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
     with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds to all that it was asked before"):
         api.run("ingest", "job-7", seconds=0.1)
     airflow.silent.set()
     for thread in waiting:
         thread.join()
-    airflow.answer("GET", TASKS, (404, {}))
-    assert api.run("ingest", "job-7", seconds=10).state is None
+    airflow.answer("POST", TASKS, (200, {"task_instances": [task("running")]}))
+    assert api.run("ingest", "job-7", seconds=10).state == "running"
 
 
 def ask_in_vain(api: AirflowApi) -> None:

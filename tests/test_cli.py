@@ -21,7 +21,7 @@ from ingest.settings import Settings
 from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
 from tests.bundles import make_bundle
 from tests.received import create_job
-from tests.test_airflow_api import Airflow, handler_of
+from tests.test_airflow_api import TASKS, Airflow, handler_of
 from tests.test_migrations import fresh_database
 
 next_id = count(7_200_000)
@@ -431,8 +431,8 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
         ledger.finish()
     jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
     airflow.answer("GET", run_path(job_id), (200, {"state": "failed"}))
-    tasks = [{"task_id": "open_tar", "state": "success", "try_number": 1}]
-    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (200, {"task_instances": tasks}))
+    tasks = [{"dag_run_id": f"job-{job_id}", "task_id": "open_tar", "state": "success", "try_number": 1}]
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks}))
     airflow.answer("POST", "/api/v2/dags/ingest/clearTaskInstances", (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
     assert (command.out, command.err) == ("", "")
@@ -444,7 +444,8 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
 def test_retry_triggers_a_run_that_is_not_there(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
-    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (404, {}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", run_path(job_id), (404, {}))
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
     assert airflow.asked[-1].body == {
@@ -456,7 +457,7 @@ def test_retry_triggers_a_run_that_is_not_there(
 
 
 def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
-    airflow.answer("GET", f"{run_path(job_id)}/taskInstances?limit=100", (503, {"detail": "down"}))
+    airflow.answer("POST", TASKS, (503, {"detail": "down"}))
     assert command(f"retry --job-id {job_id}") == 1
     assert command.is_one_line_on_stderr()
 

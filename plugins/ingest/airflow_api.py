@@ -1,11 +1,11 @@
-"""The client of Airflow's REST API: trigger a job's run, read its task states, clear stages, fail it.
+"""The client of Airflow's REST API: trigger a job's run, read the states of runs and tasks, clear stages, fail it.
 
 Called by the API (trigger, read), by housekeeping and by the command line (all four). Airflow's own tables are never
 touched. Whatever keeps Airflow from doing what was asked is a `ServiceUnavailable`: nothing that Airflow answers
 says anything about the job itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +14,12 @@ from ingest.airflow_session import AirflowSession
 from ingest.errors import ServiceUnavailable
 from ingest.settings import Settings
 from ingest.states import RUNNING as RUNNING_TASK
-from ingest.states import Run, TaskInstance
+from ingest.states import STAGES, Run, TaskInstance
 
+ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
+# What Airflow gives in one answer, unless its settings say more.
 TASKS_LIMIT = 100
+RUNS_AT_ONCE = TASKS_LIMIT // max(map(len, STAGES.values()))
 RUNNING = "running"
 # Without these nothing runs. The dag-processor is not among them: runs go on without it.
 NEEDED_TO_RUN = ("metadatabase", "scheduler")
@@ -37,24 +40,27 @@ class AirflowApi:
         self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=(HTTPStatus.OK, HTTPStatus.CONFLICT))
 
     def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
-        """Read the tasks of a run, and then its state, None when there is no run; raises ServiceUnavailable.
+        """Read a run; otherwise as `runs`."""
+        return self.runs({run_id: dag_id}, seconds)[run_id]
 
-        Each of the two answers is waited for `seconds`, or as long as the settings say.
+    def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
+        """Read the tasks of up to RUNS_AT_ONCE runs and the states of the runs, None where there is no run.
+
+        `dags` names the DAG of each run by the id of the run. Each answer is waited for `seconds`, or as the settings say.
+        Raises ServiceUnavailable.
         """
-        listed = self._read(f"{_run(dag_id, run_id)}/taskInstances?limit={TASKS_LIMIT}", seconds)
-        if listed is None:
-            return Run(None)
+        body = {"dag_ids": sorted(set(dags.values())), "dag_run_ids": list(dags), "page_limit": TASKS_LIMIT}
+        listed = self._session.json(self._session.ask("POST", ALL_TASKS, body, seconds=seconds))
+        tasks: dict[str, tuple[TaskInstance, ...]] = dict.fromkeys(dags, ())
         try:
-            tasks = tuple(_task(each) for each in listed["task_instances"])
-            # No public request gives both, and a run that has ended has no task that runs.
-            state = (
-                RUNNING
-                if any(task.state in RUNNING_TASK for task in tasks)
-                else self._run_state(dag_id, run_id, seconds)
-            )
+            for each in listed["task_instances"]:
+                tasks[each["dag_run_id"]] += (_task(each),)
+            return {
+                run_id: Run(RUNNING if _goes_on(found) else self._run_state(dags[run_id], run_id, seconds), found)
+                for run_id, found in tasks.items()
+            }
         except (KeyError, TypeError) as error:
             raise self.unavailable(f"an answer without {error}") from error
-        return Run(state, tasks)
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
         """Let the named tasks of a run start anew, whatever their state; raises ServiceUnavailable."""
@@ -102,6 +108,12 @@ def _dag(dag_id: str) -> str:
 
 def _run(dag_id: str, run_id: str) -> str:
     return f"{_dag(dag_id)}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _goes_on(tasks: Sequence[TaskInstance]) -> bool:
+    """Whether a run cannot have ended: no public request gives its state together with its tasks."""
+    untried = all(task.state is None and task.try_number == 0 for task in tasks)
+    return bool(tasks) and (untried or any(task.state in RUNNING_TASK for task in tasks))
 
 
 def _task(instance: dict[str, Any]) -> TaskInstance:

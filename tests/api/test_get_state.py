@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -30,15 +30,15 @@ class ScriptedAirflow(AirflowApi):
 
     answer: Run | None = None
     before_answer: Callable[[], None] = lambda: None
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
 
-    def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
+    def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
         assert seconds == WAIT_SECONDS
-        self.asked.append((dag_id, run_id))
+        self.asked.append(dict(dags))
         self.before_answer()
         if self.answer is None:
             raise ServiceUnavailable("Airflow", "http://test", "it is away")
-        return self.answer
+        return dict.fromkeys(dags, self.answer)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_running_stage_is_shown_with_its_progress(
     change(engine, job_id, stage="load_metadata", percent=41.26)
     document = state(client, job_id)
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
-    assert airflow.asked == [("ingest", f"job-{job_id}")]
+    assert airflow.asked == [{f"job-{job_id}": "ingest"}]
 
 
 def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(

@@ -1,14 +1,16 @@
 """However many clients poll, Airflow is asked for a job's run once in two seconds by each process, and less often later."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from api import recent_runs
-from api.recent_runs import ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
-from ingest.airflow_api import AirflowApi
+from api.recent_runs import BATCHES_AT_ONCE, ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
+from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
 from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
@@ -24,20 +26,23 @@ class CountingAirflow(AirflowApi):
     """Airflow that counts how often it is asked."""
 
     answers: list[Run | ServiceUnavailable] = field(default_factory=lambda: [RUNNING])
-    asked: list[str] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.may_answer.set()
 
-    def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:
+    def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
         assert seconds == recent_runs.WAIT_SECONDS
-        self.asked.append(f"{dag_id} {run_id}")
+        self.asked.append(dict(dags))
         assert self.may_answer.wait(30)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ServiceUnavailable):
             raise answer
-        return answer
+        return dict.fromkeys(dags, answer)
+
+    def was_asked(self, times: int) -> bool:
+        return len(self.asked) == times
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable("Airflow", "http://test", reason)
@@ -132,13 +137,14 @@ def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
 def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
     runs: RecentRuns, airflow: CountingAirflow, clock: Clock
 ):
-    for _ in range(600):
-        runs.run(job())
-        clock.now += 0.1
-    wait_until(lambda: len(airflow.asked) == 9, 30, lambda: f"asked {len(airflow.asked)} times")
-    clock.now += LONGEST_SECONDS
     runs.run(job())
-    wait_until(lambda: len(airflow.asked) == 10, 30, lambda: f"asked {len(airflow.asked)} times")
+    for number, seconds in enumerate((FRESH_SECONDS, 3.0, 4.5, 6.75, LONGEST_SECONDS, LONGEST_SECONDS), start=1):
+        clock.now += seconds - 0.1
+        runs.run(job())
+        assert len(airflow.asked) == number
+        clock.now += 0.1
+        runs.run(job())
+        wait_until(partial(airflow.was_asked, number + 1), 30, lambda: f"asked {len(airflow.asked)} times")
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
@@ -167,3 +173,19 @@ def test_pollers_that_come_while_airflow_is_asked_wait_for_the_same_answer(runs:
     for thread in threads:
         thread.join()
     assert (len(airflow.asked), given) == (1, [RUNNING] * 8)
+
+
+def test_jobs_that_wait_to_be_asked_for_are_asked_for_together(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.may_answer.clear()
+    threads = [threading.Thread(target=runs.run, args=(job(number),)) for number in range(60)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(airflow.asked) == BATCHES_AT_ONCE, 30, lambda: "nobody asks")
+    wait_until(lambda: len(runs.waiting) + sum(map(len, airflow.asked)) == 60, 30, lambda: "not all have come")
+    airflow.may_answer.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(run_id for batch in airflow.asked for run_id in batch) == sorted(
+        f"job-{number}" for number in range(60)
+    )
+    assert len(airflow.asked) <= BATCHES_AT_ONCE + 60 // RUNS_AT_ONCE
