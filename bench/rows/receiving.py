@@ -17,7 +17,7 @@ from bench.contestants.original import OriginalService
 from bench.contestants.programs import program
 from bench.contestants.receiver import SIZE
 from bench.measuring import Figures, Line
-from bench.surroundings import Surroundings
+from bench.surroundings import MEMORY_OF_LARGE_FILES, Surroundings
 
 NAME = "receiving"
 TITLE = "Receiving 1 GiB"
@@ -56,7 +56,8 @@ def measure_receiving(bench: Surroundings, rounds: int, size: int, at_once: int)
         def limit() -> Figures:
             return rate_of(lambda: send_file(address, SIZE.pack(size), sent), size, at_once)[0]
 
-        yield from bench.take_turns(rounds, ours, limit, original, warm_ups=1).lines("MB/s", lower_is_better=False)
+        turns = bench.take_turns(rounds, ours, limit, original, warm_ups=1, memory=MEMORY_OF_LARGE_FILES)
+        yield from turns.lines("MB/s", lower_is_better=False)
 
 
 def upload(client: Client, sent: Path, at_once: int) -> Figures:
