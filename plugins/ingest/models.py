@@ -120,6 +120,8 @@ class File(Base):
     __table_args__ = (
         Index("uq_file_job_id_path", "job_id", text("md5(path)"), unique=True),
         Index(None, "job_id", "position"),
+        # Without it, each batch of a large job's files would be sorted out of all of them.
+        Index(None, "job_id", "id"),
     )
 
 
