@@ -49,7 +49,7 @@ def _unpromised(session: Session, folder: Path) -> int:
 def _promised(session: Session, folder: Path) -> int:
     """Give the bytes that uploads have announced and that their files do not take up yet."""
     announced = session.execute(select(Upload.spool_name, Upload.size).where(Upload.size.is_not(None)))
-    return sum(max(0, size - _taken_up(folder / name)) for name, size in announced.tuples() if size is not None)
+    return sum(max(0, size - _taken_up(folder / name)) for name, size in announced if size is not None)
 
 
 def _taken_up(path: Path) -> int:
