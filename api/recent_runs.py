@@ -18,6 +18,7 @@ from ingest.states import JobRecord, Run
 
 # The stage has failed, and the moment at which Airflow has ended the run is what all its pollers wait for.
 ENDING_SECONDS = 0.25
+LONGEST_ENDING_SECONDS = 1.0
 # The longer nothing has changed, the less often it is asked for, by this factor and at least this often.
 GROWTH = 1.5
 LONGEST_SECONDS = 10.0
@@ -102,5 +103,5 @@ def _next(record: JobRecord, before: _Asked | None, now: float) -> _Asked:
         return _Asked(seconds, now + seconds, meanwhile=None)
     # Nobody waits for the new answer while the one before is hardly too old.
     is_good = before.answer.done() and now < before.until + before.seconds
-    seconds = min(before.seconds * GROWTH, LONGEST_SECONDS)
+    seconds = min(before.seconds * GROWTH, LONGEST_ENDING_SECONDS if record.is_stopped else LONGEST_SECONDS)
     return _Asked(seconds, now + seconds, before.answer if is_good else None)

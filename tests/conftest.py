@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from xdist.scheduler import LoadScopeScheduling
 
 from ingest.database import make_engine, upgrade_schema
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_databases
+from ingest.models import FILE_IDS
 from ingest.settings import Settings
 from tests.corpus import report
 from tests.e2e.stack import free_port
@@ -81,6 +82,9 @@ def database_url(postgres: Layout) -> str:
     url = url_in(postgres, "ingest").replace("+psycopg2", "")
     engine = make_engine(Settings(database_url=url))
     upgrade_schema(engine)
+    with engine.begin() as connection:
+        # Tests give the catalogue files of small ids by hand, which no job of another test may then be given.
+        connection.execute(select(func.setval(FILE_IDS.name, 5_000_000)))
     engine.dispose()
     return url
 

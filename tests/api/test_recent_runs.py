@@ -9,7 +9,14 @@ from functools import partial
 import pytest
 
 from api import recent_runs
-from api.recent_runs import BATCHES_AT_ONCE, ENDING_SECONDS, FRESH_SECONDS, LONGEST_SECONDS, RecentRuns
+from api.recent_runs import (
+    BATCHES_AT_ONCE,
+    ENDING_SECONDS,
+    FRESH_SECONDS,
+    LONGEST_ENDING_SECONDS,
+    LONGEST_SECONDS,
+    RecentRuns,
+)
 from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
@@ -132,6 +139,16 @@ def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
     clock.now += ENDING_SECONDS
     runs.run(job(error=FAILED))
     wait_until(lambda: len(airflow.asked) == 2, 30, lambda: "it is not asked again")
+
+
+def test_end_of_a_run_is_asked_for_every_second_however_long_it_takes(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    runs.run(job(error=FAILED))
+    for number in range(2, 12):
+        clock.now += LONGEST_ENDING_SECONDS
+        runs.run(job(error=FAILED))
+        wait_until(partial(airflow.was_asked, number), 30, lambda: f"asked {len(airflow.asked)} times")
 
 
 def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
