@@ -1,6 +1,5 @@
 """What the figures were measured on, and at which commit."""
 
-import mmap
 import os
 import platform
 import subprocess
@@ -27,17 +26,6 @@ def machine(folder: Path) -> dict[str, str]:
         "commit": commit(),
         "date": date(),
     }
-
-
-def touch_memory(size: int) -> None:
-    """Have so many bytes of memory that are the machine's own when this returns.
-
-    A virtual machine may give memory that is free back to its host, and has it again page by page: a GiB that is copied into
-    the page cache takes 0.4 s of the kernel's time then, or 2.5 s. Whoever comes second would be the faster one.
-    """
-    with mmap.mmap(-1, size) as memory:
-        for begin in range(0, size, mmap.PAGESIZE):
-            memory[begin] = 1
 
 
 def commit() -> str:

@@ -5,15 +5,12 @@ Made by `__main__`, handed to every row.
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from bench.contestants.original import OriginalService, original_service
 from bench.contestants.ours import Ours
 from bench.contestants.redis import Lacking
-from bench.machine import touch_memory
 from bench.measuring import LIMIT, ORIGINAL, OURS, Contestant, Figures, Turns, take_turns
 from ingest.local.layout import Layout
 from tests.e2e.stack import free_port
@@ -21,8 +18,9 @@ from tests.pacifica_core.core import Core
 from tests.pacifica_core.database import postgres_in
 from tests.pacifica_core.services import SERVICES
 
-# What one GiB that is received, kept in the spool and archived takes of the page cache, and some more.
-MEMORY_OF_LARGE_FILES = 4 * 2**30
+# A virtual machine may give memory that is free back to its host, and has it again page by page: a GiB that is copied into
+# the page cache takes 0.4 s of the kernel's time then, or 2.5 s. In a row, each run finds the memory of the one before.
+RUNS_IN_A_ROW = 4
 
 
 class Surroundings:
@@ -88,22 +86,12 @@ class Surroundings:
         limit_on_our_stack: bool = False,
         warm_ups: int = 0,
         runs: int = 1,
-        memory: int = 0,
     ) -> Turns:
-        """Let ours, the limit and the original take turns; the original only where it can run.
-
-        So many bytes of `memory`, which all of them fill, are touched before each run.
-        """
+        """Let ours, the limit and the original take turns; the original only where it can run."""
         contestants = [Contestant(OURS, ours, on_our_stack=True)]
         if limit is not None:
             contestants.append(Contestant(LIMIT, limit, limit_on_our_stack))
         service = self.original() if original is not None else None
         if original is not None and service is not None:
             contestants.append(Contestant(ORIGINAL, lambda: original(service)))
-        ready = [replace(each, run=partial(_with_memory, memory, each.run)) for each in contestants]
-        return take_turns(ready if memory else contestants, self.rounds(rounds), self.ours.frozen, warm_ups, runs)
-
-
-def _with_memory(size: int, run: Callable[[], Figures]) -> Figures:
-    touch_memory(size)
-    return run()
+        return take_turns(contestants, self.rounds(rounds), self.ours.frozen, warm_ups, runs)

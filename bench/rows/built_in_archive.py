@@ -13,7 +13,7 @@ from bench.contestants.copying import copy_large, copy_small
 from bench.jobs import empty, our_job
 from bench.measuring import Figures, Line
 from bench.stages import FILES
-from bench.surroundings import MEMORY_OF_LARGE_FILES, Surroundings
+from bench.surroundings import RUNS_IN_A_ROW, Surroundings
 
 NAME = "built_in_archive"
 TITLE = "Ingest into the built-in archive"
@@ -56,5 +56,5 @@ def _line(bench: Surroundings, files: tuple[int, int], amount: float, what: str,
             empty(copies)
             return {FILES: amount / took}
 
-        turns = bench.take_turns(ROUNDS, ours, limit, memory=MEMORY_OF_LARGE_FILES)
+        turns = bench.take_turns(ROUNDS, ours, limit, runs=RUNS_IN_A_ROW)
     return Line(what, unit, turns.samples[FILES], lower_is_better=False)

@@ -19,7 +19,7 @@ from bench.measuring import Figures, Line
 from bench.memory import largest_memory
 from bench.rows.file_counts import memory_line
 from bench.stages import WHOLE
-from bench.surroundings import MEMORY_OF_LARGE_FILES, Surroundings
+from bench.surroundings import Surroundings
 
 NAME = "file_sizes"
 TITLE = "Whole jobs of one file"
@@ -75,6 +75,6 @@ def _lines(bench: Surroundings, bundle: Path, gibibytes: int, rounds: int) -> It
 
     with program("bench.contestants.receiver", str(copies)) as address:
         theirs = original if gibibytes in ROUNDS else None
-        turns = bench.take_turns(rounds, ours, limit, theirs, memory=MEMORY_OF_LARGE_FILES)
+        turns = bench.take_turns(rounds, ours, limit, theirs)
     yield Line(f"{gibibytes} GiB: whole job", "MB/s", turns.samples[WHOLE], lower_is_better=False)
     yield memory_line(f"{gibibytes} GiB", used)

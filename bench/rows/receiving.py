@@ -17,12 +17,12 @@ from bench.contestants.original import OriginalService
 from bench.contestants.programs import program
 from bench.contestants.receiver import SIZE
 from bench.measuring import Figures, Line
-from bench.surroundings import MEMORY_OF_LARGE_FILES, Surroundings
+from bench.surroundings import RUNS_IN_A_ROW, Surroundings
 
 NAME = "receiving"
 TITLE = "Receiving 1 GiB"
 LIMIT_IS = "socket to file, fsync"
-ROUNDS = 5
+ROUNDS = 3
 BYTES = 1024**3
 BLOCK = 1024**2
 MEGABYTE = 1e6
@@ -56,7 +56,7 @@ def measure_receiving(bench: Surroundings, rounds: int, size: int, at_once: int)
         def limit() -> Figures:
             return rate_of(lambda: send_file(address, SIZE.pack(size), sent), size, at_once)[0]
 
-        turns = bench.take_turns(rounds, ours, limit, original, warm_ups=1, memory=MEMORY_OF_LARGE_FILES)
+        turns = bench.take_turns(rounds, ours, limit, original, runs=RUNS_IN_A_ROW)
         yield from turns.lines("MB/s", lower_is_better=False)
 
 
