@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-OF_JOBS = (b"path=/api/v2/dags/ingest/dagRuns/job-", b"path=/api/v2/dags/~/dagRuns/~/taskInstances/list")
+from ingest.airflow_api import ALL_TASKS
+
+OF_JOBS = (b"path=/api/v2/dags/ingest/dagRuns/job-", f"path={ALL_TASKS}".encode())
 
 
 class AccessLog:

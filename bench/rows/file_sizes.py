@@ -74,7 +74,6 @@ def _lines(bench: Surroundings, bundle: Path, gibibytes: int, rounds: int) -> It
         return rate(took)
 
     with program("bench.contestants.receiver", str(copies)) as address:
-        theirs = original if gibibytes in ROUNDS else None
-        turns = bench.take_turns(rounds, ours, limit, theirs)
+        turns = bench.take_turns(rounds, ours, limit, original if gibibytes in ROUNDS else None)
     yield Line(f"{gibibytes} GiB: whole job", "MB/s", turns.samples[WHOLE], lower_is_better=False)
     yield memory_line(f"{gibibytes} GiB", used)

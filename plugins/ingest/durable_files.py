@@ -59,7 +59,7 @@ def part_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def write_all(file: BinaryIO, block: bytes) -> None:
+def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
     """Write a block to an unbuffered file, which may take it in pieces."""
     rest = memoryview(block)
     while rest:

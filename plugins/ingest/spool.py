@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ingest.durable_files import sync_folder
+from ingest.durable_files import sync_folder, write_all
 from ingest.errors import Rejection, TransientError
 from ingest.failpoints import failpoint
 from ingest.linux_calls import FULL, reserve, write_back
@@ -149,7 +149,7 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
             with disk_faults(part.parent):
                 if announced.size is None:
                     _leave_free(part.parent, len(block) + kept_free)
-                _write_block(file, block)
+                write_all(file, block)
             # Or the sync at the end would have all to do, while the client waits.
             write_back(file.fileno(), size, len(block))
             size += len(block)
@@ -170,9 +170,3 @@ def _check_size(size: int, announced_size: int | None) -> None:
         raise IncompleteBody("nothing was sent")
     if announced_size is not None and size != announced_size:
         raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
-
-
-def _write_block(file: FileIO, block: bytes | bytearray) -> None:
-    rest = memoryview(block)
-    while rest:
-        rest = rest[file.write(rest) :]
