@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from api import recent_runs
 from api.app import create_app
 from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
@@ -30,6 +31,12 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         airflow_url=NOWHERE,
         archiveinterface_url=f"file://{tmp_path}/archive",
     )
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's answer is waited for however busy this machine is."""
+    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 30.0)
 
 
 @pytest.fixture

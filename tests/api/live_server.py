@@ -15,9 +15,10 @@ from typing import Any
 
 import psycopg2
 
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:1"
-STALL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Server:
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.spool.iterdir())
+
+    @contextmanager
+    def leaves_nothing(self) -> Iterator[None]:
+        """What is done within leaves no file in the spool, no upload and no job."""
+        files, uploads, jobs = self.files(), self.uploads(), set(self.rows())
+        yield
+        wait_until(lambda: (self.files(), self.uploads()) == (files, uploads), 30, lambda: str(self.files()))
+        assert set(self.rows()) == jobs
 
     def rows(self) -> dict[int, dict[str, Any]]:
         return job_rows(self.database_url)
@@ -103,7 +112,6 @@ def environment_of(spool: Path, database_url: str) -> dict[str, str]:
         "ARCHIVEINTERFACE_URL": f"file://{spool.parent}/archive",
         "INGEST_DATABASE_URL": database_url,
         "INGEST_AIRFLOW_URL": NOWHERE,
-        "INGEST_RECEIVE_TIMEOUT": str(STALL_SECONDS),
     }
 
 

@@ -21,6 +21,7 @@ from ingest.local.layout import Layout
 from ingest.settings import Settings
 from tests.api.live_server import Server
 from tests.small_disk import fill, small_disk
+from tests.waiting import wait_until
 
 MakeApp = Callable[..., Flask]
 MIB = 1024**2
@@ -55,6 +56,8 @@ def test_the_server_is_alive(server: Server) -> None:
 
 def test_the_server_is_ready_although_airflow_is_away(server: Server) -> None:
     before = server.files()
+    # A connection to the database may be late on a machine as busy as this one.
+    wait_until(lambda: requests.get(f"{server.url}/readyz", timeout=30).ok, 30, lambda: "it is not ready")
     answer = requests.get(f"{server.url}/readyz", timeout=30)
     document = answer.json()
     assert (answer.status_code, document["ready"]) == (200, True)
@@ -174,6 +177,8 @@ def test_what_hangs_is_not_asked_again_before_it_answers(
     goes_on = threading.Event()
     airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
     check = ReadinessCheck(settings, airflow)
+    assert not check.report().airflow.ready
+    wait_until(lambda: airflow.asked == 1, 30, lambda: "Airflow is not asked")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
     assert airflow.asked == 1
     assert caplog.text.count("readiness of Airflow: there is no answer yet") == 1

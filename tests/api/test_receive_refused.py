@@ -12,7 +12,7 @@ from flask import Flask
 
 from ingest.settings import Settings
 from tests.api.clients import CHUNKED, POST, answered
-from tests.api.live_server import NOWHERE, Server
+from tests.api.live_server import NOWHERE, Server, serving
 
 TEN_TERABYTES = 10 * 2**40
 
@@ -23,6 +23,14 @@ def nothing_stays(server: Server) -> Iterator[None]:
     yield
     assert server.files() == files
     assert set(server.rows()) == jobs
+
+
+@pytest.fixture(scope="module")
+def impatient_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    spool = tmp_path_factory.mktemp("impatient") / "spool"
+    spool.mkdir()
+    with serving(spool, database_url, INGEST_RECEIVE_TIMEOUT=0.5) as server:
+        yield server
 
 
 def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[str, str]:
@@ -77,9 +85,10 @@ class TestBody:
     @pytest.mark.parametrize(
         "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
     )
-    def test_a_stalled_body(self, server: Server, request_start: bytes) -> None:
+    def test_a_stalled_body(self, impatient_server: Server, request_start: bytes) -> None:
         refusal = ("408 upload_too_slow", "less than 1024 bytes a second came in 0.5 seconds; send it again, faster")
-        assert send(server, request=request_start, half_close=False) == refusal
+        with impatient_server.leaves_nothing():
+            assert send(impatient_server, request=request_start, half_close=False) == refusal
 
     @pytest.mark.parametrize(
         "request_end", [b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]

@@ -29,7 +29,7 @@ import airflow_local_settings
 child = os.fork()
 if not child:
     {end}
-time.sleep(1)  # cut short by nothing but the end
+time.sleep({seconds})  # cut short by nothing but the end
 os.waitpid(child, 0)
 """
 
@@ -37,7 +37,7 @@ os.waitpid(child, 0)
 def is_alive(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -66,18 +66,20 @@ def test_a_fork_dies_with_its_parent(command: str, survives: bool):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's waitid")
 @pytest.mark.parametrize(
-    ("executor", "end", "status"),
+    ("executor", "end", "seconds", "status"),
     [
-        ("LocalExecutor", "os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-        ("LocalExecutor", "os._exit(1)", 0),
-        ("CeleryExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 0),
+        ("LocalExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 60, -signal.SIGKILL),
+        ("LocalExecutor", "os._exit(1)", 1, 0),
+        ("CeleryExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 1, 0),
     ],
 )
-def test_a_scheduler_whose_workers_share_locks_ends_with_one_that_is_killed(executor: str, end: str, status: int):
+def test_a_scheduler_whose_workers_share_locks_ends_with_one_that_is_killed(
+    executor: str, end: str, seconds: int, status: int
+):
     scheduler = subprocess.run(
-        [sys.executable, "-c", FORK_AND_END.format(end=end)],
+        [sys.executable, "-c", FORK_AND_END.format(end=end, seconds=seconds)],
         env={**os.environ, "PYTHONPATH": str(CONFIG), "AIRFLOW__CORE__EXECUTOR": executor},
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert scheduler.returncode == status

@@ -134,7 +134,7 @@ def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "the original's server has ended: see its log"
     try:
         return requests.get(url, timeout=2).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

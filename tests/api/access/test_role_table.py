@@ -155,6 +155,9 @@ def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, st
     path = call.rule.replace("<job_id>", job).replace("<path:filename>", "css/swagger-ui.css")
     asked = {"job_id": job} if call.job and path == call.rule else {}
     body = b"[{}]" if call.method == "POST" else None
+    if call.rule == "/readyz":
+        # Whether it is ready is not the table's question, and a busy machine may be late with the answer.
+        wait_until(lambda: caller.request(server, "GET", path).ok, 30, lambda: "it is not ready")
     return caller.request(server, call.method, path, params=asked, data=body)
 
 
