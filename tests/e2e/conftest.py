@@ -11,8 +11,9 @@ from ingest.failpoints import VARIABLE
 from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
 from tests.faults.points import Points
 
-# A service that is away is given up after seconds here, not after half an hour.
-SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "1", "INGEST_MAX_RETRY_DELAY": "1"}
+# A service that is away is given up after seconds here, not after half an hour. Each process of the API keeps what it was
+# told of a run for two seconds, and must be seen to say why a stage waits for its next try: so the wait is longer.
+SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
 
 
 @pytest.fixture(scope="package")

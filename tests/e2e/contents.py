@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from ingest.models import CatalogueFile, CatalogueTransaction, Event, File, Job
@@ -35,6 +35,12 @@ def file_ids(engine: Engine, job_id: int) -> list[int | None]:
     """The ids that the ledger gave to a job's files."""
     with Session(engine) as session:
         return list(session.scalars(select(File.file_id).where(File.job_id == job_id).order_by(File.path)))
+
+
+def next_job_id(engine: Engine) -> int:
+    """The id that the next upload gets from the built-in service."""
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT last_value + is_called::int FROM job_id_seq")).scalar_one())
 
 
 def events(engine: Engine, job_id: int) -> list[str]:

@@ -8,24 +8,30 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from tests.bundles import make_bundle
-from tests.e2e.contents import archived, catalogued, in_catalogue_form
+from tests.e2e.contents import archived, catalogued, in_catalogue_form, next_job_id
 from tests.e2e.stack import Stack
+from tests.faults.points import Points
 from tests.small_disk import empty, fill, small_disk
 
+FAILED = "ingest_files.failed"
 FEW = {"data/full/one.txt": b"one", "data/full/two.txt": b"two"}
 
 
 def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
-    stack: Stack, ledger: Engine, tmp_path: Path
+    stack: Stack, ledger: Engine, points: Points, tmp_path: Path
 ):
     with small_disk(tmp_path / "disk", 4 * 1024**2) as disk, archive_on(stack.home / "archive", disk):
         fill(disk)
-        job = stack.post(make_bundle(FEW))
+        job = next_job_id(ledger)
+        points.arm(FAILED, job, "hold")
+        assert stack.post(make_bundle(FEW)) == job
+        points.wait_until_reached(FAILED, job)
+        empty(disk)
+        points.let_go(FAILED, job)
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", "ingest files", False)
         assert waiting["exception"].startswith("service_unavailable: ")
         assert "No space left on device" in waiting["exception"]
-        empty(disk)
         ended = stack.wait_for_end(job)
     assert (ended["state"], ended["task"], ended["exception"]) == ("OK", "ingest metadata", "")
     entries = catalogued(ledger, job)

@@ -23,6 +23,7 @@ from ingest.settings import load_settings
 from tests.bundles import make_bundle, make_tar, metadata_of
 from tests.e2e.conftest import ArchiveAway
 from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+from tests.faults.ending import wait_until_not_spooled
 from tests.hostile import ALL_AT_ONCE
 
 KEPT = {"secrets", "environment", "airflow/passwords.json"}
@@ -49,6 +50,8 @@ def jobs(stack: Stack) -> list[int]:
         unlucky = stack.post(make_bundle())
         stack.wait(unlucky, lambda state: bool(state["exception"]))
     stack.wait_for_end(unlucky)
+    # What is removed while the tests read every file would be none of their business.
+    wait_until_not_spooled(stack, good, unlucky)
     return [good, rejected, unlucky, *hostile]
 
 

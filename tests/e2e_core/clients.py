@@ -22,7 +22,7 @@ from tests.pacifica_core.people import INSTRUMENT, SUBMITTER
 from tests.pacifica_core.services import POLICY
 
 DATA = Path(__file__).with_name("data")
-CLIENT_SECONDS = 120
+CLIENT_SECONDS = 300
 WHO = ("--logon", str(SUBMITTER), "--instrument", str(INSTRUMENT))
 # What a facility asks of its users, by `metaID` in data/uploader.json.
 USUAL = ("logon", "project", "instrument", "user-of-record")

@@ -126,10 +126,10 @@ def test_original_fault_metadata_that_is_sent_again_is_refused_as_a_duplicate(
 
 
 def test_original_fault_empty_upload_becomes_a_job(stack: Stack):
-    before = sorted((stack.home / "spool").iterdir())
+    before = set((stack.home / "spool").iterdir())
     answer = stack.send(b"")
     assert answer.status_code == 400
-    assert sorted((stack.home / "spool").iterdir()) == before
+    assert set((stack.home / "spool").iterdir()) <= before
 
 
 def test_original_fault_failed_bundle_stays_on_the_disk_for_ever(stack: Stack, ledger: Engine):

@@ -61,9 +61,10 @@ def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: C
 
 
 def test_upload_while_uniqueid_is_away_is_told_so_and_nothing_is_kept(stack: Stack, away: Away):
-    before = sorted((stack.home / "spool").iterdir())
+    before = set((stack.home / "spool").iterdir())
     with away(UNIQUEID):
         answer = stack.send(make_bundle(THREE))
     assert answer.status_code == 503
     assert "uniqueid" in answer.text
-    assert sorted((stack.home / "spool").iterdir()) == before
+    # The bundle of the job before may be removed meanwhile.
+    assert set((stack.home / "spool").iterdir()) <= before

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from ingest.models import CatalogueEntry, CatalogueFile, File
 from tests.bundles import Entry, metadata_of
 from tests.e2e.contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
-from tests.e2e.stack import Stack
+from tests.e2e.stack import JOB_SECONDS, Stack
+from tests.waiting import wait_until
 
 GIVEN_BY_US = ("_id",)
 COMPLETE = {"state": "OK", "task": "ingest metadata", "task_percent": "100.0", "exception": "", "complete": True}
@@ -44,6 +45,13 @@ def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> No
 def spooled(stack: Stack, job_id: int) -> list[str]:
     """The names of what lies in the spool of a job."""
     return sorted(path.name for path in (stack.home / "spool").iterdir() if path.name.startswith(f"{job_id}-"))
+
+
+def wait_until_not_spooled(stack: Stack, *jobs: int) -> None:
+    """Wait until the spool holds nothing of jobs: the last thing that a stage removes, when they are complete already."""
+    wait_until(
+        lambda: not any(spooled(stack, job) for job in jobs), JOB_SECONDS, lambda: f"the spool keeps some of {jobs}"
+    )
 
 
 def ownerless(stack: Stack, ledger: Engine) -> set[str]:

@@ -3,7 +3,8 @@
 import os
 
 from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
+from tests.e2e.contents import next_job_id
+from tests.e2e.stack import Stack, ledger_of
 from tests.faults.points import Points
 
 READING = "ingest_files.reading"
@@ -14,8 +15,10 @@ PASSES = 4
 
 def post_and_hold(stack: Stack, points: Points) -> int:
     """Post a bundle with `CONTENTS`, and wait until its task stands still; gives the job id."""
-    job = stack.post(make_bundle(CONTENTS))
+    with ledger_of(stack) as ledger:
+        job = next_job_id(ledger)
     points.arm(READING, job, "hold", PASSES)
+    assert stack.post(make_bundle(CONTENTS)) == job
     points.wait_until_reached(READING, job)
     return job
 

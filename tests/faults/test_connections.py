@@ -12,18 +12,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import requests
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events
-from tests.e2e.stack import Stack, free_port
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless, spooled
+from tests.e2e.contents import events, next_job_id
+from tests.e2e.stack import Stack, answers, free_port
+from tests.faults.ending import assert_complete, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
 from tests.pacifica_core.proxy import Fault, Proxy, proxy_to
 from tests.waiting import wait_until
 
-AIRFLOW_TIMEOUT = 3
+AIRFLOW_TIMEOUT = 6
 START_SECONDS = 60
 # Two requests to Airflow, and a busy machine.
 ANSWER_SECONDS = 2 * AIRFLOW_TIMEOUT + 15
@@ -50,24 +49,12 @@ def behind_proxy(stack: Stack) -> Iterator[BehindProxy]:
         environment = {**os.environ, **stack.environment, **settings}
         api = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         try:
-            wait_until(lambda: is_listening(port), START_SECONDS, lambda: "the API does not answer")
-            yield BehindProxy(replace(stack, api=f"http://127.0.0.1:{port}"), proxy)
+            behind = replace(stack, api=f"http://127.0.0.1:{port}")
+            wait_until(lambda: answers(behind.api), START_SECONDS, lambda: "the API does not answer")
+            yield BehindProxy(behind, proxy)
         finally:
             api.terminate()
             api.wait(START_SECONDS)
-
-
-def is_listening(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-def next_job_id(ledger: Engine) -> int:
-    """The id that the next upload gets."""
-    with ledger.connect() as connection:
-        return int(connection.execute(text("SELECT last_value + is_called::int FROM job_id_seq")).scalar_one())
 
 
 def upload(stack: Stack) -> socket.socket:
@@ -82,7 +69,7 @@ def upload(stack: Stack) -> socket.socket:
 def assert_one_complete_job(stack: Stack, ledger: Engine, job: int) -> None:
     """The job ends as one that nothing disturbed; there is no other one, and no stage ran twice."""
     assert_complete(stack, ledger, job, CONTENTS)
-    wait_until(lambda: not spooled(stack, job), START_SECONDS, lambda: f"the spool keeps job {job}")
+    wait_until_not_spooled(stack, job)
     assert next_job_id(ledger) == job + 1
     assert events(ledger, job).count("stage_started") == STAGES
     assert ids_given_twice(ledger) == []

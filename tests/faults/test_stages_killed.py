@@ -12,7 +12,7 @@ from ingest.archiving import BATCH_FILES
 from tests.e2e.contents import archived, catalogued, events
 from tests.e2e.stack import Stack
 from tests.faults.cases import KINDS, MANY, REFUSE, SOURCES, Case, declared_move
-from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, spooled
+from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
 
 SECONDS = 300
@@ -155,7 +155,7 @@ def test_after_all_kills_nothing_is_left_over_and_nothing_is_there_twice(stack: 
         stack.wait_for_end(job_id, SECONDS)
     assert ownerless(stack, ledger) == set()
     assert ids_given_twice(ledger) == []
-    assert [spooled(stack, wave[case]) for case in [*BUNDLES, *MOVES]] == [[]] * len([*BUNDLES, *MOVES])
+    wait_until_not_spooled(stack, *(wave[case] for case in [*BUNDLES, *MOVES]))
     runs = stack.ask_airflow("GET", "/dags/~/dagRuns?limit=1000&run_id_pattern=job-%")["dag_runs"]
     ids = [run["dag_run_id"] for run in runs]
     assert len(ids) == len(set(ids))

@@ -74,4 +74,6 @@ def schedulers(stack: Stack) -> int:
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:
     told, stages = events(ledger, job), len(STAGES[Kind.INGEST])
-    assert [told.count(kind) for kind in ("triggered", "stage_started", "stage_finished")] == [1, stages, stages], told
+    # Housekeeping may trigger what the API has just recorded: there is one run, whoever told of it.
+    assert [told.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], told
+    assert "triggered" in told

@@ -36,10 +36,11 @@ def job(make_job: MakeJob, run_before: RunBefore) -> int:
 
 
 class Meeting:
-    """Takes the place of `FolderArchive.put`: the first four wait for each other, then `first` is done for one of them."""
+    """Takes the place of `FolderArchive.put`: the first four wait for each other, then for `first`, which one does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._together = threading.Barrier(FOUR)
+        self._first_is_done = threading.Event()
         self._numbers = iter(range(1000))
         self._lock = threading.Lock()
         self._put = FolderArchive.put
@@ -60,7 +61,12 @@ class Meeting:
         if number < FOUR:
             self._together.wait(WAIT_SECONDS)
         if number == 0:
-            self.first()
+            try:
+                self.first()
+            finally:
+                self._first_is_done.set()
+        elif number < FOUR:
+            assert self._first_is_done.wait(WAIT_SECONDS)
         self._put(archive, file_id, body, size)
 
 

@@ -21,10 +21,10 @@ from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
 from ingest.settings import load_dag_settings
 
-ANSWER_SECONDS = 180
-HEARTBEAT_SECONDS = 120
-DAGS_SECONDS = 120
-WARM_UP_SECONDS = 120
+# On two cores that others keep busy the api-server was seen to need a minute; a program that has ended is noticed at once.
+PATIENCE_SECONDS = 600
+# A DAG that cannot be parsed is not noticed before; an error that is known may be of an earlier start.
+DAGS_SECONDS = 240
 POOL = "archive"
 WARM_UP_DAG = "housekeeping"
 DAGS = ("ingest", "move", WARM_UP_DAG)
@@ -37,7 +37,7 @@ def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
         airflow.log_in()
         return True
 
-    _wait(supervisor, answers, ANSWER_SECONDS, program.API_SERVER, "does not answer")
+    _wait(supervisor, answers, program.API_SERVER, "does not answer")
 
 
 def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
@@ -48,7 +48,7 @@ def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
     def answers() -> bool:
         return session.get(f"{ports.ingest_url}/readyz", timeout=TIMEOUT_SECONDS).ok
 
-    _wait(supervisor, answers, ANSWER_SECONDS, program.API, "is not ready")
+    _wait(supervisor, answers, program.API, "is not ready")
 
 
 def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mapping[str, str]) -> None:
@@ -61,7 +61,7 @@ def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mappin
         "include_deferred": False,
     }
 
-    _wait(supervisor, lambda: _has_pool(airflow, pool), ANSWER_SECONDS, program.API_SERVER, "does not answer")
+    _wait(supervisor, lambda: _has_pool(airflow, pool), program.API_SERVER, "does not answer")
 
 
 def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
@@ -84,7 +84,7 @@ def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: d
         def beats(key: str = key) -> bool:
             return _beats(airflow.get("monitor/health")[key], f"latest_{key}_heartbeat", since)
 
-        _wait(supervisor, beats, HEARTBEAT_SECONDS, name, "gives no sign of life")
+        _wait(supervisor, beats, name, "gives no sign of life")
 
 
 def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
@@ -114,16 +114,18 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
         state = airflow.get(path)["state"]
         return state in {"success", "failed"}
 
-    _wait(supervisor, triggered, ANSWER_SECONDS, program.API_SERVER, "does not answer")
-    _wait(supervisor, ended, WARM_UP_SECONDS, program.SCHEDULER, "runs no task")
+    _wait(supervisor, triggered, program.API_SERVER, "does not answer")
+    _wait(supervisor, ended, program.SCHEDULER, "runs no task")
     if state != "success":
         # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
 
 
-def _wait(supervisor: Supervisor, condition: Callable[[], bool], seconds: float, name: str, what: str) -> None:
-    failure = f"{what} after {seconds} s"
-    wait_until(lambda: _holds(supervisor, condition), seconds, lambda: supervisor.program_failure(name, failure))
+def _wait(supervisor: Supervisor, condition: Callable[[], bool], name: str, what: str) -> None:
+    failure = f"{what} after {PATIENCE_SECONDS} s"
+    wait_until(
+        lambda: _holds(supervisor, condition), PATIENCE_SECONDS, lambda: supervisor.program_failure(name, failure)
+    )
 
 
 def _holds(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:

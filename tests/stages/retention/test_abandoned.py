@@ -67,7 +67,7 @@ def test_seconds_that_it_stays_are_a_setting_beyond_the_timeout_of_the_api(
 ):
     monkeypatch.setenv("INGEST_KEEP_ABANDONED_SECONDS", "10")
     monkeypatch.setenv("INGEST_RECEIVE_TIMEOUT", "30")
-    younger, _older = make_upload(started=38, written=38), make_upload(started=45, written=45)
+    younger, _older = make_upload(started=20, written=20), make_upload(started=45, written=45)
     retention.remove_leftovers()
     assert names(settings) == [f"{younger.name}.part"]
 

@@ -88,10 +88,6 @@ class ContestedJob:
         """Wait until a process waits for the job's lock."""
         wait_until(lambda: bool(self._sessions(granted=False)), WAIT_SECONDS, lambda: "no process waits")
 
-    def wait_until_taken_over(self) -> None:
-        """Wait until a process has the job's lock."""
-        wait_until(lambda: bool(self._sessions(granted=True)), WAIT_SECONDS, lambda: "nobody takes the job over")
-
     def assert_as_if_one_had_run(self) -> None:
         """Archive, catalogue and ledger hold the job's files, each once, and nothing else."""
         with Session(self.engine) as session:

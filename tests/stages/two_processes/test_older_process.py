@@ -82,11 +82,11 @@ def test_it_stops_in_the_middle_of_a_file(bundle: ContestedJob):
     bundle.run_before(Stage.INGEST_FILES)
     older = bundle.start_held(Stage.INGEST_FILES, READING, passes=3)
     bundle.cut_session()
-    newer = bundle.start(Stage.INGEST_FILES)
-    bundle.wait_until_taken_over()
+    newer = bundle.start_held(Stage.INGEST_FILES, "ingest_files.begun")
     # Not later: a file that is being sent keeps both archives from taking it from anybody else.
     bundle.let_go(READING)
     assert older.outcome() == STOPPED
+    bundle.let_go("ingest_files.begun")
     assert newer.outcome() == FINISHED
     bundle.run_after(Stage.INGEST_FILES)
     bundle.assert_as_if_one_had_run()
