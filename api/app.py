@@ -40,6 +40,8 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
         make_authentication(settings),
         upload_slots or UploadSlots(settings.uploads_at_once),
     )
+    # Else an address with two slashes is answered with a redirection, in HTML.
+    app.url_map.merge_slashes = False
     for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
     auth.register(app)

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from ingest import jobs
+from ingest.errors import DatabaseUnavailable
 from ingest.jobs import JobView
+
+# Nobody who polls waits longer for a database that is alive and does not answer.
+PATIENCE_SECONDS = 10.0
+SILENT = "the database of jobs: it does not answer"
 
 
 @dataclass
@@ -38,21 +43,31 @@ class BatchedReads:
             return set(self._next.job_ids) if self._next else set()
 
     def read(self, job_id: int) -> JobView:
-        """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
+        """Read a job; raises UnknownJob (ReceivedByOriginal); DatabaseUnavailable, also when it is silent for seconds."""
         with self._gathering:
             is_first = self._next is None
             batch = self._next = self._next or _Batch()
             batch.job_ids.add(job_id)
         if is_first:
-            with self._asking:
-                self._ask(batch)
+            self._ask(batch)
+        try:
+            found = batch.found.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            raise DatabaseUnavailable(SILENT) from None
         # What is no job of ours is rare, and to say what it is takes more than this query.
-        return batch.found.result().get(job_id) or jobs.read(self._engine, job_id)
+        return found.get(job_id) or jobs.read(self._engine, job_id)
 
     def _ask(self, batch: _Batch) -> None:
+        """Ask for all that have come until the query before has ended."""
+        is_my_turn = self._asking.acquire(timeout=PATIENCE_SECONDS)
         with self._gathering:
             self._next = None
+        if not is_my_turn:
+            batch.found.set_exception(DatabaseUnavailable(SILENT))
+            return
         try:
             batch.found.set_result(jobs.read_several(self._engine, batch.job_ids))
         except BaseException as error:
             batch.found.set_exception(error)
+        finally:
+            self._asking.release()

@@ -109,4 +109,4 @@ def _view(known: Resources, received: Received) -> JobView:
     except DatabaseUnavailable:
         # The job is safe; only the database's clock cannot be read.
         now = datetime.now(UTC)
-        return JobView(received, JobRecord(received.kind), now, now, None)
+        return JobView(received, JobRecord(received.kind), now, now, None, now)

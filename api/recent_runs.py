@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from cachetools import LRUCache
 
 from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
-from ingest.expected_run import FRESH_SECONDS
 from ingest.jobs import JobView
 from ingest.states import JobRecord, Run
 
+# For so long an answer is good at first. There are two processes, so together they ask at most once a second.
+FRESH_SECONDS = 2.0
 # The stage has failed, and the moment at which Airflow has ended the run is what all its pollers wait for.
 ENDING_SECONDS = 0.25
 LONGEST_ENDING_SECONDS = 1.0
@@ -36,17 +37,18 @@ _Key = tuple[str, JobRecord]
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question to Airflow, for how many seconds and until when its answer is good, and what is answered meanwhile."""
+    """A question to Airflow: for how many seconds and until when its answer is good, and the one before it."""
 
     seconds: float
     until: float
-    meanwhile: Future[Run] | None
+    before: "_Asked | None"
     answer: Future[Run] = field(default_factory=Future)
 
-    @property
-    def latest(self) -> Future[Run]:
-        """The newest answer that is there, or that there will be."""
-        return self.answer if self.answer.done() or self.meanwhile is None else self.meanwhile
+    def latest(self, now: float) -> Future[Run]:
+        """The newest answer: nobody waits for it while the one before is hardly too old."""
+        if self.before and not self.answer.done() and now < self.before.until + self.before.seconds:
+            return self.before.answer
+        return self.answer
 
 
 class RecentRuns:
@@ -72,17 +74,21 @@ class RecentRuns:
         key = (view.run_id, replace(view.record, percent=0.0, last=None))
         with self._lock:
             asked, now = self._recent.get(key), self._clock()
-            if asked is None or now >= asked.until:
+            # Once: what Airflow has not answered yet it is not asked again.
+            if asked is None or (now >= asked.until and asked.answer.done()):
                 asked = self._recent[key] = _next(view.record, asked, now)
                 self._unasked.append((view, asked.answer))
                 self._asking.submit(self._ask)
         try:
-            return asked.latest.result(PATIENCE_SECONDS)
+            return asked.latest(now).result(PATIENCE_SECONDS)
         except TimeoutError:
             raise self._airflow.unavailable(f"it was silent for {PATIENCE_SECONDS:g} seconds") from None
 
     def _ask(self) -> None:
-        """Ask for all that wait to be asked for, as many as fit into one question."""
+        """Ask for all that wait to be asked for, as many as fit into one question.
+
+        When Airflow is away, all that wait are told so: nobody finds it out anew.
+        """
         with self._lock:
             batch, self._unasked = self._unasked[:RUNS_AT_ONCE], self._unasked[RUNS_AT_ONCE:]
         if not batch:
@@ -90,6 +96,8 @@ class RecentRuns:
         try:
             runs = self._airflow.runs({view.run_id: view.received.kind for view, _ in batch}, WAIT_SECONDS)
         except BaseException as error:
+            with self._lock:
+                batch, self._unasked = batch + self._unasked, []
             for _, answer in batch:
                 answer.set_exception(error)
         else:
@@ -100,8 +108,7 @@ class RecentRuns:
 def _next(record: JobRecord, before: _Asked | None, now: float) -> _Asked:
     if before is None:
         seconds = ENDING_SECONDS if record.is_stopped else FRESH_SECONDS
-        return _Asked(seconds, now + seconds, meanwhile=None)
-    # Nobody waits for the new answer while the one before is hardly too old.
-    is_good = before.answer.done() and now < before.until + before.seconds
+        return _Asked(seconds, now + seconds, None)
     seconds = min(before.seconds * GROWTH, LONGEST_ENDING_SECONDS if record.is_stopped else LONGEST_SECONDS)
-    return _Asked(seconds, now + seconds, before.answer if is_good else None)
+    # What came before the one before is of no use any more.
+    return _Asked(seconds, now + seconds, replace(before, before=None))

@@ -57,7 +57,7 @@ def answer_state(job_id: int) -> Response:
             view = known.reads.read(job_id)
     state = job_state(view.record, run)
     if run is not None and state != view.record.last:
-        _keep(known, job_id, state)
+        _keep(known, view, state)
     return answer(job_id, state, view.created, view.updated)
 
 
@@ -111,11 +111,11 @@ def read_run(known: Resources, view: JobView) -> Run | None:
         return None
 
 
-def _keep(known: Resources, job_id: int, state: JobState) -> None:
+def _keep(known: Resources, view: JobView, state: JobState) -> None:
     try:
-        jobs.keep_last_state(known.engine, job_id, state)
+        jobs.keep_last_state(known.engine, view, state)
     except DatabaseUnavailable as error:
-        logger.warning("job %d: its state could not be kept: %s", job_id, error.text)
+        logger.warning("job %d: its state could not be kept: %s", view.received.job_id, error.text)
 
 
 def _time(moment: datetime) -> str:

@@ -1,8 +1,8 @@
 """`python -m bench [ROW ...]`, what `make bench` runs: measure the rows, print each as it comes, write what came of them.
 
-BENCH_LARGE=1 measures also what takes hours; BENCH_ROUNDS=1 takes one round of each, for a quick look; BENCH_FOLDER names a
-folder on the file system that is to be measured. A row that fails does not end the others. Figures of rows that were not run
-stay as they were.
+BENCH_LARGE=1 measures also what takes half an hour more; BENCH_ROUNDS=1 takes one round of each, for a quick look;
+BENCH_FOLDER names a folder on the file system that is to be measured. A row that fails does not end the others. Figures of
+rows that were not run stay as they were.
 """
 
 import os

@@ -26,7 +26,7 @@ RUNS_IN_A_ROW = 4
 class Surroundings:
     """The folder and the contestants.
 
-    `large`: whether what takes hours and hundreds of gigabytes is measured too; `most_rounds`: for a quick look.
+    `large`: whether what takes half an hour and 70 GB is measured too; `most_rounds`: for a quick look.
     """
 
     def __init__(self, folder: Path, *, large: bool = False, most_rounds: int = 1000) -> None:

@@ -1,6 +1,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -261,6 +262,14 @@ def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
+
+
+def test_a_log_in_that_stays_silent_keeps_nobody_for_longer_than_the_answer_may_take(airflow: Airflow) -> None:
+    airflow.answer("POST", "/auth/token", (201, None))
+    api = api_of(airflow, timeout=60)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(api.run, "ingest", "job-7", 0.1) for _ in range(4)]
+        assert all(isinstance(each.exception(30), ServiceUnavailable) for each in asked)
 
 
 def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:

@@ -159,17 +159,33 @@ def test_time_of_the_first_trigger_is_kept(database_engine: Engine, job_id: int)
     "state", [OK_BY_HAND, FAILED_BY_HAND, JobState("OK", "open tar", 0.1, "日本 'x' \"y\"\n", False)]
 )
 def test_last_state_is_kept_exactly(database_engine: Engine, job_id: int, state: JobState):
-    jobs.keep_last_state(database_engine, job_id, state)
+    jobs.keep_last_state(database_engine, jobs.read(database_engine, job_id), state)
     assert jobs.read(database_engine, job_id).record.last == state
 
 
 def test_last_state_is_the_last_one_and_touches_nothing_else(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
-    jobs.keep_last_state(database_engine, job_id, FAILED_BY_HAND)
-    jobs.keep_last_state(database_engine, job_id, OK_BY_HAND)
+    jobs.keep_last_state(database_engine, before, FAILED_BY_HAND)
+    jobs.keep_last_state(database_engine, before, OK_BY_HAND)
     after = jobs.read(database_engine, job_id)
     assert after == replace(before, record=replace(before.record, last=OK_BY_HAND))
     assert row(database_engine, job_id).fence == 0
+
+
+def test_state_of_a_job_that_has_gone_on_since_is_not_kept(database_engine: Engine, job_id: int):
+    jobs.override(database_engine, job_id, FAILED_BY_HAND)
+    seen = jobs.read(database_engine, job_id)
+    jobs.lift_override(database_engine, job_id)
+    jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    assert jobs.read(database_engine, job_id).record.last is None
+
+
+def test_state_is_not_kept_while_a_stage_writes_and_nobody_waits_for_it(database_engine: Engine, job_id: int):
+    seen = jobs.read(database_engine, job_id)
+    with transaction(database_engine) as session:
+        jobs.existing(session, job_id, for_update=True)
+        jobs.keep_last_state(database_engine, seen, OK_BY_HAND)
+    assert jobs.read(database_engine, job_id).record.last is None
 
 
 # Overrides
@@ -213,8 +229,8 @@ def test_second_override_replaces_the_first(database_engine: Engine, job_id: int
 
 
 def test_lifted_override_is_gone_with_what_was_counted_and_kept(database_engine: Engine, job_id: int):
-    jobs.override(database_engine, job_id, FAILED_BY_HAND)
-    jobs.keep_last_state(database_engine, job_id, FAILED_BY_HAND)
+    overridden = jobs.override(database_engine, job_id, FAILED_BY_HAND)
+    jobs.keep_last_state(database_engine, overridden, FAILED_BY_HAND)
     jobs.count_clear(database_engine, job_id)
     lifted = jobs.lift_override(database_engine, job_id)
     assert (lifted.record.override, lifted.record.last, lifted.record.clears) == (None, None, 0)

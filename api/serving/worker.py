@@ -2,7 +2,7 @@
 
 gunicorn reads the head of a request in a thread, for as long as its client takes to send it, and closes connections in the
 loop that serves all others, for up to two seconds each: so a few slow clients keep everyone out. Here the loop, which
-never waits for one client, gathers the heads and closes the connections (docs/decisions/0010 says what was measured).
+never waits for one client, gathers the heads and closes the connections (docs/decisions/0011 says what was measured).
 
 On gunicorn's internals, so its version is pinned; `tests/api/test_slow_clients.py` would fail with another.
 """
@@ -83,15 +83,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._end(connection)
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
-        """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn."""
+        """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn, in a thread."""
+        with suppress(OSError):
+            client.sendall(self._answer_to(error))
+
+    def _answer_to(self, error: Exception) -> bytes:
         refusal = protocol_errors.refusal(error)
         if refusal is None:
             self.log.exception("unexpected %s", type(error).__name__)
-            answer = protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
-        else:
-            answer = protocol_errors.answer(refusal.status, refusal.code, refusal.text)
-        with suppress(OSError):
-            client.sendall(answer)
+            return protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
+        return protocol_errors.answer(refusal.status, refusal.code, refusal.text)
 
     def _await_head(self, connection: Connection) -> None:
         # All wait equally long, so that the first to give up is always the first in the queue.
@@ -114,7 +115,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._answer(connection)
             return
         if data:
-            self.handle_error(None, client, connection.client, LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"))
+            answer = self._answer_to(LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"))
+            # Not by its own method, which waits: who has not taken the answers before is not owed this one.
+            with suppress(OSError):
+                socket.socket.send(client, answer)
         self._close(connection)
 
     def _answer(self, connection: Connection) -> None:

@@ -17,7 +17,7 @@ from ingest.states import RUNNING as RUNNING_TASK
 from ingest.states import STAGES, Run, TaskInstance
 
 ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
-# What Airflow gives in one answer, unless its settings say more.
+# Of one answer: more would keep its api-server, which has one process, from all others for longer.
 TASKS_LIMIT = 100
 RUNS_AT_ONCE = TASKS_LIMIT // max(map(len, STAGES.values()))
 RUNNING = "running"

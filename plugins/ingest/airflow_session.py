@@ -46,11 +46,11 @@ class AirflowSession:
 
         The answer is waited for `seconds`, or as long as the settings say.
         """
-        token = self._current_token(refused=None)
+        token = self._current_token(None, seconds)
         response = self._send(method, path, body, token, seconds)
         if response.status_code in TOKEN_REFUSED:
             # 401: expired; 403: signed with a secret that Airflow no longer has.
-            response = self._send(method, path, body, self._current_token(refused=token), seconds)
+            response = self._send(method, path, body, self._current_token(token, seconds), seconds)
         if response.status_code not in accepted:
             raise self.unavailable(f"{method} {path} answered {_summary(response)}")
         return response
@@ -73,15 +73,19 @@ class AirflowSession:
         """Make the error that says why Airflow is of no use now."""
         return ServiceUnavailable("Airflow", self._url, reason)
 
-    def _current_token(self, refused: str | None) -> str:
+    def _current_token(self, refused: str | None, seconds: float | None) -> str:
         # Under the lock, so that of many threads whose token was refused at once only one logs in.
-        with self._token_lock:
+        if not self._token_lock.acquire(timeout=seconds or self._timeout):
+            raise self.unavailable("it is silent to whoever logs in")
+        try:
             if self._token is None or self._token == refused:
-                self._token = self._log_in()
+                self._token = self._log_in(seconds)
             return self._token
+        finally:
+            self._token_lock.release()
 
-    def _log_in(self) -> str:
-        response = self._send("POST", "/auth/token", self._credentials, token=None)
+    def _log_in(self, seconds: float | None) -> str:
+        response = self._send("POST", "/auth/token", self._credentials, None, seconds)
         if response.status_code != HTTPStatus.CREATED:
             # Without its text: Airflow's 422 repeats what it was sent, the password too.
             raise self.unavailable(f"the log-in answered {response.status_code}")

@@ -1,4 +1,4 @@
-"""Files and folders that survive a loss of power, for the built-in archive."""
+"""Files and folders that survive a loss of power: in the spool, in the built-in archive, and of tokens."""
 
 import errno
 import fcntl

@@ -3,21 +3,18 @@
 Called by the API for every poll of a job.
 """
 
-from datetime import UTC, datetime
-
 from ingest.jobs import JobView
 from ingest.states import STAGES, JobRecord, Run, TaskInstance
 
-# What Airflow alone knows (a Clear, a worker that was killed) may be seen this late. Of two processes of the API, so that
-# together they ask at most once a second for a job that is polled.
-FRESH_SECONDS = 2.0
+# What Airflow alone knows (a Clear, a worker that was killed) may be seen this late.
+BELIEVED_SECONDS = 2.0
 
 
-def expected_run(view: JobView, now: datetime | None = None) -> Run | None:
+def expected_run(view: JobView) -> Run | None:
     """Give the run of a job that has gone on in the last seconds; None when that is longer ago, or something went wrong."""
-    silent_for = ((now or datetime.now(UTC)) - view.updated).total_seconds()
-    # Less than nothing where the database's clock is ahead: then nobody knows.
-    if view.record.error or not 0 <= silent_for < FRESH_SECONDS:
+    silent_for = (view.seen - view.updated).total_seconds()
+    # Less than nothing when the database's clock was set back: then nobody knows.
+    if view.record.error or not 0 <= silent_for < BELIEVED_SECONDS:
         return None
     return _undisturbed(view.record)
 

@@ -194,6 +194,12 @@ def files_with_ids(ledger: Ledger) -> Iterator[LedgerFile]:
         yield _ledger_file(file, offset=0)
 
 
+def files_to_remove(ledger: Ledger) -> Iterator[LedgerFile]:
+    """Give every file that the archive may hold something of, also where a stage has forgotten its place in the bundle."""
+    for file in _rows(ledger, File.state.in_(MAY_BE_STORED)):
+        yield _ledger_file(file, offset=0)
+
+
 def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values: Any) -> None:  # noqa: ANN401
     """Commit the state of files, and other columns with it."""
     with ledger.transaction() as session:

@@ -57,10 +57,11 @@ def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]
         trigger(engine, airflow, job.received)
         return ["triggered"]
     if lost_by_airflow(job.record, run):
-        # Counted first: a kill in between costs one of the clears that are allowed, never one too many.
-        jobs.count_clear(engine, job.received.job_id)
-        failpoint("housekeeping.counted", job.received.job_id)
+        # Not counted first: while the run is not cleared, the last clear that is allowed would show the job as failed for
+        # good. A kill in between costs one clear too many, which harms nothing.
         clear_unfinished(airflow, job, run)
+        failpoint("housekeeping.cleared", job.received.job_id)
+        jobs.count_clear(engine, job.received.job_id)
         return ["cleared"]
     return []
 

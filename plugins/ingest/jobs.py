@@ -5,7 +5,7 @@ Called by the API (receive, report), the command line, housekeeping and retentio
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,13 +39,14 @@ class Received:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the API and the command line read it."""
+    """A job as the API and the command line read it; `seen` is when, by the clock of the database, as all its times."""
 
     received: Received
     record: JobRecord
     created: datetime
     updated: datetime
     triggered: datetime | None
+    seen: datetime = field(compare=False)
 
     @property
     def run_id(self) -> str:
@@ -100,10 +101,15 @@ def mark_triggered(engine: Engine, job_id: int) -> None:
         add_event(session, job_id, "triggered")
 
 
-def keep_last_state(engine: Engine, job_id: int, state: JobState) -> None:
-    """Keep the state that was answered, for the time when Airflow does not answer or has forgotten the run."""
+def keep_last_state(engine: Engine, seen: JobView, state: JobState) -> None:
+    """Keep the state that was answered, for the time when Airflow does not answer or has forgotten the run.
+
+    Not when the job has gone on since it was seen; and a poll does not wait for a stage that is writing to it.
+    """
+    same = select(Job.id).where(Job.id == seen.received.job_id, Job.updated == seen.updated)
     with transaction(engine) as session:
-        session.execute(update(Job).where(Job.id == job_id).values(last_state=asdict(state)))
+        unchanged = same.with_for_update(skip_locked=True).scalar_subquery()
+        session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
 
 def override(engine: Engine, job_id: int, state: JobState) -> JobView:
@@ -144,10 +150,10 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
 
 
 def count_clear(engine: Engine, job_id: int) -> None:
-    """Record that housekeeping clears a run that Airflow lost."""
+    """Record that housekeeping has cleared a run that Airflow lost."""
     with transaction(engine) as session:
         session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1))
-        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping clears it")
+        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has cleared it")
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
@@ -226,7 +232,7 @@ def view(job: Job) -> JobView:
         last=JobState(**job.last_state) if job.last_state else None,
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size)
-    return JobView(received, record, job.created, job.updated, job.triggered)
+    return JobView(received, record, job.created, job.updated, job.triggered, job.seen)
 
 
 def _stage_error(error: dict[str, Any]) -> StageError:

@@ -1,7 +1,7 @@
-"""Calls of Linux that Python does not offer: fallocate(2), sync_file_range(2), syncfs(2), and glibc's mallopt(3).
+"""Calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), and glibc's mallopt(3).
 
 Called by `ingest.spool`, by the built-in archive and by the API's server. On another system room is not reserved, nothing is
-written early, all disks are synced where one is meant, and memory is handled as it is there.
+written early or read anew, all disks are synced where one is meant, and memory is handled as it is there.
 """
 
 import ctypes
@@ -34,6 +34,12 @@ def write_back(descriptor: int, offset: int, size: int) -> None:
     # Only advice: what could not be written is told by the sync that follows at the end, which then has less to do.
     if sys.platform == "linux":
         _libc().sync_file_range(descriptor, offset, size, SYNC_FILE_RANGE_WRITE)
+
+
+def forget_in_memory(descriptor: int) -> None:
+    """Let what is read of an open file come from the disk; what has not been written yet stays in memory."""
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync_file_system(descriptor: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -60,7 +60,7 @@ class Job(Base):
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
-    catalogue lacks, does not appear there any more.
+    catalogue lacks, does not appear there any more. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -87,6 +87,7 @@ class Job(Base):
     last_state: Mapped[dict[str, Any] | None]
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
+    seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
     __table_args__ = (Index(None, "outcome", "created"),)
 
@@ -94,7 +95,7 @@ class Job(Base):
 class File(Base):
     """One file of a job: where it lies, what the metadata declares of it, and whether the archive holds it.
 
-    `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is pending, sending or archived. Of a
+    `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is one of `ingest.files.FileState`. Of a
     move, `source` is the path that the file lies at, `inode` what it was when it was hashed. `folded` is a digest that paths
     have in common when some system takes them for one (`ingest.bundles.names`).
     """

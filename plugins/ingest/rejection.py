@@ -11,7 +11,7 @@ from ingest.cataloguing import check_settled, is_catalogued
 from ingest.context import StageContext
 from ingest.errors import CatalogueConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.failpoints import failpoint
-from ingest.files import MAY_BE_STORED, LedgerFile, files_in, totals
+from ingest.files import MAY_BE_STORED, LedgerFile, files_to_remove, totals
 from ingest.models import Job
 from ingest.moves.putting_back import put_files_back
 from ingest.removing import remove_files
@@ -52,7 +52,7 @@ def _reject(context: StageContext, error: Rejection) -> bool:
 
 def remove_all(context: StageContext) -> None:
     """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
-    remove(context, files_in(context.ledger, *MAY_BE_STORED))
+    remove(context, files_to_remove(context.ledger))
 
 
 def remove_uncatalogued(context: StageContext) -> None:

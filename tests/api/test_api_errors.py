@@ -15,6 +15,7 @@ from tests.api.live_server import Server
         ("GET", "/nowhere", "404 Not Found", "not_found"),
         ("POST", "/nowhere", "404 Not Found", "not_found"),
         ("GET", "/get_state/1/2", "404 Not Found", "not_found"),
+        ("GET", "/get_state//1", "404 Not Found", "not_found"),
         ("GET", "/upload", "405 Method Not Allowed", "method_not_allowed"),
         ("PUT", "/ingest", "405 Method Not Allowed", "method_not_allowed"),
         ("DELETE", "/get_state", "405 Method Not Allowed", "method_not_allowed"),

@@ -99,7 +99,7 @@ def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A commit can take as long as the real one on a busy disk.
-    monkeypatch.setattr(expected_run, "FRESH_SECONDS", 60.0)
+    monkeypatch.setattr(expected_run, "BELIEVED_SECONDS", 60.0)
     change(engine, job_id, stage="load_metadata", percent=41.26, holder="a process", updated=func.now())
     document = state(client, job_id)
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")

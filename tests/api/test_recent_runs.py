@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -82,7 +83,7 @@ def runs(airflow: CountingAirflow, clock: Clock, patience: None) -> RecentRuns:
 
 def job(job_id: int = 7, **record: object) -> JobView:
     received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
-    return JobView(received, replace(JobRecord(Kind.INGEST), **record), NOW, NOW, NOW)  # type: ignore[arg-type]
+    return JobView(received, replace(JobRecord(Kind.INGEST), **record), NOW, NOW, NOW, NOW)  # type: ignore[arg-type]
 
 
 def test_run_that_is_polled_is_asked_for_once_while_the_answer_is_fresh(
@@ -119,6 +120,45 @@ def test_nobody_waits_long_for_an_airflow_that_is_silent(
     airflow.may_answer.set()
     monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 30.0)
     assert runs.run(job()) is RUNNING
+
+
+def test_airflow_that_is_silent_is_not_asked_again_before_it_has_answered(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    airflow.may_answer.clear()
+    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.01)
+    for _ in range(5):
+        with pytest.raises(ServiceUnavailable, match="silent"):
+            runs.run(job())
+        clock.now += 2 * LONGEST_SECONDS
+    wait_until(lambda: len(airflow.asked) == 1, 30, lambda: "it is not asked")
+    assert runs.waiting == []
+    airflow.may_answer.set()
+
+
+def test_answer_that_is_too_old_is_not_given_while_the_next_one_is_awaited(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    runs.run(job())
+    airflow.may_answer.clear()
+    clock.now += FRESH_SECONDS
+    assert runs.run(job()) is RUNNING
+    clock.now += FRESH_SECONDS
+    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.01)
+    with pytest.raises(ServiceUnavailable, match="silent"):
+        runs.run(job())
+    airflow.may_answer.set()
+
+
+def test_all_that_wait_to_be_asked_for_are_told_that_airflow_is_away(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.may_answer.clear()
+    airflow.answers = [ServiceUnavailable("Airflow", "http://test", "it is away")]
+    with ThreadPoolExecutor(100) as pool:
+        asked = [pool.submit(runs.run, job(number)) for number in range(100)]
+        wait_until(lambda: len(runs.waiting) + sum(map(len, airflow.asked)) == 100, 30, lambda: "not all have come")
+        airflow.may_answer.set()
+        assert {str(each.exception(30)) for each in asked} == {str(airflow.answers[0])}
+    assert len(airflow.asked) <= 2 * BATCHES_AT_ONCE
 
 
 def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ingest import sending
 from ingest.errors import ServiceUnavailable
-from ingest.files import MAY_BE_STORED, files_in
+from ingest.files import files_to_remove
 from ingest.models import Event
 from ingest.rejection import remove
 from ingest.services import Services
@@ -155,4 +155,4 @@ def asking(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
 
 def remove_all_of(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.INGEST_FILES) as context:
-        remove(context, files_in(context.ledger, *MAY_BE_STORED))
+        remove(context, files_to_remove(context.ledger))

@@ -18,6 +18,8 @@ HEAD = """\
 [supervisord]
 nodaemon = true
 logfile = logs/supervisord.log
+logfile_maxbytes = 20MB
+logfile_backups = 2
 pidfile = supervisord.pid
 childlogdir = logs
 {user}

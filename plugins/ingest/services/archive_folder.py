@@ -26,7 +26,7 @@ from ingest.durable_files import (
     writing,
 )
 from ingest.errors import ServiceUnavailable
-from ingest.linux_calls import reserve, sync_file_system, write_back
+from ingest.linux_calls import forget_in_memory, reserve, sync_file_system, write_back
 from ingest.services.archive import SERVICE
 from ingest.services.archive_listing import StoredFile, files_below
 from ingest.services.sized_body import SizedBody
@@ -110,8 +110,10 @@ class FolderArchive:
             sync_folder(source.parent)
 
     def get(self, file_id: int) -> Iterator[bytes]:
-        """See `Archive.get`."""
+        """See `Archive.get`: what the disk holds."""
         with self._faults(), self._path(file_id).open("rb", buffering=0) as file:
+            # What could not be written Linux tells once, to whoever syncs next, and keeps it in memory as if it were.
+            forget_in_memory(file.fileno())
             while block := file.read(self._transfer_size):
                 yield block
 

@@ -1,6 +1,6 @@
 """Bundles of jobs that have ended leave the spool after a while, and no others do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from ingest import jobs, ledger, retention, spool
 from ingest.errors import BundleRemoved, IngestError, StageSkipped
-from ingest.ledger import hold
+from ingest.files import forget_declarations, forget_members
+from ingest.ledger import Ledger, hold
 from ingest.models import Job
 from ingest.run_stage import run_stage
 from ingest.services import Services
@@ -19,7 +20,7 @@ from ingest.settings import Settings
 from ingest.states import JobState, Run, Stage, failed, job_state
 from tests.bundles import CONTENTS
 from tests.services.archive_folders import files
-from tests.stages.conftest import MakeJob, MakeOld
+from tests.stages.conftest import MakeJob, MakeOld, OpenContext
 from tests.stages.retention.conftest import bundle_of, refuse, told
 
 YEAR = 366
@@ -97,6 +98,25 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
     assert told(database_engine, failed, *kinds) == list(kinds)
     assert before.state == "FAILED"
     assert state_of(database_engine, failed) == before
+
+
+@pytest.mark.parametrize("forget", [forget_members, forget_declarations])
+def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_where_they_stand(
+    failed: int,
+    make_old: MakeOld,
+    open_context: OpenContext,
+    settings: Settings,
+    database_engine: Engine,
+    tmp_path: Path,
+    forget: Callable[[Ledger], None],
+):
+    with open_context(failed, Stage.OPEN_TAR) as context:
+        forget(context.ledger)
+        context.ledger.fail("bundle_invalid", "it cannot be read any more", final=True)
+    make_old(failed, YEAR)
+    retention.remove_leftovers()
+    assert not bundle_of(settings, failed).exists()
+    assert files(tmp_path / "archive") == []
 
 
 @pytest.mark.parametrize("days", ["0", "1.5"])
