@@ -54,7 +54,10 @@ def answer_state(job_id: int) -> Response:
         run = read_run(known, view)
         if run is not None and run.has_ended:
             # Read anew: a job that was catalogued since would else look as if its run had ended without it.
-            view = known.reads.read(job_id)
+            seen, view = view, known.reads.read(job_id)
+            if view.record.clears != seen.record.clears:
+                # And one that housekeeping has cleared since, as if that had not helped.
+                run = read_run(known, view)
     state = job_state(view.record, run)
     if run is not None and state != view.record.last:
         _keep(known, view, state)

@@ -13,6 +13,7 @@ from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.errors import (
     INTERNAL_ERROR,
+    RUN_LOST,
     CatalogueRejected,
     FilesRejected,
     InvalidBundle,
@@ -101,7 +102,7 @@ def test_every_setting_and_its_variables_are_on_the_settings_page() -> None:
 
 def codes_in_the_code() -> set[str]:
     sources = [*(PROJECT / "plugins/ingest").rglob("*.py"), *(PROJECT / "api").rglob("*.py")]
-    return {code for source in sources for code in CODE_OF_ERROR.findall(text_of(source))} | {INTERNAL_ERROR}
+    return {code for source in sources for code in CODE_OF_ERROR.findall(text_of(source))} | {INTERNAL_ERROR, RUN_LOST}
 
 
 def test_error_codes_are_found_in_the_code() -> None:

@@ -9,13 +9,25 @@ from sqlalchemy import Engine, delete
 from ingest import housekeeping, jobs
 from ingest.airflow_api import AirflowApi
 from ingest.database import transaction
-from ingest.errors import ServiceUnavailable
+from ingest.errors import RUN_LOST, ServiceUnavailable
 from ingest.jobs import Received
 from ingest.ledger import hold
 from ingest.models import Job
 from ingest.running import retry
 from ingest.settings import Settings
-from ingest.states import CLEARS_ALLOWED, STAGES, JobState, Kind, Outcome, Run, Stage, TaskInstance
+from ingest.states import (
+    CLEARS_ALLOWED,
+    GIVEN_UP_TEXT,
+    STAGES,
+    JobState,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    TaskInstance,
+    failed,
+    job_state,
+)
 from tests.received import create_job
 
 MakeJob = Callable[..., int]
@@ -128,15 +140,32 @@ def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
 
 
 def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     for _ in range(CLEARS_ALLOWED):
         housekeeping.keep_house()
     airflow.cleared.clear()
-    housekeeping.keep_house()
+    before = jobs.read(database_engine, job).record
+    assert job_state(before, FAILED_RUN).state == "FAILED"
+    assert housekeeping.keep_house()["given_up"] == 1
     assert airflow.cleared == {}
+    record = jobs.read(database_engine, job).record
+    assert record.is_stopped
+    assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_LOST}: {GIVEN_UP_TEXT}")
+    assert "given_up" not in housekeeping.keep_house()
+    retry(database_engine, AirflowApi(settings), job)
+    assert list(airflow.cleared) == [f"job-{job}"]
+    assert not jobs.read(database_engine, job).record.is_stopped
+
+
+def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJob, database_engine: Engine):
+    job = make_job()
+    seen = jobs.read(database_engine, job)
+    finish_stage(database_engine, job)
+    jobs.give_up(database_engine, seen)
+    assert jobs.read(database_engine, job).record.error is None
 
 
 def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):

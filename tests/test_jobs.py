@@ -354,3 +354,9 @@ def test_unfinished_job_is_given_whole(database_engine: Engine, job_id: int):
 
 def test_nothing_is_unfinished_above_the_largest_id(database_engine: Engine):
     assert jobs.unfinished(database_engine, LARGEST_ID, 10) == []
+
+
+def test_database_that_can_only_be_read_is_unavailable(database_engine: Engine, job_id: int):
+    read_only = database_engine.execution_options(postgresql_readonly=True)
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        jobs.mark_triggered(read_only, job_id)

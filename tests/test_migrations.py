@@ -10,11 +10,13 @@ from itertools import count
 
 import pytest
 from alembic import command
+from alembic.config import Config
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.schema import CreateSchema
 
-from ingest import jobs
+from ingest import database, jobs
 from ingest.database import MIGRATIONS, _alembic_configuration, make_engine, schema_versions, upgrade_schema
+from ingest.errors import DatabaseUnavailable
 from ingest.jobs import Received
 from ingest.models import Base
 from ingest.settings import Settings
@@ -221,3 +223,28 @@ def test_tables_of_other_schemas_are_left_alone(empty: Engine):
     downgrade(empty, "base")
     with empty.connect() as connection:
         assert connection.exec_driver_sql("SELECT mine FROM other.job").scalar() == 1
+
+
+def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
+    empty: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    limits: list[object] = []
+
+    def look(configuration: Config, _revision: str) -> None:
+        connection = configuration.attributes["connection"]
+        limits.extend(
+            connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in ("statement_timeout", "lock_timeout")
+        )
+
+    monkeypatch.setattr(command, "upgrade", look)
+    upgrade_schema(empty)
+    assert limits == ["0", "10min"]
+
+
+def test_a_table_that_somebody_keeps_locked_is_unavailability(empty: Engine, monkeypatch: pytest.MonkeyPatch):
+    upgrade_schema(empty)
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
+    with empty.connect() as other, other.begin():
+        other.exec_driver_sql(f"LOCK TABLE {VERSIONS} IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            upgrade_schema(empty)

@@ -28,6 +28,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 600
 UNDEFINED_TABLE = "42P01"
+READ_ONLY = "25006"
 NOTICE_A_HOST_THAT_IS_GONE = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -61,7 +62,11 @@ def make_probe(settings: Settings, seconds: int) -> Engine:
     return create_engine(
         database_url(settings),
         poolclass=NullPool,
-        connect_args={"connect_timeout": seconds, "options": f"-c statement_timeout={seconds}s"},
+        connect_args={
+            **NOTICE_A_HOST_THAT_IS_GONE,
+            "connect_timeout": seconds,
+            "options": f"-c statement_timeout={seconds}s",
+        },
     )
 
 
@@ -77,9 +82,11 @@ def transaction(engine: Engine) -> Iterator[Session]:
     except PoolTimeout as error:
         raise DatabaseUnavailable("all connections to the database of jobs are in use; try again later") from error
     except DBAPIError as error:
-        if isinstance(error, OperationalError) or error.connection_invalidated:
+        code = getattr(error.orig, "pgcode", None)
+        # Read only is a standby that is about to be made the primary.
+        if isinstance(error, OperationalError) or error.connection_invalidated or code == READ_ONLY:
             raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error
-        if getattr(error.orig, "pgcode", None) == UNDEFINED_TABLE:
+        if code == UNDEFINED_TABLE:
             raise DatabaseUnavailable("the database of jobs has no tables: call pacifica-ingest-cmd dbsync") from error
         raise
 
@@ -99,15 +106,21 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
 def upgrade_schema(engine: Engine) -> None:
     """Bring the schema to the newest version; does nothing when it is there already.
 
-    Raises ConfigurationError when the tables are those of a newer program.
+    An index of a large table takes as long as it takes. Raises ConfigurationError when the tables are those of a newer
+    program, DatabaseUnavailable, also when somebody else keeps a table locked.
     """
-    with engine.begin() as connection:
-        configuration = _alembic_configuration()
-        configuration.attributes["connection"] = connection
-        try:
+    configuration = _alembic_configuration()
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"SET LOCAL lock_timeout = '{STATEMENT_SECONDS}s'; SET LOCAL statement_timeout = 0"
+            )
+            configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
-        except CommandError as error:
-            raise ConfigurationError(f"the tables are of a version that this program does not know: {error}") from error
+    except CommandError as error:
+        raise ConfigurationError(f"the tables are of a version that this program does not know: {error}") from error
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"the tables cannot be brought up to date: {first_line(error.orig)}") from error
 
 
 def schema_versions(engine: Engine) -> tuple[str | None, str | None]:

@@ -40,6 +40,8 @@ from ingest.printing import one_line, shown_url
 
 # The code of what is none of these: a mistake of the service itself.
 INTERNAL_ERROR = "internal_error"
+# Why a job has failed whose run housekeeping clears no more: no process was left to say why.
+RUN_LOST = "run_lost"
 # What every text of a job begins with that the uploader has to do something about, and no other.
 FOR_UPLOADER = "the uploader must mend this"
 

@@ -17,7 +17,7 @@ from ingest.failpoints import failpoint
 from ingest.jobs import JobView
 from ingest.running import clear_unfinished, trigger
 from ingest.settings import load_settings
-from ingest.states import lost_by_airflow
+from ingest.states import lost_by_airflow, lost_for_good
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -63,6 +63,9 @@ def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]
         failpoint("housekeeping.cleared", job.received.job_id)
         jobs.count_clear(engine, job.received.job_id)
         return ["cleared"]
+    if lost_for_good(job.record, run):
+        jobs.give_up(engine, job)
+        return ["given_up"]
     return []
 
 

@@ -15,11 +15,21 @@ from sqlalchemy.orm import Session
 
 from ingest import original_jobs, uploads
 from ingest.database import transaction
-from ingest.errors import JobExists, JobFinished
+from ingest.errors import RUN_LOST, JobExists, JobFinished
 from ingest.events import add_event
 from ingest.models import Job
 from ingest.original_jobs import ReceivedByOriginal
-from ingest.states import FAILED, JobRecord, JobState, Kind, Outcome, Stage, StageError
+from ingest.states import (
+    FAILED,
+    GIVEN_UP_TEXT,
+    JobRecord,
+    JobState,
+    Kind,
+    Outcome,
+    Stage,
+    StageError,
+    first_unfinished,
+)
 
 LARGEST_ID = 2**63 - 1
 # The name of a bundle that is not in the spool any more.
@@ -152,8 +162,19 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
 def count_clear(engine: Engine, job_id: int) -> None:
     """Record that housekeeping has cleared a run that Airflow lost."""
     with transaction(engine) as session:
-        session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1))
+        session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1, updated=func.now()))
         add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has cleared it")
+
+
+def give_up(engine: Engine, seen: JobView) -> None:
+    """Record that Airflow has lost a job's run for good; not when the job has gone on since it was seen."""
+    stage = first_unfinished(seen.record)
+    with transaction(engine) as session:
+        job = existing(session, seen.received.job_id, for_update=True)
+        if job.updated == seen.updated:
+            job.error = {"stage": stage, "code": RUN_LOST, "text": GIVEN_UP_TEXT, "final": True, "attempt": 0}
+            job.updated = func.now()
+            add_event(session, job.id, "stage_failed", stage, code=RUN_LOST, text=GIVEN_UP_TEXT)
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:

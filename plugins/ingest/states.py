@@ -193,10 +193,19 @@ def first_unfinished(job: JobRecord) -> Stage:
 
 def lost_by_airflow(job: JobRecord, run: Run) -> bool:
     """Whether a run failed for no reason of the job's own, so that housekeeping clears it and it runs on."""
+    return _failed_without_reason(job, run) and not _given_up(job)
+
+
+def lost_for_good(job: JobRecord, run: Run) -> bool:
+    """Whether a run failed for no reason of the job's own, and was cleared as often as housekeeping does."""
+    return _failed_without_reason(job, run) and _given_up(job)
+
+
+def _failed_without_reason(job: JobRecord, run: Run) -> bool:
     stopped = job.override is not None and job.override.state == FAILED
     if job.outcome is Outcome.CATALOGUED or stopped or run.state != "failed":
         return False
-    return not (job.error and job.error.final) and not _given_up(job)
+    return not (job.error and job.error.final)
 
 
 def _given_up(job: JobRecord) -> bool:

@@ -17,7 +17,7 @@ from ingest.database import transaction
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.models import Job
 from ingest.settings import Settings
-from ingest.states import JobState, Kind, Outcome, Run, TaskInstance
+from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, TaskInstance
 from tests.api.live_server import Server
 from tests.received import create_job
 
@@ -29,6 +29,7 @@ class ScriptedAirflow(AirflowApi):
     """Airflow that says what the test wants, and remembers what it was asked."""
 
     answer: Run | None = None
+    answers: list[Run] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
     asked: list[dict[str, str]] = field(default_factory=list)
 
@@ -38,7 +39,7 @@ class ScriptedAirflow(AirflowApi):
         self.before_answer()
         if self.answer is None:
             raise ServiceUnavailable("Airflow", "http://test", "it is away")
-        return dict.fromkeys(dags, self.answer)
+        return dict.fromkeys(dags, self.answers.pop(0) if self.answers else self.answer)
 
 
 @pytest.fixture
@@ -166,6 +167,20 @@ def test_a_job_that_is_catalogued_while_airflow_is_asked_is_not_shown_as_skipped
     airflow.answer = Run("success", ())
     document = state(client, job_id)
     assert (document["state"], document["task"], document["complete"]) == ("OK", "ingest metadata", True)
+
+
+def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_shown_as_failed(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    def clear() -> None:
+        airflow.before_answer = lambda: None
+        jobs.count_clear(engine, job_id)
+
+    change(engine, job_id, clears=CLEARS_ALLOWED - 1)
+    airflow.answers = [Run("failed", (TaskInstance("open_tar", "failed", 1),))]
+    airflow.before_answer, airflow.answer = clear, Run("queued", (TaskInstance("open_tar", None, 2),))
+    document = state(client, job_id)
+    assert (document["state"], document["complete"]) == ("OK", False)
 
 
 def test_a_job_id_in_the_path_is_answered_as_well(client: FlaskClient, job_id: int) -> None:

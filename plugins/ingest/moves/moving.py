@@ -27,7 +27,7 @@ from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 from ingest.fixity import stored_hash
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
-from ingest.moves.sources import SourceFolder, open_source, source_folder
+from ingest.moves.sources import SourceFolder, open_source, source_folder, unreadable
 from ingest.printing import printable
 from ingest.sending import Progress
 
@@ -133,14 +133,14 @@ def _link(folder: SourceFolder, name: str, hidden: str) -> None:
 
 @contextmanager
 def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> Iterator[Source]:
-    """Hold a source open that may be taken and is what the metadata declares; raises InvalidSource."""
+    """Hold a source open that may be taken and is as declared; raises InvalidSource, MoveFolderUnavailable."""
     path = Path(file.source)
     with source_folder(context.settings, path) as folder, _opened(folder, path) as opened:
         found = os.fstat(opened.fileno())
         try:
             _check_content(context, file, opened, found.st_size, progress)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         yield Source(path, folder, opened, found)
 
 
@@ -148,12 +148,7 @@ def _opened(folder: SourceFolder, path: Path) -> FileIO:
     try:
         return open_source(folder, path)
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> InvalidSource:
-    sentence = f"source {printable(str(path))} cannot be read: {error.strerror}"
-    return InvalidSource(sentence, Fault.SOURCE_UNREADABLE)
+        raise unreadable(path, error) from error
 
 
 def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size: int, progress: Progress) -> None:

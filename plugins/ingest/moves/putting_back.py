@@ -52,6 +52,10 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
         # Its folder leads elsewhere now, or is gone, and then with the hidden link; nothing may be written there.
         if held:
             raise MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}") from error
+    except OSError as error:
+        # Of the folder, whose rights or room an admin must mend: the rejection is not done before.
+        sentence = f"what was moved to file {file.file_id} cannot be put back: {error.strerror or error}"
+        raise MoveFolderUnavailable(sentence) from error
 
 
 def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, held: bool) -> None:

@@ -6,6 +6,7 @@ component after the other, no link followed, and held open: what is done there b
 (openat(2)).
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from ingest.errors import InvalidSource, MoveFolderUnavailable
+from ingest.errors import IngestError, InvalidSource, MoveFolderUnavailable
 from ingest.fault_codes import Fault
 from ingest.printing import printable
 from ingest.services.archive_folder import folder_of
@@ -24,6 +25,22 @@ OURS = ".pacifica-ingest-"
 HOME_VARIABLE = "INGEST_HOME"
 # A folder is only passed through, so it need not be readable; where there is no O_PATH it must be.
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+# What the path or its rights are to blame for. Everything else (EIO, ESTALE, EMFILE, ...) is a storage, or we, in need.
+WRONG_PATH = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENXIO,
+        errno.EINVAL,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -84,12 +101,19 @@ def source_folder(settings: Settings, source: Path, *, make: bool = False) -> It
     try:
         descriptor = _open_below(*_place(settings, source, make=make), make=make)
     except OSError as error:
-        sentence = f"source {printable(str(source))} cannot be read: {error.strerror}"
-        raise InvalidSource(sentence, Fault.SOURCE_UNREADABLE) from error
+        raise unreadable(source, error) from error
     try:
         yield SourceFolder(descriptor)
     finally:
         os.close(descriptor)
+
+
+def unreadable(source: Path, error: OSError) -> IngestError:
+    """Make the error that says why a source cannot be read: InvalidSource, or MoveFolderUnavailable for what may pass."""
+    sentence = f"source {printable(str(source))} cannot be read: {error.strerror}"
+    if error.errno in WRONG_PATH:
+        return InvalidSource(sentence, Fault.SOURCE_UNREADABLE)
+    return MoveFolderUnavailable(sentence)
 
 
 def open_source(folder: SourceFolder, source: Path) -> FileIO:

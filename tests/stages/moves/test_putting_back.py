@@ -1,5 +1,6 @@
 """Putting the sources of a move back: nothing that only the archive holds is deleted, and nothing is overwritten."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
 from ingest.moves import moving
+from ingest.moves.sources import SourceFolder
 from ingest.rejection import remove_all
 from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage
@@ -228,3 +230,25 @@ def test_hidden_names_that_somebody_planted_lead_nowhere(
         remove_all(context)
     assert lying_in(folder) == CONTENTS
     assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("failing", ["create", "sync"])
+def test_folder_that_cannot_be_written_to_is_waited_for(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    folder: Path,
+    without_links: None,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    run_stage(job, Stage.MOVE_FILES)
+    with monkeypatch.context() as refused:
+        refused.setattr(SourceFolder, failing, refuse)
+        with pytest.raises(MoveFolderUnavailable, match="Permission denied"):
+            put_all_back(open_context, job)
+    put_all_back(open_context, job)
+    assert lying_in(folder) == CONTENTS

@@ -1,5 +1,6 @@
 """What a move may take: regular files below the listed folders, whatever somebody does to the folder at the same moment."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -326,3 +327,17 @@ def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_rea
     beside = folder / f"one.raw.job-{job}"
     assert (source.read_bytes(), beside.read_bytes()) == (CONTENT, SECRET)
     assert beside.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EMFILE])
+@pytest.mark.parametrize("failing", ["open", "find"])
+def test_storage_that_cannot_be_read_for_a_while_is_no_fault_of_the_uploader(
+    move: Move, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int, failing: str
+):
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(SourceFolder, failing, fail)
+    with pytest.raises(MoveFolderUnavailable, match="cannot be read"):
+        move(write(folder / "one.raw"))
+    assert (folder / "one.raw").read_bytes() == CONTENT

@@ -100,6 +100,27 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
     assert state_of(database_engine, failed) == before
 
 
+@pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_FILES])
+def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalogue_was_asked(
+    make_job: MakeJob,
+    make_old: MakeOld,
+    run_before: Callable[[int, Stage], None],
+    open_context: OpenContext,
+    settings: Settings,
+    settings_in_environment: None,
+    tmp_path: Path,
+    stage: Stage,
+):
+    job = make_job()
+    run_before(job, Stage.INGEST_METADATA)
+    with open_context(job, stage) as context:
+        context.ledger.fail("service_unavailable", "away", final=True)
+    make_old(job, YEAR)
+    retention.remove_leftovers()
+    assert not bundle_of(settings, job).exists()
+    assert files(tmp_path / "archive") == []
+
+
 @pytest.mark.parametrize("forget", [forget_members, forget_declarations])
 def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_where_they_stand(
     failed: int,
