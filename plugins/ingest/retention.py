@@ -46,9 +46,7 @@ Key = TypeVar("Key", int, str)
 ENDED = select(func.max(Event.at)).where(Event.job_id == Job.id, Event.kind.in_(("stage_failed", "override")))
 STOPPED = or_(Job.override["state"].as_string() == FAILED, Job.error["final"].as_boolean())
 # Never NULL: what is not true of a job must be false, because it is also asked for what is not so.
-REJECTED = and_(
-    func.coalesce(Job.outcome == Outcome.REJECTED, False), func.coalesce(Job.error["final"].as_boolean(), False)
-)
+REJECTED = func.coalesce(and_(Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean()), False)
 CATALOGUED = func.coalesce(Job.outcome == Outcome.CATALOGUED, False)
 
 
