@@ -87,6 +87,16 @@ def serving(spool: Path, database_url: str, **environment: object) -> Iterator[S
         process.wait(timeout=30)
 
 
+@contextmanager
+def serving_alone(folder: Path, database_url: str, **environment: object) -> Iterator[Server]:
+    """Run a server with a spool of its own in a folder; the database has no uploads that other tests left without files."""
+    spool = folder / "spool"
+    spool.mkdir()
+    with serving(spool, database_url, **environment) as server:
+        server.forget_uploads()
+        yield server
+
+
 def job_rows(database_url: str) -> dict[int, dict[str, Any]]:
     names = ("id", "kind", "user", "spool_name", "size", "triggered")
     found = execute(database_url, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")

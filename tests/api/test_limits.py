@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.api.clients import CHUNKED, POST, STALLED, drip, refusal, refused
-from tests.api.live_server import Server, serving
+from tests.api.live_server import Server, serving_alone
 
 LARGEST = 100_000
 TIMEOUT = 2.0
@@ -20,16 +20,12 @@ EXPECT = b"Expect: 100-continue\r\n"
 
 @pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    spool = tmp_path_factory.mktemp("limits") / "spool"
-    spool.mkdir()
     limits = {
         "INGEST_LARGEST_BUNDLE": LARGEST,
         "INGEST_RECEIVE_TIMEOUT": TIMEOUT,
         "INGEST_SLOWEST_UPLOAD": SLOWEST,
     }
-    with serving(spool, database_url, **limits) as server:
-        # Other tests leave rows of uploads that have no files.
-        server.forget_uploads()
+    with serving_alone(tmp_path_factory.mktemp("limits"), database_url, **limits) as server:
         yield server
 
 

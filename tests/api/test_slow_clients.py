@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.api.clients import GET, POST, STALLED, connected, refusal
-from tests.api.live_server import Server, serving
+from tests.api.live_server import Server, serving_alone
 from tests.waiting import wait_until
 
 # On a machine that is busy with other tests a request may have bad luck; what a server owes its clients is in the median.
@@ -26,11 +26,8 @@ HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: te"
 
 @pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    spool = tmp_path_factory.mktemp("slow") / "spool"
-    spool.mkdir()
-    with serving(spool, database_url, INGEST_RECEIVE_TIMEOUT=300, INGEST_UPLOADS_AT_ONCE=AT_ONCE) as server:
-        # Other tests leave rows of uploads that have no files.
-        server.forget_uploads()
+    settings = {"INGEST_RECEIVE_TIMEOUT": 300, "INGEST_UPLOADS_AT_ONCE": AT_ONCE}
+    with serving_alone(tmp_path_factory.mktemp("slow"), database_url, **settings) as server:
         # The first request of a process connects to the database.
         ask(server)
         yield server

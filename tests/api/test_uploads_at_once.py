@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.clients import STALLED, answered, connected, refusal
-from tests.api.live_server import Server, serving
+from tests.api.live_server import Server, serving_alone
 from tests.waiting import wait_until
 
 AT_ONCE = 3
@@ -16,11 +16,8 @@ AT_ONCE = 3
 
 @pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    spool = tmp_path_factory.mktemp("at_once") / "spool"
-    spool.mkdir()
-    with serving(spool, database_url, INGEST_UPLOADS_AT_ONCE=AT_ONCE, INGEST_RECEIVE_TIMEOUT=300) as server:
-        # Other tests leave rows of uploads that have no files.
-        server.forget_uploads()
+    settings = {"INGEST_UPLOADS_AT_ONCE": AT_ONCE, "INGEST_RECEIVE_TIMEOUT": 300}
+    with serving_alone(tmp_path_factory.mktemp("at_once"), database_url, **settings) as server:
         yield server
 
 
