@@ -1,11 +1,16 @@
 """What a WSGI server loads: `api.wsgi:create()`, called in each of its processes after the fork."""
 
+import logging
+
 from flask import Flask
 
+from api.access.authentication import unchecked
 from api.app import create_app
 from api.serving.logs import write_log
 from api.upload_slots import UploadSlots
 from ingest.settings import load_settings
+
+logger = logging.getLogger(__name__)
 
 
 def create(upload_slots: UploadSlots | None = None) -> Flask:
@@ -14,4 +19,7 @@ def create(upload_slots: UploadSlots | None = None) -> Flask:
     `upload_slots` as in `api.app.create_app`.
     """
     write_log()
-    return create_app(load_settings(), upload_slots)
+    settings = load_settings()
+    for sentence in unchecked(settings):
+        logger.warning(sentence)
+    return create_app(settings, upload_slots)

@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ingest import token_file
+from ingest import token_file, token_uses
 from ingest.cli import main
 from ingest.errors import ConfigurationError
+from ingest.token_uses import TokenUses
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -29,6 +32,10 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def user_of(path: Path, text: str) -> str | None:
     token = token_file.read(path).get(token_file.token_id(text) or "")
     return token.user if token is not None and token.is_hash_of(text) else None
+
+
+def columns(line: str) -> list[str]:
+    return [column for column in re.split(r" {2,}", line) if column]
 
 
 # The file
@@ -149,11 +156,53 @@ def test_command_prints_the_token_and_nothing_else(path: Path, capsys: pytest.Ca
 def test_command_lists_tokens_without_their_secrets(path: Path, capsys: pytest.CaptureFixture[str]):
     texts = [token_file.add(path, user) for user in ("ada", "Bob B.")]
     assert main(["token", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[::2] for line in lines] == [
-        [token_file.token_id(texts[0]), "ada"],
-        [token_file.token_id(texts[1]), "Bob B."],
+    lines = [columns(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[-1]) for line in lines] == [
+        (token_file.token_id(texts[0]), "ada"),
+        (token_file.token_id(texts[1]), "Bob B."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "days"), [([], 365), (["--days", "30"], 30), (["--no-expiry"], None)], ids=["default", "days", "none"]
+)
+def test_command_makes_tokens_that_expire(path: Path, options: list[str], days: int | None):
+    assert main(["token", "add", "--user", "ada", *options]) == 0
+    (token,) = token_file.read(path).values()
+    assert (token.expires - token.created if token.expires else None) == (timedelta(days) if days else None)
+
+
+def test_command_lists_when_a_token_expires_and_was_used(path: Path, capsys: pytest.CaptureFixture[str]):
+    used, unused = (
+        str(token_file.token_id(text))
+        for text in (token_file.add(path, "ada", timedelta(days=1)), token_file.add(path, "bob"))
+    )
+    TokenUses(path).record(used)
+    assert main(["token", "list"]) == 0
+    lines = {line[0]: line for line in map(columns, capsys.readouterr().out.splitlines())}
+    expires = token_file.read(path)[used].expires
+    assert expires is not None
+    assert lines[used][2] == expires.strftime("%Y-%m-%d %H:%M:%S")
+    last_use = datetime.fromisoformat(f"{lines[used][3]}+00:00")
+    assert abs(datetime.now(UTC) - last_use) < timedelta(hours=1)
+    assert lines[unused][2:4] == ["does not expire", "not used yet"]
+
+
+def test_last_use_of_a_removed_token_is_forgotten(path: Path):
+    token = str(token_file.token_id(token_file.add(path, "ada")))
+    TokenUses(path).record(token)
+    assert token_uses.last_use(path, token) is not None
+    assert main(["token", "remove", "--id", token]) == 0
+    assert token_uses.last_use(path, token) is None
+
+
+def test_file_of_an_earlier_version_holds_tokens_that_do_not_expire(path: Path):
+    text = token_file.add(path, "ada")
+    (kept,) = json.loads(path.read_bytes())
+    del kept["expires"]
+    path.write_text(json.dumps([kept]))
+    assert user_of(path, text) == "ada"
+    assert not token_file.read(path)[kept["id"]].has_expired()
 
 
 def test_command_removes_one_token_by_its_id(path: Path):
@@ -177,7 +226,17 @@ def test_command_says_that_there_is_no_such_token(path: Path, capsys: pytest.Cap
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["add"], ["add", "--user", ""], ["add", "--user", "a\nb"], ["remove"], ["remove", "--id", "a", "--user", "b"]],
+    [
+        [],
+        ["add"],
+        ["add", "--user", ""],
+        ["add", "--user", "a\nb"],
+        ["remove"],
+        ["remove", "--id", "a", "--user", "b"],
+        ["add", "--user", "a", "--days", "0"],
+        ["add", "--user", "a", "--days", "-1"],
+        ["add", "--user", "a", "--days", "9", "--no-expiry"],
+    ],
 )
 def test_wrong_usage_of_the_command(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as end:

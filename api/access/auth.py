@@ -6,9 +6,10 @@ Registered by `api.app`. How a caller proves who it is says `api.access.authenti
 import logging
 from typing import cast
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 
 from api.access.access_errors import NotAllowed
+from api.access.read_log import ReadLog
 from api.access.roles import CALLS, PUBLIC, Caller, role_of
 from api.request_errors import RequestError
 from api.resources import resources
@@ -17,8 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Let no request to a view that the caller may not call."""
+    """Refuse requests that the caller may not make, and log the reads of all others."""
     app.before_request(admit)
+    reads = ReadLog()
+
+    def log_read(response: Response) -> Response:
+        if "caller" in g:
+            reads.record(caller(), response)
+        return response
+
+    app.after_request(log_read)
 
 
 def admit() -> None:

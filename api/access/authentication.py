@@ -7,7 +7,7 @@
 Made by `api.app` for each process, and once by `api.server` to find out at start whether it can be.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from flask import Request
 
@@ -21,9 +21,18 @@ Authentication = Callable[[Request], str]
 
 
 def make_authentication(settings: Settings) -> Authentication:
-    """Make what the settings say; raises ConfigurationError when the token file cannot be used."""
+    """Make what the settings say; raises ConfigurationError when a file of tokens or secrets cannot be used."""
     if settings.authentication == PROXY:
         return ByTrustedHeader(settings)
     if settings.authentication == TOKEN:
         return ByToken(settings)
     return ByHeader(settings)
+
+
+def unchecked(settings: Settings) -> Iterator[str]:
+    """Yield a sentence, for the log at start, for each thing about callers that the settings leave unchecked."""
+    if settings.authentication == PROXY and settings.proxy_secret_file is None:
+        yield (
+            "every account of a machine in trusted_proxies can claim to be any user: let the proxy prove itself with a "
+            "secret (INGEST_PROXY_SECRET_FILE, docs/access.md)"
+        )

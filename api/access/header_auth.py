@@ -7,6 +7,7 @@ connection, which nobody can claim to be.
 from flask import Request
 
 from api.access.access_errors import NotAuthenticated, NotTrusted, UserNameInvalid
+from api.access.proxy_secret import HEADER, ProxySecret
 from ingest.addresses import is_loopback, is_within, read_network
 from ingest.configuration.access_settings import NONE
 from ingest.settings import Settings
@@ -36,13 +37,17 @@ class ByTrustedHeader:
     """The header names the user when a trusted proxy has sent it."""
 
     def __init__(self, settings: Settings) -> None:
+        """Read the proxy's secret; raises ConfigurationError when its file cannot be used."""
         self._header = settings.auth_header
         self._proxies = tuple(read_network(word) for word in settings.trusted_proxies)
+        self._secret = ProxySecret(settings.proxy_secret_file) if settings.proxy_secret_file is not None else None
 
     def __call__(self, request: Request) -> str:
         """Give the user's name; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
         if not is_within(request.remote_addr, self._proxies):
             raise NotTrusted(f"{request.remote_addr} is not one of the proxies that are trusted")
+        if self._secret is not None and not self._secret.is_proven_by(request.headers.get(HEADER, "")):
+            raise NotTrusted(f"{HEADER} does not hold the secret of the proxy")
         name = named(request, self._header)
         if not name:
             raise NotAuthenticated(f"the proxy has set no {self._header}", SCHEME)

@@ -12,6 +12,7 @@ from api.access.access_errors import TokenInvalid, TokensUnavailable
 from ingest import token_file
 from ingest.errors import ConfigurationError
 from ingest.token_file import Tokens
+from ingest.token_uses import TokenUses
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +33,16 @@ class StaticTokens:
         """Read the file, which need not be there yet; raises ConfigurationError when it is no token file."""
         self._path = path
         self._last = _read(path)
+        self._uses = TokenUses(path)
 
     def user_of(self, text: str) -> str:
         """Give whose a token is; raises TokenInvalid, TokensUnavailable."""
         found = self._tokens().get(token_file.token_id(text) or "")
         if found is None or not found.is_hash_of(text):
             raise TokenInvalid("it is not known")
+        if found.has_expired():
+            raise TokenInvalid("it has expired")
+        self._uses.record(found.id)
         return found.user
 
     def _tokens(self) -> Tokens:

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from gunicorn.glogging import Logger
 
+from api.serving.log_limit import ClientLimit
 from ingest.printing import OneLineFormatter
 
 LOG_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
@@ -17,6 +18,7 @@ def write_log() -> None:
     """Let this process write its log."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLineFormatter(LOG_FORMAT))
+    handler.addFilter(ClientLimit())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

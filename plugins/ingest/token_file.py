@@ -1,4 +1,4 @@
-"""The file of static tokens: bearer tokens that do not expire, of which only hashes are kept.
+"""The file of static tokens: bearer tokens of which only hashes are kept.
 
 Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; the id names it, so
 that it can be listed and removed without being known. The secret is 256 random bits, so one SHA-256 is as good as a slow
@@ -14,11 +14,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ingest.durable_files import part_path, sync_folder, write_all, writing
 from ingest.errors import ConfigurationError
@@ -47,11 +47,17 @@ class Token(BaseModel):
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
     user: Annotated[str, AfterValidator(_user_name)]
     created: datetime
+    # None in files of earlier versions, whose tokens did not expire.
+    expires: AwareDatetime | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     def is_hash_of(self, text: str) -> bool:
         """Whether a text is this token; takes as long for a text that is nearly it."""
         return hmac.compare_digest(self.sha256, _hash(text))
+
+    def has_expired(self) -> bool:
+        """Return whether the token is past its time."""
+        return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
 Tokens = Mapping[str, Token]
@@ -83,15 +89,17 @@ def parse(path: Path, document: bytes) -> Tokens:
         raise ConfigurationError(f"the token file {path} is not what `pacifica-ingest-cmd token` writes") from None
 
 
-def add(path: Path, user: str) -> str:
-    """Make a token of a user and keep its hash; give the token, which nobody can find out again.
+def add(path: Path, user: str, lifetime: timedelta | None = None) -> str:
+    """Make a token for a user and keep its hash; return the token, which cannot be recovered later.
 
-    Raises ConfigurationError, OSError.
+    Without a `lifetime` it does not expire. Raises ConfigurationError, OSError.
     """
+    created = datetime.now(UTC).replace(microsecond=0)
+    expires = created + lifetime if lifetime is not None else None
     with _changing(path) as tokens:
         own = secrets.token_hex(ID_BYTES)
         text = f"{PREFIX}{own}_{secrets.token_urlsafe(SECRET_BYTES)}"
-        tokens[own] = Token(id=own, user=user, created=datetime.now(UTC).replace(microsecond=0), sha256=_hash(text))
+        tokens[own] = Token(id=own, user=user, created=created, expires=expires, sha256=_hash(text))
     return text
 
 

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from http import HTTPStatus
 
 import pytest
+import requests
 
 from ingest.states import STAGES, Kind
-from tests.e2e.stack import Stack
+from tests.bundles import make_bundle
+from tests.e2e.stack import TIMEOUT_SECONDS, Stack
 from tests.waiting import wait_until
 
 PLUGINS_PROGRAM = """
@@ -76,3 +79,34 @@ def test_run_that_was_triggered_by_hand_and_names_no_job_fails_at_once(stack: St
     path = f"/dags/ingest/dagRuns/{run['dag_run_id']}"
     wait_until(lambda: stack.ask_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")
     assert stack.ask_airflow("GET", f"{path}/taskInstances/open_tar")["try_number"] == 1
+
+
+def refused(stack: Stack, method: str, path: str, body: object = None) -> bool:
+    """Whether Airflow refuses a call of the API's own account for want of rights."""
+    token = requests.post(
+        f"{stack.airflow}/auth/token",
+        json={"username": "ingest", "password": stack.password("ingest")},
+        timeout=TIMEOUT_SECONDS,
+    ).json()["access_token"]
+    answer = requests.request(
+        method,
+        f"{stack.airflow}/api/v2{path}",
+        json=body,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=TIMEOUT_SECONDS,
+    )
+    return answer.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_account_of_the_api_can_change_runs_and_no_dag(stack: Stack):
+    assert refused(stack, "PATCH", "/dags/ingest", {"is_paused": True})
+    assert refused(stack, "PATCH", "/dags?dag_id_pattern=ingest", {"is_paused": True})
+    assert refused(stack, "DELETE", "/dags/retention")
+    assert refused(stack, "PATCH", "/pools/archive", {"slots": 1})
+    assert refused(stack, "DELETE", "/pools/archive")
+    assert refused(stack, "GET", "/connections")
+    job = stack.post(make_bundle())
+    assert stack.wait_for_end(job)["state"] == "OK"
+    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user="ingest")
+    stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}", user="ingest")
+    assert not any(dag["is_paused"] for dag in stack.ask_airflow("GET", "/dags")["dags"])

@@ -1,5 +1,6 @@
-"""The password of Airflow's admin: random, shown when it is made, and never again."""
+"""The password of Airflow's admin: random, shown on a terminal when it is made, and never again."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,17 @@ from ingest.local.credentials import Credentials, load_credentials
 from ingest.local.layout import Layout, make_folders
 
 
-def test_password_is_shown_when_it_is_made_and_never_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
     layout = Layout(tmp_path)
     make_folders(layout)
+    return layout
+
+
+def test_password_is_shown_when_it_is_made_and_never_again(
+    layout: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     made = load_credentials(layout)
     say_password(layout, made, first_start=True)
     assert made.admin_password in capsys.readouterr().out
@@ -21,6 +30,14 @@ def test_password_is_shown_when_it_is_made_and_never_again(tmp_path: Path, capsy
     assert kept == made
     assert made.admin_password not in later
     assert str(layout.secrets) in later
+
+
+def test_password_is_not_written_into_a_pipe(layout: Layout, capsys: pytest.CaptureFixture[str]):
+    made = load_credentials(layout)
+    say_password(layout, made, first_start=True)
+    said = capsys.readouterr().out
+    assert made.admin_password not in said
+    assert str(layout.secrets) in said
 
 
 def test_no_two_instances_have_a_password_or_key_in_common():

@@ -71,9 +71,16 @@ class AccessSettings(BaseModel):
         description="With `proxy`: the only addresses whose header is believed.",
         form="addresses or networks, separated by commas",
     )  # fmt: skip
+    proxy_secret_file: Path | None = option(
+        None, "access", "proxy_secret_file", "INGEST_PROXY_SECRET_FILE",
+        description="With `proxy`: the file of the secret that the proxy sends in `X-Ingest-Proxy-Secret`. Each line is a "
+        "secret, so that one can be replaced without an interruption. Without the file, every account of a machine in "
+        "`trusted_proxies` can claim to be any user.",
+        form="a file",
+    )  # fmt: skip
     token_file: Path | None = option(
         None, "access", "token_file", "INGEST_TOKEN_FILE",
-        description="With `token`: the file of tokens that do not expire, kept as hashes (`pacifica-ingest-cmd token`).",
+        description="With `token`: the file of static tokens, kept as hashes (`pacifica-ingest-cmd token`).",
         form="a file",
     )  # fmt: skip
     jwt_issuer: str = option(

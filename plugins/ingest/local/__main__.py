@@ -126,8 +126,8 @@ def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
 
 
 def say_password(layout: Layout, credentials: Credentials, *, first_start: bool) -> None:
-    """Show the password when it was made, and never again: what a launcher writes may end up in a log."""
-    if first_start:
+    """Show the password when it was made, and on a terminal only: what else the launcher writes may end up in a log."""
+    if first_start and sys.stdout.isatty():
         say(
             f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (shown this once, kept in {layout.secrets})."
         )

@@ -91,6 +91,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
         "AIRFLOW__CORE__MP_START_METHOD": "fork",
         "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
+        "AIRFLOW__CORE__AUTH_MANAGER": "ingest_auth_manager.IngestAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{INGEST}:user",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url(layout, "airflow"),

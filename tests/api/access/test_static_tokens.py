@@ -1,13 +1,14 @@
 """Static tokens as the API takes them: the file as it is now."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from api.access.access_errors import TokenInvalid, TokensUnavailable
 from api.access.static_tokens import StaticTokens
-from ingest import token_file
+from ingest import token_file, token_uses
 from ingest.errors import ConfigurationError
 
 
@@ -21,6 +22,29 @@ def test_file_that_is_made_later_is_found(path: Path):
     with pytest.raises(TokenInvalid):
         tokens.user_of("ingest_00000000_x")
     assert tokens.user_of(token_file.add(path, "ada")) == "ada"
+
+
+def test_expired_token_is_refused(path: Path):
+    text = token_file.add(path, "ada", timedelta(seconds=-1))
+    with pytest.raises(TokenInvalid, match="the token is not taken: it has expired"):
+        StaticTokens(path).user_of(text)
+
+
+def test_use_of_a_token_is_recorded_and_an_unknown_one_is_not(path: Path):
+    text = token_file.add(path, "ada")
+    tokens, token_id = StaticTokens(path), str(token_file.token_id(text))
+    with pytest.raises(TokenInvalid):
+        tokens.user_of(f"{text[:-1]}!")
+    assert token_uses.last_use(path, token_id) is None
+    tokens.user_of(text)
+    assert token_uses.last_use(path, token_id) is not None
+
+
+def test_token_is_accepted_where_its_use_cannot_be_recorded(path: Path, caplog: pytest.LogCaptureFixture):
+    path.with_name(f"{path.name}.uses").write_text("no folder")
+    text = token_file.add(path, "ada")
+    assert StaticTokens(path).user_of(text) == "ada"
+    assert "the last use of tokens is not recorded" in caplog.text
 
 
 def test_file_that_does_not_change_is_not_read_again(path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,51 @@
+"""The audit log of reads: who read what, from where, and with which answer.
+
+Called by `api.access.auth` after each request. A client that polls writes one line in ten minutes, not one for each poll;
+uploads have lines and events of their own (`api.receive`).
+"""
+
+import logging
+import time
+from collections import OrderedDict
+from threading import Lock
+
+from flask import Response, request
+
+from api.access.roles import Caller
+from ingest.printing import printable
+
+logger = logging.getLogger(__name__)
+
+REPEAT_SECONDS = 600.0
+# Reads that a process remembers; beyond that the oldest is forgotten, and logged again when it is repeated.
+MAX_REMEMBERED = 10_000
+
+# User, address, path with its query, and status.
+Read = tuple[str, str, str, int]
+
+
+class ReadLog:
+    """Logs each read when it is new, and again when it goes on for ten minutes."""
+
+    def __init__(self) -> None:
+        self._logged: OrderedDict[Read, float] = OrderedDict()
+        self._lock = Lock()
+
+    def record(self, caller: Caller, response: Response) -> None:
+        """Log the current request and its answer, if it is a read that was not logged lately."""
+        if request.method not in ("GET", "HEAD"):
+            return
+        read = (caller.user, str(request.remote_addr), request.full_path.rstrip("?"), response.status_code)
+        if self._is_new(read, time.monotonic()):
+            user, address, path, status = read
+            logger.info("%s (%s) at %s read %s: %d", printable(user), caller.role, address, printable(path), status)
+
+    def _is_new(self, read: Read, now: float) -> bool:
+        with self._lock:
+            if now - self._logged.get(read, now - REPEAT_SECONDS) < REPEAT_SECONDS:
+                return False
+            self._logged[read] = now
+            self._logged.move_to_end(read)
+            if len(self._logged) > MAX_REMEMBERED:
+                self._logged.popitem(last=False)
+            return True
