@@ -1,8 +1,15 @@
 """### Housekeeping: every answered upload runs
 
-Once a minute: triggers each job whose run Airflow does not have (Airflow was away when the upload was answered, or the run
-was deleted), and clears each run that Airflow itself has lost (its workers were killed, its server was away), up to five
-times a job. A job that failed by its own fault, or because a service stayed away, is left to an admin.
+Once a minute it looks at each job that has not ended, and
+
+- triggers it if Airflow has no run of it: Airflow was unavailable when the upload was answered, the run was deleted, or a
+  run of another job has its id (that one is deleted);
+- clears its run if Airflow lost it: its workers were killed, its server was unavailable;
+- replaces its run if task instances of it were deleted;
+- ends the job with `run_marked_failed` if an operator marked its run, or a task of it, as failed.
+
+It clears or replaces the run of a job up to five times. A job that failed by its own fault, or because a service was
+unavailable for too long, is left to an admin.
 """
 
 from datetime import timedelta

@@ -7,6 +7,10 @@ a stage; what a stage does, what fails there and what an admin does about it sta
 - **A task that failed** needs somebody: its log, and `exception` of `GET /get_state?job_id=N`, say what to mend. Then clear
   the task with its downstream tasks, or call `pacifica-ingest-cmd retry --job_id N`.
 - Never mark a task as success: the job would not be catalogued, and is shown as failed.
+- **To end a job**, mark its run as failed. Within a minute the job is FAILED with the code `run_marked_failed`, until
+  somebody clears the run or calls `retry`. `pacifica-ingest-cmd job --job-id N --state FAILED` ends it immediately, and with
+  a text of your own.
+- **Deleting a run or a task instance ends nothing**: housekeeping starts the job again in a new run.
 """
 
 from airflow.sdk import dag, task

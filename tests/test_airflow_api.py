@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from ingest.airflow_api import AirflowApi
+from ingest.airflow_marks import who_marked_failed
 from ingest.airflow_session import QUESTIONS_AT_ONCE
-from ingest.errors import ServiceUnavailable
+from ingest.errors import RunChanged, ServiceUnavailable
 from ingest.settings import Settings
-from ingest.states import Run, TaskInstance
+from ingest.states import STAGES, Kind, Run, Stage, TaskInstance
 from tests.waiting import wait_until
 
 RUN = "/api/v2/dags/ingest/dagRuns/job-7"
@@ -47,12 +48,33 @@ class Airflow:
         return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
 
 
-def task(state: str | None, try_number: int = 1, run_id: str = "job-7") -> dict[str, Any]:
+def task(state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar") -> dict[str, Any]:
     """A task instance as Airflow lists it."""
-    return {"dag_run_id": run_id, "task_id": "open_tar", "state": state, "try_number": try_number, "map_index": -1}
+    return {"dag_run_id": run_id, "task_id": task_id, "state": state, "try_number": try_number, "map_index": -1}
 
 
-TASK_LIST = {"task_instances": [task(None, 2)]}
+def tasks(
+    state: str | None, try_number: int = 1, run_id: str = "job-7", kind: Kind = Kind.INGEST
+) -> list[dict[str, Any]]:
+    """All task instances of a run, the first one in this state and the others not begun."""
+    first, *others = STAGES[kind]
+    return [
+        task(state, try_number, run_id, first.value),
+        *(task(None, 0, run_id, stage.value) for stage in others),
+    ]
+
+
+def instances(state: str | None, try_number: int = 1) -> tuple[TaskInstance, ...]:
+    """The same as they are read."""
+    return tuple(TaskInstance(each["task_id"], each["state"], each["try_number"]) for each in tasks(state, try_number))
+
+
+def job_run(state: str, job_id: int = 7) -> dict[str, Any]:
+    """A job's run as Airflow shows it."""
+    return {"state": state, "conf": {"job_id": job_id}, "triggering_user_name": "ingest"}
+
+
+TASK_LIST = {"task_instances": tasks(None, 2)}
 
 
 def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
@@ -68,6 +90,10 @@ def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
                 # Nothing is answered until the test is over.
                 airflow.silent.wait(30)
                 self.close_connection = True
+                return
+            if status == 204:
+                self.send_response(status)
+                self.end_headers()
                 return
             data = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
@@ -89,7 +115,7 @@ def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
     return Handler
 
@@ -126,10 +152,30 @@ def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None
     assert airflow.asked[1].authorization == "Bearer token-1"
 
 
-def test_a_run_that_exists_already_is_no_error(airflow: Airflow) -> None:
-    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (409, {"detail": "exists"}))
-    api_of(airflow).trigger("ingest", "job-7", {})
-    assert airflow.requests() == ["POST /api/v2/dags/ingest/dagRuns"]
+def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}), (409, {"detail": "exists"}))
+    api = api_of(airflow)
+    assert api.trigger("ingest", "job-7", {})
+    assert not api.trigger("ingest", "job-7", {})
+
+
+@pytest.mark.parametrize("conf", [{}, None, {"job_id": 8}, {"job_id": "7"}])
+def test_a_run_that_names_another_job_or_none_is_foreign(airflow: Airflow, conf: Any) -> None:
+    airflow.answer("GET", RUN, (200, {"state": "failed", "conf": conf, "triggering_user_name": "ada"}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("failed")}))
+    assert api_of(airflow).foreign_run("ingest", "job-7").startswith("triggered by ada with the configuration ")
+    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+
+
+def test_the_jobs_own_run_is_not_foreign(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, job_run("queued")))
+    assert api_of(airflow).foreign_run("ingest", "job-7") == ""
+
+
+def test_a_run_that_was_deleted_after_the_trigger_found_it_is_a_collision(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    with pytest.raises(RunChanged):
+        api_of(airflow).foreign_run("ingest", "job-7")
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 503, 302])
@@ -189,21 +235,39 @@ def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int
 
 
 def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
-    airflow.answer("GET", RUN, (200, {"state": "running"}))
+    airflow.answer("GET", RUN, (200, job_run("running")))
     airflow.answer("POST", TASKS, (200, TASK_LIST))
-    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 2),))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 2))
 
 
 def test_a_run_with_a_task_that_runs_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
-    airflow.answer("POST", TASKS, (200, {"task_instances": [task("running")]}))
-    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", "running", 1),))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("running")}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances("running"))
     assert airflow.requests() == [f"POST {TASKS}"]
 
 
 def test_a_run_whose_tasks_were_never_tried_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
-    airflow.answer("POST", TASKS, (200, {"task_instances": [task(None, 0)]}))
-    assert api_of(airflow).run("ingest", "job-7") == Run("running", (TaskInstance("open_tar", None, 0),))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0)}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 0))
     assert airflow.requests() == [f"POST {TASKS}"]
+
+
+@pytest.mark.parametrize("state", [None, "running"])
+@pytest.mark.parametrize("missing", [Stage.OPEN_TAR, Stage.INGEST_METADATA])
+def test_a_run_without_some_of_its_tasks_is_asked_for_its_state(
+    airflow: Airflow, state: str | None, missing: Stage
+) -> None:
+    listed = [each for each in tasks(state, 0) if each["task_id"] != missing]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", RUN, (200, job_run("failed")))
+    run = api_of(airflow).run("ingest", "job-7")
+    assert (run.state, run.missing, len(run.tasks)) == ("failed", (missing,), 4)
+
+
+def test_a_run_without_any_task_lacks_all_of_them(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-7", (200, job_run("success")))
+    assert api_of(airflow).run("move", "job-7") == Run("success", (), STAGES[Kind.MOVE])
 
 
 def test_an_unknown_run_has_no_state(airflow: Airflow) -> None:
@@ -213,9 +277,9 @@ def test_an_unknown_run_has_no_state(airflow: Airflow) -> None:
 
 
 def test_several_runs_are_read_in_one_request(airflow: Airflow) -> None:
-    tasks = [task("running"), task("success", run_id="job-8"), task(None, 0, run_id="job-9")]
-    airflow.answer("POST", TASKS, (200, {"task_instances": tasks}))
-    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-8", (200, {"state": "success"}))
+    listed = [*tasks("running"), *tasks("success", 1, "job-8", Kind.MOVE), *tasks(None, 0, "job-9")]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-8", (200, job_run("success", 8)))
     runs = api_of(airflow).runs({"job-7": "ingest", "job-8": "move", "job-9": "ingest"})
     assert {run_id: run.state for run_id, run in runs.items()} == {
         "job-7": "running",
@@ -237,7 +301,7 @@ def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Ai
 
 @pytest.mark.parametrize("answer", [b"<html>proxy</html>", {}, [], b'"text"'])
 def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
-    airflow.answer("GET", RUN, (200, {"state": "running"}))
+    airflow.answer("GET", RUN, (200, job_run("running")))
     airflow.answer("POST", TASKS, (200, TASK_LIST))
     for method, path in (("GET", RUN), ("POST", TASKS)):
         airflow.answer(method, path, (200, answer))
@@ -284,7 +348,7 @@ def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
     airflow.silent.set()
     for thread in waiting:
         thread.join()
-    airflow.answer("POST", TASKS, (200, {"task_instances": [task("running")]}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("running")}))
     assert api.run("ingest", "job-7", seconds=10).state == "running"
 
 
@@ -299,8 +363,9 @@ def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
 
 
 def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
-    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, {"task_instances": []}))
-    api_of(airflow).clear("move", "job-7", ("move_files", "ingest_metadata"))
+    cleared = {"task_instances": [task(None, task_id="ingest_metadata")]}
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, cleared))
+    assert api_of(airflow).clear("move", "job-7", ("move_files", "ingest_metadata")) == {"ingest_metadata"}
     assert airflow.asked[-1].body == {
         "dry_run": False,
         "dag_run_id": "job-7",
@@ -311,10 +376,38 @@ def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
     }
 
 
-def test_clearing_a_run_that_is_not_there_is_an_error(airflow: Airflow) -> None:
-    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (404, {"detail": "not found"}))
-    with pytest.raises(ServiceUnavailable, match="404"):
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_a_clear_that_another_request_came_between_is_a_collision(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (status, {"detail": "Unique constraint violation"}))
+    with pytest.raises(RunChanged, match="Unique constraint violation"):
         api_of(airflow).clear("move", "job-7", ("move_files",))
+
+
+def test_a_clear_that_airflow_cannot_do_now_is_no_collision(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (503, {}))
+    with pytest.raises(ServiceUnavailable) as raised:
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+    assert not isinstance(raised.value, RunChanged)
+
+
+@pytest.mark.parametrize("answer", [{}, {"task_instances": [{}]}, []])
+def test_an_answer_to_a_clear_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, answer))
+    with pytest.raises(ServiceUnavailable):
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_run_is_deleted_and_one_that_is_not_there_needs_not_be(airflow: Airflow, status: int) -> None:
+    airflow.answer("DELETE", RUN, (status, {}))
+    api_of(airflow).delete("ingest", "job-7")
+    assert airflow.requests() == [f"DELETE {RUN}"]
+
+
+def test_a_deletion_of_a_run_that_runs_again_is_a_collision(airflow: Airflow) -> None:
+    airflow.answer("DELETE", RUN, (409, {"detail": "cannot be deleted in running state"}))
+    with pytest.raises(RunChanged, match="running state"):
+        api_of(airflow).delete("ingest", "job-7")
 
 
 def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
@@ -357,3 +450,71 @@ def test_health_has_a_time_out_of_its_own(airflow: Airflow) -> None:
     airflow.answer("GET", HEALTH, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=300).check_health(0.1)
+
+
+def entry(number: int, event: str, owner: str = "ada", **body: Any) -> dict[str, Any]:
+    """An entry of Airflow's event log."""
+    return {"event_log_id": number, "event": event, "owner": owner, "extra": json.dumps(body)}
+
+
+def log_of(airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]]) -> None:
+    """Let the scripted Airflow have these entries that name the run, and these whose body may name it."""
+    for path, entries in ((MARKS_OF_RUN, of_run), (MARKS_OF_SEVERAL, of_several)):
+        airflow.answer("GET", path, (200, {"event_logs": entries}))
+
+
+MARKS_OF_RUN = (
+    "/api/v2/eventLogs?dag_id=ingest&run_id=job-7&included_events=clear_dag_run&included_events=patch_dag_run"
+    "&included_events=patch_task_group_instances&included_events=patch_task_instance"
+    "&included_events=post_clear_task_instances&included_events=trigger_dag_run&order_by=-event_log_id&limit=100"
+)
+MARKS_OF_SEVERAL = (
+    "/api/v2/eventLogs?included_events=bulk_dag_runs&included_events=clear_dag_runs&order_by=-event_log_id&limit=100"
+)
+FAILED: dict[str, Any] = {"state": "failed"}
+BOTH_FAILED: dict[str, Any] = {
+    "actions": [{"entities": [{"dag_run_id": "job-6", **FAILED}, {"dag_run_id": "job-7", **FAILED}]}]
+}
+ANOTHER_FAILED: dict[str, Any] = {
+    "actions": [{"entities": [{"dag_run_id": "job-6", **FAILED}, {"dag_run_id": "job-7", "note": ""}]}]
+}
+
+
+@pytest.mark.parametrize(
+    ("of_run", "of_several", "who"),
+    [
+        ([], [], None),
+        ([entry(2, "patch_dag_run", **FAILED), entry(1, "trigger_dag_run")], [], "ada"),
+        ([entry(2, "patch_task_instance", new_state="failed")], [], "ada"),
+        ([entry(2, "trigger_dag_run")], [entry(3, "bulk_dag_runs", **BOTH_FAILED)], "ada"),
+        ([entry(2, "trigger_dag_run")], [entry(3, "bulk_dag_runs", **ANOTHER_FAILED)], None),
+        ([entry(2, "patch_dag_run", "ingest", **FAILED)], [], None),
+        ([entry(3, "patch_dag_run", note="why"), entry(2, "patch_dag_run", **FAILED)], [], "ada"),
+        ([entry(3, "patch_dag_run", state="queued"), entry(2, "patch_dag_run", **FAILED)], [], None),
+        ([entry(3, "post_clear_task_instances"), entry(2, "patch_dag_run", **FAILED)], [], None),
+        ([entry(2, "patch_dag_run", **FAILED)], [entry(3, "clear_dag_runs", dag_runs=[{"dag_run_id": "job-7"}])], None),
+        (
+            [entry(2, "patch_dag_run", **FAILED)],
+            [entry(3, "clear_dag_runs", dag_runs=[{"dag_run_id": "job-6"}])],
+            "ada",
+        ),
+        ([{**entry(2, "patch_dag_run"), "extra": "no JSON"}, {**entry(1, "patch_dag_run"), "extra": None}], [], None),
+    ],
+)
+def test_who_marked_a_run_as_failed_is_in_the_event_log(
+    airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]], who: str | None
+) -> None:
+    log_of(airflow, of_run, of_several)
+    assert who_marked_failed(api_of(airflow), "ingest", "job-7") == who
+
+
+def test_an_event_log_that_may_not_be_read_names_nobody(airflow: Airflow) -> None:
+    airflow.answer("GET", MARKS_OF_RUN, (403, {}))
+    airflow.answer("GET", MARKS_OF_SEVERAL, (403, {}))
+    assert who_marked_failed(api_of(airflow), "ingest", "job-7") is None
+
+
+def test_an_event_log_that_does_not_answer_is_unavailability(airflow: Airflow) -> None:
+    airflow.answer("GET", MARKS_OF_RUN, (503, {}))
+    with pytest.raises(ServiceUnavailable):
+        who_marked_failed(api_of(airflow), "ingest", "job-7")

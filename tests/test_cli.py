@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -21,12 +22,14 @@ from ingest.settings import Settings
 from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
 from tests.bundles import make_bundle
 from tests.received import create_job
-from tests.test_airflow_api import TASKS, Airflow, handler_of
+from tests.test_airflow_api import TASKS, Airflow, handler_of, job_run, tasks
 from tests.test_migrations import fresh_database
 
 next_id = count(7_200_000)
 UNKNOWN = 7_199_999
 PROGRAM = "pacifica-ingest-cmd: "
+RUNS = "/api/v2/dags/ingest/dagRuns"
+CLEAR = "/api/v2/dags/ingest/clearTaskInstances"
 OPTIONS = {
     "job": ["--job-id", "--job_id", "--state", "--task", "--task-percent", "--exception"],
     "retry": ["--job-id", "--job_id", "--path", "--username", "--move"],
@@ -423,6 +426,12 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
 # retry
 
 
+def body_of(airflow: Airflow, path: str) -> Any:
+    """The body of the one request that was posted to a path."""
+    (body,) = [asked.body for asked in airflow.asked if asked.path == path]
+    return body
+
+
 def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
@@ -430,25 +439,40 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
         assert ledger is not None
         ledger.finish()
     jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
-    airflow.answer("GET", run_path(job_id), (200, {"state": "failed"}))
-    tasks = [{"dag_run_id": f"job-{job_id}", "task_id": "open_tar", "state": "success", "try_number": 1}]
-    airflow.answer("POST", TASKS, (200, {"task_instances": tasks}))
-    airflow.answer("POST", "/api/v2/dags/ingest/clearTaskInstances", (200, {}))
+    listed = tasks("success", 1, f"job-{job_id}")
+    own = job_run("failed", job_id)
+    airflow.answer("POST", RUNS, (409, {}))
+    # Read for whose it is, for its state, and again when it was cleared.
+    airflow.answer("GET", run_path(job_id), (200, own), (200, own), (200, job_run("queued", job_id)))
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("POST", CLEAR, (200, {"task_instances": listed[1:]}))
     assert command(f"retry --job-id {job_id}") == 0
     assert (command.out, command.err) == ("", "")
     assert override_of(database_engine, job_id) is None
-    assert airflow.asked[-1].body["task_ids"] == [stage.value for stage in STAGES[Kind.INGEST][1:]]
-    assert airflow.asked[-1].body["dag_run_id"] == f"job-{job_id}"
+    assert body_of(airflow, CLEAR)["task_ids"] == [stage.value for stage in STAGES[Kind.INGEST][1:]]
+    assert body_of(airflow, CLEAR)["dag_run_id"] == f"job-{job_id}"
+
+
+def test_retry_that_comes_to_nothing_is_one_line(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    listed = tasks("failed", 1, f"job-{job_id}")
+    airflow.answer("POST", RUNS, (409, {}))
+    airflow.answer("GET", run_path(job_id), (200, job_run("failed", job_id)))
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("POST", CLEAR, (200, {"task_instances": listed}))
+    assert command(f"retry --job-id {job_id}") == 1
+    assert command.is_one_line_on_stderr()
+    assert f"Airflow accepted the retry, but job-{job_id} is failed" in command.err
 
 
 def test_retry_triggers_a_run_that_is_not_there(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
-    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
-    airflow.answer("GET", run_path(job_id), (404, {}))
-    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0, f"job-{job_id}")}))
+    airflow.answer("POST", RUNS, (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
-    assert airflow.asked[-1].body == {
+    assert body_of(airflow, RUNS) == {
         "dag_run_id": f"job-{job_id}",
         "logical_date": None,
         "conf": {"job_id": job_id, "user": "ada", "kind": "ingest", "bytes": 10},
@@ -457,7 +481,7 @@ def test_retry_triggers_a_run_that_is_not_there(
 
 
 def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
-    airflow.answer("POST", TASKS, (503, {"detail": "down"}))
+    airflow.answer("POST", RUNS, (503, {"detail": "down"}))
     assert command(f"retry --job-id {job_id}") == 1
     assert command.is_one_line_on_stderr()
 

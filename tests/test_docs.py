@@ -14,6 +14,7 @@ from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.errors import (
     INTERNAL_ERROR,
     RUN_LOST,
+    RUN_MARKED_FAILED,
     CatalogueRejected,
     FilesRejected,
     InvalidBundle,
@@ -27,8 +28,10 @@ from ingest.states import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
     LOST_TEXT,
+    MISSING_TEXT,
     RECEIVED_LABEL,
     SKIPPED_TEXT,
+    STAGES,
     JobRecord,
     JobState,
     Kind,
@@ -53,6 +56,8 @@ MAKE = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
 TARGET = re.compile(r"^([.a-z]+):", re.MULTILINE)
 CODE_OF_ERROR = re.compile(r'^    code(?:: str)? = "(\w+)"', re.MULTILINE)
 
+# Codes that no error type has.
+CONSTANTS = {INTERNAL_ERROR, RUN_LOST, RUN_MARKED_FAILED}
 REJECTIONS = (CatalogueRejected, FilesRejected, InvalidBundle, InvalidMetadata, InvalidSource, PolicyRejected)
 
 PERMANENT = StageError(Stage.LOAD_METADATA, "the bundle has no metadata.txt", final=True)
@@ -102,7 +107,7 @@ def test_every_setting_and_its_variables_are_on_the_settings_page() -> None:
 
 def codes_in_the_code() -> set[str]:
     sources = [*(PROJECT / "plugins/ingest").rglob("*.py"), *(PROJECT / "api").rglob("*.py")]
-    return {code for source in sources for code in CODE_OF_ERROR.findall(text_of(source))} | {INTERNAL_ERROR, RUN_LOST}
+    return {code for source in sources for code in CODE_OF_ERROR.findall(text_of(source))} | CONSTANTS
 
 
 def test_error_codes_are_found_in_the_code() -> None:
@@ -185,12 +190,19 @@ EXAMPLES = [
     (job(error=PERMANENT), run("failed", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
     (job(error=PERMANENT), run("running", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
     (job(finished=Stage.OPEN_TAR), run("success", TAR_DONE)),
+    (job(finished=Stage.OPEN_TAR), Run("success", (), tuple(STAGES[Kind.INGEST]))),
     (job(finished=Stage.OPEN_TAR), run("failed", TAR_DONE)),
     (job(finished=Stage.OPEN_TAR, clears=CLEARS_ALLOWED), run("failed", TAR_DONE)),
     (job(), run("queued")),
     (job(), run("running", TAR_DONE)),
 ]
-TEXTS = {"text 1": SKIPPED_TEXT, "text 2": LOST_TEXT, "text 3": GIVEN_UP_TEXT, "the error": PERMANENT.text, "empty": ""}
+TEXTS_OF_STATES = {
+    "text 1": SKIPPED_TEXT,
+    "text 2": MISSING_TEXT,
+    "text 3": LOST_TEXT,
+    "text 4": GIVEN_UP_TEXT,
+}
+TEXTS = {**TEXTS_OF_STATES, "the error": PERMANENT.text, "empty": ""}
 
 
 def test_the_state_table_has_a_row_for_each_example() -> None:
@@ -216,7 +228,7 @@ def test_the_state_table_is_what_the_code_does(number: int) -> None:
         assert answer.exception == TEXTS[exception], what
 
 
-@pytest.mark.parametrize("text", [SKIPPED_TEXT, LOST_TEXT, GIVEN_UP_TEXT])
+@pytest.mark.parametrize("text", TEXTS_OF_STATES.values())
 def test_the_texts_of_states_are_documented(text: str) -> None:
     assert f"`{text}`" in one_line(text_of(DOCS / "api.md")), "docs/api.md, How the state is found"
 

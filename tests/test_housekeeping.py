@@ -1,23 +1,24 @@
-"""Housekeeping: which jobs it triggers, which runs it clears, and which it leaves alone."""
+"""Housekeeping and `retry`: which jobs they trigger, which runs they clear or replace, and which they leave alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, select
 
-from ingest import housekeeping, jobs
+from ingest import housekeeping, jobs, running
 from ingest.airflow_api import AirflowApi
 from ingest.database import transaction
-from ingest.errors import RUN_LOST, ServiceUnavailable
+from ingest.errors import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, RunNotStarted, ServiceUnavailable
 from ingest.jobs import Received
 from ingest.ledger import hold
-from ingest.models import Job
+from ingest.models import Event, Job
 from ingest.running import retry
 from ingest.settings import Settings
 from ingest.states import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
+    MARKED_TEXT,
     STAGES,
     JobState,
     Kind,
@@ -32,35 +33,77 @@ from tests.received import create_job
 
 MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")
+QUEUED = Run("queued")
+WITHOUT_LAST = Run("success", (), (Stage.INGEST_METADATA,))
 BY_HAND = JobState("FAILED", "open tar", 0.0, "by hand", complete=True)
 next_id = iter(range(7_000_000, 8_000_000))
 
 
 @dataclass
 class Airflow:
-    """What Airflow answers of each job's run, and what it was asked to do."""
+    """What Airflow has of each job's run, and what it was asked to do; a run that is triggered or cleared is queued."""
 
     runs: dict[str, Run] = field(default_factory=dict)
+    foreign: dict[str, str] = field(default_factory=dict)
+    marked: dict[str, str] = field(default_factory=dict)
     away_for: set[str] = field(default_factory=set)
+    collisions: list[str] = field(default_factory=list)
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
     on_read: Callable[[], None] = lambda: None
+    starts: bool = True
+
+    def run(self, _dag: str, run_id: str) -> Run:
+        self.on_read()
+        if run_id in self.away_for:
+            raise ServiceUnavailable("Airflow", "http://airflow", "400")
+        return Run(None) if run_id in self.foreign else self.runs.get(run_id, Run(None))
+
+    def trigger(self, _dag: str, run_id: str, _conf: object) -> bool:
+        self.collide("trigger")
+        if run_id in self.runs:
+            return False
+        self.triggered.append(run_id)
+        self.runs[run_id] = QUEUED
+        return True
+
+    def clear(self, _dag: str, run_id: str, tasks: list[str]) -> frozenset[str]:
+        self.collide("clear")
+        run = self.runs[run_id]
+        self.cleared[run_id] = tasks
+        hit = frozenset(tasks) - set(run.missing)
+        if hit and self.starts:
+            self.runs[run_id] = Run("queued", (), run.missing)
+        return hit
+
+    def fail(self, _dag: str, run_id: str) -> None:
+        self.collide("fail")
+        self.runs[run_id] = replace(self.runs[run_id], state="failed")
+
+    def delete(self, _dag: str, run_id: str) -> None:
+        self.collide("delete")
+        self.deleted.append(run_id)
+        self.runs.pop(run_id)
+        self.foreign.pop(run_id, None)
+
+    def collide(self, request: str) -> None:
+        """Let the next request of this kind collide with another one, as often as it is in `collisions`."""
+        if request in self.collisions:
+            self.collisions.remove(request)
+            raise RunChanged("Airflow", "http://airflow", "409")
 
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     known = Airflow()
-
-    def run(_api: AirflowApi, _dag: str, run_id: str) -> Run:
-        known.on_read()
-        if run_id in known.away_for:
-            raise ServiceUnavailable("Airflow", "http://airflow", "400")
-        return known.runs.get(run_id, Run(None))
-
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
-    monkeypatch.setattr(AirflowApi, "run", run)
-    monkeypatch.setattr(AirflowApi, "trigger", lambda _, _dag, run_id, _conf: known.triggered.append(run_id))
-    monkeypatch.setattr(AirflowApi, "clear", lambda _, _dag, run_id, tasks: known.cleared.update({run_id: tasks}))
+    monkeypatch.setattr(running, "LONGEST_PAUSE_SECONDS", running.SHORTEST_PAUSE_SECONDS / 10)
+    monkeypatch.setattr(running, "SHORTEST_PAUSE_SECONDS", running.SHORTEST_PAUSE_SECONDS / 10)
+    monkeypatch.setattr(housekeeping, "who_marked_failed", lambda _, _dag, run_id: known.marked.get(run_id))
+    monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
+    for name in ("run", "trigger", "clear", "fail", "delete"):
+        monkeypatch.setattr(AirflowApi, name, getattr(known, name))
     return known
 
 
@@ -146,6 +189,7 @@ def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
     airflow.runs[f"job-{job}"] = FAILED_RUN
     for _ in range(CLEARS_ALLOWED):
         housekeeping.keep_house()
+        airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.cleared.clear()
     before = jobs.read(database_engine, job).record
     assert job_state(before, FAILED_RUN).state == "FAILED"
@@ -164,7 +208,7 @@ def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJo
     job = make_job()
     seen = jobs.read(database_engine, job)
     finish_stage(database_engine, job)
-    jobs.give_up(database_engine, seen)
+    jobs.give_up(database_engine, seen, RUN_LOST, GIVEN_UP_TEXT)
     assert jobs.read(database_engine, job).record.error is None
 
 
@@ -196,6 +240,7 @@ def test_job_that_an_admin_failed_is_left_alone_until_it_is_retried(
     assert airflow.cleared == {}
     retry(database_engine, AirflowApi(settings), job)
     airflow.cleared.clear()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
     housekeeping.keep_house()
     assert list(airflow.cleared) == [f"job-{job}"]
 
@@ -226,3 +271,197 @@ def test_job_that_airflow_does_not_answer_about_does_not_hold_up_the_others(make
     with pytest.raises(ServiceUnavailable):
         housekeeping.keep_house()
     assert airflow.triggered == [f"job-{second}"]
+
+
+def events_of(engine: Engine, job: int) -> list[str]:
+    with transaction(engine) as session:
+        return list(session.scalars(select(Event.kind).where(Event.job_id == job).order_by(Event.id)))
+
+
+def texts_of(engine: Engine, job: int, kind: str) -> list[str]:
+    with transaction(engine) as session:
+        return list(session.scalars(select(Event.text).where(Event.job_id == job, Event.kind == kind)))
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "queued", "running"])
+def test_run_whose_tasks_were_deleted_is_replaced(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, state: str
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state=state)
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 1}
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+    assert texts_of(database_engine, job, "run_deleted") == ["Airflow no longer had ingest_metadata of it"]
+    assert jobs.read(database_engine, job).record.clears == 1
+
+
+def test_run_whose_last_task_was_deleted_is_left_alone_while_another_one_runs(make_job: MakeJob, airflow: Airflow):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = Run("running", (TaskInstance("open_tar", "running", 1),), WITHOUT_LAST.missing)
+    housekeeping.keep_house()
+    assert (airflow.deleted, airflow.triggered, airflow.cleared) == ([], [], {})
+
+
+def test_run_that_loses_its_tasks_time_and_again_is_left_to_an_admin(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    for _ in range(CLEARS_ALLOWED):
+        airflow.runs[f"job-{job}"] = WITHOUT_LAST
+        housekeeping.keep_house()
+    airflow.runs[f"job-{job}"] = WITHOUT_LAST
+    assert housekeeping.keep_house()["given_up"] == 1
+    assert len(airflow.deleted) == CLEARS_ALLOWED
+    assert job_state(jobs.read(database_engine, job).record, WITHOUT_LAST).state == "FAILED"
+
+
+def test_retry_replaces_a_run_whose_tasks_were_deleted_also_of_a_rejected_job(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state="failed")
+    housekeeping.keep_house()
+    assert airflow.deleted == []
+    retry(database_engine, AirflowApi(settings), job)
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+
+
+def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = WITHOUT_LAST
+    # The tasks were deleted after the run was read.
+    seen = replace(WITHOUT_LAST, missing=())
+    view = jobs.read(database_engine, job)
+    running.start_again(database_engine, AirflowApi(settings), view, seen)
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+
+
+def test_retry_that_comes_to_nothing_says_so(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.starts = False
+    with pytest.raises(RunNotStarted, match=f"job-{job} is failed"):
+        retry(database_engine, AirflowApi(settings), job)
+
+
+def test_retry_of_a_job_that_fails_again_in_a_moment_has_not_come_to_nothing(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.starts = False
+    airflow.on_read = lambda: fail_stage(database_engine, job, final=True) if airflow.cleared else None
+    retry(database_engine, AirflowApi(settings), job)
+
+
+@pytest.mark.parametrize("request_", ["trigger", "clear", "fail", "delete"])
+@pytest.mark.parametrize("run", [FAILED_RUN, WITHOUT_LAST])
+def test_retry_that_collides_with_another_request_reads_the_run_again(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings, request_: str, run: Run
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = run
+    airflow.collisions = [request_, request_]
+    retry(database_engine, AirflowApi(settings), job)
+    assert airflow.runs[f"job-{job}"].state == "queued"
+    assert airflow.runs[f"job-{job}"].missing == ()
+
+
+def test_retry_that_collides_for_ever_fails(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.collisions = ["clear"] * 1000
+    with pytest.raises(ServiceUnavailable, match="409"):
+        retry(database_engine, AirflowApi(settings), job)
+
+
+def test_housekeeping_that_collides_with_another_request_looks_once_more(make_job: MakeJob, airflow: Airflow):
+    first, second = make_job(), make_job()
+    airflow.runs |= {f"job-{first}": FAILED_RUN, f"job-{second}": FAILED_RUN}
+    airflow.collisions = ["clear"]
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 2}
+
+
+def test_run_of_another_job_under_the_jobs_id_is_replaced(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    triggered, untriggered = make_job(), make_job(triggered=False)
+    names = [f"job-{triggered}", f"job-{untriggered}"]
+    airflow.runs |= dict.fromkeys(names, Run("running"))
+    airflow.foreign = dict.fromkeys(names, "triggered by ada with the configuration {}")
+    assert housekeeping.keep_house()["triggered"] == 2
+    assert airflow.deleted == airflow.triggered == names
+    for job in (triggered, untriggered):
+        assert texts_of(database_engine, job, "run_deleted") == [
+            "it was not a run of this job: triggered by ada with the configuration {}"
+        ]
+        assert jobs.read(database_engine, job).triggered is not None
+
+
+def test_retry_replaces_a_run_of_another_job_under_the_jobs_id(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = Run("success")
+    airflow.foreign = {f"job-{job}": "triggered by ada with the configuration {}"}
+    retry(database_engine, AirflowApi(settings), job)
+    assert airflow.deleted == airflow.triggered == [f"job-{job}"]
+
+
+def test_run_that_an_operator_marked_as_failed_ends_the_job_until_it_is_retried(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    assert housekeeping.keep_house()["stopped"] == 1
+    assert airflow.cleared == {}
+    record = jobs.read(database_engine, job).record
+    assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_MARKED_FAILED}: {MARKED_TEXT}")
+    assert texts_of(database_engine, job, "stage_failed") == [f"{MARKED_TEXT} (marked by ada)"]
+    assert "stopped" not in housekeeping.keep_house()
+    retry(database_engine, AirflowApi(settings), job)
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        housekeeping.keep_house()
+        with pytest.raises(FenceLost):
+            ledger.fail("stage_terminated", "the process was told to stop", final=False)
+    assert jobs.read(database_engine, job).record.is_stopped
+
+
+def test_rejection_under_way_is_carried_out_although_an_operator_marked_the_run_as_failed(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.set(outcome=Outcome.REJECTING)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_trigger_that_finds_the_jobs_own_run_records_it_once(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job(triggered=False)
+    airflow.runs[f"job-{job}"] = QUEUED
+    received = jobs.read(database_engine, job).received
+    for _ in range(2):
+        assert not running.trigger(database_engine, AirflowApi(settings), received)
+    assert events_of(database_engine, job).count("triggered") == 1

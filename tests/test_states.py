@@ -6,6 +6,7 @@ from ingest.states import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
     LOST_TEXT,
+    MISSING_TEXT,
     SKIPPED_TEXT,
     STAGES,
     JobRecord,
@@ -199,6 +200,47 @@ def test_failed_job_stays_failed_when_airflow_no_longer_knows_its_run():
 
 def test_move_has_stages_of_its_own():
     assert job_state(JobRecord(Kind.MOVE), run("running", move_files="running")).task == "move files"
+
+
+LAST = Stage.INGEST_METADATA
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Run("success", (), INGEST),
+        Run("failed", (), INGEST),
+        Run("queued", (), (LAST,)),
+        Run("running", (TaskInstance(Stage.OPEN_TAR, "success", 1),), (LAST,)),
+        # Neither of the two is the reason that counts: without its tasks, a Clear does not help the run.
+        Run("failed", (TaskInstance(Stage.OPEN_TAR, "failed", 1),), (LAST,)),
+    ],
+)
+def test_run_whose_tasks_were_deleted_waits_to_be_replaced(known: Run):
+    job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR)
+    assert job_state(job, known) == JobState("OK", "load metadata", 0.0, MISSING_TEXT, complete=False)
+    assert lost_by_airflow(job, known)
+
+
+@pytest.mark.parametrize("state", ["running", "up_for_retry", "scheduled", "queued"])
+def test_run_whose_last_task_was_deleted_goes_on_as_far_as_it_can(state: str):
+    known = Run("running", (TaskInstance(Stage.INGEST_FILES, state, 1),), (LAST,))
+    job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
+    assert MISSING_TEXT not in job_state(job, known).exception
+    assert not lost_by_airflow(job, known)
+
+
+def test_rejected_job_stays_rejected_when_the_tasks_of_its_run_were_deleted():
+    job = JobRecord(Kind.INGEST, outcome=Outcome.REJECTED, error=error(Stage.OPEN_TAR, final=True))
+    known = Run("failed", (), INGEST)
+    assert job_state(job, known) == JobState("FAILED", "open tar", 0.0, "why", complete=True)
+    assert not lost_by_airflow(job, known)
+
+
+def test_final_error_of_a_deleted_task_is_not_the_end_before_airflow_has_ended_the_run():
+    job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, error=error(Stage.LOAD_METADATA, final=True))
+    known = Run("running", (TaskInstance(Stage.OPEN_TAR, "success", 1),), (Stage.LOAD_METADATA,))
+    assert job_state(job, known) == JobState("OK", "load metadata", 0.0, "why", complete=False)
 
 
 @pytest.mark.parametrize("known", [run("running"), run("success"), run(None)])

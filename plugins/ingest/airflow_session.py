@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from ingest.errors import ServiceUnavailable
+from ingest.errors import RunChanged, ServiceUnavailable
 from ingest.printing import innermost
 from ingest.settings import Settings
 
@@ -20,6 +20,9 @@ from ingest.settings import Settings
 QUESTIONS_AT_ONCE = 6
 REASON_LENGTH = 300
 TOKEN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+# Airflow locks nothing while it changes a run. Of two simultaneous requests one gets 409 (a constraint of its database was
+# violated) or 500 (a row that it had read is gone).
+COLLISIONS = frozenset({HTTPStatus.CONFLICT, HTTPStatus.INTERNAL_SERVER_ERROR})
 
 
 class AirflowSession:
@@ -44,7 +47,8 @@ class AirflowSession:
     ) -> requests.Response:
         """Ask for a path below Airflow's URL; raises ServiceUnavailable for every status that is not `accepted`.
 
-        The answer is waited for `seconds`, or as long as the settings say.
+        Where a request that changes something may have collided with another one, it is RunChanged. The answer is waited for
+        `seconds`, or as long as the settings say.
         """
         token = self._current_token(None, seconds)
         response = self._send(method, path, body, token, seconds)
@@ -52,7 +56,9 @@ class AirflowSession:
             # 401: expired; 403: signed with a secret that Airflow no longer has.
             response = self._send(method, path, body, self._current_token(token, seconds), seconds)
         if response.status_code not in accepted:
-            raise self.unavailable(f"{method} {path} answered {_summary(response)}")
+            reason = f"{method} {path} answered {_summary(response)}"
+            collided = method != "GET" and response.status_code in COLLISIONS
+            raise self.changed(reason) if collided else self.unavailable(reason)
         return response
 
     def ask_without_token(self, path: str, seconds: float) -> Any:  # noqa: ANN401 - whatever JSON Airflow answers
@@ -72,6 +78,15 @@ class AirflowSession:
     def unavailable(self, reason: str) -> ServiceUnavailable:
         """Make the error that says why Airflow is of no use now."""
         return ServiceUnavailable("Airflow", self._url, reason)
+
+    def changed(self, reason: str) -> RunChanged:
+        """Make the error of a request that collided with another one."""
+        return RunChanged("Airflow", self._url, reason)
+
+    @property
+    def username(self) -> str:
+        """The account that it logs in with."""
+        return self._credentials["username"]
 
     def _current_token(self, refused: str | None, seconds: float | None) -> str:
         # Under the lock, so that of many threads whose token was refused at once only one logs in.

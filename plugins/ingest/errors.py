@@ -24,6 +24,8 @@
      │    └── JobOverridden       an admin has set the job's state
      └── TransientError           a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
+          │    └── RunChanged     somebody else changed a run in Airflow at the same moment: read it again
+          ├── RunNotStarted       Airflow accepted a retry, but the job's run has not started
           ├── DatabaseUnavailable
           ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
@@ -42,6 +44,8 @@ from ingest.printing import one_line, shown_url
 INTERNAL_ERROR = "internal_error"
 # Why a job has failed whose run housekeeping clears no more: no process was left to say why.
 RUN_LOST = "run_lost"
+# Why a job has failed whose run an operator marked as failed in Airflow.
+RUN_MARKED_FAILED = "run_marked_failed"
 # What every text of a job begins with that the uploader has to do something about, and no other.
 FOR_UPLOADER = "the uploader must mend this"
 
@@ -236,6 +240,19 @@ class ServiceUnavailable(TransientError):
         self.service = service
         self.url = shown_url(url)
         super().__init__(f"{service} at {self.url} is not available: {reason}")
+
+
+class RunChanged(ServiceUnavailable):
+    """A request that changes a run in Airflow collided with another one; the caller reads the run again and repeats it.
+
+    Without a code of its own: to clients, an Airflow that answers every repetition like this is unavailable.
+    """
+
+
+class RunNotStarted(TransientError):
+    """Airflow accepted every request of a retry, but the job's run has not started."""
+
+    code = "run_not_started"
 
 
 class DatabaseUnavailable(TransientError):

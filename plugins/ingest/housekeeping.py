@@ -1,30 +1,31 @@
-"""What makes an answer a promise: jobs that Airflow does not have are triggered, runs that it lost are cleared.
+"""What makes an answer a promise: jobs that Airflow does not have are triggered, runs that it lost are started again.
 
 Called by the housekeeping DAG, once a minute.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Engine
 
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
+from ingest.airflow_marks import who_marked_failed
 from ingest.database import make_engine
-from ingest.errors import ServiceUnavailable
+from ingest.errors import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView
-from ingest.running import clear_unfinished, trigger
+from ingest.running import start_again, trigger
 from ingest.settings import load_settings
-from ingest.states import lost_by_airflow, lost_for_good
+from ingest.states import GIVEN_UP_TEXT, MARKED_TEXT, Outcome, Run, lost_by_airflow, lost_for_good
 
 logger = logging.getLogger(__name__)
 BATCH = 500
 
 
 def keep_house() -> dict[str, int]:
-    """Look at every unfinished job; gives how many were triggered, how many cleared and how many could not be looked at.
+    """Look at every unfinished job; gives how many were triggered, cleared, stopped and given up.
 
     Raises DatabaseUnavailable, and ServiceUnavailable when Airflow did not answer about some job, after all the others.
     """
@@ -32,20 +33,31 @@ def keep_house() -> dict[str, int]:
     engine = make_engine(settings, pool_size=1)
     airflow = AirflowApi(settings)
     counts = Counter(triggered=0, cleared=0)
-    failure: ServiceUnavailable | None = None
     try:
-        for job in _unfinished(engine):
-            try:
-                counts.update(_look_after(engine, airflow, job))
-            except ServiceUnavailable as error:
-                # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
-                logger.warning("job %s: %s", job.received.job_id, error)
-                failure = error
+        failures = _look_after_all(engine, airflow, _unfinished(engine), counts)
+        # Somebody else was changing these runs at that moment.
+        collided = [job for job, error in failures if isinstance(error, RunChanged)]
+        failures = [each for each in failures if each[0] not in collided]
+        failures += _look_after_all(engine, airflow, collided, counts)
     finally:
         engine.dispose()
-    if failure:
-        raise failure
+    if failures:
+        raise failures[-1][1]
     return dict(counts)
+
+
+def _look_after_all(
+    engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobView], counts: Counter[str]
+) -> list[tuple[JobView, ServiceUnavailable]]:
+    failures = []
+    for job in jobs_to_see:
+        try:
+            counts.update(_look_after(engine, airflow, job))
+        except ServiceUnavailable as error:
+            # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
+            logger.warning("job %s: %s", job.received.job_id, error)
+            failures.append((job, error))
+    return failures
 
 
 def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
@@ -56,17 +68,28 @@ def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]
     if run.state is None or job.triggered is None:
         trigger(engine, airflow, job.received)
         return ["triggered"]
+    if who := _who_ended(airflow, job, run):
+        jobs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {who}")
+        return ["stopped"]
     if lost_by_airflow(job.record, run):
         # Not counted first: while the run is not cleared, the last clear that is allowed would show the job as failed for
         # good. A kill in between costs one clear too many, which harms nothing.
-        clear_unfinished(airflow, job, run)
+        start_again(engine, airflow, job, run)
         failpoint("housekeeping.cleared", job.received.job_id)
         jobs.count_clear(engine, job.received.job_id)
         return ["cleared"]
     if lost_for_good(job.record, run):
-        jobs.give_up(engine, job)
+        jobs.give_up(engine, job, RUN_LOST, GIVEN_UP_TEXT)
         return ["given_up"]
     return []
+
+
+def _who_ended(airflow: AirflowApi, job: JobView, run: Run) -> str | None:
+    """Return who marked a job's run as failed in Airflow; None if none did, or a rejection must be carried out first."""
+    lost = lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
+    if not lost or run.state != "failed" or job.record.outcome is Outcome.REJECTING:
+        return None
+    return who_marked_failed(airflow, job.received.kind, job.run_id)
 
 
 def _unfinished(engine: Engine) -> Iterator[JobView]:

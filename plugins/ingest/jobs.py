@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 
 from ingest import original_jobs, uploads
 from ingest.database import transaction
-from ingest.errors import RUN_LOST, JobExists, JobFinished
+from ingest.errors import JobExists, JobFinished
 from ingest.events import add_event
 from ingest.models import Job
 from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import (
     FAILED,
-    GIVEN_UP_TEXT,
     JobRecord,
     JobState,
     Kind,
@@ -104,11 +103,18 @@ def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]
         return {job.id: view(job) for job in session.scalars(select(Job).where(Job.id.in_(possible)))}
 
 
-def mark_triggered(engine: Engine, job_id: int) -> None:
-    """Record that Airflow holds the job's run."""
+def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
+    """Record that Airflow holds the job's run; `made` when it was not there before."""
+    first = update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
     with transaction(engine) as session:
-        session.execute(update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()))
-        add_event(session, job_id, "triggered")
+        if session.scalar(first) is not None or made:
+            add_event(session, job_id, "triggered")
+
+
+def record_deleted_run(engine: Engine, job_id: int, text: str) -> None:
+    """Record that the run in Airflow with the job's id was deleted, and why."""
+    with transaction(engine) as session:
+        add_event(session, job_id, "run_deleted", text=text)
 
 
 def keep_last_state(engine: Engine, seen: JobView, state: JobState) -> None:
@@ -160,21 +166,26 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
 
 
 def count_clear(engine: Engine, job_id: int) -> None:
-    """Record that housekeeping has cleared a run that Airflow lost."""
+    """Record that housekeeping has started a run again that Airflow lost."""
     with transaction(engine) as session:
         session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1, updated=func.now()))
-        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has cleared it")
+        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has started it again")
 
 
-def give_up(engine: Engine, seen: JobView) -> None:
-    """Record that Airflow has lost a job's run for good; not when the job has gone on since it was seen."""
+def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "") -> None:
+    """Record that housekeeping does not start a job's run again; not when the job made progress since it was seen.
+
+    A process that still works on the job loses the fence: nothing of it may count after the job was shown as failed. The
+    detail is for admins: it is in the event only.
+    """
     stage = first_unfinished(seen.record)
     with transaction(engine) as session:
         job = existing(session, seen.received.job_id, for_update=True)
         if job.updated == seen.updated:
-            job.error = {"stage": stage, "code": RUN_LOST, "text": GIVEN_UP_TEXT, "final": True, "attempt": 0}
+            job.error = {"stage": stage, "code": code, "text": text, "final": True, "attempt": 0}
+            job.fence += 1
             job.updated = func.now()
-            add_event(session, job.id, "stage_failed", stage, code=RUN_LOST, text=GIVEN_UP_TEXT)
+            add_event(session, job.id, "stage_failed", stage, code=code, text=f"{text} ({detail})" if detail else text)
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:

@@ -21,7 +21,7 @@ from ingest.jobs import Received
 from ingest.ledger import Ledger, hold
 from ingest.models import File
 from ingest.rejection import remove_uncatalogued
-from ingest.running import retry, set_state, trigger
+from ingest.running import retry, set_state, settled, trigger
 from ingest.services import make_services
 from ingest.settings import Settings
 from ingest.spool import Announced, file_name, receive
@@ -46,7 +46,7 @@ def run_file(
             raise
         with _copied(settings, engine, job_id, user, kind, path) as received:
             jobs.create(engine, received)
-        trigger(engine, airflow, received)
+        settled(lambda: trigger(engine, airflow, received))
         return
     if job.received.kind is not kind:
         raise ConfigurationError(f"job {job_id} is of kind {job.received.kind}; a {kind} cannot take its place")

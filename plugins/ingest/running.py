@@ -1,58 +1,64 @@
 """A job's run in Airflow: starting it, starting the rest of it again, and ending it by an admin's hand.
 
-Called by the API, housekeeping and the command line.
+Called by the API, housekeeping and the command line. Whatever changes a run in Airflow is here, and nowhere else.
 """
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
 from ingest import jobs
 from ingest.airflow_api import AirflowApi
+from ingest.errors import RunChanged, RunNotStarted
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView, Received, run_id
 from ingest.printing import one_line
 from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
 
+# How often a request is repeated that collided with another one, and how long the pauses are.
+ATTEMPTS = 8
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 1.5
+Result = TypeVar("Result")
 
-def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
-    """Trigger a job's run; one that exists already is as good. Raises ServiceUnavailable.
 
-    A process that dies between the two has triggered the run, and housekeeping finds it by its id.
+def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
+    """Trigger a job's run; return False when the job has one already. Raises RunChanged, ServiceUnavailable.
+
+    A run of another job that has the id of this job's run is deleted. A process that dies between the two writes has
+    triggered the run, and housekeeping finds it by its id.
     """
-    conf = {
-        "job_id": received.job_id,
-        "user": one_line(received.user),
-        "kind": received.kind.value,
-        "bytes": received.size,
-    }
-    airflow.trigger(received.kind, run_id(received.job_id), conf)
+    made = _make_run(airflow, received)
+    if not made and (found := airflow.foreign_run(received.kind, run_id(received.job_id))):
+        _delete_run(engine, airflow, received, f"it was not a run of this job: {found}")
+        made = _make_run(airflow, received)
     failpoint("run.triggered", received.job_id)
-    jobs.mark_triggered(engine, received.job_id)
+    jobs.mark_triggered(engine, received.job_id, made=made)
+    return made
 
 
-def clear_unfinished(airflow: AirflowApi, job: JobView, run: Run) -> None:
-    """Clear the first stage that the ledger lacks and all behind it, whatever Airflow thinks of them.
+def start_again(engine: Engine, airflow: AirflowApi, job: JobView, run: Run) -> None:
+    """Let the rest of a run start again: clear it, or replace it where Airflow no longer has all of its tasks.
 
-    From an earlier one when Airflow does not hold it as a success, although the ledger does: a process may have finished
-    its stage after Airflow had given it up, and behind a failed task no other one would run.
+    Raises RunChanged, ServiceUnavailable.
     """
-    stages = STAGES[job.record.kind]
-    unfinished = first_unfinished(job.record)
-    first = next(stage for stage in stages if stage is unfinished or run.task(stage).state != "success")
-    airflow.clear(job.record.kind, job.run_id, [stage.value for stage in stages[stages.index(first) :]])
+    if run.missing or not _clear_unfinished(airflow, job, run):
+        missing = ", ".join(run.missing) or "tasks"
+        _delete_run(engine, airflow, job.received, f"Airflow no longer had {missing} of it")
+        trigger(engine, airflow, job.received)
 
 
 def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
-    """Let a job go on: lift an override, clear what is unfinished, trigger the run where there is none.
+    """Let a job run again: lift an override, clear what is unfinished, trigger or replace the run where that does not help.
 
-    Raises UnknownJob, JobFinished, ServiceUnavailable. May be repeated.
+    Raises UnknownJob, JobFinished, RunNotStarted, ServiceUnavailable. May be repeated, also while it runs elsewhere.
     """
     job = jobs.lift_override(engine, job_id)
     failpoint("retry.lifted", job_id)
-    run = airflow.run(job.received.kind, job.run_id)
-    if run.state is None:
-        trigger(engine, airflow, job.received)
-    else:
-        clear_unfinished(airflow, job, run)
+    settled(lambda: _trigger_or_start_again(engine, airflow, job))
+    _check_started(engine, airflow, job)
 
 
 def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
@@ -63,4 +69,67 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     job = jobs.override(engine, job_id, state)
     failpoint("set_state.overridden", job_id)
     if state.state == FAILED:
-        airflow.fail(job.received.kind, job.run_id)
+        settled(lambda: airflow.fail(job.received.kind, job.run_id))
+
+
+def settled(action: Callable[[], Result]) -> Result:
+    """Repeat an action on a run until no other request collides with it; it must read the run each time.
+
+    Raises RunChanged when it collides again and again.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return action()
+        except RunChanged:
+            time.sleep(random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))  # noqa: S311 - no secret
+    return action()
+
+
+def _make_run(airflow: AirflowApi, received: Received) -> bool:
+    conf = {
+        "job_id": received.job_id,
+        "user": one_line(received.user),
+        "kind": received.kind.value,
+        "bytes": received.size,
+    }
+    return airflow.trigger(received.kind, run_id(received.job_id), conf)
+
+
+def _clear_unfinished(airflow: AirflowApi, job: JobView, run: Run) -> bool:
+    """Clear the first stage that the ledger lacks and all behind it; return whether Airflow has cleared all of them.
+
+    From an earlier one when Airflow does not hold it as a success, although the ledger does: a process may have finished
+    its stage after Airflow had given it up, and behind a failed task no other one would run.
+    """
+    stages = STAGES[job.record.kind]
+    unfinished = first_unfinished(job.record)
+    first = next(stage for stage in stages if stage is unfinished or run.task(stage).state != "success")
+    named = [stage.value for stage in stages[stages.index(first) :]]
+    return airflow.clear(job.record.kind, job.run_id, named).issuperset(named)
+
+
+def _delete_run(engine: Engine, airflow: AirflowApi, received: Received, reason: str) -> None:
+    """Delete the run with a job's id, whatever it does: Airflow deletes no run that is running, so it is failed first.
+
+    A process that works on one of its tasks ends at its next heartbeat; until then the fence keeps it from writing.
+    """
+    airflow.fail(received.kind, run_id(received.job_id))
+    failpoint("run.failed", received.job_id)
+    airflow.delete(received.kind, run_id(received.job_id))
+    failpoint("run.deleted", received.job_id)
+    jobs.record_deleted_run(engine, received.job_id, reason)
+
+
+def _trigger_or_start_again(engine: Engine, airflow: AirflowApi, job: JobView) -> None:
+    if not trigger(engine, airflow, job.received):
+        start_again(engine, airflow, job, airflow.run(job.received.kind, job.run_id))
+
+
+def _check_started(engine: Engine, airflow: AirflowApi, retried: JobView) -> None:
+    """Raise RunNotStarted unless the job has a whole run that has not ended, or made progress since it was retried."""
+    run = airflow.run(retried.received.kind, retried.run_id)
+    if run.state is not None and not run.missing and not run.has_ended:
+        return
+    if jobs.read(engine, retried.received.job_id).updated == retried.updated:
+        found = f"lacks {', '.join(run.missing)}" if run.missing else f"is {run.state or 'deleted'}"
+        raise RunNotStarted(f"Airflow accepted the retry, but {retried.run_id} {found}; housekeeping tries it again")

@@ -13,15 +13,26 @@ DONE = 100.0
 ALMOST_DONE = 99.9
 RECEIVED_LABEL = "UPLOADING"
 SKIPPED_TEXT = "a stage was skipped or marked by hand; retry the job"
-LOST_TEXT = "Airflow lost the stage without a word from it; the job will be cleared and run on"
-GIVEN_UP_TEXT = (
-    f"{LOST_TEXT.split(';', maxsplit=1)[0]}, time and again; see the log of the task in Airflow and retry the job"
+LOST_TEXT = (
+    "the run failed in Airflow, but no stage of the job did; within a minute housekeeping starts it again, "
+    "unless an operator marked it as failed"
+)
+MARKED_TEXT = (
+    "an operator ended the job: its run or a task of it was marked as failed in Airflow; an admin can retry it"
+)
+MISSING_TEXT = (
+    "tasks of the run were deleted in Airflow; within a minute housekeeping replaces the run, and the job continues"
 )
 CLEARS_ALLOWED = 5
+GIVEN_UP_TEXT = (
+    f"Airflow lost the run again after housekeeping had started it {CLEARS_ALLOWED} times; "
+    "see the log of the task in Airflow and retry the job"
+)
 
 RUNNING = frozenset({"running", "restarting"})
 WAITING = frozenset({"up_for_retry", "up_for_reschedule", "deferred"})
 SCHEDULED = frozenset({"scheduled", "queued"})
+IN_PROGRESS = RUNNING | WAITING | SCHEDULED
 NOT_STARTED = SCHEDULED | {None}
 ENDED_RUN = frozenset({"success", "failed"})
 FIRST_TRY = 1
@@ -142,18 +153,28 @@ class TaskInstance:
 
 @dataclass(frozen=True)
 class Run:
-    """What Airflow knows of a job's run; `state` is None when Airflow has no such run."""
+    """What Airflow knows of a job's run; `state` is None when Airflow has no run of the job.
+
+    `missing` are the stages that Airflow has no task instance for: somebody deleted them, and they never run by themselves.
+    """
 
     state: str | None
     tasks: tuple[TaskInstance, ...] = field(default=())
+    missing: tuple[Stage, ...] = ()
 
     @property
     def has_ended(self) -> bool:
         """Whether no task of it will run any more, unless somebody clears it."""
         return self.state in ENDED_RUN
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether tasks of it are missing, and none of the others is in progress: nothing but a new run helps."""
+        in_progress = not self.has_ended and any(task.state in IN_PROGRESS for task in self.tasks)
+        return bool(self.missing) and not in_progress
+
     def task(self, stage: Stage) -> TaskInstance:
-        """The task instance of a stage; one that Airflow did not list has not started."""
+        """The task instance of a stage; one without a state where Airflow lists none, see `missing`."""
         return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))
 
 
@@ -192,20 +213,19 @@ def first_unfinished(job: JobRecord) -> Stage:
 
 
 def lost_by_airflow(job: JobRecord, run: Run) -> bool:
-    """Whether a run failed for no reason of the job's own, so that housekeeping clears it and it runs on."""
-    return _failed_without_reason(job, run) and not _given_up(job)
+    """Whether a run failed or broke for no reason of the job's own, so that housekeeping starts it again."""
+    return _is_lost(job, run) and not _given_up(job)
 
 
 def lost_for_good(job: JobRecord, run: Run) -> bool:
-    """Whether a run failed for no reason of the job's own, and was cleared as often as housekeeping does."""
-    return _failed_without_reason(job, run) and _given_up(job)
+    """Whether a run failed or broke for no reason of the job's own, and was started as often as housekeeping does."""
+    return _is_lost(job, run) and _given_up(job)
 
 
-def _failed_without_reason(job: JobRecord, run: Run) -> bool:
-    stopped = job.override is not None and job.override.state == FAILED
-    if job.outcome is Outcome.CATALOGUED or stopped or run.state != "failed":
+def _is_lost(job: JobRecord, run: Run) -> bool:
+    if job.outcome is Outcome.CATALOGUED or job.is_stopped:
         return False
-    return not (job.error and job.error.final)
+    return run.state == "failed" or run.is_broken
 
 
 def _given_up(job: JobRecord) -> bool:
@@ -242,7 +262,7 @@ def _failed(job: JobRecord, run: Run) -> JobState | None:
     stage = job.error.stage
     if run.has_ended:
         return failed(stage, job.error.text)
-    if run.task(stage).state == "failed":
+    if run.task(stage).state == "failed" or stage in run.missing:
         # Airflow forgets a Clear that comes before it has ended the run, so nobody is called to one yet.
         return JobState("OK", stage.label, _progress(job, stage), job.error.text, complete=False)
     return None
@@ -250,14 +270,14 @@ def _failed(job: JobRecord, run: Run) -> JobState | None:
 
 def _ended(job: JobRecord, run: Run) -> JobState | None:
     stage = first_unfinished(job)
-    if run.state == "success":
+    if run.state == "success" and not run.is_broken:
         return failed(stage, SKIPPED_TEXT)
-    lost = run.state == "failed" or any(run.task(each).state == "failed" for each in STAGES[job.kind])
-    if not lost:
+    has_failed = run.state == "failed" or any(run.task(each).state == "failed" for each in STAGES[job.kind])
+    if not (has_failed or run.is_broken):
         return None
     if _given_up(job):
         return failed(stage, GIVEN_UP_TEXT)
-    return JobState("OK", stage.label, 0.0, LOST_TEXT, complete=False)
+    return JobState("OK", stage.label, 0.0, MISSING_TEXT if run.is_broken else LOST_TEXT, complete=False)
 
 
 def _between(job: JobRecord, run: Run) -> JobState:

@@ -2,6 +2,7 @@
 
 import os
 
+from ingest.local.credentials import INGEST
 from tests.bundles import make_bundle
 from tests.e2e.contents import next_job_id
 from tests.e2e.stack import Stack, ledger_of
@@ -21,6 +22,11 @@ def post_and_hold(stack: Stack, points: Points) -> int:
     assert stack.post(make_bundle(CONTENTS)) == job
     points.wait_until_reached(READING, job)
     return job
+
+
+def lose_run(stack: Stack, job: int) -> None:
+    """Let a job's run fail as one that Airflow loses: not marked by an operator, whose mark would end the job."""
+    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user=INGEST)
 
 
 def let_go(points: Points, job: int) -> None:

@@ -7,9 +7,11 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
+from ingest.states import MISSING_TEXT
 from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tests.e2e.contents import file_ids
 from tests.e2e.stack import Stack
+from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ownerless
 from tests.faults.points import Points
 
@@ -111,9 +113,27 @@ def test_housekeeping_that_was_killed_when_it_had_cleared_a_lost_run_has_let_the
     points.arm("housekeeping.cleared", job)
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
-    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"})
+    held_jobs.lose_run(stack, job)
     points.let_go("load_metadata.begun", job)
     stack.keep_house()
     points.wait_until_reached("housekeeping.cleared", job)
+    stack.keep_house()
+    assert_complete(stack, ledger, job, CONTENTS, seconds=240)
+
+
+@pytest.mark.parametrize("point", ["run.failed", "run.deleted"])
+def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_finished_by_the_next_one(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob, point: str
+):
+    job = next_job()
+    points.arm("load_metadata.begun", job, "hold")
+    points.arm(point, job)
+    assert stack.post(make_bundle()) == job
+    points.wait_until_reached("load_metadata.begun", job)
+    stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
+    points.let_go("load_metadata.begun", job)
+    stack.wait(job, lambda state: state["exception"] == MISSING_TEXT)
+    stack.keep_house()
+    points.wait_until_reached(point, job)
     stack.keep_house()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)

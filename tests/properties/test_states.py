@@ -1,5 +1,7 @@
 """The state that clients see, for anything that ledger and Airflow can say of a job."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,8 @@ from ingest.states import (
     StageError,
     TaskInstance,
     job_state,
+    lost_by_airflow,
+    lost_for_good,
 )
 from tests.properties.profile import property_of
 
@@ -28,8 +32,14 @@ task_states = st.sampled_from(
     sorted({*RUNNING, *WAITING, *SCHEDULED, *ENDED_RUN, "skipped", "upstream_failed", "removed"})
 ) | st.none() | st.text(max_size=5)  # fmt: skip
 tasks = st.builds(TaskInstance, st.sampled_from(Stage) | st.text(max_size=5), task_states, st.integers(-1, 9))
+missing = st.lists(st.sampled_from(Stage), max_size=5).map(tuple)
 runs = st.builds(Run, st.none() | st.sampled_from(["queued", "running", *ENDED_RUN]) | st.text(max_size=5),
-                 st.lists(tasks, max_size=8).map(tuple))  # fmt: skip
+                 st.lists(tasks, max_size=8).map(tuple), missing)  # fmt: skip
+# Nothing more happens to these by themselves.
+ended_tasks = st.builds(TaskInstance, st.sampled_from(Stage), st.none() | st.sampled_from([*ENDED_RUN, "skipped"]))
+ended_runs = st.builds(Run, st.sampled_from(sorted(ENDED_RUN)), st.lists(ended_tasks, max_size=8).map(tuple), missing)
+broken_runs = st.builds(Run, st.sampled_from(["queued", "running", *ENDED_RUN]),
+                        st.lists(ended_tasks, max_size=8).map(tuple), missing.filter(bool))  # fmt: skip
 texts = st.text(max_size=10)
 # What the service itself writes down: a state that it answered, or one that an admin set.
 percents = st.floats(0, 100)
@@ -80,3 +90,17 @@ def test_job_is_complete_when_it_is_catalogued_or_failed(job: JobRecord, run: Ru
     state = job_state(job, run)
     catalogued = job.outcome is Outcome.CATALOGUED
     assert state.complete == (catalogued or state.state == FAILED)
+
+
+@property_of
+@given(records(), ended_runs)
+def test_job_of_an_ended_run_is_complete_or_housekeeping_starts_it_again(job: JobRecord, run: Run):
+    job = replace(job, override=None)
+    assert job_state(job, run).complete != lost_by_airflow(job, run)
+
+
+@property_of
+@given(records(), broken_runs)
+def test_job_of_a_run_that_lacks_tasks_is_replaced_or_given_up_unless_it_has_ended(job: JobRecord, run: Run):
+    has_ended = job.is_stopped or job.outcome is Outcome.CATALOGUED
+    assert has_ended != (lost_by_airflow(job, run) or lost_for_good(job, run))

@@ -117,7 +117,8 @@ class Settings(AccessSettings, LimitSettings):
     )  # fmt: skip
     airflow_username: str = option(
         "ingest", "airflow", "username", "INGEST_AIRFLOW_USERNAME",
-        description="The Airflow account that triggers, reads and clears runs (role `user`).", form="a name",
+        description="The Airflow account that changes and deletes runs and reads the event log (role `user`).",
+        form="a name",
     )  # fmt: skip
     airflow_password: str = option(
         "", "airflow", "password", "INGEST_AIRFLOW_PASSWORD",

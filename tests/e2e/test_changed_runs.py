@@ -1,0 +1,159 @@
+"""Airflow is changed past the service: tasks are deleted, a run is in the way, an operator marks a run as failed.
+
+Every job that was answered completes or says who ended it, and `retry` helps or says why it does not.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.states import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
+from tests.bundles import make_bundle, make_tar
+from tests.e2e.conftest import ArchiveAway
+from tests.e2e.contents import events, next_job_id
+from tests.e2e.stack import JOB_SECONDS, Stack
+from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
+from tests.faults import held_jobs
+from tests.faults.points import Points
+from tests.waiting import wait_until
+
+REPAIR_SECONDS = 240
+RETRIES_AT_ONCE = 4
+
+
+def run_path(job: int) -> str:
+    return f"/dags/ingest/dagRuns/job-{job}"
+
+
+def wait_until_shown(stack: Stack, job: int, text: str) -> None:
+    """Wait until the job is shown as one that housekeeping looks at, and look at it."""
+    shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
+    assert (shown["state"], shown["exception"], shown["complete"]) == ("OK", text, False)
+    stack.keep_house()
+
+
+def clean_task_instances(stack: Stack) -> None:
+    """Remove the tasks of all runs, as an operator does whose database has grown."""
+    now = datetime.now(UTC).isoformat()
+    program = str(Path(sys.executable).with_name("airflow"))
+    arguments = ["db", "clean", "--tables", "task_instance", "--clean-before-timestamp", now, "--skip-archive", "--yes"]
+    environment = {**os.environ, **stack.environment}
+    subprocess.run([program, *arguments], env=environment, timeout=120, check=True, capture_output=True)
+
+
+def test_job_whose_last_task_was_deleted_while_an_earlier_one_ran_completes(
+    stack: Stack, ledger: Engine, points: Points
+):
+    job = held_jobs.post_and_hold(stack, points)
+    stack.ask_airflow("DELETE", task_path(job, "ingest_metadata"))
+    assert stack.state(job)["task"] == "ingest files"
+    held_jobs.let_go(points, job)
+    wait_until_shown(stack, job, MISSING_TEXT)
+    state = stack.wait_for_end(job, REPAIR_SECONDS)
+    assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
+    assert "run_deleted" in events(ledger, job)
+
+
+def test_job_whose_running_task_was_deleted_completes(stack: Stack, ledger: Engine, points: Points):
+    job = held_jobs.post_and_hold(stack, points)
+    stack.ask_airflow("DELETE", task_path(job, "ingest_files"))
+    wait_until_shown(stack, job, MISSING_TEXT)
+    state = stack.wait_for_end(job, REPAIR_SECONDS)
+    assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
+    assert "run_deleted" in events(ledger, job)
+    held_jobs.let_go(points, job)
+
+
+def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
+    stack: Stack, ledger: Engine, points: Points, archive_away: ArchiveAway
+):
+    failed = fail_at_ingest_files(stack, archive_away)
+    rejected = stack.post(make_tar(FEW))
+    refusal = stack.wait_for_end(rejected)
+    running = held_jobs.post_and_hold(stack, points)
+    clean_task_instances(stack)
+    wait_until_shown(stack, running, MISSING_TEXT)
+    state = stack.wait_for_end(running, REPAIR_SECONDS)
+    assert_complete_once(stack, ledger, running, held_jobs.CONTENTS, state)
+    held_jobs.let_go(points, running)
+
+    assert stack.state(failed)["state"] == "FAILED"
+    assert stack.command("retry", "--job-id", str(failed)).returncode == 0
+    state = stack.wait(failed, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, failed, FEW, state)
+
+    assert stack.state(rejected)["exception"] == refusal["exception"]
+    assert "run_deleted" not in events(ledger, rejected)
+    assert stack.command("retry", "--job-id", str(rejected)).returncode == 0
+    wait_until(
+        lambda: events(ledger, rejected)[-1] == "stage_failed", JOB_SECONDS, lambda: str(events(ledger, rejected))
+    )
+    assert events(ledger, rejected).count("stage_failed") == 2
+    assert stack.wait_for_end(rejected)["exception"] == refusal["exception"]
+
+
+def test_retries_at_the_same_time_all_succeed(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
+    job = fail_at_ingest_files(stack, archive_away)
+    program = str(Path(sys.executable).with_name("pacifica-ingest-cmd"))
+    retries = [
+        subprocess.Popen(
+            [program, "retry", "--job-id", str(job)],
+            env={**os.environ, **stack.environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(RETRIES_AT_ONCE)
+    ]
+    said = [retry.communicate(timeout=120)[1] for retry in retries]
+    assert [retry.returncode for retry in retries] == [0] * RETRIES_AT_ONCE, said
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
+    assert_complete_once(stack, ledger, job, FEW, state)
+
+
+@pytest.mark.parametrize("conf", [{}, {"job_id": 1}])
+def test_job_whose_id_the_run_of_another_one_had_completes(stack: Stack, ledger: Engine, conf: dict[str, int]):
+    job = next_job_id(ledger)
+    stack.ask_airflow("POST", "/dags/ingest/dagRuns", {"dag_run_id": f"job-{job}", "logical_date": None, "conf": conf})
+    assert stack.post(make_bundle(FEW)) == job
+    assert_complete_once(stack, ledger, job, FEW, stack.wait_for_end(job))
+    assert stack.ask_airflow("GET", run_path(job))["conf"]["job_id"] == job
+    assert "run_deleted" in events(ledger, job)
+    assert "it was not a run of this job: triggered by admin" in stack.command("show", "--job-id", str(job)).stdout
+
+
+def mark_run(stack: Stack, job: int) -> None:
+    stack.ask_airflow("PATCH", run_path(job), {"state": "failed"})
+
+
+def mark_task(stack: Stack, job: int) -> None:
+    stack.ask_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "failed"})
+
+
+def mark_several_runs(stack: Stack, job: int) -> None:
+    entities = [{"dag_run_id": f"job-{job}", "state": "failed"}]
+    stack.ask_airflow("PATCH", "/dags/ingest/dagRuns", {"actions": [{"action": "update", "entities": entities}]})
+
+
+@pytest.mark.parametrize("mark", [mark_run, mark_task, mark_several_runs])
+def test_job_that_an_operator_marked_as_failed_stays_failed_until_it_is_retried(
+    stack: Stack, ledger: Engine, points: Points, mark: Callable[[Stack, int], None]
+):
+    job = held_jobs.post_and_hold(stack, points)
+    mark(stack, job)
+    wait_until_shown(stack, job, LOST_TEXT)
+    ended = stack.wait_for_end(job)
+    held_jobs.let_go(points, job)
+    assert (ended["state"], ended["exception"]) == ("FAILED", f"run_marked_failed: {MARKED_TEXT}")
+    assert stack.ask_airflow("GET", run_path(job))["state"] == "failed"
+    shown = stack.command("show", "--job-id", str(job)).stdout
+    assert "(marked by admin)" in shown
+    assert "cleared" not in events(ledger, job)
+    assert stack.command("retry", "--job-id", str(job)).returncode == 0
+    state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK", REPAIR_SECONDS)
+    assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
