@@ -32,7 +32,7 @@ JOBS = 4096
 # The fewer there are, the more jobs wait for the next one, which costs Airflow little more than one for one job.
 BATCHES_AT_ONCE = 2
 
-_Key = tuple[str, JobRecord]
+_Key = tuple[str, int, JobRecord]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class RecentRuns:
     def run(self, view: JobView) -> Run:
         """Give a job's run as it was some seconds ago; raises ServiceUnavailable, for as long, when Airflow is away."""
         # Progress changes all the time, and says nothing that Airflow would know.
-        key = (view.run_id, replace(view.record, percent=0.0, last=None))
+        key = (view.run_id, view.run_changes, replace(view.record, percent=0.0, last=None))
         with self._lock:
             asked, now = self._recent.get(key), self._clock()
             # Once: what Airflow has not answered yet it is not asked again.

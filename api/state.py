@@ -55,8 +55,8 @@ def answer_state(job_id: int) -> Response:
         if run is not None and run.has_ended:
             # Read anew: a job that was catalogued since would else look as if its run had ended without it.
             seen, view = view, known.reads.read(job_id)
-            if view.record.clears != seen.record.clears:
-                # And one that housekeeping has cleared since, as if that had not helped.
+            if view.run_changes != seen.run_changes:
+                # And one whose run was changed since, as it was before the change.
                 run = read_run(known, view)
     state = job_state(view.record, run)
     if run is not None and state != view.record.last:

@@ -1,6 +1,8 @@
 """A job's run in Airflow: starting it, starting the rest of it again, and ending it by an admin's hand.
 
-Called by the API, housekeeping and the command line.
+Called by the API, housekeeping and the command line. Each change of a run is counted in the job's row when it is made
+(`jobs.mark_triggered`, `jobs.count_clear`, `jobs.count_run_change`), so that no API process answers what it read of the run
+before.
 """
 
 from sqlalchemy import Engine
@@ -53,6 +55,9 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
         trigger(engine, airflow, job.received)
     else:
         clear_unfinished(airflow, job, run)
+    failpoint("retry.cleared", job_id)
+    jobs.count_run_change(engine, job_id)
+    failpoint("retry.counted", job_id)
 
 
 def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
@@ -64,3 +69,6 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     failpoint("set_state.overridden", job_id)
     if state.state == FAILED:
         airflow.fail(job.received.kind, job.run_id)
+        failpoint("set_state.failed", job_id)
+        jobs.count_run_change(engine, job_id)
+        failpoint("set_state.counted", job_id)

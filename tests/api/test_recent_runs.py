@@ -81,9 +81,10 @@ def runs(airflow: CountingAirflow, clock: Clock, patience: None) -> RecentRuns:
     return RecentRuns(airflow, clock)
 
 
-def job(job_id: int = 7, **record: object) -> JobView:
+def job(job_id: int = 7, run_changes: int = 0, **record: object) -> JobView:
     received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
-    return JobView(received, replace(JobRecord(Kind.INGEST), **record), NOW, NOW, NOW, NOW)  # type: ignore[arg-type]
+    known = replace(JobRecord(Kind.INGEST), **record)  # type: ignore[arg-type]
+    return JobView(received, known, NOW, NOW, NOW, NOW, run_changes)
 
 
 def test_run_that_is_polled_is_asked_for_once_while_the_answer_is_fresh(
@@ -171,6 +172,14 @@ def test_what_the_ledger_says_anew_is_a_reason_to_ask(runs: RecentRuns, airflow:
     for record in ({}, {"stage": Stage.OPEN_TAR}, {"finished": Stage.OPEN_TAR}, {"error": FAILED}, {"clears": 1}):
         runs.run(job(**record))
     assert len(airflow.asked) == 5
+
+
+def test_run_that_was_read_before_a_change_of_it_is_not_answered_after_the_change(
+    runs: RecentRuns, airflow: CountingAirflow
+):
+    airflow.answers = [Run("success"), Run("queued")]
+    assert runs.run(job()).state == "success"
+    assert runs.run(job(run_changes=1)).state == "queued"
 
 
 def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
