@@ -14,13 +14,15 @@ from ingest.airflow_session import AirflowSession
 from ingest.errors import ServiceUnavailable
 from ingest.settings import Settings
 from ingest.states import RUNNING as RUNNING_TASK
-from ingest.states import STAGES, Run, TaskInstance
+from ingest.states import SCHEDULED, STAGES, WAITING, Run, TaskInstance
 
 ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 # Of one answer: more would keep its api-server, which has one process, from all others for longer.
 TASKS_LIMIT = 100
 RUNS_AT_ONCE = TASKS_LIMIT // max(map(len, STAGES.values()))
 RUNNING = "running"
+# A run has not ended as long as one of its tasks is in one of these states.
+UNFINISHED_TASK = RUNNING_TASK | WAITING | SCHEDULED
 # Without these nothing runs. The dag-processor is not among them: runs go on without it.
 NEEDED_TO_RUN = ("metadatabase", "scheduler")
 
@@ -113,7 +115,7 @@ def _run(dag_id: str, run_id: str) -> str:
 def _goes_on(tasks: Sequence[TaskInstance]) -> bool:
     """Whether a run cannot have ended: no public request gives its state together with its tasks."""
     untried = all(task.state is None and task.try_number == 0 for task in tasks)
-    return bool(tasks) and (untried or any(task.state in RUNNING_TASK for task in tasks))
+    return bool(tasks) and (untried or any(task.state in UNFINISHED_TASK for task in tasks))
 
 
 def _task(instance: dict[str, Any]) -> TaskInstance:
