@@ -60,7 +60,8 @@ class Job(Base):
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
-    catalogue lacks, does not appear there any more. `seen` is no column: it is when the row was read.
+    catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
+    service: whatever was read of the run before the last one is void. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -85,6 +86,7 @@ class Job(Base):
     override: Mapped[dict[str, Any] | None]
     clears: Mapped[int] = mapped_column(server_default="0")
     last_state: Mapped[dict[str, Any] | None]
+    run_changes: Mapped[int] = mapped_column(server_default="0")
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
