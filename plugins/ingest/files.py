@@ -31,6 +31,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ingest.bundles.bundle import Member
 from ingest.bundles.bundle_metadata import ArchivedAs, DeclaredFile
 from ingest.bundles.names import distinguishable, folded, folded_digest
+from ingest.bundles.unmatched_names import UnmatchedNames
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
@@ -126,15 +127,16 @@ def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults
 def compare_members(ledger: Ledger, faults: Faults) -> None:
     """Compare what the bundle holds with what the metadata declares; each difference is a fault."""
     different = File.found_size != File.size
+    unmatched = UnmatchedNames()
     for file in _rows(ledger, File.position.is_(None) | File.offset.is_(None) | different):
-        path = printable(file.path)
         if file.position is None:
-            faults.add(Fault.MEMBER_UNLISTED, f"member {path} is not listed in the metadata")
+            unmatched.add_member(file.path)
         elif file.offset is None:
-            faults.add(Fault.FILE_LACKING, f"file {path} is listed in the metadata, but the bundle lacks it")
+            unmatched.add_file(file.path)
         else:
             declared = f"the metadata declares {file.size}"
-            faults.add(Fault.SIZE_DIFFERS, f"file {path} has {file.found_size} bytes, {declared}")
+            faults.add(Fault.SIZE_DIFFERS, f"file {printable(file.path)} has {file.found_size} bytes, {declared}")
+    unmatched.report(faults)
 
 
 def compare_sources(ledger: Ledger, faults: Faults) -> None:

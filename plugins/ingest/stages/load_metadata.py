@@ -37,6 +37,7 @@ FAULTS_OF_A_READING = frozenset(
         Fault.FILE_LISTED_TWICE,
         Fault.FILE_LACKING,
         Fault.MEMBER_UNLISTED,
+        Fault.MEMBER_OF_MACOS,
         Fault.SIZE_DIFFERS,
     }
 )
