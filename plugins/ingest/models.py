@@ -60,7 +60,8 @@ class Job(Base):
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
-    catalogue lacks, does not appear there any more. `seen` is no column: it is when the row was read.
+    catalogue lacks, does not appear there any more. `skipped_members` counts the members of the bundle that
+    were left out because its metadata does not list them. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -87,6 +88,7 @@ class Job(Base):
     last_state: Mapped[dict[str, Any] | None]
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
+    skipped_members: Mapped[int] = mapped_column(server_default="0")
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
     __table_args__ = (Index(None, "outcome", "created"),)
