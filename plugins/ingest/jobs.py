@@ -109,7 +109,9 @@ def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]
 
 def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
     """Record that Airflow holds the job's run; `made` when it was not there before."""
-    is_first = update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
+    is_first = (
+        update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
+    )
     with transaction(engine) as session:
         if session.scalar(is_first) is not None or made:
             _count_run_change(session, job_id)

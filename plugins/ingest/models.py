@@ -61,7 +61,8 @@ class Job(Base):
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
     catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
-    service: whatever was read of the run before the last one is void. `seen` is no column: it is when the row was read.
+    service: whatever was read of the run before the last one is void. `skipped_members` counts the members of the bundle
+    that were left out because its metadata does not list them. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -89,6 +90,7 @@ class Job(Base):
     run_changes: Mapped[int] = mapped_column(server_default="0")
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
+    skipped_members: Mapped[int] = mapped_column(server_default="0")
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
     __table_args__ = (Index(None, "outcome", "created"),)

@@ -89,5 +89,6 @@ def _replace(ledger: Ledger, received: Received) -> None:
         if job.spool_name != jobs.REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
+        job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None
         jobs.add_event(session, ledger.job_id, "bundle_replaced", text=received.spool_name)

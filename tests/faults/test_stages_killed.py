@@ -27,6 +27,7 @@ BUNDLES = [
     Case("load_metadata.begun", "bundle"),
     Case("load_metadata.forgotten", "bundle"),
     Case("load_metadata.recorded", "bundle"),
+    Case("load_metadata.skipped", "bundle with more than is listed"),
     Case("file_ids.allocated", "bundle"),
     Case("file_ids.given", "bundle"),
     Case("load_metadata.done", "bundle"),

@@ -63,6 +63,12 @@ class Settings(AccessSettings, LimitSettings):
         "systems one would overwrite the other.",
         form="true or false",
     )  # fmt: skip
+    unlisted_members: str = option(
+        "reject", "ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS",
+        description="What is done with a file in the tar that the metadata does not list: `reject` the job, or `skip` the "
+        "file, as the original service does. The job then goes on without it, and an event names it.",
+        form="reject or skip", pattern=r"^(reject|skip)$",
+    )  # fmt: skip
     service_connect_timeout: float = option(
         10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",
         description="Seconds to wait for a connection to a service.", form="a number above 0", gt=0,
