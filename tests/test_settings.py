@@ -86,6 +86,11 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "largest_bundle": ("limits", "largest_bundle", "INGEST_LARGEST_BUNDLE", "2 TB", 2 * 10**12),
     "uploads_at_once": ("limits", "uploads_at_once", "INGEST_UPLOADS_AT_ONCE", "4", 4),
     "spool_kept_free": ("limits", "spool_kept_free", "INGEST_SPOOL_KEPT_FREE", "0", 0),
+    "longest_upload": ("limits", "longest_upload", "INGEST_LONGEST_UPLOAD", "86400", 86400.0),
+    "user_upload_share": ("limits", "user_upload_share", "INGEST_USER_UPLOAD_SHARE", "0.5", 0.5),
+    "user_space_share": ("limits", "user_space_share", "INGEST_USER_SPACE_SHARE", "1", 1.0),
+    "user_jobs": ("limits", "user_jobs", "INGEST_USER_JOBS", "500", 500),
+    "user_running_jobs": ("limits", "user_running_jobs", "INGEST_USER_RUNNING_JOBS", "8", 8),
     "keep_rejected_days": ("ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS", "7.5", 7.5),
     "keep_failed_days": ("ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS", "90", 90.0),
     "keep_abandoned_seconds": ("ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS", "60", 60.0),
@@ -108,6 +113,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "airflow_timeout": ("airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT", "1.5", 1.5),
 }
 NOT_ABOVE_0 = ["0", "-1", "nan", "inf", "1e999", "abc", "1 s"]
+NO_FRACTION = ["0", "-0.1", "1.01", "nan", "half"]
 NOT_FROM_0 = ["-0.1", "nan", "inf", "abc"]
 NOT_FROM_1 = ["0", "-1", "1.5", "nan", "abc"]
 NO_SERVICE = ["http://", "127.0.0.1:8051", "ftp://h", "http://h/a b", "BuiltIn", "builtin\n", "file:///a"]
@@ -128,6 +134,11 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "largest_bundle": ("an integer from 1, or as much with a unit, such as 4 Tb", ["0", "-1", "1e6", "large"]),
     "uploads_at_once": ("an integer from 1 to 1000", ["0", "1001", "1.5", "few"]),
     "spool_kept_free": ("an integer from 0, or as much with a unit, such as 4 Gb", ["-1", "0.5", "some"]),
+    "longest_upload": ("a number from 0", NOT_FROM_0),
+    "user_upload_share": ("a number above 0, up to 1", NO_FRACTION),
+    "user_space_share": ("a number above 0, up to 1", NO_FRACTION),
+    "user_jobs": ("an integer from 1", NOT_FROM_1),
+    "user_running_jobs": ("an integer from 1", NOT_FROM_1),
     "keep_rejected_days": ("a number from 0 to 36500", ["-1", "36501", "a month"]),
     "keep_failed_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
@@ -244,6 +255,11 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "largest_bundle": 16 * 1024**4,
         "uploads_at_once": 32,
         "spool_kept_free": 64 * 1024**2,
+        "longest_upload": 72 * 3600.0,
+        "user_upload_share": 0.75,
+        "user_space_share": 0.75,
+        "user_jobs": 10_000,
+        "user_running_jobs": 16,
         "keep_rejected_days": 30.0,
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from ingest import original_jobs, uploads
 from ingest.database import transaction
 from ingest.errors import JobExists, JobFinished
 from ingest.events import add_event
-from ingest.models import Job
+from ingest.models import REMOVED, Job
 from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import (
     FAILED,
@@ -29,10 +29,9 @@ from ingest.states import (
     StageError,
     first_unfinished,
 )
+from ingest.user_jobs import UNFINISHED
 
 LARGEST_ID = 2**63 - 1
-# The name of a bundle that is not in the spool any more.
-REMOVED = ""
 
 
 @dataclass(frozen=True)
@@ -216,17 +215,7 @@ def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
     """Give up to `limit` jobs with ids above `after` that nobody has ended, in order of their ids."""
-    open_jobs = (
-        select(Job)
-        .where(
-            Job.id > after,
-            or_(Job.override.is_(None), Job.override["state"].as_string() != FAILED),
-            Job.outcome.is_distinct_from(Outcome.CATALOGUED),
-            Job.error["final"].as_boolean().is_not(True),
-        )
-        .order_by(Job.id)
-        .limit(limit)
-    )
+    open_jobs = select(Job).where(Job.id > after, *UNFINISHED).order_by(Job.id).limit(limit)
     with transaction(engine) as session:
         return [view(job) for job in session.scalars(open_jobs)]
 

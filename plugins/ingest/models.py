@@ -34,6 +34,8 @@ class Base(DeclarativeBase):
     }
 
 
+# The name of a bundle that is not in the spool any more.
+REMOVED = ""
 JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
 
@@ -42,7 +44,7 @@ class Upload(Base):
     """A file in the spool, whole or in part or not begun, that no job names yet (or no longer, when it is being removed).
 
     Here before its first byte is written; the transaction that commits the job takes it away. `size` is what was announced,
-    in bytes, None when nobody said: as much room as it may still take.
+    in bytes, None when nobody said: as much room as it may still take. `user` is the uploader, None for an admin's file.
     """
 
     __tablename__ = "upload"
@@ -50,6 +52,7 @@ class Upload(Base):
     spool_name: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(index=True)
     size: Mapped[int | None]
+    user: Mapped[str | None] = mapped_column("submitted_by")
     started: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -93,7 +96,11 @@ class Job(Base):
     skipped_members: Mapped[int] = mapped_column(server_default="0")
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
-    __table_args__ = (Index(None, "outcome", "created"),)
+    __table_args__ = (
+        Index(None, "outcome", "created"),
+        # Of the few jobs that have their bundle: what one user's share is compared with, at each upload.
+        Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
+    )
 
 
 class File(Base):
