@@ -95,6 +95,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "keep_failed_days": ("ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS", "90", 90.0),
     "keep_abandoned_seconds": ("ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS", "60", 60.0),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
+    "move_staging": ("archiveinterface", "move_staging", "INGEST_MOVE_STAGING", "/s", (Path("/s"),)),
     "refuse_ambiguous_names": ("ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES", "false", False),
     "unlisted_members": ("ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS", "skip", "skip"),
     "service_connect_timeout": ("ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT", "3", 3.0),
@@ -264,6 +265,7 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,
         "move_folders": (),
+        "move_staging": (),
         "refuse_ambiguous_names": True,
         "unlisted_members": "reject",
         "service_connect_timeout": 10.0,
@@ -671,6 +673,27 @@ def test_access_that_leaves_open_who_is_believed_is_refused(environment: dict[st
 )
 def test_one_kind_of_token_is_enough(environment: dict[str, str]):
     assert load_settings({"INGEST_AUTHENTICATION": "token", **environment}).authentication == "token"
+
+
+@pytest.mark.parametrize("folder", ["/srv/spool", "/srv/spool/a", "/srv/archive/b", "/srv/staging"])
+def test_move_folder_among_our_own_files_is_refused(folder: str):
+    environment = {
+        "VOLUME_PATH": "/srv/spool",
+        "ARCHIVEINTERFACE_URL": "file:///srv/archive",
+        "INGEST_MOVE_STAGING": "/srv/staging",
+    }
+    load_settings({**environment, "INGEST_MOVE_FOLDERS": "/srv"})
+    with pytest.raises(
+        ConfigurationError, match=rf"INGEST_MOVE_FOLDERS: {folder} lies in /srv/\w+, where this service"
+    ):
+        load_settings({**environment, "INGEST_MOVE_FOLDERS": f"/data:{folder}"})
+
+
+def test_moves_into_archiveinterface_need_a_staging_folder():
+    environment = {"ARCHIVEINTERFACE_URL": "http://archive:8080", "INGEST_MOVE_FOLDERS": "/data"}
+    with pytest.raises(ConfigurationError, match="INGEST_MOVE_STAGING: with move_folders and ArchiveInterface it must"):
+        load_settings(environment)
+    assert load_settings({**environment, "INGEST_MOVE_STAGING": "/staging"}).move_staging == (Path("/staging"),)
 
 
 def test_wrong_option_is_covered_by_a_right_variable(with_ini: WithIni):

@@ -65,6 +65,8 @@ MOVES = [
     Case("move_files.linked", "move", passes=1),
     Case("move_files.moved", "move"),
     Case("move_files.verified", "move", passes=2),
+    Case("move_files.aside", "move"),
+    Case("move_files.removed", "move", passes=1),
     Case("move_files.archived", "move"),
     Case("move_files.done", "move"),
     Case("move_files.finished", "move"),
