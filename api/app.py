@@ -5,8 +5,8 @@ from functools import partial
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import errors, health, receive, state
-from api.access import auth
+from api import answer_headers, errors, health, receive, state
+from api.access import auth, sites
 from api.access.authentication import make_authentication
 from api.batched_reads import BatchedReads
 from api.openapi import docs
@@ -46,6 +46,9 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
     app.url_map.merge_slashes = False
     for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
+    # In this order: a request of another site is not even asked who makes it.
+    sites.register(app)
     auth.register(app)
+    answer_headers.register(app)
     errors.register(app)
     return app

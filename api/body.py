@@ -13,8 +13,10 @@ from gunicorn.http.errors import ParseException
 from api.request_errors import (
     BundleTooLarge,
     LengthRequired,
+    PartNotTaken,
     RequestError,
     UnsupportedCoding,
+    UnsupportedContentEncoding,
     UnsupportedContentType,
     UploadTooSlow,
 )
@@ -23,7 +25,15 @@ from api.serving.pace import Pace, slowest_rate
 from ingest.settings import Settings
 from ingest.spool import IncompleteBody
 
-MULTIPART = "multipart/form-data"
+MULTIPART = "multipart/"
+# How a client marks a part of a body (RFC 9110, 14.4; the drafts and protocols of resumable uploads), and what each header
+# says of a body that is whole.
+PART_HEADERS = {
+    "Content-Range": frozenset[str](),
+    "Upload-Offset": frozenset({"0"}),
+    "Upload-Complete": frozenset({"?1"}),
+    "Upload-Incomplete": frozenset({"?0"}),
+}
 URL_ENCODED = "application/x-www-form-urlencoded"
 # What a URL-encoded form is made of (WHATWG URL, 5.2); no tar begins like this.
 URL_ENCODED_BODY = re.compile(rb"[!-~]+=[!-~]*\s*")
@@ -38,8 +48,10 @@ class Body:
     def __init__(self, settings: Settings, largest: int, too_large: type[RequestError] = BundleTooLarge) -> None:
         """Check what the headers say; `largest` is in bytes, `too_large` is raised when it is more.
 
-        Raises LengthRequired, IncompleteBody when it is empty, UnsupportedCoding.
+        Raises LengthRequired, IncompleteBody when it is empty, UnsupportedCoding, UnsupportedContentEncoding, PartNotTaken.
         """
+        refuse_part()
+        refuse_content_encoding()
         self.announced_size = announced_size()
         self._largest = largest
         self._too_large = too_large
@@ -82,10 +94,26 @@ def announced_size() -> int | None:
     return request.content_length
 
 
+def refuse_part() -> None:
+    """Raise PartNotTaken when a header says that the body is a part of a larger one."""
+    for header, of_a_whole in PART_HEADERS.items():
+        value = request.headers.get(header)
+        if value is not None and value.strip() not in of_a_whole:
+            raise PartNotTaken(f"a part of a body is not taken; send the whole file in one request, without {header}")
+
+
+def refuse_content_encoding() -> None:
+    """Raise UnsupportedContentEncoding when the body is said to be compressed, or encoded in another way."""
+    codings = request.headers.get("Content-Encoding", "").lower().split(",")
+    found = [coding for each in codings if (coding := each.strip()) not in {"", "identity"}]
+    if found:
+        raise UnsupportedContentEncoding(f"send the file as it is, without Content-Encoding {', '.join(found)}")
+
+
 def refuse_multipart() -> None:
-    """Raise UnsupportedContentType when the bundle is said to be wrapped in a form."""
-    if request.mimetype == MULTIPART:
-        raise UnsupportedContentType(f"send the tar itself as the body, not as {MULTIPART}")
+    """Raise UnsupportedContentType when the bundle is said to be wrapped in a form, or in another multipart body."""
+    if request.mimetype.startswith(MULTIPART):
+        raise UnsupportedContentType(f"send the tar itself as the body, not as {request.mimetype}")
 
 
 def refuse_url_encoded(file: BinaryIO) -> None:

@@ -4,12 +4,15 @@
      ├── NotFound                 404
      ├── MethodNotAllowed         405
      ├── InvalidJobId             400
+     ├── LengthInvalid            400
+     ├── PartNotTaken             400
      ├── UploadTooSlow            408
      ├── LengthRequired           411
      ├── BundleTooLarge           413
      ├── DocumentTooLarge         413
      ├── AddressTooLong           414
      ├── UnsupportedContentType   415
+     ├── UnsupportedContentEncoding 415
      ├── UnsupportedExpectation   417
      ├── HeadersTooLarge          431
      ├── UnsupportedCoding        501
@@ -60,6 +63,18 @@ class InvalidJobId(RequestError):
     """What should be a job id is no integer."""
 
     code = "job_id_invalid"
+
+
+class LengthInvalid(RequestError):
+    """The headers give the body no length, or two: no number, a length beside chunks, chunks in HTTP/1.0."""
+
+    code = "length_invalid"
+
+
+class PartNotTaken(RequestError):
+    """The body is a part of something larger."""
+
+    code = "part_not_taken"
 
 
 class UploadTooSlow(RequestError):
@@ -116,6 +131,17 @@ class UnsupportedContentType(RequestError):
 
     code = "content_type_unsupported"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnsupportedContentEncoding(RequestError):
+    """The body is compressed or otherwise encoded (`Content-Encoding`)."""
+
+    code = "content_encoding_unsupported"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+    def __init__(self, text: str) -> None:
+        # What would be taken (RFC 9110, 15.5.16).
+        super().__init__(text, {"Accept-Encoding": "identity"})
 
 
 class UnsupportedCoding(RequestError):

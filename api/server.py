@@ -80,6 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
     except OSError as error:
         parser.exit(1, f"pacifica-ingest: cannot listen on {address} port {port}: {error}\n")
+    # gunicorn would cut it off every path.
+    os.environ.pop("SCRIPT_NAME", None)
     keep_freed_memory(LARGEST_KEPT_BLOCK, KEPT_MEMORY)
     Server(listener, settings).run()
 
@@ -118,6 +120,10 @@ def _options(listener: socket.socket, uploads_at_once: int) -> dict[str, Any]:
         "keepalive": KEEPALIVE_SECONDS,
         "preload_app": False,
         "control_socket_disable": True,
+        # No header changes the path or the scheme of a request, from wherever it comes.
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
+        "forwarded_allow_ips": "",
         "limit_request_line": 4094,
         "limit_request_fields": 100,
         "limit_request_field_size": 8190,

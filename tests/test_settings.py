@@ -75,6 +75,20 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
         "::1, 10.0.0.0/8,",
         ("::1", "10.0.0.0/8"),
     ),
+    "allowed_hosts": (
+        "access",
+        "allowed_hosts",
+        "INGEST_ALLOWED_HOSTS",
+        "Ingest.example.org, 10.0.0.7, [::2], *",
+        ("ingest.example.org", "10.0.0.7", "::2", "*"),
+    ),
+    "proxy_secret_file": (
+        "access",
+        "proxy_secret_file",
+        "INGEST_PROXY_SECRET_FILE",
+        "/etc/proxy-secret",
+        Path("/etc/proxy-secret"),
+    ),
     "token_file": ("access", "token_file", "INGEST_TOKEN_FILE", "/etc/tokens", Path("/etc/tokens")),
     "jwt_issuer": ("access", "jwt_issuer", "INGEST_JWT_ISSUER", "https://issuer/", "https://issuer/"),
     "jwt_audience": ("access", "jwt_audience", "INGEST_JWT_AUDIENCE", "ingest", "ingest"),
@@ -177,7 +191,7 @@ REFUSED_IN_INI = {
     "jwt_user_claim": ("a claim's name", [""]),
 }
 # Settings that are lists: what is wrong is the entry that the error names.
-REFUSED_BY_ENTRY = {"trusted_proxies", "operators", "admins"}
+REFUSED_BY_ENTRY = {"trusted_proxies", "allowed_hosts", "operators", "admins"}
 REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "retries": ("an integer from 0", ["-1", "1.5", "nan", "abc"]),
     "retry_delay": ("a number above 0", NOT_ABOVE_0),
@@ -244,6 +258,8 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "auth_header": "X-Http-Authed-User",
         "default_user": "anonymous",
         "trusted_proxies": ("127.0.0.1", "::1"),
+        "allowed_hosts": (),
+        "proxy_secret_file": None,
         "token_file": None,
         "jwt_issuer": "",
         "jwt_audience": "pacifica-ingest",
@@ -654,6 +670,9 @@ def test_all_wrong_values_are_named_at_once():
         ({"INGEST_TRUSTED_PROXIES": "proxy.example.org"}, "names proxy.example.org, which is neither"),
         ({"INGEST_TRUSTED_PROXIES": "::1, 0.0.0.0/0"}, "names 0.0.0.0/0, which is everybody"),
         ({"INGEST_TRUSTED_PROXIES": "::/0"}, "names ::/0, which is everybody"),
+        ({"INGEST_ALLOWED_HOSTS": "a, b:8066"}, "names b:8066, which is neither a host nor an address"),
+        ({"INGEST_ALLOWED_HOSTS": "https://a"}, "names https://a, which is neither a host nor an address"),
+        ({"INGEST_ALLOWED_HOSTS": "*.a"}, "names *.a, which is neither a host nor an address"),
         ({"INGEST_ADMINS": "a\x1b[2J"}, "holds a name that holds a character that cannot be printed"),
         ({"INGEST_OPERATORS": "a" * 256}, "holds a name that is longer than 255 characters"),
     ],

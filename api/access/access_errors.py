@@ -54,6 +54,26 @@ class NotAllowed(RequestError):
     status = HTTPStatus.FORBIDDEN
 
 
+class CrossSite(RequestError):
+    """A page of another site has made a browser send the request."""
+
+    code = "cross_site"
+    status = HTTPStatus.FORBIDDEN
+
+
+class HostInvalid(RequestError):
+    """There is no `Host` header, or it names no host."""
+
+    code = "host_invalid"
+
+
+class HostNotAllowed(RequestError):
+    """The `Host` header holds a name that is not one of the service's."""
+
+    code = "host_not_allowed"
+    status = HTTPStatus.MISDIRECTED_REQUEST
+
+
 class UserNameInvalid(RequestError):
     """What the request says is no name of a user."""
 

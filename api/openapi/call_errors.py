@@ -4,6 +4,7 @@ A test fails until each type of `RequestError` stands here, or in the words abou
 """
 
 from api.access.access_errors import (
+    CrossSite,
     NotAllowed,
     NotAuthenticated,
     NotTrusted,
@@ -16,9 +17,12 @@ from api.request_errors import (
     BundleTooLarge,
     DocumentTooLarge,
     InvalidJobId,
+    LengthInvalid,
     LengthRequired,
+    PartNotTaken,
     TooManyUploads,
     UnsupportedCoding,
+    UnsupportedContentEncoding,
     UnsupportedContentType,
     UploadTooSlow,
 )
@@ -36,11 +40,15 @@ OF_ACCESS: tuple[type[IngestError], ...] = (
 )
 OF_A_BODY: tuple[type[IngestError], ...] = (
     *OF_ACCESS,
+    CrossSite,
     NotAllowed,
     IncompleteBody,
     UploadTooSlow,
+    LengthInvalid,
     LengthRequired,
+    PartNotTaken,
     UnsupportedContentType,
+    UnsupportedContentEncoding,
     UnsupportedCoding,
     ServiceUnavailable,
     DatabaseUnavailable,

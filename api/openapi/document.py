@@ -23,6 +23,8 @@ The door to a Pacifica archive: post a bundle, get a job, ask for its state unti
 - Bodies of answers are JSON. Every error has a `status`, a `code` that never changes, and a `message` that says what to
   mend; there is no traceback.
 - Times are UTC, `YYYY-MM-DD HH:MM:SS`.
+- A `Host` header that is missing or malformed is answered with 400 (`host_invalid`), one that names another host with 421
+  (`host_not_allowed`). A page of another site cannot upload: 403 (`cross_site`).
 - An address that is not here is answered with 404 (`not_found`), a method that is not here with 405
   (`method_not_allowed`) and the header `Allow`. What is no HTTP is answered with 400 (`bad_request`), too much of it with
   414 (`address_too_long`) or 431 (`headers_too_large`), an unknown `Expect` with 417 (`expectation_unsupported`).

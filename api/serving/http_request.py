@@ -1,4 +1,4 @@
-"""A request as gunicorn parses it, with three differences in how bodies are read. Used by `api.serving.worker`.
+"""A request as gunicorn parses it, with four differences in how bodies are read. Used by `api.serving.worker`.
 
 On gunicorn's internals, so its version is pinned; `tests/api/test_limits.py` would fail with another.
 """
@@ -7,6 +7,7 @@ from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.message import Request as GunicornRequest
 from gunicorn.http.parser import RequestParser as GunicornParser
 
+from api.serving.body_length import check_length
 from api.serving.request_body import RequestBody
 
 
@@ -23,7 +24,8 @@ class Request(GunicornRequest):  # type: ignore[misc]
         self._expected_100_continue = False
 
     def set_body_reader(self) -> None:
-        """Choose how the body is read; called by gunicorn when it has parsed the headers."""
+        """Choose how the body is read; called by gunicorn after the headers. Raises LengthInvalid, UnsupportedCoding."""
+        check_length(self.version, self.headers)
         super().set_body_reader()
         self.body = RequestBody(self.body.reader)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from tests.api.live_server import Server
 
-POST = b"POST /upload HTTP/1.1\r\nHost: test\r\n"
+POST = b"POST /upload HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 STALLED = POST + b"Content-Length: 50000\r\n\r\nx"
 FILES_BESIDE_CONNECTIONS = 512
 

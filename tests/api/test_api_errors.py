@@ -50,3 +50,25 @@ def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
     assert "secret" not in answer.get_data(as_text=True)
     assert "the secret reason" in caplog.text
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/docs"),
+        ("GET", "/docs/js/swagger-ui-bundle.js"),
+        ("GET", "/openapi.json"),
+        ("GET", "/get_state/999999999999"),
+        ("GET", "/nowhere"),
+        ("POST", "/upload"),
+        ("PUT", "/upload"),
+        ("OPTIONS", "/upload"),
+        ("HEAD", "/docs"),
+    ],
+)
+def test_every_answer_forbids_a_browser_to_guess_its_type(server: Server, method: str, path: str) -> None:
+    answer = requests.request(method, server.url + path, timeout=30)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"

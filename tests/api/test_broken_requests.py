@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from tests.api.clients import CHUNKED, GET, POST, refused
+from tests.api.clients import CHUNKED, GET, POST, answered, refused
 from tests.api.live_server import Server
 
 
@@ -24,11 +24,11 @@ from tests.api.live_server import Server
         pytest.param(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n", "431 headers_too_large", id="many headers"),
         pytest.param(b"GET / HTTP/1.1\r\nA: " + b"x" * 70_000, "431 headers_too_large", id="headers without an end"),
         pytest.param(POST + b"Expect: a miracle\r\n\r\n", "417 expectation_unsupported", id="another expectation"),
-        pytest.param(POST + b"Content-Length: -1\r\n\r\n", "400 bad_request", id="a negative length"),
-        pytest.param(POST + b"Content-Length: 1e3\r\n\r\n", "400 bad_request", id="a length that is no number"),
-        pytest.param(POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", "400 bad_request", id="two lengths"),
-        pytest.param(CHUNKED[:-2] + b"Content-Length: 5\r\n\r\n", "400 bad_request", id="a length and chunks"),
-        pytest.param(POST + b"Transfer-Encoding: gzip\r\n\r\n", "400 bad_request", id="packed, without an end"),
+        pytest.param(POST + b"Content-Length: -1\r\n\r\n", "400 length_invalid", id="a negative length"),
+        pytest.param(POST + b"Content-Length: 1e3\r\n\r\n", "400 length_invalid", id="a length that is no number"),
+        pytest.param(POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", "400 length_invalid", id="two lengths"),
+        pytest.param(CHUNKED[:-2] + b"Content-Length: 5\r\n\r\n", "400 length_invalid", id="a length and chunks"),
+        pytest.param(POST + b"Transfer-Encoding: gzip\r\n\r\n", "400 length_invalid", id="packed, without an end"),
         pytest.param(
             POST + b"Transfer-Encoding: magic\r\n\r\n", "501 transfer_coding_unsupported", id="unknown coding"
         ),
@@ -58,3 +58,27 @@ def test_a_client_that_is_gone_before_it_is_answered_harms_nobody(server: Server
     with server.connect() as connection:
         connection.sendall(GET)
         assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize(
+    ("request_start", "advice"),
+    [
+        pytest.param(b"nonsense\r\n\r\n", "begin with METHOD /path HTTP/1.1", id="no request line"),
+        pytest.param(b"get / HTTP/1.1\r\n\r\n", "a method in capitals", id="no method"),
+        pytest.param(b"GET / HTTP/9.9\r\n\r\n", "use HTTP/1.1", id="another HTTP"),
+        pytest.param(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", "as Name: value on a line of its own", id="no header"),
+        pytest.param(b"GET / HTTP/1.1\r\nNa me: x\r\n\r\n", "letters, digits and hyphens", id="no name of a header"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "each header on one line", id="a header on two lines"),
+        pytest.param(GET[:-2] + b"Host: b\r\n\r\n", "send each header once", id="two hosts"),
+        pytest.param(POST + b"Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n", "each header once", id="two types"),
+        pytest.param(POST + b"Expect: a miracle\r\n\r\n", "leave Expect out", id="another expectation"),
+        pytest.param(GET.replace(b"/", b"/" + b"x" * 5000, 1), "a shorter address", id="a long address"),
+        pytest.param(GET[:-2] + b"A: b\r\n" * 101 + b"\r\n", "fewer or shorter headers", id="many headers"),
+    ],
+)
+def test_answer_to_a_broken_request_says_what_to_do(server: Server, request_start: bytes, advice: str) -> None:
+    with server.connect() as connection:
+        connection.sendall(request_start)
+        _, document, headers = answered(connection)
+    assert advice in document["message"]
+    assert headers["X-Content-Type-Options"] == "nosniff"

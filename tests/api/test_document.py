@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from api.access.access_errors import HostInvalid, HostNotAllowed
 from api.app import create_app
 from api.errors import STATUSES
 from api.openapi.document import DESCRIPTION
@@ -30,6 +31,8 @@ from tests.api.live_server import Server
 Document = dict[str, Any]
 # What answers before a route is found stands in the words about the whole API.
 OF_ANY_ADDRESS = {
+    HostInvalid,
+    HostNotAllowed,
     NotFound,
     MethodNotAllowed,
     RequestError,

@@ -13,7 +13,7 @@ from tests.hostile import ALL_AT_ONCE, FORGED
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \[\d+\] [a-z_.]+: |\[\d{4}-\d\d-\d\d [^]]+\] \[\d+\] \[[A-Z]+\] |  \| "
 )
-HEAD = b"POST /ingest HTTP/1.1\r\nHost: ingest\r\n"
+HEAD = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def send(server: AccessServer, request: bytes) -> bytes:
 def requests_with(text: str) -> Iterator[bytes]:
     """Requests that hold a text in every place that a client chooses."""
     raw, encoded = text.encode(), quote(text).encode()
-    yield b"GET /" + encoded + b" HTTP/1.1\r\nHost: ingest\r\n\r\n"
-    yield b"GET /get_state/" + encoded + b" HTTP/1.1\r\nHost: ingest\r\n\r\n"
-    yield b"GET /get_state?job_id=" + encoded + b" HTTP/1.1\r\nHost: ingest\r\n\r\n"
-    yield b"GET /" + raw + b" HTTP/1.1\r\nHost: ingest\r\n\r\n"
-    yield raw + b" / HTTP/1.1\r\nHost: ingest\r\n\r\n"
-    yield b"GET / " + raw + b"\r\nHost: ingest\r\n\r\n"
+    yield b"GET /" + encoded + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    yield b"GET /get_state/" + encoded + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    yield b"GET /get_state?job_id=" + encoded + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    yield b"GET /" + raw + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    yield raw + b" / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    yield b"GET / " + raw + b"\r\nHost: localhost\r\n\r\n"
     yield b"GET / HTTP/1.1\r\nHost: " + raw + b"\r\n\r\n"
     yield b"GET / HTTP/1.1\r\n" + raw + b": value\r\n\r\n"
     yield HEAD + b"Content-Length: " + raw + b"\r\n\r\n"

@@ -95,12 +95,12 @@ class TestBody:
     )
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
-        request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" + request_end
+        request = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + request_end
         assert send(server, request=request) == ("400 body_incomplete", "nothing was sent")
 
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_no_length(self, server: Server, path: bytes) -> None:
-        request = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\r\n"
+        request = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n"
         assert send(server, request=request)[0] == "411 length_required"
 
     def test_a_body_that_is_packed_on_the_way(self, server: Server) -> None:
@@ -110,7 +110,7 @@ class TestBody:
     @pytest.mark.parametrize("content_type", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"])
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_a_form(self, server: Server, content_type: bytes, path: bytes) -> None:
-        head = b"POST /" + path + b" HTTP/1.1\r\nHost: test\r\nContent-Type: " + content_type
+        head = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + content_type
         assert send(server, request=head + b"\r\nContent-Length: 3\r\n\r\na=b")[0] == "415 content_type_unsupported"
 
     def test_more_than_the_disk_holds_is_refused_before_it_is_sent(self, server: Server) -> None:
@@ -120,7 +120,9 @@ class TestBody:
 
 
 def move(body: bytes, content_type: str = "application/json") -> bytes:
-    head = f"POST /move HTTP/1.1\r\nHost: test\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST /move HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -146,7 +148,7 @@ class TestMove:
         assert (status, reason in message) == ("400 metadata_invalid", True)
 
     def test_a_document_that_is_announced_as_too_large(self, server: Server) -> None:
-        head = b"POST /move HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        head = b"POST /move HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         request = head + f"Content-Length: {2**30 + 1}\r\n\r\n".encode()
         assert send(server, request=request, half_close=False)[0] == "413 document_too_large"
 

@@ -20,8 +20,8 @@ from tests.waiting import wait_until
 PROMPT_SECONDS = 2.0
 LONGEST_SECONDS = 10.0
 AT_ONCE = 200
-UNKNOWN_JOB = b"GET /get_state?job_id=999999999999 HTTP/1.1\r\nHost: test\r\n\r\n"
-HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: te"
+UNKNOWN_JOB = b"GET /get_state?job_id=999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: loc"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_thousand_idle_connections(server: Server) -> None:
 def test_a_thousand_heads_that_do_not_end(server: Server) -> None:
     with connected(server, 1000, HALF_A_HEAD) as connections:
         for connection in connections:
-            connection.sendall(b"s")
+            connection.sendall(b"a")
         assert_prompt(server)
 
 
@@ -111,7 +111,7 @@ def test_many_clients_that_poll_while_bundles_are_uploaded(server: Server) -> No
         pytest.param(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="told to close"),
         pytest.param(POST + b"Content-Length: 1000000000000000\r\n\r\n", id="refused, with its body to come"),
         pytest.param(
-            b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n", id="at no address, likewise"
+            b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", id="at no address, likewise"
         ),
         pytest.param(b"\r\n\r\nnonsense", id="no HTTP"),
     ],

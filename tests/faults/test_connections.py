@@ -62,7 +62,9 @@ def upload(stack: Stack) -> socket.socket:
     body = make_bundle()
     host, port = urlsplit(stack.api).hostname or "", urlsplit(stack.api).port
     connection = socket.create_connection((host, port or 0))
-    connection.sendall(f"POST /ingest HTTP/1.1\r\nHost: api\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    connection.sendall(
+        f"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    )
     return connection
 
 

@@ -124,7 +124,7 @@ def test_connection_that_is_cut_half_way_leaves_nothing_at_once(stack: Stack, le
     job = next_job(ledger)
     address = urlsplit(stack.api)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
-        head = f"POST /ingest HTTP/1.1\r\nHost: test\r\nContent-Length: {len(BUNDLE)}\r\n\r\n"
+        head = f"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BUNDLE)}\r\n\r\n"
         connection.sendall(head.encode() + BUNDLE[: len(BUNDLE) // 2])
         wait_until(lambda: announced(ledger) == [job], 30, lambda: "the upload is never announced")
     wait_until(lambda: announced(ledger) == [], 30, lambda: f"{spooled(stack, job)} stays")

@@ -23,8 +23,9 @@ class NoAirflow(AirflowApi):
     def __init__(self) -> None:
         """Connect to nothing."""
 
-    def trigger(self, *_: object) -> None:
+    def trigger(self, *_: object) -> bool:
         """Start nothing."""
+        return True
 
 
 def test_file_that_is_exchanged_while_it_is_copied_is_taken_as_it_was_opened(

@@ -3,13 +3,14 @@
 Part of `ingest.configuration.setting_fields.Settings`; used by `api.access.auth`.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from ingest.addresses import read_network
+from ingest.addresses import read_address, read_network
 from ingest.configuration.setting_types import EXPLAINED, Words, option
 from ingest.user_names import fault
 
@@ -17,6 +18,10 @@ NONE = "none"
 OPEN = "open"
 PROXY = "proxy"
 TOKEN = "token"  # noqa: S105 - no secret, the name of a way to prove who one is
+
+# Of the setting `allowed_hosts`: the check is off.
+ANY_HOST = "*"
+HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 
 
 def check_networks(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,6 +48,20 @@ def check_user_names(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def check_hosts(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is neither the name nor the address of a host; gives them in small letters."""
+    hosts = tuple(word.lower().strip("[]") for word in words)
+    for word, host in zip(words, hosts, strict=True):
+        if host != ANY_HOST and not HOST_NAME.fullmatch(host) and read_address(host) is None:
+            raise PydanticCustomError(
+                EXPLAINED,
+                "names {word}, which is neither a host nor an address; leave out scheme, port and path",
+                {"word": word},
+            )
+    return hosts
+
+
+Hosts = Annotated[Words, AfterValidator(check_hosts)]
 Networks = Annotated[Words, AfterValidator(check_networks)]
 UserNames = Annotated[Words, AfterValidator(check_user_names)]
 
@@ -77,6 +96,13 @@ class AccessSettings(BaseModel):
         "secret, so that one can be replaced without an interruption. Without the file, every account of a machine in "
         "`trusted_proxies` can claim to be any user.",
         form="a file",
+    )  # fmt: skip
+    allowed_hosts: Hosts = option(
+        (), "access", "allowed_hosts", "INGEST_ALLOWED_HOSTS",
+        description="The names and addresses that clients reach the API by (`Host`); web pages on these hosts may upload. "
+        "Names of this machine itself (`localhost`) are always allowed. Empty: no others with authentication `none`, all "
+        "with the other ways; `*`: all.",
+        form="names or addresses of hosts without a port, separated by commas, or *",
     )  # fmt: skip
     token_file: Path | None = option(
         None, "access", "token_file", "INGEST_TOKEN_FILE",

@@ -268,7 +268,7 @@ def test_removed_token_is_refused_at_once_and_a_new_one_taken_without_a_restart(
 def test_upload_that_is_refused_is_answered_before_its_body_is_sent(token_server: AccessServer, size: bytes):
     before = token_server.files()
     with token_server.connect() as connection:
-        connection.sendall(b"POST /upload HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n" + size + b"\r\n\r\n")
+        connection.sendall(b"POST /upload HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" + size + b"\r\n\r\n")
         # A server may ask for the body before it knows.
         status = connection.makefile("rb").read(len(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 "))
     assert status.endswith(b" 401 ") or status.startswith(b"HTTP/1.1 401 "), status
@@ -278,7 +278,7 @@ def test_upload_that_is_refused_is_answered_before_its_body_is_sent(token_server
 def send(server: AccessServer, headers: bytes) -> bytes:
     """Send a request as it stands, from the address of the trusted proxy."""
     with socket.create_connection(server.address, timeout=30, source_address=(TRUSTED, 0)) as connection:
-        connection.sendall(b"GET /get_state/1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + headers + b"\r\n")
+        connection.sendall(b"GET /get_state/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + b"\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 

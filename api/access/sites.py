@@ -1,0 +1,103 @@
+"""Cross-site requests and foreign host names, refused before anything of a request is looked at.
+
+Registered by `api.app` before `api.access.auth`. A browser sends what the page of any site tells it to, with the rights of
+the person in front of it. It names the site in `Origin` and `Sec-Fetch-Site`, which no page can forge; other clients send
+neither. And a site can let its own name lead to the address of this service (DNS rebinding); then `Host` holds that name.
+"""
+
+import logging
+import re
+
+from flask import Flask, request
+
+from api.access.access_errors import CrossSite, HostInvalid, HostNotAllowed
+from api.request_errors import RequestError
+from api.resources import resources
+from ingest.addresses import is_loopback
+from ingest.configuration.access_settings import ANY_HOST, NONE
+from ingest.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[0-9a-z_.-]+)(?::(?P<port>[0-9]{0,5}))?", re.IGNORECASE)
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#]+)", re.IGNORECASE)
+DEFAULT_PORTS = frozenset({"80", "443"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# What `Sec-Fetch-Site` says of requests that no other site has caused.
+OWN_SITE = frozenset({"same-origin", "none"})
+# Load balancers and supervisors name these by whatever address they were given, and learn nothing else.
+PROBES = frozenset({"health.get_health", "health.get_readiness"})
+LOCAL_NAME = "localhost"
+
+
+def register(app: Flask) -> None:
+    """Let no request to a view that another site has caused."""
+    app.before_request(admit)
+
+
+def admit() -> None:
+    """Check `Host`, `Origin` and `Sec-Fetch-Site`; called by Flask. Raises HostInvalid, HostNotAllowed, CrossSite."""
+    settings = resources().settings
+    try:
+        host = request.environ.get("HTTP_HOST")
+        _check_host(settings, host)
+        if request.method not in SAFE_METHODS:
+            _check_site(settings, host)
+    except RequestError as error:
+        logger.info("%s of %r from %s refused: %s", request.method, request.path, request.remote_addr, error.code)
+        raise
+
+
+def _check_host(settings: Settings, host: str | None) -> None:
+    if host is None:
+        # Clients of HTTP/1.0 need not send it (RFC 9112, 3.2), and browsers always do.
+        if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            return
+        raise HostInvalid("there is no Host header: send the name of this service in it")
+    found = AUTHORITY.fullmatch(host)
+    if found is None:
+        raise HostInvalid("the Host header is no name and port of a host")
+    name = _plain(found["name"])
+    if request.endpoint not in PROBES and not _is_allowed(settings, name):
+        raise HostNotAllowed(f"{name} is no name of this service; an admin can add it to allowed_hosts")
+
+
+def _is_allowed(settings: Settings, name: str) -> bool:
+    if ANY_HOST in settings.allowed_hosts or name in settings.allowed_hosts or _is_local(name):
+        return True
+    # Behind a proxy or tokens a page of another site has no rights to use, whatever its name leads to.
+    return not settings.allowed_hosts and settings.authentication != NONE
+
+
+def _is_local(name: str) -> bool:
+    return name == LOCAL_NAME or name.endswith(f".{LOCAL_NAME}") or is_loopback(name)
+
+
+def _check_site(settings: Settings, host: str | None) -> None:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin is None and site is None:
+        return
+    authority = _authority_of(origin)
+    if authority is not None and authority[0] in settings.allowed_hosts:
+        return
+    own = origin is None or (authority is not None and authority == _split(host or ""))
+    if not own or site not in (None, *OWN_SITE):
+        raise CrossSite("a page of another site must not send this; an admin can add its host to allowed_hosts")
+
+
+def _authority_of(origin: str | None) -> tuple[str, str] | None:
+    found = ORIGIN.fullmatch(origin or "")
+    return _split(found["authority"]) if found else None
+
+
+def _split(authority: str) -> tuple[str, str] | None:
+    """Give name and port, which is empty for the ports that the schemes have by default."""
+    found = AUTHORITY.fullmatch(authority)
+    if found is None:
+        return None
+    port = found["port"] or ""
+    return _plain(found["name"]), "" if port in DEFAULT_PORTS else port
+
+
+def _plain(name: str) -> str:
+    return name.lower().strip("[]").removesuffix(".")
