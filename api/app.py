@@ -1,5 +1,7 @@
 """The Flask application, made by `api.wsgi` in each process of the WSGI server, and by tests."""
 
+from functools import partial
+
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
@@ -34,7 +36,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
         engine,
         make_services(settings, engine),
         airflow,
-        RecentRuns(airflow),
+        RecentRuns(airflow, on_end=partial(state.keep_end, engine)),
         BatchedReads(engine),
         ReadinessCheck(settings, airflow),
         make_authentication(settings),

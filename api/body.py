@@ -19,7 +19,7 @@ from api.request_errors import (
     UploadTooSlow,
 )
 from api.serving.client_socket import ClientSocket
-from api.serving.pace import Pace
+from api.serving.pace import Pace, slowest_rate
 from ingest.settings import Settings
 from ingest.spool import IncompleteBody
 
@@ -45,7 +45,7 @@ class Body:
         self._too_large = too_large
         self._received = 0
         self._refuse_too_large(self.announced_size or 0)
-        self._pace = Pace(settings.receive_timeout, settings.slowest_upload)
+        self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
         connection = request.environ.get("gunicorn.socket")
         if isinstance(connection, ClientSocket):
             connection.pace = self._pace

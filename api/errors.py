@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError
 from ingest.errors import INTERNAL_ERROR, IngestError, Rejection, TransientError, UnknownJob
+from ingest.shares import UserLimit
 from ingest.spool import SpoolFull
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (Rejection, HTTPStatus.BAD_REQUEST),
     (SpoolFull, HTTPStatus.INSUFFICIENT_STORAGE),
+    (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 # What Flask itself raises, as errors of ours.
@@ -73,7 +75,8 @@ def answer_ingest_error(error: IngestError) -> Response:
         return answer_mistake(error)
     if status > HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("%s %r: %s", request.method, request.path, error.text)
-    return _answer(status, error.code, error.text)
+    headers = {"Retry-After": str(error.retry_seconds)} if error.retry_seconds else {}
+    return _answer(status, error.code, error.text, headers)
 
 
 def answer_mistake(error: Exception) -> Response:

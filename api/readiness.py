@@ -19,6 +19,7 @@ from ingest.database import make_probe, transaction
 from ingest.models import Job
 from ingest.settings import Settings
 from ingest.spool import disk_faults, free_bytes
+from ingest.spool_room import promised
 
 KEPT_SECONDS = 1.0
 # For each question; less is not possible with PostgreSQL's client.
@@ -43,6 +44,7 @@ class ReadinessCheck:
         self._threads = ThreadPoolExecutor(thread_name_prefix="readiness")
         self._database = Question("the database", self._ask_database, Part(ready=False, message=DATABASE_AWAY))
         self._spool = Question("the spool", self._ask_spool, SpoolPart(ready=False, message=SPOOL_AWAY))
+        self._promised = Question("the reservations of uploads", self._ask_promised, 0)
         self._airflow_answers = Question("Airflow", self._ask_airflow, Part(ready=False, message=AIRFLOW_AWAY))
         self._lock = threading.Lock()
         self._found: Readiness | None = None
@@ -58,10 +60,11 @@ class ReadinessCheck:
 
     def _ask(self) -> Readiness:
         asked: list[Future[Any]] = [
-            each.ask(self._threads) for each in (self._database, self._spool, self._airflow_answers)
+            each.ask(self._threads) for each in (self._database, self._spool, self._promised, self._airflow_answers)
         ]
         wait(asked, WAIT_SECONDS)
-        database, spool, airflow = self._database.answer(), self._spool.answer(), self._airflow_answers.answer()
+        database, airflow = self._database.answer(), self._airflow_answers.answer()
+        spool = _less_promised(self._spool.answer(), self._promised.answer())
         # Not by Airflow: uploads are taken while it is away, and run when it is back.
         return Readiness(ready=database.ready and spool.ready, database=database, spool=spool, airflow=airflow)
 
@@ -74,7 +77,6 @@ class ReadinessCheck:
         folder, kept = self._settings.volume_path, self._settings.spool_kept_free
         with disk_faults(folder):
             free = free_bytes(folder)
-            # Not less what uploads under way have announced: a single large one would take the API from its load balancer.
             if free <= kept:
                 return SpoolPart(ready=False, message=SPOOL_FULL, bytes_free=free, bytes_kept_free=kept)
             # A file without a name, so that nothing stays of it when this process dies.
@@ -82,6 +84,19 @@ class ReadinessCheck:
                 file.write(b"x")
         return SpoolPart(ready=True, bytes_free=free, bytes_kept_free=kept)
 
+    def _ask_promised(self) -> int:
+        with transaction(self._engine) as session, disk_faults(self._settings.volume_path):
+            return promised(session, self._settings.volume_path)
+
     def _ask_airflow(self) -> Part:
         self._airflow.check_health(QUESTION_SECONDS)
         return Part(ready=True)
+
+
+def _less_promised(spool: SpoolPart, promised_bytes: int) -> SpoolPart:
+    """Return the state of the spool, not ready when uploads under way have reserved all of its free space."""
+    if spool.bytes_free is None or spool.bytes_kept_free is None:
+        return spool
+    is_full = spool.bytes_free - promised_bytes <= spool.bytes_kept_free
+    changed: dict[str, object] = {"ready": False, "message": SPOOL_FULL} if spool.ready and is_full else {}
+    return spool.model_copy(update={**changed, "bytes_promised": promised_bytes})

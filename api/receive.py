@@ -31,6 +31,7 @@ from ingest import running, spool, uploads
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import Received
+from ingest.shares import share_of
 from ingest.spool import Announced
 from ingest.states import Kind, received
 
@@ -61,22 +62,24 @@ def receive_move() -> Response:
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
     """Bring a body to the spool, record the job, start it, and answer its state.
 
-    Raises TooManyUploads, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive` raises, and
-    what `check` raises.
+    Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive`
+    raises, and what `check` raises.
     """
-    with resources().upload_slots.one():
+    user = caller().user
+    share = share_of(resources().settings, user)
+    with resources().upload_slots.one(user, share.uploads):
         return _receive(kind, body, extension, check)
 
 
 def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None) -> Response:
-    known, begun = resources(), time.monotonic()
+    known, begun, user = resources(), time.monotonic(), caller().user
     settings = known.settings
     job_id = new_job_id(known)
-    upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size)
-    folder, kept_free = settings.volume_path, settings.spool_kept_free
-    with uploads.announced(known.engine, folder, upload, kept_free):
-        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free)
-        view = commit(known, Received(job_id, kind, caller().user, upload.name, size))
+    upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size, user)
+    folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
+    with uploads.announced(known.engine, folder, upload, kept_free, share) as kept_for_others:
+        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
+        view = commit(known, Received(job_id, kind, user, upload.name, size))
     job = view.received
     failpoint("receive.committed", job.job_id)
     triggered = start(known, job)

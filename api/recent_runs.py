@@ -1,114 +1,166 @@
-"""What Airflow has said of the runs of jobs, kept for a moment: however many clients poll, Airflow is asked seldom.
+"""Keep what Airflow said last of the runs of jobs that are being polled, and refresh it in the background.
 
-Used by `api.state`. Each process of the server keeps its own.
+Used by `api.state`. No poll waits for Airflow: it is answered from what is kept here, or from the ledger while nothing is
+known yet. Each process of the server has one refresher, which ends when nothing is polled any more.
 """
 
+import logging
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-
-from cachetools import LRUCache
+from dataclasses import dataclass, replace
 
 from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
+from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView
 from ingest.states import JobRecord, Run
 
-# For so long an answer is good at first. There are two processes, so together they ask at most once a second.
-FRESH_SECONDS = 2.0
-# The stage has failed, and the moment at which Airflow has ended the run is what all its pollers wait for.
-ENDING_SECONDS = 0.25
-LONGEST_ENDING_SECONDS = 1.0
-# The longer nothing has changed, the less often it is asked for, by this factor and at least this often.
-GROWTH = 1.5
-LONGEST_SECONDS = 10.0
-# How long an answer of Airflow may take, and how long a client that polls waits for it before it is told the last state that
-# was known.
+logger = logging.getLogger(__name__)
+
+# Together with the time of a request, no answer is older than two seconds while Airflow answers.
+REFRESH_SECONDS = 1.5
+# The stage has failed for good, and all pollers wait for the moment at which Airflow has ended the run.
+ENDING_SECONDS = 0.5
+# A job that was not polled for so long is forgotten, and no longer refreshed.
+POLLED_SECONDS = 10.0
+# The limit of each request to Airflow.
 WAIT_SECONDS = 3.0
-PATIENCE_SECONDS = 1.0
-# Some 2 KiB each.
-JOBS = 4096
-# The fewer there are, the more jobs wait for the next one, which costs Airflow little more than one for one job.
-BATCHES_AT_ONCE = 2
+# Some 4 KiB each. The jobs that were polled longest ago are forgotten first.
+JOBS = 8192
 
-_Key = tuple[str, JobRecord]
+RunKey = tuple[str, int, JobRecord]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question to Airflow: for how many seconds and until when its answer is good, and the one before it."""
+@dataclass
+class _Polled:
+    """A job that is being polled, and Airflow's last answer about its run: a run, a failure, or nothing yet."""
 
-    seconds: float
-    until: float
-    before: "_Asked | None"
-    answer: Future[Run] = field(default_factory=Future)
+    view: JobView
+    polled: float
+    requested: float | None = None
+    run: Run | None = None
+    failure: ServiceUnavailable | None = None
 
-    def latest(self, now: float) -> Future[Run]:
-        """The newest answer: nobody waits for it while the one before is hardly too old."""
-        if self.before and not self.answer.done() and now < self.before.until + self.before.seconds:
-            return self.before.answer
-        return self.answer
+    @property
+    def due(self) -> float:
+        """The time of the next request."""
+        if self.requested is None:
+            return self.polled
+        ends_soon = self.view.record.is_stopped and not (self.run and (self.run.has_ended or self.run.state is None))
+        return self.requested + (ENDING_SECONDS if ends_soon else REFRESH_SECONDS)
 
 
 class RecentRuns:
-    """Asks Airflow for runs, several at once, unless it was just asked; what the ledger says anew makes it ask anew."""
+    """The last known runs of the jobs that are being polled; one object serves all threads of a process."""
 
-    def __init__(self, airflow: AirflowApi, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        airflow: AirflowApi,
+        clock: Callable[[], float] = time.monotonic,
+        on_end: Callable[[JobView, Run], None] = lambda _view, _run: None,
+    ) -> None:
+        """`on_end` is called once for each run that has ended, by the refresher, also when its client polls no more."""
         self._airflow = airflow
         self._clock = clock
-        self._recent: LRUCache[_Key, _Asked] = LRUCache(JOBS)
-        self._lock = threading.Lock()
-        self._unasked: list[tuple[JobView, Future[Run]]] = []
-        self._asking = ThreadPoolExecutor(BATCHES_AT_ONCE, "airflow")
+        self._on_end = on_end
+        self._begin()
+        # A process that is forked has no refresher, and may have got a lock that nobody releases.
+        begin = weakref.WeakMethod(self._begin)
+        os.register_at_fork(after_in_child=lambda: (again := begin()) and again())
 
-    @property
-    def waiting(self) -> list[str]:
-        """The runs of the next questions."""
-        with self._lock:
-            return [view.run_id for view, _ in self._unasked]
+    def run(self, view: JobView) -> Run | None:
+        """Return the last known run of a job, None before Airflow has answered; raises ServiceUnavailable when it failed to.
 
-    def run(self, view: JobView) -> Run:
-        """Give a job's run as it was some seconds ago; raises ServiceUnavailable, for as long, when Airflow is away."""
-        # Progress changes all the time, and says nothing that Airflow would know.
-        key = (view.run_id, replace(view.record, percent=0.0, last=None))
-        with self._lock:
-            asked, now = self._recent.get(key), self._clock()
-            # Once: what Airflow has not answered yet it is not asked again.
-            if asked is None or (now >= asked.until and asked.answer.done()):
-                asked = self._recent[key] = _next(view.record, asked, now)
-                self._unasked.append((view, asked.answer))
-                self._asking.submit(self._ask)
-        try:
-            return asked.latest(now).result(PATIENCE_SECONDS)
-        except TimeoutError:
-            raise self._airflow.unavailable(f"it was silent for {PATIENCE_SECONDS:g} seconds") from None
-
-    def _ask(self) -> None:
-        """Ask for all that wait to be asked for, as many as fit into one question.
-
-        When Airflow is away, all that wait are told so: nobody finds it out anew.
+        Never waits. A run that was read before the ledger said something new of the job, or before its run was changed, is
+        not returned.
         """
-        with self._lock:
-            batch, self._unasked = self._unasked[:RUNS_AT_ONCE], self._unasked[RUNS_AT_ONCE:]
-        if not batch:
-            return
+        with self._changed:
+            now = self._clock()
+            polled = self._polled.pop(view.run_id, None)
+            if polled is None or (run_key(polled.view) != run_key(view) and view.seen >= polled.view.seen):
+                polled = _Polled(view, now)
+            polled.polled = now
+            # The last one of the dictionary is the one that was polled last.
+            self._polled[view.run_id] = polled
+            if len(self._polled) > JOBS:
+                del self._polled[next(iter(self._polled))]
+            if now >= polled.due:
+                self._wake_refresher()
+            if polled.failure:
+                raise polled.failure
+            return polled.run if run_key(polled.view) == run_key(view) else None
+
+    def forget(self, view: JobView) -> None:
+        """Refresh the run of a job no longer, because its state does not depend on it any more."""
+        with self._changed:
+            self._polled.pop(view.run_id, None)
+
+    def _begin(self) -> None:
+        self._polled: dict[str, _Polled] = {}
+        self._changed = threading.Condition()
+        self._refresher: threading.Thread | None = None
+
+    def _wake_refresher(self) -> None:
+        if self._refresher is None:
+            # A process that ends does not wait for what Airflow answers.
+            self._refresher = threading.Thread(target=self._refresh, name="recent runs", daemon=True)
+            self._refresher.start()
+        self._changed.notify()
+
+    def _refresh(self) -> None:
+        while (due := self._next_due()) is not None:
+            if due:
+                self._request(due[:RUNS_AT_ONCE], due)
+
+    def _next_due(self) -> list[_Polled] | None:
+        """Return the jobs that are due now, the longest due first, or wait for the next one; None when nothing is polled."""
+        with self._changed:
+            now = self._clock()
+            for run_id, polled in list(self._polled.items()):
+                if now - polled.polled > POLLED_SECONDS:
+                    del self._polled[run_id]
+            if not self._polled:
+                self._refresher = None
+                return None
+            by_time = sorted(self._polled.values(), key=lambda each: each.due)
+            due = [each for each in by_time if each.due <= now]
+            if not due:
+                self._changed.wait(by_time[0].due - now)
+            return due
+
+    def _request(self, batch: list[_Polled], due: list[_Polled]) -> None:
+        """Request the runs of a batch; a failure is the answer for all that are due, so that it costs one time-out only."""
+        requested = self._clock()
+        dags = {each.view.run_id: each.view.received.kind for each in batch}
         try:
-            runs = self._airflow.runs({view.run_id: view.received.kind for view, _ in batch}, WAIT_SECONDS)
-        except BaseException as error:
-            with self._lock:
-                batch, self._unasked = batch + self._unasked, []
-            for _, answer in batch:
-                answer.set_exception(error)
+            runs = self._airflow.runs(dags, WAIT_SECONDS)
+        except ServiceUnavailable as failure:
+            self._answer([(each, None, failure) for each in due], requested)
+        except Exception as error:
+            logger.exception("the runs of jobs cannot be read")
+            self._answer([(each, None, self._airflow.unavailable(str(error))) for each in due], requested)
         else:
-            for view, answer in batch:
-                answer.set_result(runs[view.run_id])
+            self._report_ended(batch, runs)
+            self._answer([(each, runs[each.view.run_id], None) for each in batch], requested)
+
+    def _answer(self, answers: list[tuple[_Polled, Run | None, ServiceUnavailable | None]], requested: float) -> None:
+        with self._changed:
+            for polled, run, failure in answers:
+                polled.requested, polled.run, polled.failure = requested, run, failure
+
+    def _report_ended(self, batch: list[_Polled], runs: dict[str, Run]) -> None:
+        for each in batch:
+            run = runs[each.view.run_id]
+            if run.has_ended and not (each.run and each.run.has_ended):
+                try:
+                    self._on_end(each.view, run)
+                except Exception:
+                    logger.exception("the end of %s cannot be kept", each.view.run_id)
 
 
-def _next(record: JobRecord, before: _Asked | None, now: float) -> _Asked:
-    if before is None:
-        seconds = ENDING_SECONDS if record.is_stopped else FRESH_SECONDS
-        return _Asked(seconds, now + seconds, None)
-    seconds = min(before.seconds * GROWTH, LONGEST_ENDING_SECONDS if record.is_stopped else LONGEST_SECONDS)
-    # What came before the one before is of no use any more.
-    return _Asked(seconds, now + seconds, replace(before, before=None))
+def run_key(view: JobView) -> RunKey:
+    """Return what makes a run that was read out of date when it differs."""
+    # Progress changes all the time, and says nothing that Airflow would know.
+    return view.run_id, view.run_changes, replace(view.record, percent=0.0, last=None)

@@ -243,9 +243,10 @@ def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
     assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 2))
 
 
-def test_a_run_with_a_task_that_runs_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
-    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("running")}))
-    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances("running"))
+@pytest.mark.parametrize("state", ["running", "restarting", "up_for_retry", "deferred", "scheduled", "queued"])
+def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_asked_for(airflow: Airflow, state: str) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(state)}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(state))
     assert airflow.requests() == [f"POST {TASKS}"]
 
 

@@ -3,6 +3,9 @@
 import array
 import gzip
 import io
+import re
+import shutil
+import subprocess
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -17,7 +20,8 @@ from ingest.fault_codes import Fault
 from ingest.faults import LISTED, Faults
 from ingest.printing import printable
 from tests.bundles import CONTENTS, make_bundle, make_tar
-from tests.tar_blocks import BLOCK, END, extended, file, header
+from tests.fuzz.tar_blocks import volume_label
+from tests.tar_blocks import BLOCK, END, extended, extension, file, header, record, with_checksum
 
 FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT]
 LONG_NAME_FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]
@@ -140,6 +144,34 @@ def test_folders_are_passed_over(bundle: Path, read: Read, tar_format: int):
 
 def test_folder_of_the_oldest_format_is_passed_over(read: Read):
     assert paths(read(header("data/old/", kind=tarfile.AREGTYPE) + file("data/a") + END)) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["data/", "data"])
+@pytest.mark.parametrize("size", [1, 4096, 8**11])
+def test_folder_that_claims_its_size_on_a_disk_has_no_bytes(contents: Contents, name: str, size: int):
+    assert contents(header(name, size, tarfile.DIRTYPE) + file("data/a", b"a") + END) == {"a": b"a"}
+
+
+@pytest.mark.parametrize("label", [header("run 7", 0, b"V"), volume_label(b"run 7"), volume_label(b"data/a")])
+def test_volume_label_is_passed_over(contents: Contents, label: bytes):
+    assert contents(label + file("data/a", b"a") + END) == {"a": b"a"}
+
+
+def test_pax_header_of_solaris_is_read_as_one_of_posix(contents: Contents):
+    tar = extension(record("path", "data/a"), tarfile.SOLARIS_XHDTYPE) + file("x", b"a") + END
+    assert contents(tar) == {"a": b"a"}
+
+
+def test_pax_headers_of_solaris_and_posix_are_not_both_taken(read: Read):
+    both = extension(record("path", "data/a"), tarfile.SOLARIS_XHDTYPE) + extended(comment="x")
+    with pytest.raises(InvalidBundle, match=r"extended headers stand one behind the other at byte 1024"):
+        read(both + file("x", b"a") + END)
+
+
+def test_change_time_alone_in_a_header_of_gnu_tar_is_passed_over(contents: Contents):
+    block = bytearray(header("data/a", 1))
+    block[345:369] = bytes(12) + b"15303167333\0"
+    assert contents(with_checksum(block) + b"a".ljust(BLOCK, b"\0") + END) == {"a": b"a"}
 
 
 def test_header_for_the_whole_tar_is_no_member(contents: Contents):
@@ -332,8 +364,7 @@ def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[st
         (tarfile.BLKTYPE, {"devmajor": 8}, "block device", Fault.MEMBER_IS_SPECIAL),
         (tarfile.FIFOTYPE, {}, "pipe", Fault.MEMBER_IS_SPECIAL),
         (tarfile.CONTTYPE, {}, "contiguous file", Fault.MEMBER_IS_SPECIAL),
-        (b"V", {}, "thing of the unknown type b'V'", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.GNUTYPE_SPARSE, {}, "sparse file", Fault.MEMBER_IS_SPARSE),
+        (b"Q", {}, "thing of the unknown type b'Q'", Fault.MEMBER_IS_SPECIAL),
     ],
 )
 def test_members_that_are_no_regular_files_are_named(
@@ -342,6 +373,67 @@ def test_members_that_are_no_regular_files_are_named(
     with pytest.raises(InvalidBundle) as raised:
         read(special(kind, **fields))
     assert raised.value.text == f"member 'data/odd' is a {said}; only regular files are taken [{fault}]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "advice"),
+    [
+        (b"D", "folder of an incremental tar", "make the tar without --listed-incremental"),
+        (b"M", "continuation of a file that begins in another volume", "make the tar in one volume"),
+        (b"N", "long name of an old GNU tar", "make the tar with --format=posix"),
+        (b"S", "sparse file", "make the tar without --sparse (bsdtar, as on macOS: with --no-read-sparse)"),
+    ],
+)
+@pytest.mark.parametrize("times", [bytes(12), bytes(12) + b"15303167333\0"])
+def test_what_only_gnu_tar_writes_is_named_with_the_option_that_leaves_it_out(
+    read: Read, kind: bytes, said: str, advice: str, times: bytes
+):
+    odd = bytearray(header("data/odd", 0, kind))
+    odd[345 : 345 + len(times)] = times
+    with pytest.raises(InvalidBundle) as raised:
+        read(file("data/a") + with_checksum(odd) + END)
+    assert f"member 'data/odd' is a {said}; only regular files are taken: {advice}" in raised.value.text
+
+
+@pytest.mark.parametrize("tar_format", ["gnu", "posix"])
+def test_later_volume_of_gnu_tar_names_the_option_that_makes_volumes(tmp_path: Path, read: Read, tar_format: str):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a").write_bytes(b"x" * 30_000)
+    volumes = [f"--file={tmp_path}/{number}.tar" for number in range(3)]
+    command = ["tar", "--create", f"--format={tar_format}", "--multi-volume", "--tape-length=20", *volumes, "data"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=20)
+    with pytest.raises(InvalidBundle, match=r"make the tar in one volume \(without --multi-volume\)"):
+        read((tmp_path / "1.tar").read_bytes())
+    with pytest.raises(InvalidBundle, match=r"'data/a' claims 30000 bytes; send all of it, in one volume \[tar_cut\]"):
+        read((tmp_path / "0.tar").read_bytes())
+
+
+@pytest.mark.parametrize("tar_format", ["gnu", "oldgnu"])
+def test_incremental_tar_names_the_format_that_helps(tmp_path: Path, read: Read, tar_format: str):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a").write_bytes(b"a")
+    command = ["tar", "--create", "--listed-incremental=snapshot", "data"]
+    advice = r"^the header at byte 0 can be read in two ways: .*; make the tar with (--format=posix) "
+    with pytest.raises(InvalidBundle, match=advice) as raised:
+        read(subprocess.check_output([*command, f"--format={tar_format}"], cwd=tmp_path, timeout=20))
+    assert (found := re.match(advice, raised.value.text))
+    (tmp_path / "snapshot").unlink()
+    assert paths(read(subprocess.check_output([*command, found[1]], cwd=tmp_path, timeout=20))) == ["a"]
+
+
+def test_sparse_file_of_bsdtar_names_the_option_that_helps(tmp_path: Path, read: Read):
+    if not shutil.which("bsdtar"):
+        pytest.skip("there is no bsdtar")
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/holes").open("wb") as holes:
+        holes.seek(1024**2)
+        holes.write(b"x")
+    command = ["bsdtar", "-cf", "-", "data"]
+    with pytest.raises(InvalidBundle, match=r"bsdtar, as on macOS: with (--no-read-sparse)") as raised:
+        read(subprocess.check_output(command, cwd=tmp_path, timeout=20))
+    assert "member 'data/holes' is a sparse file" in raised.value.text
+    command.insert(1, "--no-read-sparse")
+    assert paths(read(subprocess.check_output(command, cwd=tmp_path, timeout=20))) == ["holes"]
 
 
 @pytest.mark.parametrize(

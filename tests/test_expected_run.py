@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.expected_run import BELIEVED_SECONDS, expected_run
+from ingest.expected_run import BELIEVED_SECONDS, expected_run, presumed_run
 from ingest.jobs import JobView, Received
 from ingest.states import JobRecord, Kind, Stage, StageError, job_state, received
 
@@ -55,3 +55,17 @@ def test_nothing_is_expected_of_a_job_that_may_have_been_stopped(seconds: float)
 def test_nothing_is_expected_of_a_job_with_an_error(final: bool):
     record = replace(BEGUN, error=StageError(Stage.LOAD_METADATA, "why", final))
     assert expected_run(job(record)) is None
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_job_with_an_error_is_presumed_to_go_on_until_airflow_says_that_its_run_has_ended(final: bool):
+    record = replace(BEGUN, is_held=False, error=StageError(Stage.LOAD_METADATA, "why", final))
+    state = job_state(record, presumed_run(record))
+    assert (state.state, state.task, state.task_percent) == ("OK", "load metadata", 41.2)
+    assert (state.exception, state.complete) == ("why", False)
+
+
+def test_stage_that_is_tried_again_after_an_error_is_presumed_to_run():
+    record = replace(BEGUN, error=StageError(Stage.LOAD_METADATA, "why", final=False))
+    state = job_state(record, presumed_run(record))
+    assert (state.task, state.exception) == ("load metadata", "")

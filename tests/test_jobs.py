@@ -152,6 +152,31 @@ def test_time_of_the_first_trigger_is_kept(database_engine: Engine, job_id: int)
     assert [kind for kind, _ in events(database_engine, job_id)] == ["received", "triggered", "triggered"]
 
 
+# Changes of the run in Airflow
+
+
+@pytest.mark.parametrize("call", ["mark_triggered", "count_clear", "count_run_change", "lift_override"])
+def test_change_of_the_run_in_airflow_is_counted(database_engine: Engine, job_id: int, call: str):
+    jobs.mark_triggered(database_engine, job_id)
+    before = jobs.read(database_engine, job_id).run_changes
+    getattr(jobs, call)(database_engine, job_id)
+    assert jobs.read(database_engine, job_id).run_changes == before + 1
+
+
+def test_failed_that_a_poll_kept_while_a_retry_cleared_the_run_is_forgotten(database_engine: Engine, job_id: int):
+    seen = jobs.lift_override(database_engine, job_id)
+    jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    jobs.count_run_change(database_engine, job_id)
+    assert jobs.read(database_engine, job_id).record.last is None
+
+
+def test_state_that_a_poll_found_before_the_run_was_changed_is_not_kept_after_it(database_engine: Engine, job_id: int):
+    seen = jobs.lift_override(database_engine, job_id)
+    jobs.count_run_change(database_engine, job_id)
+    jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    assert jobs.read(database_engine, job_id).record.last is None
+
+
 # The last state
 
 

@@ -86,11 +86,18 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "largest_bundle": ("limits", "largest_bundle", "INGEST_LARGEST_BUNDLE", "2 TB", 2 * 10**12),
     "uploads_at_once": ("limits", "uploads_at_once", "INGEST_UPLOADS_AT_ONCE", "4", 4),
     "spool_kept_free": ("limits", "spool_kept_free", "INGEST_SPOOL_KEPT_FREE", "0", 0),
+    "longest_upload": ("limits", "longest_upload", "INGEST_LONGEST_UPLOAD", "86400", 86400.0),
+    "user_upload_share": ("limits", "user_upload_share", "INGEST_USER_UPLOAD_SHARE", "0.5", 0.5),
+    "user_space_share": ("limits", "user_space_share", "INGEST_USER_SPACE_SHARE", "1", 1.0),
+    "user_jobs": ("limits", "user_jobs", "INGEST_USER_JOBS", "500", 500),
+    "user_running_jobs": ("limits", "user_running_jobs", "INGEST_USER_RUNNING_JOBS", "8", 8),
     "keep_rejected_days": ("ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS", "7.5", 7.5),
     "keep_failed_days": ("ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS", "90", 90.0),
     "keep_abandoned_seconds": ("ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS", "60", 60.0),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
+    "move_staging": ("archiveinterface", "move_staging", "INGEST_MOVE_STAGING", "/s", (Path("/s"),)),
     "refuse_ambiguous_names": ("ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES", "false", False),
+    "unlisted_members": ("ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS", "skip", "skip"),
     "service_connect_timeout": ("ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT", "3", 3.0),
     "service_read_timeout": ("ingest", "service_read_timeout", "INGEST_SERVICE_READ_TIMEOUT", "4", 4.0),
     "uniqueid_url": ("uniqueid", "url", "UNIQUEID_URL", "http://id:8051", "http://id:8051"),
@@ -107,6 +114,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "airflow_timeout": ("airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT", "1.5", 1.5),
 }
 NOT_ABOVE_0 = ["0", "-1", "nan", "inf", "1e999", "abc", "1 s"]
+NO_FRACTION = ["0", "-0.1", "1.01", "nan", "half"]
 NOT_FROM_0 = ["-0.1", "nan", "inf", "abc"]
 NOT_FROM_1 = ["0", "-1", "1.5", "nan", "abc"]
 NO_SERVICE = ["http://", "127.0.0.1:8051", "ftp://h", "http://h/a b", "BuiltIn", "builtin\n", "file:///a"]
@@ -127,9 +135,15 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "largest_bundle": ("an integer from 1, or as much with a unit, such as 4 Tb", ["0", "-1", "1e6", "large"]),
     "uploads_at_once": ("an integer from 1 to 1000", ["0", "1001", "1.5", "few"]),
     "spool_kept_free": ("an integer from 0, or as much with a unit, such as 4 Gb", ["-1", "0.5", "some"]),
+    "longest_upload": ("a number from 0", NOT_FROM_0),
+    "user_upload_share": ("a number above 0, up to 1", NO_FRACTION),
+    "user_space_share": ("a number above 0, up to 1", NO_FRACTION),
+    "user_jobs": ("an integer from 1", NOT_FROM_1),
+    "user_running_jobs": ("an integer from 1", NOT_FROM_1),
     "keep_rejected_days": ("a number from 0 to 36500", ["-1", "36501", "a month"]),
     "keep_failed_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
+    "unlisted_members": ("reject or skip", ["drop", "Reject", "true", "skip\n"]),
     "service_connect_timeout": ("a number above 0", NOT_ABOVE_0),
     "service_read_timeout": ("a number above 0", NOT_ABOVE_0),
     "uniqueid_url": ("builtin or an http(s) URL", NO_SERVICE),
@@ -242,11 +256,18 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "largest_bundle": 16 * 1024**4,
         "uploads_at_once": 32,
         "spool_kept_free": 64 * 1024**2,
+        "longest_upload": 72 * 3600.0,
+        "user_upload_share": 0.75,
+        "user_space_share": 0.75,
+        "user_jobs": 10_000,
+        "user_running_jobs": 16,
         "keep_rejected_days": 30.0,
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,
         "move_folders": (),
+        "move_staging": (),
         "refuse_ambiguous_names": True,
+        "unlisted_members": "reject",
         "service_connect_timeout": 10.0,
         "service_read_timeout": 300.0,
         "uniqueid_url": "builtin",
@@ -652,6 +673,27 @@ def test_access_that_leaves_open_who_is_believed_is_refused(environment: dict[st
 )
 def test_one_kind_of_token_is_enough(environment: dict[str, str]):
     assert load_settings({"INGEST_AUTHENTICATION": "token", **environment}).authentication == "token"
+
+
+@pytest.mark.parametrize("folder", ["/srv/spool", "/srv/spool/a", "/srv/archive/b", "/srv/staging"])
+def test_move_folder_among_our_own_files_is_refused(folder: str):
+    environment = {
+        "VOLUME_PATH": "/srv/spool",
+        "ARCHIVEINTERFACE_URL": "file:///srv/archive",
+        "INGEST_MOVE_STAGING": "/srv/staging",
+    }
+    load_settings({**environment, "INGEST_MOVE_FOLDERS": "/srv"})
+    with pytest.raises(
+        ConfigurationError, match=rf"INGEST_MOVE_FOLDERS: {folder} lies in /srv/\w+, where this service"
+    ):
+        load_settings({**environment, "INGEST_MOVE_FOLDERS": f"/data:{folder}"})
+
+
+def test_moves_into_archiveinterface_need_a_staging_folder():
+    environment = {"ARCHIVEINTERFACE_URL": "http://archive:8080", "INGEST_MOVE_FOLDERS": "/data"}
+    with pytest.raises(ConfigurationError, match="INGEST_MOVE_STAGING: with move_folders and ArchiveInterface it must"):
+        load_settings(environment)
+    assert load_settings({**environment, "INGEST_MOVE_STAGING": "/staging"}).move_staging == (Path("/staging"),)
 
 
 def test_wrong_option_is_covered_by_a_right_variable(with_ini: WithIni):

@@ -16,6 +16,9 @@ from api.errors import MISTAKE, status_of
 from api.openapi.schemas import Error
 from ingest.errors import INTERNAL_ERROR, IngestError
 
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}
+}
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
@@ -24,9 +27,9 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
-    HTTPStatus.SERVICE_UNAVAILABLE: {
-        "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}
-    },
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
+    HTTPStatus.INSUFFICIENT_STORAGE: RETRY_AFTER,
 }
 
 

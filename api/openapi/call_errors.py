@@ -23,6 +23,7 @@ from api.request_errors import (
     UploadTooSlow,
 )
 from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
+from ingest.shares import UserJobsLimit, UserSpaceLimit, UserUploadsLimit
 from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
 from ingest.uploads import UploadAbandoned
 
@@ -48,6 +49,9 @@ OF_A_BODY: tuple[type[IngestError], ...] = (
     SpoolUnavailable,
     TooManyUploads,
     SpoolFull,
+    UserUploadsLimit,
+    UserSpaceLimit,
+    UserJobsLimit,
 )
 OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
 OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)

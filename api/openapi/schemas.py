@@ -83,12 +83,13 @@ class Part(BaseModel):
 class SpoolPart(Part):
     """The folder that bundles are received in."""
 
-    bytes_free: int | None = Field(None, description="What uploads may still use of the disk, and `bytes_kept_free`.")
-    bytes_kept_free: int | None = Field(None, description="What uploads must leave free.")
+    bytes_free: int | None = Field(None, description="What is free on the disk.")
+    bytes_kept_free: int | None = Field(None, description="What uploads must leave free of it.")
+    bytes_promised: int | None = Field(None, description="What is reserved of it for uploads that are under way.")
 
 
 READY = {"ready": True, "message": ""}
-SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864}
+SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864, "bytes_promised": 0}
 
 
 class Readiness(BaseModel):

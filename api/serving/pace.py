@@ -3,6 +3,17 @@
 Used by `api.serving.client_socket`; `api.body` sets the pace of an upload.
 """
 
+from ingest.settings import Settings
+
+
+def slowest_rate(settings: Settings, size: int) -> int:
+    """Return the bytes a second that an upload must bring: at least so many that it ends within `longest_upload` seconds.
+
+    What holds much space must come fast. `size` is what was announced, 0 for an upload in chunks, which holds no space.
+    """
+    needed = size / settings.longest_upload if settings.longest_upload else 0
+    return max(settings.slowest_upload, int(needed))
+
 
 class Pace:
     """The patience for a client that sends: used up while it is waited for, given back by the bytes that come.

@@ -15,8 +15,7 @@ from ingest import jobs
 from ingest.airflow_session import AirflowSession
 from ingest.errors import ServiceUnavailable
 from ingest.settings import Settings
-from ingest.states import RUNNING as RUNNING_TASK
-from ingest.states import STAGES, Kind, Run, TaskInstance
+from ingest.states import IN_PROGRESS, STAGES, Kind, Run, TaskInstance
 
 ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 # Of one answer: more would keep its api-server, which has one process, from all others for longer.
@@ -177,7 +176,7 @@ def _names_job(run: Mapping[str, Any], run_id: str) -> bool:
 def _goes_on(tasks: Sequence[TaskInstance]) -> bool:
     """Whether a run cannot have ended: no public request gives its state together with its tasks."""
     untried = all(task.state is None and task.try_number == 0 for task in tasks)
-    return bool(tasks) and (untried or any(task.state in RUNNING_TASK for task in tasks))
+    return bool(tasks) and (untried or any(task.state in IN_PROGRESS for task in tasks))
 
 
 def _task(instance: dict[str, Any]) -> TaskInstance:

@@ -5,9 +5,11 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from ingest.linux_calls import link_open_file
 
 
 @contextmanager
@@ -66,24 +68,43 @@ def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
         rest = rest[file.write(rest) :]
 
 
-def move_file(source: Path, path: Path) -> None:
-    """Rename a file, its contents synced; raises OSError (EXDEV) when the two lie on different devices."""
-    with open_regular(source) as file:
-        os.fsync(file.fileno())
-    if path.exists() and source.samefile(path):
-        # Renaming one of two links of a file to the other does nothing at all.
-        source.unlink()
-    else:
-        source.rename(path)
+def link_file(file: BinaryIO, path: Path) -> bool:
+    """Give an open file, its contents synced, the name `path` in place of what has it; False where it cannot have one.
+
+    That is so on another device, for a file of somebody else (fs.protected_hardlinks), and without hard links.
+    """
+    os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _link(file, path, folder)
+    finally:
+        os.close(folder)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, unbuffered; raises OSError for a link and for all else, none of which is waited for."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "is not a regular file", str(path))
-    return file
+def _link(file: BinaryIO, path: Path, folder: int) -> bool:
+    try:
+        link_open_file(file.fileno(), path.name, folder)
+    except FileExistsError:
+        if os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+            return True
+        path.unlink()
+        return _link(file, path, folder)
+    except OSError:
+        return False
+    return True
+
+
+def copy_file(file: BinaryIO, path: Path, block_size: int) -> None:
+    """Copy an open file from its beginning to a new one, synced, which has its rights and, where possible, its owner."""
+    found = os.fstat(file.fileno())
+    file.seek(0)
+    with path.open("xb", buffering=0) as copy:
+        while block := file.read(block_size):
+            write_all(copy, block)
+        with suppress(PermissionError):
+            os.fchown(copy.fileno(), found.st_uid, found.st_gid)
+        os.fchmod(copy.fileno(), stat.S_IMODE(found.st_mode) & 0o777)
+        os.fsync(copy.fileno())
 
 
 def make_folder(folder: Path) -> None:

@@ -51,9 +51,13 @@ FOR_UPLOADER = "the uploader must mend this"
 
 
 class IngestError(Exception):
-    """Base of all errors of the service; `code` never changes, the text is one sentence or more for people."""
+    """Base of all errors of the service; `code` never changes, the text is one sentence or more for people.
+
+    `retry_seconds` is after how many seconds a client should try again, where that is known.
+    """
 
     code: str = "ingest_error"
+    retry_seconds: int | None = None
 
     def __str__(self) -> str:
         """What went wrong and what to mend, for people, in one line, whatever it quotes."""

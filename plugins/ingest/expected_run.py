@@ -1,4 +1,4 @@
-"""A job's run as the ledger lets expect it, for the moment after the job has gone on: Airflow need not be asked then.
+"""A job's run as the ledger lets expect it, for the time in which Airflow is not queried or has not answered yet.
 
 Called by the API for every poll of a job.
 """
@@ -16,13 +16,17 @@ def expected_run(view: JobView) -> Run | None:
     # Less than nothing when the database's clock was set back: then nobody knows.
     if view.record.error or not 0 <= silent_for < BELIEVED_SECONDS:
         return None
-    return _undisturbed(view.record)
+    return presumed_run(view.record)
 
 
-def _undisturbed(job: JobRecord) -> Run:
+def presumed_run(job: JobRecord) -> Run:
+    """Return the run that fits what the ledger holds of a job; it has never ended, because only Airflow knows the end."""
     stages = STAGES[job.kind]
     finished = stages[: stages.index(job.finished) + 1] if job.finished else ()
     tasks = [TaskInstance(stage, "success") for stage in finished if not (job.is_held and stage is job.stage)]
     if job.is_held and job.stage:
         tasks.append(TaskInstance(job.stage, "running"))
+    elif job.error:
+        # First, because an earlier try of the stage may have finished.
+        tasks.insert(0, TaskInstance(job.error.stage, "failed" if job.error.final else "up_for_retry", 1))
     return Run("running", tuple(tasks))

@@ -19,6 +19,7 @@ class Fault(StrEnum):
     MEMBER_IS_SPECIAL = "member_is_special"
     MEMBER_OUTSIDE_DATA = "member_outside_data"
     MEMBER_TWICE = "member_twice"
+    MEMBER_OF_MACOS = "member_of_macos"
     HEADER_BROKEN = "header_broken"
     HEADER_AMBIGUOUS = "header_ambiguous"
     EXTENSION_MALFORMED = "extension_malformed"

@@ -31,10 +31,11 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ingest.bundles.bundle import Member
 from ingest.bundles.bundle_metadata import ArchivedAs, DeclaredFile
 from ingest.bundles.names import distinguishable, folded, folded_digest
+from ingest.bundles.unmatched_names import UnmatchedNames
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.ledger import Ledger
-from ingest.models import File
+from ingest.models import File, Job
 from ingest.printing import printable
 from ingest.states import Kind
 
@@ -50,6 +51,8 @@ Item = TypeVar("Item")
 class FileState(StrEnum):
     """What the ledger says of a file and the archive.
 
+    `skipped`: the bundle holds it, its metadata does not list it, and it is no part of the job.
+
     `sending`: the archive may hold all, a part or nothing of it. `deleting`: the same, and a request to delete it may be
     under way, so nothing is sent under this id any more.
     """
@@ -58,6 +61,7 @@ class FileState(StrEnum):
     SENDING = "sending"
     DELETING = "deleting"
     ARCHIVED = "archived"
+    SKIPPED = "skipped"
 
 
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
@@ -112,6 +116,9 @@ def forget_declarations(ledger: Ledger) -> None:
     with ledger.transaction() as session:
         session.execute(delete(File).where(mine, File.file_id.is_(None), File.offset.is_(None)))
         session.execute(update(File).where(mine, File.position.is_not(None)).values(position=None))
+        skipped = File.state == FileState.SKIPPED
+        session.execute(update(File).where(mine, skipped).values(state=FileState.PENDING))
+        session.execute(update(Job).where(Job.id == ledger.job_id).values(skipped_members=0))
         ledger.begin_anew(session)
 
 
@@ -123,18 +130,33 @@ def record_declarations(ledger: Ledger, declared: Sequence[DeclaredFile], faults
         faults.add(Fault.FILE_LISTED_TWICE, f"file {printable(path)} is listed twice in the metadata")
 
 
-def compare_members(ledger: Ledger, faults: Faults) -> None:
-    """Compare what the bundle holds with what the metadata declares; each difference is a fault."""
-    different = File.found_size != File.size
-    for file in _rows(ledger, File.position.is_(None) | File.offset.is_(None) | different):
-        path = printable(file.path)
+def compare_members(ledger: Ledger, faults: Faults, *, may_be_unlisted: bool) -> None:
+    """Compare the bundle's members with the metadata; add each difference to the faults.
+
+    A member that is not listed is a fault unless `may_be_unlisted`.
+    """
+    differs = File.offset.is_(None) | (File.found_size != File.size)
+    unmatched = UnmatchedNames()
+    for file in _rows(ledger, differs if may_be_unlisted else differs | File.position.is_(None)):
         if file.position is None:
-            faults.add(Fault.MEMBER_UNLISTED, f"member {path} is not listed in the metadata")
+            unmatched.add_member(file.path)
         elif file.offset is None:
-            faults.add(Fault.FILE_LACKING, f"file {path} is listed in the metadata, but the bundle lacks it")
+            unmatched.add_file(file.path)
         else:
             declared = f"the metadata declares {file.size}"
-            faults.add(Fault.SIZE_DIFFERS, f"file {path} has {file.found_size} bytes, {declared}")
+            faults.add(Fault.SIZE_DIFFERS, f"file {printable(file.path)} has {file.found_size} bytes, {declared}")
+    unmatched.report(faults)
+
+
+def unlisted_members(ledger: Ledger) -> Iterator[Row[Any]]:
+    """Return the rows of the members that the metadata does not list."""
+    return _rows(ledger, File.position.is_(None) & File.offset.is_not(None))
+
+
+def mark_skipped(ledger: Ledger, keys: Sequence[int]) -> None:
+    """Commit that up to a batch of members, by the keys of their rows, are no part of the job."""
+    with ledger.transaction() as session:
+        session.execute(update(TABLE).where(_among(keys)).values(state=FileState.SKIPPED))
 
 
 def compare_sources(ledger: Ledger, faults: Faults) -> None:
@@ -169,10 +191,12 @@ def find_ambiguous_paths(ledger: Ledger, faults: Faults) -> None:
 
 
 def totals(ledger: Ledger, *states: FileState) -> tuple[int, int]:
-    """Give the number of the job's files in these states (in any, without one) and the sum of their bytes."""
-    query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == ledger.job_id)
-    if states:
-        query = query.where(File.state.in_(states))
+    """Return the number of the job's files in these states (in any, without one) and the sum of their bytes.
+
+    Members that were left out are no files of the job.
+    """
+    is_counted = File.state.in_(states) if states else File.state != FileState.SKIPPED
+    query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == ledger.job_id, is_counted)
     with ledger.transaction() as session:
         count, size = session.execute(query).one()
     return int(count or 0), int(size or 0)
@@ -203,14 +227,14 @@ def files_to_remove(ledger: Ledger) -> Iterator[LedgerFile]:
 def mark(ledger: Ledger, files: Iterable[LedgerFile], state: FileState, **values: Any) -> None:  # noqa: ANN401
     """Commit the state of files, and other columns with it."""
     with ledger.transaction() as session:
-        session.execute(update(TABLE).where(_among(files)).values(state=state, **values))
+        session.execute(update(TABLE).where(_among(file.key for file in files)).values(state=state, **values))
 
 
 def mark_removed(ledger: Ledger, files: Sequence[LedgerFile]) -> None:
     """Commit that the archive holds nothing of up to a batch of files any more, with the event that tells of it."""
     size = sum(file.size for file in files)
     with ledger.transaction() as session:
-        session.execute(update(TABLE).where(_among(files)).values(state=FileState.PENDING))
+        session.execute(update(TABLE).where(_among(file.key for file in files)).values(state=FileState.PENDING))
         ledger.add_event(session, "files_removed", f"all that the archive held of {len(files)} files with {size} bytes")
 
 
@@ -221,9 +245,9 @@ def archived_as(ledger: Ledger) -> Iterator[ArchivedAs]:
         yield ArchivedAs(position, file.path, file_id, file.hash_type or "", file.hash_sum or "")
 
 
-def _among(files: Iterable[LedgerFile]) -> ColumnElement[bool]:
+def _among(keys: Iterable[int]) -> ColumnElement[bool]:
     # As one array, which is read faster than a thousand parameters.
-    return TABLE.c.id == any_(literal([file.key for file in files], ARRAY(BigInteger)))
+    return TABLE.c.id == any_(literal(list(keys), ARRAY(BigInteger)))
 
 
 def _rows(

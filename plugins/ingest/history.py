@@ -51,14 +51,18 @@ def _read(session: Session, job_id: int) -> Document:
 
 def _job(job: Job, events: list[Event]) -> Document:
     times = {name: _time(getattr(job, name)) for name in ("created", "updated", "triggered")}
-    said = _columns(job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder")
+    said = _columns(
+        job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
+    )
     tries = Counter(event.stage for event in events if event.kind == STARTED)
     about = _columns(job, "kind", "user", "size")
     return {**about, **times, "run_id": run_id(job.id), "spool_name": job.spool_name or None, **said, "tries": tries}
 
 
 def _files(session: Session, job_id: int) -> dict[str, dict[str, int]]:
-    query = select(File.state, func.count(), func.sum(File.size)).where(File.job_id == job_id).group_by(File.state)
+    # The metadata may not have declared a size yet, or not list the file at all.
+    size = func.coalesce(File.size, File.found_size)
+    query = select(File.state, func.count(), func.sum(size)).where(File.job_id == job_id).group_by(File.state)
     return {state: {"files": count, "bytes": int(size or 0)} for state, count, size in session.execute(query)}
 
 

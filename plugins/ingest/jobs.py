@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from ingest import original_jobs, uploads
 from ingest.database import transaction
 from ingest.errors import JobExists, JobFinished
 from ingest.events import add_event
-from ingest.models import Job
+from ingest.models import REMOVED, Job
 from ingest.original_jobs import ReceivedByOriginal
 from ingest.states import (
     FAILED,
@@ -29,10 +29,9 @@ from ingest.states import (
     StageError,
     first_unfinished,
 )
+from ingest.user_jobs import UNFINISHED
 
 LARGEST_ID = 2**63 - 1
-# The name of a bundle that is not in the spool any more.
-REMOVED = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,10 @@ class Received:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the API and the command line read it; `seen` is when, by the clock of the database, as all its times."""
+    """A job as the API and the command line read it; `seen` is when, by the clock of the database, as all its times.
+
+    `run_changes` counts the changes of its run in Airflow: a run that was read under another number is out of date.
+    """
 
     received: Received
     record: JobRecord
@@ -56,6 +58,7 @@ class JobView:
     updated: datetime
     triggered: datetime | None
     seen: datetime = field(compare=False)
+    run_changes: int = 0
 
     @property
     def run_id(self) -> str:
@@ -105,24 +108,44 @@ def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]
 
 def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
     """Record that Airflow holds the job's run; `made` when it was not there before."""
-    first = update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
+    is_first = (
+        update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
+    )
     with transaction(engine) as session:
-        if session.scalar(first) is not None or made:
+        if session.scalar(is_first) is not None or made:
+            _count_run_change(session, job_id)
             add_event(session, job_id, "triggered")
 
 
 def record_deleted_run(engine: Engine, job_id: int, text: str) -> None:
     """Record that the run in Airflow with the job's id was deleted, and why."""
     with transaction(engine) as session:
+        _count_run_change(session, job_id)
         add_event(session, job_id, "run_deleted", text=text)
+
+
+def count_run_change(engine: Engine, job_id: int) -> None:
+    """Record that the job's run was changed in Airflow, so that no process answers what it read of the run before.
+
+    Call it after the change: a run that was read before the change then has a number that no poll looks for any more. A
+    process that dies in between has promised nothing yet, and what was read of the run is read again within seconds.
+    """
+    with transaction(engine) as session:
+        job = existing(session, job_id, for_update=True)
+        job.run_changes += 1
+        # A poll may have kept it between the lift of an override and the change.
+        if job.last_state and job.last_state["state"] == FAILED:
+            job.last_state = None
 
 
 def keep_last_state(engine: Engine, seen: JobView, state: JobState) -> None:
     """Keep the state that was answered, for the time when Airflow does not answer or has forgotten the run.
 
-    Not when the job has gone on since it was seen; and a poll does not wait for a stage that is writing to it.
+    Not when the job or its run has changed since it was seen; and a poll does not wait for a stage that is writing to it.
     """
-    same = select(Job.id).where(Job.id == seen.received.job_id, Job.updated == seen.updated)
+    same = select(Job.id).where(
+        Job.id == seen.received.job_id, Job.updated == seen.updated, Job.run_changes == seen.run_changes
+    )
     with transaction(engine) as session:
         unchanged = same.with_for_update(skip_locked=True).scalar_subquery()
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
@@ -158,6 +181,7 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
             # Whoever dies before the run is cleared leaves a job that housekeeping takes for lost, and clears.
             job.error = {**job.error, "final": False}
         job.clears = 0
+        job.run_changes += 1
         job.updated = func.now()
         add_event(session, job_id, "retry", text="by an admin")
         session.flush()
@@ -169,6 +193,7 @@ def count_clear(engine: Engine, job_id: int) -> None:
     """Record that housekeeping has started a run again that Airflow lost."""
     with transaction(engine) as session:
         session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1, updated=func.now()))
+        _count_run_change(session, job_id)
         add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has started it again")
 
 
@@ -190,17 +215,7 @@ def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
     """Give up to `limit` jobs with ids above `after` that nobody has ended, in order of their ids."""
-    open_jobs = (
-        select(Job)
-        .where(
-            Job.id > after,
-            or_(Job.override.is_(None), Job.override["state"].as_string() != FAILED),
-            Job.outcome.is_distinct_from(Outcome.CATALOGUED),
-            Job.error["final"].as_boolean().is_not(True),
-        )
-        .order_by(Job.id)
-        .limit(limit)
-    )
+    open_jobs = select(Job).where(Job.id > after, *UNFINISHED).order_by(Job.id).limit(limit)
     with transaction(engine) as session:
         return [view(job) for job in session.scalars(open_jobs)]
 
@@ -223,6 +238,10 @@ def forget_bundle(session: Session, job_id: int, text: str) -> None:
     job = existing(session, job_id)
     job.spool_name, job.finished, job.holder = REMOVED, None, None
     add_event(session, job_id, "bundle_removed", text=text)
+
+
+def _count_run_change(session: Session, job_id: int) -> None:
+    session.execute(update(Job).where(Job.id == job_id).values(run_changes=Job.run_changes + 1))
 
 
 def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
@@ -264,7 +283,7 @@ def view(job: Job) -> JobView:
         last=JobState(**job.last_state) if job.last_state else None,
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size)
-    return JobView(received, record, job.created, job.updated, job.triggered, job.seen)
+    return JobView(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
 
 
 def _stage_error(error: dict[str, Any]) -> StageError:

@@ -1,7 +1,7 @@
-"""Calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), and glibc's mallopt(3).
+"""Calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), linkat(2), and glibc's mallopt(3).
 
-Called by `ingest.spool`, by the built-in archive and by the API's server. On another system room is not reserved, nothing is
-written early or read anew, all disks are synced where one is meant, and memory is handled as it is there.
+Called by `ingest.spool`, by both archives, by moves and by the API's server. On another system room is not reserved, nothing
+is written early or read anew, all disks are synced where one is meant, and memory is handled as it is there.
 """
 
 import ctypes
@@ -52,6 +52,15 @@ def sync_file_system(descriptor: int) -> None:
     elif _libc().syncfs(descriptor) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def link_open_file(descriptor: int, name: str, folder: int) -> None:
+    """Give an open file another name in an open folder; raises OSError, FileExistsError for a name that is taken.
+
+    The file is named by its descriptor, so another file that got its old name meanwhile is never linked.
+    """
+    # With a folder's descriptor Python calls linkat(2) with AT_SYMLINK_FOLLOW, which the entry in /proc needs.
+    os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
 
 
 def keep_freed_memory(largest_block: int, size: int) -> None:

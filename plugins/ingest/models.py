@@ -34,6 +34,8 @@ class Base(DeclarativeBase):
     }
 
 
+# The name of a bundle that is not in the spool any more.
+REMOVED = ""
 JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
 
@@ -42,7 +44,7 @@ class Upload(Base):
     """A file in the spool, whole or in part or not begun, that no job names yet (or no longer, when it is being removed).
 
     Here before its first byte is written; the transaction that commits the job takes it away. `size` is what was announced,
-    in bytes, None when nobody said: as much room as it may still take.
+    in bytes, None when nobody said: as much room as it may still take. `user` is the uploader, None for an admin's file.
     """
 
     __tablename__ = "upload"
@@ -50,6 +52,7 @@ class Upload(Base):
     spool_name: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(index=True)
     size: Mapped[int | None]
+    user: Mapped[str | None] = mapped_column("submitted_by")
     started: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -60,7 +63,9 @@ class Job(Base):
     process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
-    catalogue lacks, does not appear there any more. `seen` is no column: it is when the row was read.
+    catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
+    service: whatever was read of the run before the last one is void. `skipped_members` counts the members of the bundle
+    that were left out because its metadata does not list them. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -85,11 +90,17 @@ class Job(Base):
     override: Mapped[dict[str, Any] | None]
     clears: Mapped[int] = mapped_column(server_default="0")
     last_state: Mapped[dict[str, Any] | None]
+    run_changes: Mapped[int] = mapped_column(server_default="0")
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
+    skipped_members: Mapped[int] = mapped_column(server_default="0")
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
-    __table_args__ = (Index(None, "outcome", "created"),)
+    __table_args__ = (
+        Index(None, "outcome", "created"),
+        # Of the few jobs that have their bundle: what one user's share is compared with, at each upload.
+        Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
+    )
 
 
 class File(Base):

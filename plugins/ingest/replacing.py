@@ -6,6 +6,7 @@ new one in place of the old one, and lift the admin's state; remove the old bund
 between leaves a job that is failed and says why, or one that runs; call it again.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -62,11 +63,12 @@ def run_file(
 @contextmanager
 def _copied(settings: Settings, engine: Engine, job_id: int, user: str, kind: Kind, path: Path) -> Iterator[Received]:
     """Copy a file into the spool; it stays there when the `with` block makes it a job's."""
-    upload = Announced(job_id, file_name(job_id, EXTENSIONS[kind]), path.stat().st_size)
-    with uploads.announced(engine, settings.volume_path, upload):
-        with path.open("rb") as file:
+    with path.open("rb") as file:
+        # Of the open file: another one may have its name by now.
+        upload = Announced(job_id, file_name(job_id, EXTENSIONS[kind]), os.fstat(file.fileno()).st_size)
+        with uploads.announced(engine, settings.volume_path, upload):
             size = receive(file, settings.volume_path, upload, settings.transfer_size)
-        yield Received(job_id, kind, user, upload.name, size)
+            yield Received(job_id, kind, user, upload.name, size)
 
 
 def _replaced(settings: Settings, engine: Engine, received: Received) -> str:
@@ -89,5 +91,6 @@ def _replace(ledger: Ledger, received: Received) -> None:
         if job.spool_name != jobs.REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
+        job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None
         jobs.add_event(session, ledger.job_id, "bundle_replaced", text=received.spool_name)

@@ -1,6 +1,8 @@
 """A job's run in Airflow: starting it, starting the rest of it again, and ending it by an admin's hand.
 
-Called by the API, housekeeping and the command line. Whatever changes a run in Airflow is here, and nowhere else.
+Called by the API, housekeeping and the command line. Whatever changes a run in Airflow is here, and nowhere else. Each
+change is counted in the job's row when it is made (`jobs.mark_triggered`, `jobs.record_deleted_run`, `jobs.count_clear`,
+`jobs.count_run_change`), so that no API process answers what it read of the run before.
 """
 
 import random
@@ -58,6 +60,9 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     job = jobs.lift_override(engine, job_id)
     failpoint("retry.lifted", job_id)
     settled(lambda: _trigger_or_start_again(engine, airflow, job))
+    failpoint("retry.cleared", job_id)
+    jobs.count_run_change(engine, job_id)
+    failpoint("retry.counted", job_id)
     _check_started(engine, airflow, job)
 
 
@@ -70,6 +75,9 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     failpoint("set_state.overridden", job_id)
     if state.state == FAILED:
         settled(lambda: airflow.fail(job.received.kind, job.run_id))
+        failpoint("set_state.failed", job_id)
+        jobs.count_run_change(engine, job_id)
+        failpoint("set_state.counted", job_id)
 
 
 def settled(action: Callable[[], Result]) -> Result:

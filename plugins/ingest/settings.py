@@ -22,6 +22,7 @@ __all__ = [
     "CONFIG_FILE_VARIABLE",
     "DagSettings",
     "Settings",
+    "given_settings",
     "load_dag_settings",
     "load_settings",
     "sources",
@@ -43,6 +44,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     in_environment = {field: _from_variable(name, environment[name]) for field, name in variables.items()}
     _warn_of_contradictions(in_file, in_environment, variables)
     return _checked(Settings, {**in_file, **in_environment})
+
+
+def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
+    """Give the fields that the file or the environment sets; raises ConfigurationError for a file that cannot be read."""
+    return frozenset({*_from_file(environment), *_variables(Settings, environment)})
 
 
 def load_dag_settings(environment: Mapping[str, str] | None = None) -> DagSettings:

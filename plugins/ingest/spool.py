@@ -18,6 +18,7 @@ from ingest.durable_files import sync_folder, write_all
 from ingest.errors import Rejection, TransientError
 from ingest.failpoints import failpoint
 from ingest.linux_calls import FULL, reserve, write_back
+from ingest.shares import UserSpaceLimit
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4
@@ -32,9 +33,10 @@ class SpoolUnavailable(TransientError):
 
 
 class SpoolFull(SpoolUnavailable):
-    """The spool has no room for what is sent."""
+    """The spool has no space for what is sent."""
 
     code = "spool_full"
+    retry_seconds = 60
 
 
 class IncompleteBody(Rejection):
@@ -45,11 +47,15 @@ class IncompleteBody(Rejection):
 
 @dataclass(frozen=True)
 class Announced:
-    """A file that is going to be received: for which job, under which name, its size in bytes (None: nobody knows)."""
+    """A file that is going to be received: for which job, under which name, its size in bytes (None: nobody knows).
+
+    `user` is the uploader whose share it counts to; None for a file that an admin brings.
+    """
 
     job_id: int
     name: str
     size: int | None
+    user: str | None = None
 
 
 class Readable(Protocol):
@@ -71,17 +77,18 @@ def receive(
     block_size: int,
     check: Callable[[BinaryIO], None] | None = None,
     kept_free: int = 0,
+    kept_for_others: int = 0,
 ) -> int:
     """Write a stream to its file in the folder, both synced, and give its size in bytes; or leave nothing behind.
 
     `block_size` is what is held in memory. `check` reads the whole file before it gets its name, and raises if it is not
-    to be kept. A file of unknown size leaves `kept_free` bytes of the disk. Raises IncompleteBody, SpoolFull,
-    SpoolUnavailable, and what the stream and `check` raise.
+    to be kept. A file of unknown size leaves `kept_free` bytes of the disk, and `kept_for_others` for other users. Raises
+    IncompleteBody, SpoolFull, UserSpaceLimit, SpoolUnavailable, and what the stream and `check` raise.
     """
     path = folder / announced.name
     part = part_of(path)
     try:
-        size = _write(stream, part, announced, block_size, kept_free)
+        size = _write(stream, part, announced, block_size, (kept_free, kept_for_others))
         if check:
             with disk_faults(folder), part.open("rb") as file:
                 check(file)
@@ -136,7 +143,7 @@ def free_bytes(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept_free: int) -> int:
+def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept: tuple[int, int]) -> int:
     with disk_faults(part.parent):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
         file = FileIO(part, "x", opener=partial(os.open, mode=OTHERS_MAY_NOTHING))
@@ -148,7 +155,7 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
         while block := stream.read(block_size):
             with disk_faults(part.parent):
                 if announced.size is None:
-                    _leave_free(part.parent, len(block) + kept_free)
+                    _leave_free(part.parent, len(block), *kept)
                 write_all(file, block)
             # Or the sync at the end would have all to do, while the client waits.
             write_back(file.fileno(), size, len(block))
@@ -160,9 +167,15 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
     return size
 
 
-def _leave_free(folder: Path, needed: int) -> None:
-    if free_bytes(folder) < needed:
+def _leave_free(folder: Path, size: int, kept_free: int, kept_for_others: int) -> None:
+    left = free_bytes(folder) - size - kept_free
+    if left < 0:
         raise SpoolFull(f"the spool {folder} has no room for this: what is left is kept free")
+    if left < kept_for_others:
+        raise UserSpaceLimit(
+            f"your uploads and bundles take as much of the spool as one user may take now: {left} bytes are left, for other "
+            "users; send it again when some of your jobs are complete, or ask an admin"
+        )
 
 
 def _check_size(size: int, announced_size: int | None) -> None:

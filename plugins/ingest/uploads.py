@@ -16,13 +16,14 @@ from pathlib import Path
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
-from ingest import spool
+from ingest import spool, user_jobs
 from ingest.database import transaction
 from ingest.errors import DatabaseUnavailable, IngestError, TransientError
 from ingest.events import add_event
 from ingest.failpoints import failpoint
 from ingest.models import Upload
 from ingest.printing import one_line
+from ingest.shares import WHOLE, UserJobsLimit, UserShare
 from ingest.spool import Announced
 from ingest.spool_room import promise_room
 
@@ -37,29 +38,46 @@ class UploadAbandoned(TransientError):
 
 
 @contextmanager
-def announced(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0) -> Iterator[None]:
+def announced(
+    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE
+) -> Iterator[int]:
     """Announce a file that the `with` block receives and makes the bundle of a job.
 
-    `kept_free` bytes of the spool's disk are for no upload. What is raised in the block removes the file at once, unless a
-    job has it already. Raises DatabaseUnavailable, SpoolFull, SpoolUnavailable.
+    `kept_free` bytes of the spool's disk are for no upload. Gives how many more are for other users, because they are not
+    within the user's `share`. What is raised in the block removes the file, unless a job has it already. Raises
+    DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
     """
-    announce(engine, folder, upload, kept_free)
+    kept_for_others = announce(engine, folder, upload, kept_free, share)
     failpoint("receive.allocated", upload.job_id)
     try:
-        yield
+        yield kept_for_others
     except BaseException as error:
         _give_up(engine, folder, upload, error)
         raise
 
 
-def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0) -> None:
-    """Commit the row of a file that is going to be received, and with it the promise of its room.
+def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE) -> int:
+    """Commit the row of a file that is going to be received, and with it the reservation of its space.
 
-    A file of unknown size is promised nothing, but is not begun when the room is used up. Raises as `announced`.
+    For a file of unknown size nothing is reserved, but it is not begun when no space is left. Gives and raises as
+    `announced`.
     """
     with transaction(engine) as session:
-        promise_room(session, folder, upload.size or 0, kept_free)
-        session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size))
+        kept_for_others = promise_room(session, folder, upload, kept_free, share.space)
+        _check_number_of_jobs(session, upload, share)
+        session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size, user=upload.user))
+    return kept_for_others
+
+
+def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare) -> None:
+    if share.jobs is None or upload.user is None:
+        return
+    unfinished = user_jobs.count_unfinished(session, upload.user)
+    if unfinished >= share.jobs:
+        raise UserJobsLimit(
+            f"{unfinished} of your jobs and uploads have not ended, as many as one user may have; send it again when some "
+            "of them have"
+        )
 
 
 def is_announced(engine: Engine, name: str) -> bool:

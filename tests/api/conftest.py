@@ -1,14 +1,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from api import recent_runs
 from api.app import create_app
 from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
+from api.state import keep_end
 from ingest.airflow_api import AirflowApi
 from ingest.settings import Settings
 from tests.api.live_server import NOWHERE, Server, serving
@@ -34,12 +35,6 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow's answer is waited for however busy this machine is."""
-    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 30.0)
-
-
-@pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
     """Make the application in this process, with some of its resources replaced."""
     engines = []
@@ -48,7 +43,8 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
         app = create_app(settings)
         known: Resources = app.extensions[EXTENSION]
         if airflow is not None:
-            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=RecentRuns(airflow))
+            runs = RecentRuns(airflow, on_end=partial(keep_end, known.engine))
+            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=runs)
         engines.append(known.engine)
         return app
 

@@ -73,8 +73,9 @@ def test_two_uploads_that_fit_alone_but_not_together(server: Server) -> None:
     wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload never began")
     with server.connect() as second:
         second.sendall(announcement(size))
-        status, document, _ = answered(second)
+        status, document, headers = answered(second)
     assert (status, document["code"]) == (507, "spool_full")
+    assert int(headers["Retry-After"]) > 0
     assert "after what other uploads have announced" in document["message"]
     assert finish(first, size) == 200
 

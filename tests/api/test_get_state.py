@@ -1,7 +1,8 @@
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, update
 
 from api.recent_runs import WAIT_SECONDS, RecentRuns
-from api.resources import EXTENSION
+from api.resources import EXTENSION, Resources
 from ingest import expected_run, jobs
 from ingest.airflow_api import AirflowApi
 from ingest.database import transaction
@@ -20,7 +21,10 @@ from ingest.settings import Settings
 from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, TaskInstance
 from tests.api.live_server import Server
 from tests.received import create_job
+from tests.waiting import wait_until
 
+FAILED_RUN = Run("failed", (TaskInstance("open_tar", "failed", 1),))
+NO_TAR = {"stage": "open_tar", "code": "no_tar", "text": "why", "attempt": 1}
 RUNNING = Run("running", (TaskInstance("open_tar", "success", 1), TaskInstance("load_metadata", "running", 1)))
 
 
@@ -48,7 +52,7 @@ def airflow() -> ScriptedAirflow:
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], airflow: ScriptedAirflow, patience: None) -> Flask:
+def app(make_app: Callable[..., Flask], airflow: ScriptedAirflow) -> Flask:
     return make_app(airflow=airflow)
 
 
@@ -86,14 +90,118 @@ def state(client: FlaskClient, job_id: int) -> dict[str, Any]:
     return document
 
 
+def wait_for_state(client: FlaskClient, job_id: int, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Poll until the state is as wanted: no poll waits for Airflow."""
+    found: list[dict[str, Any]] = []
+
+    def reached() -> bool:
+        found.append(state(client, job_id))
+        return until(found[-1])
+
+    wait_until(reached, 30, lambda: f"the state stays at {found[-1]}")
+    return found[-1]
+
+
+def wait_until_airflow_was_heard(client: FlaskClient, airflow: ScriptedAirflow, job_id: int) -> dict[str, Any]:
+    """Poll until Airflow's answer, whatever it is, is part of the state."""
+    state(client, job_id)
+    wait_until(lambda: bool(airflow.asked), 30, lambda: "Airflow is not asked")
+    # What comes back from it is kept a moment later.
+    known = cast(Resources, client.application.extensions[EXTENSION]).runs
+    wait_until(lambda: all(each.requested is not None for each in known._polled.values()), 30, lambda: "no answer")
+    return state(client, job_id)
+
+
 def test_a_running_stage_is_shown_with_its_progress(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.answer = RUNNING
     change(engine, job_id, stage="load_metadata", percent=41.26)
-    document = state(client, job_id)
+    document = wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
-    assert airflow.asked == [{f"job-{job_id}": "ingest"}]
+    assert airflow.asked[0] == {f"job-{job_id}": "ingest"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "percent"),
+    [
+        ({"stage": None}, "UPLOADING", "0.0"),
+        ({"stage": "load_metadata", "percent": 41.26, "holder": "a process"}, "load metadata", "41.3"),
+        ({"finished": "open_tar"}, "open tar", "100.0"),
+    ],
+)
+def test_a_poll_before_airflows_first_answer_is_answered_from_the_ledger(
+    client: FlaskClient,
+    airflow: ScriptedAirflow,
+    engine: Engine,
+    job_id: int,
+    columns: dict[str, object],
+    task: str,
+    percent: str,
+) -> None:
+    hangs = threading.Event()
+    airflow.before_answer = lambda: assert_true(hangs.wait(30))
+    change(engine, job_id, **columns)
+    document = state(client, job_id)
+    assert (document["state"], document["task"], document["task_percent"]) == ("OK", task, percent)
+    assert jobs.read(engine, job_id).record.last is None
+    hangs.set()
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_an_error_is_shown_and_failed_is_not_before_the_end_of_the_run_is_known(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, final: bool
+) -> None:
+    hangs = threading.Event()
+    airflow.before_answer, airflow.answer = lambda: assert_true(hangs.wait(30)), FAILED_RUN
+    change(engine, job_id, stage="open_tar", percent=5.0, error={**NO_TAR, "final": final})
+    document = state(client, job_id)
+    assert (document["state"], document["complete"]) == ("OK", False)
+    assert (document["task"], document["task_percent"], document["exception"]) == ("open tar", "5.0", "no_tar: why")
+    hangs.set()
+    if final:
+        assert wait_for_state(client, job_id, lambda state: bool(state["complete"]))["state"] == "FAILED"
+
+
+def test_a_job_that_is_known_to_have_failed_is_failed_in_a_process_that_has_not_heard_of_its_run(
+    app: Flask, client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow.answer = FAILED_RUN
+    change(engine, job_id, stage="open_tar", error={**NO_TAR, "final": True})
+    failed = wait_for_state(client, job_id, lambda state: bool(state["complete"]))
+    hangs = threading.Event()
+    airflow.before_answer = lambda: assert_true(hangs.wait(30))
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], runs=RecentRuns(airflow))
+    assert state(client, job_id) == failed
+    hangs.set()
+
+
+def test_the_end_of_a_run_is_kept_though_its_client_polls_no_more(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow.answer = FAILED_RUN
+    change(engine, job_id, stage="open_tar", error={**NO_TAR, "final": True})
+    state(client, job_id)
+    wait_until(lambda: jobs.read(engine, job_id).record.last is not None, 30, lambda: "the end is not kept")
+    assert state(client, job_id)["state"] == "FAILED"
+
+
+def test_a_failed_job_that_is_retried_is_not_failed_in_a_process_that_knows_the_old_run(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow.answer = Run("success", ())
+    assert wait_for_state(client, job_id, lambda state: bool(state["complete"]))["state"] == "FAILED"
+    jobs.lift_override(engine, job_id)
+    jobs.count_run_change(engine, job_id)
+    hangs = threading.Event()
+    airflow.before_answer, airflow.answer = lambda: assert_true(hangs.wait(30)), Run("queued", ())
+    change(engine, job_id, updated=func.now() - timedelta(minutes=1))
+    assert {state(client, job_id)["state"] for _ in range(20)} == {"OK"}
+    hangs.set()
+
+
+def assert_true(holds: bool) -> None:
+    assert holds
 
 
 def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
@@ -111,15 +219,16 @@ def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(
     app: Flask, client: FlaskClient, airflow: ScriptedAirflow, job_id: int
 ) -> None:
     airflow.answer = RUNNING
-    before = state(client, job_id)
-    assert before["task"] == "load metadata"
+    before = wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], runs=RecentRuns(airflow))
     airflow.answer = None
-    assert state(client, job_id) == before
+    assert wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata")) == before
 
 
-def test_airflows_absence_is_not_kept(client: FlaskClient, engine: Engine, job_id: int) -> None:
-    assert state(client, job_id)["task"] == "UPLOADING"
+def test_airflows_absence_is_not_kept(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    assert wait_until_airflow_was_heard(client, airflow, job_id)["task"] == "UPLOADING"
     assert jobs.read(engine, job_id).record.last is None
 
 
@@ -131,7 +240,7 @@ def test_a_state_that_cannot_be_kept_is_answered(
 
     monkeypatch.setattr(jobs, "keep_last_state", refuse)
     airflow.answer = RUNNING
-    assert state(client, job_id)["task"] == "load metadata"
+    wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
 
 
 def test_a_catalogued_job_is_complete_and_airflow_is_not_asked(
@@ -165,7 +274,7 @@ def test_a_job_that_is_catalogued_while_airflow_is_asked_is_not_shown_as_skipped
 ) -> None:
     airflow.before_answer = lambda: change(engine, job_id, outcome=Outcome.CATALOGUED)
     airflow.answer = Run("success", ())
-    document = state(client, job_id)
+    document = wait_for_state(client, job_id, lambda state: bool(state["complete"]))
     assert (document["state"], document["task"], document["complete"]) == ("OK", "ingest metadata", True)
 
 
@@ -179,8 +288,9 @@ def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_s
     change(engine, job_id, clears=CLEARS_ALLOWED - 1)
     airflow.answers = [Run("failed", (TaskInstance("open_tar", "failed", 1),))]
     airflow.before_answer, airflow.answer = clear, Run("queued", (TaskInstance("open_tar", None, 2),))
-    document = state(client, job_id)
-    assert (document["state"], document["complete"]) == ("OK", False)
+    for _ in range(20):
+        document = wait_until_airflow_was_heard(client, airflow, job_id)
+        assert (document["state"], document["complete"]) == ("OK", False)
 
 
 def test_a_job_id_in_the_path_is_answered_as_well(client: FlaskClient, job_id: int) -> None:

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 import requests
 from flask import Flask
+from sqlalchemy import Engine
 
 from api import readiness
 from api.readiness import ReadinessCheck
+from ingest import uploads
 from ingest.airflow_api import AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.settings import Settings
+from ingest.spool import Announced
 from tests.api.live_server import Server
 from tests.small_disk import fill, small_disk
 from tests.waiting import wait_until
@@ -128,7 +131,27 @@ def test_not_ready_when_the_disk_of_the_spool_is_full(settings: Settings, make_a
         "message": readiness.SPOOL_FULL,
         "bytes_free": 0,
         "bytes_kept_free": 0,
+        "bytes_promised": document["spool"]["bytes_promised"],
     }
+
+
+def test_not_ready_while_uploads_have_reserved_all_that_is_free(
+    settings: Settings, make_app: MakeApp, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A disk that cannot allocate the space of a file ahead shows it as free still.
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    upload = Announced(1, "promised.tar", 15 * MIB)
+    with small_disk(tmp_path / "disk", 16 * MIB) as disk:
+        client = make_app(with_settings(settings, volume_path=disk, spool_kept_free=MIB)).test_client()
+        before = client.get("/readyz").get_json()["spool"]["bytes_promised"]
+        uploads.announce(database_engine, disk, upload)
+        try:
+            spool = client.get("/readyz").get_json()["spool"]
+        finally:
+            uploads.remove(database_engine, disk, upload.name, "upload_refused")
+        assert (spool["ready"], spool["message"]) == (False, readiness.SPOOL_FULL)
+        assert spool["bytes_promised"] == before + 15 * MIB
+        assert client.get("/readyz").get_json()["spool"]["ready"]
 
 
 def test_the_answer_names_no_address_and_no_secret_and_the_log_says_why(

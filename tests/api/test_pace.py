@@ -7,7 +7,8 @@ import pytest
 
 from api.serving import client_socket
 from api.serving.client_socket import ClientSocket
-from api.serving.pace import Pace
+from api.serving.pace import Pace, slowest_rate
+from ingest.settings import Settings
 
 SECONDS = 60.0
 SLOWEST = 1000
@@ -26,6 +27,14 @@ def test_what_is_slow_but_fast_enough_goes_on_for_hours() -> None:
 
 def test_long_pauses_are_made_good_by_what_comes_after_them() -> None:
     send(Pace(SECONDS, SLOWEST), rate=SLOWEST, seconds=3600, pause=50)
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "rate"),
+    [(0, 3600, SLOWEST), (3600 * SLOWEST, 3600, SLOWEST), (3600 * 5000, 3600, 5000), (3600 * 5000, 0, SLOWEST)],
+)
+def test_the_slowest_rate_grows_with_the_announced_size(size: int, longest: float, rate: int) -> None:
+    assert slowest_rate(Settings(slowest_upload=SLOWEST, longest_upload=longest), size) == rate
 
 
 @pytest.mark.parametrize("rate", [1, SLOWEST // 2])

@@ -1,23 +1,17 @@
-"""However many clients poll, Airflow is asked for a job's run once in two seconds by each process, and less often later."""
+"""No poll waits for Airflow, and none is answered with a run that is out of date: what is kept, and when it is refreshed."""
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from api import recent_runs
-from api.recent_runs import (
-    BATCHES_AT_ONCE,
-    ENDING_SECONDS,
-    FRESH_SECONDS,
-    LONGEST_ENDING_SECONDS,
-    LONGEST_SECONDS,
-    RecentRuns,
-)
+from api.recent_runs import ENDING_SECONDS, POLLED_SECONDS, REFRESH_SECONDS, RecentRuns
 from ingest.airflow_api import RUNS_AT_ONCE, AirflowApi
 from ingest.errors import ServiceUnavailable
 from ingest.jobs import JobView, Received
@@ -25,15 +19,16 @@ from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
 from tests.waiting import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RUNNING = Run("running")
+RUNNING, SUCCESS = Run("running"), Run("success")
 FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
+AWAY = ServiceUnavailable("Airflow", "http://test", "it is away")
 
 
 @dataclass
 class CountingAirflow(AirflowApi):
     """Airflow that counts how often it is asked."""
 
-    answers: list[Run | ServiceUnavailable] = field(default_factory=lambda: [RUNNING])
+    answers: list[Run | Exception] = field(default_factory=lambda: [RUNNING])
     asked: list[dict[str, str]] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
 
@@ -45,7 +40,7 @@ class CountingAirflow(AirflowApi):
         self.asked.append(dict(dags))
         assert self.may_answer.wait(30)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, ServiceUnavailable):
+        if isinstance(answer, Exception):
             raise answer
         return dict.fromkeys(dags, answer)
 
@@ -77,173 +72,258 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def runs(airflow: CountingAirflow, clock: Clock, patience: None) -> RecentRuns:
+def runs(airflow: CountingAirflow, clock: Clock) -> RecentRuns:
     return RecentRuns(airflow, clock)
 
 
-def job(job_id: int = 7, **record: object) -> JobView:
+def job(job_id: int = 7, run_changes: int = 0, seen: datetime = NOW, **record: object) -> JobView:
     received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
-    return JobView(received, replace(JobRecord(Kind.INGEST), **record), NOW, NOW, NOW, NOW)  # type: ignore[arg-type]
+    known = replace(JobRecord(Kind.INGEST), **record)  # type: ignore[arg-type]
+    return JobView(received, known, NOW, NOW, NOW, seen, run_changes)
 
 
-def test_run_that_is_polled_is_asked_for_once_while_the_answer_is_fresh(
+def wait_for(holds: Callable[[], bool]) -> None:
+    wait_until(holds, 30, lambda: "it never happens")
+
+
+def wait_for_run(runs: RecentRuns, view: JobView, state: str) -> None:
+    wait_for(lambda: (run := runs.run(view)) is not None and run.state == state)
+
+
+def is_unavailable(runs: RecentRuns, view: JobView) -> bool:
+    try:
+        runs.run(view)
+    except ServiceUnavailable as error:
+        return str(error) == str(AWAY)
+    return False
+
+
+def test_poll_before_airflow_has_answered_is_answered_without_a_run(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.may_answer.clear()
+    assert [runs.run(job()) for _ in range(200)] == [None] * 200
+    airflow.may_answer.set()
+    wait_for_run(runs, job(), "running")
+
+
+def test_polls_while_airflow_hangs_are_answered_with_the_last_known_run(
     runs: RecentRuns, airflow: CountingAirflow, clock: Clock
 ):
+    wait_for_run(runs, job(), "running")
+    airflow.may_answer.clear()
+    clock.now += REFRESH_SECONDS
+    assert [runs.run(job()) for _ in range(200)] == [RUNNING] * 200
+    wait_for(partial(airflow.was_asked, 2))
+    airflow.answers = [SUCCESS]
+    airflow.may_answer.set()
+    wait_for_run(runs, job(), "success")
+
+
+def test_airflow_that_hangs_is_not_asked_again_before_it_has_answered(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    airflow.may_answer.clear()
+    for number in range(50):
+        runs.run(job(number))
+        clock.now += REFRESH_SECONDS / 50
+    wait_for(partial(airflow.was_asked, 1))
+    for number in range(50):
+        assert runs.run(job(number)) is None
+    assert airflow.was_asked(1)
+    airflow.may_answer.set()
+
+
+def test_run_is_asked_for_once_while_the_answer_is_fresh(runs: RecentRuns, airflow: CountingAirflow):
+    wait_for_run(runs, job(), "running")
     for _ in range(50):
         assert runs.run(job()) is RUNNING
-    assert len(airflow.asked) == 1
-    clock.now += 2 * FRESH_SECONDS
-    airflow.answers = [Run("failed")]
-    assert runs.run(job()).state == "failed"
+    assert airflow.was_asked(1)
 
 
-def test_nobody_waits_for_the_next_answer_while_the_last_one_is_hardly_too_old(
+def test_run_of_a_job_that_is_polled_is_refreshed_between_the_polls(airflow: CountingAirflow):
+    runs = RecentRuns(airflow)
+    runs.run(job())
+    wait_for(lambda: len(airflow.asked) >= 3)
+
+
+def test_job_that_is_polled_no_more_is_forgotten_and_the_refresher_ends(
     runs: RecentRuns, airflow: CountingAirflow, clock: Clock
 ):
-    runs.run(job())
-    clock.now += FRESH_SECONDS
-    airflow.may_answer.clear()
-    airflow.answers = [Run("failed")]
-    assert [runs.run(job()) for _ in range(5)] == [RUNNING] * 5
-    airflow.may_answer.set()
-    wait_until(lambda: runs.run(job()).state == "failed", 30, lambda: "the answer never comes")
-    assert len(airflow.asked) == 2
+    wait_for_run(runs, job(), "running")
+    clock.now += POLLED_SECONDS + REFRESH_SECONDS
+    wait_for(lambda: "recent runs" not in names_of_threads(runs))
+    assert airflow.was_asked(1)
+    airflow.answers = [SUCCESS]
+    assert runs.run(job()) is None
+    wait_for_run(runs, job(), "success")
 
 
-def test_nobody_waits_long_for_an_airflow_that_is_silent(
+def names_of_threads(runs: RecentRuns) -> list[str]:
+    """The name of the refresher of these runs, if it lives."""
+    return [runs._refresher.name] if runs._refresher and runs._refresher.is_alive() else []
+
+
+def test_job_whose_state_airflow_does_not_change_any_more_is_not_refreshed(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    wait_for_run(runs, job(), "running")
+    runs.forget(job())
+    clock.now += REFRESH_SECONDS
+    wait_for(lambda: names_of_threads(runs) == [])
+    assert airflow.was_asked(1)
+
+
+def test_jobs_beyond_the_limit_are_forgotten_from_the_one_that_was_polled_longest_ago(
     runs: RecentRuns, airflow: CountingAirflow, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(recent_runs, "JOBS", 2)
+    for number in (1, 2):
+        wait_for_run(runs, job(number), "running")
     airflow.may_answer.clear()
-    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.1)
-    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds"):
-        runs.run(job())
-    airflow.may_answer.set()
-    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 30.0)
-    assert runs.run(job()) is RUNNING
-
-
-def test_airflow_that_is_silent_is_not_asked_again_before_it_has_answered(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, monkeypatch: pytest.MonkeyPatch
-):
-    airflow.may_answer.clear()
-    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.01)
-    for _ in range(5):
-        with pytest.raises(ServiceUnavailable, match="silent"):
-            runs.run(job())
-        clock.now += 2 * LONGEST_SECONDS
-    wait_until(lambda: len(airflow.asked) == 1, 30, lambda: "it is not asked")
-    assert runs.waiting == []
+    runs.run(job(1))
+    runs.run(job(3))
+    assert runs.run(job(1)) is RUNNING
+    assert runs.run(job(2)) is None
     airflow.may_answer.set()
 
 
-def test_answer_that_is_too_old_is_not_given_while_the_next_one_is_awaited(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, monkeypatch: pytest.MonkeyPatch
-):
-    runs.run(job())
-    airflow.may_answer.clear()
-    clock.now += FRESH_SECONDS
-    assert runs.run(job()) is RUNNING
-    clock.now += FRESH_SECONDS
-    monkeypatch.setattr(recent_runs, "PATIENCE_SECONDS", 0.01)
-    with pytest.raises(ServiceUnavailable, match="silent"):
-        runs.run(job())
-    airflow.may_answer.set()
+def test_failure_is_the_answer_until_airflow_answers_again(runs: RecentRuns, airflow: CountingAirflow, clock: Clock):
+    wait_for_run(runs, job(), "running")
+    airflow.answers = [AWAY, SUCCESS]
+    clock.now += REFRESH_SECONDS
+    wait_for(lambda: is_unavailable(runs, job()))
+    clock.now += REFRESH_SECONDS
+    wait_for(lambda: not is_unavailable(runs, job()))
+    wait_for_run(runs, job(), "success")
 
 
-def test_all_that_wait_to_be_asked_for_are_told_that_airflow_is_away(runs: RecentRuns, airflow: CountingAirflow):
+def test_error_that_nobody_expects_ends_no_refresher(runs: RecentRuns, airflow: CountingAirflow, clock: Clock):
+    airflow.answers = [RuntimeError("it is away"), SUCCESS]
+    wait_for(lambda: is_unavailable(runs, job()))
+    clock.now += REFRESH_SECONDS
+    wait_for(lambda: not is_unavailable(runs, job()))
+    wait_for_run(runs, job(), "success")
+
+
+def test_failure_is_found_out_once_for_all_jobs(runs: RecentRuns, airflow: CountingAirflow):
     airflow.may_answer.clear()
-    airflow.answers = [ServiceUnavailable("Airflow", "http://test", "it is away")]
+    airflow.answers = [AWAY]
     with ThreadPoolExecutor(100) as pool:
-        asked = [pool.submit(runs.run, job(number)) for number in range(100)]
-        wait_until(lambda: len(runs.waiting) + sum(map(len, airflow.asked)) == 100, 30, lambda: "not all have come")
-        airflow.may_answer.set()
-        assert {str(each.exception(30)) for each in asked} == {str(airflow.answers[0])}
-    assert len(airflow.asked) <= 2 * BATCHES_AT_ONCE
+        assert list(pool.map(lambda number: runs.run(job(number)), range(100))) == [None] * 100
+    airflow.may_answer.set()
+    for number in range(100):
+        wait_for(partial(is_unavailable, runs, job(number)))
+    # The batch that was under way when the others came, and one for them.
+    assert len(airflow.asked) <= 2
 
 
-def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
-    for percent in range(10):
-        runs.run(job(percent=float(percent), last=JobState("OK", "open tar", percent, "", complete=False)))
-    assert len(airflow.asked) == 1
-
-
-def test_what_the_ledger_says_anew_is_a_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
-    for record in ({}, {"stage": Stage.OPEN_TAR}, {"finished": Stage.OPEN_TAR}, {"error": FAILED}, {"clears": 1}):
-        runs.run(job(**record))
-    assert len(airflow.asked) == 5
-
-
-def test_end_of_a_run_whose_stage_has_failed_is_not_waited_for_long(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
-):
-    runs.run(job(error=FAILED))
-    clock.now += ENDING_SECONDS
-    runs.run(job(error=FAILED))
-    wait_until(lambda: len(airflow.asked) == 2, 30, lambda: "it is not asked again")
-
-
-def test_end_of_a_run_is_asked_for_every_second_however_long_it_takes(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
-):
-    runs.run(job(error=FAILED))
-    for number in range(2, 12):
-        clock.now += LONGEST_ENDING_SECONDS
-        runs.run(job(error=FAILED))
-        wait_until(partial(airflow.was_asked, number), 30, lambda: f"asked {len(airflow.asked)} times")
-
-
-def test_the_longer_nothing_changes_the_less_often_airflow_is_asked(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
-):
-    runs.run(job())
-    for number, seconds in enumerate((FRESH_SECONDS, 3.0, 4.5, 6.75, LONGEST_SECONDS, LONGEST_SECONDS), start=1):
-        clock.now += seconds - 0.1
-        runs.run(job())
-        assert len(airflow.asked) == number
-        clock.now += 0.1
-        runs.run(job())
-        wait_until(partial(airflow.was_asked, number + 1), 30, lambda: f"asked {len(airflow.asked)} times")
+def test_jobs_are_asked_for_together(runs: RecentRuns, airflow: CountingAirflow):
+    airflow.may_answer.clear()
+    for number in range(60):
+        runs.run(job(number))
+    airflow.may_answer.set()
+    for number in range(60):
+        wait_for_run(runs, job(number), "running")
+    asked = [run_id for batch in airflow.asked for run_id in batch]
+    assert sorted(asked) == sorted(f"job-{number}" for number in range(60))
+    assert len(airflow.asked) <= 1 + -(-60 // RUNS_AT_ONCE)
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
     airflow.answers = [RUNNING, Run("queued")]
-    assert [runs.run(job(number)).state for number in (7, 8, 7, 8)] == ["running", "queued", "running", "queued"]
+    wait_for_run(runs, job(7), "running")
+    wait_for_run(runs, job(8), "queued")
+    wait_for_run(runs, job(7), "running")
 
 
-def test_absence_of_airflow_is_found_out_once_for_all_pollers(runs: RecentRuns, airflow: CountingAirflow, clock: Clock):
-    airflow.answers = [ServiceUnavailable("Airflow", "http://test", "it is away"), RUNNING]
-    for _ in range(5):
-        with pytest.raises(ServiceUnavailable, match="it is away"):
-            runs.run(job())
-    assert len(airflow.asked) == 1
-    clock.now += 2 * FRESH_SECONDS
-    assert runs.run(job()) is RUNNING
+def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
+    wait_for_run(runs, job(), "running")
+    for percent in range(10):
+        last = JobState("OK", "open tar", percent, "", complete=False)
+        assert runs.run(job(percent=float(percent), last=last)) is RUNNING
+    assert airflow.was_asked(1)
 
 
-def test_pollers_that_come_while_airflow_is_asked_wait_for_the_same_answer(runs: RecentRuns, airflow: CountingAirflow):
+@pytest.mark.parametrize(
+    "record", [{"stage": Stage.OPEN_TAR}, {"finished": Stage.OPEN_TAR}, {"error": FAILED}, {"clears": 1}]
+)
+def test_run_that_was_read_before_the_ledger_changed_is_not_answered_after_it(
+    runs: RecentRuns, airflow: CountingAirflow, record: dict[str, object]
+):
+    airflow.answers = [SUCCESS, Run("queued")]
+    wait_for_run(runs, job(), "success")
+    changed = job(**record)  # type: ignore[arg-type]
+    assert runs.run(changed) is None
+    wait_for_run(runs, changed, "queued")
+
+
+def test_run_that_was_read_before_a_change_of_it_is_not_answered_after_the_change(
+    runs: RecentRuns, airflow: CountingAirflow
+):
+    airflow.answers = [SUCCESS, Run("queued")]
+    wait_for_run(runs, job(), "success")
+    assert runs.run(job(run_changes=1)) is None
+    wait_for_run(runs, job(run_changes=1), "queued")
+
+
+def test_run_that_is_read_while_it_is_changed_is_not_answered_after_the_change(
+    runs: RecentRuns, airflow: CountingAirflow
+):
+    airflow.answers = [SUCCESS, Run("queued")]
     airflow.may_answer.clear()
-    given: list[Run] = []
-    threads = [threading.Thread(target=lambda: given.append(runs.run(job()))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: len(airflow.asked) == 1, 30, lambda: "nobody asks")
+    runs.run(job())
+    wait_for(partial(airflow.was_asked, 1))
+    # Airflow has read the run and not answered yet; meanwhile a retry clears it and counts that.
+    assert runs.run(job(run_changes=1)) is None
     airflow.may_answer.set()
-    for thread in threads:
-        thread.join()
-    assert (len(airflow.asked), given) == (1, [RUNNING] * 8)
+    wait_for(lambda: runs.run(job(run_changes=1)) is not None)
+    assert runs.run(job(run_changes=1)) == Run("queued")
 
 
-def test_jobs_that_wait_to_be_asked_for_are_asked_for_together(runs: RecentRuns, airflow: CountingAirflow):
-    airflow.may_answer.clear()
-    threads = [threading.Thread(target=runs.run, args=(job(number),)) for number in range(60)]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: len(airflow.asked) == BATCHES_AT_ONCE, 30, lambda: "nobody asks")
-    wait_until(lambda: len(runs.waiting) + sum(map(len, airflow.asked)) == 60, 30, lambda: "not all have come")
-    airflow.may_answer.set()
-    for thread in threads:
-        thread.join()
-    assert sorted(run_id for batch in airflow.asked for run_id in batch) == sorted(
-        f"job-{number}" for number in range(60)
-    )
-    assert len(airflow.asked) <= BATCHES_AT_ONCE + 60 // RUNS_AT_ONCE
+def test_poll_that_read_the_ledger_earlier_does_not_replace_what_a_later_one_knows(runs: RecentRuns):
+    later = job(run_changes=1, seen=NOW + timedelta(seconds=1))
+    wait_for_run(runs, later, "running")
+    assert runs.run(job()) is None
+    assert runs.run(later) is RUNNING
+
+
+@pytest.mark.parametrize(("run", "seconds"), [(RUNNING, ENDING_SECONDS), (Run("failed"), REFRESH_SECONDS)])
+def test_end_of_a_run_whose_stage_has_failed_is_looked_for_more_often(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, run: Run, seconds: float
+):
+    airflow.answers = [run]
+    wait_for(lambda: runs.run(job(error=FAILED)) is run)
+    clock.now += seconds - 0.1
+    assert runs.run(job(error=FAILED)) is run
+    assert airflow.was_asked(1)
+    clock.now += 0.1
+    runs.run(job(error=FAILED))
+    wait_for(partial(airflow.was_asked, 2))
+
+
+def test_end_of_a_run_is_reported_once_also_when_nobody_polls_any_more(airflow: CountingAirflow, clock: Clock):
+    ended: list[tuple[int, str | None]] = []
+    runs = RecentRuns(airflow, clock, lambda view, run: ended.append((view.received.job_id, run.state)))
+    wait_for_run(runs, job(), "running")
+    airflow.answers = [SUCCESS]
+    clock.now += REFRESH_SECONDS
+    runs.run(job())
+    wait_for(lambda: ended == [(7, "success")])
+    clock.now += REFRESH_SECONDS
+    runs.run(job())
+    wait_for(lambda: len(airflow.asked) == 3)
+    wait_for_run(runs, job(), "success")
+    assert ended == [(7, "success")]
+
+
+def test_forked_process_refreshes_for_itself(airflow: CountingAirflow):
+    runs = RecentRuns(airflow)
+    wait_for_run(runs, job(), "running")
+    # As if another thread used it in the moment of the fork.
+    with runs._changed:
+        child = os.fork()
+        if child == 0:
+            try:
+                wait_for_run(runs, job(), "running")
+            finally:
+                os._exit(0 if len(airflow.asked) >= 2 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

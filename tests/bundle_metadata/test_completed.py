@@ -38,6 +38,20 @@ def test_files_get_their_ids_and_normalised_hashes(for_catalogue: bool):
     assert (given["_id"], given["hashtype"], given["hashsum"]) == (501, "sha1", SHA1)
 
 
+@pytest.mark.parametrize("for_catalogue", [True, False])
+def test_whole_numbers_are_sent_on_as_integers(for_catalogue: bool):
+    """As R and JavaScript write them: `1e+05`, `4.0`."""
+    listed = [
+        file_entry("data/a", ONE, size=4.0, mtime=1.5e9, ctime=0.0),
+        {"destinationTable": "Transactions.submitter", "value": 1e5},
+        {"destinationTable": "Transactions.instrument", "value": 5.5},
+    ]
+    file, submitter, instrument, _ = complete(listed, [with_file_id(1)], for_catalogue=for_catalogue)
+    whole = [file["size"], file["mtime"], file["ctime"], submitter["value"]]
+    assert (whole, [type(number) for number in whole]) == ([4, 1_500_000_000, 0, 100_000], [int] * 4)
+    assert instrument["value"] == 5.5
+
+
 def test_id_of_the_uploader_is_replaced():
     given = complete([file_entry("data/a", ONE, _id=1)], [with_file_id(501)])
     assert given[0]["_id"] == 501

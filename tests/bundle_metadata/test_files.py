@@ -53,7 +53,7 @@ def test_file_without_a_folder_lies_in_data(entry: Entry):
         ({"name": "x" * 256}, "its path has more than 4095 bytes, or 255 characters between two slashes"),
         ({"name": "日" * 256}, "its path has more than 4095 bytes, or 255 characters between two slashes"),
         ({"subdir": "long/" * 820}, "its path has more than 4095 bytes, or 255 characters between two slashes"),
-        ({"mimetype": None}, '"mimetype" must be a text'),
+        ({"mimetype": None}, '"mimetype" must be a text; where the type is not known, application/octet-stream'),
         ({"mimetype": ["text/plain"]}, '"mimetype" must be a text'),
         ({"mtime": None}, '"mtime" must be a text, or whole seconds since 1970 up to the year 9999'),
         ({"mtime": 1.5}, '"mtime" must be a text, or whole seconds since 1970 up to the year 9999'),
@@ -65,7 +65,9 @@ def test_file_without_a_folder_lies_in_data(entry: Entry):
         ({"subdir": "", "name": "data"}, "do not make a path below data/"),
         ({"size": None}, '"size" must be the number of its bytes'),
         ({"size": -1}, '"size" must be the number of its bytes'),
-        ({"size": 4.0}, '"size" must be the number of its bytes'),
+        ({"size": 2.0**53}, '"size" must be the number of its bytes'),
+        ({"size": -4.0}, '"size" must be the number of its bytes'),
+        ({"size": "1e+05"}, '"size" must be the number of its bytes'),
         ({"size": 4.5}, '"size" must be the number of its bytes'),
         ({"size": True}, '"size" must be the number of its bytes'),
         ({"size": ""}, '"size" must be the number of its bytes'),
@@ -118,7 +120,7 @@ def test_missing_value_of_a_file_is_named(key: str, reason: str):
     assert reason in text
 
 
-@pytest.mark.parametrize("size", [4, "4", "0004"])
+@pytest.mark.parametrize("size", [4, "4", "0004", 4.0])
 def test_size_may_be_a_number_or_its_digits(size: object):
     assert declared(file_entry("data/a", ONE, size=size))[0].size == 4
 
@@ -141,6 +143,11 @@ def test_every_hash_is_normalised(hash_type: str, form: str, upper: bool):
     )
     (file,) = declared(entry)
     assert (file.hash_type, file.hash_sum) == (hash_type, hash_sum)
+
+
+def test_every_hash_type_of_a_fixed_length_that_each_python_has_is_accepted():
+    fixed = {name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size}
+    assert set(HASH_LENGTHS) == fixed
 
 
 def test_hash_lengths_are_those_of_the_hashes():
@@ -173,7 +180,7 @@ def test_long_and_unusual_names_are_taken(name: str):
 
 
 @pytest.mark.parametrize(
-    "time", ["2026-11-23T10:00:00", "Tue Nov 29 14:09:05 PST 2016", 1480457345, 253_402_300_799, -1, 0, ""]
+    "time", ["2026-11-23T10:00:00", "Tue Nov 29 14:09:05 PST 2016", 1480457345, 1.5e9, 253_402_300_799, -1, 0, ""]
 )
 def test_times_are_texts_or_seconds(time: object):
     assert declared(file_entry("data/a", ONE, mtime=time, ctime=time))

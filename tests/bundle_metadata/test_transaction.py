@@ -17,6 +17,10 @@ def test_transaction_value_that_is_said_twice_alike_is_no_fault():
     assert declared(*transaction(), *transaction()) == []
 
 
+def test_whole_number_with_an_exponent_is_the_number():
+    assert declared(*transaction(), {"destinationTable": "Transactions.submitter", "value": 1e1}) == []
+
+
 @pytest.mark.parametrize("value", [None, True, [10], {"_id": 10}])
 @pytest.mark.parametrize("term", ["submitter", "project", "instrument"])
 def test_transaction_value_that_is_neither_text_nor_number_is_named(term: str, value: object):

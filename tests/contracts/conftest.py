@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from ingest.services import Services, make_services
 from ingest.services.metadata import Metadata
 from ingest.settings import load_settings
-from tests.contracts.unprivileged_archive import unprivileged_archive
+from tests.contracts.unprivileged_archive import share_with_archive, unprivileged_archive
 from tests.pacifica_core.core import Core
 
 BUILT_IN = "built in"
@@ -37,7 +38,17 @@ def environment(form: str, request: pytest.FixtureRequest, database_url: str, tm
         return {"INGEST_DATABASE_URL": database_url, "ARCHIVEINTERFACE_URL": (tmp_path / "an archive").as_uri()}
     core: Core = request.getfixturevalue("core")
     own = {"ARCHIVEINTERFACE_URL": request.getfixturevalue("archive_url")} if form == UNPRIVILEGED else {}
-    return {"INGEST_DATABASE_URL": database_url, **core.settings(), **own}
+    staging = {"INGEST_MOVE_STAGING": str(request.getfixturevalue("staging"))}
+    return {"INGEST_DATABASE_URL": database_url, **core.settings(), **staging, **own}
+
+
+@pytest.fixture
+def staging() -> Iterator[Path]:
+    """A folder in which files are handed over to ArchiveInterface, whichever account it runs as."""
+    with TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        share_with_archive(folder)
+        yield folder
 
 
 @pytest.fixture(scope="package")

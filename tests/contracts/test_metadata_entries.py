@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.bundles.metadata_entries import HASH_LENGTHS
 from ingest.services.metadata import FileHash, Metadata
 from tests.contracts.transactions import document, hashes, ingest
 
@@ -12,7 +13,7 @@ VALUES = ["text", "日本", "", "q'u\"o$t\\e%s&<b>", "x" * 255, 5, 1.5, True]
 DATES = ["2026-11-23T10:00:00", "2026-11-23T10:00:00.123456+02:00", "Tue Nov 29 14:09:05 PST 2016", 1479999999]
 
 
-@pytest.mark.parametrize(("hash_type", "digits"), [("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)])
+@pytest.mark.parametrize(("hash_type", "digits"), HASH_LENGTHS.items())
 def test_hash_is_found_as_it_was_sent(metadata: Metadata, new_id: int, hash_type: str, digits: int):
     ingest(metadata, new_id, document(new_id, [new_id], hashtype=hash_type, hashsum="0f" * (digits // 2)))
     assert metadata.find(new_id) == {new_id: FileHash(hash_type, "0f" * (digits // 2))}

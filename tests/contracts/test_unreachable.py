@@ -1,8 +1,10 @@
 """A service that cannot be reached is named with its URL and tried again; it is never a fault of the uploader."""
 
 import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from sqlalchemy import Engine
@@ -10,11 +12,18 @@ from sqlalchemy import Engine
 from ingest.database import make_engine
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.services import Services, make_services
+from ingest.services.archive import OpenFile
 from ingest.settings import load_settings
 from tests.contracts.conftest import BUILT_IN, PACIFICA, Connect
 from tests.e2e.stack import free_port
 from tests.pacifica_core.core import Core
 from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, SERVICES, UNIQUEID, settings_of
+
+
+def move(services: Services) -> None:
+    with tempfile.NamedTemporaryFile(buffering=0) as source:
+        services.archive.move(1, OpenFile(Path(source.name), cast(BinaryIO, source)))
+
 
 # By the name that people read and the method.
 CALLS: dict[str, Callable[[Services], object]] = {
@@ -25,7 +34,7 @@ CALLS: dict[str, Callable[[Services], object]] = {
     "archive holds": lambda services: services.archive.holds(1),
     "archive get": lambda services: list(services.archive.get(1)),
     "archive delete": lambda services: services.archive.delete(1),
-    "archive move": lambda services: services.archive.move(1, Path("/tmp/source")),
+    "archive move": move,
     "metadata find": lambda services: services.metadata.find(1),
     "metadata ingest": lambda services: services.metadata.ingest(1, io.BytesIO(b"[]"), 2),
 }
@@ -44,16 +53,19 @@ def assert_unavailable(services: Services, call: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_url_at_which_nobody_listens_is_named(database_engine: Engine, call: str):
+def test_url_at_which_nobody_listens_is_named(database_engine: Engine, tmp_path: Path, call: str):
     url = f"http://127.0.0.1:{free_port()}"
-    services = make_services(load_settings(settings_of(dict.fromkeys(SERVICES, url))), database_engine)
+    environment = {**settings_of(dict.fromkeys(SERVICES, url)), "INGEST_MOVE_STAGING": str(tmp_path)}
+    services = make_services(load_settings(environment), database_engine)
     assert_unavailable(services, call, url)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_wrong_path_is_named(database_engine: Engine, core: Core, call: str):
+def test_wrong_path_is_named(database_engine: Engine, core: Core, tmp_path: Path, call: str):
     urls = {each: f"{core.url(each)}/wrong" for each in SERVICES}
-    services = make_services(load_settings(settings_of(urls)), database_engine)
+    services = make_services(
+        load_settings({**settings_of(urls), "INGEST_MOVE_STAGING": str(tmp_path)}), database_engine
+    )
     assert_unavailable(services, call, urls[PROCESSES[name_in(call)]])
 
 

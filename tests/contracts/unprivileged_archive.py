@@ -53,6 +53,13 @@ def give_away(path: Path) -> None:
         shutil.chown(path, user.pw_uid, user.pw_gid)
 
 
+def share_with_archive(folder: Path) -> None:
+    """Let the archive write to a folder that stays ours, by its group."""
+    if user := account():
+        shutil.chown(folder, group=user.pw_gid)
+        folder.chmod(0o770)
+
+
 @contextmanager
 def _running(service: Service) -> Iterator[None]:
     process = _start(service)

@@ -14,6 +14,8 @@ BLOCK = 1024 * 1024
 # Two batches, and one file that goes through in several blocks.
 MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(BATCH_FILES + 20)}
 CONTENTS = {**MANY, "data/long.bin": bytes(range(256)) * (5 * BLOCK // 256)}
+# Left out of the job: the stack runs with `unlisted_members = skip`.
+UNLISTED = {"data/._one.txt": b"resource fork", "data/many/.DS_Store": b"view of a folder"}
 SOURCES = {f"run/{name}.raw": name.encode() * 1000 for name in ("one", "two", "three")}
 
 
@@ -84,6 +86,7 @@ REFUSE = "ALTER TABLE catalogue_entry ADD CHECK (coalesce(entry->>'value', '') <
 
 KINDS = {
     "bundle": Kind(bundle(CONTENTS), CONTENTS),
+    "bundle with more than is listed": Kind(bundle(CONTENTS | UNLISTED, declared(CONTENTS)), CONTENTS),
     "move": Kind(move(SOURCES), SOURCES),
     "bundle that is no tar": Kind(lambda stack, _folder: stack.post(b"no tar" * 1000), ONE, "open tar"),
     "bundle without JSON": Kind(bundle(ONE, b"{"), ONE, "load metadata"),

@@ -18,6 +18,7 @@ SETTINGS = {
     # What a killed API leaves is removed by the next round of retention.
     "INGEST_RECEIVE_TIMEOUT": "5",
     "INGEST_KEEP_ABANDONED_SECONDS": "1",
+    "INGEST_UNLISTED_MEMBERS": "skip",
     # The tasks of a scheduler that was killed are begun again after 20 s at most, and the next one's start, instead of 40.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",

@@ -38,24 +38,26 @@ def stop_by_admin(stack: Stack, points: Points, next_job: NextJob) -> int:
     return job
 
 
-def test_retry_that_was_killed_before_it_cleared_the_run_is_finished_by_housekeeping(
-    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+@pytest.mark.parametrize("point", ["retry.lifted", "retry.cleared", "retry.counted"])
+def test_retry_that_was_killed_goes_on_by_itself_or_is_finished_by_housekeeping(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob, point: str
 ):
     job = stop_by_admin(stack, points, next_job)
-    points.arm("retry.lifted", job)
+    points.arm(point, job)
     assert stack.command("retry", "--job-id", str(job)).returncode == KILLED
     stack.keep_house()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
-def test_job_that_an_admin_failed_rests_though_the_command_was_killed_before_it_failed_the_run(
-    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+@pytest.mark.parametrize("point", ["set_state.overridden", "set_state.failed", "set_state.counted"])
+def test_job_that_an_admin_failed_stays_failed_though_the_command_was_killed(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob, point: str
 ):
     job = next_job()
     points.arm("load_metadata.begun", job, "hold")
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
-    points.arm("set_state.overridden", job)
+    points.arm(point, job)
     assert stack.command("job", "--job-id", str(job), *FAILED).returncode == KILLED
     points.let_go("load_metadata.begun", job)
     state = stack.wait_for_end(job)

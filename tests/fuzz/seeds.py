@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of
-from tests.fuzz.tar_blocks import extended, header, long_name, member
+from tests.fuzz.tar_blocks import extended, header, long_name, member, volume_label, with_times
 from tests.tar_blocks import BLOCK, END
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
@@ -39,6 +39,19 @@ def _tars() -> Iterator[bytes]:
     yield extended([(b"path", b"data/p")]) + long_name(b"data/l") + file
     yield member(b"data/old/", kind=tarfile.AREGTYPE) + file
     yield member(b"data/c", b"c", tarfile.CONTTYPE) + file
+    yield from _of_other_tars(file)
+
+
+def _of_other_tars(file: bytes) -> Iterator[bytes]:
+    """Give what only GNU tar, Solaris' tar, .NET and others write, and we take or refuse by its type."""
+    yield volume_label(b"run 7") + file
+    yield extended([(b"path", b"data/p"), (b"comment", b"c")], tarfile.SOLARIS_XHDTYPE) + file
+    yield header(b"data/", 4096, tarfile.DIRTYPE) + file
+    yield header(b"data/", 0, tarfile.DIRTYPE) + with_times(file)
+    yield with_times(member(b"data/", b"Ya\0\0", b"D")) + file
+    yield member(b"data/a", b"rest", b"M") + file
+    yield member(b"././@LongLink", b"data/n\0", b"N") + file
+    yield extended([(b"GNU.volume.filename", b"data/a"), (b"GNU.volume.size", b"3")], tarfile.XGLTYPE) + file
 
 
 def _with_folder(tar_format: int) -> bytes:

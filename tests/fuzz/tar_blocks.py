@@ -54,6 +54,24 @@ def long_name(name: bytes, kind: bytes = tarfile.GNUTYPE_LONGNAME) -> bytes:
     return member(b"././@LongLink", name + b"\0", kind)
 
 
+def volume_label(name: bytes) -> bytes:
+    """Give what GNU tar writes first for `-V LABEL`: a header with little more than a name."""
+    block = bytearray(BLOCK)
+    for field, value in {"name": name, "mtime": b"15303245733\0", "type": b"V"}.items():
+        set_field(block, 0, field, value)
+    set_checksum(block, 0)
+    return bytes(block)
+
+
+def with_times(tar: bytes) -> bytes:
+    """Give a header, and what follows it, with times where GNU's old format has them, and POSIX the name's beginning."""
+    changed = bytearray(tar)
+    set_field(changed, 0, "magic", b"ustar  \0")
+    set_field(changed, 0, "prefix", b"15303167333\x0015303167333\0")
+    set_checksum(changed, 0)
+    return bytes(changed)
+
+
 def set_field(tar: bytearray, offset: int, field: str, value: bytes) -> None:
     """Set a field of the header at an offset; a longer value is cut, a shorter one is followed by zeros."""
     start, length = FIELDS[field]

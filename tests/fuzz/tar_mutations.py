@@ -17,7 +17,8 @@ NUMBERS = (b"", b"0", b"1", b"777", b"1000", b"1001", b"2000", b"  1000 ", b"100
            b"\xff" * 10 + b"\xfe\0", b"\x80" + b"\xff" * 11, b"\xc0", b"1000\0\0\x001", b"\x0c1", b"\xa0")  # fmt: skip
 KINDS = tuple(bytes([kind]) for kind in b"\x0001234567xgXLKSDMNVAZ\xff ")
 MAGICS = (b"ustar\x0000", b"ustar  \0", b"", b"ustar", b"ustar\0\0\0", b"USTAR\x0000", b"ustar\x0010")
-TEXTS = (b"", b"data", b"data/p", b"x", b"14714700000", b"/", b"data/a", b"..", b"p" * 155)
+TEXTS = (b"", b"data", b"data/p", b"x", b"14714700000", b"/", b"data/a", b"..", b"p" * 155,
+         b"15303167333\x0015303167333\0", b"\0" * 12 + b"15303167333\0")  # fmt: skip
 VALUES = {
     "name": NAMES,
     "mode": NUMBERS,
@@ -52,6 +53,8 @@ RECORDS = {
     b"GNU.sparse.realsize": DECIMALS,
     b"GNU.sparse.map": (b"0,1", b"0,512", b"0", b"x"),
     b"GNU.volume.filename": NAMES,
+    b"GNU.volume.label": TEXTS,
+    b"GNU.dumpdir": TEXTS,
     b"SCHILY.xattr.user.a": TEXTS,
     b"SCHILY.realsize": DECIMALS,
     b"": TEXTS,

@@ -21,6 +21,9 @@ Read = list[tuple[str | None, bytes]]
 
 # A tar of some kilobytes cannot hold more; a reader that goes round in circles is stopped here.
 MOST_MEMBERS = 10_000
+# Of these nothing is a file: folders, and the label of a whole tar, which `tarfile` knows as a member of an unknown type.
+VOLUME_LABEL = b"V"
+NO_FILES = (b"d", VOLUME_LABEL)
 # Listed so: contiguous files (of type 7) are regular ones.
 REGULAR = (b"-", b"C")
 SECONDS = 10
@@ -47,7 +50,11 @@ def _section(path: Path, offset: int, size: int) -> bytes:
 def read_by_python(path: Path) -> Read:
     """Read with `tarfile`; raises what that raises."""
     with tarfile.open(path, "r:", encoding="utf-8") as tar:
-        return [_by_python(tar, info) for info in islice(tar, MOST_MEMBERS + 1) if not info.isdir()]
+        return [_by_python(tar, info) for info in islice(tar, MOST_MEMBERS + 1) if not _is_no_file(info)]
+
+
+def _is_no_file(info: tarfile.TarInfo) -> bool:
+    return info.isdir() or info.type == VOLUME_LABEL
 
 
 def _by_python(tar: tarfile.TarFile, info: tarfile.TarInfo) -> tuple[str | None, bytes]:
@@ -67,7 +74,7 @@ def read_by_gnu_tar(tar: bytes) -> Read:
 def _listed(listing: bytes, contents: bytes) -> Iterator[tuple[str | None, bytes]]:
     for line in listing.splitlines():
         match = LISTED.match(line)
-        if match is None or match["type"] == b"d":
+        if match is None or match["type"] in NO_FILES:
             continue
         # GNU tar escapes as C does, which Python reads as it is.
         name = ast.literal_eval(f'b"{match["name"].decode()}"').decode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 import json
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_folder_for_moves_that_is_missing_is_refused_at_start(layout: Layout):
     check_move_folders(environment(layout))
     with pytest.raises(LaunchFailure, match="/nowhere is no folder"):
         check_move_folders(environment(layout, INGEST_MOVE_FOLDERS=f"{layout.home}:/nowhere"))
+
+
+def test_moves_into_archiveinterface_have_a_folder_of_the_instance_to_be_handed_over_in(layout: Layout):
+    own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", INGEST_MOVE_FOLDERS=str(layout.home / "move"))
+
+    assert own["INGEST_MOVE_STAGING"] == str(layout.home / "staging")
+    check_move_folders(own)
+
+
+def test_staging_folder_that_others_can_write_to_is_refused_at_start(layout: Layout, tmp_path: Path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    for url, is_refused in (("http://archive:8080", True), (f"file://{layout.home}/archive", False)):
+        own = environment(layout, ARCHIVEINTERFACE_URL=url, INGEST_MOVE_STAGING=str(tmp_path / "shared"))
+        with pytest.raises(LaunchFailure, match=r"INGEST_MOVE_STAGING.*can write") if is_refused else nullcontext():
+            check_move_folders(own)
 
 
 def test_the_ini_file_counts_as_a_setting_of_the_users(layout: Layout, tmp_path: Path):

@@ -2,12 +2,13 @@
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ingest.errors import ServiceUnavailable
-from ingest.services.archive import PacificaArchive
+from ingest.errors import MoveFolderUnavailable, ServiceUnavailable
+from ingest.services.archive import OpenFile, PacificaArchive
 from ingest.services.http_client import HttpClient
 from tests.services.conftest import TRANSFER_SIZE
 from tests.services.scripted_server import ScriptedServer, broken_reply, failure, reply
@@ -113,21 +114,62 @@ def test_delete_that_may_have_failed_is_service_unavailable(
         archive.delete(123456)
 
 
-def test_move_names_the_source(server: ScriptedServer, archive: PacificaArchive, tmp_path: Path) -> None:
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[OpenFile]:
+    path = tmp_path / "größe 1"
+    path.write_bytes(b"measured")
+    with path.open("rb", buffering=0) as file:
+        yield OpenFile(path, file)
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Path:
+    folder = tmp_path / "staging"
+    folder.mkdir(0o700)
+    return folder
+
+
+@pytest.fixture
+def moving(client: HttpClient, staging: Path) -> PacificaArchive:
+    return PacificaArchive(client, TRANSFER_SIZE, staging=(staging,))
+
+
+def test_move_names_a_path_that_nobody_else_can_change(
+    server: ScriptedServer, moving: PacificaArchive, source: OpenFile, staging: Path
+) -> None:
     server.then(reply(200, {"message": "File Moved Successfully"}))
-    archive.move(123456, tmp_path / "größe 1")
+    moving.move(123456, source)
     received = server.received[0]
     assert (received.method, received.path) == ("PATCH", "/123456")
-    assert json.loads(received.body) == {"path": str(tmp_path / "größe 1")}
+    assert json.loads(received.body) == {"path": str(staging / "123456")}
     assert received.headers["content-type"] == "application/json"
 
 
-def test_move_of_a_missing_source_is_service_unavailable(
-    server: ScriptedServer, archive: PacificaArchive, tmp_path: Path
+def test_move_that_fails_leaves_nothing_that_a_late_answer_could_take(
+    server: ScriptedServer, moving: PacificaArchive, source: OpenFile, staging: Path
 ) -> None:
-    server.then(failure(f"{ERROR}: Can't move posix file with error: [Errno 2] No such file or directory: '/gone'"))
-    with pytest.raises(ServiceUnavailable, match="/gone"):
-        archive.move(123456, tmp_path / "gone")
+    server.then(failure(f"{ERROR}: Can't move posix file with error: [Errno 28] No space left on device"))
+    with pytest.raises(ServiceUnavailable, match="No space left"):
+        moving.move(123456, source)
+    assert list(staging.iterdir()) == []
+    assert source.path.read_bytes() == b"measured"
+
+
+def test_delete_removes_what_a_killed_process_left_in_the_staging_folder(
+    server: ScriptedServer, moving: PacificaArchive, staging: Path
+) -> None:
+    (staging / "123456").write_bytes(b"measured")
+    server.then(failure(NOT_HELD))
+    moving.delete(123456)
+    assert list(staging.iterdir()) == []
+
+
+def test_move_without_a_staging_folder_hands_nothing_over(
+    server: ScriptedServer, archive: PacificaArchive, source: OpenFile
+) -> None:
+    with pytest.raises(MoveFolderUnavailable, match="move_staging"):
+        archive.move(123456, source)
+    assert server.received == []
 
 
 def test_get_gives_blocks(server: ScriptedServer, archive: PacificaArchive) -> None:

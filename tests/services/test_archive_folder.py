@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest import durable_files
 from ingest.errors import ServiceUnavailable
+from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import Zeros
@@ -83,41 +85,59 @@ def test_delete_of_an_id_that_is_not_there_is_no_error(archive: FolderArchive) -
     assert archive.size(6) == 1
 
 
-def test_move_takes_the_file(archive: FolderArchive, tmp_path: Path) -> None:
+def move(archive: FolderArchive, file_id: int, source: Path) -> None:
+    with source.open("rb", buffering=0) as opened:
+        archive.move(file_id, OpenFile(source, opened))
+
+
+def test_move_takes_the_file_and_leaves_its_name(archive: FolderArchive, folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"moved")
-    archive.move(5, source)
+    move(archive, 5, source)
     assert get(archive, 5) == b"moved"
-    assert not source.exists()
+    assert source.samefile(next(folder.rglob("5")))
 
 
-def test_move_from_another_device_copies(
-    archive: FolderArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_move_takes_the_open_file_whatever_has_its_name_by_now(archive: FolderArchive, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"moved")
+    with source.open("rb", buffering=0) as opened:
+        source.unlink()
+        source.write_bytes(b"another file")
+        archive.move(5, OpenFile(source, opened))
+    assert get(archive, 5) == b"moved"
+    assert source.read_bytes() == b"another file"
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+def test_move_of_what_cannot_be_linked_copies(
+    archive: FolderArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def rename(source: Path, target: Path) -> None:
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(durable_files, "link_open_file", refuse)
     source = tmp_path / "source"
     source.write_bytes(b"moved")
-    archive.move(5, source)
+    move(archive, 5, source)
     assert get(archive, 5) == b"moved"
-    assert not source.exists()
+    assert source.read_bytes() == b"moved"
 
 
-def test_move_of_what_was_linked_back_takes_the_link_away(archive: FolderArchive, folder: Path, tmp_path: Path) -> None:
+def test_move_of_what_the_id_holds_already_changes_nothing(
+    archive: FolderArchive, folder: Path, tmp_path: Path
+) -> None:
     put(archive, 5, b"moved")
     source = tmp_path / "source"
     source.hardlink_to(next(folder.rglob("5")))
-    archive.move(5, source)
+    move(archive, 5, source)
     assert get(archive, 5) == b"moved"
-    assert not source.exists()
+    assert source.read_bytes() == b"moved"
 
 
-def test_move_of_a_missing_source_is_service_unavailable_and_keeps_what_is_held(
-    archive: FolderArchive, tmp_path: Path
-) -> None:
-    put(archive, 5, b"moved before")
-    with pytest.raises(ServiceUnavailable, match="No such file"):
-        archive.move(5, tmp_path / "gone")
-    assert get(archive, 5) == b"moved before"
+def test_move_replaces_what_the_id_holds(archive: FolderArchive, tmp_path: Path) -> None:
+    put(archive, 5, b"sent before")
+    source = tmp_path / "source"
+    source.write_bytes(b"moved")
+    move(archive, 5, source)
+    assert get(archive, 5) == b"moved"

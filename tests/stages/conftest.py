@@ -1,7 +1,7 @@
 """A job in a real ledger, with the built-in services, for tests that run stages in this process."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,22 +11,24 @@ from sqlalchemy import Engine, func, update
 from ingest import ledger
 from ingest import run_stage as stage_wrapper
 from ingest.context import StageContext
-from ingest.errors import ServiceUnavailable
+from ingest.errors import Rejection, ServiceUnavailable
 from ingest.jobs import Received
 from ingest.ledger import hold
 from ingest.models import Event, Job
 from ingest.run_stage import FUNCTIONS
 from ingest.services import Services, make_services
 from ingest.services.metadata_catalogue import BuiltInMetadata
-from ingest.settings import Settings
+from ingest.settings import Settings, load_settings
 from ingest.states import STAGES, Kind, Stage
 from tests.bundles import make_bundle
+from tests.pacifica_core.core import Core
 from tests.received import create_job
 
 MakeJob = Callable[..., int]
 RunStage = Callable[[int, Stage], object]
 OpenContext = Callable[[int, Stage], AbstractContextManager[StageContext]]
 MakeOld = Callable[..., None]
+RunOnCore = Callable[..., Stage | None]
 
 
 @pytest.fixture
@@ -143,3 +145,33 @@ def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest
         with pytest.raises(ServiceUnavailable):
             stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
     return job
+
+
+@pytest.fixture
+def run_on_core(
+    core: Core, database_url: str, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunOnCore:
+    """Run a bundle through all stages on the real services, with further settings by their variables.
+
+    Gives the stage that rejects it, None when it is cataloged.
+    """
+    spool = tmp_path / "spool of the core"
+    spool.mkdir()
+
+    def run(body: bytes, user: str = "ada", **variables: str) -> Stage | None:
+        environment = {**core.settings(), "INGEST_DATABASE_URL": database_url, "VOLUME_PATH": str(spool), **variables}
+        with monkeypatch.context() as patched:
+            for name, value in {**environment, "INGEST_CONFIG": ""}.items():
+                patched.setenv(name, value)
+            with closing(make_services(load_settings(environment), database_engine)) as made:
+                job = made.uniqueid.allocate("upload_job", 1)[0]
+            (spool / f"{job}.tar").write_bytes(body)
+            create_job(database_engine, Received(job, Kind.INGEST, user, f"{job}.tar", len(body)))
+            for stage in STAGES[Kind.INGEST]:
+                try:
+                    stage_wrapper.run_stage(stage, job, 1, last_try=False)
+                except Rejection:
+                    return stage
+        return None
+
+    return run

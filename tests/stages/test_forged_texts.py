@@ -13,6 +13,7 @@ from ingest import ledger, run_stage
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.models import Event, Job
+from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind
@@ -134,7 +135,7 @@ def test_hidden_names_beside_a_source_are_made_of_ids(
     beside: set[str] = set()
     take = FolderArchive.move
 
-    def look(self: FolderArchive, file_id: int, source: Path) -> None:
+    def look(self: FolderArchive, file_id: int, source: OpenFile) -> None:
         beside.update(path.name for path in folder.iterdir() if path not in sources)
         take(self, file_id, source)
 

@@ -115,7 +115,7 @@ def test_person_reads_a_line_for_each_fact_and_for_each_event(show: Show, make_j
     facts = {"user: ada", "finished: open_tar", "tries: open_tar 1", f"bundle: {job}.tar"}
     assert facts <= set(lines)
     assert "set by an admin: FAILED load metadata: Failed by administrator" in lines
-    assert f"files pending: {len(CONTENTS)} with 0 bytes" in lines
+    assert f"files pending: {len(CONTENTS)} with {SIZE} bytes" in lines
     event = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  (\S+(?: \d+)?) +(\S+)")
     told = [found.groups() for found in map(event.match, lines) if found]
     assert told == [

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ingest.bundles.alike_names import differing, likeness
+from ingest.bundles.macos_members import MacosMembers, is_of_macos
+from ingest.bundles.member_kinds import SPARSE, kind_of
 from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path
-from ingest.bundles.tar_blocks import BLOCK
-from ingest.bundles.tar_headers import FOLDER, HARD_LINK, OLD_REGULAR, REGULAR, SYMBOLIC_LINK, Header, headers
+from ingest.bundles.tar_blocks import BLOCK, VOLUME_LABEL
+from ingest.bundles.tar_headers import FOLDER, OLD_REGULAR, REGULAR, Header, headers
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
@@ -45,14 +48,8 @@ COMPRESSED = {
     b"PK": "zip",
     b"7z\xbc\xaf": "7z",
 }
-KINDS = {
-    HARD_LINK: (Fault.MEMBER_IS_LINK, "hard link"),
-    SYMBOLIC_LINK: (Fault.MEMBER_IS_LINK, "symbolic link"),
-    b"3": (Fault.MEMBER_IS_SPECIAL, "character device"),
-    b"4": (Fault.MEMBER_IS_SPECIAL, "block device"),
-    b"6": (Fault.MEMBER_IS_SPECIAL, "pipe"),
-    b"7": (Fault.MEMBER_IS_SPECIAL, "contiguous file"),
-}
+# Members that hold nothing that could be lost.
+PASSED_OVER = frozenset({FOLDER, VOLUME_LABEL})
 
 
 @dataclass(frozen=True)
@@ -104,16 +101,17 @@ def open_section(path: Path, offset: int, size: int) -> Iterator[Section]:
 
 
 def members(path: Path, faults: Faults) -> Iterator[Member]:
-    """Read the tar's headers in order and give its regular files; folders are passed over.
+    """Read the tar's headers in order and give its regular files; folders and the tar's own label are passed over.
 
     What cannot be taken goes to `faults`; the reading ends where the tar cannot be read on.
     """
+    of_macos = MacosMembers(faults)
     with path.open("rb") as file:
         try:
             _refuse_compressed(file)
             for header in headers(file, path.stat().st_size):
-                is_folder = header.kind == FOLDER and not header.is_sparse
-                if not is_folder and (member := _member(header, faults)) is not None:
+                is_nothing = header.kind in PASSED_OVER and not header.is_sparse
+                if not is_nothing and (member := _member(header, faults, of_macos)) is not None:
                     yield member
         except InvalidBundle as error:
             faults.take(error)
@@ -126,29 +124,29 @@ def _refuse_compressed(file: BinaryIO) -> None:
             raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is", Fault.TAR_COMPRESSED)
 
 
-def _member(header: Header, faults: Faults) -> Member | None:
+def _member(header: Header, faults: Faults, of_macos: MacosMembers) -> Member | None:
     if header.is_sparse or header.kind not in (REGULAR, OLD_REGULAR):
-        fault, kind = _kind(header)
-        faults.add(fault, f"member {header.shown} is a {kind}; only regular files are taken")
+        kind = SPARSE if header.is_sparse else kind_of(header.kind)
+        advice = f": {kind.advice}" if kind.advice else ""
+        faults.add(kind.fault, f"member {header.shown} is a {kind.called}; only regular files are taken{advice}")
         return None
     name = header.name.decode("utf-8", "surrogateescape")
-    if found := name_fault(name):
-        fault, sentence = found
-        faults.add(fault, f"member {header.shown} {sentence}")
-        return None
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if parts == [METADATA_NAME] and not name.startswith("/"):
-        return Member(None, header.offset, header.size)
-    path = relative_path(name)
-    if path is None or name.startswith("/") or parts[0] != DATA_FOLDER:
-        sentence = f"member {header.shown} is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/"
-        faults.add(Fault.MEMBER_OUTSIDE_DATA, sentence)
-        return None
-    return Member(path, header.offset, header.size)
+    path, parts = relative_path(name), [part for part in name.split("/") if part not in ("", ".")]
+    is_metadata = parts == [METADATA_NAME]
+    found = name_fault(name)
+    if not found and (name.startswith("/") or not (is_metadata or (path and parts[0] == DATA_FOLDER))):
+        found = Fault.MEMBER_OUTSIDE_DATA, _outside(parts)
+    if is_of_macos(name):
+        of_macos.add(header.shown, refused=found is not None)
+    elif found:
+        faults.add(found[0], f"member {header.shown} {found[1]}")
+    return None if found else Member(None if is_metadata else path, header.offset, header.size)
 
 
-def _kind(header: Header) -> tuple[Fault, str]:
-    if header.is_sparse:
-        return Fault.MEMBER_IS_SPARSE, "sparse file"
-    unknown = Fault.MEMBER_IS_SPECIAL, f"thing of the unknown type {header.kind!r}"
-    return KINDS.get(header.kind, unknown)
+def _outside(parts: list[str]) -> str:
+    """Say of a member that it is in the wrong place, and what differs where the name of its place looks right."""
+    sentence = f"is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/"
+    for wanted in (DATA_FOLDER, METADATA_NAME):
+        if parts and parts[0] != wanted and likeness(parts[0]) == likeness(wanted):
+            sentence += f" ({differing(parts[0], wanted)})"
+    return sentence

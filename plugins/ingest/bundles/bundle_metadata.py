@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
 from ingest.bundles.metadata_document import Entry, objects
-from ingest.bundles.metadata_entries import DeclaredFile, declared_file
+from ingest.bundles.metadata_entries import TIMES, DeclaredFile, declared_file, size_of, whole_number
 from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
@@ -18,7 +18,8 @@ from ingest.states import Kind
 
 TABLE = "destinationTable"
 FILES = "Files"
-TRANSACTION_ID = "Transactions._id"
+TRANSACTION = "Transactions."
+TRANSACTION_ID = f"{TRANSACTION}_id"
 # What a transaction has once.
 TRANSACTION_VALUES = frozenset({"_id", "submitter", "project", "instrument"})
 VALUES = frozenset({str, int, float})
@@ -73,11 +74,11 @@ class MetadataReader:
                 file = declared_file(position, entry, self.faults, is_move=is_move, below_data=below_data)
                 if file is not None:
                     yield file
-            elif (name := table.removeprefix("Transactions.")) in TRANSACTION_VALUES:
+            elif (name := table.removeprefix(TRANSACTION)) in TRANSACTION_VALUES:
                 self._transaction_value(position, name, entry)
 
     def _transaction_value(self, position: int, name: str, entry: Entry) -> None:
-        value = entry.get("value")
+        value = whole_number(entry.get("value"))
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
             sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
             self.faults.add(Fault.TRANSACTION_ID_GIVEN, sentence)
@@ -103,12 +104,20 @@ def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, f
             added = next(archived, None)
             if added is None:
                 raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
-            entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum)
+            _complete_file(entry, added)
             if for_catalogue:
                 entry["subdir"] = _folder(added.path, str(entry["name"]))
+        elif entry[TABLE].removeprefix(TRANSACTION) in TRANSACTION_VALUES:
+            entry["value"] = whole_number(entry["value"])
         yield entry
     faults.raise_as(InvalidMetadata)
     yield {TABLE: TRANSACTION_ID, "value": job_id}
+
+
+def _complete_file(entry: Entry, added: ArchivedAs) -> None:
+    """Add what the ledger knows of a file, and write whole numbers as integers."""
+    entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum, size=size_of(entry))
+    entry.update((key, whole_number(entry[key])) for key in TIMES if key in entry)
 
 
 def _folder(path: str, name: str) -> str:

@@ -15,12 +15,19 @@ from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.printing import printable
 
-# Hexadecimal digits of the hashes that the real metadata service knows.
-HASH_LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+# Hexadecimal digits of each hash type: all of `hashlib.algorithms_guaranteed` that have a fixed length, which are those that
+# the real metadata service accepts (docs/upgrading.md says why no others).
+HASH_LENGTHS = {
+    **{"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128},
+    **{"sha3_224": 56, "sha3_256": 64, "sha3_384": 96, "sha3_512": 128, "blake2b": 128, "blake2s": 64},
+}
 HASHES = {name: re.compile(f"(?:{name}:)?([0-9a-f]{{{length}}})") for name, length in HASH_LENGTHS.items()}
 SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Up to here, each whole number of double precision is exactly what was written.
+LARGEST_EXACT = 2**53 - 1
 # Seconds since 1970, from the year 1 to the year 9999.
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+TIMES = ("mtime", "ctime")
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,19 @@ def path_of(entry: Entry, below_data: bool) -> str:
     return path
 
 
+def whole_number(value: object) -> object:
+    """Return a whole number that was written with an exponent or a fraction (`1e+05`) as an integer, all else unchanged."""
+    if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT:
+        return int(value)
+    return value
+
+
 def size_of(entry: Entry) -> int:
-    """Give the size in bytes, which may be written as a number or as the text of its digits."""
-    size = entry.get("size")
+    """Return the size in bytes, which may be written as a whole number or as the text of its digits."""
+    size = whole_number(entry.get("size"))
     if isinstance(size, bool) or not SIZE.fullmatch(str(size)):
         raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', Fault.SIZE_MALFORMED)
-    return int(size or 0)
+    return int(str(size))
 
 
 def hash_of(entry: Entry) -> tuple[str, str]:
@@ -111,9 +125,10 @@ def hash_of(entry: Entry) -> tuple[str, str]:
 def check_forms(entry: Entry) -> None:
     """Check what is only sent on, where it is given; the real metadata service needs all of it, the built-in one none."""
     if not isinstance(entry.get("mimetype", ""), str):
-        raise InvalidMetadata('"mimetype" must be a text', Fault.VALUE_MALFORMED)
-    for key in ("mtime", "ctime"):
-        time = entry.get(key, "")
+        sentence = '"mimetype" must be a text; where the type is not known, application/octet-stream'
+        raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
+    for key in TIMES:
+        time = whole_number(entry.get(key, ""))
         if not isinstance(time, str) and not (type(time) is int and EARLIEST <= time <= LATEST):
             sentence = f'"{key}" must be a text, or whole seconds since 1970 up to the year 9999'
             raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)

@@ -21,10 +21,18 @@ USTAR = b"ustar\0"
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*\Z")
 # What other readers take for a number: octal digits, nothing, or GNU's base-256.
 NUMBER = re.compile(rb"(?: *[0-7]*[ \0]*|[\x80\xff].*)\Z", re.DOTALL)
+# GNU tar's name for a whole tar (`-V LABEL`): a header without bytes, in which it leaves most fields blank.
+VOLUME_LABEL = b"V"
 BASE_256 = 0x80
 NEGATIVE_BASE_256 = 0xFF
 # What eleven octal digits hold.
 LARGEST_OCTAL = 8**11 - 1
+# What to do about a tar whose writer is at fault, and no option of it.
+ANOTHER_PROGRAM = "make the tar with another program (GNU tar, bsdtar, Python's tarfile)"
+# A wrong checksum is most often damage on the way.
+AS_IT_WAS_MADE = f"look whether `tar -tf` reads the file; if so, send it as it is, else {ANOTHER_PROGRAM}"
+OF_TIMES = "GNU tar reads times where Python's tarfile and 7-Zip read the beginning of the name"
+WITHOUT_TIMES = "make the tar with --format=posix (.NET: TarEntryFormat.Pax)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +51,34 @@ def parse_block(data: bytes, offset: int) -> Block:
     if not _is_right(data, checksum):
         if offset == 0:
             raise InvalidBundle("the bundle is no tar; make one of data/ and metadata.txt", Fault.TAR_UNREADABLE)
-        raise broken(offset, "its checksum is wrong")
+        raise broken(offset, "its checksum is wrong", AS_IT_WAS_MADE)
     if not all(map(NUMBER.match, (mode, uid, gid, mtime, major, minor))):
-        # None of them is used, but other readers take the member for none.
-        raise broken(offset, "one of its fields is no number")
-    if magic != USTAR and any(prefix):
-        # Python's tarfile takes this for a part of the name, GNU tar for times.
-        raise ambiguous(offset, "it is of an old format of GNU tar")
+        raise _no_number(offset, mode=mode, uid=uid, gid=gid, mtime=mtime, devmajor=major, devminor=minor)
     beginning = _text(prefix)
+    if beginning and magic != USTAR:
+        # Of these formats only GNU's has anything here: with --listed-incremental, and as .NET 7 and 8 write it.
+        raise ambiguous(offset, OF_TIMES, WITHOUT_TIMES)
     whole = beginning + b"/" + _text(name) if beginning else _text(name)
+    if kind == VOLUME_LABEL and not any(size):
+        return Block(whole, kind, 0, offset)
     return Block(whole, kind, _size(size, offset), offset)
 
 
-def broken(offset: int, reason: str) -> InvalidBundle:
-    """Make the error of a header that cannot be read."""
-    return InvalidBundle(f"the header at byte {offset} is broken: {reason}; make the tar anew", Fault.HEADER_BROKEN)
+def broken(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
+    """Make the error of a header that cannot be read; `advice` says what to do about it."""
+    return InvalidBundle(f"the header at byte {offset} is broken: {reason}; {advice}", Fault.HEADER_BROKEN)
 
 
-def ambiguous(offset: int, reason: str) -> InvalidBundle:
-    """Make the error of a header in which different readers of tars see different members."""
-    sentence = f"the header at byte {offset} can be read in two ways: {reason}; make the tar anew"
+def ambiguous(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
+    """Make the error of a header in which different readers of tars see different members; `advice` says what to do."""
+    sentence = f"the header at byte {offset} can be read in two ways: {reason}; {advice}"
     return InvalidBundle(sentence, Fault.HEADER_AMBIGUOUS)
+
+
+def _no_number(offset: int, **fields: bytes) -> InvalidBundle:
+    """Name the field that is no number: none of these is used, but other readers take the member for none."""
+    names = [name for name, field in fields.items() if not NUMBER.match(field)]
+    return broken(offset, f"its {names[0]} is no number")
 
 
 def _is_right(data: bytes, checksum: bytes) -> bool:

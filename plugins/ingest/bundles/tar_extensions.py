@@ -7,22 +7,25 @@ Only what decides where members lie and what they are called is read; the rest (
 import re
 from dataclasses import dataclass, replace
 
-from ingest.bundles.tar_blocks import BLOCK, LARGEST_OCTAL, ambiguous
+from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, LARGEST_OCTAL, ambiguous
 from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.printing import printable
 
 LONG_NAME, LONG_LINK = b"L", b"K"
-PAX, GLOBAL_PAX = b"x", b"g"
-EXTENSIONS = frozenset({LONG_NAME, LONG_LINK, PAX, GLOBAL_PAX})
-LARGEST_EXTENSION = 1024 * 1024
+# Solaris' tar writes the same records as POSIX, under a type of its own.
+PAX, SOLARIS_PAX, GLOBAL_PAX = b"x", b"X", b"g"
+EXTENSIONS = frozenset({LONG_NAME, LONG_LINK, PAX, SOLARIS_PAX, GLOBAL_PAX})
 
 LENGTH = re.compile(rb"([0-9]{1,7}) ")
 DECIMAL = re.compile(rb"[0-9]{1,20}\Z")
 SPARSE_KEYS = (b"GNU.sparse.", b"SCHILY.realsize", b"SUN.holesdata")
+# GNU tar says so of a tar that goes on with a file of the volume before it.
+CONTINUED = b"GNU.volume.filename"
 # What must not be said of all members at once, or twice of one.
 DECISIVE = frozenset({b"path", b"size", b"linkpath", b"hdrcharset", b"GNU.sparse.name"})
 CHARSETS = frozenset({b"BINARY", b"ISO-IR 10646 2000 UTF-8"})
+ONE_VOLUME = "make the tar in one volume (without --multi-volume)"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def with_records(before: Extension, data: bytes, offset: int) -> Extension:
     """Add the records of a PAX header that stands at `offset`; raises InvalidBundle."""
     records = _records(data, offset)
     if records.get(b"hdrcharset", b"BINARY") not in CHARSETS:
-        raise malformed(offset, "it names an unknown character set")
+        raise malformed(offset, "it names an unknown character set", "make the tar with names in UTF-8")
     size = records.get(b"size")
     if size is not None and not DECIMAL.match(size):
         raise malformed(offset, "its size is no number")
@@ -65,7 +68,13 @@ def with_long_name(before: Extension, data: bytes, offset: int) -> Extension:
 def check_global(data: bytes, offset: int) -> None:
     """Refuse a header for the whole tar that says of all members what each has to say itself."""
     for key in _records(data, offset):
-        raise ambiguous(offset, f"a global header sets {printable(key.decode(errors='replace'))}")
+        if key == CONTINUED:
+            sentence = f"the tar is not the first of several volumes: it goes on with a file of another; {ONE_VOLUME}"
+            raise InvalidBundle(sentence, Fault.MEMBER_IS_SPECIAL)
+        shown = printable(key.decode(errors="replace"))
+        raise ambiguous(
+            offset, f"a global header sets {shown}", "leave that out of --pax-option, or " + ANOTHER_PROGRAM
+        )
 
 
 def size_with(extension: Extension, size: int, offset: int) -> int:
@@ -82,9 +91,9 @@ def is_of_a_sparse_file(key: bytes) -> bool:
     return key.startswith(SPARSE_KEYS)
 
 
-def malformed(offset: int, reason: str) -> InvalidBundle:
-    """Make the error of an extended header that cannot be read."""
-    sentence = f"the extended header at byte {offset} is malformed: {reason}; make the tar anew"
+def malformed(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
+    """Make the error of an extended header that cannot be read; `advice` says what to do about it."""
+    sentence = f"the extended header at byte {offset} is malformed: {reason}; {advice}"
     return InvalidBundle(sentence, Fault.EXTENSION_MALFORMED)
 
 
@@ -102,7 +111,7 @@ def _records(data: bytes, offset: int) -> dict[bytes, bytes]:
             raise malformed(offset, "a record has no key")
         if key in DECISIVE and key in records:
             raise ambiguous(offset, f"{key.decode()} stands there twice")
-        if key in DECISIVE or is_of_a_sparse_file(key):
+        if key in DECISIVE or key == CONTINUED or is_of_a_sparse_file(key):
             records[key] = value
         position = end
     if data[position:].strip(b"\0"):

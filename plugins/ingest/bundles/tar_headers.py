@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ingest.bundles.tar_blocks import BLOCK, Block, ambiguous, parse_block
+from ingest.bundles.large_extensions import LARGEST_EXTENSION, too_large
+from ingest.bundles.member_kinds import GNU_SPARSE, HARD_LINK, SYMBOLIC_LINK, kind_of
+from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, VOLUME_LABEL, Block, ambiguous, parse_block
 from ingest.bundles.tar_extensions import (
     EXTENSIONS,
     GLOBAL_PAX,
-    LARGEST_EXTENSION,
     LONG_LINK,
     LONG_NAME,
+    PAX,
+    SOLARIS_PAX,
     Extension,
     check_global,
     malformed,
@@ -26,11 +29,12 @@ from ingest.errors import InvalidBundle
 from ingest.fault_codes import Fault
 from ingest.printing import printable
 
-REGULAR, OLD_REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER, GNU_SPARSE = b"0", b"\0", b"1", b"2", b"5", b"S"
-# Of these no bytes follow the header.
-WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, b"3", b"4", FOLDER, b"6"})
+REGULAR, OLD_REGULAR, FOLDER = b"0", b"\0", b"5"
+# No bytes follow the headers of these, whatever size they claim; some readers pass over that size, others do not.
+WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, b"3", b"4", b"6", VOLUME_LABEL})
 TAIL_BLOCK = 1024 * 1024
 ZEROS = bytes(BLOCK)
+ALL_OF_IT = "send all of it, and let the program that makes it close the tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def headers(file: BinaryIO, size: int) -> Iterator[Header]:
     while (found := _next(file, offset)) is not None:
         offset = found.offset + _padded(found.size)
         if offset > size:
-            claimed = f"member {found.shown} claims {found.size} bytes; send all of it"
+            claimed = f"member {found.shown} claims {found.size} bytes; send all of it, in one volume"
             raise InvalidBundle(f"the bundle is cut short: {claimed}", Fault.TAR_CUT)
         yield found
         if found.kind == GNU_SPARSE:
@@ -82,10 +86,11 @@ def _next(file: BinaryIO, offset: int) -> Header | None:
     extension = Extension()
     kinds: set[bytes] = set()
     while (block := _block(file, offset)) is not None and block.kind in EXTENSIONS:
-        if block.kind in kinds:
-            sentence = f"extended headers stand one behind the other at byte {offset}; make the tar anew"
+        kind = PAX if block.kind == SOLARIS_PAX else block.kind
+        if kind in kinds:
+            sentence = f"extended headers stand one behind the other at byte {offset}; {ANOTHER_PROGRAM}"
             raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
-        kinds.add(block.kind)
+        kinds.add(kind)
         extension = _extended(extension, block, _extension_data(file, block))
         offset += BLOCK + _padded(block.size)
     if block is not None:
@@ -101,14 +106,13 @@ def _block(file: BinaryIO, offset: int) -> Block | None:
     data = file.read(BLOCK)
     if len(data) < BLOCK:
         sentence = f"the bundle is cut short: it ends at byte {offset + len(data)}, before its end-of-archive mark"
-        raise InvalidBundle(f"{sentence}; send all of it", Fault.TAR_CUT)
+        raise InvalidBundle(f"{sentence}; {ALL_OF_IT}", Fault.TAR_CUT)
     return None if data == ZEROS else parse_block(data, offset)
 
 
 def _extension_data(file: BinaryIO, block: Block) -> bytes:
     if block.size > LARGEST_EXTENSION:
-        sentence = f"the extended header at byte {block.offset} claims {block.size} bytes; make the tar anew"
-        raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
+        raise too_large(file, block)
     data = file.read(_padded(block.size))
     if len(data) < _padded(block.size):
         sentence = f"the bundle is cut short: it ends inside the extended header at byte {block.offset}"
@@ -129,16 +133,26 @@ def _extended(extension: Extension, block: Block, data: bytes) -> Extension:
 
 def _member(block: Block, extension: Extension) -> Header:
     size = size_with(extension, block.size, block.offset)
-    if size and block.kind in WITHOUT_DATA:
-        raise ambiguous(block.offset, f"what has no bytes of its own claims {size}")
     name = block.name if extension.name is None else extension.name
     kind = block.kind
+    if size and kind in WITHOUT_DATA:
+        raise _with_bytes(block.offset, kind, name, size)
+    if kind == FOLDER:
+        # Some writers put the size of the folder on their disk here. No reader looks for that many bytes.
+        size = 0
     if (kind in (REGULAR, OLD_REGULAR) and name.endswith(b"/")) or (kind == OLD_REGULAR and block.name.endswith(b"/")):
         # As tars older than POSIX name folders.
         if kind == REGULAR or extension.name is not None or size:
             raise ambiguous(block.offset, "the name of a file ends as a folder's does")
         kind = FOLDER
     return Header(name, kind, size, block.offset + BLOCK, extension.is_sparse or kind == GNU_SPARSE)
+
+
+def _with_bytes(offset: int, kind: bytes, name: bytes, size: int) -> InvalidBundle:
+    """Make the error of a member that can have no bytes and claims some: where the next header is, readers disagree."""
+    called = "volume label" if kind == VOLUME_LABEL else kind_of(kind).called
+    shown = printable(name.decode("utf-8", "surrogateescape"))
+    return ambiguous(offset, f"the {called} {shown} claims {size} bytes", f"leave it out, or {ANOTHER_PROGRAM}")
 
 
 def _padded(size: int) -> int:

@@ -70,6 +70,9 @@ def _of_job(job: Document) -> dict[str, str | None]:
         "error": _of_error(job["error"]) if job["error"] else None,
         "tries": ", ".join(f"{stage} {count}" for stage, count in job["tries"].items()),
         "cleared by housekeeping": f"{job['clears']} times" if job["clears"] else None,
+        "left out": f"{job['skipped_members']} files that the metadata does not list"
+        if job["skipped_members"]
+        else None,
         "held by": job["holder"],
     }
 

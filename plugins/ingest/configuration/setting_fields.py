@@ -4,13 +4,14 @@ Read and checked by `ingest.settings`; `docs/configuration.md` is made from what
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from ingest.configuration.access_settings import AccessSettings
+from ingest.configuration.access_settings import AccessSettings, contradiction
 from ingest.configuration.limit_settings import LimitSettings
-from ingest.configuration.setting_types import Folders, Size, check_database_url, option
+from ingest.configuration.move_settings import MoveSettings
+from ingest.configuration.setting_types import Size, check_database_url, folder_of, option
 
 BUILT_IN = "builtin"
 
@@ -18,7 +19,7 @@ SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
 ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
 
 
-class Settings(AccessSettings, LimitSettings):
+class Settings(AccessSettings, LimitSettings, MoveSettings):
     """What the API, the stages and the command line need to know."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -52,16 +53,17 @@ class Settings(AccessSettings, LimitSettings):
         "`receive_timeout`.",
         form="a number above 0", gt=0,
     )  # fmt: skip
-    move_folders: Folders = option(
-        (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
-        description="Folders that `POST /move` may take files from; none: no file can be moved.",
-        form="absolute paths of folders, separated by colons, none of which is `/`",
-    )  # fmt: skip
     refuse_ambiguous_names: bool = option(
         True, "ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES",
         description="Whether files of one job are refused whose paths differ only in case or in Unicode form: on other "
         "systems one would overwrite the other.",
         form="true or false",
+    )  # fmt: skip
+    unlisted_members: str = option(
+        "reject", "ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS",
+        description="What is done with a file in the tar that the metadata does not list: `reject` the job, or `skip` the "
+        "file, as the original service does. The job then goes on without it, and an event names it.",
+        form="reject or skip", pattern=r"^(reject|skip)$",
     )  # fmt: skip
     service_connect_timeout: float = option(
         10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",
@@ -128,6 +130,23 @@ class Settings(AccessSettings, LimitSettings):
         10.0, "airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT",
         description="Seconds to wait for an answer of Airflow.", form="a number above 0", gt=0,
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def check_moves(self) -> Self:
+        """Refuse moves whose sources would lie in our own folders, or that ArchiveInterface could be misled by."""
+        archive = folder_of(self.archiveinterface_url)
+        for own in (self.volume_path, *filter(None, [archive]), *self.move_staging):
+            if inside := [folder for folder in self.move_folders if folder.is_relative_to(own)]:
+                raise contradiction(
+                    "move_folders", f"{inside[0]} lies in {own}, where this service keeps its own files"
+                )
+        if archive is None and self.move_folders and not self.move_staging:
+            raise contradiction(
+                "move_staging",
+                "with move_folders and ArchiveInterface it must name folders that only these two services can write to: "
+                "ArchiveInterface takes files by their paths, which others could change (docs/security.md says more)",
+            )
+        return self
 
 
 class DagSettings(BaseModel):

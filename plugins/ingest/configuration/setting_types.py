@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -52,6 +53,11 @@ def split_folders(value: object) -> object:
         if not folder.is_absolute() or ".." in folder.parts or folder == Path(folder.anchor):
             raise ValueError("no folder")
     return folders
+
+
+def folder_of(url: str) -> Path | None:
+    """Give the folder that the archive's URL names; None for one of a service."""
+    return Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
 
 
 def split_words(value: object) -> object:

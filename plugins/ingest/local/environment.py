@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from ingest.configuration.setting_types import folder_of
+from ingest.errors import MoveFolderUnavailable
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
 from ingest.local.reporting import LaunchFailure
-from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings, sources
+from ingest.services.archive_staging import check_private
+from ingest.settings import CONFIG_FILE_VARIABLE, Settings, given_settings, load_settings, sources
 
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
@@ -60,12 +63,18 @@ def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, crede
 
 
 def check_move_folders(environment: Mapping[str, str]) -> None:
-    """Raise LaunchFailure when a folder that files may be moved from is not there."""
-    for folder in load_settings(environment).move_folders:
+    """Raise LaunchFailure for a folder of moves that is not there, or of staging that others could exchange."""
+    settings = load_settings(environment)
+    for folder in settings.move_folders:
         if not folder.is_dir():
             raise LaunchFailure(
                 f"INGEST_MOVE_FOLDERS: {folder} is no folder; make or mount it, or take it from the list"
             )
+    for folder in settings.move_staging if folder_of(settings.archiveinterface_url) is None else ():
+        try:
+            check_private(folder)
+        except (OSError, MoveFolderUnavailable) as error:
+            raise LaunchFailure(f"INGEST_MOVE_STAGING: {error}") from error
 
 
 def whole_environment(user: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
@@ -107,16 +116,17 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
 def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
     # Empty where it is not set: a file in the home folder may be a facility's, and lead to its database.
     named_file = {CONFIG_FILE_VARIABLE: user.get(CONFIG_FILE_VARIABLE, "")}
-    given = load_settings({**user, **named_file}).model_fields_set
+    given = given_settings({**user, **named_file})
     defaults = {
         "volume_path": ("VOLUME_PATH", str(layout.home / "spool")),
         "archiveinterface_url": ("ARCHIVEINTERFACE_URL", f"file://{quote(str(layout.home / 'archive'))}"),
         "move_folders": ("INGEST_MOVE_FOLDERS", str(layout.home / "move")),
+        "move_staging": ("INGEST_MOVE_STAGING", str(layout.home / "staging")),
         "database_url": ("INGEST_DATABASE_URL", database_url(layout, "ingest")),
         "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),
     }
     variables = [variable for source in sources(Settings).values() for variable in source["environment"]]
-    return {
+    own = {
         **named_file,
         # Also what is given already, so that an admin's shell asks the same services as the stack.
         **{variable: user[variable] for variable in variables if variable in user},
@@ -125,6 +135,9 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "INGEST_AIRFLOW_USERNAME": INGEST,
         "INGEST_AIRFLOW_PASSWORD": credentials.ingest_password,
     }
+    # Only now: some settings must go with others.
+    load_settings({**user, **own})
+    return own
 
 
 def _without_proxy(user: Mapping[str, str], name: str) -> str:

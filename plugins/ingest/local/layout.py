@@ -9,6 +9,7 @@
      ├── postgres/               the data of both databases
      ├── airflow/                AIRFLOW_HOME
      ├── spool/ archive/ move/   received bundles; the built-in archive; where moves may come from
+     ├── staging/                in which files that are moved are handed over to an ArchiveInterface
      └── logs/                   a file for each program
 
 Used by all of `ingest.local`.
@@ -28,6 +29,7 @@ from ingest.local.reporting import LaunchFailure
 
 PROJECT = Path(__file__).parents[3]
 PRIVATE = 0o700
+FOLDERS = ("spool", "archive", "move", "staging")
 # A socket's path has at most 107 bytes (unix(7)); the longest name here is `.supervisor.sock.<process id>`.
 SOCKET_FOLDER_BYTES = 107 - len("/.supervisor.sock.4194304")
 # What needs no quoting in a URL, in supervisord's configuration and in PostgreSQL's list of folders.
@@ -92,7 +94,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
 
 def make_folders(layout: Layout) -> None:
     """Make the folders that are not there yet; raises LaunchFailure when one cannot be made or written to."""
-    inside = [layout.home, layout.airflow, layout.logs, *(layout.home / name for name in ("spool", "archive", "move"))]
+    inside = [layout.home, layout.airflow, layout.logs, *(layout.home / name for name in FOLDERS)]
     try:
         for folder in (*inside, layout.sockets):
             folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

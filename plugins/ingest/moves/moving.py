@@ -2,24 +2,25 @@
 
 Called by `move_files` and `ingest_metadata`. The archive has no call that moves a file back, so a hard link to each source
 stays beside it, under a hidden name, until the job is catalogued. The order of writes for each file: hash the source; make
-sure that the archive does not hold its id; commit `sending` with its inode; link; PATCH; make sure that the archive holds
-what was hashed; commit `archived`. A process that dies in between leaves a file that is `sending`: the next process puts it
-back first (`ingest.moves.putting_back`), and begins anew with it.
+sure that the archive does not hold its id; commit `sending` with its inode; link; hand the open file to the archive; make
+sure that the archive holds what was hashed; remove the source's name; commit `archived`. A process that dies in between
+leaves a file that is `sending`: the next process restores it first (`ingest.moves.putting_back`), and starts again with it.
 
-The archive takes a source by its path, so whoever may write beside it could exchange it, or its folder, in the moment
-before. The file that was hashed is therefore held open, and compared with what the archive holds afterwards.
+Another account may exchange a source, or its folder, at any moment. So nothing is used by its path after it was checked: the
+file that was hashed is held open, and linked by its descriptor; its name is removed in the folder that is held open.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from ingest.context import StageContext
-from ingest.errors import InvalidSource, ServiceUnavailable, SourceExchanged
+from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
 from ingest.failpoints import failpoint
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
@@ -27,9 +28,11 @@ from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 from ingest.fixity import stored_hash
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
+from ingest.moves.removal import remove_source
 from ingest.moves.sources import SourceFolder, open_source, source_folder, unreadable
 from ingest.printing import printable
 from ingest.sending import Progress
+from ingest.services.archive import OpenFile
 
 
 @dataclass(frozen=True)
@@ -69,21 +72,33 @@ def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
     mark(context.ledger, [file], FileState.SENDING, inode=source.found.st_ino)
     failpoint("move_files.sending", job_id)
     context.ledger.check()
-    _link(source.folder, source.path.name, hidden_link(file))
+    names = source.found.st_nlink + _link(source, hidden_link(file))
     failpoint("move_files.linked", job_id)
     if not _is_still(source.folder.find(source.path.name), source):
         raise _changed(file)
     context.ledger.check()
-    context.services.archive.move(file.file_id, source.path)
+    context.services.archive.move(file.file_id, OpenFile(source.path, source.opened))
     failpoint("move_files.moved", job_id)
-    _verify(context, file, source)
+    _verify(context, file, source, names)
     failpoint("move_files.verified", job_id)
+    _remove(context, file, source)
+    failpoint("move_files.removed", job_id)
     mark(context.ledger, [file], FileState.ARCHIVED)
     failpoint("move_files.archived", job_id)
 
 
-def _verify(context: StageContext, file: LedgerFile, source: Source) -> None:
-    """Make sure that the archive holds what was hashed; raises SourceExchanged, ServiceUnavailable, InvalidSource."""
+def _remove(context: StageContext, file: LedgerFile, source: Source) -> None:
+    try:
+        remove_source(context, file, source.folder, source.opened)
+    except OSError as error:
+        raise _unwritable(source, error) from error
+
+
+def _verify(context: StageContext, file: LedgerFile, source: Source, names: int) -> None:
+    """Make sure that the archive holds what was hashed; raises SourceExchanged, ServiceUnavailable, InvalidSource.
+
+    `names` is how many the source had before the archive took it.
+    """
     archive = context.services.archive
     beginning = next(archive.get(file.file_id), b"")
     if beginning != os.pread(source.opened.fileno(), len(beginning) or 1, 0):
@@ -95,20 +110,19 @@ def _verify(context: StageContext, file: LedgerFile, source: Source) -> None:
     if stored != file.size:
         reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
-    if _is_also_archived(source):
+    if _is_also_archived(source, names):
         return
     if stored_hash(archive, file, lambda _size: context.ledger.check()) != file.hash_sum:
         raise _changed(file)
 
 
-def _is_also_archived(source: Source) -> bool:
+def _is_also_archived(source: Source, names: int) -> bool:
     """Whether the file that was hashed is unchanged, and is what the archive holds, too.
 
-    A move within a device renames the file, which then has one name more than before, the hidden link. What was copied from
-    one device to another, or was put in the source's place at the last moment, has to be read.
+    An archive on the same device links the file, which then has one name more than before. What was copied has to be read.
     """
     now = os.fstat(source.opened.fileno())
-    return _is_still(now, source) and now.st_nlink == source.found.st_nlink + 1
+    return _is_still(now, source) and now.st_nlink == names + 1
 
 
 def _is_still(now: os.stat_result | None, source: Source) -> bool:
@@ -124,11 +138,27 @@ def _identity(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _link(folder: SourceFolder, name: str, hidden: str) -> None:
-    """Keep the source under a hidden name; where that is not possible, it is read from the archive to put it back."""
-    folder.remove(hidden)
-    with suppress(OSError):
-        folder.link(name, hidden)
+def _link(source: Source, hidden: str) -> bool:
+    """Keep the source under a hidden name; where that is not possible, it is read from the archive to restore it.
+
+    Gives whether it has that name. Raises MoveFolderUnavailable where nothing in its folder can be changed.
+    """
+    try:
+        source.folder.remove(hidden)
+        source.folder.link_file(source.opened, hidden)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EROFS):
+            raise _unwritable(source, error) from error
+        return False
+    return True
+
+
+def _unwritable(source: Source, error: OSError) -> MoveFolderUnavailable:
+    owner = os.fstat(source.folder.descriptor).st_uid
+    return MoveFolderUnavailable(
+        f"source {printable(str(source.path))} cannot be taken out of its folder, which belongs to account {owner}; this "
+        f"service is account {os.geteuid()}: {error.strerror or error}"
+    )
 
 
 @contextmanager

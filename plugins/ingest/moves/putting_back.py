@@ -19,6 +19,7 @@ from ingest.file_ids import UNANSWERED, replace_ids
 from ingest.files import FileState, LedgerFile, files_in, mark, mark_removed
 from ingest.moves.sources import OURS, SourceFolder, source_folder
 from ingest.printing import printable
+from ingest.services.archive import OpenFile
 
 # Of 255 bytes that a name may have, so that something can stand behind it.
 NAME_BYTES = 200
@@ -59,9 +60,12 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
 
 
 def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, held: bool) -> None:
+    if folder.find(hidden_aside(file)) is not None:
+        # A process died while it removed the source's name: this is the source, or another file that took its place.
+        give_place(context, file, folder, hidden_aside(file))
     linked = folder.find_file(hidden_link(file)) is not None
     if linked:
-        _give_place(context, file, folder, hidden_link(file))
+        give_place(context, file, folder, hidden_link(file))
         failpoint("put_back.linked", context.ledger.job_id)
     if held:
         # Of a file that was verified, the link is what the archive holds. Of any other it may be what the source was once.
@@ -83,6 +87,11 @@ def hidden_link(file: LedgerFile) -> str:
     return f"{OURS}{file.file_id}"
 
 
+def hidden_aside(file: LedgerFile) -> str:
+    """Give the hidden name of what has the source's place while that name is being removed (`ingest.moves.removal`)."""
+    return f"{hidden_link(file)}.aside"
+
+
 def remove_links(context: StageContext) -> None:
     """Remove the hidden links of a job that is catalogued; raises OSError, MoveFolderUnavailable."""
     for file in files_in(context.ledger, FileState.ARCHIVED):
@@ -100,7 +109,7 @@ def _places(context: StageContext, file: LedgerFile) -> Iterator[str]:
     yield from (f"{beside}-{number}" for number in count(2))
 
 
-def _give_place(context: StageContext, file: LedgerFile, folder: SourceFolder, hidden: str) -> None:
+def give_place(context: StageContext, file: LedgerFile, folder: SourceFolder, hidden: str) -> None:
     """Give a file with a hidden name the first place that is free, unless it has one already."""
     for place in _places(context, file):
         with suppress(FileExistsError):
@@ -160,7 +169,7 @@ def _fetch(context: StageContext, file: LedgerFile, folder: SourceFolder) -> Non
     if fetched != (size := context.services.archive.size(file.file_id)):
         reason = f"it gave {fetched} of the {size} bytes of file {file.file_id}"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
-    _give_place(context, file, folder, part)
+    give_place(context, file, folder, part)
 
 
 def _archived(context: StageContext, file: LedgerFile) -> Iterator[bytes]:
@@ -177,14 +186,14 @@ def _part_from_archive(context: StageContext, file: LedgerFile, folder: SourceFo
 
     ArchiveInterface takes the rights from a file before it deletes it, and the source would be left without them.
     """
-    empty = f"{hidden_link(file)}.empty"
-    folder.create(empty).close()
-    failpoint("put_back.empty", context.ledger.job_id)
-    context.ledger.check()
-    context.services.archive.move(file.file_id, Path(file.source).with_name(empty))
+    name = f"{hidden_link(file)}.empty"
+    with folder.create(name) as empty:
+        failpoint("put_back.empty", context.ledger.job_id)
+        context.ledger.check()
+        context.services.archive.move(file.file_id, OpenFile(Path(file.source).with_name(name), empty))
 
 
 def _remove_hidden(file: LedgerFile, folder: SourceFolder) -> None:
     link = hidden_link(file)
-    for hidden in (f"{link}.part", f"{link}.empty", link):
+    for hidden in (f"{link}.part", f"{link}.empty", hidden_aside(file), link):
         folder.remove(hidden)

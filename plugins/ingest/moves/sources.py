@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from ingest.configuration.setting_types import folder_of
 from ingest.errors import IngestError, InvalidSource, MoveFolderUnavailable
 from ingest.fault_codes import Fault
+from ingest.linux_calls import link_open_file
 from ingest.printing import printable
-from ingest.services.archive_folder import folder_of
 from ingest.settings import Settings
 
 OURS = ".pacifica-ingest-"
@@ -65,10 +66,14 @@ class SourceFolder:
         return found if found is not None and stat.S_ISREG(found.st_mode) else None
 
     def create(self, name: str) -> FileIO:
-        """Make a new file for writing that only we can read, in the place of what an earlier process left."""
+        """Make a new file that only we can read, in the place of what an earlier process left."""
         self.remove(name)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        return FileIO(os.open(name, flags, 0o600, dir_fd=self.descriptor), "w")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return FileIO(os.open(name, flags, 0o600, dir_fd=self.descriptor), "r+")
+
+    def link_file(self, file: FileIO, new: str) -> None:
+        """Give a file that is held open a name in this folder; raises FileExistsError where the name is taken."""
+        link_open_file(file.fileno(), new, self.descriptor)
 
     def link(self, name: str, new: str) -> None:
         """Give an entry a second name."""
@@ -149,7 +154,7 @@ def _place(settings: Settings, source: Path, *, make: bool) -> tuple[Path, Path]
 
 def _is_ours(settings: Settings, top: Path, folder: Path) -> bool:
     """Whether a folder is part of our own state; a listed folder may lie below our home, as it does on one machine."""
-    stores = [settings.volume_path, *filter(None, [folder_of(settings.archiveinterface_url)])]
+    stores = [settings.volume_path, *filter(None, [folder_of(settings.archiveinterface_url)]), *settings.move_staging]
     homes = [Path(home) for home in [os.environ.get(HOME_VARIABLE)] if home]
     return any(folder.is_relative_to(_resolved(store)) for store in stores) or any(
         _resolved(home).is_relative_to(top) and folder.is_relative_to(_resolved(home)) for home in homes

@@ -43,10 +43,11 @@ def make_services(settings: Settings, engine: Engine) -> Services:
     archive = _client(ARCHIVE, settings.archiveinterface_url, settings)
     metadata = _client("metadata", settings.metadata_ingest_url.rstrip("/").removesuffix("/ingest"), settings)
     url, size = settings.archiveinterface_url, settings.transfer_size
+    connections, staging = settings.archive_connections, settings.move_staging
     return Services(
         uniqueid=PacificaUniqueID(uniqueid) if uniqueid else BuiltInUniqueID(engine),
         policy=PacificaPolicy(policy, settings.auth_header) if policy else BuiltInPolicy(),
-        archive=PacificaArchive(archive, size, settings.archive_connections) if archive else FolderArchive(url, size),
+        archive=PacificaArchive(archive, size, connections, staging) if archive else FolderArchive(url, size),
         metadata=PacificaMetadata(metadata) if metadata else BuiltInMetadata(engine),
         clients=tuple(client for client in (uniqueid, policy, archive, metadata) if client),
     )

@@ -3,12 +3,15 @@
 Called by the stages `ingest_files`, `move_files` and `ingest_metadata`. The built-in archive is in `archive_folder`.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest.services.answer import Answer
+from ingest.services.archive_staging import Staging
 from ingest.services.http_client import HttpClient, json_body
 
 SERVICE = "archive"
@@ -17,6 +20,14 @@ SERVICE = "archive"
 NOT_HELD = re.compile(r"Can't open (posix|HSM Sideband) file with error: \[Errno 2\]")
 # A move to another device is a copy, during which the service is silent: the slowest copy that is waited for.
 COPY_BYTES_PER_SECOND = 20_000_000
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file that was checked and is held open since; `path` is where it was found."""
+
+    path: Path
+    file: BinaryIO
 
 
 class Archive(Protocol):
@@ -50,8 +61,11 @@ class Archive(Protocol):
         """Make sure that the id is not there; one that is not there is no error."""
         ...
 
-    def move(self, file_id: int, source: Path) -> None:
-        """Take over a file that the archive's machine can reach; it is gone from `source` afterwards."""
+    def move(self, file_id: int, source: OpenFile) -> None:
+        """Store a file that lies on the facility's storage, in place of what the id holds.
+
+        It is the open file that is stored, whatever its path leads to by now. The name that it has there stays.
+        """
         ...
 
     def get(self, file_id: int) -> Iterator[bytes]:
@@ -66,10 +80,14 @@ class Archive(Protocol):
 class PacificaArchive:
     """The client of Pacifica's ArchiveInterface. `transfer_size` is in bytes."""
 
-    def __init__(self, client: HttpClient, transfer_size: int, at_once: int = 1) -> None:
+    def __init__(
+        self, client: HttpClient, transfer_size: int, at_once: int = 1, staging: tuple[Path, ...] = ()
+    ) -> None:
+        """`staging` are the folders that files are handed over in, see `ingest.services.archive_staging`."""
         self.at_once = at_once
         self._client = client
         self._transfer_size = transfer_size
+        self._staging = Staging(staging, transfer_size)
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """See `Archive.put`. The answer's `total_bytes` is not looked at: it echoes what was announced."""
@@ -106,20 +124,27 @@ class PacificaArchive:
 
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
+        # A process that was killed in a move may have left it there.
+        self._staging.remove(file_id)
         path = f"/{file_id}"
         with self._client.request("DELETE", path, answers=(200, 500)) as answer:
             if answer.status != 200 and not _says_not_held(answer):  # noqa: PLR2004
                 raise self._client.unavailable(path, answer.fault())
 
-    def move(self, file_id: int, source: Path) -> None:
-        """See `Archive.move`."""
-        body, size = json_body({"path": str(source)})
-        headers = {"Content-Type": "application/json"}
-        patience = _copy_seconds(source)
-        with self._client.request(
-            "PATCH", f"/{file_id}", headers=headers, body=body, size=size, extra_seconds=patience
-        ):
-            pass
+    def move(self, file_id: int, source: OpenFile) -> None:
+        """See `Archive.move`; raises MoveFolderUnavailable where others could exchange what is handed over.
+
+        ArchiveInterface renames what it is given by path, with all of its rights, its own storage included. So it is only
+        given paths that nobody but this service and itself can change.
+        """
+        patience = os.fstat(source.file.fileno()).st_size / COPY_BYTES_PER_SECOND
+        with self._staging.holding(file_id, source.file) as staged:
+            body, size = json_body({"path": str(staged)})
+            headers = {"Content-Type": "application/json"}
+            with self._client.request(
+                "PATCH", f"/{file_id}", headers=headers, body=body, size=size, extra_seconds=patience
+            ):
+                pass
 
     def get(self, file_id: int) -> Iterator[bytes]:
         """See `Archive.get`."""
@@ -134,11 +159,3 @@ class PacificaArchive:
 def _says_not_held(answer: Answer) -> bool:
     _, text = answer.exception()
     return NOT_HELD.search(text) is not None
-
-
-def _copy_seconds(source: Path) -> float:
-    try:
-        return source.stat().st_size / COPY_BYTES_PER_SECOND
-    except OSError:
-        # The source may lie where only the archive sees it; whether it is there, the archive says.
-        return 0.0

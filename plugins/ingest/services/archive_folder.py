@@ -4,21 +4,19 @@ What is deleted or moved is on the disk when the call returns; what is put is th
 files to the disk at once (docs/decisions/0015 says what was measured).
 """
 
-import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote
 
+from ingest.configuration.setting_types import folder_of
 from ingest.database import first_line
 from ingest.durable_files import (
     is_being_written,
+    link_file,
     make_folder,
-    move_file,
-    open_regular,
     part_path,
     remove_part,
     sync_folder,
@@ -27,17 +25,12 @@ from ingest.durable_files import (
 )
 from ingest.errors import ServiceUnavailable
 from ingest.linux_calls import forget_in_memory, reserve, sync_file_system, write_back
-from ingest.services.archive import SERVICE
+from ingest.services.archive import SERVICE, OpenFile
 from ingest.services.archive_listing import StoredFile, files_below
 from ingest.services.sized_body import SizedBody
 
 FILES_PER_FOLDER = 1000
 UNFINISHED = re.compile(r"\.(\d+)\.part")
-
-
-def folder_of(url: str) -> Path | None:
-    """Give the folder that the archive's URL names; None for one of a service."""
-    return Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
 
 
 class FolderArchive:
@@ -92,22 +85,19 @@ class FolderArchive:
             if path.parent.exists():
                 sync_folder(path.parent)
 
-    def move(self, file_id: int, source: Path) -> None:
-        """See `Archive.move`; a file on another device is copied."""
+    def move(self, file_id: int, source: OpenFile) -> None:
+        """See `Archive.move`; a file that cannot be linked is copied, for instance one on another device."""
         path = self._path(file_id)
         with self._faults():
             make_folder(path.parent)
-            try:
-                move_file(source, path)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                with open_regular(source) as body:
-                    self.put(file_id, body, os.fstat(body.fileno()).st_size)
-                self.sync([file_id])
-                source.unlink()
+            if not link_file(source.file, path):
+                self._copy(file_id, source.file)
             sync_folder(path.parent)
-            sync_folder(source.parent)
+
+    def _copy(self, file_id: int, file: BinaryIO) -> None:
+        file.seek(0)
+        self.put(file_id, file, os.fstat(file.fileno()).st_size)
+        self.sync([file_id])
 
     def get(self, file_id: int) -> Iterator[bytes]:
         """See `Archive.get`: what the disk holds."""

@@ -4,7 +4,9 @@ Parses `metadata.txt` (of a move: the posted document), compares it with the bun
 id. The result shows files, bytes, project and instrument.
 
 **Fails here**: no `metadata.txt`; no valid JSON; entries that lack what they need; a member that is not listed, a listed
-file that the bundle lacks, or one of another size. All faults are listed; the uploader mends them and sends a new bundle.
+file that the bundle lacks, or one of another size. (With `unlisted_members = skip` a member that is not listed is left out
+instead; an event names it, and the result shows how many.) All faults are listed; the uploader fixes them and sends a new
+bundle.
 
 **An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
@@ -26,6 +28,7 @@ from ingest.files import (
 )
 from ingest.printing import one_line
 from ingest.states import Kind
+from ingest.unlisted_members import SKIP, skip_unlisted
 
 Summary = dict[str, str | int]
 LONGEST_NAME = 200
@@ -37,6 +40,7 @@ FAULTS_OF_A_READING = frozenset(
         Fault.FILE_LISTED_TWICE,
         Fault.FILE_LACKING,
         Fault.MEMBER_UNLISTED,
+        Fault.MEMBER_OF_MACOS,
         Fault.SIZE_DIFFERS,
     }
 )
@@ -54,9 +58,10 @@ def load_metadata(context: StageContext) -> Summary:
         other = _read(context, below_data=True)
         reader = reader if other.faults else other
     reader.faults.raise_as(InvalidMetadata)
+    skipped = skip_unlisted(context.ledger)
     give_ids(context)
     files, size = totals(context.ledger)
-    return {"files": files, "bytes": size, **_for_people(reader)}
+    return {"files": files, "bytes": size, **({"skipped": skipped} if skipped else {}), **_for_people(reader)}
 
 
 def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
@@ -71,7 +76,8 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
             record_declarations(ledger, batch, reader.faults)
             failpoint("load_metadata.recorded", ledger.job_id)
     if ledger.job.record.kind is Kind.INGEST:
-        compare_members(ledger, reader.faults)
+        may_be_unlisted = context.settings.unlisted_members == SKIP
+        compare_members(ledger, reader.faults, may_be_unlisted=may_be_unlisted)
     else:
         compare_sources(ledger, reader.faults)
         if context.settings.refuse_ambiguous_names:

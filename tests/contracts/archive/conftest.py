@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from ingest.services.archive import Archive
+from ingest.services.archive_listing import posix_name
 from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect
 from tests.contracts.unprivileged_archive import give_away
+from tests.pacifica_core.services import ARCHIVE
 
 MakeSource = Callable[..., Path]
+# Where an archive keeps the file of an id.
+StoredAt = Callable[[int], Path]
 
 
 @pytest.fixture(params=[BUILT_IN, PACIFICA, UNPRIVILEGED])
@@ -21,6 +25,14 @@ def form(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def archive(connect: Connect) -> Archive:
     return connect().archive
+
+
+@pytest.fixture
+def stored_at(form: str, request: pytest.FixtureRequest, tmp_path: Path) -> StoredAt:
+    if form == BUILT_IN:
+        return lambda file_id: next((tmp_path / "an archive").rglob(str(file_id)))
+    folder: Path = request.getfixturevalue("core").services[ARCHIVE].archive
+    return lambda file_id: folder / posix_name(file_id)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What `move_files` and putting sources back rely on of the archive: the source goes in, whole, or stays."""
+"""What moves and their restoring rely on of the archive: the open file goes in, whole, and no path is used meanwhile."""
 
 import os
 import stat
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import ServiceUnavailable
-from ingest.services.archive import Archive
-from tests.contracts.archive.conftest import MakeSource
-from tests.contracts.archive.contents import BLOCK, get, put
-from tests.contracts.conftest import PACIFICA, UNPRIVILEGED
+from ingest.services.archive import Archive, OpenFile
+from tests.contracts.archive.conftest import MakeSource, StoredAt
+from tests.contracts.archive.contents import BLOCK, get, move, put
+from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, NewIds
 
 OTHER_DEVICE = Path("/dev/shm")
 NAMES = ["plain", "with  spaces", "日本.raw", "q'u\"o$t\\e%s&<b>", "two\nlines", os.fsdecode(b"latin-\xe9"), ".hidden"]
@@ -22,7 +21,7 @@ def test_source_is_in_the_archive_and_gone_from_its_place(
 ):
     content = os.urandom(size)
     source = make_source(content)
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     assert list(source.parent.iterdir()) == []
     assert archive.holds(new_id)
     assert archive.size(new_id) == size
@@ -32,7 +31,7 @@ def test_source_is_in_the_archive_and_gone_from_its_place(
 @pytest.mark.parametrize("name", NAMES)
 def test_source_may_have_any_name(archive: Archive, make_source: MakeSource, new_id: int, name: str):
     source = make_source(b"moved", name)
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     assert list(source.parent.iterdir()) == []
     assert get(archive, new_id) == b"moved"
 
@@ -40,32 +39,45 @@ def test_source_may_have_any_name(archive: Archive, make_source: MakeSource, new
 def test_source_on_another_device_is_in_the_archive_and_gone(archive: Archive, make_source: MakeSource, new_id: int):
     source = make_source(b"moved", parent=OTHER_DEVICE)
     assert source.stat().st_dev != Path("/tmp").stat().st_dev
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     assert list(source.parent.iterdir()) == []
     assert get(archive, new_id) == b"moved"
 
 
-def test_missing_source_is_service_unavailable_and_nothing_is_stored(
+def test_source_that_is_exchanged_is_left_and_the_file_that_was_open_is_stored(
     archive: Archive, make_source: MakeSource, new_id: int
 ):
-    missing = make_source(b"").with_name("missing")
-    with pytest.raises(ServiceUnavailable, match=r"No such file .*/missing"):
-        archive.move(new_id, missing)
-    assert not archive.holds(new_id)
+    source, other = make_source(b"moved"), make_source(b"another file")
+    with source.open("rb", buffering=0) as file:
+        other.rename(source)
+        archive.move(new_id, OpenFile(source, file))
+    assert get(archive, new_id) == b"moved"
+    assert source.read_bytes() == b"another file"
 
 
-def test_missing_source_keeps_what_the_id_holds(archive: Archive, make_source: MakeSource, new_id: int):
-    source = make_source(b"moved before")
-    archive.move(new_id, source)
-    with pytest.raises(ServiceUnavailable):
-        archive.move(new_id, source)
-    assert get(archive, new_id) == b"moved before"
+@pytest.mark.parametrize("form", [BUILT_IN, PACIFICA])
+def test_link_in_place_of_the_sources_folder_leads_to_no_file_of_the_archive(
+    archive: Archive, make_source: MakeSource, new_ids: NewIds, stored_at: StoredAt
+):
+    """ArchiveInterface takes files by their paths, and follows links in them."""
+    archived, new_id = new_ids(2)
+    put(archive, archived, b"another user's")
+    place = stored_at(archived)
+    source = make_source(b"moved", place.name)
+    with source.open("rb", buffering=0) as file:
+        source.parent.rename(source.parent.with_name(f"{source.parent.name}-aside"))
+        source.parent.symlink_to(place.parent)
+        archive.move(new_id, OpenFile(source, file))
+    source.parent.unlink()
+    source.parent.with_name(f"{source.parent.name}-aside").rename(source.parent)
+    assert get(archive, archived) == b"another user's"
+    assert get(archive, new_id) == b"moved"
 
 
 def test_move_over_an_id_replaces_it(archive: Archive, make_source: MakeSource, new_id: int):
     put(archive, new_id, b"sent before")
     source = make_source(b"moved")
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     assert not source.exists()
     assert get(archive, new_id) == b"moved"
 
@@ -77,7 +89,7 @@ def test_hard_link_beside_the_source_keeps_its_bytes_when_the_archive_deletes_th
     source = make_source(b"moved")
     link = source.with_name(".link")
     link.hardlink_to(source)
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     archive.delete(new_id)
     assert archive.size(new_id) is None
     assert link.read_bytes() == b"moved"
@@ -87,16 +99,16 @@ def test_source_that_was_put_back_can_be_moved_again(archive: Archive, make_sour
     source = make_source(b"moved")
     link = source.with_name(".link")
     link.hardlink_to(source)
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     source.hardlink_to(link)
     archive.delete(new_id)
-    archive.move(new_id, source)
+    move(archive, new_id, source)
     assert not source.exists()
     assert get(archive, new_id) == b"moved"
 
 
 def test_id_that_held_a_moved_file_can_be_sent_after_a_delete(archive: Archive, make_source: MakeSource, new_id: int):
-    archive.move(new_id, make_source(b"moved"))
+    move(archive, new_id, make_source(b"moved"))
     archive.delete(new_id)
     put(archive, new_id, b"sent")
     assert get(archive, new_id) == b"sent"
@@ -108,7 +120,7 @@ def moved_with_a_link(archive: Archive, make_source: MakeSource, file_id: int) -
     source.chmod(0o640)
     link = source.with_name(".link")
     link.hardlink_to(source)
-    archive.move(file_id, source)
+    move(archive, file_id, source)
     assert stat.S_IMODE(link.stat().st_mode) == 0o640
     return link
 
@@ -127,7 +139,7 @@ def test_hard_link_keeps_its_rights_when_an_empty_file_is_moved_over_the_id_befo
     archive: Archive, make_source: MakeSource, new_id: int
 ):
     link = moved_with_a_link(archive, make_source, new_id)
-    archive.move(new_id, make_source(b""))
+    move(archive, new_id, make_source(b""))
     archive.delete(new_id)
     assert not archive.holds(new_id)
     assert stat.S_IMODE(link.stat().st_mode) == 0o640

@@ -1,6 +1,6 @@
 """The cases of the tar, a module for each thing that can be wrong."""
 
-from tests.corpus.archive_cases import containers, controls, cuts, lies, links, many, names
+from tests.corpus.archive_cases import containers, controls, cuts, lies, links, macos, many, names
 from tests.corpus.case import Case
 
 CASES: list[Case] = [
@@ -9,6 +9,7 @@ CASES: list[Case] = [
     *cuts.CASES,
     *lies.CASES,
     *links.CASES,
+    *macos.CASES,
     *many.CASES,
     *names.CASES,
 ]

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.bundles import CONTENTS, make_bundle, make_tar, metadata_of
 from tests.corpus.archive_cases.making import accepted, blocks, listing
 from tests.corpus.case import Accepted, Build, Case
+from tests.fuzz.tar_blocks import volume_label
 from tests.tar_blocks import END, extended, extension, file, header, record
 
 ONE = file("data/one", b"one")
@@ -30,7 +31,7 @@ def in_format(tar_format: int) -> Build:
     return build
 
 
-def by_gnu_tar(tar_format: str) -> Build:
+def by_gnu_tar(tar_format: str, *options: str) -> Build:
     """A bundle as GNU tar writes it, with its folders."""
 
     def build(path: Path) -> None:
@@ -39,8 +40,8 @@ def by_gnu_tar(tar_format: str) -> Build:
             (Path(folder) / "data/a").mkdir(parents=True)
             (Path(folder) / "data/a/one").write_bytes(b"one")
             (Path(folder) / "metadata.txt").write_text(json.dumps(metadata_of(contents)))
-            command = ["tar", "--create", f"--format={tar_format}", f"--file={path}", "-C", folder]
-            subprocess.run([*command, "data", "metadata.txt"], check=True, timeout=20)
+            command = ["tar", "--create", f"--format={tar_format}", f"--file={path}", *options, "data", "metadata.txt"]
+            subprocess.run(command, check=True, timeout=20, cwd=folder)
 
     return build
 
@@ -59,6 +60,11 @@ CASES: list[Case] = [
         accepted(f"GNU tar's {tar_format} format", by_gnu_tar(tar_format), b"one")
         for tar_format in ("gnu", "oldgnu", "posix", "ustar", "v7")
     ),
+    *(
+        accepted(f"GNU tar's {tar_format} format with a label", by_gnu_tar(tar_format, "--label=run 7"), b"one")
+        for tar_format in ("gnu", "oldgnu", "posix")
+    ),
+    accepted("GNU tar, incremental", by_gnu_tar("posix", "--listed-incremental=snapshot"), b"one"),
     accepted("metadata first", blocks(METADATA, ONE, END), b"one"),
     accepted(
         "metadata between two files",
@@ -90,6 +96,14 @@ CASES: list[Case] = [
     accepted(
         "folders of every kind",
         blocks(header("data/", kind=b"5"), header("data/old/", kind=b"\0"), ONE, METADATA, END),
+        b"one",
+    ),
+    accepted("folder that claims its size on a disk", blocks(header("data/", 4096, b"5"), ONE, METADATA, END), b"one"),
+    accepted("volume label", blocks(header("run 7", 0, b"V"), ONE, METADATA, END), b"one"),
+    accepted("volume label of GNU tar, with blank fields", blocks(volume_label(b"run 7"), ONE, METADATA, END), b"one"),
+    accepted(
+        "PAX header of Solaris' tar",
+        blocks(extension(record("path", "data/one"), b"X"), file("x", b"one"), METADATA, END),
         b"one",
     ),
     accepted("file of no bytes", blocks(file("data/none"), listing(none=b""), END), b""),

@@ -9,6 +9,8 @@ from tests.tar_blocks import BLOCK, END, extended, extension, file, header, padd
 
 INNER = file("data/hidden", b"secret")
 GLOBAL = b"g"
+# What each sentence about a header ends with where no option of a program helps.
+ANOTHER_PROGRAM = "make the tar with another program"
 
 
 def claiming(size: int) -> Build:
@@ -28,9 +30,9 @@ def sparse_claim(path: Path) -> None:
         tar.truncate(10**12)
 
 
-def ambiguous(name: str, build: Build, says: str) -> Case:
+def ambiguous(name: str, build: Build, says: str, advice: str = ANOTHER_PROGRAM) -> Case:
     """A header that can be read in two ways."""
-    return refused(name, build, Fault.HEADER_AMBIGUOUS, "can be read in two ways", says, "make the tar anew")
+    return refused(name, build, Fault.HEADER_AMBIGUOUS, "can be read in two ways", says, advice)
 
 
 def malformed(name: str, records: bytes, says: str) -> Case:
@@ -42,7 +44,7 @@ def malformed(name: str, records: bytes, says: str) -> Case:
 def broken(name: str, block: bytes, says: str) -> Case:
     """A header with a field that cannot be."""
     words = "the header at byte 1024 is broken"
-    return refused(name, around(block), Fault.HEADER_BROKEN, words, says, "make the tar anew")
+    return refused(name, around(block), Fault.HEADER_BROKEN, words, says, ANOTHER_PROGRAM)
 
 
 A = header("data/a", 0)
@@ -64,7 +66,7 @@ CASES: list[Case] = [
     broken("size of nothing", changed(A, SIZE, bytes(12)), "its size is no number"),
     broken("size with a sign", changed(A, SIZE, b"-0000000001\0"), "its size is no number"),
     broken("size with an underscore", changed(A, SIZE, b"0000000_001\0"), "its size is no number"),
-    broken("mode that is no number", changed(A, MODE, b"rwxrwxrw"), "one of its fields is no number"),
+    broken("mode that is no number", changed(A, MODE, b"rwxrwxrw"), "its mode is no number"),
     broken("wrong checksum in the middle", b"X" + A[1:], "its checksum is wrong"),
     broken("checksum of letters", A[:148] + b"checksum" + A[156:], "its checksum is wrong"),
     broken("checksum of nothing", A[:148] + bytes(8) + A[156:], "its checksum is wrong"),
@@ -116,15 +118,36 @@ CASES: list[Case] = [
         around(extension(record("linkpath", "/etc"), GLOBAL), file("data/a", b"x")),
         "a global header sets 'linkpath'",
     ),
-    ambiguous("symbolic link with bytes", around(header("data/a", 512, b"2"), bytes(BLOCK)), "claims 512"),
-    ambiguous("folder with bytes", around(header("data/a/", 512, b"5"), INNER), "claims 512"),
+    ambiguous(
+        "symbolic link with bytes",
+        around(header("data/a", 512, b"2"), bytes(BLOCK)),
+        "the symbolic link 'data/a' claims 512 bytes",
+        "leave it out",
+    ),
+    ambiguous(
+        "volume label with bytes",
+        around(header("run 7", 512, b"V"), bytes(BLOCK)),
+        "the volume label 'run 7' claims 512 bytes",
+    ),
+    ambiguous(
+        "folder of the oldest format with bytes",
+        around(header("data/a/", 512, b"\0"), INNER),
+        "the name of a file ends as a folder's",
+    ),
     ambiguous(
         "file named as a folder", around(header("data/a/", 1), padded(b"x")), "the name of a file ends as a folder's"
     ),
     ambiguous(
         "prefix that GNU tar takes for times",
         around(changed(A, PREFIX, b"data".ljust(155, b"\0"))),
-        "it is of an old format of GNU tar",
+        "GNU tar reads times where Python's tarfile and 7-Zip read the beginning of the name",
+        "make the tar with --format=posix (.NET: TarEntryFormat.Pax)",
+    ),
+    ambiguous(
+        "times of GNU tar --listed-incremental, and of .NET 7",
+        around(changed(A, PREFIX, b"15303167333\x0015303167333".ljust(155, b"\0"))),
+        "GNU tar reads times where",
+        "make the tar with --format=posix",
     ),
     ambiguous(
         "something in the padding of a PAX header",
@@ -183,6 +206,33 @@ CASES: list[Case] = [
         around(header("pax", 10**12, b"x"), file("data/a", b"x")),
         Fault.EXTENSION_EXCESSIVE,
         "the extended header at byte 1024 claims 1000000000000 bytes",
+    ),
+    refused(
+        "PAX header of 1.2 MB for an attribute of macOS",
+        around(extension(record("mtime", "1") + record("LIBARCHIVE.xattr.com.apple.ResourceFork", "QUJD" * 300_000))),
+        Fault.EXTENSION_EXCESSIVE,
+        "at byte 1024 claims 1200060 bytes, more than 1048576, 1200049 of them for 'LIBARCHIVE.xattr.com.apple.Resource",
+        "make the tar with --no-xattrs (macOS: COPYFILE_DISABLE=1 tar --no-xattrs --no-mac-metadata)",
+    ),
+    refused(
+        "PAX header of 1.2 MB for a list of files",
+        around(extension(record("mtime", "1") + record("GNU.dumpdir", "Yname\0" * 200_000))),
+        Fault.EXTENSION_EXCESSIVE,
+        "1200021 of them for 'GNU.dumpdir'; make the tar without --listed-incremental",
+    ),
+    refused(
+        "PAX header of 1.2 MB for another thing",
+        around(extension(record("comment", "x" * 1_200_000))),
+        Fault.EXTENSION_EXCESSIVE,
+        "1200017 of them for 'comment'",
+        ANOTHER_PROGRAM,
+    ),
+    refused(
+        "later volume of a tar",
+        blocks(extension(record("GNU.volume.filename", "data/a") + record("GNU.volume.size", "1"), GLOBAL), GOOD, END),
+        Fault.MEMBER_IS_SPECIAL,
+        "the tar is not the first of several volumes",
+        "make the tar in one volume (without --multi-volume)",
     ),
     refused(
         "GNU long name of a terabyte",

@@ -1,6 +1,6 @@
 """The cases of metadata.txt, a module for each thing that can be wrong."""
 
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases import accepted, files, forms, sizes, values
+from tests.corpus.metadata_cases import accepted, alike, files, forms, sizes, values
 
-CASES: list[Case] = [*forms.CASES, *sizes.CASES, *values.CASES, *files.CASES, *accepted.CASES]
+CASES: list[Case] = [*forms.CASES, *sizes.CASES, *values.CASES, *files.CASES, *alike.CASES, *accepted.CASES]

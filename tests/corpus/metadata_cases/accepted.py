@@ -1,5 +1,6 @@
 """Metadata that looks odd and is taken, because existing clients send it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def japanese(path: Path) -> None:
 
 CASES: list[Case] = [
     accepted("size in digits", file_with(size="1")),
+    accepted("size with an exponent, as R writes it", file_with().replace(b'"size": 1,', b'"size": 1e+00,')),
+    accepted("size with a fraction of zero", file_with(size=1.0)),
+    accepted("time with an exponent, as R writes it", file_with(mtime=1.5e9)),
+    accepted("hash of SHA-3", file_with(hashtype="sha3_256", hashsum=hashlib.sha3_256(CONTENT).hexdigest())),
+    accepted("hash of BLAKE2", file_with(hashtype="blake2b", hashsum=hashlib.blake2b(CONTENT).hexdigest())),
     accepted("hash in upper case with its type", file_with(hashtype="SHA1", hashsum=f"SHA1:{SHA1.upper()}")),
     accepted("folder with two slashes", file_with(subdir="data//")),
     accepted("no folder", file_with(subdir="")),

@@ -53,7 +53,8 @@ CASES: list[Case] = [
     sized("in words", "one"),
     sized("with a unit", "1 kB"),
     sized("with a fraction", 1.5),
-    sized("in floating point", 1.0),
+    sized("beyond what double precision keeps exactly", 2.0**53),
+    sized("with an exponent in a text", "1e0"),
     sized("boolean", True),
     sized("null", None),
     sized("in a list", [1]),
@@ -98,7 +99,7 @@ CASES: list[Case] = [
         LACKING,
         says=("file 'etc/passwd' is listed in the metadata, but the bundle lacks it", "member 'a' is not listed"),
     ),
-    refused("mimetype null", file_with(mimetype=None), Fault.VALUE_MALFORMED, says=f'{FILE}"mimetype" must be a text'),
+    refused("mimetype null", file_with(mimetype=None), Fault.VALUE_MALFORMED, says=f'{FILE}"mimetype" must be a text;'),
     refused(
         "mtime with a fraction",
         file_with(mtime=1.5),

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from ingest.models import File
 from ingest.moves import moving, putting_back
+from ingest.moves.sources import SourceFolder
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from tests.stages.killing import Patch
@@ -16,6 +17,8 @@ CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
 STEPS: list[Patch] = [
     (moving, "mark"),
     (moving, "_link"),
+    (SourceFolder, "rename"),
+    (SourceFolder, "remove"),
     (putting_back, "mark"),
     (putting_back, "mark_removed"),
     (putting_back, "_name"),

@@ -1,5 +1,6 @@
 """Moving files: nothing is lost, wherever the process before was killed, and what is archived is what was hashed."""
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,22 +9,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.errors import InvalidSource, PermanentError, SourceExchanged
+from ingest.errors import InvalidSource, MoveFolderUnavailable
 from ingest.moves import moving
+from ingest.moves.moving import Source
 from ingest.moves.sources import SourceFolder
 from ingest.services import Services
+from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage
 from tests.stages.conftest import OpenContext, RunStage
 from tests.stages.killing import Killed, kill_at_step
-from tests.stages.moves.contents import CONTENTS, STEPS, archived, lying_in, visible_in
+from tests.stages.moves.contents import CONTENTS, STEPS, archived, lying_in, stored_files, visible_in
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 MakeMove = Callable[[dict[Path, bytes]], int]
 
 
-@pytest.mark.parametrize("kill_at", range(16))
+@pytest.mark.parametrize("kill_at", range(28))
 def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
@@ -51,52 +54,121 @@ def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogue
 ):
     link = moving._link
 
-    def write_between(within: SourceFolder, name: str, hidden: str) -> None:
-        if links:
-            link(within, name, hidden)
-        (folder / name).write_bytes(b"ONE" * 100)
+    def write_between(source: Source, hidden: str) -> bool:
+        kept = links and link(source, hidden)
+        source.path.write_bytes(b"ONE" * 100)
+        return kept
 
     monkeypatch.setattr(moving, "_link", write_between)
     with pytest.raises(InvalidSource, match="was changed"):
         run_stage(job, Stage.MOVE_FILES)
 
 
-def write_anew(source: Path) -> None:
+def arrange(request: pytest.FixtureRequest, links: str, place: str) -> None:
+    for circumstance in {links, place} - {"with_links", "same_device"}:
+        request.getfixturevalue(circumstance)
+
+
+def at_the_moment_of_the_move(monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]) -> None:
+    """Change a source right before the archive is given it."""
+    move = FolderArchive.move
+
+    def change_and_move(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
+        if source.path.name == "one.raw":
+            change(source.path)
+        move(archive, file_id, source)
+
+    monkeypatch.setattr(FolderArchive, "move", change_and_move)
+
+
+def write_again(source: Path) -> None:
     source.write_bytes(b"ONE" * 100)
-
-
-def replace_by_another(source: Path) -> None:
-    other = source.with_name("other")
-    other.write_bytes(b"ONE" * 100)
-    other.rename(source)
 
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-@pytest.mark.parametrize(("change", "error"), [(write_anew, InvalidSource), (replace_by_another, SourceExchanged)])
-def test_source_that_is_changed_at_the_very_moment_of_its_move_is_never_catalogued(
+def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogued(
     job: int,
     run_stage: RunStage,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
-    change: Callable[[Path], None],
-    error: type[PermanentError],
     links: str,
     place: str,
 ):
-    for circumstance in {links, place} - {"with_links", "same_device"}:
-        request.getfixturevalue(circumstance)
-    move = FolderArchive.move
-
-    def change_and_move(archive: FolderArchive, file_id: int, source: Path) -> None:
-        if source.name == "one.raw":
-            change(source)
-        move(archive, file_id, source)
-
-    monkeypatch.setattr(FolderArchive, "move", change_and_move)
-    with pytest.raises(error):
+    arrange(request, links, place)
+    at_the_moment_of_the_move(monkeypatch, write_again)
+    with pytest.raises(InvalidSource, match="was changed"):
         run_stage(job, Stage.MOVE_FILES)
+    assert visible_in(folder) == {**CONTENTS, "one.raw": b"ONE" * 100}
+
+
+@pytest.mark.parametrize("place", ["same_device", "other_device"])
+@pytest.mark.parametrize("links", ["with_links", "without_links"])
+def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
+    job: int,
+    run_stage: RunStage,
+    services: Services,
+    database_engine: Engine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    links: str,
+    place: str,
+):
+    """What was hashed is archived; the other file is nobody's but its owner's."""
+
+    def replace_by_another(source: Path) -> None:
+        (folder / "other").write_bytes(b"ONE" * 100)
+        (folder / "other").rename(source)
+
+    arrange(request, links, place)
+    at_the_moment_of_the_move(monkeypatch, replace_by_another)
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == CONTENTS
+    assert visible_in(folder) == {"one.raw": b"ONE" * 100}
+    run_stage(job, Stage.INGEST_METADATA)
+    assert lying_in(folder) == {"one.raw": b"ONE" * 100}
+
+
+def put_folder(source: Path) -> None:
+    source.unlink()
+    source.mkdir()
+
+
+def put_link(source: Path) -> None:
+    source.unlink()
+    source.symlink_to("two.raw")
+
+
+@pytest.mark.parametrize("change", [put_folder, put_link, Path.unlink])
+def test_what_is_no_file_in_the_place_of_a_source_is_left_there(
+    job: int,
+    run_stage: RunStage,
+    services: Services,
+    database_engine: Engine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+):
+    at_the_moment_of_the_move(monkeypatch, change)
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == CONTENTS
+    names = {path.name: path.is_dir() or path.is_symlink() for path in folder.iterdir() if path.name[0] != "."}
+    assert names == ({} if change is Path.unlink else {"one.raw": True})
+
+
+def test_folder_that_cannot_be_written_to_is_named_before_anything_is_archived(
+    job: int, run_stage: RunStage, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(SourceFolder, "link_file", refuse)
+    with pytest.raises(MoveFolderUnavailable, match=f"belongs to account {folder.stat().st_uid}"):
+        run_stage(job, Stage.MOVE_FILES)
+    assert visible_in(folder) == CONTENTS
+    assert stored_files(tmp_path / "archive") == []
 
 
 def test_source_with_other_hard_links_is_moved(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
+from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable
 from ingest.moves import moving
 from ingest.moves.sources import SourceFolder
 from ingest.rejection import remove_all
+from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states import Stage
 from tests.stages.conftest import OpenContext, RunStage
@@ -37,7 +38,7 @@ def arrange(request: pytest.FixtureRequest, links: bool) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False])
-@pytest.mark.parametrize("kill_at", [None, *range(16)])
+@pytest.mark.parametrize("kill_at", [None, *range(36)])
 def test_killed_between_any_two_steps_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
@@ -129,8 +130,8 @@ def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds
         request.getfixturevalue(place)
     move = FolderArchive.move
 
-    def grow_and_move(archive: FolderArchive, file_id: int, source: Path) -> None:
-        with source.open("ab") as file:
+    def grow_and_move(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
+        with source.path.open("ab") as file:
             file.write(b" and more")
         move(archive, file_id, source)
 
@@ -145,6 +146,7 @@ def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds
 
 
 @pytest.mark.parametrize("new", [NEW, b"ONE" * 100])
+@pytest.mark.parametrize("when", ["before it is moved", "while its name is removed"])
 def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
     job: int,
     run_stage: RunStage,
@@ -153,20 +155,31 @@ def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     new: bytes,
+    when: str,
 ):
-    move = FolderArchive.move
+    rename = SourceFolder.rename
 
-    def replace_and_move(archive: FolderArchive, file_id: int, source: Path) -> None:
+    def replace() -> None:
         (folder / "other").write_bytes(new)
-        (folder / "other").rename(source)
-        move(archive, file_id, source)
+        (folder / "other").rename(folder / "one.raw")
 
-    with monkeypatch.context() as replacing:
-        replacing.setattr(FolderArchive, "move", replace_and_move)
-        with pytest.raises(SourceExchanged):
-            run_stage(job, Stage.MOVE_FILES)
+    def replace_and_die(within: SourceFolder, name: str, hidden: str) -> None:
+        replace()
+        rename(within, name, hidden)
+        raise Killed
+
+    def replace_and_move(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
+        replace()
+        raise Killed
+
+    with monkeypatch.context() as replacing, suppress(Killed):
+        if when == "before it is moved":
+            replacing.setattr(FolderArchive, "move", replace_and_move)
+        else:
+            replacing.setattr(SourceFolder, "rename", replace_and_die)
+        run_stage(job, Stage.MOVE_FILES)
     put_all_back(open_context, job)
-    assert lying_in(folder) == {**CONTENTS, f"one.raw.job-{job}": new}
+    assert lying_in(folder) == {**CONTENTS, "one.raw": new, f"one.raw.job-{job}": CONTENTS["one.raw"]}
     assert stored_files(tmp_path / "archive") == []
 
 
@@ -178,8 +191,8 @@ def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ):
-    def copy_a_part(archive: FolderArchive, file_id: int, source: Path) -> None:
-        with source.open("rb") as file:
+    def copy_a_part(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
+        with source.path.open("rb") as file:
             archive.put(file_id, file, 300)
         path = next(iter(stored_files(tmp_path / "archive")))
         os.truncate(path, 100)

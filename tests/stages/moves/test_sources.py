@@ -3,19 +3,22 @@
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.errors import InvalidSource, MoveFolderUnavailable, Rejection, ServiceUnavailable, SourceExchanged
+from ingest.errors import InvalidSource, MoveFolderUnavailable, Rejection, SourceExchanged
 from ingest.models import File
 from ingest.moves import sources
 from ingest.moves.sources import SourceFolder
 from ingest.rejection import remove_all
 from ingest.services import Services
+from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings import Settings
 from ingest.states import STAGES, Kind, Stage
@@ -164,25 +167,31 @@ def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
 
 
 def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_leads(
-    prepare: Move, run_stage: RunStage, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Move,
+    run_stage: RunStage,
+    folder: Path,
+    stranger: Path,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     write(folder / "run" / "one.raw")
     job = prepare(folder / "run" / "one.raw")
-    link = SourceFolder.link
+    link = SourceFolder.link_file
 
-    def swapped(self: SourceFolder, name: str, new: str) -> None:
+    def swapped(self: SourceFolder, file: FileIO, new: str) -> None:
         swap_for_link(folder / "run", stranger.parent)
-        link(self, name, new)
+        link(self, file, new)
 
-    monkeypatch.setattr(SourceFolder, "link", swapped)
-    with pytest.raises(SourceExchanged):
-        run_stage(job, Stage.MOVE_FILES)
-    assert list(stranger.parent.iterdir()) == []
-    assert len(list((folder / "aside").iterdir())) == 2
+    monkeypatch.setattr(SourceFolder, "link_file", swapped)
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == [CONTENT]
+    assert {path.name: path.read_bytes() for path in stranger.parent.iterdir()} == {"one.raw": SECRET}
+    assert [path.name[0] for path in (folder / "aside").iterdir()] == ["."]
 
 
 @pytest.mark.parametrize("exchange", ["another file", "a symbolic link", "a pipe"])
-def test_source_that_is_exchanged_before_the_archive_takes_it_is_never_archived_as_checked(
+def test_source_that_is_exchanged_before_the_archive_takes_it_is_archived_as_checked(
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
@@ -196,28 +205,23 @@ def test_source_that_is_exchanged_before_the_archive_takes_it_is_never_archived_
     job = prepare(source)
     take = FolderArchive.move
 
-    def exchanged(self: FolderArchive, file_id: int, path: Path) -> None:
-        path.unlink()
+    def exchanged(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
+        source.unlink()
         if exchange == "another file":
-            stranger.rename(path)
+            stranger.rename(source)
         elif exchange == "a symbolic link":
-            path.symlink_to(stranger)
+            source.symlink_to(stranger)
         else:
-            os.mkfifo(path)
-        take(self, file_id, path)
+            os.mkfifo(source)
+        take(self, file_id, opened)
 
     monkeypatch.setattr(FolderArchive, "move", exchanged)
-    # No rejection, which would remove what may be somebody's only copy.
-    with pytest.raises(SourceExchanged if exchange == "another file" else ServiceUnavailable):
-        run_stage(job, Stage.MOVE_FILES)
-    assert archived(database_engine, services, job) == []
-    if exchange == "another file":
-        assert [path.read_bytes() for path in stored(services)] == [SECRET]
-
-
-def stored(services: Services) -> list[Path]:
-    assert isinstance(services.archive, FolderArchive)
-    return [found.path for found in services.archive.listing()]
+    run_stage(job, Stage.MOVE_FILES)
+    assert archived(database_engine, services, job) == [CONTENT]
+    if exchange == "a pipe":
+        assert stat.S_ISFIFO(source.lstat().st_mode)
+    else:
+        assert source.read_bytes() == SECRET
 
 
 def no_link(*_: object) -> None:
@@ -289,7 +293,7 @@ def test_what_was_moved_is_not_put_back_where_a_link_leads(
     move: Move, open_context: OpenContext, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ):
     if not links:
-        monkeypatch.setattr(SourceFolder, "link", no_link)
+        monkeypatch.setattr(SourceFolder, "link_file", no_link)
     job = move(write(folder / "run" / "two.raw"))
     swap_for_link(folder / "run", stranger.parent)
     with pytest.raises(MoveFolderUnavailable), open_context(job, Stage.MOVE_FILES) as context:
@@ -314,12 +318,14 @@ def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_rea
     job = prepare(source)
     take = FolderArchive.move
 
-    def exchanged(self: FolderArchive, file_id: int, path: Path) -> None:
-        stranger.rename(path)
-        take(self, file_id, path)
+    def by_path(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
+        stranger.rename(opened.path)
+        with opened.path.open("rb", buffering=0) as file:
+            take(self, file_id, OpenFile(opened.path, file))
+        opened.path.unlink()
 
     with monkeypatch.context() as patch:
-        patch.setattr(FolderArchive, "move", exchanged)
+        patch.setattr(FolderArchive, "move", by_path)
         with pytest.raises(SourceExchanged):
             run_stage(job, Stage.MOVE_FILES)
     with open_context(job, Stage.MOVE_FILES) as context:

@@ -40,10 +40,11 @@ def environment(request: pytest.FixtureRequest, own_ids: None, database_url: str
         "VOLUME_PATH": str(tmp_path / "spool"),
         "ARCHIVEINTERFACE_URL": f"file://{tmp_path}/archive",
         "INGEST_MOVE_FOLDERS": str(tmp_path / "move"),
+        "INGEST_MOVE_STAGING": str(tmp_path / "staging"),
         "TRANSFER_SIZE": str(BLOCK),
         VARIABLE: str(tmp_path / "points"),
     }
-    for name in ("spool", "move", "points"):
+    for name in ("spool", "move", "staging", "points"):
         (tmp_path / name).mkdir()
     core = request.getfixturevalue("core").settings() if request.param == "core" else {}
     return own | core | {"UNIQUEID_URL": BUILT_IN}

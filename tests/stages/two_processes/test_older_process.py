@@ -40,7 +40,9 @@ def test_it_catalogues_nothing_twice(bundle: ContestedJob, point: str):
     assert_newer_process_prevails(bundle, Stage.INGEST_METADATA, point)
 
 
-@pytest.mark.parametrize("point", ["move_files.sending", "move_files.linked", "move_files.moved"])
+@pytest.mark.parametrize(
+    "point", ["move_files.sending", "move_files.linked", "move_files.moved", "move_files.verified"]
+)
 def test_it_moves_no_more_sources(move: ContestedJob, point: str):
     move.run_before(Stage.MOVE_FILES)
     assert_newer_process_prevails(move, Stage.MOVE_FILES, point)

@@ -1,0 +1,50 @@
+"""Why an extended header is too large to be read, and what to leave out of the tar.
+
+Called by `ingest.bundles.tar_headers`. These headers hold extended attributes of files (on macOS resource forks among them),
+which may have any size.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, Block
+from ingest.errors import InvalidBundle
+from ingest.fault_codes import Fault
+from ingest.printing import printable
+
+LARGEST_EXTENSION = 1024 * 1024
+# More records are not looked at: a header may claim any size.
+MOST_RECORDS = 100
+RECORD = re.compile(rb"([0-9]{1,12}) ([^=]+)=")
+# How GNU tar, bsdtar and Sun's tar begin the names of extended attributes and access control lists.
+ATTRIBUTES = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"SCHILY.acl.", b"SUN.")
+WITHOUT_ATTRIBUTES = "make the tar with --no-xattrs (macOS: COPYFILE_DISABLE=1 tar --no-xattrs --no-mac-metadata)"
+WITHOUT_LISTS = "make the tar without --listed-incremental"
+
+
+def too_large(file: BinaryIO, block: Block) -> InvalidBundle:
+    """Make the error of an extended header of more than 1 MiB, which names its largest record."""
+    sentence = f"the extended header at byte {block.offset} claims {block.size} bytes, more than {LARGEST_EXTENSION}"
+    length, key = max(_records(file, block), default=(0, b""))
+    if length > BLOCK:
+        sentence = f"{sentence}, {length} of them for {printable(key.decode(errors='replace'))}"
+    return InvalidBundle(f"{sentence}; {_advice(key)}", Fault.EXTENSION_EXCESSIVE)
+
+
+def _records(file: BinaryIO, block: Block) -> Iterator[tuple[int, bytes]]:
+    """Read the length and the key of each PAX record, and pass over the values."""
+    position, end = block.offset + BLOCK, block.offset + BLOCK + block.size
+    for _ in range(MOST_RECORDS):
+        file.seek(position)
+        found = RECORD.match(file.read(BLOCK))
+        if found is None or position >= end:
+            return
+        yield int(found[1]), found[2]
+        position += max(int(found[1]), 1)
+
+
+def _advice(key: bytes) -> str:
+    if key.startswith(ATTRIBUTES):
+        return WITHOUT_ATTRIBUTES
+    return WITHOUT_LISTS if key == b"GNU.dumpdir" else ANOTHER_PROGRAM

@@ -1,0 +1,48 @@
+"""The members that are no regular files: what each is called, the code of its fault, and how to leave it out of a tar.
+
+Called by `ingest.bundles.bundle`, and by `ingest.bundles.tar_headers` where such a member ends the reading. The types are
+those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic Tar Format").
+"""
+
+from dataclasses import dataclass
+
+from ingest.fault_codes import Fault
+
+HARD_LINK, SYMBOLIC_LINK, GNU_SPARSE = b"1", b"2", b"S"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKind:
+    """A type of member that is refused; `advice` is empty where there is nothing to do but to leave the member out."""
+
+    fault: Fault
+    called: str
+    advice: str = ""
+
+
+SPARSE = MemberKind(
+    Fault.MEMBER_IS_SPARSE, "sparse file", "make the tar without --sparse (bsdtar, as on macOS: with --no-read-sparse)"
+)
+KINDS = {
+    HARD_LINK: MemberKind(Fault.MEMBER_IS_LINK, "hard link"),
+    SYMBOLIC_LINK: MemberKind(Fault.MEMBER_IS_LINK, "symbolic link"),
+    b"3": MemberKind(Fault.MEMBER_IS_SPECIAL, "character device"),
+    b"4": MemberKind(Fault.MEMBER_IS_SPECIAL, "block device"),
+    b"6": MemberKind(Fault.MEMBER_IS_SPECIAL, "pipe"),
+    b"7": MemberKind(Fault.MEMBER_IS_SPECIAL, "contiguous file"),
+    b"D": MemberKind(
+        Fault.MEMBER_IS_SPECIAL, "folder of an incremental tar", "make the tar without --listed-incremental"
+    ),
+    b"M": MemberKind(
+        Fault.MEMBER_IS_SPECIAL,
+        "continuation of a file that begins in another volume",
+        "make the tar in one volume (without --multi-volume)",
+    ),
+    b"N": MemberKind(Fault.MEMBER_IS_SPECIAL, "long name of an old GNU tar", "make the tar with --format=posix"),
+    GNU_SPARSE: SPARSE,
+}
+
+
+def kind_of(kind: bytes) -> MemberKind:
+    """Return what is known of a type of the tar."""
+    return KINDS.get(kind) or MemberKind(Fault.MEMBER_IS_SPECIAL, f"thing of the unknown type {kind!r}")

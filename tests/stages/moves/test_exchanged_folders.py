@@ -1,0 +1,115 @@
+"""A folder that is exchanged for a link while its files are moved: nothing that another user has archived is touched."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.errors import IngestError
+from ingest.models import File
+from ingest.rejection import remove_all
+from ingest.services import Services
+from ingest.settings import Settings
+from ingest.states import STAGES, Kind, Stage
+from tests.bundles import file_entry, transaction
+from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from tests.stages.moves.exchanging import exchanging
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+JOBS = 20
+ARCHIVED = b"what another user has archived"
+Prepare = Callable[[Path, bytes], int]
+
+
+@pytest.fixture
+def prepare(make_job: MakeJob, run_stage: RunStage) -> Prepare:
+    """Make a move of one source, ready to be moved."""
+
+    def prepared(source: Path, content: bytes) -> int:
+        entry = file_entry("data/one.raw", content, source=str(source))
+        job_id = make_job(json.dumps([*transaction(), entry]).encode(), Kind.MOVE)
+        for stage in STAGES[Kind.MOVE][:2]:
+            run_stage(job_id, stage)
+        return job_id
+
+    return prepared
+
+
+@pytest.fixture
+def victim(prepare: Prepare, run_stage: RunStage, settings: Settings, database_engine: Engine) -> int:
+    """The id of a file that another user has archived."""
+    source = settings.move_folders[0] / "measured.raw"
+    source.write_bytes(ARCHIVED)
+    job_id = prepare(source, ARCHIVED)
+    run_stage(job_id, Stage.MOVE_FILES)
+    with Session(database_engine) as session:
+        [file_id] = session.scalars(select(File.file_id).where(File.job_id == job_id))
+    return file_id or 0
+
+
+@pytest.fixture
+def victims_path(victim: int, tmp_path: Path) -> Path:
+    """Where the built-in archive keeps it."""
+    [path] = (tmp_path / "archive").rglob(str(victim))
+    return path
+
+
+@pytest.fixture
+def run(settings: Settings, victims_path: Path) -> Iterator[Path]:
+    """A folder of sources that is exchanged for a link to the folder in the archive, over and over."""
+    run, link = settings.move_folders[0] / "run", settings.move_folders[0] / "other"
+    run.mkdir()
+    link.symlink_to(victims_path.parent)
+    with exchanging(run, link):
+        yield run
+
+
+def test_archived_file_of_another_user_stays_in_its_place(
+    run: Path,
+    victim: int,
+    victims_path: Path,
+    prepare: Prepare,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    settings: Settings,
+):
+    moved, stored = 0, set(victims_path.parent.iterdir())
+    folder = open_real_folder(settings.move_folders[0])
+    try:
+        for number in range(JOBS):
+            content = f"source {number}".encode()
+            write(folder, victims_path.name, content)
+            job = prepare(run / victims_path.name, content)
+            with suppress(IngestError):
+                run_stage(job, Stage.MOVE_FILES)
+                moved += 1
+            assert b"".join(services.archive.get(victim)) == ARCHIVED
+            with suppress(IngestError), open_context(job, Stage.MOVE_FILES) as context:
+                remove_all(context)
+            assert b"".join(services.archive.get(victim)) == ARCHIVED
+            assert stored <= set(victims_path.parent.iterdir())
+    finally:
+        os.close(folder)
+    assert moved > 0, "no job ever came as far as the archive"
+
+
+def open_real_folder(parent: Path) -> int:
+    """Open the folder, whichever of the two names it has now."""
+    while True:
+        for name in ("run", "other"):
+            with suppress(OSError):
+                return os.open(parent / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def write(folder: int, name: str, content: bytes) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+    with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=folder), "wb") as file:
+        file.write(content)
