@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.airflow_api import AirflowApi
+from ingest.airflow_api import RUNS_AT_ONCE, TASKS_LIMIT, AirflowApi
 from ingest.airflow_marks import who_marked_failed
 from ingest.airflow_session import QUESTIONS_AT_ONCE
 from ingest.errors import RunChanged, ServiceUnavailable
@@ -48,9 +48,12 @@ class Airflow:
         return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
 
 
-def task(state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar") -> dict[str, Any]:
+def task(
+    state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar", kind: Kind = Kind.INGEST
+) -> dict[str, Any]:
     """A task instance as Airflow lists it."""
-    return {"dag_run_id": run_id, "task_id": task_id, "state": state, "try_number": try_number, "map_index": -1}
+    named = {"dag_id": kind.value, "dag_run_id": run_id, "task_id": task_id}
+    return {**named, "state": state, "try_number": try_number, "map_index": -1}
 
 
 def tasks(
@@ -59,8 +62,8 @@ def tasks(
     """All task instances of a run, the first one in this state and the others not begun."""
     first, *others = STAGES[kind]
     return [
-        task(state, try_number, run_id, first.value),
-        *(task(None, 0, run_id, stage.value) for stage in others),
+        task(state, try_number, run_id, first.value, kind),
+        *(task(None, 0, run_id, stage.value, kind) for stage in others),
     ]
 
 
@@ -292,6 +295,31 @@ def test_several_runs_are_read_in_one_request(airflow: Airflow) -> None:
         "dag_run_ids": ["job-7", "job-8", "job-9"],
         "page_limit": 100,
     }
+
+
+def test_a_run_of_another_dag_with_the_same_id_is_not_mixed_in(airflow: Airflow) -> None:
+    listed = [*tasks("running", kind=Kind.MOVE), *tasks("success"), *tasks("running", 1, "job-8", Kind.MOVE)]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", RUN, (200, job_run("failed")))
+    runs = api_of(airflow).runs({"job-7": "ingest", "job-8": "move"})
+    assert runs["job-7"] == Run("failed", instances("success"))
+
+
+def test_what_a_list_that_may_be_cut_lacks_is_asked_for_again(airflow: Airflow) -> None:
+    ids = range(7, 7 + RUNS_AT_ONCE)
+    removed = [task("removed", 1, f"job-{ids[0]}", f"earlier_{number}") for number in range(2)]
+    whole = [each for job_id in ids for each in tasks("running", 1, f"job-{job_id}")]
+    last = f"job-{ids[-1]}"
+    airflow.answer(
+        "POST",
+        TASKS,
+        (200, {"task_instances": [*removed, *whole][:TASKS_LIMIT]}),
+        (200, {"task_instances": tasks("running", 1, last)}),
+    )
+    airflow.answer("GET", f"/api/v2/dags/ingest/dagRuns/{last}", (200, job_run("running", ids[-1])))
+    runs = api_of(airflow).runs({f"job-{job_id}": "ingest" for job_id in ids})
+    assert [run_id for run_id, run in runs.items() if run.missing] == []
+    assert airflow.asked[-1].body["dag_run_ids"] == [last]
 
 
 def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:

@@ -79,10 +79,16 @@ class AirflowApi:
         tasks: dict[str, tuple[TaskInstance, ...]] = dict.fromkeys(dags, ())
         try:
             for each in listed["task_instances"]:
-                tasks[each["dag_run_id"]] += (_task(each),)
-            return {run_id: self._run_of(dags[run_id], run_id, found, seconds) for run_id, found in tasks.items()}
+                # A run of another DAG may have the same id.
+                if each["dag_id"] == dags[each["dag_run_id"]]:
+                    tasks[each["dag_run_id"]] += (_task(each),)
+            runs = {run_id: self._run_of(dags[run_id], run_id, found, seconds) for run_id, found in tasks.items()}
         except (KeyError, TypeError) as error:
             raise self.unavailable(f"an answer without {error}") from error
+        if len(dags) > 1 and len(listed["task_instances"]) >= TASKS_LIMIT:
+            # The list may be cut, because Airflow also lists tasks that a DAG had in an earlier version.
+            runs |= {name: self.run(dags[name], name, seconds) for name, run in runs.items() if run.missing}
+        return runs
 
     def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> frozenset[str]:
         """Clear the named tasks of a run, whatever their state; return the ids of those that Airflow has cleared.

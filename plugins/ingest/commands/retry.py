@@ -19,8 +19,8 @@ def add(subcommands: Subcommands) -> None:
     again = subcommands.add_parser(
         "retry",
         help="let a job go on, or run a local file as a job",
-        description="Clear the unfinished stages of a job, and lift a state that was set by hand. With --path: run that "
-        "file as the job, in place of the bundle that it had.",
+        description="Clear the unfinished stages of a job, or replace its run where that does not help, and lift a state "
+        "that was set by hand. With --path: run that file as the job, in place of the bundle that it had.",
     )
     add_job_id(again)
     again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
