@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.access.roles import PUBLIC
 from api.app import create_app
 from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
@@ -286,6 +287,17 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     states = [answer for answer in answers if "created" in answer]
     assert states
     assert all(set(state) == keys for state in states)
+
+
+def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
+    rules = {
+        rule.endpoint: rule.rule for rule in create_app(Settings(database_url="postgresql://x/y")).url_map.iter_rules()
+    }
+    without_user = re.search(r"location ~ (\S+) \{\n(.*?)\}", section(DOCS / "access.md", "Behind a proxy"), re.DOTALL)
+    assert without_user
+    assert {name for name, rule in rules.items() if re.search(without_user[1], rule)} == set(PUBLIC)
+    # A client could name a user otherwise, in a path that nginx reads in another way than the API.
+    assert 'proxy_set_header X-Http-Authed-User "";' in without_user[2]
 
 
 def test_every_test_that_shows_something_of_security_exists() -> None:
