@@ -7,11 +7,11 @@ WORKDIR /opt/pacifica-ingest
 COPY requirements-facility.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements-facility.txt
 
-# A number, because a bind mount knows the owner by number only. Docker gives an empty volume the owner of the folder
-# that it is mounted on, so the folders are made here.
+# A number, because a bind mount knows the owner by number only. Docker gives an empty volume, and an empty folder of the host
+# that is mounted as one, the owner and the mode of the folder that it is mounted on, so the folders are made here.
 RUN groupadd --gid 10001 pacifica \
  && useradd --uid 10001 --gid pacifica --no-create-home --home-dir /var/lib/pacifica-ingest pacifica \
- && install --directory --owner=pacifica --group=pacifica \
+ && install --directory --owner=pacifica --group=pacifica --mode=0700 \
       /var/lib/pacifica-ingest \
       /var/lib/pacifica-ingest/spool \
       /var/lib/pacifica-ingest/archive \
@@ -24,6 +24,8 @@ COPY config config
 COPY dags dags
 COPY plugins plugins
 COPY api api
+# A checkout made under umask 077 is closed to the user that runs here.
+RUN chmod -R a+rX .
 # Editable, as on one machine: Airflow's plugins folder and the package are one copy of the code, not two.
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable .
 

@@ -1,4 +1,4 @@
-"""The facility's deployment, which no engine can run here: docker-compose.yaml, the Dockerfile and docs/install.md."""
+"""The facility's deployment as it is written: docker-compose.yaml, the Dockerfile and docs/install.md."""
 
 import copy
 import json
@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from api.server import DEFAULT_PORT
+from ingest.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
 from ingest.local.readiness import POOL
@@ -31,11 +32,13 @@ INSTALL = (PROJECT / "docs" / "install.md").read_text(encoding="utf-8")
 
 ONE_SHOT = {"databases", "init"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
-OF_OUR_IMAGE = sorted(name for name, service in SERVICES.items() if "build" in service)
-OF_INGEST = [name for name in OF_OUR_IMAGE if name != "api"]
+OUR_IMAGE = "pacifica-ingest-airflow"
+OF_OUR_IMAGE = sorted(name for name, service in SERVICES.items() if service["image"] == OUR_IMAGE)
+OF_INGEST = [name for name in OF_OUR_IMAGE if name not in {"api", "databases"}]
+SUPERUSER = "pacifica"
 
-# `$$` is a dollar sign of a container's shell.
-VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?+])([^}]*))?\}")
+# `$$` is a dollar sign of a container's shell. A default may be another variable.
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?+])((?:\$\{[^}]*\}|[^}])*))?\}")
 # What must be given, and is no secret.
 GIVEN = {"INGEST_AUTHENTICATION": "proxy"}
 SECRET = re.compile(r"PASSWORD|SECRET|_KEY")
@@ -61,7 +64,6 @@ UNLISTED_OPTION = ("scheduler", "num_stuck_in_queued_retries")
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
     "NO_PROXY",
-    "PGDATABASE",
     "PGHOST",
     "PGPASSWORD",
     "PGUSER",
@@ -99,16 +101,25 @@ def environment(service: str) -> dict[str, Any]:
 
 def filled_in(value: str) -> str:
     """A value as compose makes it when only what must be given is set."""
-    return VARIABLE.sub(lambda found: found[3] if found[2] == ":-" else GIVEN.get(found[1], "secret1"), value)
+    return VARIABLE.sub(
+        lambda found: filled_in(found[3]) if found[2] == ":-" else GIVEN.get(found[1], "secret1"), value
+    )
 
 
 def filled_environment(service: str) -> dict[str, str]:
     return {name: filled_in(value) for name, value in environment(service).items() if value is not None}
 
 
+def variables(text: str) -> Iterator[re.Match[str]]:
+    """The variables in a text, and those in their defaults."""
+    for found in VARIABLE.finditer(text):
+        yield found
+        yield from variables(found[3] or "")
+
+
 def taken_from_outside() -> set[str]:
     """The variables that compose takes from its environment: `${NAME}`, and names without a value."""
-    named = {found[1] for found in VARIABLE.finditer(TEXT)}
+    named = {found[1] for found in variables(TEXT)}
     return named | {name for service in SERVICES for name, value in environment(service).items() if value is None}
 
 
@@ -192,7 +203,7 @@ def test_services_start_after_what_they_need() -> None:
 
 
 def test_every_secret_must_be_given() -> None:
-    secrets = [found for found in VARIABLE.finditer(TEXT) if SECRET.search(found[1])]
+    secrets = [found for found in variables(TEXT) if SECRET.search(found[1])]
     assert {found[1] for found in secrets} == {
         "POSTGRES_PASSWORD",
         "REDIS_PASSWORD",
@@ -201,9 +212,14 @@ def test_every_secret_must_be_given() -> None:
         "AIRFLOW_JWT_SECRET",
         "AIRFLOW_ADMIN_PASSWORD",
         "INGEST_AIRFLOW_PASSWORD",
+        "INGEST_DATABASE_PASSWORD",
+        "AIRFLOW_DATABASE_PASSWORD",
     }
     for found in secrets:
-        assert found[2] == ":?", f"{found[1]} may be missing or empty"
+        # A later secret falls back to an earlier one, so that a .env of an earlier version is enough.
+        instead = VARIABLE.fullmatch(found[3] or "")
+        assert found[2] == (":-" if instead else ":?"), f"{found[1]} may be missing or empty"
+        assert not instead or SECRET.search(instead[1])
         assert found[3], f"{found[1]}: compose does not say what is missing"
 
 
@@ -228,7 +244,7 @@ def test_redis_takes_its_password_from_a_file_in_memory() -> None:
         "umask 077",
         """printf 'requirepass %s\\n' "$$REDISCLI_AUTH" > /run/redis/redis.conf""",
     ]
-    assert [folder.split(":")[0] for folder in redis["tmpfs"]] == ["/run/redis"]
+    assert redis["tmpfs"] == ["/run/redis:uid=999,gid=999,mode=0700"]
 
 
 def test_every_variable_is_documented() -> None:
@@ -243,7 +259,7 @@ def test_every_documented_variable_of_the_facility_exists() -> None:
 
 
 def test_the_defaults_in_the_page_are_those_of_the_file() -> None:
-    in_file = {found[1]: found[3] for found in VARIABLE.finditer(TEXT) if found[2] == ":-"}
+    in_file = {found[1]: found[3] for found in variables(TEXT) if found[2] == ":-" and not VARIABLE.match(found[3])}
     in_page = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", INSTALL[INSTALL.index("## A facility") :], re.MULTILINE))
     assert in_page == in_file
 
@@ -391,24 +407,55 @@ def test_every_volume_is_described_and_used() -> None:
 def test_mounted_folders_belong_to_the_user_of_the_image(service: str) -> None:
     made = re.search(r"install --directory ((?:.*\\\n)*.*)", DOCKERFILE)
     assert made
+    # Docker gives a folder of the host the image's mode, too: it must not be opened to other accounts by that.
+    assert "--owner=pacifica --group=pacifica --mode=0700" in made[1]
     for volume in SERVICES[service].get("volumes", []):
         assert volume.split(":")[1] in made[1].split()
-    for folder in SERVICES[service].get("tmpfs", []):
+    for folder in SERVICES[service]["tmpfs"]:
         assert "uid=10001,gid=10001,mode=0700" in folder
     assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("service", OF_OUR_IMAGE)
+def test_a_checkout_under_any_umask_can_be_read_in_the_image() -> None:
+    steps = re.findall(r"^(COPY|RUN chmod -R a\+rX \.)", DOCKERFILE, re.MULTILINE)
+    assert steps[-1] == "RUN chmod -R a+rX ."
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
 def test_a_container_has_no_rights_that_it_does_not_need(service: str) -> None:
-    assert SERVICES[service]["cap_drop"] == ["ALL"]
-    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "user", "pid", "network_mode"} & SERVICES[service].keys()
+    described = SERVICES[service]
+    assert described["cap_drop"] == ["ALL"]
+    assert described["security_opt"] == ["no-new-privileges:true"]
+    assert described["read_only"] is True
+    assert not {"privileged", "cap_add", "pid", "network_mode"} & described.keys()
+    # The image of ours names its user; the others would begin as root.
+    assert described.get("user") == (None if service in OF_OUR_IMAGE else service)
+    assert "uid=0" not in str(described["tmpfs"])
+
+
+def test_only_what_makes_the_roles_knows_the_superuser() -> None:
+    knowing = [name for name in SERVICES if "POSTGRES_PASSWORD" in str(environment(name).values())]
+    assert sorted(knowing) == ["databases", "postgres"]
+    assert environment("postgres")["POSTGRES_USER"] == environment("databases")["PGUSER"] == SUPERUSER
+
+
+def test_each_database_has_a_role_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGUSER", SUPERUSER)
+    given = filled_environment("databases")
+    for service in OF_INGEST:
+        assert {name: filled_environment(service)[name] for name in URLS} == {name: given[name] for name in URLS}
+    assert environment("api")["INGEST_DATABASE_URL"] == environment("databases")["INGEST_DATABASE_URL"]
+    assert "AIRFLOW" not in str([name for name in environment("api") if name.startswith("AIRFLOW__")])
+    backend = environment("airflow-worker")["AIRFLOW__CELERY__RESULT_BACKEND"]
+    assert backend == f"db+{environment('airflow-worker')['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN']}"
+    databases = read_databases(given)
+    assert [(each.name, each.role) for each in databases] == [("ingest", "ingest"), ("airflow", "airflow")]
+    for each, variable in zip(databases, URLS.values(), strict=True):
+        assert f"{each.role}:${{{variable}:-" in TEXT
 
 
 def test_init_makes_what_the_rest_needs() -> None:
-    databases = SERVICES["databases"]["command"][-1]
-    for name in ("INGEST_DATABASE_URL", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
-        assert f"'{environment('init')[name].rsplit('/', 1)[1]}'" in databases
+    assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.database_roles"]
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
     assert lines[3][:5] == ["airflow", "pools", "set", POOL, '"$$INGEST_ARCHIVE_SLOTS"']
@@ -438,7 +485,8 @@ def test_the_image_is_built_from_pinned_things() -> None:
 
 
 def test_what_the_image_is_built_from_is_there() -> None:
-    assert {SERVICES[service]["build"] for service in OF_OUR_IMAGE} == {"."}
+    # Each service that builds would get an image of its own, and the next `up` would recreate all but one.
+    assert {name: service["build"] for name, service in SERVICES.items() if "build" in service} == {"init": "."}
     assert {"requirements-facility.txt", "config", "dags", "plugins", "api"} <= set(copied())
     for source in copied():
         assert (PROJECT / source).exists(), source

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.access.roles import PUBLIC
 from api.app import create_app
 from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
@@ -298,6 +299,25 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     states = [answer for answer in answers if "created" in answer]
     assert states
     assert all(set(state) == keys for state in states)
+
+
+def test_commands_that_delete_rows_of_airflow_ask_nothing_and_free_space() -> None:
+    commands = [found for page in PAGES for found in re.findall(r"airflow db clean(?: \\\n|[^`\n])*", text_of(page))]
+    with_options = [command for command in commands if "--clean-before" in command]
+    assert with_options
+    # Without the first, cron ends with an error; without the second, the rows are only copied to other tables.
+    assert all({"--yes", "--skip-archive"} <= set(command.split()) for command in with_options)
+
+
+def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
+    rules = {
+        rule.endpoint: rule.rule for rule in create_app(Settings(database_url="postgresql://x/y")).url_map.iter_rules()
+    }
+    without_user = re.search(r"location ~ (\S+) \{\n(.*?)\}", section(DOCS / "access.md", "Behind a proxy"), re.DOTALL)
+    assert without_user
+    assert {name for name, rule in rules.items() if re.search(without_user[1], rule)} == set(PUBLIC)
+    # A client could name a user otherwise, in a path that nginx reads in another way than the API.
+    assert 'proxy_set_header X-Http-Authed-User "";' in without_user[2]
 
 
 def test_every_test_that_shows_something_of_security_exists() -> None:

@@ -45,12 +45,14 @@ Description = dict[str, list[tuple[object, ...]]]
 def fresh_database(database_url: str) -> Iterator[str]:
     """An empty database on the tests' server, and its URL; gone at the end."""
     name = f"fresh_{next(next_name)}"
-    server = make_engine(Settings(database_url=database_url), pool_size=1)
+    url = make_url(database_url)
+    superuser = url.set(username="postgres").render_as_string(hide_password=False)
+    server = make_engine(Settings(database_url=superuser), pool_size=1)
     try:
         with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {url.username} TEMPLATE template0")
             try:
-                yield make_url(database_url).set(database=name).render_as_string(hide_password=False)
+                yield url.set(database=name).render_as_string(hide_password=False)
             finally:
                 connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     finally:

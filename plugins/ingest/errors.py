@@ -18,6 +18,7 @@
      │    ├── UnknownJob          nobody ever received that job id
      │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
      │    ├── SourceExchanged     the archive took another file than the source that was checked
+     │    ├── MoveFolderNotWritable a source cannot be taken out of its folder
      │    ├── BundleRemoved       the bundle of a job that failed long ago
      │    ├── DifferencesFound    ledger, archive and catalogue do not agree on jobs that have ended
      │    ├── StageSkipped        a stage that must come first never finished
@@ -203,6 +204,12 @@ class SourceExchanged(PermanentError):
     """
 
     code = "source_exchanged"
+
+
+class MoveFolderNotWritable(PermanentError):
+    """The built-in archive may not take a source out of its folder, until an admin changes the rights."""
+
+    code = "move_folder_not_writable"
 
 
 class BundleRemoved(PermanentError):

@@ -38,7 +38,7 @@ def url(postgres: Layout, database_url: str, disk: Path) -> Iterator[str]:
     owner = postgres.postgres.stat()
     os.chown(tables, owner.st_uid, owner.st_gid)
     execute(postgres, "postgres", f"CREATE TABLESPACE {NAME} LOCATION '{tables}'")
-    execute(postgres, "postgres", f"CREATE DATABASE {NAME} TABLESPACE {NAME}")
+    execute(postgres, "postgres", f"CREATE DATABASE {NAME} OWNER ingest TABLESPACE {NAME}")
     url = database_url.replace("/ingest?", f"/{NAME}?")
     engine = make_engine(Settings(database_url=url))
     upgrade_schema(engine)

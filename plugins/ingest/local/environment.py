@@ -44,8 +44,8 @@ AIRFLOW_TUNING = {
 
 
 def database_url(layout: Layout, database: str) -> str:
-    """Give the URL of one of the two databases, for psycopg2 and asyncpg alike."""
-    return f"postgresql+psycopg2://postgres@/{database}?host={quote(str(layout.sockets), safe='')}"
+    """Return the URL of a database, as the role that owns it, for psycopg2 and asyncpg alike."""
+    return f"postgresql+psycopg2://{database}@/{database}?host={quote(str(layout.sockets), safe='')}"
 
 
 def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""PostgreSQL from the wheel: its data folder, its settings, the two databases and their schemas. Called at launch."""
+"""PostgreSQL from the wheel: its data folder, the two databases with a role each, and their schemas. Called at launch."""
 
 import os
 import shutil
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg2
 from psycopg2 import sql
 
 from ingest.database import make_engine, upgrade_schema, wait_for_database
+from ingest.database_roles import OwnedDatabase, close_other_databases, limit_idle_transactions, provide_database
 from ingest.local import program
 from ingest.local.layout import PRIVATE, Layout
 from ingest.local.privileges import account
@@ -42,20 +44,18 @@ def start_postgres(supervisor: Supervisor) -> None:
 
 
 def create_databases(layout: Layout) -> None:
-    """Create the databases that are not there yet."""
+    """Create the databases that are not there yet, each with a role of its own; hand over those of earlier versions."""
     for name in DATABASES:
         create_database(layout, name)
-    with closing(_connect(layout)) as connection, connection.cursor() as cursor:
-        # A killed scheduler's connection, inherited by a worker, must not hold the scheduler's lock for ever.
-        cursor.execute("ALTER DATABASE airflow SET idle_in_transaction_session_timeout = '60s'")
+    connect = partial(_connect, layout)
+    limit_idle_transactions(connect, AIRFLOW_DATABASE)
+    close_other_databases(connect)
 
 
 def create_database(layout: Layout, name: str) -> None:
-    """Create a database unless it is there."""
-    with closing(_connect(layout)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    """Create a database, and the role of the same name that owns it, unless they are there."""
+    # Without a password: only the account of the stack can reach the socket, and it could read a password as well.
+    provide_database(partial(_connect, layout), OwnedDatabase(name, role=name))
 
 
 def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:

@@ -27,6 +27,7 @@ from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 from ingest.fixity import stored_hash
+from ingest.moves.folder_rights import check_removable
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
 from ingest.moves.removal import remove_source
 from ingest.moves.sources import SourceFolder, open_source, source_folder, unreadable
@@ -167,6 +168,7 @@ def _checked_source(context: StageContext, file: LedgerFile, progress: Progress)
     path = Path(file.source)
     with source_folder(context.settings, path) as folder, _opened(folder, path) as opened:
         found = os.fstat(opened.fileno())
+        check_removable(context.settings, folder, path, found)
         try:
             _check_content(context, file, opened, found.st_size, progress)
         except OSError as error:

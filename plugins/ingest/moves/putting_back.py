@@ -55,7 +55,8 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
             raise MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}") from error
     except OSError as error:
         # Of the folder, whose rights or room an admin must mend: the rejection is not done before.
-        sentence = f"what was moved to file {file.file_id} cannot be put back: {error.strerror or error}"
+        place = printable(str(Path(file.source).parent))
+        sentence = f"what was moved to file {file.file_id} cannot be put back into {place}: {error.strerror or error}"
         raise MoveFolderUnavailable(sentence) from error
 
 

@@ -7,9 +7,12 @@ hard link stays beside each source, so that it can be put back.
 the sources that had been moved are put back where they were. A source that somebody exchanged at the moment of its move
 (`source_exchanged`): the archive holds another file now, which may be anybody's, so nothing is removed.
 
+A folder that the built-in archive may not take files out of (`move_folder_not_writable`): the text names it and its owner.
+
 **Waits here** for a folder that is not mounted (`move_folder_unavailable`), and for the archive.
 
-**An admin** mounts the folder, or looks after the archive; clear the task when all tries were used up. Of a source that was
+**An admin** mounts the folder, or looks after the archive; clear the task when all tries were used up, or when the
+rights of a folder were changed. Of a source that was
 exchanged: find out whose file the archive holds, and copy it away, before clearing the task.
 """
 
