@@ -164,7 +164,7 @@ def test_pax_header_of_solaris_is_read_as_one_of_posix(contents: Contents):
 
 def test_pax_headers_of_solaris_and_posix_are_not_both_taken(read: Read):
     both = extension(record("path", "data/a"), tarfile.SOLARIS_XHDTYPE) + extended(comment="x")
-    with pytest.raises(InvalidBundle, match=r"extended headers stand one behind the other at byte 1024"):
+    with pytest.raises(InvalidBundle, match=r"an extended header is repeated before one member, at byte 1024"):
         read(both + file("x", b"a") + END)
 
 

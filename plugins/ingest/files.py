@@ -28,9 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import InstrumentedAttribute
 
+from ingest.bundles.alike_names import shown_apart
 from ingest.bundles.bundle import Member
 from ingest.bundles.bundle_metadata import ArchivedAs, DeclaredFile
-from ingest.bundles.names import distinguishable, folded, folded_digest
+from ingest.bundles.names import folded, folded_digest
 from ingest.bundles.unmatched_names import UnmatchedNames
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
@@ -183,7 +184,7 @@ def find_ambiguous_paths(ledger: Ledger, faults: Faults) -> None:
     with ledger.transaction() as session:
         for one, other, count in session.execute(groups):
             if folded(one) == folded(other):
-                shown = f"{distinguishable(one)} and {distinguishable(other)}"
+                shown = shown_apart(one, other)
                 of = f", two of {count}," if count > 2 else ""  # noqa: PLR2004 - a pair needs no count
                 faults.add(
                     Fault.PATH_AMBIGUOUS, f"paths {shown}{of} differ only in case or in Unicode form; rename one"

@@ -1,7 +1,7 @@
 """Names that people take for the same: found, and shown so that they can be told apart.
 
-Called by `ingest.bundles.bundle` and `ingest.bundles.unmatched_names`, which compare names of members with others. A name
-that was typed, copied from a text or written by macOS often differs from the one in the tar only in what cannot be seen.
+Called by `ingest.bundles.bundle`, `ingest.bundles.unmatched_names` and `ingest.files`, which compare names. A name that was
+typed, copied from a text or written by macOS often differs from the one in the tar only in what cannot be seen.
 """
 # ruff: noqa: RUF001 - the characters that look alike are what this module is about
 
@@ -9,6 +9,10 @@ import unicodedata
 from collections.abc import Callable
 
 from ingest.bundles.names import distinguishable, folded
+from ingest.printing import LONGEST_NAME
+
+# Of the beginning that two long names share, so many characters are shown.
+SHOWN_BEFORE = 20
 
 # Characters, in lower case, that look like an ASCII one in some font: Greek and Cyrillic letters, digits, dashes, quotes.
 ALIKE = {
@@ -52,6 +56,16 @@ def difference(one: str, other: str) -> str:
     return "in characters that look alike"
 
 
+def shown_apart(one: str, other: str) -> str:
+    """Show two names in ASCII; where they are too long to be shown whole, without the beginning that they share."""
+    if max(len(ascii(one)), len(ascii(other))) <= LONGEST_NAME:
+        return f"{distinguishable(one)} and {distinguishable(other)}"
+    differing_at = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    shared = max(differing_at - SHOWN_BEFORE, 0)
+    beginning = "..." if shared else ""
+    return f"{beginning}{distinguishable(one[shared:])} and {beginning}{distinguishable(other[shared:])}"
+
+
 def differing(one: str, other: str) -> str:
-    """Show two names of one likeness in ASCII, and say what they differ in."""
-    return f"{distinguishable(one)} and {distinguishable(other)} differ only {difference(one, other)}"
+    """Show two names of one likeness, and say what they differ in."""
+    return f"{shown_apart(one, other)} differ only {difference(one, other)}"

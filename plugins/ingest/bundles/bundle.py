@@ -48,6 +48,8 @@ COMPRESSED = {
     b"PK": "zip",
     b"7z\xbc\xaf": "7z",
 }
+# In these there is no tar.
+NO_TARS = frozenset({"zip", "7z"})
 # Members that hold nothing that could be lost.
 PASSED_OVER = frozenset({FOLDER, VOLUME_LABEL})
 
@@ -121,7 +123,9 @@ def _refuse_compressed(file: BinaryIO) -> None:
     beginning = file.read(BLOCK)
     for magic, name in COMPRESSED.items():
         if beginning.startswith(magic):
-            raise InvalidBundle(f"the bundle is compressed ({name}); send the tar as it is", Fault.TAR_COMPRESSED)
+            sentence = f"the bundle is compressed ({name}); send the tar as it is"
+            made_by = " (7-Zip makes one with 7z a -ttar)" if name in NO_TARS else ""
+            raise InvalidBundle(sentence + made_by, Fault.TAR_COMPRESSED)
 
 
 def _member(header: Header, faults: Faults, of_macos: MacosMembers) -> Member | None:

@@ -38,7 +38,10 @@ def name_fault(path: str) -> tuple[Fault, str] | None:
     if path.isascii() and path.isprintable() and len(path) <= LONGEST_COMPONENT:
         return None
     if any("\ud800" <= character <= "\udfff" for character in path):
-        return Fault.PATH_NOT_UTF8, "has a name that is not UTF-8; rename it"
+        return (
+            Fault.PATH_NOT_UTF8,
+            "has a name that is not UTF-8; rename it, or let the program that makes the tar write UTF-8",
+        )
     if CONTROLS.search(path):
         return Fault.PATH_HOLDS_CONTROLS, "has a control character in its name; rename it"
     if is_too_long(path):

@@ -88,7 +88,7 @@ def _next(file: BinaryIO, offset: int) -> Header | None:
     while (block := _block(file, offset)) is not None and block.kind in EXTENSIONS:
         kind = PAX if block.kind == SOLARIS_PAX else block.kind
         if kind in kinds:
-            sentence = f"extended headers stand one behind the other at byte {offset}; {ANOTHER_PROGRAM}"
+            sentence = f"an extended header is repeated before one member, at byte {offset}; {ANOTHER_PROGRAM}"
             raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
         kinds.add(kind)
         extension = _extended(extension, block, _extension_data(file, block))

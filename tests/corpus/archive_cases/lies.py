@@ -187,19 +187,19 @@ CASES: list[Case] = [
         "PAX headers without end",
         blocks(extended(comment="x") * 20_000, GOOD, END),
         Fault.EXTENSION_EXCESSIVE,
-        "extended headers stand one behind the other at byte 1024",
+        "an extended header is repeated before one member, at byte 1024",
     ),
     refused(
         "GNU long names without end",
         blocks((header("l", 7, b"L") + padded(b"data/a\0")) * 20_000, GOOD, END),
         Fault.EXTENSION_EXCESSIVE,
-        "extended headers stand one behind the other",
+        "an extended header is repeated before one member",
     ),
     refused(
         "global headers without end",
         blocks(extension(record("comment", "x"), GLOBAL) * 20_000, GOOD, END),
         Fault.EXTENSION_EXCESSIVE,
-        "extended headers stand one behind the other",
+        "an extended header is repeated before one member",
     ),
     refused(
         "PAX header of a terabyte",

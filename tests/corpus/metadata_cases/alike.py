@@ -5,8 +5,9 @@ from ingest.fault_codes import Fault
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import blocks, listing, refused
 from tests.corpus.case import Case, Refused
-from tests.tar_blocks import END, file
+from tests.tar_blocks import END, extended, file
 
+DEEP = "日本語/" * 30
 FAULTS = (Fault.MEMBER_UNLISTED, Fault.FILE_LACKING)
 
 
@@ -50,6 +51,21 @@ CASES: list[Case] = [
             "member '\u00e4' is not listed in the metadata [member_unlisted]",
             "file '\u00f6' is listed in the metadata, but the bundle lacks it [file_lacking]",
         ),
+    ),
+    Refused(
+        "alike: long paths that differ at their end",
+        blocks(extended(path=f"data/{DEEP}e\u0301") + file("data/x", b"x"), listing(**{f"{DEEP}\u00e9": b"x"}), END),
+        Stage.LOAD_METADATA,
+        InvalidMetadata,
+        FAULTS,
+        (r"\u8a9e/e\u0301' and ...'", r"\u8a9e/\xe9' differ only in Unicode form)"),
+    ),
+    refused(
+        "alike: long members that differ at their end",
+        blocks(*(extended(path=f"data/{DEEP}{name}") + file("data/x", b"x") for name in ("e\u0301", "\u00e9")), END),
+        Fault.PATH_AMBIGUOUS,
+        r"\u8a9e/e\u0301' and ...'",
+        r"\u8a9e/\xe9' differ only in case or in Unicode form; rename one",
     ),
     misplaced("folder in another case", "Data/a", "'Data' and 'data' differ only in case"),
     misplaced(
