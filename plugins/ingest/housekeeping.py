@@ -37,7 +37,7 @@ def keep_house() -> dict[str, int]:
         failures = _look_after_all(engine, airflow, _unfinished(engine), counts)
         # Somebody else was changing these runs at that moment.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
-        failures = [each for each in failures if each[0] not in collided]
+        failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _look_after_all(engine, airflow, collided, counts)
     finally:
         engine.dispose()
