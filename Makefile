@@ -48,6 +48,7 @@ lock: ## compile every requirements*.txt, which pin everything, from their .in f
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
 	$(COMPILE) --no-emit-package psycopg2 tests/pacifica_core/requirements.in -o tests/pacifica_core/requirements.txt
+	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
 docs: $(STAMP) ## write docs/configuration.md from the settings

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from flask import request
 from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected
 
 from api.request_errors import (
     BundleTooLarge,
@@ -25,6 +26,8 @@ from api.serving.pace import Pace, slowest_rate
 from ingest.settings import Settings
 from ingest.spool import IncompleteBody
 
+# Under gunicorn alone. Of the other servers, none tells a chunked body that was cut or broken from one that has ended.
+GUNICORN_SOCKET = "gunicorn.socket"
 MULTIPART = "multipart/"
 # How a client marks a part of a body (RFC 9110, 14.4; the drafts and protocols of resumable uploads), and what each header
 # says of a body that is whole.
@@ -58,7 +61,7 @@ class Body:
         self._received = 0
         self._refuse_too_large(self.announced_size or 0)
         self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
-        connection = request.environ.get("gunicorn.socket")
+        connection = request.environ.get(GUNICORN_SOCKET)
         if isinstance(connection, ClientSocket):
             connection.pace = self._pace
 
@@ -69,7 +72,7 @@ class Body:
             block = request.stream.read(min(size, self._largest - self._received + 1))
         except TimeoutError as error:
             raise UploadTooSlow(self._pace.broken) from error
-        except (OSError, ParseException) as error:
+        except (OSError, ParseException, ClientDisconnected) as error:
             raise IncompleteBody("the body ended too early, or its chunks are broken") from error
         self._received += len(block)
         self._refuse_too_large(self._received)
@@ -84,6 +87,8 @@ def announced_size() -> int | None:
     """Give the Content-Length in bytes, or None of a chunked body; raises what is wrong with all else."""
     coding = request.headers.get("Transfer-Encoding", "").strip().lower()
     if coding == "chunked":
+        if GUNICORN_SOCKET not in request.environ:
+            raise LengthRequired("this server does not hand over bodies in chunks; send a Content-Length")
         return None
     if coding:
         raise UnsupportedCoding(f"Transfer-Encoding {coding} is not taken, only chunked")

@@ -1,0 +1,116 @@
+"""Other WSGI servers than our own: what they can hand over is taken, and what they cannot is refused, never called empty."""
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.api.clients import CHUNKED, POST, answered, refused
+from tests.api.live_server import Server
+from tests.wsgi_servers.servers import SERVERS, WsgiServer, serving_under
+
+BUNDLE = os.urandom(3_000_000)
+# For others there is no wheel of it.
+HAS_UWSGI = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def kind(request: pytest.FixtureRequest) -> WsgiServer:
+    found = SERVERS[request.param]
+    if found.program == "uwsgi" and not HAS_UWSGI:
+        pytest.skip("uwsgi has no wheel for this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(kind: WsgiServer, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    spool = tmp_path_factory.mktemp("wsgi") / "spool"
+    spool.mkdir()
+    with serving_under(kind, spool, database_url) as server:
+        server.forget_uploads()
+        yield server
+
+
+def assert_received(server: Server, answer: requests.Response) -> None:
+    """The upload is a job with all of its bytes."""
+    assert answer.status_code == 200, answer.text
+    job = server.rows()[answer.json()["job_id"]]
+    assert (server.spool / job["spool_name"]).read_bytes() == BUNDLE
+
+
+def chunks() -> Iterator[bytes]:
+    for start in range(0, len(BUNDLE), 100_000):
+        yield BUNDLE[start : start + 100_000]
+
+
+def test_upload_with_a_length_is_taken(server: Server) -> None:
+    assert_received(server, requests.post(f"{server.url}/upload", data=BUNDLE, timeout=60))
+
+
+def test_upload_in_chunks_is_taken_whole_or_refused_and_never_called_empty(server: Server, kind: WsgiServer) -> None:
+    if kind.takes_chunks:
+        assert_received(server, requests.post(f"{server.url}/upload", data=chunks(), timeout=60))
+        return
+    with server.leaves_nothing(), server.connect() as connection:
+        connection.sendall(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n")
+        status, document, _ = answered(connection)
+    assert (status, document["code"]) == (411, "length_required")
+    assert document["message"] == "this server does not hand over bodies in chunks; send a Content-Length"
+
+
+@pytest.mark.parametrize(
+    "request_start",
+    [
+        pytest.param(POST + b"Content-Length: 3000000\r\n\r\n" + BUNDLE[:2_000_000], id="before its length"),
+        pytest.param(CHUNKED + b"5\r\nhel", id="in a chunk"),
+        pytest.param(CHUNKED + b"5\r\nhello\r\n", id="before the last chunk"),
+        pytest.param(CHUNKED + b"5\r\nhello\r\nzz\r\n", id="by what is no chunk"),
+    ],
+)
+def test_upload_that_is_cut_is_never_a_job(server: Server, request_start: bytes) -> None:
+    with server.leaves_nothing():
+        with server.connect() as connection:
+            connection.sendall(request_start)
+            connection.shutdown(socket.SHUT_WR)
+            received = connection.recv(65536)
+        assert not received.startswith(b"HTTP/1.1 200")
+
+
+def test_empty_upload_is_called_empty(server: Server) -> None:
+    with server.leaves_nothing():
+        answer = requests.post(f"{server.url}/upload", data=b"", timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (400, "body_incomplete")
+
+
+def test_what_must_not_be_taken_is_refused_here_too(server: Server) -> None:
+    with server.leaves_nothing():
+        assert refused(server, POST + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx").startswith("415 ")
+        assert refused(server, POST + b"Content-Range: bytes 1-1/2\r\nContent-Length: 1\r\n\r\nx").startswith("400 ")
+        assert refused(server, POST + b"Origin: http://evil.example\r\nContent-Length: 1\r\n\r\nx") == "403 cross_site"
+        assert refused(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n") == "421 host_not_allowed"
+
+
+def test_state_and_readiness_are_answered(server: Server) -> None:
+    job = requests.post(f"{server.url}/upload", data=b"x", timeout=60).json()["job_id"]
+    assert requests.get(f"{server.url}/get_state/{job}", timeout=60).json()["job_id"] == job
+    assert requests.get(f"{server.url}/readyz", timeout=60).json()["ready"] is True
+    answer = requests.get(f"{server.url}/nowhere", timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_wrong_setting_is_an_error_of_each_request_and_its_log_says_which(tmp_path: Path, database_url: str) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    with serving_under(SERVERS["waitress"], spool, database_url, TRANSFER_SIZE="many") as server:
+        for _ in range(2):
+            answer = requests.get(server.url, timeout=60)
+            assert (answer.status_code, answer.json()["code"]) == (500, "configuration_invalid")
+            assert answer.headers["Content-Type"] == "application/json"
+    assert "TRANSFER_SIZE" in (tmp_path / "log").read_text()
+    assert "Traceback" not in (tmp_path / "log").read_text()
