@@ -17,6 +17,7 @@ from api.request_errors import (
     DocumentTooLarge,
     InvalidJobId,
     LengthRequired,
+    MoveNotAllowed,
     TooManyUploads,
     UnsupportedCoding,
     UnsupportedContentType,
@@ -50,5 +51,5 @@ OF_A_BODY: tuple[type[IngestError], ...] = (
     SpoolFull,
 )
 OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
-OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
+OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
 OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
