@@ -22,7 +22,7 @@ from flask_openapi3 import APIBlueprint
 from api.access.auth import caller
 from api.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.commit import commit, new_job_id
-from api.move_document import check_move_document
+from api.move_document import check_move_document, check_mover
 from api.openapi import operations
 from api.request_errors import DocumentTooLarge
 from api.resources import Resources, resources
@@ -55,8 +55,10 @@ def receive_bundle() -> Response:
 def receive_move() -> Response:
     """Take a move document."""
     refuse_all_but_json()
-    body = Body(resources().settings, LARGEST_DOCUMENT, DocumentTooLarge)
-    return receive(Kind.MOVE, body, "json", check_move_document)
+    settings, user = resources().settings, caller().user
+    check_mover(settings, user)
+    body = Body(settings, LARGEST_DOCUMENT, DocumentTooLarge)
+    return receive(Kind.MOVE, body, "json", lambda document: check_move_document(document, settings, user))
 
 
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:

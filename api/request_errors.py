@@ -1,6 +1,7 @@
 """The errors of requests: what is wrong with one, as a type with a stable code and its HTTP status.
 
     RequestError                  the request is not as HTTP or the API asks for it
+     ├── MoveNotAllowed           403
      ├── NotFound                 404
      ├── MethodNotAllowed         405
      ├── InvalidJobId             400
@@ -103,6 +104,13 @@ class DocumentTooLarge(RequestError):
 
     code = "document_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class MoveNotAllowed(RequestError):
+    """The document names sources that its user may not move."""
+
+    code = "move_not_allowed"
+    status = HTTPStatus.FORBIDDEN
 
 
 class AddressTooLong(RequestError):

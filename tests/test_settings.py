@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.configuration.config_file import warn_once
+from ingest.configuration.move_rules import MoveGroup, MoveRule
 from ingest.errors import ConfigurationError
 from ingest.settings import DagSettings, Settings, load_dag_settings, load_settings, sources
 
@@ -109,6 +110,20 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "keep_failed_days": ("ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS", "90", 90.0),
     "keep_abandoned_seconds": ("ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS", "60", 60.0),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
+    "move_rules": (
+        "access",
+        "move_rules",
+        "INGEST_MOVE_RULES",
+        "*: /srv/{user}/*; ada, urn:x:otto : /srv/a b",
+        (MoveRule(("*",), "/srv/{user}/*"), MoveRule(("ada", "urn:x:otto"), "/srv/a b")),
+    ),
+    "move_groups": (
+        "access",
+        "move_groups",
+        "INGEST_MOVE_GROUPS",
+        "nmr: ada, otto; ms: ada",
+        (MoveGroup("nmr", ("ada", "otto")), MoveGroup("ms", ("ada",))),
+    ),
     "move_staging": ("archiveinterface", "move_staging", "INGEST_MOVE_STAGING", "/s", (Path("/s"),)),
     "refuse_ambiguous_names": ("ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES", "false", False),
     "unlisted_members": ("ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS", "skip", "skip"),
@@ -281,6 +296,8 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,
         "move_folders": (),
+        "move_rules": (),
+        "move_groups": (),
         "move_staging": (),
         "refuse_ambiguous_names": True,
         "unlisted_members": "reject",
@@ -713,6 +730,43 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
     with pytest.raises(ConfigurationError, match="INGEST_MOVE_STAGING: with move_folders and ArchiveInterface it must"):
         load_settings(environment)
     assert load_settings({**environment, "INGEST_MOVE_STAGING": "/staging"}).move_staging == (Path("/staging"),)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("ursula", "'ursula' is no rule `WHO: FOLDER`"),
+        ("ursula: srv/a", "is no rule"),
+        (": /srv/a", "is no rule"),
+        (",: /srv/a", "names nobody"),
+        ("@: /srv/a", "names nobody, or somebody who cannot be a user"),
+        ("a\x1b[2J: /srv/a", "cannot be a user"),
+        ("*: /", "names no folder below `/`"),
+        ("*: /srv/../etc", "names no folder below `/`"),
+        ("*: /srv/a*", "has a `*` in the name of a folder"),
+        ("*: /srv/{group}", "has braces around something else than `user`"),
+        ("*: /srv/{user", "has braces around something else than `user`"),
+        ("@ms: /srv/a", "names the group 'ms', which move_groups does not define"),
+        ("*: /elsewhere/{user}", "/elsewhere/{user} lies in none of move_folders"),
+    ],
+)
+def test_rule_of_moves_that_cannot_be_meant_is_refused(rules: str, said: str):
+    environment = {"INGEST_MOVE_FOLDERS": "/srv/a:/srv/b", "INGEST_MOVE_GROUPS": "nmr: ursula"}
+    with pytest.raises(ConfigurationError, match=r"^\[access\] move_rules, or INGEST_MOVE_RULES: ") as refused:
+        load_settings({**environment, "INGEST_MOVE_RULES": rules})
+    assert said in refused.value.text
+    assert refused.value.text.isprintable()
+
+
+@pytest.mark.parametrize("groups", ["nmr", "nmr:", ": ursula", "a b: ursula", "@nmr: ursula", "nmr: ur\x85sula"])
+def test_group_of_moves_that_cannot_be_meant_is_refused(groups: str):
+    with pytest.raises(ConfigurationError, match="INGEST_MOVE_GROUPS: "):
+        load_settings({"INGEST_MOVE_GROUPS": groups})
+
+
+def test_rules_of_moves_may_stand_on_lines_of_their_own(with_ini: WithIni):
+    ini = with_ini("[access]\nmove_rules =\n  *: /srv/{user}\n  ada: /srv/b;\n")
+    assert [rule.pattern for rule in load_settings(ini).move_rules] == ["/srv/{user}", "/srv/b"]
 
 
 def test_wrong_option_is_covered_by_a_right_variable(with_ini: WithIni):

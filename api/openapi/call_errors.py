@@ -19,6 +19,7 @@ from api.request_errors import (
     InvalidJobId,
     LengthInvalid,
     LengthRequired,
+    MoveNotAllowed,
     PartNotTaken,
     TooManyUploads,
     UnsupportedCoding,
@@ -62,5 +63,5 @@ OF_A_BODY: tuple[type[IngestError], ...] = (
     UserJobsLimit,
 )
 OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
-OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge)
+OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
 OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)

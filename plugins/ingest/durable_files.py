@@ -69,7 +69,7 @@ def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
 
 
 def link_file(file: BinaryIO, path: Path) -> bool:
-    """Give an open file, its contents synced, the name `path` in place of what has it; False where it cannot have one.
+    """Link an open file, its contents synced, to `path`, in place of what is there; return False where it cannot be linked.
 
     That is so on another device, for a file of somebody else (fs.protected_hardlinks), and without hard links.
     """

@@ -63,6 +63,8 @@ class Fault(StrEnum):
     SIZE_DIFFERS = "size_differs"
     HASH_DIFFERS = "hash_differs"
 
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
+    SOURCE_REFUSED = "source_refused"
     SOURCE_OUTSIDE_FOLDERS = "source_outside_folders"
     SOURCE_UNREADABLE = "source_unreadable"
     SOURCE_NOT_REGULAR = "source_not_regular"

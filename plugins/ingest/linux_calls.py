@@ -1,7 +1,8 @@
 """Calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), linkat(2), and glibc's mallopt(3).
 
-Called by `ingest.spool`, by both archives, by moves and by the API's server. On another system room is not reserved, nothing
-is written early or read anew, all disks are synced where one is meant, and memory is handled as it is there.
+Called by `ingest.spool`, by both archives, by moves and by the API's server. On another system space is not reserved,
+nothing is written early or read from the disk again, all disks are synced where one is meant, and memory is handled as it
+is there.
 """
 
 import ctypes
@@ -55,7 +56,7 @@ def sync_file_system(descriptor: int) -> None:
 
 
 def link_open_file(descriptor: int, name: str, folder: int) -> None:
-    """Give an open file another name in an open folder; raises OSError, FileExistsError for a name that is taken.
+    """Link an open file to a name in an open folder; raises OSError, FileExistsError for a name that is taken.
 
     The file is named by its descriptor, so another file that got its old name meanwhile is never linked.
     """

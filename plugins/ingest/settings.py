@@ -47,7 +47,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
-    """Give the fields that the file or the environment sets; raises ConfigurationError for a file that cannot be read."""
+    """Return the fields that the file or the environment sets; raises ConfigurationError for a file that cannot be read."""
     return frozenset({*_from_file(environment), *_variables(Settings, environment)})
 
 

@@ -7,16 +7,17 @@ import pytest
 from api.move_document import check_move_document
 from ingest.bundles.metadata_document import LARGEST_ENTRY
 from ingest.errors import InvalidMetadata
+from ingest.settings import Settings
 
 
 def check(document: bytes) -> None:
-    check_move_document(io.BytesIO(document))
+    check_move_document(io.BytesIO(document), Settings(), "ada")
 
 
 @pytest.mark.parametrize("document", [b"[{}]", b' [ {"a": [1, {"b": []}]}, {"c": null} ] '])
 def test_a_list_of_objects_is_taken(document: bytes) -> None:
     stream = io.BytesIO(document)
-    check_move_document(stream)
+    check_move_document(stream, Settings(), "ada")
     assert stream.read() == b""
 
 

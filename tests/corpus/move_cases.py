@@ -122,7 +122,7 @@ CASES: list[Case] = [
         "source that leads out",
         moving(lambda folder: entry(f"{folder}/../spool/a")),
         Fault.SOURCE_OUTSIDE_FOLDERS,
-        "/sources/../spool/a' lies in none of the folders that files may be moved from",
+        "/spool/a' lies in none of the folders that files may be moved from",
     ),
     refused(
         "source in a folder whose name begins alike",

@@ -13,10 +13,10 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def guarded(stack: Stack, folder: Path) -> Iterator[Stack]:
-    """Run such an API, with its token file in a folder, and give the stack as it is seen by it."""
+def guarded(stack: Stack, folder: Path, **settings: str) -> Iterator[Stack]:
+    """Run such an API, with its token file in a folder and further settings, and yield the stack as it is seen by it."""
     port = free_port()
-    access = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": str(folder / "tokens.json")}
+    access = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": str(folder / "tokens.json"), **settings}
     seen = replace(stack, api=f"http://127.0.0.1:{port}", environment={**stack.environment, **access})
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", "0.0.0.0", "-p", str(port)],

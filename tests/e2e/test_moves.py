@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+import requests
 from sqlalchemy import Engine
 
 from tests.bundles import Entry, file_entry, transaction
 from tests.e2e.contents import archived, catalogued, stored_names
-from tests.e2e.stack import Stack
+from tests.e2e.guarded import guarded, new_token
+from tests.e2e.stack import TIMEOUT_SECONDS, Stack
 
 CONTENTS = {"run/one.raw": b"one" * 1000, "run/two.raw": b"two" * 1000}
 
@@ -77,3 +79,23 @@ def test_move_from_a_folder_that_is_not_listed_is_refused(stack: Stack, tmp_path
     assert (state["state"], state["task"]) == ("FAILED", "move files")
     assert "none of the folders" in state["exception"]
     assert names_in(tmp_path) == set(CONTENTS)
+
+
+def test_user_moves_files_from_folders_that_a_rule_permits_alone(
+    stack: Stack, ledger: Engine, folder: Path, tmp_path: Path
+):
+    document = lay_out(folder / "ursula")
+    with guarded(stack, tmp_path, INGEST_MOVE_RULES=f"*: {folder}/{{user}}") as seen:
+
+        def post(user: str) -> requests.Response:
+            headers = {"Authorization": f"Bearer {new_token(seen, user)}"}
+            return requests.post(f"{seen.api}/move", json=document, headers=headers, timeout=TIMEOUT_SECONDS)
+
+        refused = post("otto")
+        assert (refused.status_code, refused.json()["code"]) == (403, "move_not_allowed")
+        assert names_in(folder / "ursula") == set(CONTENTS)
+        job = int(post("ursula").json()["job_id"])
+    assert stack.wait_for_end(job)["state"] == "OK"
+    entries = catalogued(ledger, job)
+    assert entries is not None
+    assert archived(stack.home, entries) == CONTENTS

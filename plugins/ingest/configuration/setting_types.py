@@ -56,7 +56,7 @@ def split_folders(value: object) -> object:
 
 
 def folder_of(url: str) -> Path | None:
-    """Give the folder that the archive's URL names; None for one of a service."""
+    """Return the folder that the archive's URL names; None for one of a service."""
     return Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
 
 

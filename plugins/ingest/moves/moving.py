@@ -12,6 +12,7 @@ file that was hashed is held open, and linked by its descriptor; its name is rem
 
 import errno
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,17 +24,20 @@ from ingest.context import StageContext
 from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
 from ingest.failpoints import failpoint
 from ingest.fault_codes import Fault
-from ingest.faults import Faults
 from ingest.file_ids import with_free_ids
 from ingest.files import FileState, LedgerFile, files_in, mark
 from ingest.fixity import stored_hash
 from ingest.moves.folder_rights import check_removable
+from ingest.moves.permissions import hides_findings, source_path
 from ingest.moves.putting_back import hidden_link, put_back, with_new_id
 from ingest.moves.removal import remove_source
+from ingest.moves.source_faults import SourceFaults
 from ingest.moves.sources import SourceFolder, open_source, source_folder, unreadable
 from ingest.printing import printable
 from ingest.sending import Progress
 from ingest.services.archive import OpenFile
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def send_sources(context: StageContext) -> None:
     After the first such source the others are only checked, so that the uploader learns of all of them. Raises
     SourceExchanged, ServiceUnavailable, MoveFolderUnavailable.
     """
-    faults = Faults()
+    faults = SourceFaults(context)
     progress = Progress(context.ledger)
     for file in files_in(context.ledger, FileState.PENDING, FileState.SENDING):
         if file.state is FileState.SENDING:
@@ -64,8 +68,8 @@ def send_sources(context: StageContext) -> None:
                     [free] = with_free_ids(context, [file])
                     _move(context, free, source)
         except InvalidSource as error:
-            faults.take(error)
-    faults.raise_as(InvalidSource)
+            faults.take(file, error)
+    faults.raise_all()
 
 
 def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
@@ -109,7 +113,9 @@ def _verify(context: StageContext, file: LedgerFile, source: Source, names: int)
         )
     stored = archive.size(file.file_id)
     if stored != file.size:
-        reason = f"it holds {stored} of the {file.size} bytes of {printable(file.source)}; it is moved again"
+        # How much it holds may be the size of another file.
+        logger.warning("the archive holds %s of the %d bytes of file %d", stored, file.size, file.file_id)
+        reason = f"it does not hold the {file.size} bytes of {printable(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
     if _is_also_archived(source, names):
         return
@@ -142,7 +148,7 @@ def _identity(found: os.stat_result) -> tuple[int, int, int]:
 def _link(source: Source, hidden: str) -> bool:
     """Keep the source under a hidden name; where that is not possible, it is read from the archive to restore it.
 
-    Gives whether it has that name. Raises MoveFolderUnavailable where nothing in its folder can be changed.
+    Return whether it has that name. Raises MoveFolderUnavailable where nothing in its folder can be changed.
     """
     try:
         source.folder.remove(hidden)
@@ -165,8 +171,8 @@ def _unwritable(source: Source, error: OSError) -> MoveFolderUnavailable:
 @contextmanager
 def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> Iterator[Source]:
     """Hold a source open that may be taken and is as declared; raises InvalidSource, MoveFolderUnavailable."""
-    path = Path(file.source)
-    with source_folder(context.settings, path) as folder, _opened(folder, path) as opened:
+    path, user = source_path(file.source), context.ledger.job.received.user
+    with source_folder(context.settings, path, user) as folder, _opened(folder, path) as opened:
         found = os.fstat(opened.fileno())
         check_removable(context.settings, folder, path, found)
         try:
@@ -189,11 +195,14 @@ def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size
         sentence = f"source {shown} has {size} bytes, the metadata declares {file.size}"
         raise InvalidSource(sentence, Fault.SIZE_DIFFERS)
     hashed = hashlib.new(file.hash_type, usedforsecurity=False)
+    # Bytes that count as they are read would say that a file of the declared size is there.
+    counted = not hides_findings(context.settings)
     while block := opened.read(context.settings.transfer_size):
         failpoint("move_files.reading", context.ledger.job_id)
         hashed.update(block)
-        progress.add(len(block))
+        progress.add(len(block) if counted else 0)
     if hashed.hexdigest() != file.hash_sum:
         declared = f"the metadata declares {file.hash_sum}"
         sentence = f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}"
         raise InvalidSource(sentence, Fault.HASH_DIFFERS)
+    progress.add(0 if counted else size)

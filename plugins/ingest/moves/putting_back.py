@@ -5,11 +5,11 @@ in the source's place is never overwritten, and nothing that only the archive ho
 place gets one beside it, `<name>.job-<id>`. Each step may be repeated after a kill at any instruction.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count, takewhile
-from pathlib import Path
 
 from ingest.context import StageContext
 from ingest.durable_files import write_all
@@ -17,9 +17,12 @@ from ingest.errors import InvalidSource, MoveFolderUnavailable, ServiceUnavailab
 from ingest.failpoints import failpoint
 from ingest.file_ids import UNANSWERED, replace_ids
 from ingest.files import FileState, LedgerFile, files_in, mark, mark_removed
+from ingest.moves.permissions import hides_findings, source_path
 from ingest.moves.sources import OURS, SourceFolder, source_folder
 from ingest.printing import printable
 from ingest.services.archive import OpenFile
+
+logger = logging.getLogger(__name__)
 
 # Of 255 bytes that a name may have, so that something can stand behind it.
 NAME_BYTES = 200
@@ -47,17 +50,28 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
     context.ledger.check()
     held = context.services.archive.holds(file.file_id)
     try:
-        with source_folder(context.settings, Path(file.source), make=held) as folder:
+        with _own_folder(context, file, make=held) as folder:
             _put_back(context, file, folder, held=held)
     except InvalidSource as error:
         # Its folder leads elsewhere now, or is gone, and then with the hidden link; nothing may be written there.
         if held:
-            raise MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}") from error
+            raise _not_restored(context, file, error) from error
     except OSError as error:
         # Of the folder, whose rights or room an admin must mend: the rejection is not done before.
         place = printable(str(Path(file.source).parent))
         sentence = f"what was moved to file {file.file_id} cannot be put back into {place}: {error.strerror or error}"
         raise MoveFolderUnavailable(sentence) from error
+
+
+def _not_restored(context: StageContext, file: LedgerFile, error: InvalidSource) -> MoveFolderUnavailable:
+    """Make the error of a source whose folder leads elsewhere, where that is nothing that its uploader may learn."""
+    if not hides_findings(context.settings):
+        return MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}")
+    logger.warning("job %d: what was moved cannot be restored: %s", context.ledger.job_id, error.text)
+    context.ledger.event("source_not_restored", error.text)
+    return MoveFolderUnavailable(
+        f"what was moved cannot be restored to {printable(file.source)}: its folder cannot be used now"
+    )
 
 
 def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, held: bool) -> None:
@@ -83,13 +97,18 @@ def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, 
     _remove_hidden(file, folder)
 
 
+def _own_folder(context: StageContext, file: LedgerFile, *, make: bool = False) -> AbstractContextManager[SourceFolder]:
+    user = context.ledger.job.received.user
+    return source_folder(context.settings, source_path(file.source), user, restoring=True, make=make)
+
+
 def hidden_link(file: LedgerFile) -> str:
     """Give the hidden name of a source, as a hard link beside it, until the job is catalogued; made of its id alone."""
     return f"{OURS}{file.file_id}"
 
 
 def hidden_aside(file: LedgerFile) -> str:
-    """Give the hidden name of what has the source's place while that name is being removed (`ingest.moves.removal`)."""
+    """Return the hidden name of what has the source's place while that name is being removed (`ingest.moves.removal`)."""
     return f"{hidden_link(file)}.aside"
 
 
@@ -97,13 +116,13 @@ def remove_links(context: StageContext) -> None:
     """Remove the hidden links of a job that is catalogued; raises OSError, MoveFolderUnavailable."""
     for file in files_in(context.ledger, FileState.ARCHIVED):
         # A folder that is gone is gone with its links.
-        with suppress(InvalidSource), source_folder(context.settings, Path(file.source)) as folder:
+        with suppress(InvalidSource), _own_folder(context, file) as folder:
             _remove_hidden(file, folder)
 
 
 def _places(context: StageContext, file: LedgerFile) -> Iterator[str]:
     """Give the source's own name, then those beside it."""
-    name = Path(file.source).name
+    name = source_path(file.source).name
     yield name
     beside = f"{os.fsdecode(os.fsencode(name)[:NAME_BYTES])}.job-{context.ledger.job_id}"
     yield beside
@@ -115,7 +134,7 @@ def give_place(context: StageContext, file: LedgerFile, folder: SourceFolder, hi
     for place in _places(context, file):
         with suppress(FileExistsError):
             _name(folder, hidden, place)
-            if place != Path(file.source).name:
+            if place != source_path(file.source).name:
                 source = printable(file.source)
                 text = f"{source} was written anew; what had been moved is put back as {printable(place)}"
                 context.ledger.event("source_kept", text)
@@ -191,7 +210,7 @@ def _part_from_archive(context: StageContext, file: LedgerFile, folder: SourceFo
     with folder.create(name) as empty:
         failpoint("put_back.empty", context.ledger.job_id)
         context.ledger.check()
-        context.services.archive.move(file.file_id, OpenFile(Path(file.source).with_name(name), empty))
+        context.services.archive.move(file.file_id, OpenFile(source_path(file.source).with_name(name), empty))
 
 
 def _remove_hidden(file: LedgerFile, folder: SourceFolder) -> None:

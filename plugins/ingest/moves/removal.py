@@ -8,11 +8,11 @@ next one restores it (`ingest.moves.putting_back`).
 
 import os
 from io import FileIO
-from pathlib import Path
 
 from ingest.context import StageContext
 from ingest.failpoints import failpoint
 from ingest.files import LedgerFile
+from ingest.moves.permissions import source_path
 from ingest.moves.putting_back import give_place, hidden_aside
 from ingest.moves.sources import SourceFolder
 
@@ -23,7 +23,7 @@ def remove_source(context: StageContext, file: LedgerFile, folder: SourceFolder,
     # While the job's row is locked no newer process can restore the source, which would then be removed for good.
     with context.ledger.transaction():
         folder.remove(aside)
-        if not _renamed(folder, Path(file.source).name, aside):
+        if not _renamed(folder, source_path(file.source).name, aside):
             return
         failpoint("move_files.aside", context.ledger.job_id)
         found = folder.find(aside)

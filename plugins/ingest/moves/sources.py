@@ -1,9 +1,9 @@
 """The sources of a move: regular files below `move_folders`, reached so that no link can lead elsewhere meanwhile.
 
-Called by `ingest.moves.moving` and `ingest.moves.putting_back`. Whoever may write beside a source can put a symbolic link
-in the place of a folder at any moment. So the folder's path is resolved and compared with `move_folders`, then opened one
-component after the other, no link followed, and held open: what is done there by name is done in that very folder
-(openat(2)).
+Called by `ingest.moves.moving` and `ingest.moves.putting_back`. The folder's path is compared with the folders that the
+job's user may move files from, before anything is looked up. An account that can write beside a source can put a symbolic
+link in the place of a folder at any moment. So the path is resolved and compared again, then opened one component after the
+other, no link followed, and held open: what is done there by name is done in that very folder (openat(2)).
 """
 
 import errno
@@ -19,6 +19,7 @@ from ingest.configuration.setting_types import folder_of
 from ingest.errors import IngestError, InvalidSource, MoveFolderUnavailable
 from ingest.fault_codes import Fault
 from ingest.linux_calls import link_open_file
+from ingest.moves.permissions import RULES, as_written, may_move, may_move_from
 from ingest.printing import printable
 from ingest.settings import Settings
 
@@ -72,7 +73,7 @@ class SourceFolder:
         return FileIO(os.open(name, flags, 0o600, dir_fd=self.descriptor), "r+")
 
     def link_file(self, file: FileIO, new: str) -> None:
-        """Give a file that is held open a name in this folder; raises FileExistsError where the name is taken."""
+        """Link a file that is held open to a name in this folder; raises FileExistsError where the name is taken."""
         link_open_file(file.fileno(), new, self.descriptor)
 
     def link(self, name: str, new: str) -> None:
@@ -98,13 +99,16 @@ class SourceFolder:
 
 
 @contextmanager
-def source_folder(settings: Settings, source: Path, *, make: bool = False) -> Iterator[SourceFolder]:
-    """Hold the folder of a source open; `make` it, where it was removed since.
+def source_folder(
+    settings: Settings, source: Path, user: str, *, restoring: bool = False, make: bool = False
+) -> Iterator[SourceFolder]:
+    """Hold the folder of a user's source open; `make` it, where it was removed since.
 
-    Raises InvalidSource when nothing may be taken from there, MoveFolderUnavailable when the facility's storage is away.
+    `restoring`: the source was taken from there, so that the user need not be permitted to do so any more. Raises
+    InvalidSource when nothing may be taken from there, MoveFolderUnavailable when the facility's storage is unavailable.
     """
     try:
-        descriptor = _open_below(*_place(settings, source, make=make), make=make)
+        descriptor = _open_below(*_place(settings, source, user, restoring=restoring, make=make), make=make)
     except OSError as error:
         raise unreadable(source, error) from error
     try:
@@ -135,21 +139,30 @@ def open_source(folder: SourceFolder, source: Path) -> FileIO:
     return opened
 
 
-def _place(settings: Settings, source: Path, *, make: bool) -> tuple[Path, Path]:
+def _place(settings: Settings, source: Path, user: str, *, restoring: bool, make: bool) -> tuple[Path, Path]:
     """Give the folder of `move_folders` that a source lies below, and the source's own, both resolved."""
-    shown = printable(str(source))
+    if not restoring and not may_move(settings, user, source.parent):
+        raise not_allowed(source, user)
     for each in settings.move_folders:
         if source.is_relative_to(each) and not _is_there(each):
             raise MoveFolderUnavailable(f"the folder {each} that files are moved from is not there; is it mounted?")
     folder = Path(os.path.realpath(source.parent, strict=not make))
     tops = [top for top in map(_resolved, settings.move_folders) if folder.is_relative_to(top)]
-    if not tops:
-        sentence = f"source {shown} lies in none of the folders that files may be moved from"
+    # The source's own place is known to have been permitted; a link that leads elsewhere is not.
+    is_own_place = restoring and source.parent in as_written(settings, folder)
+    if not tops or not (is_own_place or may_move_from(settings, user, folder)):
+        sentence = f"source {printable(str(source))} lies in none of the folders that files may be moved from"
         raise InvalidSource(sentence, Fault.SOURCE_OUTSIDE_FOLDERS)
     top = max(tops, key=lambda each: len(each.parts))
     if source.name.startswith(OURS) or _is_ours(settings, top, folder):
-        raise InvalidSource(f"source {shown} belongs to this service", Fault.SOURCE_IS_OURS)
+        raise InvalidSource(f"source {printable(str(source))} belongs to this service", Fault.SOURCE_IS_OURS)
     return top, folder
+
+
+def not_allowed(source: Path, user: str) -> InvalidSource:
+    """Make the error of a source that lies where its user may move nothing from."""
+    sentence = f"source {printable(str(source))} lies in no folder that {user} may move files from, by {RULES}"
+    return InvalidSource(sentence, Fault.SOURCE_NOT_ALLOWED)
 
 
 def _is_ours(settings: Settings, top: Path, folder: Path) -> bool:

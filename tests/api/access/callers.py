@@ -21,7 +21,7 @@ from tests.api.live_server import Server, environment_of
 from tests.waiting import wait_until
 
 OPERATOR, ADMIN, UPLOADER, REMOVED = "olga", "adam", "ursula", "ulf"
-ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN}
+ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN, "INGEST_MOVE_RULES": "*: /srv/{user}"}
 HEADER = "X-Http-Authed-User"
 # Both are this machine; the server tells them apart.
 TRUSTED, UNTRUSTED = "127.0.0.2", "127.0.0.1"

@@ -1,4 +1,4 @@
-"""A process that exchanges two entries of a folder, over and over, as whoever can write there may.
+"""A process that exchanges two entries of a folder, over and over, as an account that can write there may.
 
 `python -m tests.stages.moves.exchanging ONE OTHER` runs until it is killed.
 """

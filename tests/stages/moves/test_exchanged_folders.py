@@ -1,6 +1,5 @@
 """A folder that is exchanged for a link while its files are moved: nothing that another user has archived is touched."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,43 +9,29 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from ingest.configuration.move_rules import MoveRule
 from ingest.errors import IngestError
 from ingest.models import File
 from ingest.rejection import remove_all
 from ingest.services import Services
 from ingest.settings import Settings
-from ingest.states import STAGES, Kind, Stage
-from tests.bundles import file_entry, transaction
-from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from ingest.states import Stage
+from tests.stages.conftest import OpenContext, RunStage
 from tests.stages.moves.exchanging import exchanging
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 JOBS = 20
 ARCHIVED = b"what another user has archived"
-Prepare = Callable[[Path, bytes], int]
+MakeMove = Callable[[dict[Path, bytes]], int]
 
 
 @pytest.fixture
-def prepare(make_job: MakeJob, run_stage: RunStage) -> Prepare:
-    """Make a move of one source, ready to be moved."""
-
-    def prepared(source: Path, content: bytes) -> int:
-        entry = file_entry("data/one.raw", content, source=str(source))
-        job_id = make_job(json.dumps([*transaction(), entry]).encode(), Kind.MOVE)
-        for stage in STAGES[Kind.MOVE][:2]:
-            run_stage(job_id, stage)
-        return job_id
-
-    return prepared
-
-
-@pytest.fixture
-def victim(prepare: Prepare, run_stage: RunStage, settings: Settings, database_engine: Engine) -> int:
+def victim(make_move: MakeMove, run_stage: RunStage, settings: Settings, database_engine: Engine) -> int:
     """The id of a file that another user has archived."""
     source = settings.move_folders[0] / "measured.raw"
     source.write_bytes(ARCHIVED)
-    job_id = prepare(source, ARCHIVED)
+    job_id = make_move({source: ARCHIVED})
     run_stage(job_id, Stage.MOVE_FILES)
     with Session(database_engine) as session:
         [file_id] = session.scalars(select(File.file_id).where(File.job_id == job_id))
@@ -74,7 +59,7 @@ def test_archived_file_of_another_user_stays_in_its_place(
     run: Path,
     victim: int,
     victims_path: Path,
-    prepare: Prepare,
+    make_move: MakeMove,
     run_stage: RunStage,
     open_context: OpenContext,
     services: Services,
@@ -86,7 +71,7 @@ def test_archived_file_of_another_user_stays_in_its_place(
         for number in range(JOBS):
             content = f"source {number}".encode()
             write(folder, victims_path.name, content)
-            job = prepare(run / victims_path.name, content)
+            job = make_move({run / victims_path.name: content})
             with suppress(IngestError):
                 run_stage(job, Stage.MOVE_FILES)
                 moved += 1
@@ -113,3 +98,25 @@ def write(folder: int, name: str, content: bytes) -> None:
         os.unlink(name, dir_fd=folder)
     with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=folder), "wb") as file:
         file.write(content)
+
+
+def test_file_in_another_users_folder_is_never_taken_by_way_of_an_exchanged_folder(
+    make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, settings: Settings
+):
+    """Its size and hash are known, which is all that a document needs."""
+    folder = settings.move_folders[0]
+    object.__setattr__(settings, "authentication", "proxy")
+    # `make_move` makes jobs of this user.
+    object.__setattr__(settings, "move_rules", (MoveRule(("ada",), f"{folder}/ada"),))
+    for path in (folder / "ada" / "run", folder / "otto"):
+        path.mkdir(parents=True)
+    (folder / "otto" / "one.raw").write_bytes(ARCHIVED)
+    (folder / "ada" / "link").symlink_to(folder / "otto")
+    with exchanging(folder / "ada" / "run", folder / "ada" / "link"):
+        for _ in range(JOBS):
+            job = make_move({folder / "ada" / "run" / "one.raw": ARCHIVED})
+            with pytest.raises(IngestError):
+                run_stage(job, Stage.MOVE_FILES)
+            with suppress(IngestError), open_context(job, Stage.MOVE_FILES) as context:
+                remove_all(context)
+            assert {path.name: path.read_bytes() for path in (folder / "otto").iterdir()} == {"one.raw": ARCHIVED}
