@@ -104,6 +104,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
 
 
 def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    user = _without_former_url(user, layout)
     # Empty where it is not set: a file in the home folder may be a facility's, and lead to its database.
     named_file = {CONFIG_FILE_VARIABLE: user.get(CONFIG_FILE_VARIABLE, "")}
     given = load_settings({**user, **named_file}).model_fields_set
@@ -124,6 +125,12 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "INGEST_AIRFLOW_USERNAME": INGEST,
         "INGEST_AIRFLOW_PASSWORD": credentials.ingest_password,
     }
+
+
+def _without_former_url(user: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """Leave out the ledger's URL that an earlier version has given a shell: it names the superuser."""
+    former = database_url(layout, "ingest").replace("//ingest@", "//postgres@")
+    return {name: value for name, value in user.items() if (name, value) != ("INGEST_DATABASE_URL", former)}
 
 
 def _without_proxy(user: Mapping[str, str], name: str) -> str:
