@@ -33,6 +33,15 @@ def test_everything_stays_in_the_folder_of_the_instance(layout: Layout):
     assert own["AIRFLOW_HOME"] == str(layout.airflow)
 
 
+def test_the_superuser_s_url_of_an_earlier_version_is_replaced_and_any_other_kept(layout: Layout):
+    today = environment(layout)["INGEST_DATABASE_URL"]
+    former = today.replace("//ingest@", "//postgres@")
+    assert former != today
+    assert environment(layout, INGEST_DATABASE_URL=former)["INGEST_DATABASE_URL"] == today
+    elsewhere = "postgresql://postgres@db/jobs"
+    assert environment(layout, INGEST_DATABASE_URL=elsewhere)["INGEST_DATABASE_URL"] == elsewhere
+
+
 def test_real_services_are_a_matter_of_settings(layout: Layout):
     own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", PEEWEE_URL="postgresql://db/jobs")
 

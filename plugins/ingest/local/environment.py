@@ -114,6 +114,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
 
 
 def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    user = _without_former_url(user, layout)
     # Empty where it is not set: a file in the home folder may be a facility's, and lead to its database.
     named_file = {CONFIG_FILE_VARIABLE: user.get(CONFIG_FILE_VARIABLE, "")}
     given = given_settings({**user, **named_file})
@@ -138,6 +139,12 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
     # Only now: some settings must go with others.
     load_settings({**user, **own})
     return own
+
+
+def _without_former_url(user: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """Leave out the ledger's URL that an earlier version has given a shell: it names the superuser."""
+    former = database_url(layout, "ingest").replace("//ingest@", "//postgres@")
+    return {name: value for name, value in user.items() if (name, value) != ("INGEST_DATABASE_URL", former)}
 
 
 def _without_proxy(user: Mapping[str, str], name: str) -> str:
