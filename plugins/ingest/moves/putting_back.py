@@ -58,7 +58,7 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
             raise _not_restored(context, file, error) from error
     except OSError as error:
         # Of the folder, whose rights or room an admin must mend: the rejection is not done before.
-        place = printable(str(Path(file.source).parent))
+        place = printable(str(source_path(file.source).parent))
         sentence = f"what was moved to file {file.file_id} cannot be put back into {place}: {error.strerror or error}"
         raise MoveFolderUnavailable(sentence) from error
 

@@ -58,7 +58,7 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
 def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path):
     source = folder / next(iter(CONTENTS))
     folder.chmod(0o1777)
-    with source_folder(settings, source) as held:
+    with source_folder(settings, source, "ada") as held:
         check_removable(settings, held, source, source.stat())
         if os.geteuid() != 0:
             return
@@ -76,7 +76,7 @@ def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path)
 def test_archive_with_rights_of_its_own_is_not_judged_by_ours(settings: Settings, folder: Path):
     elsewhere = settings.model_copy(update={"archiveinterface_url": "http://archive:8080"})
     source = folder / next(iter(CONTENTS))
-    with only_readable(folder), source_folder(settings, source) as held:
+    with only_readable(folder), source_folder(settings, source, "ada") as held:
         check_removable(elsewhere, held, source, source.stat())
         with pytest.raises(MoveFolderNotWritable):
             check_removable(settings, held, source, source.stat())
