@@ -4,6 +4,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -448,9 +449,11 @@ def test_retry_triggers_a_run_that_is_not_there(
     airflow.answer("GET", run_path(job_id), (404, {}))
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
+    place = datetime.fromisoformat(airflow.asked[-1].body["logical_date"])
+    assert datetime.now(UTC) - timedelta(hours=1) < place < datetime.now(UTC)
     assert airflow.asked[-1].body == {
         "dag_run_id": f"job-{job_id}",
-        "logical_date": None,
+        "logical_date": place.isoformat(),
         "conf": {"job_id": job_id, "user": "ada", "kind": "ingest", "bytes": 10},
     }
     assert jobs.read(database_engine, job_id).triggered is not None

@@ -59,7 +59,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
 
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     monkeypatch.setattr(AirflowApi, "run", run)
-    monkeypatch.setattr(AirflowApi, "trigger", lambda _, _dag, run_id, _conf: known.triggered.append(run_id))
+    monkeypatch.setattr(AirflowApi, "trigger", lambda _, _dag, run_id, _conf, _place: known.triggered.append(run_id))
     monkeypatch.setattr(AirflowApi, "clear", lambda _, _dag, run_id, tasks: known.cleared.update({run_id: tasks}))
     return known
 

@@ -6,6 +6,7 @@ says anything about the job itself.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -34,9 +35,13 @@ class AirflowApi:
     def __init__(self, settings: Settings) -> None:
         self._session = AirflowSession(settings)
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
-        """Make a run; one that is there already is no error. Raises ServiceUnavailable: try again later."""
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any], place: datetime | None = None) -> None:
+        """Make a run; one that is there already is no error. Raises ServiceUnavailable: try again later.
+
+        `place` is the time by which its tasks are ordered among those of other runs: its logical date, which no other run of
+        the DAG may have.
+        """
+        body = {"dag_run_id": run_id, "logical_date": place.isoformat() if place else None, "conf": conf}
         self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=(HTTPStatus.OK, HTTPStatus.CONFLICT))
 
     def run(self, dag_id: str, run_id: str, seconds: float | None = None) -> Run:

@@ -16,7 +16,8 @@ from ingest.errors import ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView
 from ingest.running import clear_unfinished, trigger
-from ingest.settings import load_settings
+from ingest.settings import Settings, load_settings
+from ingest.starting import may_start
 from ingest.states import lost_by_airflow, lost_for_good
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def keep_house() -> dict[str, int]:
     try:
         for job in _unfinished(engine):
             try:
-                counts.update(_look_after(engine, airflow, job))
+                counts.update(_look_after(settings, engine, airflow, job))
             except ServiceUnavailable as error:
                 # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
                 logger.warning("job %s: %s", job.received.job_id, error)
@@ -48,8 +49,10 @@ def keep_house() -> dict[str, int]:
     return dict(counts)
 
 
-def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
+def _look_after(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
     """Do what one job needs; gives what was done."""
+    if seen.triggered is None and not may_start(settings, engine, seen.received):
+        return []
     run = airflow.run(seen.received.kind, seen.run_id)
     # Read anew: the job may have ended since, and a run that ended with it is not lost.
     job = jobs.read(engine, seen.received.job_id)

@@ -5,7 +5,7 @@ Called by the API, housekeeping and the command line.
 
 from sqlalchemy import Engine
 
-from ingest import jobs
+from ingest import jobs, user_jobs
 from ingest.airflow_api import AirflowApi
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView, Received, run_id
@@ -14,7 +14,7 @@ from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
 
 
 def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
-    """Trigger a job's run; one that exists already is as good. Raises ServiceUnavailable.
+    """Trigger a job's run; one that exists already is as good. Raises ServiceUnavailable, DatabaseUnavailable.
 
     A process that dies between the two has triggered the run, and housekeeping finds it by its id.
     """
@@ -24,7 +24,8 @@ def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> None:
         "kind": received.kind.value,
         "bytes": received.size,
     }
-    airflow.trigger(received.kind, run_id(received.job_id), conf)
+    place = user_jobs.place_in_line(engine, received.job_id)
+    airflow.trigger(received.kind, run_id(received.job_id), conf, place)
     failpoint("run.triggered", received.job_id)
     jobs.mark_triggered(engine, received.job_id)
 
