@@ -1,8 +1,9 @@
 """### Housekeeping: every answered upload runs
 
 Once a minute: triggers each job whose run Airflow does not have (Airflow was away when the upload was answered, or the run
-was deleted) and that need not wait for another job of its user to end, and clears each run that Airflow itself has lost (its workers were killed, its server was away), up to five
-times a job. A job that failed by its own fault, or because a service stayed away, is left to an admin.
+was deleted), unless it waits for another job of its user to end; and clears each run that Airflow itself has lost (its
+workers were killed, its server was away), up to five times a job. A job that failed by its own fault, or because a service
+stayed away, is left to an admin.
 """
 
 from datetime import timedelta
