@@ -27,7 +27,7 @@ from api.openapi import operations
 from api.request_errors import DocumentTooLarge
 from api.resources import Resources, resources
 from api.state import answer
-from ingest import running, spool, uploads
+from ingest import spool, starting, uploads
 from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import Received
@@ -94,10 +94,9 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
 
 
 def start(known: Resources, job: Received) -> bool:
-    """Make the job's run in Airflow; give whether it is there. What fails here, housekeeping does later."""
+    """Start the job if it may start; return whether it has. What fails here, housekeeping does later."""
     try:
-        running.trigger(known.engine, known.airflow, job)
+        return starting.start(known.settings, known.engine, known.airflow, job)
     except (ServiceUnavailable, DatabaseUnavailable) as error:
         logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
         return False
-    return True

@@ -3,7 +3,7 @@
 Once a minute it looks at each job that has not ended, and
 
 - triggers it if Airflow has no run of it: Airflow was unavailable when the upload was answered, the run was deleted, or a
-  run of another job has its id (that one is deleted);
+  run of another job has its id (that one is deleted). A job that waits for another job of its user to end is left waiting;
 - clears its run if Airflow lost it: its workers were killed, its server was unavailable;
 - replaces its run if task instances of it were deleted;
 - ends the job with `run_marked_failed` if an operator marked its run, or a task of it, as failed.

@@ -56,6 +56,9 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "retry_policy": RetryByCause(),
     "execution_timeout": timedelta(seconds=SETTINGS.stage_timeout),
+    # All tasks weigh the same, so that Airflow begins them by their place in line (`ingest.user_jobs.place_in_line`); by its
+    # default the early stages of all jobs come before the late stages of any.
+    "weight_rule": "absolute",
 }
 JOB_DAG: dict[str, Any] = {
     "schedule": None,

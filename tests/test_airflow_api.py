@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -77,6 +78,8 @@ def job_run(state: str, job_id: int = 7) -> dict[str, Any]:
     return {"state": state, "conf": {"job_id": job_id}, "triggering_user_name": "ingest"}
 
 
+# Of a run in the order of all runs.
+PLACE = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 TASK_LIST = {"task_instances": tasks(None, 2)}
 
 
@@ -149,17 +152,17 @@ def api_of(airflow: Airflow, timeout: float = 10.0) -> AirflowApi:
 
 def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
-    api_of(airflow).trigger("ingest", "job-7", {"job_id": 7})
+    api_of(airflow).trigger("ingest", "job-7", {"job_id": 7}, PLACE)
     assert airflow.asked[0].body == {"username": "ingest", "password": "secret-word"}
-    assert airflow.asked[1].body == {"dag_run_id": "job-7", "logical_date": None, "conf": {"job_id": 7}}
+    assert airflow.asked[1].body == {"dag_run_id": "job-7", "logical_date": PLACE.isoformat(), "conf": {"job_id": 7}}
     assert airflow.asked[1].authorization == "Bearer token-1"
 
 
 def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}), (409, {"detail": "exists"}))
     api = api_of(airflow)
-    assert api.trigger("ingest", "job-7", {})
-    assert not api.trigger("ingest", "job-7", {})
+    assert api.trigger("ingest", "job-7", {}, PLACE)
+    assert not api.trigger("ingest", "job-7", {}, PLACE)
 
 
 @pytest.mark.parametrize("conf", [{}, None, {"job_id": 8}, {"job_id": "7"}])
@@ -185,7 +188,7 @@ def test_a_run_that_was_deleted_after_the_trigger_found_it_is_a_collision(airflo
 def test_every_other_answer_to_a_trigger_means_later(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (status, {"detail": "not parsed yet"}))
     with pytest.raises(ServiceUnavailable, match=f"{status} .*not parsed yet"):
-        api_of(airflow).trigger("ingest", "job-7", {})
+        api_of(airflow).trigger("ingest", "job-7", {}, PLACE)
 
 
 def test_the_token_is_asked_for_once(airflow: Airflow) -> None:
@@ -388,7 +391,7 @@ def ask_in_vain(api: AirflowApi) -> None:
 
 def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
     with pytest.raises(ServiceUnavailable, match=r"Airflow at http://127\.0\.0\.1:1 is not available"):
-        AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {})
+        AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {}, PLACE)
 
 
 def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:

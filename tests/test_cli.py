@@ -4,6 +4,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -472,9 +473,12 @@ def test_retry_triggers_a_run_that_is_not_there(
     airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0, f"job-{job_id}")}))
     airflow.answer("POST", RUNS, (200, {}))
     assert command(f"retry --job-id {job_id}") == 0
-    assert body_of(airflow, RUNS) == {
+    body = body_of(airflow, RUNS)
+    place = datetime.fromisoformat(body["logical_date"])
+    assert datetime.now(UTC) - timedelta(hours=1) < place < datetime.now(UTC)
+    assert body == {
         "dag_run_id": f"job-{job_id}",
-        "logical_date": None,
+        "logical_date": place.isoformat(),
         "conf": {"job_id": job_id, "user": "ada", "kind": "ingest", "bytes": 10},
     }
     assert jobs.read(database_engine, job_id).triggered is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine, delete, select
@@ -60,7 +61,7 @@ class Airflow:
             raise ServiceUnavailable("Airflow", "http://airflow", "400")
         return Run(None) if run_id in self.foreign else self.runs.get(run_id, Run(None))
 
-    def trigger(self, _dag: str, run_id: str, _conf: object) -> bool:
+    def trigger(self, _dag: str, run_id: str, _conf: object, _place: datetime) -> bool:
         self.collide("trigger")
         if run_id in self.runs:
             return False

@@ -7,6 +7,7 @@ says anything about the job itself. A collision with another request is a `RunCh
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -37,16 +38,16 @@ class AirflowApi:
     def __init__(self, settings: Settings) -> None:
         self._session = AirflowSession(settings)
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> bool:
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any], place: datetime) -> bool:
         """Make a run; return False when there is one with this id already, which may be anybody's.
 
-        Raises ServiceUnavailable: try again later.
+        `place` is the time by which its tasks are ordered among those of other runs: its logical date, which no other run of
+        the DAG may have. Raises ServiceUnavailable: try again later.
         """
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        body = {"dag_run_id": run_id, "logical_date": place.isoformat(), "conf": conf}
         accepted = (HTTPStatus.OK, HTTPStatus.CONFLICT)
-        return (
-            self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=accepted).status_code == HTTPStatus.OK
-        )
+        response = self._session.ask("POST", f"{_dag(dag_id)}/dagRuns", body, accepted=accepted)
+        return response.status_code == HTTPStatus.OK
 
     def foreign_run(self, dag_id: str, run_id: str) -> str:
         """Describe the run with this id when its configuration does not name the job; "" when it does.

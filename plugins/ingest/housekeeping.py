@@ -17,7 +17,8 @@ from ingest.errors import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavai
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView
 from ingest.running import start_again, trigger
-from ingest.settings import load_settings
+from ingest.settings import Settings, load_settings
+from ingest.starting import may_start
 from ingest.states import GIVEN_UP_TEXT, MARKED_TEXT, Outcome, Run, lost_by_airflow, lost_for_good
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,11 @@ def keep_house() -> dict[str, int]:
     airflow = AirflowApi(settings)
     counts = Counter(triggered=0, cleared=0)
     try:
-        failures = _look_after_all(engine, airflow, _unfinished(engine), counts)
+        failures = _look_after_all(settings, engine, airflow, _unfinished(engine), counts)
         # Somebody else was changing these runs at that moment.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
-        failures += _look_after_all(engine, airflow, collided, counts)
+        failures += _look_after_all(settings, engine, airflow, collided, counts)
     finally:
         engine.dispose()
     if failures:
@@ -47,12 +48,12 @@ def keep_house() -> dict[str, int]:
 
 
 def _look_after_all(
-    engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobView], counts: Counter[str]
+    settings: Settings, engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobView], counts: Counter[str]
 ) -> list[tuple[JobView, ServiceUnavailable]]:
     failures = []
     for job in jobs_to_see:
         try:
-            counts.update(_look_after(engine, airflow, job))
+            counts.update(_look_after(settings, engine, airflow, job))
         except ServiceUnavailable as error:
             # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
             logger.warning("job %s: %s", job.received.job_id, error)
@@ -60,8 +61,10 @@ def _look_after_all(
     return failures
 
 
-def _look_after(engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
+def _look_after(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
     """Do what one job needs; gives what was done."""
+    if seen.triggered is None and not may_start(settings, engine, seen.received):
+        return []
     run = airflow.run(seen.received.kind, seen.run_id)
     # Read anew: the job may have ended since, and a run that ended with it is not lost.
     job = jobs.read(engine, seen.received.job_id)

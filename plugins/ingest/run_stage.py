@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
+from ingest.airflow_api import AirflowApi
 from ingest.context import StageContext
 from ingest.database import first_line, make_engine
 from ingest.errors import (
@@ -33,6 +34,7 @@ from ingest.stages.load_metadata import Summary, load_metadata
 from ingest.stages.move_files import move_files
 from ingest.stages.open_tar import open_tar
 from ingest.stages.validate_policy import validate_policy
+from ingest.starting import start_next
 from ingest.states import Stage
 
 StageFunction = Callable[[StageContext], Summary | None]
@@ -51,7 +53,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     """Run a stage of a job; may be repeated at any time, and does nothing when the job is catalogued.
 
     `attempt` is Airflow's number of the try, `last_try` whether none follows. Gives what the stage gives; raises what it
-    raises, after the ledger holds it.
+    raises, after the ledger holds it. When the job has ended, the next one of its user is started.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
@@ -62,6 +64,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
             with closing(make_services(settings, engine)) as services:
                 return _recorded(StageContext(settings, ledger, services), stage, last_try=last_try)
     finally:
+        start_next(settings, engine, AirflowApi(settings), job_id)
         engine.dispose()
 
 

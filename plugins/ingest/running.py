@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
-from ingest import jobs
+from ingest import jobs, user_jobs
 from ingest.airflow_api import AirflowApi
 from ingest.errors import RunChanged, RunNotStarted
 from ingest.failpoints import failpoint
@@ -27,15 +27,15 @@ Result = TypeVar("Result")
 
 
 def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
-    """Trigger a job's run; return False when the job has one already. Raises RunChanged, ServiceUnavailable.
+    """Trigger a job's run; return False when the job has one already.
 
     A run of another job that has the id of this job's run is deleted. A process that dies between the two writes has
-    triggered the run, and housekeeping finds it by its id.
+    triggered the run, and housekeeping finds it by its id. Raises RunChanged, ServiceUnavailable, DatabaseUnavailable.
     """
-    made = _make_run(airflow, received)
+    made = _make_run(engine, airflow, received)
     if not made and (found := airflow.foreign_run(received.kind, run_id(received.job_id))):
         _delete_run(engine, airflow, received, f"it was not a run of this job: {found}")
-        made = _make_run(airflow, received)
+        made = _make_run(engine, airflow, received)
     failpoint("run.triggered", received.job_id)
     jobs.mark_triggered(engine, received.job_id, made=made)
     return made
@@ -93,14 +93,15 @@ def settled(action: Callable[[], Result]) -> Result:
     return action()
 
 
-def _make_run(airflow: AirflowApi, received: Received) -> bool:
+def _make_run(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
     conf = {
         "job_id": received.job_id,
         "user": one_line(received.user),
         "kind": received.kind.value,
         "bytes": received.size,
     }
-    return airflow.trigger(received.kind, run_id(received.job_id), conf)
+    place = user_jobs.place_in_line(engine, received.job_id)
+    return airflow.trigger(received.kind, run_id(received.job_id), conf, place)
 
 
 def _clear_unfinished(airflow: AirflowApi, job: JobView, run: Run) -> bool:

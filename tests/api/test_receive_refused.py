@@ -116,7 +116,7 @@ class TestBody:
     def test_more_than_the_disk_holds_is_refused_before_it_is_sent(self, server: Server) -> None:
         request = POST + f"Content-Length: {TEN_TERABYTES}\r\n\r\n".encode()
         status, message = send(server, request=request, half_close=False)
-        assert (status, "has no room" in message) == ("507 spool_full", True)
+        assert (status, "has no space" in message) == ("507 spool_full", True)
 
 
 def move(body: bytes, content_type: str = "application/json") -> bytes:
