@@ -14,8 +14,11 @@ from ingest.errors import IngestError
 from ingest.models import File
 from ingest.rejection import remove_all
 from ingest.services import Services
+from ingest.services.archive_listing import posix_name
 from ingest.settings import Settings
 from ingest.states import Stage
+from tests.pacifica_core.core import Core
+from tests.pacifica_core.services import ARCHIVE
 from tests.stages.conftest import OpenContext, RunStage
 from tests.stages.moves.exchanging import exchanging
 
@@ -26,8 +29,22 @@ ARCHIVED = b"what another user has archived"
 MakeMove = Callable[[dict[Path, bytes]], int]
 
 
+@pytest.fixture(params=["built-in", "core"])
+def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Path:
+    """The folder of the archive that the settings name: the built-in one, or a real ArchiveInterface that runs as root."""
+    if request.param == "built-in":
+        return tmp_path / "archive"
+    core: Core = request.getfixturevalue("core")
+    (tmp_path / "staging").mkdir(mode=0o700)
+    object.__setattr__(settings, "archiveinterface_url", core.url(ARCHIVE))
+    object.__setattr__(settings, "move_staging", (tmp_path / "staging",))
+    return core.services[ARCHIVE].archive
+
+
 @pytest.fixture
-def victim(make_move: MakeMove, run_stage: RunStage, settings: Settings, database_engine: Engine) -> int:
+def victim(
+    archive_folder: Path, make_move: MakeMove, run_stage: RunStage, settings: Settings, database_engine: Engine
+) -> int:
     """The id of a file that another user has archived."""
     source = settings.move_folders[0] / "measured.raw"
     source.write_bytes(ARCHIVED)
@@ -39,10 +56,10 @@ def victim(make_move: MakeMove, run_stage: RunStage, settings: Settings, databas
 
 
 @pytest.fixture
-def victims_path(victim: int, tmp_path: Path) -> Path:
-    """Where the built-in archive keeps it."""
-    [path] = (tmp_path / "archive").rglob(str(victim))
-    return path
+def victims_path(victim: int, archive_folder: Path) -> Path:
+    """Where the archive keeps it."""
+    posix = archive_folder / posix_name(victim)
+    return posix if posix.exists() else next(archive_folder.rglob(str(victim)))
 
 
 @pytest.fixture
