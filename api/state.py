@@ -5,7 +5,7 @@ answer; no answer waits for Airflow.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flask import Response, jsonify
@@ -23,7 +23,7 @@ from ingest.expected_run import expected_run, presumed_run
 from ingest.jobs import JobView
 from ingest.models import OriginalJob
 from ingest.original_jobs import ReceivedByOriginal
-from ingest.states import FAILED, JobState, Outcome, Run, job_state
+from ingest.states import FAILED, JobState, Outcome, Run, first_unfinished, job_state
 
 logger = logging.getLogger(__name__)
 routes = APIBlueprint("state", __name__)
@@ -73,7 +73,7 @@ def answer_state(job_id: int) -> Response:
     state = job_state(view.record, reading.run)
     if reading.is_certain and state != view.record.last:
         _keep(known.engine, view, state)
-    return answer(job_id, state, view.created, view.updated)
+    return answer(job_id, _with_obstacles(known, view, reading.run, state), view.created, view.updated)
 
 
 def refuse_unless_seen(job_id: int, owner: str | None) -> None:
@@ -157,6 +157,16 @@ def _with_run(known: Resources, view: JobView) -> tuple[JobView, RunReading]:
             break
         reading = read_run(known, view)
     return view, reading
+
+
+def _with_obstacles(known: Resources, view: JobView, run: Run | None, state: JobState) -> JobState:
+    """Add to the state of a job that waits what prevents Airflow from running it."""
+    if run is None or state.state == FAILED or run.is_working or expected_run(view):
+        return state
+    needs_housekeeping = run.state is None or run.has_ended
+    stages = [first_unfinished(view.record)]
+    found = known.obstacles.last_known().of_job(view.record.kind, stages, needs_housekeeping=needs_housekeeping)
+    return replace(state, exception="; ".join(filter(None, [state.exception, *found])))
 
 
 def _keep(engine: Engine, view: JobView, state: JobState) -> None:

@@ -19,7 +19,7 @@ import yaml
 from api.server import DEFAULT_PORT
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
-from ingest.local.readiness import POOL
+from ingest.pools import ARCHIVE_POOL, DESCRIPTION
 from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, load_dag_settings, load_settings, sources
 
 PROJECT = Path(__file__).parents[1]
@@ -57,6 +57,11 @@ CELERY_OPTIONS = {
 }
 # Read by Airflow, and not in its list of options.
 UNLISTED_OPTION = ("scheduler", "num_stuck_in_queued_retries")
+ACCOUNTS = {
+    "admin": "AIRFLOW_ADMIN_PASSWORD",
+    "ingest": "INGEST_AIRFLOW_PASSWORD",
+    "housekeeping": "INGEST_HOUSEKEEPING_PASSWORD",
+}
 # Of the images, and of our commands in the file.
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
@@ -201,6 +206,7 @@ def test_every_secret_must_be_given() -> None:
         "AIRFLOW_JWT_SECRET",
         "AIRFLOW_ADMIN_PASSWORD",
         "INGEST_AIRFLOW_PASSWORD",
+        "INGEST_HOUSEKEEPING_PASSWORD",
     }
     for found in secrets:
         assert found[2] == ":?", f"{found[1]} may be missing or empty"
@@ -316,7 +322,8 @@ def test_the_settings_are_good_and_the_built_in_services_the_default() -> None:
     assert settings.metadata_ingest_url == defaults.metadata_ingest_url
     assert settings.archiveinterface_url == defaults.archiveinterface_url
     assert load_settings(filled_environment("api")) == settings
-    assert load_dag_settings(filled_environment("airflow-worker")) == load_dag_settings({})
+    dag_settings = load_dag_settings(filled_environment("airflow-worker"))
+    assert dag_settings == DagSettings(housekeeping_password=dag_settings.housekeeping_password)
 
 
 def test_the_tuning_is_that_of_one_machine() -> None:
@@ -411,16 +418,28 @@ def test_init_makes_what_the_rest_needs() -> None:
         assert f"'{environment('init')[name].rsplit('/', 1)[1]}'" in databases
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
-    assert lines[3][:5] == ["airflow", "pools", "set", POOL, '"$$INGEST_ARCHIVE_SLOTS"']
+    assert lines[3][:5] == ["airflow", "pools", "set", ARCHIVE_POOL, '"$$INGEST_ARCHIVE_SLOTS"']
+    assert " ".join(lines[3][5:]) == f'"{DESCRIPTION}"'
 
 
 def test_the_accounts_of_airflow_have_their_passwords() -> None:
     accounts = environment("airflow-apiserver")["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].split(",")
-    assert dict(account.split(":") for account in accounts) == {"admin": "admin", "ingest": "user"}
+    assert dict(account.split(":") for account in accounts) == {
+        "admin": "admin",
+        "ingest": "user",
+        "housekeeping": "op",
+    }
     command = SERVICES["airflow-apiserver"]["command"][-1]
     assert environment("airflow-apiserver")["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] in command
-    assert '{"admin": "AIRFLOW_ADMIN_PASSWORD", "ingest": "INGEST_AIRFLOW_PASSWORD"}' in command
+    for account, variable in ACCOUNTS.items():
+        assert f'"{account}": "{variable}"' in command
     assert environment("api")["INGEST_AIRFLOW_USERNAME"] == "ingest"
+
+
+def test_only_airflows_own_processes_have_the_password_that_may_change_pools() -> None:
+    holders = {service for service in SERVICES if "INGEST_HOUSEKEEPING_PASSWORD" in environment(service)}
+    assert "airflow-worker" in holders
+    assert "api" not in holders
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))

@@ -13,8 +13,9 @@ from ingest.errors import RUN_LOST, ServiceUnavailable
 from ingest.jobs import Received
 from ingest.ledger import hold
 from ingest.models import Job
+from ingest.pools import ARCHIVE_POOL
 from ingest.running import retry
-from ingest.settings import Settings
+from ingest.settings import DagSettings, Settings
 from ingest.states import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
@@ -44,6 +45,7 @@ class Airflow:
     away_for: set[str] = field(default_factory=set)
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=lambda: {ARCHIVE_POOL: 4})
     on_read: Callable[[], None] = lambda: None
 
 
@@ -57,6 +59,12 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
             raise ServiceUnavailable("Airflow", "http://airflow", "400")
         return known.runs.get(run_id, Run(None))
 
+    def read(_api: AirflowApi, path: str) -> dict[str, int] | None:
+        name = path.rpartition("/")[2]
+        return {"slots": known.pools[name]} if name in known.pools else None
+
+    monkeypatch.setattr(AirflowApi, "read", read)
+    monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: known.pools.update({pool["name"]: pool["slots"]}))
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     monkeypatch.setattr(AirflowApi, "run", run)
     monkeypatch.setattr(AirflowApi, "trigger", lambda _, _dag, run_id, _conf: known.triggered.append(run_id))
@@ -95,6 +103,27 @@ def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
     with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
         assert ledger is not None
         ledger.fail("code", "text", final=final)
+
+
+def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
+    airflow.pools.clear()
+    assert housekeeping.keep_house()["pools_restored"] == 1
+    assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
+    assert housekeeping.keep_house()["pools_restored"] == 0
+
+
+def test_pool_that_cannot_be_restored_does_not_hold_up_the_jobs(
+    make_job: MakeJob, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_api: AirflowApi, _pool: dict[str, object]) -> None:
+        raise ServiceUnavailable("Airflow", "http://airflow", "403")
+
+    monkeypatch.setattr(AirflowApi, "create_pool", refuse)
+    airflow.pools.clear()
+    job = make_job(triggered=False)
+    with pytest.raises(ServiceUnavailable, match="403"):
+        housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
 
 
 def test_job_that_was_never_triggered_is_triggered(make_job: MakeJob, airflow: Airflow):

@@ -272,6 +272,8 @@ def test_defaults_of_the_dags():
         "stage_timeout": 604800.0,
         "max_active_runs": 64,
         "archive_slots": 4,
+        "housekeeping_username": "housekeeping",
+        "housekeeping_password": "",
     }
 
 

@@ -91,17 +91,22 @@ class AirflowApi:
         if ill:
             raise self.unavailable(f"not healthy: {', '.join(ill)}")
 
+    def read(self, path: str, seconds: float | None = None, nothing: int = HTTPStatus.NOT_FOUND) -> Any | None:  # noqa: ANN401
+        """Return the JSON at a path, None for the status that means that there is `nothing`; raises ServiceUnavailable."""
+        response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, nothing), seconds=seconds)
+        return None if response.status_code == nothing else self._session.json(response)
+
+    def create_pool(self, pool: dict[str, Any]) -> None:
+        """Create a pool; one that is there already stays as it is. Raises ServiceUnavailable."""
+        self._session.ask("POST", "/api/v2/pools", pool, accepted=(HTTPStatus.CREATED, HTTPStatus.CONFLICT))
+
     def unavailable(self, reason: str) -> ServiceUnavailable:
         """Make the error that says why Airflow is of no use now."""
         return self._session.unavailable(reason)
 
     def _run_state(self, dag_id: str, run_id: str, seconds: float | None) -> str | None:
-        run = self._read(_run(dag_id, run_id), seconds)
+        run = self.read(_run(dag_id, run_id), seconds)
         return None if run is None else str(run["state"])
-
-    def _read(self, path: str, seconds: float | None) -> Any | None:  # noqa: ANN401 - whatever JSON Airflow answers
-        response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND), seconds=seconds)
-        return None if response.status_code == HTTPStatus.NOT_FOUND else self._session.json(response)
 
 
 def _dag(dag_id: str) -> str:

@@ -24,6 +24,7 @@
      │    └── JobOverridden       an admin has set the job's state
      └── TransientError           a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
+          ├── AirflowNotReady     a DAG or a pool in Airflow is not as a job needs it
           ├── DatabaseUnavailable
           ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
@@ -236,6 +237,12 @@ class ServiceUnavailable(TransientError):
         self.service = service
         self.url = shown_url(url)
         super().__init__(f"{service} at {self.url} is not available: {reason}")
+
+
+class AirflowNotReady(TransientError):
+    """Airflow answers, and cannot run the job: a DAG is paused, missing or broken, or a pool is missing."""
+
+    code = "airflow_not_ready"
 
 
 class DatabaseUnavailable(TransientError):

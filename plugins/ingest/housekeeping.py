@@ -1,5 +1,7 @@
 """What makes an answer a promise: jobs that Airflow does not have are triggered, runs that it lost are cleared.
 
+The pool `archive`, without which no file is sent, is restored if somebody has deleted it.
+
 Called by the housekeeping DAG, once a minute.
 """
 
@@ -15,8 +17,9 @@ from ingest.database import make_engine
 from ingest.errors import ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView
+from ingest.obstacles import restore_pool
 from ingest.running import clear_unfinished, trigger
-from ingest.settings import load_settings
+from ingest.settings import load_dag_settings, load_settings
 from ingest.states import lost_by_airflow, lost_for_good
 
 logger = logging.getLogger(__name__)
@@ -33,6 +36,11 @@ def keep_house() -> dict[str, int]:
     airflow = AirflowApi(settings)
     counts = Counter(triggered=0, cleared=0)
     failure: ServiceUnavailable | None = None
+    try:
+        counts["pools_restored"] = int(restore_pool(airflow, settings, load_dag_settings()))
+    except ServiceUnavailable as error:
+        logger.warning("the pools: %s", error)
+        failure = error
     try:
         for job in _unfinished(engine):
             try:

@@ -152,6 +152,11 @@ class Run:
         """Whether no task of it will run any more, unless somebody clears it."""
         return self.state in ENDED_RUN
 
+    @property
+    def is_working(self) -> bool:
+        """Whether one of its tasks runs at this moment."""
+        return any(task.state in RUNNING for task in self.tasks)
+
     def task(self, stage: Stage) -> TaskInstance:
         """The task instance of a stage; one that Airflow did not list has not started."""
         return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from ingest.pools import ARCHIVE_STAGES
 from ingest.states import STAGES, Kind
 from tests.e2e.stack import Stack
 from tests.waiting import wait_until
@@ -56,7 +57,7 @@ def test_archive_stages_share_the_pool(stack: Stack):
         for dag in (*Kind, "reconcile")
         for task in stack.ask_airflow("GET", f"/dags/{dag}/tasks")["tasks"]
     }
-    assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files", "compare"}
+    assert {name for name, pool in pools.items() if pool == "archive"} == {*ARCHIVE_STAGES, "compare"}
 
 
 def test_plugin_loader_leaves_the_package_alone(stack: Stack):

@@ -93,7 +93,11 @@ def test_credentials_are_made_once(layout: Layout):
 
     assert load_credentials(layout) == first
     assert layout.secrets.stat().st_mode & 0o777 == 0o600
-    assert json.loads(layout.passwords.read_text()) == {"admin": first.admin_password, "ingest": first.ingest_password}
+    assert json.loads(layout.passwords.read_text()) == {
+        "admin": first.admin_password,
+        "ingest": first.ingest_password,
+        "housekeeping": first.housekeeping_password,
+    }
 
 
 def test_secrets_are_not_shown(layout: Layout):

@@ -1,5 +1,6 @@
 """The password of Airflow's admin: random, shown when it is made, and never again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,19 @@ def test_password_is_shown_when_it_is_made_and_never_again(tmp_path: Path, capsy
     assert kept == made
     assert made.admin_password not in later
     assert str(layout.secrets) in later
+
+
+def test_secrets_of_an_earlier_version_are_kept_and_completed(tmp_path: Path):
+    layout = Layout(tmp_path)
+    make_folders(layout)
+    load_credentials(layout)
+    kept = json.loads(layout.secrets.read_text())
+    del kept["housekeeping_password"]
+    layout.secrets.write_text(json.dumps(kept))
+    completed = load_credentials(layout)
+    assert {name: getattr(completed, name) for name in kept} == kept
+    assert load_credentials(layout) == completed
+    assert json.loads(layout.passwords.read_text())["housekeeping"] == completed.housekeeping_password
 
 
 def test_no_two_instances_have_a_password_or_key_in_common():

@@ -161,3 +161,12 @@ class DagSettings(BaseModel):
         description="How many jobs send files to the archive at once (the size of the pool `archive`, set at launch).",
         form="an integer from 1", ge=1,
     )  # fmt: skip
+    housekeeping_username: str = option(
+        "housekeeping", None, "", "INGEST_HOUSEKEEPING_USERNAME",
+        description="The Airflow account that the DAG `housekeeping` restores the pool `archive` with (role `op`).",
+        form="a name",
+    )  # fmt: skip
+    housekeeping_password: str = option(
+        "", None, "", "INGEST_HOUSEKEEPING_PASSWORD",
+        description="Its password.", form="a text", repr=False,
+    )  # fmt: skip

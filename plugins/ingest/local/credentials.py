@@ -10,7 +10,10 @@ from ingest.local.reporting import LaunchFailure
 
 ADMIN = "admin"
 INGEST = "ingest"
+HOUSEKEEPING = "housekeeping"
 KEY_BYTES = 32
+# What files of earlier versions do not hold yet; it is added to them.
+ADDED = frozenset({"housekeeping_password"})
 
 
 def _key() -> str:
@@ -27,6 +30,7 @@ class Credentials:
 
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
     ingest_password: str = field(default_factory=_key, repr=False)
+    housekeeping_password: str = field(default_factory=_key, repr=False)
     jwt_secret: str = field(default_factory=_key, repr=False)
     secret_key: str = field(default_factory=_key, repr=False)
     fernet_key: str = field(default_factory=_fernet_key, repr=False)
@@ -41,8 +45,12 @@ def load_credentials(layout: Layout) -> Credentials:
         credentials = _read(layout)
     else:
         credentials = Credentials()
-        write_private(layout.secrets, json.dumps(asdict(credentials), indent=2) + "\n")
-    passwords = {ADMIN: credentials.admin_password, INGEST: credentials.ingest_password}
+        _write(layout, credentials)
+    passwords = {
+        ADMIN: credentials.admin_password,
+        INGEST: credentials.ingest_password,
+        HOUSEKEEPING: credentials.housekeeping_password,
+    }
     write_private(layout.passwords, json.dumps(passwords))
     return credentials
 
@@ -50,6 +58,16 @@ def load_credentials(layout: Layout) -> Credentials:
 def _read(layout: Layout) -> Credentials:
     try:
         found = json.loads(layout.secrets.read_text(encoding="utf-8"))
-        return Credentials(**{each.name: str(found[each.name]) for each in fields(Credentials)})
+        added = [name for name in ADDED if name not in found]
+        credentials = Credentials(
+            **{each.name: str(found[each.name]) for each in fields(Credentials) if each.name not in added}
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LaunchFailure(f"cannot read {layout.secrets} ({error!r}); restore it") from error
+    if added:
+        _write(layout, credentials)
+    return credentials
+
+
+def _write(layout: Layout, credentials: Credentials) -> None:
+    write_private(layout.secrets, json.dumps(asdict(credentials), indent=2) + "\n")

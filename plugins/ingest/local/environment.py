@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from ingest.local.credentials import ADMIN, INGEST, Credentials
+from ingest.local.credentials import ADMIN, HOUSEKEEPING, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
 from ingest.local.reporting import LaunchFailure
@@ -91,7 +91,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
         "AIRFLOW__CORE__MP_START_METHOD": "fork",
         "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{INGEST}:user",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{INGEST}:user,{HOUSEKEEPING}:op",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url(layout, "airflow"),
         "AIRFLOW__API__HOST": HOST,
@@ -123,6 +123,8 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "INGEST_AIRFLOW_URL": ports.airflow_url,
         "INGEST_AIRFLOW_USERNAME": INGEST,
         "INGEST_AIRFLOW_PASSWORD": credentials.ingest_password,
+        "INGEST_HOUSEKEEPING_USERNAME": HOUSEKEEPING,
+        "INGEST_HOUSEKEEPING_PASSWORD": credentials.housekeeping_password,
     }
 
 
