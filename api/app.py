@@ -12,6 +12,7 @@ from api.batched_reads import BatchedReads
 from api.openapi import docs
 from api.openapi.document import document
 from api.readiness import ReadinessCheck
+from api.recent_obstacles import RecentObstacles
 from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
 from api.upload_slots import UploadSlots
@@ -31,14 +32,16 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
     """
     app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
     engine, airflow = make_engine(settings, pool_size=DATABASE_CONNECTIONS), AirflowApi(settings)
+    obstacles = RecentObstacles(airflow)
     app.extensions[EXTENSION] = Resources(
         settings,
         engine,
         make_services(settings, engine),
         airflow,
         RecentRuns(airflow, on_end=partial(state.keep_end, engine)),
+        obstacles,
         BatchedReads(engine),
-        ReadinessCheck(settings, airflow),
+        ReadinessCheck(settings, airflow, obstacles),
         make_authentication(settings),
         upload_slots or UploadSlots(settings.uploads_at_once),
     )

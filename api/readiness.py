@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from api.openapi.schemas import Part, Readiness, SpoolPart
 from api.question import Question
+from api.recent_obstacles import RecentObstacles
 from ingest.airflow_api import AirflowApi
 from ingest.database import make_probe, transaction
 from ingest.models import Job
@@ -36,10 +37,11 @@ AIRFLOW_AWAY = "Airflow does not answer, or runs nothing; uploads are taken, and
 class ReadinessCheck:
     """Asks what the API needs; one object serves all threads of a process."""
 
-    def __init__(self, settings: Settings, airflow: AirflowApi) -> None:
+    def __init__(self, settings: Settings, airflow: AirflowApi, obstacles: RecentObstacles) -> None:
         """Connects to nothing."""
         self._settings = settings
         self._airflow = airflow
+        self._obstacles = obstacles
         self._engine = make_probe(settings, QUESTION_SECONDS)
         self._threads = ThreadPoolExecutor(thread_name_prefix="readiness")
         self._database = Question("the database", self._ask_database, Part(ready=False, message=DATABASE_AWAY))
@@ -90,7 +92,8 @@ class ReadinessCheck:
 
     def _ask_airflow(self) -> Part:
         self._airflow.check_health(QUESTION_SECONDS)
-        return Part(ready=True)
+        found = self._obstacles.current().sentences
+        return Part(ready=not found, message="; ".join(found))
 
 
 def _less_promised(spool: SpoolPart, promised_bytes: int) -> SpoolPart:

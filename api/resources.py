@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from api.access.authentication import Authentication
 from api.batched_reads import BatchedReads
 from api.readiness import ReadinessCheck
+from api.recent_obstacles import RecentObstacles
 from api.recent_runs import RecentRuns
 from api.upload_slots import UploadSlots
 from ingest.airflow_api import AirflowApi
@@ -27,6 +28,7 @@ class Resources:
     services: Services
     airflow: AirflowApi
     runs: RecentRuns
+    obstacles: RecentObstacles
     reads: BatchedReads
     readiness: ReadinessCheck
     authentication: Authentication

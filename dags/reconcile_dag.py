@@ -12,8 +12,9 @@ changed.
 from datetime import timedelta
 
 from airflow.sdk import dag, task
-from stage_defaults import ARCHIVE_POOL, DEFAULT_ARGS
+from stage_defaults import DEFAULT_ARGS
 
+from ingest.pools import ARCHIVE_POOL
 from ingest.reconciling import weekly
 
 

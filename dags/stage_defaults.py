@@ -17,7 +17,6 @@ from ingest.stages.load_metadata import Summary
 from ingest.states import Stage
 
 SETTINGS = load_dag_settings()
-ARCHIVE_POOL = "archive"
 
 
 class RetryByCause(RetryPolicy):

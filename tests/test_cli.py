@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from ingest import jobs
+from ingest import jobs, obstacles
 from ingest.cli import main
 from ingest.commands.job import LABELS
 from ingest.database import make_engine, schema_versions, upgrade_schema
 from ingest.jobs import Received
 from ingest.ledger import hold
+from ingest.obstacles import Obstacles
 from ingest.settings import Settings
 from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
 from tests.bundles import make_bundle
@@ -100,6 +101,7 @@ def command(
     monkeypatch.setenv("INGEST_DATABASE_URL", database_url)
     monkeypatch.setenv("DATABASE_CONNECT_ATTEMPTS", "1")
     monkeypatch.setenv("INGEST_AIRFLOW_URL", airflow.url)
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: Obstacles())
     return Command(capsys)
 
 
@@ -482,6 +484,19 @@ def test_retry_triggers_a_run_that_is_not_there(
         "conf": {"job_id": job_id, "user": "ada", "kind": "ingest", "bytes": 10},
     }
     assert jobs.read(database_engine, job_id).triggered is not None
+
+
+def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
+    command: Command, airflow: Airflow, job_id: int, monkeypatch: pytest.MonkeyPatch
+):
+    paused = Obstacles(dags={"ingest": "the DAG ingest is paused in Airflow"})
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: paused)
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", run_path(job_id), (404, {}))
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    assert command(f"retry --job-id {job_id}") == 1
+    assert command.err == f"{PROGRAM}job {job_id} cannot run: the DAG ingest is paused in Airflow\n"
+    assert [each.path for each in airflow.asked if each.path.endswith("dagRuns")] != []
 
 
 def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):

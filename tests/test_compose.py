@@ -20,7 +20,7 @@ from api.server import DEFAULT_PORT
 from ingest.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
-from ingest.local.readiness import POOL
+from ingest.pools import ARCHIVE_POOL, DESCRIPTION
 from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, load_dag_settings, load_settings, sources
 
 PROJECT = Path(__file__).parents[1]
@@ -60,6 +60,10 @@ CELERY_OPTIONS = {
 }
 # Read by Airflow, and not in its list of options.
 UNLISTED_OPTION = ("scheduler", "num_stuck_in_queued_retries")
+ACCOUNTS = {
+    "admin": "AIRFLOW_ADMIN_PASSWORD",
+    "ingest": "INGEST_AIRFLOW_PASSWORD",
+}
 # Of the images, and of our commands in the file.
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
@@ -458,7 +462,8 @@ def test_init_makes_what_the_rest_needs() -> None:
     assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.database_roles"]
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
-    assert lines[3][:5] == ["airflow", "pools", "set", POOL, '"$$INGEST_ARCHIVE_SLOTS"']
+    assert lines[3][:5] == ["airflow", "pools", "set", ARCHIVE_POOL, '"$$INGEST_ARCHIVE_SLOTS"']
+    assert " ".join(lines[3][5:]) == f'"{DESCRIPTION}"'
 
 
 def test_the_accounts_of_airflow_have_their_passwords() -> None:
@@ -466,7 +471,8 @@ def test_the_accounts_of_airflow_have_their_passwords() -> None:
     assert dict(account.split(":") for account in accounts) == {"admin": "admin", "ingest": "user"}
     command = SERVICES["airflow-apiserver"]["command"][-1]
     assert environment("airflow-apiserver")["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] in command
-    assert '{"admin": "AIRFLOW_ADMIN_PASSWORD", "ingest": "INGEST_AIRFLOW_PASSWORD"}' in command
+    for account, variable in ACCOUNTS.items():
+        assert f'"{account}": "{variable}"' in command
     assert environment("api")["INGEST_AIRFLOW_USERNAME"] == "ingest"
 
 

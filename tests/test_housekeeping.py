@@ -14,8 +14,9 @@ from ingest.errors import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, Ru
 from ingest.jobs import Received
 from ingest.ledger import hold
 from ingest.models import Event, Job
+from ingest.pools import ARCHIVE_POOL
 from ingest.running import retry
-from ingest.settings import Settings
+from ingest.settings import DagSettings, Settings
 from ingest.states import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
@@ -52,6 +53,7 @@ class Airflow:
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    pools: dict[str, int] = field(default_factory=lambda: {ARCHIVE_POOL: 4})
     on_read: Callable[[], None] = lambda: None
     starts: bool = True
 
@@ -98,6 +100,13 @@ class Airflow:
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     known = Airflow()
+
+    def read(_api: AirflowApi, path: str) -> dict[str, int] | None:
+        name = path.rpartition("/")[2]
+        return {"slots": known.pools[name]} if name in known.pools else None
+
+    monkeypatch.setattr(AirflowApi, "read", read)
+    monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: known.pools.update({pool["name"]: pool["slots"]}))
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     monkeypatch.setattr(running, "LONGEST_PAUSE_SECONDS", running.SHORTEST_PAUSE_SECONDS / 10)
     monkeypatch.setattr(running, "SHORTEST_PAUSE_SECONDS", running.SHORTEST_PAUSE_SECONDS / 10)
@@ -139,6 +148,27 @@ def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
     with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
         assert ledger is not None
         ledger.fail("code", "text", final=final)
+
+
+def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
+    airflow.pools.clear()
+    assert housekeeping.keep_house()["pools_restored"] == 1
+    assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
+    assert housekeeping.keep_house()["pools_restored"] == 0
+
+
+def test_pool_that_cannot_be_restored_does_not_hold_up_the_jobs(
+    make_job: MakeJob, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_api: AirflowApi, _pool: dict[str, object]) -> None:
+        raise ServiceUnavailable("Airflow", "http://airflow", "403")
+
+    monkeypatch.setattr(AirflowApi, "create_pool", refuse)
+    airflow.pools.clear()
+    job = make_job(triggered=False)
+    with pytest.raises(ServiceUnavailable, match="403"):
+        housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
 
 
 def test_job_that_was_never_triggered_is_triggered(make_job: MakeJob, airflow: Airflow):
@@ -290,7 +320,7 @@ def test_run_whose_tasks_were_deleted_is_replaced(
 ):
     job = make_job()
     airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state=state)
-    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 1}
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 1, "pools_restored": 0}
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
     assert texts_of(database_engine, job, "run_deleted") == ["Airflow no longer had ingest_metadata of it"]
     assert jobs.read(database_engine, job).record.clears == 1
@@ -387,7 +417,7 @@ def test_housekeeping_that_collides_with_another_request_looks_once_more(make_jo
     first, second = make_job(), make_job()
     airflow.runs |= {f"job-{first}": FAILED_RUN, f"job-{second}": FAILED_RUN}
     airflow.collisions = ["clear"]
-    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 2}
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 2, "pools_restored": 0}
 
 
 def test_run_of_another_job_under_the_jobs_id_is_replaced(make_job: MakeJob, airflow: Airflow, database_engine: Engine):

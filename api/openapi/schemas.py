@@ -103,7 +103,10 @@ class Readiness(BaseModel):
     ready: bool = Field(description="Whether the database and the spool are ready.")
     database: Part
     spool: SpoolPart
-    airflow: Part
+    airflow: Part = Field(
+        description="Whether Airflow answers and can run jobs; `message` names a DAG that is paused, missing or broken, and "
+        "a pool that is missing or has no slots."
+    )
 
 
 class JobState(BaseModel):

@@ -145,6 +145,10 @@ class AirflowApi:
         response = self._session.ask("GET", path, accepted=(HTTPStatus.OK, nothing), seconds=seconds)
         return None if response.status_code == nothing else self._session.json(response)
 
+    def create_pool(self, pool: dict[str, Any]) -> None:
+        """Create a pool; one that is there already stays as it is. Raises ServiceUnavailable."""
+        self._session.ask("POST", "/api/v2/pools", pool, accepted=(HTTPStatus.CREATED, HTTPStatus.CONFLICT))
+
     def unavailable(self, reason: str) -> ServiceUnavailable:
         """Make the error that says why Airflow is of no use now."""
         return self._session.unavailable(reason)

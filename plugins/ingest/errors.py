@@ -27,6 +27,7 @@
           ├── ServiceUnavailable
           │    └── RunChanged     somebody else changed a run in Airflow at the same moment: read it again
           ├── RunNotStarted       Airflow accepted a retry, but the job's run has not started
+          ├── AirflowNotReady     a DAG or a pool in Airflow is not as a job needs it
           ├── DatabaseUnavailable
           ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
@@ -264,6 +265,12 @@ class RunNotStarted(TransientError):
     """Airflow accepted every request of a retry, but the job's run has not started."""
 
     code = "run_not_started"
+
+
+class AirflowNotReady(TransientError):
+    """Airflow answers, and cannot run the job: a DAG is paused, missing or broken, or a pool is missing."""
+
+    code = "airflow_not_ready"
 
 
 class DatabaseUnavailable(TransientError):

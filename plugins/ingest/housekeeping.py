@@ -1,5 +1,7 @@
 """What makes an answer a promise: jobs that Airflow does not have are triggered, runs that it lost are started again.
 
+The pool `archive`, without which no file is sent, is restored if somebody has deleted it.
+
 Called by the housekeeping DAG, once a minute.
 """
 
@@ -16,8 +18,9 @@ from ingest.database import make_engine
 from ingest.errors import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavailable
 from ingest.failpoints import failpoint
 from ingest.jobs import JobView
+from ingest.obstacles import restore_pool
 from ingest.running import start_again, trigger
-from ingest.settings import Settings, load_settings
+from ingest.settings import Settings, load_dag_settings, load_settings
 from ingest.starting import may_start
 from ingest.states import GIVEN_UP_TEXT, MARKED_TEXT, Outcome, Run, lost_by_airflow, lost_for_good
 
@@ -34,6 +37,7 @@ def keep_house() -> dict[str, int]:
     engine = make_engine(settings, pool_size=1)
     airflow = AirflowApi(settings)
     counts = Counter(triggered=0, cleared=0)
+    failure = _restore_pool(airflow, counts)
     try:
         failures = _look_after_all(settings, engine, airflow, _unfinished(engine), counts)
         # Somebody else was changing these runs at that moment.
@@ -42,9 +46,20 @@ def keep_house() -> dict[str, int]:
         failures += _look_after_all(settings, engine, airflow, collided, counts)
     finally:
         engine.dispose()
-    if failures:
-        raise failures[-1][1]
+    failure = failures[-1][1] if failures else failure
+    if failure:
+        raise failure
     return dict(counts)
+
+
+def _restore_pool(airflow: AirflowApi, counts: Counter[str]) -> ServiceUnavailable | None:
+    """Restore the pool if it is missing; return what prevented it, which must not keep the jobs waiting."""
+    try:
+        counts["pools_restored"] = int(restore_pool(airflow, load_dag_settings().archive_slots))
+    except ServiceUnavailable as error:
+        logger.warning("the pools: %s", error)
+        return error
+    return None
 
 
 def _look_after_all(

@@ -173,6 +173,11 @@ class Run:
         in_progress = not self.has_ended and any(task.state in IN_PROGRESS for task in self.tasks)
         return bool(self.missing) and not in_progress
 
+    @property
+    def is_working(self) -> bool:
+        """Whether one of its tasks runs at this moment."""
+        return any(task.state in RUNNING for task in self.tasks)
+
     def task(self, stage: Stage) -> TaskInstance:
         """The task instance of a stage; one without a state where Airflow lists none, see `missing`."""
         return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.recent_obstacles import RecentObstacles
 from api.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
 from api.state import keep_end
@@ -44,7 +45,8 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
         known: Resources = app.extensions[EXTENSION]
         if airflow is not None:
             runs = RecentRuns(airflow, on_end=partial(keep_end, known.engine))
-            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=runs)
+            obstacles = RecentObstacles(airflow)
+            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=runs, obstacles=obstacles)
         engines.append(known.engine)
         return app
 

@@ -19,6 +19,7 @@ from ingest.errors import DatabaseUnavailable, ServiceUnavailable
 from ingest.models import Job
 from ingest.settings import Settings
 from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, TaskInstance
+from tests.airflow_documents import Document, documents, with_dag
 from tests.api.live_server import Server
 from tests.received import create_job
 from tests.waiting import wait_until
@@ -36,6 +37,10 @@ class ScriptedAirflow(AirflowApi):
     answers: list[Run] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
     asked: list[dict[str, str]] = field(default_factory=list)
+    documents: dict[str, Document | None] = field(default_factory=documents)
+
+    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+        return self.documents[path]
 
     def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
         assert seconds == WAIT_SECONDS
@@ -291,6 +296,44 @@ def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_s
     for _ in range(20):
         document = wait_until_airflow_was_heard(client, airflow, job_id)
         assert (document["state"], document["complete"]) == ("OK", False)
+
+
+WAITS = Run("running", (TaskInstance("open_tar", "up_for_retry", 1),))
+PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"
+
+
+@pytest.mark.parametrize("run", [Run("queued", ()), WAITS], ids=["queued", "waits for another try"])
+def test_a_job_that_waits_says_that_its_dag_is_paused_and_why_else_it_waits(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, run: Run
+) -> None:
+    airflow.answer, airflow.documents = run, with_dag("ingest", is_paused=True)
+    change(engine, job_id, stage="open_tar", error={**NO_TAR, "final": False})
+    document = wait_for_state(client, job_id, lambda state: PAUSED in state["exception"])
+    assert (document["state"], document["complete"]) == ("OK", False)
+    wait_for_state(
+        client, job_id, lambda state: state["exception"] == (f"no_tar: why; {PAUSED}" if run is WAITS else PAUSED)
+    )
+    # What passes is not kept.
+    last = jobs.read(engine, job_id).record.last
+    assert last is not None
+    assert PAUSED not in last.exception
+
+
+def test_a_job_that_was_never_triggered_says_that_its_dag_is_paused(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow.documents = with_dag("ingest", is_paused=True)
+    change(engine, job_id, triggered=None)
+    assert wait_for_state(client, job_id, lambda state: bool(state["exception"]))["exception"] == PAUSED
+
+
+def test_a_stage_that_runs_is_not_kept_from_it_by_a_pause(
+    client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow.answer, airflow.documents = RUNNING, with_dag("ingest", is_paused=True)
+    wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
+    client.application.extensions[EXTENSION].obstacles.current()
+    assert state(client, job_id)["exception"] == ""
 
 
 def test_a_job_id_in_the_path_is_answered_as_well(client: FlaskClient, job_id: int) -> None:

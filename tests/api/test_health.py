@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from api import readiness
 from api.readiness import ReadinessCheck
+from api.recent_obstacles import RecentObstacles
 from ingest import uploads
 from ingest.airflow_api import AirflowApi
 from ingest.errors import ServiceUnavailable
@@ -22,6 +23,7 @@ from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.settings import Settings
 from ingest.spool import Announced
+from tests.airflow_documents import documents, with_dag
 from tests.api.live_server import Server
 from tests.small_disk import fill, small_disk
 from tests.waiting import wait_until
@@ -173,15 +175,19 @@ class ScriptedAirflow(AirflowApi):
         super().__init__(settings)
         self.answer = answer
         self.asked = 0
+        self.documents = documents()
 
     def check_health(self, seconds: float) -> None:  # noqa: ARG002
         self.asked += 1
         self.answer()
 
+    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+        return self.documents[path]
+
 
 def test_what_was_found_is_kept_for_a_moment_whoever_asks(settings: Settings) -> None:
     airflow = ScriptedAirflow(settings, lambda: None)
-    check = ReadinessCheck(settings, airflow)
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
     callers = [threading.Thread(target=check.report) for _ in range(20)]
     for caller in callers:
         caller.start()
@@ -199,7 +205,7 @@ def test_what_hangs_is_not_asked_again_before_it_answers(
     monkeypatch.setattr(readiness, "WAIT_SECONDS", 0.1)
     goes_on = threading.Event()
     airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
-    check = ReadinessCheck(settings, airflow)
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
     assert not check.report().airflow.ready
     wait_until(lambda: airflow.asked == 1, 30, lambda: "Airflow is not asked")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
@@ -222,7 +228,16 @@ def test_airflow_that_comes_back_is_shown(settings: Settings, monkeypatch: pytes
         raise ServiceUnavailable("Airflow", "http://test", "it is away")
 
     airflow = ScriptedAirflow(settings, is_away)
-    check = ReadinessCheck(settings, airflow)
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
     assert not check.report().airflow.ready
     airflow.answer = lambda: None
     assert check.report().airflow.model_dump() == {"ready": True, "message": ""}
+
+
+def test_airflow_that_cannot_run_jobs_is_named_with_its_reason_and_uploads_are_taken(settings: Settings) -> None:
+    airflow = ScriptedAirflow(settings, lambda: None)
+    airflow.documents = with_dag("housekeeping", is_paused=True)
+    found = ReadinessCheck(settings, airflow, RecentObstacles(airflow)).report()
+    assert found.ready
+    assert not found.airflow.ready
+    assert found.airflow.message.startswith("the DAG housekeeping is paused in Airflow; unpause it")

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import pytest
 import requests
 
+from ingest.pools import ARCHIVE_STAGES
 from ingest.states import STAGES, Kind
 from tests.bundles import make_bundle
 from tests.e2e.stack import TIMEOUT_SECONDS, Stack
@@ -59,7 +60,7 @@ def test_archive_stages_share_the_pool(stack: Stack):
         for dag in (*Kind, "reconcile")
         for task in stack.ask_airflow("GET", f"/dags/{dag}/tasks")["tasks"]
     }
-    assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files", "compare"}
+    assert {name for name, pool in pools.items() if pool == "archive"} == {*ARCHIVE_STAGES, "compare"}
 
 
 def test_plugin_loader_leaves_the_package_alone(stack: Stack):

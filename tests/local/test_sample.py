@@ -5,9 +5,12 @@ import tarfile
 from datetime import UTC, datetime
 
 import pytest
+import requests
 
+from ingest.local import sample
 from ingest.local.ports import Ports
 from ingest.local.sample import _over, ingest_sample, make_bundle
+from tests.services.scripted_server import reply, scripted_server
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -45,3 +48,14 @@ def test_no_sample_is_sent_where_the_launcher_could_not_prove_who_it_is(
 ):
     ingest_sample(Ports(ingest=1, airflow=1), authentication)
     assert capsys.readouterr().out == f"  No sample bundle is ingested: authentication is {authentication}.\n"
+
+
+def test_sample_that_waits_says_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    state = {"state": "OK", "task": "UPLOADING", "task_percent": "0.0", "complete": False}
+    monkeypatch.setattr(sample, "SAMPLE_SECONDS", 0.2)
+    with scripted_server() as server:
+        server.then(*[reply(200, {**state, "exception": "the DAG ingest is paused in Airflow"})] * 50)
+        sample._follow(requests.Session(), Ports(ingest=int(server.url.rpartition(":")[2]), airflow=1), 7)
+    written = capsys.readouterr().out
+    assert "UPLOADING            0.0 %  the DAG ingest is paused in Airflow\n" in written
+    assert "The sample is not complete after 0.2 s: the DAG ingest is paused in Airflow\n" in written

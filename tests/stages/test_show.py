@@ -8,17 +8,19 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from ingest import jobs, uploads
+from ingest import jobs, obstacles, uploads
 from ingest.cli import main
 from ingest.database import transaction
 from ingest.errors import FilesRejected
 from ingest.events import add_event
 from ingest.models import OriginalJob
+from ingest.obstacles import Obstacles
 from ingest.run_stage import run_stage
 from ingest.services import Services
 from ingest.settings import Settings
 from ingest.spool import Announced
 from ingest.states import STAGES, Kind, Stage, failed
+from tests.api.live_server import NOWHERE
 from tests.bundles import CONTENTS, file_entry, make_bundle
 from tests.bundles import transaction as entries_of_the_transaction
 from tests.stages.conftest import MakeJob
@@ -124,6 +126,24 @@ def test_person_reads_a_line_for_each_fact_and_for_each_event(show: Show, make_j
         ("open_tar 3", "stage_finished"),
         ("-", "override"),
     ]
+
+
+def test_job_that_cannot_run_in_airflow_says_why(
+    show: Show, make_job: MakeJob, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    job = make_job()
+    jobs.mark_triggered(database_engine, job)
+    found = Obstacles(dags={"ingest": "the DAG ingest is paused", "move": "the DAG move is paused"})
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: found)
+    assert "cannot run in Airflow: the DAG ingest is paused" in show(job)[1].splitlines()
+    assert document(show, job)["job"]["obstacles"] == ["the DAG ingest is paused"]  # type: ignore[index]
+
+
+def test_obstacles_are_unknown_while_airflow_is_away(show: Show, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("INGEST_AIRFLOW_URL", NOWHERE)
+    code, out, err = show(make_job())
+    assert (code, err) == (0, "")
+    assert f"cannot run in Airflow: unknown: Airflow at {NOWHERE} is not available: " in out
 
 
 def test_terminal_escapes_do_not_come_through(show: Show, make_job: MakeJob, database_engine: Engine):

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.airflow_api import AirflowApi
 from ingest.commands.options import Subcommands, add_job_id
+from ingest.obstacles import reports_obstacles
 from ingest.printing import one_line
 from ingest.replacing import run_file
 from ingest.running import retry
@@ -33,10 +34,11 @@ def add(subcommands: Subcommands) -> None:
 
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     airflow = AirflowApi(settings)
-    if options.path is None:
-        retry(engine, airflow, options.job_id)
-    else:
-        user = options.username or settings.default_user
-        kind = Kind.MOVE if options.move else Kind.INGEST
-        run_file(settings, engine, airflow, options.job_id, user, kind, options.path)
+    with reports_obstacles(engine, airflow, options.job_id):
+        if options.path is None:
+            retry(engine, airflow, options.job_id)
+        else:
+            user = options.username or settings.default_user
+            kind = Kind.MOVE if options.move else Kind.INGEST
+            run_file(settings, engine, airflow, options.job_id, user, kind, options.path)
     return 0

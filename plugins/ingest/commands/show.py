@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from ingest import jobs
+from ingest.airflow_api import AirflowApi
 from ingest.commands.options import Subcommands, add_job_id
+from ingest.errors import ServiceUnavailable
 from ingest.history import Document, read
+from ingest.obstacles import REPORT_SECONDS, obstacles_of
 from ingest.printing import escaped
 from ingest.settings import Settings
 
@@ -26,8 +30,10 @@ def add(subcommands: Subcommands) -> None:
     show.set_defaults(run=_run)
 
 
-def _run(options: argparse.Namespace, _settings: Settings, engine: Engine) -> int:
+def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     document = read(engine, options.job_id)
+    if document["job"]:
+        document["job"]["obstacles"] = _obstacles(settings, engine, options.job_id)
     if options.json:
         print(json.dumps(document, indent=2, default=str))  # noqa: T201 - a command speaks to a person
         return 0
@@ -74,7 +80,16 @@ def _of_job(job: Document) -> dict[str, str | None]:
         if job["skipped_members"]
         else None,
         "held by": job["holder"],
+        "cannot run in Airflow": "; ".join(job["obstacles"]),
     }
+
+
+def _obstacles(settings: Settings, engine: Engine, job_id: int) -> list[str]:
+    """Return what keeps Airflow from running the job, or why that is unknown."""
+    try:
+        return obstacles_of(AirflowApi(settings), jobs.read(engine, job_id), REPORT_SECONDS)
+    except ServiceUnavailable as error:
+        return [f"unknown: {error}"]
 
 
 def _of_error(error: Document) -> str:

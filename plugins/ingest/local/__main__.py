@@ -80,6 +80,7 @@ def launch(arguments: Namespace) -> None:
         start(supervisor, ports, credentials, environment)
         _say_ready(layout, ports, time.monotonic() - started)
         say_password(layout, credentials, first_start=first_start)
+        readiness.say_obstacles(load_settings(environment))
         if not arguments.no_sample:
             ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")

@@ -12,6 +12,8 @@ from typing import Any
 
 import requests
 
+from ingest.airflow_api import AirflowApi
+from ingest.errors import ServiceUnavailable
 from ingest.local import program
 from ingest.local.airflow_client import TIMEOUT_SECONDS, AirflowClient
 from ingest.local.configuration import SERVICES
@@ -19,15 +21,16 @@ from ingest.local.ports import Ports
 from ingest.local.reporting import LaunchFailure, say
 from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
-from ingest.settings import load_dag_settings
+from ingest.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_obstacles
+from ingest.pools import ARCHIVE_POOL, archive_pool
+from ingest.settings import Settings, load_dag_settings
 
 # On two cores that others keep busy the api-server was seen to need a minute; a program that has ended is noticed at once.
 PATIENCE_SECONDS = 600
 # A DAG that cannot be parsed is not noticed before; an error that is known may be of an earlier start.
 DAGS_SECONDS = 240
-POOL = "archive"
-WARM_UP_DAG = "housekeeping"
-DAGS = ("ingest", "move", WARM_UP_DAG)
+WARM_UP_DAG = HOUSEKEEPING_DAG
+DAGS = NEEDED_DAGS
 
 
 def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
@@ -53,27 +56,20 @@ def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
 
 def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mapping[str, str]) -> None:
     """Give the pool `archive` as many slots as `INGEST_ARCHIVE_SLOTS` says; raises LaunchFailure."""
-    slots = load_dag_settings(environment).archive_slots
-    pool = {
-        "name": POOL,
-        "slots": slots,
-        "description": "Jobs that send files to the archive",
-        "include_deferred": False,
-    }
-
+    pool = archive_pool(load_dag_settings(environment).archive_slots)
     _wait(supervisor, lambda: _has_pool(airflow, pool), program.API_SERVER, "does not answer")
 
 
 def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
     """Change or make a pool; gives whether it is as it should be. Raises LaunchFailure."""
-    answer = airflow.call("PATCH", f"pools/{POOL}", params={"update_mask": ["slots"]}, json=pool)
+    answer = airflow.call("PATCH", f"pools/{ARCHIVE_POOL}", params={"update_mask": ["slots"]}, json=pool)
     if answer.status_code == requests.codes.not_found:
         answer = airflow.call("POST", "pools", json=pool)
     if answer.status_code == requests.codes.conflict:
         # Made meanwhile by an earlier call, whose answer came too late.
         return False
     if not answer.ok:
-        raise LaunchFailure(f"Airflow refuses the pool '{POOL}': {answer.text[:300]}")
+        raise LaunchFailure(f"Airflow refuses the pool '{ARCHIVE_POOL}': {answer.text[:300]}")
     return True
 
 
@@ -98,6 +94,9 @@ def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
 
 def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     """Have one task run; raises LaunchFailure when none runs at all."""
+    if airflow.get(f"dags/{WARM_UP_DAG}")["is_paused"]:
+        say(f"  The DAG '{WARM_UP_DAG}' is paused in Airflow, so nothing is run to warm up.")
+        return
     run = f"warm-up-{time.time_ns()}"
     path = f"dags/{WARM_UP_DAG}/dagRuns/{run}"
     state = ""
@@ -119,6 +118,16 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     if state != "success":
         # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
+
+
+def say_obstacles(settings: Settings) -> None:
+    """Say what prevents Airflow from doing its work, such as a DAG that somebody has paused."""
+    try:
+        found = find_obstacles(AirflowApi(settings), TIMEOUT_SECONDS).sentences
+    except ServiceUnavailable as error:
+        found = [error.text]
+    for sentence in found:
+        say(f"  Attention: {sentence}")
 
 
 def _wait(supervisor: Supervisor, condition: Callable[[], bool], name: str, what: str) -> None:

@@ -79,6 +79,8 @@ def _follow(session: requests.Session, ports: Ports, job: int) -> None:
             say(f"  {time.monotonic() - started:6.1f} s  {line}")
             shown = line
         time.sleep(POLL_SECONDS)
+    if not _over(state):
+        say(f"  The sample is not complete after {SAMPLE_SECONDS} s: {state['exception'] or 'it waits for its turn'}")
     say(json.dumps(state, indent=2))
 
 

@@ -1,0 +1,179 @@
+"""What an operator did in Airflow that keeps jobs from running is named wherever somebody looks, and jobs run on after it.
+
+A stack of its own, because its DAGs are paused, broken and removed.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.bundles import make_bundle
+from tests.e2e.stack import TIMEOUT_SECONDS, Stack, State, launch, start_stack, starting, stop_stack
+from tests.waiting import wait_until
+
+DAGS = Path(__file__).parents[2] / "dags"
+# DAG files are read again after seconds, not minutes.
+SETTINGS = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+    "INGEST_ARCHIVE_SLOTS": "3",
+}
+# Airflow must have noticed the change, and both processes of the API must have read it.
+SEEN_SECONDS = 120
+NO_POOL = "the pool archive is missing in Airflow"
+
+
+@dataclass
+class OwnStack:
+    """A stack with its process, and the folder of its DAGs."""
+
+    stack: Stack
+    process: subprocess.Popen[str]
+    dags: Path
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
+    folder = tmp_path_factory.mktemp("own")
+    dags = folder / "dags"
+    shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
+    process, stack = start_stack(folder / "home", {**SETTINGS, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)})
+    own = OwnStack(stack, process, dags)
+    try:
+        yield own
+    finally:
+        stop_stack(own.process)
+
+
+@pytest.fixture
+def stack(own: OwnStack) -> Stack:
+    return own.stack
+
+
+def paused_text(dag: str) -> str:
+    return f"the DAG {dag} is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause {dag})"
+
+
+def set_paused(stack: Stack, dag: str, *, paused: bool) -> None:
+    stack.ask_airflow("PATCH", f"/dags/{dag}", {"is_paused": paused})
+
+
+@contextmanager
+def paused(stack: Stack, *dags: str) -> Iterator[None]:
+    for dag in dags:
+        set_paused(stack, dag, paused=True)
+    try:
+        yield
+    finally:
+        for dag in dags:
+            set_paused(stack, dag, paused=False)
+
+
+def readiness(stack: Stack) -> State:
+    answer = requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS)
+    # Uploads are taken all the same.
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["airflow"])
+
+
+def wait_for_readiness(stack: Stack, holds: Callable[[State], bool]) -> None:
+    wait_until(lambda: holds(readiness(stack)), SEEN_SECONDS, lambda: str(readiness(stack)))
+
+
+def wait_for_obstacle(stack: Stack, job: int, text: str) -> State:
+    """Wait until the job, as one that goes on, and `/readyz` name an obstacle; `show` and `retry` name it too."""
+    state = stack.wait(job, lambda state: text in state["exception"], SEEN_SECONDS)
+    assert (state["state"], state["complete"]) == ("OK", False)
+    wait_for_readiness(stack, lambda airflow: text in airflow["message"] and not airflow["ready"])
+    shown = stack.command("show", "--job-id", str(job))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert text in shown.stdout
+    retried = stack.command("retry", "--job-id", str(job))
+    assert retried.returncode == 1
+    assert text in retried.stderr
+    return stack.state(job)
+
+
+def assert_runs_on(stack: Stack, *jobs: int) -> None:
+    for job in jobs:
+        state = stack.wait_for_end(job, 180)
+        assert (state["state"], state["exception"]) == ("OK", "")
+    wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
+
+
+def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
+    with paused(stack, "ingest"):
+        job = stack.post(make_bundle())
+        state = wait_for_obstacle(stack, job, paused_text("ingest"))
+        assert state["task"] == "UPLOADING"
+    assert_runs_on(stack, job)
+
+
+def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(stack: Stack):
+    # Else it might be restored before anybody looks.
+    with paused(stack, "housekeeping"):
+        stack.ask_airflow("DELETE", "/pools/archive")
+        job = stack.post(make_bundle())
+        state = wait_for_obstacle(stack, job, NO_POOL)
+        assert (state["task"], state["task_percent"]) == ("Policy Validation", "100.0")
+        assert paused_text("housekeeping") in readiness(stack)["message"]
+    stack.keep_house()
+    assert_runs_on(stack, job)
+    assert stack.ask_airflow("GET", "/pools/archive")["slots"] == 3
+
+
+def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: Stack, own: OwnStack):
+    file = own.dags / "ingest_dag.py"
+    good = file.read_text()
+    file.write_text(f"import a_package_that_is_not_installed\n{good}")
+    try:
+        wait_for_readiness(stack, lambda airflow: "the DAG ingest has an import error" in airflow["message"])
+        job = stack.post(make_bundle())
+        wait_for_obstacle(stack, job, "the DAG ingest has an import error")
+    finally:
+        file.write_text(good)
+    wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
+    stack.keep_house()
+    assert_runs_on(stack, job)
+
+
+def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: OwnStack):
+    file = own.dags / "ingest_dag.py"
+    good = file.read_text()
+    file.unlink()
+    try:
+        wait_for_readiness(stack, lambda airflow: "the DAG ingest is missing in Airflow" in airflow["message"])
+        job = stack.post(make_bundle())
+        wait_for_obstacle(stack, job, "the DAG ingest is missing in Airflow")
+    finally:
+        file.write_text(good)
+    wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
+    stack.keep_house()
+    assert_runs_on(stack, job)
+
+
+def test_launch_says_what_was_forgotten_and_starts_all_the_same(own: OwnStack):
+    for dag in ("ingest", "housekeeping"):
+        set_paused(own.stack, dag, paused=True)
+    stop_stack(own.process)
+    with starting():
+        settings = {**SETTINGS, "AIRFLOW__CORE__DAGS_FOLDER": str(own.dags)}
+        own.process, own.stack = launch(own.stack.home, settings)
+    try:
+        said = []
+        assert own.process.stdout
+        for line in own.process.stdout:
+            said.append(line.strip())
+            if paused_text("housekeeping") in line:
+                break
+        assert f"Attention: {paused_text('ingest')}" in said
+    finally:
+        for dag in ("ingest", "housekeeping"):
+            set_paused(own.stack, dag, paused=False)
+    assert_runs_on(own.stack, own.stack.post(make_bundle()))
