@@ -119,6 +119,8 @@ def _options(listener: socket.socket, uploads_at_once: int) -> dict[str, Any]:
         "graceful_timeout": SHUTDOWN_SECONDS,
         "keepalive": KEEPALIVE_SECONDS,
         "preload_app": False,
+        # It would send files by waiting for the client.
+        "sendfile": False,
         "control_socket_disable": True,
         # No header changes the path or the scheme of a request, from wherever it comes.
         "forwarder_headers": "",

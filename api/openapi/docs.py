@@ -6,12 +6,17 @@ The page is Swagger UI, whose scripts come from a wheel. Nothing is loaded from 
 import hashlib
 import json
 from base64 import b64encode
+from functools import cache
+from mimetypes import guess_type
 from pathlib import Path
 from typing import cast
 
 import flask_openapi3_swagger
-from flask import Response, current_app
+from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, OpenAPI
+from werkzeug.security import safe_join
+
+from api.request_errors import NotFound
 
 # Asks nobody whether the document is valid, which Swagger UI would ask its makers.
 SCRIPT = """
@@ -44,13 +49,35 @@ POLICY = (
 # Where the wheel has its scripts, which this blueprint serves below `/docs/`.
 SCRIPTS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
-routes = APIBlueprint("docs", __name__, static_folder=str(SCRIPTS), static_url_path="/docs")
+routes = APIBlueprint("docs", __name__)
 
 
 @routes.get("/docs", doc_ui=False)
 def get_page() -> Response:
     """Answer the page."""
     return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+def get_file(filename: str) -> Response:
+    """Answer a file of the page; raises NotFound."""
+    path = safe_join(str(SCRIPTS), filename)
+    if path is None or not Path(path).is_file():
+        raise NotFound("the page has no such file")
+    response = Response(_read(path), mimetype=guess_type(path)[0])
+    response.cache_control.no_cache = True
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+# Not by `routes.get`, which would want a type for the parameter, and describe it.
+routes.add_url_rule("/docs/<path:filename>", "static", get_file)
+
+
+@cache
+def _read(path: str) -> bytes:
+    # Kept, so that clients that take it slowly do not need a copy each.
+    return Path(path).read_bytes()
 
 
 @routes.get("/openapi.json", doc_ui=False)

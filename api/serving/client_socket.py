@@ -1,35 +1,42 @@
 """The connection of a client, as the threads of the server read and write it: never without an end.
 
-Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it.
+Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it. What a client does not
+take at once of its answer is kept, and sent by the loop of the worker.
 """
 
 import errno
 import socket
-import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from api.serving.pace import Pace
 
 if TYPE_CHECKING:
-    from socket import _SendableFile
-
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A client that waits for nothing else than our answer, or has no more than a few bytes to send.
 PROMPT_SECONDS = 5.0
-# Of a file that is sent: so much must be taken in that time.
-BLOCK = 256 * 1024
+# How long a client may take nothing of its answer, and how many bytes a second it must take on the average of that time.
+TAKEN_SECONDS = 10.0
+SLOWEST_READER = 1024
+# What is kept for one client. The largest answers are the scripts of `/docs`, of which each process has one copy for all.
+LARGEST_UNTAKEN = 8 * 1024**2
 Received = TypeVar("Received")
 
 
 class ClientSocket(socket.socket):
-    """A socket that gives up a client that sends too slowly, or takes its answers too slowly."""
+    """A socket that gives up a client that sends too slowly, and never waits for one that takes its answer slowly."""
 
     pace: Pace
     awaits_continue = False
+
+    def __init__(self, fileno: int) -> None:
+        super().__init__(fileno=fileno)
+        self._untaken: deque[memoryview] = deque()
+        self.untaken_bytes = 0
 
     def begin_request(self) -> None:
         """Forget what was agreed upon for the request before."""
@@ -55,19 +62,30 @@ class ClientSocket(socket.socket):
         return received
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
-        """Send all of it; raises ConnectionResetError when the client has not taken it in some seconds."""
-        self.settimeout(PROMPT_SECONDS)
-        try:
-            super().sendall(data, flags)
-        except TimeoutError as error:
-            raise ConnectionResetError(errno.ECONNRESET, "the client does not take the answer") from error
+        """Send what the client takes now, and keep the rest for the loop; no thread waits for a client to take its answer.
 
-    def sendfile(self, file: "_SendableFile", offset: int = 0, count: int | None = None) -> int:
-        """Send a file block by block, and give the number of its bytes; otherwise as `sendall`."""
-        file.seek(offset)
-        left = sys.maxsize if count is None else count
-        sent = 0
-        while block := file.read(min(BLOCK, left - sent)):
-            self.sendall(block)
-            sent += len(block)
-        return sent
+        Raises ConnectionResetError when the client has gone, or has left more than an answer is large.
+        """
+        # Bytes are not copied: all clients that were answered the same object share it.
+        self._untaken.append(memoryview(data if isinstance(data, bytes) else bytes(data)))
+        self.untaken_bytes += len(self._untaken[-1])
+        self.send_untaken(flags)
+        if self.untaken_bytes > LARGEST_UNTAKEN:
+            raise ConnectionResetError(errno.ECONNRESET, "the client does not take the answer")
+
+    def send_untaken(self, flags: int = 0) -> int:
+        """Send of what was kept as much as the client takes now, and give how much that was; raises OSError."""
+        self.setblocking(False)
+        before = self.untaken_bytes
+        try:
+            while self._untaken:
+                self._count(super().send(self._untaken[0], flags))
+        except BlockingIOError:
+            pass
+        return before - self.untaken_bytes
+
+    def _count(self, sent: int) -> None:
+        self.untaken_bytes -= sent
+        rest = self._untaken.popleft()[sent:]
+        if rest:
+            self._untaken.appendleft(rest)

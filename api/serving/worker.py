@@ -2,7 +2,8 @@
 
 gunicorn reads the head of a request in a thread, for as long as its client takes to send it, and closes connections in the
 loop that serves all others, for up to two seconds each: so a few slow clients keep everyone out. Here the loop, which
-never waits for one client, gathers the heads and closes the connections (docs/decisions/0011 says what was measured).
+never waits for one client, gathers the heads, sends what a client does not take at once of its answer, and closes the
+connections (docs/decisions/0011 says what was measured).
 
 On gunicorn's internals, so its version is pinned; `tests/api/test_slow_clients.py` would fail with another.
 """
@@ -17,33 +18,20 @@ from functools import partial
 from http import HTTPStatus
 
 from gunicorn.http.errors import LimitRequestHeaders
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from api.errors import MISTAKE
 from api.serving import protocol_errors
 from api.serving.client_socket import ClientSocket
-from api.serving.http_request import RequestParser
+from api.serving.connection import Connection
 from ingest.errors import INTERNAL_ERROR
 
 END_OF_HEAD = b"\r\n\r\n"
 LARGEST_HEAD = 64 * 1024
-# A client that is being refused may still be sending. If we closed at once, the answer would be lost with what it sent; if
-# we never did, it could send for ever.
+# How long a client may go on sending that is being refused.
 LINGER_SECONDS = 5.0
-LINGER_BYTES = 32 * 1024**2
 BLOCK = 64 * 1024
 NOTHING_TO_ACCEPT = frozenset({errno.EAGAIN, errno.ECONNABORTED})
-
-
-class Connection(TConn):  # type: ignore[misc]
-    """A client's connection: between two requests in the loop, for the time of one in a thread."""
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
-        self.parser = RequestParser(self.cfg, self.sock, self.client)
-        self.data_ready = True
-        self.head = bytearray()
-        self.may_linger = LINGER_BYTES
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -52,6 +40,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: object, **keywords: object) -> None:
         super().__init__(*arguments, **keywords)
         self._closing: dict[Connection, None] = {}
+        self._answering: dict[Connection, None] = {}
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection, and wait for its first request."""
@@ -66,8 +55,33 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
 
     def finish_request(self, connection: Connection, done: Future[bool]) -> None:
-        """Wait for the next request, or close; called in the loop when a thread has answered."""
-        if done.cancelled() or done.exception() is not None or not done.result():
+        """Send the rest of the answer, if there is one; called in the loop when a thread has answered."""
+        connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
+        if not connection.sock.untaken_bytes or connection.sock.fileno() < 0:
+            self._go_on(connection)
+            return
+        connection.reading.begin()
+        connection.timeout = connection.reading.deadline
+        connection.sock.setblocking(False)
+        self._answering[connection] = None
+        self.poller.register(connection.sock, selectors.EVENT_WRITE, partial(self._send_untaken, connection))
+
+    def _send_untaken(self, connection: Connection, client: ClientSocket) -> None:
+        try:
+            connection.reading.count(client.send_untaken())
+        except OSError:
+            # TimeoutError too: it takes so little that it is given up.
+            self._drop(connection)
+            return
+        connection.timeout = connection.reading.deadline
+        if not client.untaken_bytes:
+            del self._answering[connection]
+            self.poller.unregister(client)
+            self._go_on(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Wait for the next request, or close."""
+        if not connection.stays_open:
             self._close(connection)
             return
         connection.head += connection.parser.unreader.take_buffered()
@@ -77,10 +91,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._await_head(connection)
 
     def murder_pending(self) -> None:
-        """Let go of the clients that were told to go and don't; called in each turn of the loop."""
+        """Close connections whose clients do not close them, or take nothing; called in each turn of the loop."""
         now = time.monotonic()
         for connection in [each for each in self._closing if each.timeout <= now]:
             self._end(connection)
+        for connection in [each for each in self._answering if each.timeout <= now]:
+            self._drop(connection)
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
         """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn, in a thread."""
@@ -148,8 +164,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not data or connection.may_linger < 0:
             self._end(connection)
 
+    def _drop(self, connection: Connection) -> None:
+        del self._answering[connection]
+        self._forget(connection)
+
     def _end(self, connection: Connection) -> None:
         del self._closing[connection]
+        self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
         self.poller.unregister(connection.sock)
         self.nr_conns -= 1
         connection.close()

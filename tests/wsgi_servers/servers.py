@@ -47,7 +47,11 @@ SERVERS = {
     "granian": WsgiServer(
         "granian", ("--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "api.wsgi:application")
     ),
-    "gunicorn": WsgiServer("gunicorn", ("--bind", "127.0.0.1:{port}", "--threads", "4", "api.wsgi"), takes_chunks=True),
+    "gunicorn": WsgiServer(
+        "gunicorn",
+        ("--bind", "127.0.0.1:{port}", "--threads", "4", "--forwarder-headers", "", "api.wsgi"),
+        takes_chunks=True,
+    ),
 }
 
 

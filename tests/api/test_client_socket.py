@@ -1,0 +1,63 @@
+"""What a client does not take of its answer is kept, in the order that it was sent, up to a bound; nothing waits for it."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from api.serving.client_socket import LARGEST_UNTAKEN, ClientSocket
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[ClientSocket, socket.socket]]:
+    """The server's end of a connection and the client's."""
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(30)
+    with theirs, ClientSocket(fileno=ours.detach()) as client:
+        yield client, theirs
+
+
+def test_answer_that_is_not_taken_is_kept_and_sent_whole_later(ends: tuple[ClientSocket, socket.socket]) -> None:
+    client, theirs = ends
+    parts: list[bytes | bytearray] = [
+        b"a head",
+        os.urandom(3_000_000),
+        bytearray(os.urandom(1_000_000)),
+        b"",
+        b"an end",
+    ]
+    for part in parts:
+        client.sendall(part)
+    kept = client.untaken_bytes
+    assert kept > 1_000_000
+    received = b""
+    while client.untaken_bytes:
+        received += theirs.recv(65536)
+        kept -= client.send_untaken()
+        assert kept == client.untaken_bytes
+    client.shutdown(socket.SHUT_WR)
+    received += b"".join(iter(lambda: theirs.recv(65536), b""))
+    assert received == b"".join(parts)
+
+
+def test_answer_that_is_taken_leaves_nothing(ends: tuple[ClientSocket, socket.socket]) -> None:
+    client, theirs = ends
+    client.sendall(b"short")
+    assert client.untaken_bytes == client.send_untaken() == 0
+    assert theirs.recv(100) == b"short"
+
+
+def test_more_than_an_answer_is_large_is_not_kept(ends: tuple[ClientSocket, socket.socket]) -> None:
+    client, _ = ends
+    client.sendall(bytes(LARGEST_UNTAKEN // 2))
+    with pytest.raises(ConnectionResetError):
+        client.sendall(bytes(LARGEST_UNTAKEN))
+
+
+def test_client_that_has_gone_is_an_error(ends: tuple[ClientSocket, socket.socket]) -> None:
+    client, theirs = ends
+    client.sendall(bytes(3_000_000))
+    theirs.close()
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        client.send_untaken()
