@@ -1,4 +1,4 @@
-"""A process that is killed while it makes room for a file of which the archive holds a part: the next one ends it."""
+"""A process that is killed while it changes what the archive holds of a file: the next one ends the stage."""
 
 import io
 
@@ -24,3 +24,16 @@ def test_killed_beside_the_deletion_of_a_half_sent_file_the_next_process_sends_a
     bundle.assert_as_if_one_had_run()
     assert before[0] not in bundle.file_ids()
     assert before[1] in bundle.file_ids()
+
+
+@pytest.mark.parametrize(
+    "point", ["move_files.linked", "move_files.moved", "move_files.verified", "move_files.aside", "move_files.removed"]
+)
+def test_killed_while_a_source_is_moved_the_next_process_moves_all(move: ContestedJob, point: str):
+    move.run_before(Stage.MOVE_FILES)
+    move.points.arm(point, move.job_id)
+    assert move.start(Stage.MOVE_FILES).outcome() == ""
+    assert not move.points.is_armed(point, move.job_id)
+    assert move.start(Stage.MOVE_FILES).outcome() == FINISHED
+    move.run_after(Stage.MOVE_FILES)
+    move.assert_as_if_one_had_run()
