@@ -79,7 +79,7 @@ class RecentRuns:
         with self._changed:
             now = self._clock()
             polled = self._polled.pop(view.run_id, None)
-            if polled is None or (run_key(polled.view) != run_key(view) and view.seen >= polled.view.seen):
+            if polled is None or run_key(polled.view) != run_key(view):
                 polled = _Polled(view, now)
             polled.polled = now
             # The last one of the dictionary is the one that was polled last.
@@ -90,7 +90,7 @@ class RecentRuns:
                 self._wake_refresher()
             if polled.failure:
                 raise polled.failure
-            return polled.run if run_key(polled.view) == run_key(view) else None
+            return polled.run
 
     def forget(self, view: JobView) -> None:
         """Refresh the run of a job no longer, because its state does not depend on it any more."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -76,10 +76,10 @@ def runs(airflow: CountingAirflow, clock: Clock) -> RecentRuns:
     return RecentRuns(airflow, clock)
 
 
-def job(job_id: int = 7, run_changes: int = 0, seen: datetime = NOW, **record: object) -> JobView:
+def job(job_id: int = 7, run_changes: int = 0, **record: object) -> JobView:
     received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
     known = replace(JobRecord(Kind.INGEST), **record)  # type: ignore[arg-type]
-    return JobView(received, known, NOW, NOW, NOW, seen, run_changes)
+    return JobView(received, known, NOW, NOW, NOW, NOW, run_changes)
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
@@ -277,13 +277,6 @@ def test_run_that_is_read_while_it_is_changed_is_not_answered_after_the_change(
     airflow.may_answer.set()
     wait_for(lambda: runs.run(job(run_changes=1)) is not None)
     assert runs.run(job(run_changes=1)) == Run("queued")
-
-
-def test_poll_that_read_the_ledger_earlier_does_not_replace_what_a_later_one_knows(runs: RecentRuns):
-    later = job(run_changes=1, seen=NOW + timedelta(seconds=1))
-    wait_for_run(runs, later, "running")
-    assert runs.run(job()) is None
-    assert runs.run(later) is RUNNING
 
 
 @pytest.mark.parametrize(("run", "seconds"), [(RUNNING, ENDING_SECONDS), (Run("failed"), REFRESH_SECONDS)])
