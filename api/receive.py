@@ -76,7 +76,8 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     folder, kept_free = settings.volume_path, settings.spool_kept_free
     with uploads.announced(known.engine, folder, upload, kept_free):
         size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free)
-        view = commit(known, Received(job_id, kind, caller().user, upload.name, size))
+        sender = caller()
+        view = commit(known, Received(job_id, kind, sender.user, upload.name, size, sender.submitter))
     job = view.received
     failpoint("receive.committed", job.job_id)
     triggered = start(known, job)

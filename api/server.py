@@ -23,6 +23,7 @@ from api.serving.worker import Worker
 from api.upload_slots import UploadSlots
 from ingest.addresses import is_loopback
 from ingest.configuration.access_settings import NONE
+from ingest.configuration.submitter_settings import UNCHECKED
 from ingest.errors import ConfigurationError
 from ingest.linux_calls import keep_freed_memory
 from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
@@ -44,6 +45,10 @@ KEEPALIVE_SECONDS = 15
 # Blocks of bodies: mapped and unmapped anew, each would take about twice the time to be received.
 LARGEST_KEPT_BLOCK = 32 * 1024**2
 KEPT_MEMORY = 256 * 1024**2
+
+UNCHECKED_SUBMITTERS = (
+    "submitter_check is none: whoever may upload may name any submitter in the metadata (docs/access.md, Submitters)"
+)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -80,6 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(USAGE_ERROR, f"pacifica-ingest: {error.text}\n")
     except OSError as error:
         parser.exit(1, f"pacifica-ingest: cannot listen on {address} port {port}: {error}\n")
+    if settings.submitter_check == UNCHECKED:
+        sys.stderr.write(f"pacifica-ingest: {UNCHECKED_SUBMITTERS}\n")
     keep_freed_memory(LARGEST_KEPT_BLOCK, KEPT_MEMORY)
     Server(listener, settings).run()
 

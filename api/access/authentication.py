@@ -12,12 +12,13 @@ from collections.abc import Callable
 from flask import Request
 
 from api.access.header_auth import ByHeader, ByTrustedHeader
+from api.access.proven import Proven
 from api.access.token_auth import ByToken
 from ingest.configuration.access_settings import PROXY, TOKEN
 from ingest.settings import Settings
 
-# Gives the name of the user who makes a request, or raises a RequestError.
-Authentication = Callable[[Request], str]
+# Gives what a request has proven about the user who makes it, or raises a RequestError.
+Authentication = Callable[[Request], Proven]
 
 
 def make_authentication(settings: Settings) -> Authentication:

@@ -61,7 +61,8 @@ class Job(Base):
     try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
     catalogue lacks, does not appear there any more. `skipped_members` counts the members of the bundle that
-    were left out because its metadata does not list them. `seen` is no column: it is when the row was read.
+    were left out because its metadata does not list them. `submitter_claim` is the submitter's
+    id in the token of the user, where `submitter_check` asks for it. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -69,6 +70,7 @@ class Job(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
     user: Mapped[str] = mapped_column("submitted_by")
+    submitter_claim: Mapped[str | None]
     spool_name: Mapped[str]
     size: Mapped[int]
     created: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -18,6 +18,7 @@ from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.states import Kind
 
+SUBMITTER = f"{TRANSACTION}submitter"
 # What a transaction has once.
 TRANSACTION_VALUES = frozenset(table for table in KEYS if table.startswith(TRANSACTION))
 VALUES = frozenset({str, int, float})
@@ -101,6 +102,12 @@ class MetadataReader:
             sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
             self.faults.add(Fault.ENTRY_TWICE, sentence)
         self.transaction[name] = value
+
+
+def submitters(document: BinaryIO) -> frozenset[str]:
+    """Return every value of `Transactions.submitter` in a document, as a text."""
+    found = (entry for _, entry in entries(document, Faults()) if entry[TABLE] == SUBMITTER)
+    return frozenset(str(whole_number(entry.get("value"))) for entry in found)
 
 
 def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:

@@ -4,13 +4,14 @@ Read and checked by `ingest.settings`; `docs/configuration.md` is made from what
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from ingest.configuration.access_settings import AccessSettings
+from ingest.configuration.access_settings import contradiction
 from ingest.configuration.limit_settings import LimitSettings
 from ingest.configuration.setting_types import Folders, Size, check_database_url, option
+from ingest.configuration.submitter_settings import NETWORK_ID, SubmitterSettings
 
 BUILT_IN = "builtin"
 
@@ -18,7 +19,7 @@ SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
 ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
 
 
-class Settings(AccessSettings, LimitSettings):
+class Settings(SubmitterSettings, LimitSettings):
     """What the API, the stages and the command line need to know."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -133,6 +134,13 @@ class Settings(AccessSettings, LimitSettings):
         10.0, "airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT",
         description="Seconds to wait for an answer of Airflow.", form="a number above 0", gt=0,
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def check_users_are_known(self) -> Self:
+        """Refuse to look users up where nobody has recorded any."""
+        if self.submitter_check == NETWORK_ID and self.metadata_ingest_url == BUILT_IN:
+            raise contradiction("submitter_check", "with `network_id` needs a real metadata service, which knows users")
+        return self
 
 
 class DagSettings(BaseModel):
