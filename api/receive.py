@@ -81,7 +81,7 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
     with uploads.announced(known.engine, folder, upload, kept_free, share) as kept_for_others:
         size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
-        view = commit(known, Received(job_id, kind, user, upload.name, size))
+        view = commit(known, Received(job_id, kind, user, upload.name, size, caller().submitter))
     job = view.received
     failpoint("receive.committed", job.job_id)
     triggered = start(known, job)

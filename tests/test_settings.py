@@ -95,6 +95,10 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "jwt_audience": ("access", "jwt_audience", "INGEST_JWT_AUDIENCE", "ingest", "ingest"),
     "jwks_url": ("access", "jwks_url", "INGEST_JWKS_URL", "https://issuer/keys", "https://issuer/keys"),
     "jwt_user_claim": ("access", "jwt_user_claim", "INGEST_JWT_USER_CLAIM", "email", "email"),
+    "submitter_check": ("access", "submitter_check", "INGEST_SUBMITTER_CHECK", "none", "none"),
+    "jwt_submitter_claim": ("access", "jwt_submitter_claim", "INGEST_JWT_SUBMITTER_CLAIM", "person", "person"),
+    "submitter_file": ("access", "submitter_file", "INGEST_SUBMITTER_FILE", "/etc/people", Path("/etc/people")),
+    "submit_for_others": ("access", "submit_for_others", "INGEST_SUBMIT_FOR_OTHERS", "scope", ("scope",)),
     "operators": ("access", "operators", "INGEST_OPERATORS", "olga, otto", ("olga", "otto")),
     "admins": ("access", "admins", "INGEST_ADMINS", "adam", ("adam",)),
     "slowest_upload": ("limits", "slowest_upload", "INGEST_SLOWEST_UPLOAD", "4 Kb", 4096),
@@ -160,6 +164,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "receive_timeout": ("a number above 0", NOT_ABOVE_0),
     "authentication": ("none, open, proxy or token", ["None", "basic", "proxy,token", "token\n"]),
     "jwks_url": ("an https, http or file URL", ["/etc/keys", "https://", "https://a b", "ftp://h"]),
+    "submitter_check": ("none, claim, network_id or file", ["None", "sub", "claim,file", "file\n"]),
     "slowest_upload": ("an integer from 0, or as much with a unit, such as 4 Kb", ["-1", "0.5", "fast"]),
     "largest_bundle": ("an integer from 1, or as much with a unit, such as 4 Tb", ["0", "-1", "1e6", "large"]),
     "uploads_at_once": ("an integer from 1 to 1000", ["0", "1001", "1.5", "few"]),
@@ -206,7 +211,12 @@ REFUSED_IN_INI = {
     "jwt_user_claim": ("a claim's name", [""]),
 }
 # Settings that are lists: what is wrong is the entry that the error names.
-REFUSED_BY_ENTRY = {"trusted_proxies", "allowed_hosts", "operators", "admins"}
+REFUSED_BY_ENTRY = {"trusted_proxies", "allowed_hosts", "operators", "admins", "submit_for_others"}
+JWT = {
+    "INGEST_AUTHENTICATION": "token",
+    "INGEST_JWT_ISSUER": "https://issuer/",
+    "INGEST_JWKS_URL": "https://issuer/keys",
+}
 REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "retries": ("an integer from 0", ["-1", "1.5", "nan", "abc"]),
     "retry_delay": ("a number above 0", NOT_ABOVE_0),
@@ -280,6 +290,10 @@ def test_defaults_are_those_of_the_original_and_of_one_machine():
         "jwt_audience": "pacifica-ingest",
         "jwks_url": None,
         "jwt_user_claim": "sub",
+        "submitter_check": "none",
+        "jwt_submitter_claim": "",
+        "submitter_file": None,
+        "submit_for_others": (),
         "operators": (),
         "admins": (),
         "receive_timeout": 60.0,
@@ -683,6 +697,31 @@ def test_all_wrong_values_are_named_at_once():
             {"INGEST_OPERATORS": "a, b", "INGEST_ADMINS": "b"},
             "[access] operators, or INGEST_OPERATORS: 'b' is in admins",
         ),
+        (
+            {"INGEST_SUBMITTER_CHECK": "file", "INGEST_SUBMITTER_FILE": "/people"},
+            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: needs authentication `proxy` or `token`",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "open", "INGEST_SUBMITTER_CHECK": "network_id"},
+            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: needs authentication `proxy` or `token`",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "proxy", "INGEST_SUBMITTER_CHECK": "claim"},
+            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: with `claim` needs authentication `token`",
+        ),
+        (
+            {**JWT, "INGEST_SUBMITTER_CHECK": "claim"},
+            "[access] jwt_submitter_claim, or INGEST_JWT_SUBMITTER_CLAIM: with submitter_check `claim` it must be set",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "proxy", "INGEST_SUBMITTER_CHECK": "file"},
+            "[access] submitter_file, or INGEST_SUBMITTER_FILE: with submitter_check `file` it must be set",
+        ),
+        (
+            {"INGEST_AUTHENTICATION": "proxy", "INGEST_SUBMITTER_CHECK": "network_id"},
+            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: with `network_id` needs a real metadata service",
+        ),
+        ({"INGEST_SUBMIT_FOR_OTHERS": "a\x1b[2J"}, "holds a name that holds a character that cannot be printed"),
         ({"INGEST_TRUSTED_PROXIES": "::1, 10.0.0.1/8"}, "names 10.0.0.1/8, which is neither an address nor a network"),
         ({"INGEST_TRUSTED_PROXIES": "proxy.example.org"}, "names proxy.example.org, which is neither"),
         ({"INGEST_TRUSTED_PROXIES": "::1, 0.0.0.0/0"}, "names 0.0.0.0/0, which is everybody"),

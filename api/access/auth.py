@@ -49,8 +49,9 @@ def caller() -> Caller:
 
 def _allowed(endpoint: str) -> Caller:
     known = resources()
-    user = known.authentication(request)
-    found = Caller(user, role_of(known.settings, user))
+    proven = known.authentication(request)
+    user = proven.user
+    found = Caller(user, role_of(known.settings, user), proven.submitter)
     if found.role not in CALLS.get(endpoint, ()):
         raise NotAllowed(f"{user} is {found.role}, which may not do this")
     return found

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from flask import Request
 
 from api.access.header_auth import ByHeader, ByTrustedHeader
+from api.access.proven import Proven
 from api.access.token_auth import ByToken
 from ingest.configuration.access_settings import PROXY, TOKEN
+from ingest.configuration.submitter_settings import UNCHECKED
 from ingest.settings import Settings
 
-# Gives the name of the user who makes a request, or raises a RequestError.
-Authentication = Callable[[Request], str]
+# Gives what a request has proven about the user who makes it, or raises a RequestError.
+Authentication = Callable[[Request], Proven]
 
 
 def make_authentication(settings: Settings) -> Authentication:
@@ -35,4 +37,9 @@ def unchecked(settings: Settings) -> Iterator[str]:
         yield (
             "every account of a machine in trusted_proxies can claim to be any user: let the proxy prove itself with a "
             "secret (INGEST_PROXY_SECRET_FILE, docs/access.md)"
+        )
+    if settings.authentication in (PROXY, TOKEN) and settings.submitter_check == UNCHECKED:
+        yield (
+            "everyone who may upload may name any submitter in the metadata: let the service compare them "
+            "(INGEST_SUBMITTER_CHECK, docs/access.md)"
         )

@@ -7,6 +7,7 @@ connection, which nobody can claim to be.
 from flask import Request
 
 from api.access.access_errors import NotAuthenticated, NotTrusted, UserNameInvalid
+from api.access.proven import Proven
 from api.access.proxy_secret import HEADER, ProxySecret
 from ingest.addresses import is_loopback, is_within, read_network
 from ingest.configuration.access_settings import NONE
@@ -25,12 +26,12 @@ class ByHeader:
         self._default = settings.default_user
         self._local_only = settings.authentication == NONE
 
-    def __call__(self, request: Request) -> str:
-        """Give the user's name; raises NotTrusted, UserNameInvalid."""
+    def __call__(self, request: Request) -> Proven:
+        """Give the user; raises NotTrusted, UserNameInvalid."""
         # Here too, because under another WSGI server nobody has checked where it listens.
         if self._local_only and not is_loopback(request.remote_addr):
             raise NotTrusted("without authentication only this machine itself is let in")
-        return named(request, self._header) or self._default
+        return Proven(named(request, self._header) or self._default)
 
 
 class ByTrustedHeader:
@@ -42,8 +43,8 @@ class ByTrustedHeader:
         self._proxies = tuple(read_network(word) for word in settings.trusted_proxies)
         self._secret = ProxySecret(settings.proxy_secret_file) if settings.proxy_secret_file is not None else None
 
-    def __call__(self, request: Request) -> str:
-        """Give the user's name; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
+    def __call__(self, request: Request) -> Proven:
+        """Give the user; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
         if not is_within(request.remote_addr, self._proxies):
             raise NotTrusted(f"{request.remote_addr} is not one of the proxies that are trusted")
         if self._secret is not None and not self._secret.is_proven_by(request.headers.get(HEADER, "")):
@@ -54,7 +55,7 @@ class ByTrustedHeader:
         # WSGI hands over two headers of one name as one. A proxy that adds its own to the client's would let in anybody.
         if "," in name:
             raise UserNameInvalid(f"{self._header} was sent twice, or holds a comma")
-        return name
+        return Proven(name)
 
 
 def named(request: Request, header: str) -> str:

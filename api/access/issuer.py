@@ -7,6 +7,8 @@ import jwt
 
 from api.access.access_errors import TokenInvalid
 from api.access.key_set import ALGORITHMS, KeySet
+from api.access.proven import Proven
+from ingest.configuration.submitter_settings import CLAIM
 from ingest.settings import Settings
 from ingest.user_names import fault
 
@@ -30,6 +32,10 @@ class Issuer:
 
     def user_of(self, token: str) -> str:
         """Give whose a token is; raises TokenInvalid, TokensUnavailable."""
+        return self.proven_by(token).user
+
+    def proven_by(self, token: str) -> Proven:
+        """Give whose a token is, and the submitter's id in it; raises TokenInvalid, TokensUnavailable."""
         try:
             claims = self._claims(token)
         except jwt.PyJWTError as error:
@@ -39,7 +45,16 @@ class Issuer:
         user = claims[self._settings.jwt_user_claim]
         if not isinstance(user, str) or fault(user):
             raise TokenInvalid("its claim of the user is no name of a user")
-        return user
+        return Proven(user, self._submitter(claims))
+
+    def _submitter(self, claims: dict[str, object]) -> str | None:
+        """Give the submitter's id as a text; None where none is asked for, or where the token holds none that can be one."""
+        if self._settings.submitter_check != CLAIM:
+            return None
+        claim = claims.get(self._settings.jwt_submitter_claim)
+        if type(claim) not in (int, str) or fault(str(claim)):
+            return None
+        return str(claim)
 
     def _claims(self, token: str) -> dict[str, object]:
         key = self._keys.find(jwt.get_unverified_header(token).get("kid"))

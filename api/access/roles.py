@@ -25,10 +25,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and what they are to the service."""
+    """Who makes a request, and what they are to the service.
+
+    `submitter` is the submitter's id that their token holds, where the settings ask for one.
+    """
 
     user: str
     role: Role
+    submitter: str | None = None
 
     def may_see(self, owner: str | None) -> bool:
         """Whether they see the jobs of a user; of None: jobs of which nobody knows whose they are."""

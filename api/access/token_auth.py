@@ -10,6 +10,7 @@ from flask import Request
 
 from api.access.access_errors import NotAuthenticated, TokenInvalid
 from api.access.issuer import Issuer
+from api.access.proven import Proven
 from api.access.static_tokens import StaticTokens
 from ingest import token_file
 from ingest.settings import Settings
@@ -23,8 +24,8 @@ class ByToken:
         self._static = StaticTokens(settings.token_file) if settings.token_file is not None else None
         self._issuer = Issuer(settings) if settings.jwt_issuer else None
 
-    def __call__(self, request: Request) -> str:
-        """Give the user's name; raises NotAuthenticated, TokenInvalid, TokensUnavailable."""
+    def __call__(self, request: Request) -> Proven:
+        """Give the user; raises NotAuthenticated, TokenInvalid, TokensUnavailable."""
         scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() == "bearer":
             return self._user(credentials.strip())
@@ -32,22 +33,22 @@ class ByToken:
             return self._user_of_basic(credentials.strip())
         raise NotAuthenticated("send a token: `Authorization: Bearer <token>`", "Bearer")
 
-    def _user(self, token: str) -> str:
+    def _user(self, token: str) -> Proven:
         if self._static is not None and token.startswith(token_file.PREFIX):
-            return self._static.user_of(token)
+            return Proven(self._static.user_of(token))
         if self._issuer is not None:
-            return self._issuer.user_of(token)
+            return self._issuer.proven_by(token)
         raise TokenInvalid("it is not known")
 
-    def _user_of_basic(self, credentials: str) -> str:
+    def _user_of_basic(self, credentials: str) -> Proven:
         try:
             name, _, password = _text(base64.b64decode(credentials, validate=True)).partition(":")
         except ValueError:
             raise TokenInvalid("the credentials are not in Base64") from None
-        user = self._user(password)
-        if user != name:
+        proven = self._user(password)
+        if proven.user != name:
             raise TokenInvalid("it is another user's")
-        return user
+        return proven
 
 
 def _text(credentials: bytes) -> str:

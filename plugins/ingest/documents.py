@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from ingest.bundles.bundle_metadata import completed
 from ingest.context import StageContext
 from ingest.durable_files import write_all
-from ingest.files import archived_as
+from ingest.files import archived_as, ids_by_path
 from ingest.spool import disk_faults
 
 
@@ -40,7 +40,13 @@ def _blocks(context: StageContext, *, for_catalogue: bool) -> Iterator[bytes]:
     with context.open_metadata() as metadata:
         block.write(b"[")
         separator = b""
-        for entry in completed(metadata, ledger.job_id, archived_as(ledger), for_catalogue=for_catalogue):  # type: ignore[arg-type]
+        for entry in completed(
+            metadata,  # type: ignore[arg-type]
+            ledger.job_id,
+            archived_as(ledger),
+            lambda paths: ids_by_path(ledger, paths),
+            for_catalogue=for_catalogue,
+        ):
             block.write(separator + json.dumps(entry).encode())
             separator = b",\n"
             if block.tell() >= context.settings.transfer_size:

@@ -11,6 +11,7 @@
      │    │    ├── InvalidMetadata
      │    │    ├── InvalidSource  a move document names a source that cannot be taken
      │    │    ├── PolicyRejected
+     │    │    ├── SubmitterMismatch the user may not upload as the submitter that the metadata names
      │    │    ├── FilesRejected  what was read is not what the metadata declares
      │    │    ├── CatalogueRejected
      │    │    │    └── CatalogueHoldsIds  ids in use: new ones are taken
@@ -31,6 +32,7 @@
           ├── DatabaseUnavailable
           ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
+          ├── SubmittersUnavailable the file that says who may be which submitter cannot be read
           ├── MoveFolderUnavailable a folder that files are moved from is not mounted
           ├── JobBusy             an older process of the job has not let go yet
           └── StageTerminated     this process was told to stop
@@ -153,6 +155,12 @@ class PolicyRejected(Rejection):
     """Policy does not accept the metadata."""
 
     code = "policy_rejected"
+
+
+class SubmitterMismatch(Rejection):
+    """The user who has uploaded may not be the submitter that the metadata names."""
+
+    code = "submitter_mismatch"
 
 
 class FilesRejected(Rejection):
@@ -298,6 +306,12 @@ class MoveFolderUnavailable(TransientError):
     """A folder that files are moved from is not there, or one that a file must be put back into."""
 
     code = "move_folder_unavailable"
+
+
+class SubmittersUnavailable(TransientError):
+    """The file that says which user may be which submitter cannot be read."""
+
+    code = "submitters_unavailable"
 
 
 class JobBusy(TransientError):

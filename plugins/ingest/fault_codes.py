@@ -54,6 +54,8 @@ class Fault(StrEnum):
     SIZE_MALFORMED = "size_malformed"
     HASH_TYPE_UNKNOWN = "hash_type_unknown"
     HASH_MALFORMED = "hash_malformed"
+    FILE_ID_GIVEN = "file_id_given"
+    PATH_UNLISTED = "path_unlisted"
     SOURCE_MALFORMED = "source_malformed"
     FILE_LISTED_TWICE = "file_listed_twice"
     SOURCE_LISTED_TWICE = "source_listed_twice"

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Row,
+    Text,
     any_,
     bindparam,
     delete,
@@ -31,7 +32,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ingest.bundles.alike_names import shown_apart
 from ingest.bundles.bundle import Member
 from ingest.bundles.bundle_metadata import ArchivedAs, DeclaredFile
-from ingest.bundles.names import folded, folded_digest
+from ingest.bundles.names import DATA_FOLDER, folded, folded_digest
 from ingest.bundles.unmatched_names import UnmatchedNames
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
@@ -244,6 +245,28 @@ def archived_as(ledger: Ledger) -> Iterator[ArchivedAs]:
     for file in _rows(ledger, File.position.is_not(None), File.position):
         position, file_id = _known(file.position), _known(file.file_id)
         yield ArchivedAs(position, file.path, file_id, file.hash_type or "", file.hash_sum or "")
+
+
+def ids_by_path(ledger: Ledger, paths: Sequence[str]) -> dict[str, int | None]:
+    """Return the ids of the files that the metadata lists under these paths; None where a file has no id yet."""
+    given = func.unnest(literal(list(paths), ARRAY(Text))).table_valued("path").render_derived(name="given")
+    is_listed = (TABLE.c.job_id == ledger.job_id) & TABLE.c.position.is_not(None)
+    # By the digest too, because that is what the index is of.
+    same = (func.md5(TABLE.c.path) == func.md5(given.c.path)) & (TABLE.c.path == given.c.path)
+    with ledger.transaction() as session:
+        session.execute(AS_INDEXED)
+        found = session.execute(select(TABLE.c.path, TABLE.c.file_id).join_from(given, TABLE, same).where(is_listed))
+        return dict(iter(found))
+
+
+def check_annotated(ledger: Ledger, annotated: Iterable[tuple[int, str]], faults: Faults) -> None:
+    """Add each `FileKeyValue` whose path no `Files` entry lists to the faults; `annotated` gives positions and paths."""
+    for batch in batches(annotated):
+        listed = ids_by_path(ledger, [path for _, path in batch])
+        for position, path in batch:
+            if path not in listed:
+                shown = printable(f"{DATA_FOLDER}/{path}")
+                faults.add(Fault.PATH_UNLISTED, f"entry {position} (FileKeyValue): no Files entry lists {shown}")
 
 
 def _among(keys: Iterable[int]) -> ColumnElement[bool]:

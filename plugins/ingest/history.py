@@ -55,7 +55,7 @@ def _job(job: Job, events: list[Event]) -> Document:
         job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
     )
     tries = Counter(event.stage for event in events if event.kind == STARTED)
-    about = _columns(job, "kind", "user", "size")
+    about = _columns(job, "kind", "user", "submitter_claim", "size")
     return {**about, **times, "run_id": run_id(job.id), "spool_name": job.spool_name or None, **said, "tries": tries}
 
 

@@ -36,13 +36,17 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True)
 class Received:
-    """What is known of a job when it was received; `size` is in bytes."""
+    """What is known of a job when it was received; `size` is in bytes.
+
+    `submitter_claim` is the submitter's id that the user's token held, where one is asked for.
+    """
 
     job_id: int
     kind: Kind
     user: str
     spool_name: str
     size: int
+    submitter_claim: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def create(engine: Engine, received: Received) -> None:
         user=received.user,
         spool_name=received.spool_name,
         size=received.size,
+        submitter_claim=received.submitter_claim,
     )
     try:
         with transaction(engine) as session:
@@ -282,7 +287,7 @@ def view(job: Job) -> JobView:
         clears=job.clears,
         last=JobState(**job.last_state) if job.last_state else None,
     )
-    received = Received(job.id, kind, job.user, job.spool_name, job.size)
+    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
     return JobView(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
 
 

@@ -65,7 +65,8 @@ class Job(Base):
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
     catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
     service: whatever was read of the run before the last one is void. `skipped_members` counts the members of the bundle
-    that were left out because its metadata does not list them. `seen` is no column: it is when the row was read.
+    that were left out because its metadata does not list them. `submitter_claim` is the submitter's id in the token of the
+    user, where `submitter_check` asks for it. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"
@@ -73,6 +74,7 @@ class Job(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
     user: Mapped[str] = mapped_column("submitted_by")
+    submitter_claim: Mapped[str | None]
     spool_name: Mapped[str]
     size: Mapped[int]
     created: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -90,6 +90,9 @@ def _replace(ledger: Ledger, received: Received) -> None:
         uploads.claim(session, received.spool_name)
         if job.spool_name != jobs.REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
+        if job.user != received.user:
+            # It was in the other user's token.
+            job.submitter_claim = None
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
         job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None

@@ -3,16 +3,19 @@
 import io
 import json
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed
+from ingest.bundles.passed_on import NAMED
 from ingest.errors import InvalidMetadata
 from ingest.states import Kind
 from tests.bundle_metadata.documents import JOB, ONE, SHA1, Entry, encoded, without
 from tests.bundles import CONTENTS, file_entry, metadata_of, transaction
+
+TIME = "2026-11-23T10:00:00"
 
 
 def with_file_id(file_id: int, position: int = 0, hash_sum: str = SHA1, path: str = "a/one.txt") -> ArchivedAs:
@@ -20,7 +23,11 @@ def with_file_id(file_id: int, position: int = 0, hash_sum: str = SHA1, path: st
 
 
 def complete(listed: list[Entry], files: Iterable[ArchivedAs] = (), *, for_catalogue: bool = True) -> list[Entry]:
-    return list(completed(encoded(listed), JOB, files, for_catalogue=for_catalogue))
+    return list(completed(encoded(listed), JOB, files, no_ids, for_catalogue=for_catalogue))
+
+
+def no_ids(paths: Sequence[str]) -> dict[str, int | None]:
+    raise AssertionError(f"nothing is to be looked up, but {paths} is")
 
 
 @pytest.mark.parametrize("for_catalogue", [True, False])
@@ -107,21 +114,53 @@ def test_file_without_a_folder_gets_an_empty_one_for_the_catalogue_only():
 
 
 @pytest.mark.parametrize("for_catalogue", [True, False])
-def test_order_and_all_other_keys_are_kept(for_catalogue: bool):
-    extra: dict[str, Any] = {"own": {"deep": [1, None, "é"]}, "source": "/srv/a", "encoding": "UTF8", "value": 0.1}
-    listed: list[Entry] = [
-        file_entry("data/z", b"z", **extra),
-        {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "first", "subdir": "data/kept"},
+def test_order_is_kept_and_only_known_keys_are_passed_on(for_catalogue: bool):
+    kept: list[Entry] = [
+        file_entry("data/z", b"z", source="/srv/a"),
+        {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": {"deep": [1, None, "é"]}},
         file_entry("data/a", b"a"),
         {"destinationTable": "Transactions.project", "value": "1234a"},
-        {"destinationTable": "", "value": 1},
     ]
+    foreign: dict[str, Any] = {"deleted": TIME, "transaction_id": 5, "transaction": 5, "query_results": [{"a": 1}]}
+    foreign.update(dict.fromkeys(("displayTitle", "encoding", "updated", "suspense_date", "file_id", ""), "x"))
     files = [with_file_id(8, 0, "8" * 40, "z"), with_file_id(9, 2, "9" * 40, "a")]
-    given = complete(listed, files, for_catalogue=for_catalogue)
-    changes = [{"_id": 8, "hashsum": "8" * 40}, {}, {"_id": 9, "hashsum": "9" * 40}, {}, {}]
+    given = complete([entry | foreign for entry in kept], files, for_catalogue=for_catalogue)
+    changes = [{"_id": 8, "hashsum": "8" * 40}, {}, {"_id": 9, "hashsum": "9" * 40}, {}]
     folder = {"subdir": ""} if for_catalogue else {}
-    expected = [entry | change | (folder if change else {}) for entry, change in zip(listed, changes, strict=True)]
+    expected = [entry | change | (folder if change else {}) for entry, change in zip(kept, changes, strict=True)]
     assert given == [*expected, {"destinationTable": "Transactions._id", "value": JOB}]
+
+
+@pytest.mark.parametrize("for_catalogue", [True, False])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Users",
+        "Transactions",
+        "Transactions.suspense_date",
+        "submitter",
+        "Keys",
+        "NothingReally",
+        "",
+        "files",
+        "Files ",
+    ],
+)
+def test_entries_of_other_tables_are_not_passed_on(table: str, for_catalogue: bool):
+    entry = {"destinationTable": table, "_id": 10, "value": 1, "metaID": "directory"}
+    assert complete([*transaction(), entry], for_catalogue=for_catalogue)[:-1] == transaction()
+    reader = MetadataReader(encoded([*transaction(), entry, entry]), Kind.INGEST, JOB)
+    assert list(reader.files()) == []
+    assert not reader.faults
+    assert str(reader.left_out) == f"{table!r} (2)"
+
+
+def test_only_a_few_of_very_many_tables_are_named():
+    listed = [{"destinationTable": f"{number}{'x' * 1000}"} for number in range(2000)]
+    reader = MetadataReader(encoded(listed), Kind.INGEST, JOB)
+    list(reader.files())
+    assert str(reader.left_out).endswith(f"(1), others ({2000 - NAMED})")
+    assert len(str(reader.left_out)) < NAMED * 400
 
 
 def test_completing_a_document_again_gives_the_same():
@@ -133,7 +172,7 @@ def test_completing_a_document_again_gives_the_same():
 
 def test_completing_a_broken_document_is_refused():
     with pytest.raises(InvalidMetadata):
-        list(completed(io.BytesIO(b"[{}]"), JOB, [], for_catalogue=True))
+        list(completed(io.BytesIO(b"[{}]"), JOB, [], no_ids, for_catalogue=True))
 
 
 # Memory
@@ -168,7 +207,7 @@ def test_memory_stays_flat_while_a_document_is_completed(large_document: bytes):
 
     tracemalloc.start()
     try:
-        count = sum(1 for _ in completed(document, JOB, files(), for_catalogue=True))
+        count = sum(1 for _ in completed(document, JOB, files(), no_ids, for_catalogue=True))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
+from ingest.bundles.file_values import FileIds, FileValues, path_of_value
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import TIMES, DeclaredFile, declared_file, size_of, whole_number
+from ingest.bundles.passed_on import FILE_VALUES, FILES, KEYS, TABLE, TRANSACTION, TRANSACTION_ID, LeftOut, passed_on
 from ingest.errors import InvalidMetadata
 from ingest.fault_codes import Fault
 from ingest.faults import Faults
 from ingest.states import Kind
 
-TABLE = "destinationTable"
-FILES = "Files"
-TRANSACTION = "Transactions."
-TRANSACTION_ID = f"{TRANSACTION}_id"
+SUBMITTER = f"{TRANSACTION}submitter"
 # What a transaction has once.
-TRANSACTION_VALUES = frozenset({"_id", "submitter", "project", "instrument"})
+TRANSACTION_VALUES = frozenset(table for table in KEYS if table.startswith(TRANSACTION))
 VALUES = frozenset({str, int, float})
 
 
@@ -61,6 +60,8 @@ class MetadataReader:
         self._below_data = below_data
         self.faults = Faults()
         self.transaction: dict[str, Any] = {}
+        self.left_out = LeftOut()
+        self.has_file_values = False
 
     def files(self) -> Iterator[DeclaredFile]:
         """Give the declared files in order, and collect faults.
@@ -74,10 +75,22 @@ class MetadataReader:
                 file = declared_file(position, entry, self.faults, is_move=is_move, below_data=below_data)
                 if file is not None:
                     yield file
-            elif (name := table.removeprefix(TRANSACTION)) in TRANSACTION_VALUES:
-                self._transaction_value(position, name, entry)
+            elif table in TRANSACTION_VALUES:
+                self._transaction_value(position, entry)
+            elif table == FILE_VALUES:
+                self._file_value(position, entry)
+            elif table not in KEYS:
+                self.left_out.add(table)
 
-    def _transaction_value(self, position: int, name: str, entry: Entry) -> None:
+    def _file_value(self, position: int, entry: Entry) -> None:
+        self.has_file_values = True
+        try:
+            path_of_value(entry)
+        except InvalidMetadata as error:
+            self.faults.take(error, f"entry {position} ({FILE_VALUES}): ")
+
+    def _transaction_value(self, position: int, entry: Entry) -> None:
+        name = entry[TABLE].removeprefix(TRANSACTION)
         value = whole_number(entry.get("value"))
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
             sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
@@ -91,31 +104,59 @@ class MetadataReader:
         self.transaction[name] = value
 
 
-def completed(document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], *, for_catalogue: bool) -> Iterator[Entry]:
+def submitters(document: BinaryIO) -> frozenset[str]:
+    """Return every value of `Transactions.submitter` in a document, as a text."""
+    found = (entry for _, entry in entries(document, Faults()) if entry[TABLE] == SUBMITTER)
+    return frozenset(str(whole_number(entry.get("value"))) for entry in found)
+
+
+def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
+    """Give the path below `data/` that each `FileKeyValue` of a document without faults names, with its position."""
+    for position, entry in entries(document, Faults()):
+        if entry[TABLE] == FILE_VALUES:
+            yield position, path_of_value(entry)
+
+
+def completed(
+    document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], file_ids: FileIds, *, for_catalogue: bool
+) -> Iterator[Entry]:
     """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
+
+    `FileKeyValue` entries come later than they are listed.
+
+    Args:
+        document: Metadata in which `MetadataReader` found no faults.
+        job_id: The id of the job, which is the transaction's.
+        files: What the ledger adds to each `Files` entry, in their order.
+        file_ids: Looks up the ids of the job's files by their paths.
+        for_catalogue: See below.
 
     For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
     """
-    archived, faults = iter(files), Faults()
+    archived, faults, file_values = iter(files), Faults(), FileValues(file_ids)
     for _, entry in entries(document, faults):
-        if entry[TABLE] == TRANSACTION_ID:
+        table = entry[TABLE]
+        if table == TRANSACTION_ID or table not in KEYS:
             continue
-        if entry[TABLE] == FILES:
-            added = next(archived, None)
-            if added is None:
-                raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
-            _complete_file(entry, added)
-            if for_catalogue:
-                entry["subdir"] = _folder(added.path, str(entry["name"]))
-        elif entry[TABLE].removeprefix(TRANSACTION) in TRANSACTION_VALUES:
+        if table == FILE_VALUES:
+            yield from file_values.add(entry)
+            continue
+        if table == FILES:
+            _complete_file(entry, next(archived, None), for_catalogue=for_catalogue)
+        elif table in TRANSACTION_VALUES:
             entry["value"] = whole_number(entry["value"])
-        yield entry
+        yield passed_on(entry)
     faults.raise_as(InvalidMetadata)
+    yield from file_values.rest()
     yield {TABLE: TRANSACTION_ID, "value": job_id}
 
 
-def _complete_file(entry: Entry, added: ArchivedAs) -> None:
+def _complete_file(entry: Entry, added: ArchivedAs | None, *, for_catalogue: bool) -> None:
     """Add what the ledger knows of a file, and write whole numbers as integers."""
+    if added is None:
+        raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
+    if for_catalogue:
+        entry["subdir"] = _folder(added.path, str(entry["name"]))
     entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum, size=size_of(entry))
     entry.update((key, whole_number(entry[key])) for key in TIMES if key in entry)
 

@@ -8,10 +8,11 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from ingest.configuration.access_settings import AccessSettings, contradiction
+from ingest.configuration.access_settings import contradiction
 from ingest.configuration.limit_settings import LimitSettings
 from ingest.configuration.move_settings import MoveSettings
 from ingest.configuration.setting_types import Size, check_database_url, folder_of, option
+from ingest.configuration.submitter_settings import NETWORK_ID, SubmitterSettings
 
 BUILT_IN = "builtin"
 
@@ -19,7 +20,7 @@ SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
 ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
 
 
-class Settings(AccessSettings, LimitSettings, MoveSettings):
+class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     """What the API, the stages and the command line need to know."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -146,6 +147,13 @@ class Settings(AccessSettings, LimitSettings, MoveSettings):
                 "with move_folders and ArchiveInterface it must name folders that only these two services can write to: "
                 "ArchiveInterface takes files by their paths, which others could change (docs/security.md says more)",
             )
+        return self
+
+    @model_validator(mode="after")
+    def check_users_are_known(self) -> Self:
+        """Refuse to look users up where nobody has recorded any."""
+        if self.submitter_check == NETWORK_ID and self.metadata_ingest_url == BUILT_IN:
+            raise contradiction("submitter_check", "with `network_id` needs a real metadata service, which knows users")
         return self
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol
+from urllib.parse import urlencode
 
 import ijson
 
@@ -47,6 +48,10 @@ class Metadata(Protocol):
 
     def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
         """Give those of the file ids, a thousand at most, that the catalogue holds for whatever transaction."""
+        ...
+
+    def user_ids(self, network_id: str) -> frozenset[int]:
+        """Return the ids of the users who have this account's name; none where there is no such user."""
         ...
 
     def settles_within(self, size: int) -> float:
@@ -107,6 +112,16 @@ class PacificaMetadata:
                 return frozenset(ijson.items(answer, "item.file_id"))
             except (ijson.JSONError, TypeError) as error:
                 raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
+
+    def user_ids(self, network_id: str) -> frozenset[int]:
+        """See `Metadata.user_ids`; the service does not tell letters of different case apart."""
+        path = f"/users?{urlencode({'network_id': network_id, 'recursion_depth': 0})}"
+        with self._client.request("GET", path) as answer:
+            try:
+                users = list(ijson.items(answer, "item"))
+                return frozenset(int(user["_id"]) for user in users if user["deleted"] is None)
+            except (ijson.JSONError, ValueError, KeyError, TypeError) as error:
+                raise self._client.unavailable("/users", f"its list of users cannot be read: {error!r}") from error
 
     def settles_within(self, size: int) -> float:
         """See `Metadata.settles_within`: as long as an answer is waited for."""

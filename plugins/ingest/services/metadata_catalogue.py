@@ -42,6 +42,10 @@ class BuiltInMetadata:
         with transaction(self._engine) as session:
             return _held(session, file_ids)
 
+    def user_ids(self, network_id: str) -> frozenset[int]:  # noqa: ARG002
+        """See `Metadata.user_ids`: nobody is recorded here."""
+        return frozenset()
+
     def settles_within(self, size: int) -> float:  # noqa: ARG002 - however large
         """See `Metadata.settles_within`: what the process has not committed when it dies is rolled back."""
         return 0.0

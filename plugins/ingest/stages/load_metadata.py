@@ -11,7 +11,7 @@ bundle.
 **An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
 
-from ingest.bundles.bundle_metadata import MetadataReader
+from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext
 from ingest.errors import InvalidMetadata
 from ingest.failpoints import failpoint
@@ -19,6 +19,7 @@ from ingest.fault_codes import Fault
 from ingest.file_ids import give_ids
 from ingest.files import (
     batches,
+    check_annotated,
     compare_members,
     compare_sources,
     find_ambiguous_paths,
@@ -42,6 +43,7 @@ FAULTS_OF_A_READING = frozenset(
         Fault.MEMBER_UNLISTED,
         Fault.MEMBER_OF_MACOS,
         Fault.SIZE_DIFFERS,
+        Fault.PATH_UNLISTED,
     }
 )
 
@@ -58,6 +60,8 @@ def load_metadata(context: StageContext) -> Summary:
         other = _read(context, below_data=True)
         reader = reader if other.faults else other
     reader.faults.raise_as(InvalidMetadata)
+    if left_out := str(reader.left_out):
+        context.ledger.event("entries_left_out", f"entries for these tables are not passed on: {left_out}")
     skipped = skip_unlisted(context.ledger)
     give_ids(context)
     files, size = totals(context.ledger)
@@ -82,7 +86,15 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
         compare_sources(ledger, reader.faults)
         if context.settings.refuse_ambiguous_names:
             find_ambiguous_paths(ledger, reader.faults)
+    _check_file_values(context, reader)
     return reader
+
+
+def _check_file_values(context: StageContext, reader: MetadataReader) -> None:
+    """Find keys and values of files that are not listed, once all files are; the document is read again for that."""
+    if reader.has_file_values and reader.faults.kinds <= FAULTS_OF_A_READING:
+        with context.open_metadata() as document:
+            check_annotated(context.ledger, annotated_paths(document), reader.faults)  # type: ignore[arg-type]
 
 
 def _for_people(reader: MetadataReader) -> Summary:

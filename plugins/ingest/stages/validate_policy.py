@@ -1,20 +1,39 @@
 """### Policy Validation
 
-Sends the metadata to the policy service, which says whether the submitter may upload this for this project and
-instrument.
+Compares the uploader with the submitter in the metadata, where `submitter_check` says so. Then sends the metadata to the
+policy service, which says whether the submitter may upload this for this project and instrument.
 
-**Fails here**: what policy does not accept; its reason is in the text. The uploader mends the metadata and sends a new
-bundle, or somebody gives the submitter what they lack.
+**Fails here**: a submitter that the uploader may not be; what policy does not accept; the reason is in the text. The
+uploader fixes the metadata and sends a new bundle, or somebody grants the rights that are missing.
 
-**An admin**, when rights were missing: grant them, then clear this task and the job goes on. When policy is away the task
-waits and tries again; clear it when all tries were used up.
+**An admin**, when rights were missing: grant them, then clear this task and the job goes on. When policy or the metadata
+service is unavailable, or the `submitter_file` cannot be read, the task waits and tries again; clear it when all tries were
+used up.
 """
 
+from ingest.bundles.bundle_metadata import submitters
+from ingest.configuration.submitter_settings import UNCHECKED
 from ingest.context import StageContext
 from ingest.documents import transaction_document
+from ingest.submitters import Uploader, check_submitters
 
 
 def validate_policy(context: StageContext) -> None:
-    """Ask policy; raises PolicyRejected with its reason, ServiceUnavailable when it is away."""
+    """Check the submitter, then ask policy.
+
+    Raises SubmitterMismatch, PolicyRejected with its reason, ServiceUnavailable, SubmittersUnavailable.
+    """
+    _check_submitter(context)
     with transaction_document(context, for_catalogue=False) as (document, size):
         context.services.policy.check(document, size, context.ledger.job.received.user)
+
+
+def _check_submitter(context: StageContext) -> None:
+    if context.settings.submitter_check == UNCHECKED:
+        # Not even read: the document of a million files takes its time.
+        return
+    received = context.ledger.job.received
+    with context.open_metadata() as document:
+        named = submitters(document)  # type: ignore[arg-type]
+    uploader = Uploader(received.user, received.submitter_claim)
+    check_submitters(context.settings, context.services.metadata, uploader, named)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from api.access import key_set
 from api.access.access_errors import TokenInvalid, TokensUnavailable
 from api.access.issuer import LEEWAY, Issuer
+from api.access.proven import Proven
 from ingest.settings import Settings
 from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
 from tests.services.scripted_server import Handler, Script, ScriptedServer, reply, scripted_server
@@ -43,6 +44,20 @@ def issuer(tmp_path: Path) -> Issuer:
         public(make_key("RS256", bits=1024), "RS256", "short"),
     )
     return Issuer(settings_for(url))
+
+
+@pytest.mark.parametrize(
+    ("claim", "submitter"),
+    [(10, "10"), ("10", "10"), (None, None), ("", None), (True, None), ([10], None), (1.5, None)],
+)
+def test_submitter_s_id_is_read_from_its_claim_where_it_is_asked_for(
+    tmp_path: Path, claim: object, submitter: str | None
+):
+    url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", "one"))
+    token = sign(KEY, "ES256", "one", person=claim)
+    asked = Issuer(settings_for(url, submitter_check="claim", jwt_submitter_claim="person"))
+    assert asked.proven_by(token) == Proven("ursula", submitter)
+    assert Issuer(settings_for(url)).proven_by(token) == Proven("ursula", None)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS384", "ES256", "ES384", "EdDSA"])

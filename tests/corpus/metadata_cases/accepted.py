@@ -11,6 +11,7 @@ from tests.corpus.metadata_cases.building import CONTENT, bundle_with, document,
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
 
 
+MANY = 10_000
 LONG: Entry = {"destinationTable": "x", "value": "x" * 500_000}
 
 
@@ -40,6 +41,20 @@ CASES: list[Case] = [
     accepted("entry of half a million characters", file_with(value="x" * 500_000)),
     accepted("a hundred long entries", document(*[LONG] * 100, file_entry("data/a", CONTENT))),
     accepted("file before the transaction", json.dumps([file_entry("data/a", CONTENT), *transaction()]).encode()),
+    accepted(
+        "ten thousand values of the file",
+        document(
+            file_entry("data/a", CONTENT),
+            *(
+                {"destinationTable": "FileKeyValue", "path": "data/a", "key": str(number), "value": "v"}
+                for number in range(MANY)
+            ),
+        ),
+    ),
+    accepted(
+        "entries for other tables",
+        document({"destinationTable": "Users", "_id": 10}, {"destinationTable": ""}, file_entry("data/a", CONTENT)),
+    ),
     accepted(
         "value with line ends", document({"destinationTable": "x", "value": "a\r\n\tb"}, file_entry("data/a", CONTENT))
     ),

@@ -48,6 +48,23 @@ CASES: list[Case] = [
         says="entry 5: Transactions._id is given by the service; leave it out",
     ),
     refused(
+        "file id of somebody else",
+        document(
+            file_entry("data/a", CONTENT), {"destinationTable": "FileKeyValue", "file_id": 1, "key": "k", "value": "v"}
+        ),
+        Fault.FILE_ID_GIVEN,
+        says='entry 5 (FileKeyValue): "file_id" is set by the service; name the file by its path in the bundle instead',
+    ),
+    refused(
+        "value of a file that is not listed",
+        document(
+            file_entry("data/a", CONTENT),
+            {"destinationTable": "FileKeyValue", "path": "data/b", "key": "k", "value": "v"},
+        ),
+        Fault.PATH_UNLISTED,
+        says="entry 5 (FileKeyValue): no Files entry lists 'data/b'",
+    ),
+    refused(
         "two projects",
         document(file_entry("data/a", CONTENT), {"destinationTable": "Transactions.project", "value": "other"}),
         Fault.ENTRY_TWICE,

@@ -1,0 +1,75 @@
+"""`FileKeyValue` entries: keys and values of single files, which name the file by its path in the bundle.
+
+Called by `ingest.bundles.bundle_metadata`. The metadata service takes a `file_id`, and with it any file of anybody. So an
+uploader names a path, and the service adds the id of that file of the same job.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ingest.bundles.metadata_document import Entry
+from ingest.bundles.names import CONTROLS, DATA_FOLDER, is_too_long, relative_path
+from ingest.bundles.passed_on import passed_on
+from ingest.errors import InvalidMetadata
+from ingest.fault_codes import Fault
+
+# In entries, and in characters of their texts: what is in memory at a time.
+BATCH = 1000
+BATCH_CHARACTERS = 1024 * 1024
+VALUES = (str, int, float)
+EXAMPLE = '"path": "data/run/results.csv"'
+
+# Returns the ids of the job's files by their paths below `data/`, as `ingest.files.ids_by_path` does.
+FileIds = Callable[[Sequence[str]], Mapping[str, int | None]]
+
+
+def path_of_value(entry: Entry) -> str:
+    """Return the path below `data/` that an entry names; raise InvalidMetadata with what is wrong with the entry."""
+    if "file_id" in entry:
+        sentence = (
+            f'"file_id" is set by the service; name the file by its path in the bundle instead, such as {EXAMPLE}'
+        )
+        raise InvalidMetadata(sentence, Fault.FILE_ID_GIVEN)
+    if not isinstance(entry.get("key"), str) or not isinstance(entry.get("value"), VALUES):
+        raise InvalidMetadata('"key" must be a text, "value" a text or a number', Fault.VALUE_MALFORMED)
+    path = entry.get("path")
+    if not isinstance(path, str):
+        raise InvalidMetadata(
+            f'"path" must be the path of a file in the bundle, such as {EXAMPLE}', Fault.PATH_MALFORMED
+        )
+    if CONTROLS.search(path):
+        raise InvalidMetadata('"path" holds a control character', Fault.PATH_HOLDS_CONTROLS)
+    relative = relative_path(path)
+    if relative is None or not path.removeprefix("./").startswith(f"{DATA_FOLDER}/"):
+        raise InvalidMetadata(f'"path" must begin with data/, such as {EXAMPLE}', Fault.PATH_OUTSIDE_DATA)
+    if is_too_long(relative):
+        raise InvalidMetadata('"path" is longer than any path of a file may be', Fault.PATH_TOO_LONG)
+    return relative
+
+
+class FileValues:
+    """Adds the ids of files to entries, a batch at a time, because each look-up is a query."""
+
+    def __init__(self, file_ids: FileIds) -> None:
+        self._file_ids = file_ids
+        self._waiting: list[tuple[str, Entry]] = []
+        self._characters = 0
+
+    def add(self, entry: Entry) -> Iterator[Entry]:
+        """Take an entry whose form was checked; give those that are complete, which are mostly none."""
+        path = path_of_value(entry)
+        self._waiting.append((path, entry))
+        self._characters += len(path) + len(entry["key"]) + len(str(entry["value"]))
+        if len(self._waiting) >= BATCH or self._characters >= BATCH_CHARACTERS:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Entry]:
+        """Give the entries that still lack their ids, complete."""
+        waiting, self._waiting, self._characters = self._waiting, [], 0
+        if not waiting:
+            return
+        found = self._file_ids([path for path, _ in waiting])
+        for path, entry in waiting:
+            file_id = found.get(path)
+            if file_id is None:
+                raise ValueError("the ledger has no id for a file of the metadata: load_metadata must come first")
+            yield passed_on({**entry, "file_id": file_id})
