@@ -49,7 +49,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
     app.url_map.merge_slashes = False
     for routes in (receive.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
-    # In this order: a request of another site is not even asked who makes it.
+    # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
     auth.register(app)
     answer_headers.register(app)

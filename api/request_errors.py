@@ -67,7 +67,7 @@ class InvalidJobId(RequestError):
 
 
 class LengthInvalid(RequestError):
-    """The headers give the body no length, or two: no number, a length beside chunks, chunks in HTTP/1.0."""
+    """The length of the body is malformed or stated twice: no number, a length beside chunks, chunks in HTTP/1.0."""
 
     code = "length_invalid"
 

@@ -1,8 +1,8 @@
-"""Cross-site requests and foreign host names, refused before anything of a request is looked at.
+"""Refuse cross-site requests and foreign host names, before the caller is authenticated and the body is read.
 
-Registered by `api.app` before `api.access.auth`. A browser sends what the page of any site tells it to, with the rights of
-the person in front of it. It names the site in `Origin` and `Sec-Fetch-Site`, which no page can forge; other clients send
-neither. And a site can let its own name lead to the address of this service (DNS rebinding); then `Host` holds that name.
+Registered by `api.app` before `api.access.auth`. A browser sends requests for the page of any site, with the rights of its
+user. It names the site in `Origin` and `Sec-Fetch-Site`, which no page can forge; other clients send neither header. A site
+can also resolve its own name to the address of this service (DNS rebinding); `Host` then holds that name.
 """
 
 import logging
@@ -23,15 +23,15 @@ AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[0-9a-z_.-]+)(?::(?P<port>[0-9
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#]+)", re.IGNORECASE)
 DEFAULT_PORTS = frozenset({"80", "443"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# What `Sec-Fetch-Site` says of requests that no other site has caused.
+# Values of `Sec-Fetch-Site` for requests that no other site has caused.
 OWN_SITE = frozenset({"same-origin", "none"})
-# Load balancers and supervisors name these by whatever address they were given, and learn nothing else.
+# Load balancers and supervisors call these by address, and the answers hold nothing else.
 PROBES = frozenset({"health.get_health", "health.get_readiness"})
 LOCAL_NAME = "localhost"
 
 
 def register(app: Flask) -> None:
-    """Let no request to a view that another site has caused."""
+    """Refuse requests of other sites before any view is called."""
     app.before_request(admit)
 
 
@@ -91,7 +91,7 @@ def _authority_of(origin: str | None) -> tuple[str, str] | None:
 
 
 def _split(authority: str) -> tuple[str, str] | None:
-    """Give name and port, which is empty for the ports that the schemes have by default."""
+    """Return name and port; the port is empty where it is the default of a scheme."""
     found = AUTHORITY.fullmatch(authority)
     if found is None:
         return None

@@ -46,6 +46,7 @@ POLICY = (
     f"script-src 'self' 'sha256-{b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+DOCUMENT = "openapi document"
 # Where the wheel has its scripts, which this blueprint serves below `/docs/`.
 SCRIPTS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
@@ -83,5 +84,8 @@ def _read(path: str) -> bytes:
 @routes.get("/openapi.json", doc_ui=False)
 def get_document() -> Response:
     """Answer the document."""
-    # In its own order, in which the page shows it.
-    return Response(json.dumps(cast(OpenAPI, current_app).api_doc), mimetype="application/json")
+    kept = current_app.extensions
+    if DOCUMENT not in kept:
+        # In its own order, in which the page shows it; and one for all clients, as the files.
+        kept[DOCUMENT] = json.dumps(cast(OpenAPI, current_app).api_doc).encode()
+    return Response(kept[DOCUMENT], mimetype="application/json")

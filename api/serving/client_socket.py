@@ -1,7 +1,7 @@
 """The connection of a client, as the threads of the server read and write it: never without an end.
 
-Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it. What a client does not
-take at once of its answer is kept, and sent by the loop of the worker.
+Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it. The part of
+an answer that a client does not take immediately is kept, and sent by the loop of the worker.
 """
 
 import errno
@@ -28,7 +28,7 @@ Received = TypeVar("Received")
 
 
 class ClientSocket(socket.socket):
-    """A socket that gives up a client that sends too slowly, and never waits for one that takes its answer slowly."""
+    """A socket that drops a client that sends too slowly, and never waits for one that takes its answer slowly."""
 
     pace: Pace
     awaits_continue = False
@@ -62,7 +62,7 @@ class ClientSocket(socket.socket):
         return received
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
-        """Send what the client takes now, and keep the rest for the loop; no thread waits for a client to take its answer.
+        """Send what the client takes immediately, and keep the rest for the loop.
 
         Raises ConnectionResetError when the client has gone, or has left more than an answer is large.
         """
@@ -74,7 +74,7 @@ class ClientSocket(socket.socket):
             raise ConnectionResetError(errno.ECONNRESET, "the client does not take the answer")
 
     def send_untaken(self, flags: int = 0) -> int:
-        """Send of what was kept as much as the client takes now, and give how much that was; raises OSError."""
+        """Send as much of the kept bytes as the client takes immediately, and return their number; raises OSError."""
         self.setblocking(False)
         before = self.untaken_bytes
         try:

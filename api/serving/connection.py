@@ -8,8 +8,8 @@ from api.serving.client_socket import SLOWEST_READER, TAKEN_SECONDS
 from api.serving.http_request import RequestParser
 from api.serving.pace import Pace
 
-# A client that is being refused may still be sending. If we closed at once, the answer would be lost with what it sent; if
-# we never did, it could send for ever.
+# A client that is being refused may still be sending. If we closed immediately, the answer would be lost with the data that
+# it sent; if we never did, it could send for ever.
 LINGER_BYTES = 32 * 1024**2
 
 

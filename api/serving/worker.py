@@ -2,7 +2,7 @@
 
 gunicorn reads the head of a request in a thread, for as long as its client takes to send it, and closes connections in the
 loop that serves all others, for up to two seconds each: so a few slow clients keep everyone out. Here the loop, which
-never waits for one client, gathers the heads, sends what a client does not take at once of its answer, and closes the
+never waits for one client, gathers the heads, sends the part of an answer that is not taken immediately, and closes the
 connections (docs/decisions/0011 says what was measured).
 
 On gunicorn's internals, so its version is pinned; `tests/api/test_slow_clients.py` would fail with another.

@@ -21,7 +21,7 @@ def head(path: str, *headers: str) -> bytes:
 
 
 def refused_unread(server: Server, request: bytes) -> tuple[str, str, dict[str, str]]:
-    """Send a head; give the code, text and headers of an answer that did not wait for the body."""
+    """Send a head; return the code, text and headers of an answer that did not wait for the body."""
     with server.leaves_nothing(), server.connect() as connection:
         connection.sendall(request)
         assert connection.recv(len(CONTINUE), socket.MSG_PEEK) != CONTINUE

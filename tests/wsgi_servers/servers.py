@@ -30,7 +30,7 @@ class WsgiServer:
 
 
 SERVERS = {
-    # To the letter as the original's documentation has it, but for the port.
+    # The documented command of the original service, except for the port.
     "uwsgi": WsgiServer("uwsgi", ("--http-socket", ":{port}", "--master", "--module", "api.wsgi")),
     "uwsgi with threads": WsgiServer(
         "uwsgi",

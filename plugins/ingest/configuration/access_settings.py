@@ -49,7 +49,7 @@ def check_user_names(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_hosts(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what is neither the name nor the address of a host; gives them in small letters."""
+    """Refuse entries that are neither the name nor the address of a host; return them in small letters."""
     hosts = tuple(word.lower().strip("[]") for word in words)
     for word, host in zip(words, hosts, strict=True):
         if host != ANY_HOST and not HOST_NAME.fullmatch(host) and read_address(host) is None:
