@@ -91,8 +91,9 @@ names one. These are its own:
 | `PYTHON` | `python3` | The Python (3.11 or newer) that `make` makes the environment with. |
 
 What is not set lies below `INGEST_HOME`: the spool (`spool/`), the archive (`archive/`), the folder that files may be moved
-from (`move/`) and the database (`postgres/`). `INGEST_AIRFLOW_URL`, `INGEST_AIRFLOW_USERNAME` and `INGEST_AIRFLOW_PASSWORD`
-are always the stack's own. `DATABASE_CONNECT_WAIT` is 1.
+from (`move/`), the one in which they are handed over to ArchiveInterface (`staging/`) and the database (`postgres/`).
+`INGEST_AIRFLOW_URL`, `INGEST_AIRFLOW_USERNAME` and `INGEST_AIRFLOW_PASSWORD` are always the stack's own.
+`DATABASE_CONNECT_WAIT` is 1.
 
 `make run` also sets these options of Airflow. A variable of the same name in your environment wins:
 
