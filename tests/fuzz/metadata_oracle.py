@@ -6,8 +6,7 @@ Called by the properties and by the fuzz target.
 import io
 import json
 import re
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
@@ -107,16 +106,19 @@ def check_completed(document: bytes, files: Iterable[DeclaredFile], kind: Kind) 
     archived = [
         ArchivedAs(file.position, file.path, 100 + n, file.hash_type, file.hash_sum) for n, file in enumerate(files)
     ]
-    # Any path has an id here; whether it is a listed file's is for the ledger to say.
-    ids = partial(dict.fromkeys, value=1)
-    found_once = list(completed(io.BytesIO(document), JOB, archived, ids, for_catalogue=False))
+    found_once = list(completed(io.BytesIO(document), JOB, archived, _ids, for_catalogue=False))
     # A file's value names the file by its id when it is complete, which no uploader may.
     once = [entry for entry in found_once if "file_id" not in entry]
-    again = list(completed(io.BytesIO(json.dumps(once).encode()), JOB, archived, ids, for_catalogue=False))
+    again = list(completed(io.BytesIO(json.dumps(once).encode()), JOB, archived, _ids, for_catalogue=False))
     assert repr(again) == repr(once), f"completed twice it is {again!r}, once it is {once!r}"
     found = declared_files(json.dumps(once).encode(), kind)
     assert found is not None
     assert [_meaning(file) for file in found] == [_meaning(file) for file in files]
+
+
+def _ids(paths: Sequence[str]) -> dict[str, int | None]:
+    """Any path has an id here; whether it is a listed file's is for the ledger to say."""
+    return dict.fromkeys(paths, 1)
 
 
 def _meaning(file: DeclaredFile) -> tuple[str, int | None, str, str, str | None]:

@@ -30,6 +30,7 @@ def test_what_json_writes_is_read_back_equal(listed: list[Entry], ascii_only: bo
 @example(b'[{"destinationTable": "T"}\x0b]')
 @example(b'[]"never closed')
 @example(b'[{"destinationTable": "T", "value": 1e999}]')
+@example(b'[{"destinationTable": "FileKeyValue", "path": "data/a", "key": "k", "value": 1}]')
 @example(b"[" * 100_000)
 def test_what_is_accepted_is_what_json_reads(document: bytes):
     check_metadata(document)
