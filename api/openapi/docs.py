@@ -64,9 +64,10 @@ def get_file(filename: str) -> Response:
     path = safe_join(str(SCRIPTS), filename)
     if path is None or not Path(path).is_file():
         raise NotFound("the page has no such file")
-    response = Response(_read(path), mimetype=guess_type(path)[0])
+    content, digest = _read(path)
+    response = Response(content, mimetype=guess_type(path)[0])
     response.cache_control.no_cache = True
-    response.add_etag()
+    response.set_etag(digest)
     response.make_conditional(request)
     return response
 
@@ -76,9 +77,10 @@ routes.add_url_rule("/docs/<path:filename>", "static", get_file)
 
 
 @cache
-def _read(path: str) -> bytes:
+def _read(path: str) -> tuple[bytes, str]:
     # Kept, so that clients that take it slowly do not need a copy each.
-    return Path(path).read_bytes()
+    content = Path(path).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 @routes.get("/openapi.json", doc_ui=False)

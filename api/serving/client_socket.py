@@ -9,6 +9,9 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from fcntl import ioctl
+from struct import unpack
+from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, TypeVar
 
 from api.serving.pace import Pace
@@ -73,16 +76,19 @@ class ClientSocket(socket.socket):
         if self.untaken_bytes > LARGEST_UNTAKEN:
             raise ConnectionResetError(errno.ECONNRESET, "the client does not take the answer")
 
-    def send_untaken(self, flags: int = 0) -> int:
-        """Send as much of the kept bytes as the client takes immediately, and return their number; raises OSError."""
+    def send_untaken(self, flags: int = 0) -> None:
+        """Send as much of the kept bytes as the kernel takes immediately; raises OSError."""
         self.setblocking(False)
-        before = self.untaken_bytes
         try:
             while self._untaken:
                 self._count(super().send(self._untaken[0], flags))
         except BlockingIOError:
             pass
-        return before - self.untaken_bytes
+
+    def left_bytes(self) -> int:
+        """Return how much the client has not acknowledged; the kernel holds up to megabytes beside what is kept here."""
+        queued: int = unpack("i", ioctl(self, TIOCOUTQ, bytes(4)))[0]
+        return self.untaken_bytes + queued
 
     def _count(self, sent: int) -> None:
         self.untaken_bytes -= sent

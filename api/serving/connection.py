@@ -16,21 +16,22 @@ LINGER_BYTES = 32 * 1024**2
 class Reading:
     """How a client takes its answer: begun when a thread has written it, and counted with each part that is taken."""
 
-    def begin(self) -> None:
-        """Begin now."""
+    def begin(self, left: int) -> None:
+        """Begin now, with so many bytes that the client has not taken."""
         self._pace = Pace(TAKEN_SECONDS, SLOWEST_READER)
         self._since = time.monotonic()
+        self._left = left
 
     @property
     def deadline(self) -> float:
         """When the client must have taken more."""
         return self._since + self._pace.patience
 
-    def count(self, taken: int) -> None:
-        """Count bytes that were taken now; raises TimeoutError when they are too few for the time since the last ones."""
+    def count(self, left: int) -> None:
+        """Count what was taken since the last time; raises TimeoutError when it is too little."""
         now = time.monotonic()
-        self._pace.count(now - self._since, taken)
-        self._since = now
+        self._pace.count(now - self._since, self._left - left)
+        self._since, self._left = now, left
 
 
 class Connection(TConn):  # type: ignore[misc]

@@ -60,7 +60,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not connection.sock.untaken_bytes or connection.sock.fileno() < 0:
             self._go_on(connection)
             return
-        connection.reading.begin()
+        connection.reading.begin(connection.sock.left_bytes())
         connection.timeout = connection.reading.deadline
         connection.sock.setblocking(False)
         self._answering[connection] = None
@@ -68,16 +68,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _send_untaken(self, connection: Connection, client: ClientSocket) -> None:
         try:
-            connection.reading.count(client.send_untaken())
+            client.send_untaken()
         except OSError:
-            # TimeoutError too: it takes so little that it is given up.
             self._drop(connection)
             return
-        connection.timeout = connection.reading.deadline
-        if not client.untaken_bytes:
+        self._check_reader(connection)
+        if connection in self._answering and not client.untaken_bytes:
             del self._answering[connection]
             self.poller.unregister(client)
             self._go_on(connection)
+
+    def _check_reader(self, connection: Connection) -> None:
+        """Drop a client that has taken too little; also called when the kernel has no space for more of its answer."""
+        try:
+            connection.reading.count(connection.sock.left_bytes())
+        except TimeoutError:
+            self._drop(connection)
+        else:
+            connection.timeout = connection.reading.deadline
 
     def _go_on(self, connection: Connection) -> None:
         """Wait for the next request, or close."""
@@ -96,7 +104,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for connection in [each for each in self._closing if each.timeout <= now]:
             self._end(connection)
         for connection in [each for each in self._answering if each.timeout <= now]:
-            self._drop(connection)
+            self._check_reader(connection)
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
         """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn, in a thread."""

@@ -29,13 +29,11 @@ def test_answer_that_is_not_taken_is_kept_and_sent_whole_later(ends: tuple[Clien
     ]
     for part in parts:
         client.sendall(part)
-    kept = client.untaken_bytes
-    assert kept > 1_000_000
+    assert client.untaken_bytes > 1_000_000
     received = b""
     while client.untaken_bytes:
         received += theirs.recv(65536)
-        kept -= client.send_untaken()
-        assert kept == client.untaken_bytes
+        client.send_untaken()
     client.shutdown(socket.SHUT_WR)
     received += b"".join(iter(lambda: theirs.recv(65536), b""))
     assert received == b"".join(parts)
@@ -44,7 +42,7 @@ def test_answer_that_is_not_taken_is_kept_and_sent_whole_later(ends: tuple[Clien
 def test_answer_that_is_taken_leaves_nothing(ends: tuple[ClientSocket, socket.socket]) -> None:
     client, theirs = ends
     client.sendall(b"short")
-    assert client.untaken_bytes == client.send_untaken() == 0
+    assert client.untaken_bytes == 0
     assert theirs.recv(100) == b"short"
 
 

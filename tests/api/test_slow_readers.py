@@ -3,6 +3,7 @@
 import hashlib
 import re
 import socket
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,9 +20,11 @@ from tests.waiting import wait_until
 PROMPT_SECONDS = 2.0
 LARGEST_ANSWER = "/docs/js/swagger-ui-bundle.js"
 REQUEST = f"GET {LARGEST_ANSWER} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-# So that the kernel does not take most of the answer in the client's place.
+# Else the kernel takes the whole answer in the client's place: on loopback its buffers are as large as its segments.
 RECEIVE_BUFFER = 4096
-READERS = 300
+SEGMENT = 536
+READERS = 100
+ROUNDS = 12
 ESTABLISHED = "01"
 
 
@@ -41,6 +44,7 @@ def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
     """A client that has sent a request, and takes nothing of the answer by itself."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
         connection.settimeout(60)
         connection.connect(server.address)
         connection.sendall(request)
@@ -74,15 +78,16 @@ def is_served(server: Server, connection: socket.socket) -> bool:
     return any((local[-4:], other[-4:], state) == (*ports, ESTABLISHED) for _, local, other, state, *_ in lines)
 
 
-def test_three_hundred_clients_that_take_nothing_of_the_page_slow_nobody_down(server: Server) -> None:
-    allow_open_files(READERS)
+def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(server: Server) -> None:
+    allow_open_files(ROUNDS * READERS)
+    seconds = []
     with ExitStack() as stack:
-        readers = [stack.enter_context(reader(server)) for _ in range(READERS)]
-        # Each has begun to be answered, so each would hold a thread now.
-        for each in readers:
-            assert each.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
-        seconds = sorted(requests.get(f"{server.url}/healthz", timeout=60).elapsed.total_seconds() for _ in range(20))
-    assert seconds[len(seconds) // 2] < PROMPT_SECONDS, seconds
+        # More of them before each question: those that hold a thread for some seconds would be gone otherwise.
+        for _ in range(ROUNDS):
+            for _ in range(READERS):
+                stack.enter_context(reader(server))
+            seconds.append(requests.get(f"{server.url}/healthz", timeout=60).elapsed.total_seconds())
+    assert statistics.median(seconds) < PROMPT_SECONDS, seconds
 
 
 def test_client_that_takes_its_answer_slowly_gets_all_of_it(server: Server, expected: bytes) -> None:
