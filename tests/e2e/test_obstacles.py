@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from ingest.pools import archive_pool
 from tests.bundles import make_bundle
 from tests.e2e.stack import TIMEOUT_SECONDS, Stack, State, launch, start_stack, starting, stop_stack
 from tests.waiting import wait_until
@@ -159,7 +160,7 @@ def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: Ow
 
 
 def test_account_of_the_api_may_not_change_pools_and_that_of_housekeeping_may(stack: Stack):
-    pool = {"name": "archive", "slots": 3}
+    pool = archive_pool(3)
     with pytest.raises(AssertionError, match="Forbidden"):
         stack.ask_airflow("PATCH", "/pools/archive", pool, user="ingest")
     stack.ask_airflow("PATCH", "/pools/archive", pool, user="housekeeping")
