@@ -1,11 +1,16 @@
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
 from ingest.local.airflow_client import AirflowClient
 from ingest.local.credentials import Credentials
 from ingest.local.ports import Ports
-from ingest.local.readiness import _beats, _has_pool, _usable
+from ingest.local.readiness import _beats, _has_pool, _usable, say_obstacles, warm_up
+from ingest.local.supervision import Supervisor
+from ingest.settings import Settings
+from tests.airflow_documents import with_dag
+from tests.api.live_server import NOWHERE
 from tests.services.scripted_server import reply, scripted_server
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -39,3 +44,27 @@ def test_pool_that_an_earlier_call_has_made_meanwhile_is_asked_for_again():
         assert not _has_pool(airflow, {"slots": 4})
         assert _has_pool(airflow, {"slots": 4})
     assert [received.method for received in server.received] == ["PATCH", "POST", "PATCH"]
+
+
+def test_launch_does_not_wait_for_a_housekeeping_that_is_paused(capsys: pytest.CaptureFixture[str]):
+    with scripted_server() as server:
+        airflow = AirflowClient(Ports(ingest=1, airflow=int(server.url.rpartition(":")[2])), Credentials())
+        server.then(reply(200, {"is_paused": True}))
+        warm_up(cast(Supervisor, None), airflow)
+    assert [received.method for received in server.received] == ["GET"]
+    assert "The DAG 'housekeeping' is paused in Airflow" in capsys.readouterr().out
+
+
+def test_launch_says_what_keeps_jobs_from_running(capsys: pytest.CaptureFixture[str]):
+    with scripted_server() as server:
+        server.then(
+            reply(201, {"access_token": "a token"}),
+            *(reply(200, document) for document in with_dag("ingest", is_paused=True).values()),
+        )
+        say_obstacles(Settings(airflow_url=server.url))
+    assert "  Attention: the DAG ingest is paused in Airflow; unpause it" in capsys.readouterr().out
+
+
+def test_launch_goes_on_when_airflow_does_not_say_what_keeps_jobs_from_running(capsys: pytest.CaptureFixture[str]):
+    say_obstacles(Settings(airflow_url=NOWHERE))
+    assert f"  Attention: Airflow at {NOWHERE} is not available" in capsys.readouterr().out
