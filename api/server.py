@@ -47,7 +47,7 @@ LARGEST_KEPT_BLOCK = 32 * 1024**2
 KEPT_MEMORY = 256 * 1024**2
 
 UNCHECKED_SUBMITTERS = (
-    "submitter_check is none: whoever may upload may name any submitter in the metadata (docs/access.md, Submitters)"
+    "submitter_check is none: each uploader may name any submitter in the metadata (docs/access.md, Submitters)"
 )
 
 

@@ -17,7 +17,7 @@ from api.access.token_auth import ByToken
 from ingest.configuration.access_settings import PROXY, TOKEN
 from ingest.settings import Settings
 
-# Gives what a request has proven about the user who makes it, or raises a RequestError.
+# Returns what a request has proven about the user who makes it, or raises a RequestError.
 Authentication = Callable[[Request], Proven]
 
 

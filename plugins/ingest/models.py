@@ -62,7 +62,7 @@ class Job(Base):
     the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
     catalogue lacks, does not appear there any more. `skipped_members` counts the members of the bundle that
     were left out because its metadata does not list them. `submitter_claim` is the submitter's
-    id in the token of the user, where `submitter_check` asks for it. `seen` is no column: it is when the row was read.
+    id in the token of the user, where `submitter_check` needs it. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"

@@ -8,9 +8,7 @@ from ingest import jobs
 from tests.api.access.callers import UPLOADER, bearer, make_tokens, proxy_settings, serving, signed, token_settings
 from tests.bundles import make_bundle
 
-UNCHECKED = (
-    "submitter_check is none: whoever may upload may name any submitter in the metadata (docs/access.md, Submitters)"
-)
+UNCHECKED = "submitter_check is none: each uploader may name any submitter in the metadata (docs/access.md, Submitters)"
 CLAIM = {"INGEST_SUBMITTER_CHECK": "claim", "INGEST_JWT_SUBMITTER_CLAIM": "person"}
 
 
