@@ -18,7 +18,7 @@ from ingest.configuration.access_settings import PROXY, TOKEN
 from ingest.configuration.submitter_settings import UNCHECKED
 from ingest.settings import Settings
 
-# Gives what a request has proven about the user who makes it, or raises a RequestError.
+# Returns what a request has proven about the user who makes it, or raises a RequestError.
 Authentication = Callable[[Request], Proven]
 
 
@@ -40,6 +40,6 @@ def unchecked(settings: Settings) -> Iterator[str]:
         )
     if settings.authentication in (PROXY, TOKEN) and settings.submitter_check == UNCHECKED:
         yield (
-            "everyone who may upload may name any submitter in the metadata: let the service compare them "
+            "each uploader may name any submitter in the metadata: let the service compare them "
             "(INGEST_SUBMITTER_CHECK, docs/access.md)"
         )

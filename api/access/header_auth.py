@@ -27,7 +27,7 @@ class ByHeader:
         self._local_only = settings.authentication == NONE
 
     def __call__(self, request: Request) -> Proven:
-        """Give the user; raises NotTrusted, UserNameInvalid."""
+        """Return the user; raises NotTrusted, UserNameInvalid."""
         # Here too, because under another WSGI server nobody has checked where it listens.
         if self._local_only and not is_loopback(request.remote_addr):
             raise NotTrusted("without authentication only this machine itself is let in")
@@ -44,7 +44,7 @@ class ByTrustedHeader:
         self._secret = ProxySecret(settings.proxy_secret_file) if settings.proxy_secret_file is not None else None
 
     def __call__(self, request: Request) -> Proven:
-        """Give the user; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
+        """Return the user; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
         if not is_within(request.remote_addr, self._proxies):
             raise NotTrusted(f"{request.remote_addr} is not one of the proxies that are trusted")
         if self._secret is not None and not self._secret.is_proven_by(request.headers.get(HEADER, "")):

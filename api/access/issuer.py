@@ -35,7 +35,7 @@ class Issuer:
         return self.proven_by(token).user
 
     def proven_by(self, token: str) -> Proven:
-        """Give whose a token is, and the submitter's id in it; raises TokenInvalid, TokensUnavailable."""
+        """Return the user and the submitter's id of a token; raises TokenInvalid, TokensUnavailable."""
         try:
             claims = self._claims(token)
         except jwt.PyJWTError as error:
@@ -48,7 +48,7 @@ class Issuer:
         return Proven(user, self._submitter(claims))
 
     def _submitter(self, claims: dict[str, object]) -> str | None:
-        """Give the submitter's id as a text; None where none is asked for, or where the token holds none that can be one."""
+        """Return the submitter's id as a text; None where the settings need none, or the token holds no possible id."""
         if self._settings.submitter_check != CLAIM:
             return None
         claim = claims.get(self._settings.jwt_submitter_claim)

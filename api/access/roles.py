@@ -27,7 +27,7 @@ class Role(StrEnum):
 class Caller:
     """Who makes a request, and what they are to the service.
 
-    `submitter` is the submitter's id that their token holds, where the settings ask for one.
+    `submitter` is the submitter's id that their token holds, where the settings need one.
     """
 
     user: str

@@ -25,7 +25,7 @@ class ByToken:
         self._issuer = Issuer(settings) if settings.jwt_issuer else None
 
     def __call__(self, request: Request) -> Proven:
-        """Give the user; raises NotAuthenticated, TokenInvalid, TokensUnavailable."""
+        """Return the user; raises NotAuthenticated, TokenInvalid, TokensUnavailable."""
         scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() == "bearer":
             return self._user(credentials.strip())

@@ -260,7 +260,7 @@ def ids_by_path(ledger: Ledger, paths: Sequence[str]) -> dict[str, int | None]:
 
 
 def check_annotated(ledger: Ledger, annotated: Iterable[tuple[int, str]], faults: Faults) -> None:
-    """Add each `FileKeyValue` whose path no `Files` entry lists to the faults; `annotated` gives positions and paths."""
+    """Add each `FileKeyValue` whose path no `Files` entry lists to the faults; `annotated` yields positions and paths."""
     for batch in batches(annotated):
         listed = ids_by_path(ledger, [path for _, path in batch])
         for position, path in batch:

@@ -38,7 +38,7 @@ LARGEST_ID = 2**63 - 1
 class Received:
     """What is known of a job when it was received; `size` is in bytes.
 
-    `submitter_claim` is the submitter's id that the user's token held, where one is asked for.
+    `submitter_claim` is the submitter's id that the user's token held, where the settings need one.
     """
 
     job_id: int

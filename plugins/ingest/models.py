@@ -66,7 +66,7 @@ class Job(Base):
     catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
     service: whatever was read of the run before the last one is void. `skipped_members` counts the members of the bundle
     that were left out because its metadata does not list them. `submitter_claim` is the submitter's id in the token of the
-    user, where `submitter_check` asks for it. `seen` is no column: it is when the row was read.
+    user, where `submitter_check` needs it. `seen` is no column: it is when the row was read.
     """
 
     __tablename__ = "job"

@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
+from ingest.files import FileState
 from ingest.models import CatalogueFile, CatalogueTransaction, Event, File, Job
 from ingest.services.archive_folder import FolderArchive
 
@@ -32,9 +33,10 @@ def stored_names(home: Path) -> set[str]:
 
 
 def file_ids(engine: Engine, job_id: int) -> list[int | None]:
-    """The ids that the ledger gave to a job's files."""
+    """The ids that the ledger gave to a job's files; a member that was left out is no file of the job."""
+    is_of_job = (File.job_id == job_id) & (File.state != FileState.SKIPPED)
     with Session(engine) as session:
-        return list(session.scalars(select(File.file_id).where(File.job_id == job_id).order_by(File.path)))
+        return list(session.scalars(select(File.file_id).where(is_of_job).order_by(File.path)))
 
 
 def next_job_id(engine: Engine) -> int:

@@ -155,7 +155,7 @@ def run_on_core(
 ) -> RunOnCore:
     """Run a bundle through all stages on the real services, with further settings by their variables.
 
-    Gives the stage that rejects it, None when it is cataloged.
+    Returns the stage that rejects it, None when it is cataloged.
     """
     spool = tmp_path / "spool of the core"
     spool.mkdir()

@@ -122,7 +122,7 @@ def annotations(core: Core, transaction_id: int) -> dict[int, list[Entry]]:
     return {int(file_id): list(file["key_values"]) for file_id, file in answer.json()["files"].items()}
 
 
-def test_the_real_service_annotates_any_file_that_it_is_told_of(core: Core, database_engine: Engine):
+def test_the_real_service_annotates_any_file_that_an_entry_names(core: Core, database_engine: Engine):
     """Why a `file_id` never comes from an uploader: the service takes it for any file of anybody."""
     with closing(make_services(load_settings(core.settings()), database_engine)) as made:
         ingest(made.metadata, FOREIGN, document(FOREIGN, [FOREIGN]))

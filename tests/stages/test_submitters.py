@@ -157,7 +157,7 @@ def test_bundle_of_the_right_submitter_goes_on(make_job: MakeJob, run_stage: Run
 
 
 class Unreachable(AirflowApi):
-    """An Airflow that cannot be asked for runs; there is none that it would have to fail."""
+    """An Airflow that cannot be reached; it need not fail a run, because there is none."""
 
     def __init__(self) -> None:
         super().__init__(Settings(airflow_url="http://127.0.0.1:1", airflow_timeout=1))

@@ -111,7 +111,7 @@ def submitters(document: BinaryIO) -> frozenset[str]:
 
 
 def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Give the path below `data/` that each `FileKeyValue` of a document without faults names, with its position."""
+    """Yield the path below `data/` that each `FileKeyValue` of a document without faults names, with its position."""
     for position, entry in entries(document, Faults()):
         if entry[TABLE] == FILE_VALUES:
             yield position, path_of_value(entry)

@@ -55,7 +55,7 @@ class FileValues:
         self._characters = 0
 
     def add(self, entry: Entry) -> Iterator[Entry]:
-        """Take an entry whose form was checked; give those that are complete, which are mostly none."""
+        """Take an entry whose form was checked; yield the entries that are complete, mostly none."""
         path = path_of_value(entry)
         self._waiting.append((path, entry))
         self._characters += len(path) + len(entry["key"]) + len(str(entry["value"]))
@@ -63,7 +63,7 @@ class FileValues:
             yield from self.rest()
 
     def rest(self) -> Iterator[Entry]:
-        """Give the entries that still lack their ids, complete."""
+        """Yield the entries that still lack their ids, completed."""
         waiting, self._waiting, self._characters = self._waiting, [], 0
         if not waiting:
             return

@@ -19,7 +19,7 @@ from ingest.submitters import Uploader, check_submitters
 
 
 def validate_policy(context: StageContext) -> None:
-    """Check the submitter, then ask policy.
+    """Check the submitter, then query policy.
 
     Raises SubmitterMismatch, PolicyRejected with its reason, ServiceUnavailable, SubmittersUnavailable.
     """

@@ -9,7 +9,7 @@ from tests.api.access.callers import UPLOADER, bearer, make_tokens, proxy_settin
 from tests.bundles import make_bundle
 from tests.waiting import wait_until
 
-UNCHECKED = "everyone who may upload may name any submitter in the metadata"
+UNCHECKED = "each uploader may name any submitter in the metadata"
 CLAIM = {"INGEST_SUBMITTER_CHECK": "claim", "INGEST_JWT_SUBMITTER_CLAIM": "person"}
 
 
