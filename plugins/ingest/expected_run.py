@@ -1,4 +1,4 @@
-"""A job's run as the ledger lets expect it, for the time in which Airflow is not queried or has not answered yet.
+"""Infers a job's run from the ledger, for the time in which Airflow is not queried or has not answered yet.
 
 Called by the API for every poll of a job.
 """
