@@ -18,7 +18,7 @@ from api.openapi.schemas import JobPath, JobQuery
 from api.recent_runs import run_key
 from api.resources import Resources, resources
 from api.run_reading import needs_run, read_with_run
-from ingest import jobs, original_jobs
+from ingest import jobs, original_jobs, starting
 from ingest.errors import DatabaseUnavailable
 from ingest.expected_run import expected_run
 from ingest.jobs import JobView
@@ -106,13 +106,14 @@ def keep_end(engine: Engine, view: JobView, run: Run) -> None:
 
 
 def _with_obstacles(known: Resources, view: JobView, run: Run | None, state: JobState) -> JobState:
-    """Add to the state of a job that waits what prevents Airflow from running it."""
+    """Add to the state of a job that waits what it waits for: earlier jobs of its user, or what prevents it in Airflow."""
     if run is None or state.state == FAILED or run.is_working or expected_run(view):
         return state
+    waits = "" if view.triggered else starting.reason_to_wait(known.settings, known.engine, view.received)
     needs_housekeeping = run.state is None or run.has_ended
     stages = [first_unfinished(view.record)]
     found = known.obstacles.last_known().of_job(view.record.kind, stages, needs_housekeeping=needs_housekeeping)
-    return replace(state, exception="; ".join(filter(None, [state.exception, *found])))
+    return replace(state, exception="; ".join(filter(None, [state.exception, waits, *found])))
 
 
 def _keep(engine: Engine, view: JobView, state: JobState) -> None:

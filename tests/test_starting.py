@@ -18,7 +18,7 @@ from ingest.settings import Settings
 from ingest.states import FAILED, JobState, Kind, Outcome, Stage
 from ingest.user_jobs import PLACE, PLACES, place_in_line
 from tests.received import create_job
-from tests.test_airflow_api import TASKS, Airflow, handler_of
+from tests.test_airflow_api import TASKS, Airflow, handler_of, tasks
 
 LIMIT = 2
 RUNS = "/api/v2/dags/ingest/dagRuns"
@@ -142,8 +142,9 @@ def test_the_next_job_is_left_to_housekeeping_while_airflow_is_unavailable(
     starting.start_next(settings, database_engine, api, first)
     assert jobs.read(database_engine, third).triggered is None
     airflow.answer("POST", RUNS, (200, {}))
-    running = [{"dag_run_id": f"job-{second}", "task_id": "open_tar", "state": "running", "try_number": 1}]
+    running = tasks("running", run_id=f"job-{second}")
     airflow.answer("POST", TASKS, (200, {"task_instances": running}), (200, {"task_instances": []}))
+    airflow.answer("GET", "/api/v2/pools/archive", (200, {"slots": 4}))
     airflow.answer("GET", f"{RUNS}/job-{third}", (404, {}))
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     housekeeping.keep_house()

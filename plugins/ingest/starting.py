@@ -38,6 +38,14 @@ def may_start(settings: Settings, engine: Engine, received: Received) -> bool:
         return user_jobs.count_ahead(session, received.job_id, limit) < limit
 
 
+def reason_to_wait(settings: Settings, engine: Engine, received: Received) -> str:
+    """Return what a job that has no run yet waits for, "" when it may start."""
+    if may_start(settings, engine, received):
+        return ""
+    limit = share_of(settings, received.user).running_jobs
+    return f"waits for earlier jobs of the same user: {limit} of them run at a time"
+
+
 def start_next(settings: Settings, engine: Engine, airflow: AirflowApi, ended_job: int) -> None:
     """Start the jobs of a user that waited for a job to end, if it has ended; housekeeping does what fails here."""
     try:

@@ -327,6 +327,22 @@ def test_a_job_that_was_never_triggered_says_that_its_dag_is_paused(
     assert wait_for_state(client, job_id, lambda state: bool(state["exception"]))["exception"] == PAUSED
 
 
+def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
+    make_app: Callable[..., Flask], settings: Settings, airflow: ScriptedAirflow
+) -> None:
+    app = make_app(settings.model_copy(update={"user_running_jobs": 1}), airflow=airflow)
+    known: Resources = app.extensions[EXTENSION]
+    first, waiting = known.services.uniqueid.allocate("upload_job", 2)
+    for job in (first, waiting):
+        create_job(known.engine, jobs.Received(job, Kind.INGEST, "penelope", f"{job}-00000000.tar", 1))
+    change(known.engine, waiting, updated=func.now() - timedelta(minutes=1))
+    document = state(app.test_client(), waiting)
+    assert (document["state"], document["task"], document["complete"]) == ("OK", "UPLOADING", False)
+    assert document["exception"] == "waits for earlier jobs of the same user: 1 of them run at a time"
+    change(known.engine, first, outcome=Outcome.CATALOGUED)
+    assert state(app.test_client(), waiting)["exception"] == ""
+
+
 def test_a_stage_that_runs_is_not_kept_from_it_by_a_pause(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
