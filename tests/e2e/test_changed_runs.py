@@ -32,10 +32,11 @@ def run_path(job: int) -> str:
 
 
 def wait_until_shown(stack: Stack, job: int, text: str) -> None:
-    """Wait until the job is shown as one that housekeeping looks at, and look at it."""
+    """Wait until the job is shown as one that housekeeping looks at, and look at it; the minute's own run may be faster."""
     shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
-    assert (shown["state"], shown["exception"], shown["complete"]) == ("OK", text, False)
-    stack.keep_house()
+    if not shown["complete"]:
+        assert (shown["state"], shown["exception"]) == ("OK", text)
+        stack.keep_house()
 
 
 def clean_task_instances(stack: Stack) -> None:
