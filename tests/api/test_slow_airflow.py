@@ -23,6 +23,7 @@ from ingest.models import Job
 from ingest.states import Kind
 from tests.api.live_server import Server, serving_alone
 from tests.received import create_job
+from tests.test_airflow_api import tasks
 from tests.waiting import wait_until
 
 JOB = 8_170_000
@@ -48,8 +49,7 @@ class SlowAirflow:
         if path == "/auth/token":
             return {"access_token": "a token"}
         if path.endswith("taskInstances/list"):
-            task = {"dag_run_id": f"job-{JOB}", "task_id": "open_tar", "state": "failed", "try_number": 1}
-            return {"task_instances": [task]}
+            return {"task_instances": tasks("failed", run_id=f"job-{JOB}")}
         return {"state": "failed", "conf": {"job_id": JOB}}
 
 

@@ -99,7 +99,9 @@ def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
     assert stack.wait_for_end(rejected)["exception"] == refusal["exception"]
 
 
-def test_retries_at_the_same_time_all_succeed(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
+def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
+    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+):
     job = fail_at_ingest_files(stack, archive_away)
     program = str(Path(sys.executable).with_name("pacifica-ingest-cmd"))
     retries = [
@@ -112,7 +114,10 @@ def test_retries_at_the_same_time_all_succeed(stack: Stack, ledger: Engine, arch
         for _ in range(RETRIES_AT_ONCE)
     ]
     said = [retry.communicate(timeout=120)[1] for retry in retries]
-    assert [retry.returncode for retry in retries] == [0] * RETRIES_AT_ONCE, said
+    # One that comes late may find that those before it were enough.
+    refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
+    assert all("is catalogued; its state cannot be changed any more" in text for text in refused), said
+    assert len(refused) < RETRIES_AT_ONCE
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
 
