@@ -216,7 +216,7 @@ class SourceExchanged(PermanentError):
 
 
 class MoveFolderNotWritable(PermanentError):
-    """The built-in archive may not take a source out of its folder, until an admin changes the rights."""
+    """The service may not take a source out of its folder, until an admin changes the rights."""
 
     code = "move_folder_not_writable"
 

@@ -1,7 +1,7 @@
-"""Whether the built-in archive may take a source out of its folder.
+"""Whether the service may take a source out of its folder.
 
-Called by `ingest.moves.moving` before a source is read. A rename that the system refuses would otherwise look like a fault
-of the archive, and be tried again for a long time. ArchiveInterface moves files by its own rights, which are not known here.
+Called by `ingest.moves.moving` before a source is read. A name that the system does not let the service remove would
+otherwise look like a fault that passes, and be tried again for a long time. The service removes it with either archive.
 """
 
 import os
@@ -11,13 +11,11 @@ from pathlib import Path
 from ingest.errors import MoveFolderNotWritable
 from ingest.moves.sources import SourceFolder
 from ingest.printing import printable
-from ingest.services.archive_folder import folder_of
-from ingest.settings import Settings
 
 
-def check_removable(settings: Settings, folder: SourceFolder, path: Path, source: os.stat_result) -> None:
+def check_removable(folder: SourceFolder, path: Path, source: os.stat_result) -> None:
     """Raise MoveFolderNotWritable when the source could not be removed from its folder."""
-    if folder_of(settings.archiveinterface_url) is None or _may_remove(folder, source):
+    if _may_remove(folder, source):
         return
     found = os.fstat(folder.descriptor)
     raise MoveFolderNotWritable(

@@ -174,7 +174,7 @@ def _checked_source(context: StageContext, file: LedgerFile, progress: Progress)
     path, user = source_path(file.source), context.ledger.job.received.user
     with source_folder(context.settings, path, user) as folder, _opened(folder, path) as opened:
         found = os.fstat(opened.fileno())
-        check_removable(context.settings, folder, path, found)
+        check_removable(folder, path, found)
         try:
             _check_content(context, file, opened, found.st_size, progress)
         except OSError as error:

@@ -9,7 +9,7 @@ does not say what was found at a source; the log of this task and the job's even
 archive that stored another file than the one that was checked (`source_exchanged`): it may be anybody's, so nothing is
 removed.
 
-A folder that the built-in archive may not take files out of (`move_folder_not_writable`): the text names it and its owner.
+A folder that the service may not take files out of (`move_folder_not_writable`): the text names it and its owner.
 
 **Waits here** for a folder that is not mounted (`move_folder_unavailable`), and for the archive.
 

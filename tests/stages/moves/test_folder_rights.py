@@ -59,7 +59,7 @@ def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path)
     source = folder / next(iter(CONTENTS))
     folder.chmod(0o1777)
     with source_folder(settings, source, "ada") as held:
-        check_removable(settings, held, source, source.stat())
+        check_removable(held, source, source.stat())
         if os.geteuid() != 0:
             return
         os.chown(folder, 1, 1)
@@ -68,15 +68,6 @@ def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path)
         os.seteuid(2)
         try:
             with pytest.raises(MoveFolderNotWritable, match=r"user 2,.* user 1 and group 1 .* mode 1777"):
-                check_removable(settings, held, source, found)
+                check_removable(held, source, found)
         finally:
             os.seteuid(0)
-
-
-def test_archive_with_rights_of_its_own_is_not_judged_by_ours(settings: Settings, folder: Path):
-    elsewhere = settings.model_copy(update={"archiveinterface_url": "http://archive:8080"})
-    source = folder / next(iter(CONTENTS))
-    with only_readable(folder), source_folder(settings, source, "ada") as held:
-        check_removable(elsewhere, held, source, source.stat())
-        with pytest.raises(MoveFolderNotWritable):
-            check_removable(settings, held, source, source.stat())
