@@ -5,6 +5,7 @@ uploads have lines and events of their own (`api.receive`).
 """
 
 import logging
+import math
 import time
 from collections import OrderedDict
 from threading import Lock
@@ -42,7 +43,7 @@ class ReadLog:
 
     def _is_new(self, read: Read, now: float) -> bool:
         with self._lock:
-            if now - self._logged.get(read, now - REPEAT_SECONDS) < REPEAT_SECONDS:
+            if now - self._logged.get(read, -math.inf) < REPEAT_SECONDS:
                 return False
             self._logged[read] = now
             self._logged.move_to_end(read)
