@@ -76,21 +76,25 @@ class Stack:
         return self.wait(job_id, lambda state: bool(state["complete"]), seconds)
 
     def ask_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:
-        """Call Airflow's REST API as an admin does."""
+        """Call Airflow's REST API as an admin does; gives the JSON of a good answer."""
+        answer = self.call_airflow(method, path, body, user)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def call_airflow(self, method: str, path: str, body: Any, user: str) -> requests.Response:
+        """Call Airflow's REST API with an account of it; gives the answer, whatever it is."""
         token = requests.post(
             f"{self.airflow}/auth/token",
             json={"username": user, "password": self.password(user)},
             timeout=TIMEOUT_SECONDS,
         ).json()["access_token"]
-        answer = requests.request(
+        return requests.request(
             method,
             f"{self.airflow}/api/v2{path}",
             json=body,
             headers={"Authorization": f"Bearer {token}"},
             timeout=TIMEOUT_SECONDS,
         )
-        assert answer.ok, answer.text
-        return answer.json() if answer.content else None
 
     def clear(self, job_id: int, task: str) -> None:
         """Clear a task of a bundle's job with those behind it, as the Airflow UI does."""

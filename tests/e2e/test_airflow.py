@@ -6,12 +6,11 @@ import sys
 from http import HTTPStatus
 
 import pytest
-import requests
 
 from ingest.pools import ARCHIVE_STAGES
 from ingest.states import STAGES, Kind
 from tests.bundles import make_bundle
-from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+from tests.e2e.stack import Stack
 from tests.waiting import wait_until
 
 PLUGINS_PROGRAM = """
@@ -84,19 +83,7 @@ def test_run_that_was_triggered_by_hand_and_names_no_job_fails_at_once(stack: St
 
 def refused(stack: Stack, method: str, path: str, body: object = None) -> bool:
     """Whether Airflow refuses a call of the API's own account for want of rights."""
-    token = requests.post(
-        f"{stack.airflow}/auth/token",
-        json={"username": "ingest", "password": stack.password("ingest")},
-        timeout=TIMEOUT_SECONDS,
-    ).json()["access_token"]
-    answer = requests.request(
-        method,
-        f"{stack.airflow}/api/v2{path}",
-        json=body,
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=TIMEOUT_SECONDS,
-    )
-    return answer.status_code == HTTPStatus.FORBIDDEN
+    return stack.call_airflow(method, path, body, user="ingest").status_code == HTTPStatus.FORBIDDEN
 
 
 def test_account_of_the_api_can_change_runs_and_no_dag(stack: Stack):
