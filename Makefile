@@ -19,16 +19,16 @@ run: $(STAMP) ## run everything on this machine: API on 8066, Airflow on 8090 (I
 	@exec $(BIN)/python -m ingest.local
 
 core: $(STAMP) ## run the real Pacifica services on their documented ports, for `make run` to be pointed at
-	@exec $(BIN)/python -m tests.pacifica_core
+	@exec $(BIN)/python -m tools.pacifica_core
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 soak: $(STAMP) ## kill at random times under load for MINUTES=n, then compare (SERVICES=core: the real services)
-	@exec $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --services $(SERVICES)
+	@exec $(BIN)/python -m tools.soak --minutes $(MINUTES) --services $(SERVICES)
 
 fuzz: $(STAMP) ## fuzz the tar reader and the metadata parser, beside each other, for SECONDS=n
-	@exec $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+	@exec $(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff check .
@@ -47,7 +47,7 @@ lock: ## compile every requirements*.txt, which pin everything, from their .in f
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
-	$(COMPILE) --no-emit-package psycopg2 tests/pacifica_core/requirements.in -o tests/pacifica_core/requirements.txt
+	$(COMPILE) --no-emit-package psycopg2 tools/pacifica_core/requirements.in -o tools/pacifica_core/requirements.txt
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 

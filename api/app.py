@@ -5,21 +5,21 @@ from functools import partial
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import answer_headers, errors, health, receive, state
+from api import answer_headers, error_handlers
 from api.access import auth, sites
 from api.access.authentication import make_authentication
-from api.batched_reads import BatchedReads
-from api.openapi import docs
 from api.openapi.document import document
-from api.readiness import ReadinessCheck
-from api.recent_obstacles import RecentObstacles
-from api.recent_runs import RecentRuns
+from api.polling.batched_reads import BatchedReads
+from api.polling.recent_obstacles import RecentObstacles
+from api.polling.recent_runs import RecentRuns
+from api.probes.readiness import ReadinessCheck
+from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
-from api.upload_slots import UploadSlots
-from ingest.airflow_api import AirflowApi
-from ingest.database import make_engine
+from api.routes import bundles, docs, health, state
+from ingest.ledger.database import make_engine
+from ingest.orchestrator.client import AirflowApi
 from ingest.services import make_services
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 
 # As many threads as the server has may wait for a connection, but few ever hold one at the same moment.
 DATABASE_CONNECTIONS = 10
@@ -47,11 +47,11 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> F
     )
     # Else an address with two slashes is answered with a redirection, in HTML.
     app.url_map.merge_slashes = False
-    for routes in (receive.routes, state.routes, health.routes, docs.routes):
+    for routes in (bundles.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
     auth.register(app)
     answer_headers.register(app)
-    errors.register(app)
+    error_handlers.register(app)
     return app

@@ -10,8 +10,8 @@ from configparser import Error as ConfigParserError
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.configuration import config_file
-from ingest.errors import ConfigurationError
+from ingest.errors.types import ConfigurationError
+from ingest.settings import ini_file
 
 VARIABLE = "INGEST_CPCONFIG"
 DEFAULT_NAME = "cpconfig.ini"
@@ -33,7 +33,7 @@ class Listening:
 def find_file(option: str | None, environment: Mapping[str, str]) -> Path | None:
     """Give the file that the option or the variable names, else the one in the home folder, if it is there."""
     named = {VARIABLE: option} if option is not None else {}
-    return config_file.find_file({**environment, **named}, VARIABLE, DEFAULT_NAME)
+    return ini_file.find_file({**environment, **named}, VARIABLE, DEFAULT_NAME)
 
 
 def read_file(path: Path) -> Listening:

@@ -20,15 +20,15 @@
      ├── TooManyUploads           503
      └── NotReady                 503
 
-Raised by the routes and by what they call, answered by `api.errors`. An error of the domain that a request meets stays what
-it is (`ingest.errors`).
+Raised by the routes and by what they call, answered by `api.error_handlers`. An error of the domain that a request
+meets stays what it is (`ingest.errors.types`).
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from ingest.errors import IngestError
+from ingest.errors.types import IngestError
 
 
 class RequestError(IngestError):

@@ -7,14 +7,14 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from api.access.authentication import Authentication
-from api.batched_reads import BatchedReads
-from api.readiness import ReadinessCheck
-from api.recent_obstacles import RecentObstacles
-from api.recent_runs import RecentRuns
-from api.upload_slots import UploadSlots
-from ingest.airflow_api import AirflowApi
+from api.polling.batched_reads import BatchedReads
+from api.polling.recent_obstacles import RecentObstacles
+from api.polling.recent_runs import RecentRuns
+from api.probes.readiness import ReadinessCheck
+from api.receiving.upload_slots import UploadSlots
+from ingest.orchestrator.client import AirflowApi
 from ingest.services import Services
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 
 EXTENSION = "ingest"
 

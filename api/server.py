@@ -18,14 +18,14 @@ from gunicorn.app.base import BaseApplication
 from api import cherrypy_file, wsgi
 from api.access.authentication import make_authentication
 from api.cherrypy_file import LARGEST_PORT, Listening
+from api.receiving.upload_slots import UploadSlots
 from api.serving.logs import ServerLog
 from api.serving.worker import Worker
-from api.upload_slots import UploadSlots
-from ingest.addresses import is_loopback
-from ingest.configuration.access_settings import NONE
-from ingest.errors import ConfigurationError
-from ingest.linux_calls import keep_freed_memory
-from ingest.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
+from ingest.errors.types import ConfigurationError
+from ingest.settings.access import NONE
+from ingest.settings.loading import CONFIG_FILE_VARIABLE, Settings, load_settings
+from ingest.system.addresses import is_loopback
+from ingest.system.linux import keep_freed_memory
 
 DEFAULT_PORT = 8066
 DEFAULT_ADDRESS = "127.0.0.1"

@@ -17,10 +17,10 @@ from flask import Flask
 from api.access.authentication import unchecked
 from api.answer_headers import ALWAYS
 from api.app import create_app
+from api.receiving.upload_slots import UploadSlots
 from api.serving.logs import write_log
-from api.upload_slots import UploadSlots
-from ingest.errors import ConfigurationError
-from ingest.settings import load_settings
+from ingest.errors.types import ConfigurationError
+from ingest.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.bundles import file_entry, transaction
+from tools.bundles import file_entry, transaction
 
 BLOCK = 1024**2
 FILES_PER_FOLDER = 1000

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.results import FILE
 from bench.table import PAGE
 from ingest.local.layout import PROJECT
-from tests.pacifica_core.environment import binaries_of
+from tools.pacifica_core.environment import binaries_of
 
 DRAW_SECONDS = 120
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")

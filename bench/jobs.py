@@ -10,8 +10,8 @@ from pathlib import Path
 from bench import stages
 from bench.contestants.original import OriginalService
 from bench.contestants.ours import Ours
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import ARCHIVE
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import ARCHIVE
 
 
 def our_job(ours: Ours, bundle: Path, patience: float) -> dict[str, float]:

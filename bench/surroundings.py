@@ -13,10 +13,10 @@ from bench.contestants.ours import Ours
 from bench.contestants.redis import Lacking
 from bench.measuring import LIMIT, ORIGINAL, OURS, Contestant, Figures, Turns, take_turns
 from ingest.local.layout import Layout
-from tests.e2e.stack import free_port
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.database import postgres_in
-from tests.pacifica_core.services import SERVICES
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.database import postgres_in
+from tools.pacifica_core.services import SERVICES
+from tools.stack import free_port
 
 # A virtual machine may give memory that is free back to its host, and has it again page by page: a GiB that is copied into
 # the page cache takes 0.4 s of the kernel's time then, or 2.5 s. In a row, each run finds the memory of the one before.

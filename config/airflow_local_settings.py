@@ -37,7 +37,7 @@ AHEAD = (
     "airflow.sdk.execution_time.timeout",
     "airflow.version",
     "ijson",
-    "ingest.run_stage",
+    "ingest.stages.run_stage",
     "jinja2.ext",
     "psycopg2",
 )

@@ -2,7 +2,7 @@
 
 Loaded by Airflow (`[core] auth_manager`). The simple auth manager knows four roles. The least of them that may trigger and
 clear runs, `user`, may delete and pause DAGs too, and none below `op` may restore a pool. The account of the API may do
-exactly what `ingest.airflow_api` does.
+exactly what `ingest.orchestrator.client` does.
 """
 
 import os

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from ingest.housekeeping import keep_house
+from ingest.operations.housekeeping import keep_house
 
 
 @dag(

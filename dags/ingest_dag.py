@@ -16,7 +16,7 @@ what a stage does, what fails there and what an admin does about it stands in th
 from airflow.sdk import dag, task
 from stage_defaults import JOB_DAG, documentation, run
 
-from ingest.pools import ARCHIVE_POOL
+from ingest.orchestrator.pools import ARCHIVE_POOL
 from ingest.stages.load_metadata import Summary
 from ingest.states import Stage
 

@@ -14,8 +14,8 @@ from datetime import timedelta
 from airflow.sdk import dag, task
 from stage_defaults import DEFAULT_ARGS
 
-from ingest.pools import ARCHIVE_POOL
-from ingest.reconciling import weekly
+from ingest.operations.reconcile import weekly
+from ingest.orchestrator.pools import ARCHIVE_POOL
 
 
 @dag(

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from ingest.retention import remove_leftovers
+from ingest.operations.retention import remove_leftovers
 
 
 @dag(

@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy, get_current_context
 
-from ingest.errors import FOR_UPLOADER, PermanentError, Rejection, UnknownJob
-from ingest.run_stage import run_stage
-from ingest.settings import load_dag_settings
+from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection, UnknownJob
+from ingest.settings.loading import load_dag_settings
 from ingest.stages.load_metadata import Summary
+from ingest.stages.run_stage import run_stage
 from ingest.states import Stage
 
 SETTINGS = load_dag_settings()
@@ -55,8 +55,9 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "retry_policy": RetryByCause(),
     "execution_timeout": timedelta(seconds=SETTINGS.stage_timeout),
-    # All tasks weigh the same, so that Airflow begins them by their place in line (`ingest.user_jobs.place_in_line`); by its
-    # default the early stages of all jobs come before the late stages of any.
+    # All tasks weigh the same, so that Airflow begins them by their place in line
+    # (`ingest.ledger.user_jobs.place_in_line`); by its default the early stages of all jobs come before the late stages
+    # of any.
     "weight_rule": "absolute",
 }
 JOB_DAG: dict[str, Any] = {

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ingest.local.environment import AIRFLOW_TUNING
-from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, sources
+from ingest.settings.loading import CONFIG_FILE_VARIABLE, DagSettings, Settings, sources
 
 COLUMNS = ["Variable", "Default", "Form", "What it is"]
 PAGE = Path(__file__).with_name("configuration.md")
@@ -21,7 +21,7 @@ NOT_SHOWN = frozenset({"AIRFLOW__CORE__DAGS_FOLDER"})
 HEAD = f"""\
 # Configuration
 
-<!-- Made by docs/build.py from ingest.settings. Do not edit: change the settings, then run `make docs`. -->
+<!-- Made by docs/build.py from ingest.settings.loading. Do not edit: change the settings, then run `make docs`. -->
 
 Settings are read from three places. The first that has a value wins:
 

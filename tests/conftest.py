@@ -11,17 +11,19 @@ import pytest
 from sqlalchemy import Engine, func, select
 from xdist.scheduler import LoadScopeScheduling
 
-from ingest.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.models import FILE_IDS
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_databases
-from ingest.models import FILE_IDS
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from tests.corpus import report
-from tests.e2e.stack import free_port
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.database import postgres_in
-from tests.pacifica_core.services import SERVICES
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.database import postgres_in
+from tools.pacifica_core.services import SERVICES
+from tools.stack import free_port
+
+pytest_plugins = ["tests.job_fixtures"]
 
 # Tests that share a stack run in one process, and what takes longest begins first.
 GROUPS = (
@@ -30,7 +32,7 @@ GROUPS = (
     ("killed", ("faults/test_",)),
     ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),
-    ("two processes", ("stages/two_processes/",)),
+    ("two processes", ("archiving/two_processes/",)),
 )
 
 

@@ -1,6 +1,6 @@
 """Texts that try to pass for something else where they are shown: a line of a log, a command to a terminal, other text."""
 
-FORGED = "2026-11-25 12:00:00,000 INFO [1] api.receive: job 7 received"
+FORGED = "2026-11-25 12:00:00,000 INFO [1] api.routes.bundles: job 7 received"
 HOSTILE = (
     f"name\n{FORGED}",
     f"name\r\n{FORGED}",

@@ -2,10 +2,10 @@
 
 from sqlalchemy import Engine
 
-from ingest import jobs
-from ingest.database import transaction
-from ingest.jobs import Received
-from ingest.models import Upload
+from ingest.ledger import jobs
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import Received
+from ingest.ledger.models import Upload
 
 
 def create_job(engine: Engine, received: Received) -> None:

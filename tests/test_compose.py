@@ -17,11 +17,18 @@ import pytest
 import yaml
 
 from api.server import DEFAULT_PORT
-from ingest.database_roles import URLS, read_databases
+from ingest.ledger.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
-from ingest.pools import ARCHIVE_POOL, DESCRIPTION
-from ingest.settings import CONFIG_FILE_VARIABLE, DagSettings, Settings, load_dag_settings, load_settings, sources
+from ingest.orchestrator.pools import ARCHIVE_POOL, DESCRIPTION
+from ingest.settings.loading import (
+    CONFIG_FILE_VARIABLE,
+    DagSettings,
+    Settings,
+    load_dag_settings,
+    load_settings,
+    sources,
+)
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
@@ -459,7 +466,7 @@ def test_each_database_has_a_role_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_init_makes_what_the_rest_needs() -> None:
-    assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.database_roles"]
+    assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.ledger.database_roles"]
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
     assert lines[3][:5] == ["airflow", "pools", "set", ARCHIVE_POOL, '"$$INGEST_ARCHIVE_SLOTS"']

@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[1]
 LOCKED = {
     "requirements.txt": 50,
     "requirements-facility.txt": 50,
-    "tests/pacifica_core/requirements.txt": 50,
+    "tools/pacifica_core/requirements.txt": 50,
     "tests/wsgi_servers/requirements.txt": 4,
 }
 PIN = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ;.*?)?( --hash=sha256:[0-9a-f]{64})+")

@@ -14,7 +14,7 @@ import pytest
 
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.states import Kind
-from tests.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_by_us
+from tools.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_by_us
 
 PAGE = (Path(__file__).parents[1] / "docs" / "making-a-bundle.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

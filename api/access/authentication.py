@@ -14,9 +14,9 @@ from flask import Request
 from api.access.header_auth import ByHeader, ByTrustedHeader
 from api.access.proven import Proven
 from api.access.token_auth import ByToken
-from ingest.configuration.access_settings import PROXY, TOKEN
-from ingest.configuration.submitter_settings import UNCHECKED
-from ingest.settings import Settings
+from ingest.settings.access import PROXY, TOKEN
+from ingest.settings.loading import Settings
+from ingest.settings.submitters import UNCHECKED
 
 # Returns what a request has proven about the user who makes it, or raises a RequestError.
 Authentication = Callable[[Request], Proven]

@@ -9,10 +9,10 @@ from flask import Request
 from api.access.access_errors import NotAuthenticated, NotTrusted, UserNameInvalid
 from api.access.proven import Proven
 from api.access.proxy_secret import HEADER, ProxySecret
-from ingest.addresses import is_loopback, is_within, read_network
-from ingest.configuration.access_settings import NONE
-from ingest.settings import Settings
-from ingest.user_names import fault
+from ingest.access.user_names import fault
+from ingest.settings.access import NONE
+from ingest.settings.loading import Settings
+from ingest.system.addresses import is_loopback, is_within, read_network
 
 # A 401 must name a scheme (RFC 9110, 11.6.1); there is no registered one of proxies that authenticate.
 SCHEME = "Trusted-Proxy"

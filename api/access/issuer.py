@@ -8,9 +8,9 @@ import jwt
 from api.access.access_errors import TokenInvalid
 from api.access.key_set import ALGORITHMS, KeySet
 from api.access.proven import Proven
-from ingest.configuration.submitter_settings import CLAIM
-from ingest.settings import Settings
-from ingest.user_names import fault
+from ingest.access.user_names import fault
+from ingest.settings.loading import Settings
+from ingest.settings.submitters import CLAIM
 
 # Seconds that the clocks of the issuer and of this machine may differ.
 LEEWAY = 30

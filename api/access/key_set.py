@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import jwt
 
 from api.access.access_errors import TokenInvalid, TokensUnavailable
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 from ingest.services.http_client import HttpClient
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ changed over without an interruption; the API reads the file when it starts.
 import hmac
 from pathlib import Path
 
-from ingest.errors import ConfigurationError
+from ingest.errors.types import ConfigurationError
 
 HEADER = "X-Ingest-Proxy-Secret"
 SHORTEST = 32

@@ -1,7 +1,7 @@
 """The audit log of reads: who read what, from where, and with which answer.
 
 Called by `api.access.auth` after each request. A client that polls writes one line in ten minutes, not one for each poll;
-uploads have lines and events of their own (`api.receive`).
+uploads have lines and events of their own (`api.routes.bundles`).
 """
 
 import logging
@@ -13,7 +13,7 @@ from threading import Lock
 from flask import Response, request
 
 from api.access.roles import Caller
-from ingest.printing import printable
+from ingest.system.sanitize import printable
 
 logger = logging.getLogger(__name__)
 

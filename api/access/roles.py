@@ -1,4 +1,6 @@
-"""Which role may make which call. Read by `api.access.auth` before each request, and by `api.state` about jobs of others.
+"""Which role may make which call.
+
+Read by `api.access.auth` before each request, and by `api.routes.state` about jobs of others.
 
 | | uploads | sees |
 |---|---|---|
@@ -11,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ingest.configuration.access_settings import NONE, OPEN
-from ingest.settings import Settings
+from ingest.settings.access import NONE, OPEN
+from ingest.settings.loading import Settings
 
 
 class Role(StrEnum):

@@ -13,9 +13,9 @@ from flask import Flask, request
 from api.access.access_errors import CrossSite, HostInvalid, HostNotAllowed
 from api.request_errors import RequestError
 from api.resources import resources
-from ingest.addresses import is_loopback
-from ingest.configuration.access_settings import ANY_HOST, NONE
-from ingest.settings import Settings
+from ingest.settings.access import ANY_HOST, NONE
+from ingest.settings.loading import Settings
+from ingest.system.addresses import is_loopback
 
 logger = logging.getLogger(__name__)
 

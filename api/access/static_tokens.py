@@ -1,6 +1,6 @@
 """The static tokens of the token file, read again when the file changes.
 
-Used by `api.access.token_auth`. What a token is, and how the file is written, is in `ingest.token_file`.
+Used by `api.access.token_auth`. What a token is, and how the file is written, is in `ingest.access.token_file`.
 """
 
 import logging
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.access.access_errors import TokenInvalid, TokensUnavailable
-from ingest import token_file
-from ingest.errors import ConfigurationError
-from ingest.token_file import Tokens
-from ingest.token_uses import TokenUses
+from ingest.access import token_file
+from ingest.access.token_file import Tokens
+from ingest.access.token_uses import TokenUses
+from ingest.errors.types import ConfigurationError
 
 logger = logging.getLogger(__name__)
 

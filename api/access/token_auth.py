@@ -12,8 +12,8 @@ from api.access.access_errors import NotAuthenticated, TokenInvalid
 from api.access.issuer import Issuer
 from api.access.proven import Proven
 from api.access.static_tokens import StaticTokens
-from ingest import token_file
-from ingest.settings import Settings
+from ingest.access import token_file
+from ingest.settings.loading import Settings
 
 
 class ByToken:

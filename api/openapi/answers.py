@@ -12,9 +12,9 @@ from flask_openapi3.models import OPENAPI3_REF_PREFIX
 from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel
 
-from api.errors import MISTAKE, status_of
+from api.error_handlers import MISTAKE, status_of
 from api.openapi.schemas import Error
-from ingest.errors import INTERNAL_ERROR, IngestError
+from ingest.errors.types import INTERNAL_ERROR, IngestError
 
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}

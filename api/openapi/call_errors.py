@@ -12,7 +12,7 @@ from api.access.access_errors import (
     TokensUnavailable,
     UserNameInvalid,
 )
-from api.commit import OutcomeUnknown
+from api.receiving.create_job import OutcomeUnknown
 from api.request_errors import (
     BundleTooLarge,
     DocumentTooLarge,
@@ -27,10 +27,18 @@ from api.request_errors import (
     UnsupportedContentType,
     UploadTooSlow,
 )
-from ingest.errors import DatabaseUnavailable, IngestError, InvalidMetadata, ServiceUnavailable, UnknownJob
-from ingest.shares import UserJobsLimit, UserSpaceLimit, UserUploadsLimit
+from ingest.errors.types import (
+    DatabaseUnavailable,
+    IngestError,
+    InvalidMetadata,
+    ServiceUnavailable,
+    UnknownJob,
+    UserJobsLimit,
+    UserSpaceLimit,
+    UserUploadsLimit,
+)
+from ingest.ledger.uploads import UploadAbandoned
 from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
-from ingest.uploads import UploadAbandoned
 
 OF_ACCESS: tuple[type[IngestError], ...] = (
     NotAuthenticated,

@@ -10,10 +10,10 @@ from typing import Any, TypedDict
 from flask_openapi3 import Info, SecurityScheme
 from flask_openapi3.types import SecuritySchemesDict
 
-from api.errors import refuse_parameters
+from api.error_handlers import refuse_parameters
 from api.openapi.schemas import Error
-from ingest.configuration import access_settings
-from ingest.settings import Settings
+from ingest.settings import access
+from ingest.settings.loading import Settings
 
 DISTRIBUTION = "pacifica-ingest-airflow"
 TITLE = "Pacifica Ingest"
@@ -31,7 +31,7 @@ The door to a Pacifica archive: post a bundle, get a job, ask for its state unti
 """
 BEARER, BASIC, HEADER = "bearer", "basic", "proxy"
 # The schemes of which a caller must satisfy one, by the setting `authentication`; none is asked for otherwise.
-REQUIRED: dict[str, tuple[str, ...]] = {access_settings.TOKEN: (BEARER, BASIC), access_settings.PROXY: (HEADER,)}
+REQUIRED: dict[str, tuple[str, ...]] = {access.TOKEN: (BEARER, BASIC), access.PROXY: (HEADER,)}
 
 
 class Document(TypedDict):

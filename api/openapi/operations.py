@@ -13,7 +13,7 @@ from api.openapi.answers import errors, success
 from api.openapi.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
-from ingest.errors import IngestError
+from ingest.errors.types import IngestError
 
 
 class Operation(TypedDict):

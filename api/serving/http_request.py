@@ -1,6 +1,6 @@
 """A request as gunicorn parses it, with four differences in how bodies are read. Used by `api.serving.worker`.
 
-On gunicorn's internals, so its version is pinned; `tests/api/test_limits.py` would fail with another.
+On gunicorn's internals, so its version is pinned; `tests/api/serving/test_limits.py` would fail with another.
 """
 
 from gunicorn.http.body import Body, LengthReader

@@ -19,7 +19,7 @@ LINES_PER_CLIENT = 120
 # Clients that are counted each by itself; those beyond share one count.
 MAX_CLIENTS = 10_000
 OTHERS = "other addresses"
-EXEMPT = ("api.receive", __name__)
+EXEMPT = ("api.routes.bundles", __name__)
 
 
 class ClientLimit(logging.Filter):

@@ -9,7 +9,7 @@ from typing import TextIO
 from gunicorn.glogging import Logger
 
 from api.serving.log_limit import ClientLimit
-from ingest.printing import OneLineFormatter
+from ingest.system.sanitize import OneLineFormatter
 
 LOG_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
 

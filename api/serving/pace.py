@@ -1,9 +1,9 @@
 """How long a client may keep a thread waiting for its next bytes.
 
-Used by `api.serving.client_socket`; `api.body` sets the pace of an upload.
+Used by `api.serving.client_socket`; `api.receiving.body` sets the pace of an upload.
 """
 
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 
 
 def slowest_rate(settings: Settings, size: int) -> int:

@@ -5,7 +5,7 @@ loop that serves all others, for up to two seconds each: so a few slow clients k
 never waits for one client, gathers the heads, sends the part of an answer that is not taken immediately, and closes the
 connections (docs/decisions/0011 says what was measured).
 
-On gunicorn's internals, so its version is pinned; `tests/api/test_slow_clients.py` would fail with another.
+On gunicorn's internals, so its version is pinned; `tests/api/serving/test_slow_clients.py` would fail with another.
 """
 
 import errno
@@ -20,11 +20,11 @@ from http import HTTPStatus
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from api.errors import MISTAKE
+from api.error_handlers import MISTAKE
 from api.serving import protocol_errors
 from api.serving.client_socket import ClientSocket
 from api.serving.connection import Connection
-from ingest.errors import INTERNAL_ERROR
+from ingest.errors.types import INTERNAL_ERROR
 
 END_OF_HEAD = b"\r\n\r\n"
 LARGEST_HEAD = 64 * 1024

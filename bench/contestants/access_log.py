@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ingest.airflow_api import ALL_TASKS
+from ingest.orchestrator.client import ALL_TASKS
 
 OF_JOBS = (b"path=/api/v2/dags/ingest/dagRuns/job-", f"path={ALL_TASKS}".encode())
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from ingest.linux_calls import reserve
+from ingest.system.linux import reserve
 
 BLOCK = 1024**2
 TIMEOUT_SECONDS = 120

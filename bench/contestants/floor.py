@@ -11,7 +11,7 @@ from datetime import datetime
 
 import requests
 
-from tests.e2e.stack import Stack
+from tools.stack import Stack
 
 TIMEOUT_SECONDS = 30
 POLL_SECONDS = 0.25

@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 from bench.contestants.programs import program
-from tests.e2e.stack import free_port
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import ARCHIVE, SERVICES, Service
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import ARCHIVE, SERVICES, Service
+from tools.stack import free_port
 
 PROCESSES = 4
 

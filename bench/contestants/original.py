@@ -13,9 +13,9 @@ from bench.contestants.redis import redis
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_database
-from tests.pacifica_core.core import Core
 from tests.upgrade.original import CHERRYPY, Original
-from tests.waiting import wait_until
+from tools.pacifica_core.core import Core
+from tools.waiting import wait_until
 
 DATABASE = "original"
 WORKER_SECONDS = 60

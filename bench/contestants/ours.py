@@ -17,8 +17,8 @@ from sqlalchemy import Engine
 from bench.client import Client
 from bench.contestants.freezing import freeze, thaw
 from ingest.local.layout import PROJECT
-from tests.e2e.stack import Stack, launch, ledger_of, starting, stop_stack
-from tests.waiting import wait_until
+from tools.stack import Stack, launch, ledger_of, starting, stop_stack
+from tools.waiting import wait_until
 
 DAGS = Path(__file__).resolve().parents[1] / "dags"
 HEALTHY_SECONDS = 60

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from ingest.linux_calls import reserve
+from ingest.system.linux import reserve
 
 BLOCK = 1024**2
 SIZE = struct.Struct("!Q")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.environment import bench_binaries
 from ingest.local.privileges import die_with
-from tests.e2e.stack import free_port
-from tests.waiting import wait_until
+from tools.stack import free_port
+from tools.waiting import wait_until
 
 START_SECONDS = 20
 STOP_SECONDS = 20

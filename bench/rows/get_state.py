@@ -17,10 +17,10 @@ from bench.contestants.original import OriginalService
 from bench.contestants.programs import output_of, program
 from bench.measuring import ORIGINAL, Figures, Line, Turns
 from bench.surroundings import Surroundings
-from ingest.failpoints import HELD_SUFFIX, VARIABLE
 from ingest.local.sample import make_bundle
+from ingest.system.failpoints import HELD_SUFFIX, VARIABLE
 from tests.faults.points import Points
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 NAME = "get_state"
 TITLE = "get_state: 200 clients poll 50 jobs that are under way"

@@ -15,7 +15,7 @@ from bench.jobs import empty_core_archive, original_job, our_job
 from bench.measuring import Figures, Line
 from bench.stages import FILES, WHOLE
 from bench.surroundings import RUNS_IN_A_ROW, Surroundings
-from tests.pacifica_core.services import ARCHIVE
+from tools.pacifica_core.services import ARCHIVE
 
 NAME = "real_archive_large"
 TITLE = "One file of 1 GiB, real archive"

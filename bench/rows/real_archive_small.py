@@ -18,7 +18,7 @@ from bench.jobs import empty_core_archive, original_job, our_job
 from bench.measuring import Figures, Line
 from bench.stages import FILES, METADATA, POLICY, WHOLE
 from bench.surroundings import Surroundings
-from tests.pacifica_core.services import ARCHIVE
+from tools.pacifica_core.services import ARCHIVE
 
 NAME = "real_archive_small"
 TITLE = "1,000 files of 4 KiB, real archive"

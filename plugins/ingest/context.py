@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.bundles.bundle import Section, open_section
-from ingest.errors import BundleRemoved, InvalidMetadata
-from ingest.fault_codes import Fault
-from ingest.jobs import REMOVED
-from ingest.ledger import Ledger
-from ingest.models import Job
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import BundleRemoved, InvalidMetadata
+from ingest.ledger.jobs import REMOVED
+from ingest.ledger.lease import Ledger
+from ingest.ledger.models import Job
 from ingest.services import Services
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from ingest.spool import SpoolUnavailable
 from ingest.states import Kind
 

@@ -14,11 +14,10 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ingest.durable_files import sync_folder, write_all
-from ingest.errors import Rejection, TransientError
-from ingest.failpoints import failpoint
-from ingest.linux_calls import FULL, reserve, write_back
-from ingest.shares import UserSpaceLimit
+from ingest.errors.types import Rejection, TransientError, UserSpaceLimit
+from ingest.system.durable_files import sync_folder, write_all
+from ingest.system.failpoints import failpoint
+from ingest.system.linux import FULL, reserve, write_back
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4

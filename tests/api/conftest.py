@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
-from api.recent_obstacles import RecentObstacles
-from api.recent_runs import RecentRuns
+from api.polling.recent_obstacles import RecentObstacles
+from api.polling.recent_runs import RecentRuns
 from api.resources import EXTENSION, Resources
-from api.state import keep_end
-from ingest.airflow_api import AirflowApi
-from ingest.settings import Settings
+from api.routes.state import keep_end
+from ingest.orchestrator.client import AirflowApi
+from ingest.settings.loading import Settings
 from tests.api.live_server import NOWHERE, Server, serving
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:1"

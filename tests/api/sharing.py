@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from ingest import token_file
+from ingest.access import token_file
 from tests.api.clients import POST
 from tests.api.live_server import Server, serving
 

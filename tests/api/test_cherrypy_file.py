@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.cherrypy_file import Listening, find_file, read_file
-from ingest.errors import ConfigurationError
+from ingest.errors.types import ConfigurationError
 
 # The example of the original's documentation, to the letter.
 DOCUMENTED = """\

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.access.callers import AccessServer, serving
-from tests.bundles import make_bundle
 from tests.hostile import ALL_AT_ONCE, FORGED
+from tools.bundles import make_bundle
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \[\d+\] [a-z_.]+: |\[\d{4}-\d\d-\d\d [^]]+\] \[\d+\] \[[A-Z]+\] |  \| "

@@ -8,7 +8,7 @@ import pytest
 
 from bench import bundles
 from bench.bundles import BLOCK, bundle_in
-from tests.bundles import Entry
+from tools.bundles import Entry
 
 
 def test_bundle_holds_what_its_metadata_say(tmp_path: Path):

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from ingest.services import Services, make_services
 from ingest.services.metadata import Metadata
-from ingest.settings import load_settings
+from ingest.settings.loading import load_settings
 from tests.contracts.unprivileged_archive import share_with_archive, unprivileged_archive
-from tests.pacifica_core.core import Core
+from tools.pacifica_core.core import Core
 
 BUILT_IN = "built in"
 PACIFICA = "Pacifica"

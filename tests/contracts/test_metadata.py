@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected, FenceLost
+from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, FenceLost
 from ingest.services.metadata import Metadata
-from tests.bundles import Entry
 from tests.contracts.conftest import Connect, NewIds
 from tests.contracts.transactions import document, hashes, ingest, lacking
 from tests.services.bodies import FailingBody
+from tools.bundles import Entry
 
 CLIENTS = 4
 LARGEST_ID = 2**31 - 1

@@ -7,14 +7,14 @@ from types import MappingProxyType
 
 import pytest
 
-from ingest.errors import PolicyRejected
+from ingest.errors.types import PolicyRejected
 from ingest.services.policy import Policy
-from tests.bundles import Entry, file_entry, transaction
 from tests.contracts.conftest import PACIFICA, Connect
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.people import put
-from tests.pacifica_core.services import METADATA
 from tests.services.bodies import FailingBody
+from tools.bundles import Entry, file_entry, transaction
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.people import put
+from tools.pacifica_core.services import METADATA
 
 TERMS = ["submitter", "project", "instrument"]
 BLOCK = 1024 * 1024

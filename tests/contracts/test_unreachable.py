@@ -9,15 +9,15 @@ from typing import BinaryIO, cast
 import pytest
 from sqlalchemy import Engine
 
-from ingest.database import make_engine
-from ingest.errors import DatabaseUnavailable, ServiceUnavailable
+from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
+from ingest.ledger.database import make_engine
 from ingest.services import Services, make_services
 from ingest.services.archive import OpenFile
-from ingest.settings import load_settings
+from ingest.settings.loading import load_settings
 from tests.contracts.conftest import BUILT_IN, PACIFICA, Connect
-from tests.e2e.stack import free_port
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, SERVICES, UNIQUEID, settings_of
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, SERVICES, UNIQUEID, settings_of
+from tools.stack import free_port
 
 
 def move(services: Services) -> None:

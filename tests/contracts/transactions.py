@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ingest.services.metadata import FileHash, Metadata
-from tests.bundles import Entry, file_entry, transaction
+from tools.bundles import Entry, file_entry, transaction
 
 
 def document(transaction_id: int, files: Iterable[int] = (), **changes: Any) -> list[Entry]:

@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ingest.local.privileges import account
-from tests.e2e.stack import free_port
-from tests.pacifica_core.core import wait_for_answer
-from tests.pacifica_core.environment import core_binaries
-from tests.pacifica_core.services import ARCHIVE, Service
+from tools.pacifica_core.core import wait_for_answer
+from tools.pacifica_core.environment import core_binaries
+from tools.pacifica_core.services import ARCHIVE, Service
+from tools.stack import free_port
 
 STOP_SECONDS = 20
 CAP_DAC_READ_SEARCH = 2

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.errors import Rejection
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import Rejection
 from ingest.states import Kind, Stage
 
 # Writes the bundle, or the move document, to a path. Sources of a move go to the folder `sources_beside(path)`.

@@ -14,8 +14,8 @@ from typing import NoReturn, TypedDict
 
 import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401 - loaded before the fork
 
-from ingest.errors import IngestError, PermanentError
-from ingest.run_stage import run_stage
+from ingest.errors.types import IngestError, PermanentError
+from ingest.stages.run_stage import run_stage
 from ingest.states import STAGES, Kind
 
 # Beyond any case's bound: a child that would take the machine along is stopped.

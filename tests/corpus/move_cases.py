@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import InvalidMetadata, InvalidSource, Rejection
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata, InvalidSource, Rejection
 from ingest.states import Kind, Stage
-from tests.bundles import Entry, file_entry, transaction
 from tests.corpus.case import Accepted, Build, Case, Refused, sources_beside
+from tools.bundles import Entry, file_entry, transaction
 
 CONTENT = b"moved"
 ABSOLUTE = '"source" must be the absolute path that the file lies at'

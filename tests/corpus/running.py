@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ingest.jobs import Received
+from ingest.ledger.jobs import Received
 from ingest.services.uniqueid import BuiltInUniqueID
-from ingest.settings import BUILT_IN
+from ingest.settings.loading import BUILT_IN
 from tests.corpus.case import Case, sources_beside
 from tests.corpus.fork_server import Answer, Request
 from tests.received import create_job

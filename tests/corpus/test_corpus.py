@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import jobs
-from ingest.errors import FOR_UPLOADER
-from ingest.models import CatalogueTransaction, Event
+from ingest.errors.types import FOR_UPLOADER
+from ingest.ledger import jobs
+from ingest.ledger.models import CatalogueTransaction, Event
 from ingest.states import Outcome
 from tests.corpus.case import Accepted, Case, Refused
 from tests.corpus.cases import CASES

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.failpoints import VARIABLE
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
+from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
 # A service that is away is given up after seconds here, not after half an hour. Each process of the API keeps what it was
 # told of a run for two seconds, and must be seen to say why a stage waits for its next try: so the wait is longer.

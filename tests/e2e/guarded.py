@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
-from tests.waiting import wait_until
+from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
+from tools.waiting import wait_until
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from pathlib import Path
 import requests
 from sqlalchemy import Engine
 
-from ingest import jobs
-from tests.bundles import make_bundle
-from tests.e2e.contents import catalogued
+from ingest.ledger import jobs
 from tests.e2e.guarded import guarded, new_token
-from tests.e2e.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
+from tools.stack_contents import catalogued
+from tools.waiting import wait_until
 
 
 def test_job_belongs_to_the_user_of_the_token_and_another_user_does_not_see_it(

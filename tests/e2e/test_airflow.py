@@ -7,11 +7,11 @@ from http import HTTPStatus
 
 import pytest
 
-from ingest.pools import ARCHIVE_STAGES
+from ingest.orchestrator.pools import ARCHIVE_STAGES
 from ingest.states import STAGES, Kind
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import Stack
+from tools.waiting import wait_until
 
 PLUGINS_PROGRAM = """
 import sys

@@ -6,9 +6,9 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from tests.bundles import CONTENTS, file_entry, make_bundle, make_tar, metadata_of, transaction
-from tests.e2e.contents import archived, catalogued, events, in_catalogue_form, stored_names
-from tests.e2e.stack import Stack
+from tools.bundles import CONTENTS, file_entry, make_bundle, make_tar, metadata_of, transaction
+from tools.stack import Stack
+from tools.stack_contents import archived, catalogued, events, in_catalogue_form, stored_names
 
 DOCUMENTED = {"job_id", "state", "task", "task_percent", "updated", "created", "exception", "complete"}
 WRONG_SUM = "0" * 40

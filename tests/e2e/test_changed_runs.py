@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.states import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
-from tests.bundles import make_bundle, make_tar
 from tests.e2e.conftest import ArchiveAway
-from tests.e2e.contents import events, next_job_id
-from tests.e2e.stack import JOB_SECONDS, Stack
 from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
 from tests.faults import held_jobs
 from tests.faults.points import Points
-from tests.waiting import wait_until
+from tools.bundles import make_bundle, make_tar
+from tools.stack import JOB_SECONDS, Stack
+from tools.stack_contents import events, next_job_id
+from tools.waiting import wait_until
 
 REPAIR_SECONDS = 240
 RETRIES_AT_ONCE = 4

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from ingest.errors import FOR_UPLOADER
+from ingest.errors.types import FOR_UPLOADER
 from ingest.states import Kind
 from tests.corpus.case import Refused
 from tests.corpus.cases import CASES
-from tests.e2e.contents import stored_names
-from tests.e2e.stack import Stack, State
+from tools.stack import Stack, State
+from tools.stack_contents import stored_names
 
 LARGEST = 100_000
 EVERY = 4

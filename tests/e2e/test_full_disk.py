@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from tests.bundles import make_bundle
-from tests.e2e.contents import archived, catalogued, in_catalogue_form, next_job_id
-from tests.e2e.stack import Stack
 from tests.faults.points import Points
 from tests.small_disk import empty, fill, small_disk
+from tools.bundles import make_bundle
+from tools.stack import Stack
+from tools.stack_contents import archived, catalogued, in_catalogue_form, next_job_id
 
 FAILED = "ingest_files.failed"
 FEW = {"data/full/one.txt": b"one", "data/full/two.txt": b"two"}

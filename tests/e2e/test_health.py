@@ -2,8 +2,8 @@
 
 import requests
 
-from tests.e2e.stack import TIMEOUT_SECONDS, Stack
-from tests.waiting import wait_until
+from tools.stack import TIMEOUT_SECONDS, Stack
+from tools.waiting import wait_until
 
 
 def test_every_part_of_the_stack_is_ready(stack: Stack):

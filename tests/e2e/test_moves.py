@@ -8,10 +8,10 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from tests.bundles import Entry, file_entry, transaction
-from tests.e2e.contents import archived, catalogued, stored_names
 from tests.e2e.guarded import guarded, new_token
-from tests.e2e.stack import TIMEOUT_SECONDS, Stack
+from tools.bundles import Entry, file_entry, transaction
+from tools.stack import TIMEOUT_SECONDS, Stack
+from tools.stack_contents import archived, catalogued, stored_names
 
 CONTENTS = {"run/one.raw": b"one" * 1000, "run/two.raw": b"two" * 1000}
 

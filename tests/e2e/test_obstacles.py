@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.bundles import make_bundle
-from tests.e2e.stack import TIMEOUT_SECONDS, Stack, State, launch, start_stack, starting, stop_stack
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import TIMEOUT_SECONDS, Stack, State, launch, start_stack, starting, stop_stack
+from tools.waiting import wait_until
 
 DAGS = Path(__file__).parents[2] / "dags"
 # DAG files are read again after seconds, not minutes.

@@ -4,10 +4,10 @@ import time
 
 from sqlalchemy import Engine
 
-from tests.e2e.contents import catalogued
-from tests.e2e.stack import Stack
 from tests.faults import held_jobs
 from tests.faults.points import Points
+from tools.stack import Stack
+from tools.stack_contents import catalogued
 
 # As long as an answer about a run was once kept.
 POLLED_ON_SECONDS = 15

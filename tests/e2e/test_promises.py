@@ -8,12 +8,12 @@ from pathlib import Path
 import requests
 from sqlalchemy import Engine
 
-from tests.bundles import make_bundle
-from tests.e2e.contents import catalogued, events, file_ids
-from tests.e2e.stack import Stack, answers, free_port
 from tests.faults import held_jobs
 from tests.faults.points import Points
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import Stack, answers, free_port
+from tools.stack_contents import catalogued, events, file_ids
+from tools.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 HOUSEKEEPING_SECONDS = 180

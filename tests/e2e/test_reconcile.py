@@ -5,10 +5,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from tests.bundles import make_bundle
-from tests.e2e.contents import file_ids
-from tests.e2e.stack import Stack
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import Stack
+from tools.stack_contents import file_ids
+from tools.waiting import wait_until
 
 RUN_SECONDS = 120
 

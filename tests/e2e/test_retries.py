@@ -6,12 +6,12 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
-from tests.bundles import make_bundle, make_tar
 from tests.e2e.conftest import ArchiveAway
-from tests.e2e.contents import archived, catalogued, events, file_ids, in_catalogue_form, stored_names
-from tests.e2e.stack import Stack, State
 from tests.faults import held_jobs
 from tests.faults.points import Points
+from tools.bundles import make_bundle, make_tar
+from tools.stack import Stack, State
+from tools.stack_contents import archived, catalogued, events, file_ids, in_catalogue_form, stored_names
 
 FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
 

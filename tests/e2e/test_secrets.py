@@ -15,16 +15,16 @@ import requests
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.errors import ConfigurationError
+from ingest.errors.types import ConfigurationError
+from ingest.ledger.models import File
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
-from ingest.models import File
-from ingest.settings import load_settings
-from tests.bundles import make_bundle, make_tar, metadata_of
+from ingest.settings.loading import load_settings
 from tests.e2e.conftest import ArchiveAway
-from tests.e2e.stack import TIMEOUT_SECONDS, Stack
 from tests.faults.ending import wait_until_not_spooled
 from tests.hostile import ALL_AT_ONCE
+from tools.bundles import make_bundle, make_tar, metadata_of
+from tools.stack import TIMEOUT_SECONDS, Stack
 
 KEPT = {"secrets", "environment", "airflow/passwords.json"}
 SHORTEST = 12

@@ -9,12 +9,12 @@ import requests
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from ingest.models import Job
+from ingest.ledger.models import Job
 from ingest.states import Outcome
-from tests.bundles import make_bundle
 from tests.e2e.guarded import guarded, new_token
-from tests.e2e.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
+from tools.waiting import wait_until
 
 MANY = 36
 RUNNING = 16

@@ -15,11 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.stack import Stack
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.environment import core_binaries
-from tests.pacifica_core.people import INSTRUMENT, SUBMITTER
-from tests.pacifica_core.services import POLICY
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.environment import core_binaries
+from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
+from tools.pacifica_core.services import POLICY
+from tools.stack import Stack
 
 DATA = Path(__file__).with_name("data")
 CLIENT_SECONDS = 300

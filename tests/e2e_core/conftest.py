@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import pytest
 from sqlalchemy import Engine
 
-from ingest.failpoints import VARIABLE
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Proxy, proxy_to
-from tests.pacifica_core.services import METADATA, SERVICES, settings_of
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Proxy, proxy_to
+from tools.pacifica_core.services import METADATA, SERVICES, settings_of
+from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
 # A service that is away is given up after some twenty seconds here: long enough for one to be started on a busy machine.
 # A service that is silent is given up after ten. Why the delay is no shorter: see tests/e2e/conftest.py.

@@ -5,14 +5,14 @@ import json
 import requests
 from sqlalchemy import Engine
 
-from tests.bundles import file_entry, make_bundle, transaction
-from tests.e2e.contents import events, file_ids
-from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.contents import catalogued, fetch, stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Fault, Proxy
-from tests.pacifica_core.services import ARCHIVE, METADATA, UNIQUEID
+from tools.bundles import file_entry, make_bundle, transaction
+from tools.pacifica_core.contents import catalogued, fetch, stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Fault, Proxy
+from tools.pacifica_core.services import ARCHIVE, METADATA, UNIQUEID
+from tools.stack import Stack
+from tools.stack_contents import events, file_ids
 
 FOREIGN = b"somebody else's"
 TIMEOUT_SECONDS = 30

@@ -6,10 +6,10 @@ import tarfile
 
 import pytest
 
-from tests.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
-from tests.e2e.stack import Stack
-from tests.pacifica_core.contents import archived, catalogued, stored
-from tests.pacifica_core.core import Core
+from tools.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
+from tools.pacifica_core.contents import archived, catalogued, stored
+from tools.pacifica_core.core import Core
+from tools.stack import Stack
 
 ONE = {"data/one.txt": b"one\n"}
 # A folder of 251 and a name of 90 characters (270 bytes); the real metadata takes 255 characters of each.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.stack import Stack
 from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
-from tests.pacifica_core.contents import archived, catalogued
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.people import PROJECT
+from tools.pacifica_core.contents import archived, catalogued
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.people import PROJECT
+from tools.stack import Stack
 
 FILES = {
     "run/one.txt": b"one\n",

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest import jobs
+from ingest.ledger import jobs
 from tests.e2e.guarded import guarded, new_token
-from tests.e2e.stack import Stack
 from tests.e2e_core.clients import Clients, clients_in
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.people import INSTRUMENT, SUBMITTER
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
+from tools.stack import Stack
 
 # Policy is asked who this is.
 USER = f"user{SUBMITTER}"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
 from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.contents import catalogued
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Fault, Proxy
-from tests.pacifica_core.services import ARCHIVE, UNIQUEID
+from tools.bundles import make_bundle
+from tools.pacifica_core.contents import catalogued
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Fault, Proxy
+from tools.pacifica_core.services import ARCHIVE, UNIQUEID
+from tools.stack import Stack
 
 FILES = {
     "here/run/one.txt": b"one\n",

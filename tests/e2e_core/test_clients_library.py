@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
 from tests.e2e_core.clients import Clients, clients_in
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.contents import catalogued
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.people import INSTRUMENT, SUBMITTER
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.pacifica_core.contents import catalogued
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
+from tools.stack import Stack
+from tools.waiting import wait_until
 
 FILES = {"run/one.txt": b"one\n", "run/sub/two.bin": bytes(range(256)) * 12_000, "run/sub/日本.txt": b""}
 # Policy is asked who this is.

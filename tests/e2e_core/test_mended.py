@@ -1,13 +1,13 @@
 """A job that metadata rejected, mended there: one clear sends again what the rejection had removed."""
 
 from ingest.local.layout import Layout
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.contents import stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.database import execute
-from tests.pacifica_core.services import METADATA
+from tools.bundles import make_bundle
+from tools.pacifica_core.contents import stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.database import execute
+from tools.pacifica_core.services import METADATA
+from tools.stack import Stack
 
 
 def test_job_that_metadata_rejected_and_that_was_mended_there_is_completed_by_one_clear(

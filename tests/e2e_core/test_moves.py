@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import file_entry
-from tests.e2e.stack import Stack
 from tests.e2e.test_moves import CONTENTS, lay_out, move, names_in
 from tests.e2e_core.conftest import Away
 from tests.e2e_core.test_bundles import assert_complete
-from tests.pacifica_core.contents import catalogued, stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Fault, Proxy
-from tests.pacifica_core.services import ARCHIVE, METADATA
+from tools.bundles import file_entry
+from tools.pacifica_core.contents import catalogued, stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Fault, Proxy
+from tools.pacifica_core.services import ARCHIVE, METADATA
+from tools.stack import Stack
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, update
 
-from ingest.models import Event
-from tests.bundles import file_entry, make_bundle, metadata_of, transaction
-from tests.e2e.contents import events, file_ids
-from tests.e2e.stack import Stack
+from ingest.ledger.models import Event
 from tests.e2e_core.conftest import Away
 from tests.e2e_core.test_bundles import ONE, THREE, assert_complete
-from tests.pacifica_core.contents import stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Fault, Proxy
-from tests.pacifica_core.services import ARCHIVE, METADATA
-from tests.waiting import wait_until
+from tools.bundles import file_entry, make_bundle, metadata_of, transaction
+from tools.pacifica_core.contents import stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Fault, Proxy
+from tools.pacifica_core.services import ARCHIVE, METADATA
+from tools.stack import Stack
+from tools.stack_contents import events, file_ids
+from tools.waiting import wait_until
 
 
 def assert_failed(stack: Stack, job: int, label: str, *words: str) -> None:

@@ -3,12 +3,12 @@
 from sqlalchemy import Engine
 
 from ingest.services.archive_listing import posix_name
-from tests.bundles import make_bundle
-from tests.e2e.contents import file_ids
-from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import ARCHIVE
+from tools.bundles import make_bundle
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import ARCHIVE
+from tools.stack import Stack
+from tools.stack_contents import file_ids
 
 
 def test_file_that_the_real_archive_lost_or_damaged_is_named_until_it_is_back(stack: Stack, core: Core, ledger: Engine):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack
 from tests.e2e_core.conftest import Away
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Proxy
-from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+from tools.bundles import make_bundle
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Proxy
+from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+from tools.stack import Stack
 
 # What each service is called in texts, and the stage that needs it.
 STAGES = {

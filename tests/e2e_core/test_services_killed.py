@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.local.layout import Layout
-from tests.bundles import make_bundle
-from tests.e2e.contents import events, file_ids
-from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tests.faults.points import Points
-from tests.pacifica_core.contents import stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
-from tests.pacifica_core.test_metadata_database import WAITING, administration
-from tests.waiting import wait_until
+from tests.tools.pacifica_core.test_metadata_database import WAITING, administration
+from tools.bundles import make_bundle
+from tools.pacifica_core.contents import stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+from tools.stack import Stack
+from tools.stack_contents import events, file_ids
+from tools.waiting import wait_until
 
 REACHED_SECONDS = 90
 READING = "ingest_files.reading"

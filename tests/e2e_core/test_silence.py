@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import Engine
 
-from tests.bundles import make_bundle
-from tests.e2e.contents import events, file_ids
-from tests.e2e.stack import Stack
 from tests.e2e_core.test_bundles import THREE, assert_complete
-from tests.pacifica_core.contents import stored
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.proxy import Fault, Proxy
-from tests.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+from tools.bundles import make_bundle
+from tools.pacifica_core.contents import stored
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.proxy import Fault, Proxy
+from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
+from tools.stack import Stack
+from tools.stack_contents import events, file_ids
 
 # What each service is asked, and for how many stages a bundle needs it.
 ASKED = {

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.archiving import BATCH_FILES
-from tests.bundles import Entry, file_entry, make_bundle, transaction
-from tests.e2e.stack import Stack
+from ingest.archiving.batches import BATCH_FILES
+from tools.bundles import Entry, file_entry, make_bundle, transaction
+from tools.stack import Stack
 
 WRONG_SUM = "0" * 40
 BLOCK = 1024 * 1024

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.failpoints import VARIABLE
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
+from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
 SETTINGS = {
     # What was killed is tried again at once, but the number of tries and the bounds are those of a facility.

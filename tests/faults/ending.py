@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.models import CatalogueEntry, CatalogueFile, File
-from tests.bundles import Entry, metadata_of
-from tests.e2e.contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
-from tests.e2e.stack import JOB_SECONDS, Stack
-from tests.waiting import wait_until
+from ingest.ledger.models import CatalogueEntry, CatalogueFile, File
+from tools.bundles import Entry, metadata_of
+from tools.stack import JOB_SECONDS, Stack
+from tools.stack_contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
+from tools.waiting import wait_until
 
 GIVEN_BY_US = ("_id",)
 COMPLETE = {"state": "OK", "task": "ingest metadata", "task_percent": "100.0", "exception": "", "complete": True}

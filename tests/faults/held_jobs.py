@@ -3,10 +3,10 @@
 import os
 
 from ingest.local.credentials import INGEST
-from tests.bundles import make_bundle
-from tests.e2e.contents import next_job_id
-from tests.e2e.stack import Stack, ledger_of
 from tests.faults.points import Points
+from tools.bundles import make_bundle
+from tools.stack import Stack, ledger_of
+from tools.stack_contents import next_job_id
 
 READING = "ingest_files.reading"
 CONTENTS = {f"data/held/{number}.bin": os.urandom(300_000) for number in range(4)}

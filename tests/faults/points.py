@@ -1,10 +1,10 @@
-"""Arming the points of `ingest.failpoints` for one job of a running stack, and learning that they were reached."""
+"""Arming the points of `ingest.system.failpoints` for one job of a running stack, and learning that they were reached."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.failpoints import HELD_SUFFIX
-from tests.waiting import wait_until
+from ingest.system.failpoints import HELD_SUFFIX
+from tools.waiting import wait_until
 
 REACHED_SECONDS = 90
 

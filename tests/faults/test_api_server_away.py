@@ -8,14 +8,14 @@ import requests
 from sqlalchemy import Engine
 
 from ingest.states import STAGES, Kind
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events
-from tests.e2e.stack import START_SECONDS, Stack, answers, starting
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
-from tests.faults.processes import Processes, Role
-from tests.waiting import POLL_SECONDS, wait_until
+from tools.bundles import CONTENTS, make_bundle
+from tools.stack import START_SECONDS, Stack, answers, starting
+from tools.stack_contents import events
+from tools.stack_processes import Processes, Role
+from tools.waiting import POLL_SECONDS, wait_until
 
 AWAY_SECONDS = 120
 ANSWER_SECONDS = 10

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.database import make_engine
+from ingest.ledger.database import make_engine
+from ingest.ledger.models import File, Job
 from ingest.local.environment import database_url
-from ingest.models import File, Job
-from ingest.settings import Settings
-from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
+from ingest.settings.loading import Settings
 from tests.e2e.conftest import ArchiveAway
-from tests.e2e.contents import file_ids
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
-from tests.pacifica_core.database import postgres_in
+from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
+from tools.pacifica_core.database import postgres_in
+from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tools.stack_contents import file_ids
 
 PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs/operate.md"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.failpoints import VARIABLE
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.stack import Stack, ledger_of, start_stack, stop_stack
+from ingest.system.failpoints import VARIABLE
 from tests.faults.conftest import SETTINGS
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
+from tools.bundles import CONTENTS, make_bundle
+from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="libfaketime is in no wheel for this machine")
 

@@ -8,12 +8,12 @@ import requests
 from sqlalchemy import Engine
 
 from ingest.states import MISSING_TEXT
-from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
-from tests.e2e.contents import file_ids
-from tests.e2e.stack import Stack
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ownerless
 from tests.faults.points import Points
+from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
+from tools.stack import Stack
+from tools.stack_contents import file_ids
 
 KILLED = -9
 WRONG = [*transaction(), *(file_entry(path, content, hashsum="0" * 40) for path, content in CONTENTS.items())]

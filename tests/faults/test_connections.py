@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Engine
 
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events, next_job_id
-from tests.e2e.stack import Stack, answers, free_port
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
-from tests.pacifica_core.proxy import Fault, Proxy, proxy_to
-from tests.waiting import wait_until
+from tools.bundles import CONTENTS, make_bundle
+from tools.pacifica_core.proxy import Fault, Proxy, proxy_to
+from tools.stack import Stack, answers, free_port
+from tools.stack_contents import events, next_job_id
+from tools.waiting import wait_until
 
 AIRFLOW_TIMEOUT = 6
 START_SECONDS = 60

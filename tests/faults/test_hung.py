@@ -6,11 +6,11 @@ import signal
 from sqlalchemy import Engine
 
 from ingest.local.watchdog import PATIENCE_SECONDS
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.stack import START_SECONDS, Stack
 from tests.faults.ending import assert_complete
-from tests.faults.processes import Processes, Role
-from tests.waiting import wait_until
+from tools.bundles import CONTENTS, make_bundle
+from tools.stack import START_SECONDS, Stack
+from tools.stack_processes import Processes, Role
+from tools.waiting import wait_until
 
 HUNG = (Role.SCHEDULER, Role.DAG_PROCESSOR)
 # Airflow calls a heartbeat healthy for 30 s.

@@ -78,10 +78,12 @@ def test_points_have_their_own_name_wherever_they_are_imported():
     imports = [node for folder in SOURCES for tree in trees(PROJECT / folder) for node in ast.walk(tree)]
     modules = [node.module for node in imports if isinstance(node, ast.ImportFrom)]
     names = [each for node in imports if isinstance(node, ast.Import | ast.ImportFrom) for each in node.names]
-    assert "ingest.failpoints" in modules
+    assert "ingest.system.failpoints" in modules
     assert [each.name for each in names if each.name == "failpoint" and each.asname] == []
     # Of the module nothing else is imported, nor the module itself.
-    assert [each.name for each in names if each.name.startswith("ingest.failpoints") or each.name == "failpoints"] == []
+    assert [
+        each.name for each in names if each.name.startswith("ingest.system.failpoints") or each.name == "failpoints"
+    ] == []
 
 
 def test_no_two_points_have_one_name():

@@ -7,14 +7,14 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events, holder
-from tests.e2e.stack import Stack
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
-from tests.faults.processes import Processes, Role, is_alive
-from tests.waiting import wait_until
+from tools.bundles import CONTENTS, make_bundle
+from tools.stack import Stack
+from tools.stack_contents import events, holder
+from tools.stack_processes import Processes, Role, is_alive
+from tools.waiting import wait_until
 
 ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.IDLE_WORKER, Role.SCHEDULER)
 SPARES_THE_TASK = (

@@ -8,12 +8,12 @@ import requests
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from ingest.models import Event, Upload
-from tests.bundles import make_bundle
-from tests.e2e.stack import Stack, answers
+from ingest.ledger.models import Event, Upload
 from tests.faults.ending import assert_complete, spooled
 from tests.faults.points import Points
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.stack import Stack, answers
+from tools.waiting import wait_until
 
 CONTENTS = {"data/large.bin": bytes(range(256)) * 20_000, "data/small.txt": b"small\n"}
 BUNDLE = make_bundle(CONTENTS)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from ingest.archiving import BATCH_FILES
-from tests.e2e.contents import archived, catalogued, events
-from tests.e2e.stack import Stack
+from ingest.archiving.batches import BATCH_FILES
 from tests.faults.cases import KINDS, MANY, REFUSE, SOURCES, Case, declared_move
 from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
+from tools.stack import Stack
+from tools.stack_contents import archived, catalogued, events
 
 SECONDS = 300
 IN_THE_SECOND_BATCH = BATCH_FILES + 10

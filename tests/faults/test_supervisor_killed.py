@@ -4,14 +4,14 @@ import os
 import signal
 from pathlib import Path
 
-from ingest.failpoints import VARIABLE
-from tests.e2e.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
+from ingest.system.failpoints import VARIABLE
 from tests.faults import held_jobs
 from tests.faults.conftest import SETTINGS
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
-from tests.faults.processes import Processes, Role, is_alive
-from tests.waiting import wait_until
+from tools.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
+from tools.stack_processes import Processes, Role, is_alive
+from tools.waiting import wait_until
 
 
 def test_stack_whose_supervisord_is_killed_ends_and_goes_on_at_the_next_start(tmp_path: Path, points: Points):

@@ -11,13 +11,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.states import STAGES, Kind
-from tests.bundles import CONTENTS, make_bundle
-from tests.e2e.contents import events
-from tests.e2e.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
-from tests.waiting import wait_until
+from tools.bundles import CONTENTS, make_bundle
+from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
+from tools.stack_contents import events
+from tools.waiting import wait_until
 
 JOBS = 10
 SCHEDULER = (sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs")

@@ -8,9 +8,9 @@ from ingest.local.credentials import Credentials
 from ingest.local.ports import Ports
 from ingest.local.readiness import _beats, _has_pool, _usable, say_obstacles, warm_up
 from ingest.local.supervision import Supervisor
-from ingest.settings import Settings
-from tests.airflow_documents import with_dag
+from ingest.settings.loading import Settings
 from tests.api.live_server import NOWHERE
+from tests.orchestrator.airflow_documents import with_dag
 from tests.services.scripted_server import reply, scripted_server
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ingest.bundles.metadata_entries import EARLIEST, HASH_LENGTHS, LATEST
-from tests.bundles import Entry
+from tools.bundles import Entry
 
 # Any Unicode that PostgreSQL can hold.
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

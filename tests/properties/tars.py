@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.fuzz.seeds import FORMATS, tars
-from tests.fuzz.tar_mutations import joined, mutated
 from tests.properties.documents import plain_names, texts
+from tools.fuzz.seeds import FORMATS, tars
+from tools.fuzz.tar_mutations import joined, mutated
 
 SEEDS = tuple(tars())
 METADATA = "metadata.txt"

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.states import Kind
-from tests.bundles import Entry
-from tests.fuzz.metadata_oracle import JOB, accepted, check_completed, check_metadata, check_path, declared_files
 from tests.properties import documents
 from tests.properties.profile import property_of
+from tools.bundles import Entry
+from tools.fuzz.metadata_oracle import JOB, accepted, check_completed, check_metadata, check_path, declared_files
 
 
 @property_of

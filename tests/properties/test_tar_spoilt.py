@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.memory_file import MemoryFile
-from tests.fuzz.tar_blocks import header
-from tests.fuzz.tar_oracle import check_tar
 from tests.properties import tars
 from tests.properties.profile import property_of, slow_property_of
-from tests.tar_blocks import BLOCK, END
+from tools.fuzz.memory_file import MemoryFile
+from tools.fuzz.tar_blocks import header
+from tools.fuzz.tar_oracle import check_tar
+from tools.tar_blocks import BLOCK, END
 
 
 @slow_property_of

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ingest.errors import InvalidBundle
-from tests.fuzz.memory_file import MemoryFile
-from tests.fuzz.tar_readers import Read, plain, read_by_gnu_tar, read_by_us
+from ingest.errors.types import InvalidBundle
 from tests.properties import tars
 from tests.properties.profile import property_of, slow_property_of
+from tools.fuzz.memory_file import MemoryFile
+from tools.fuzz.tar_readers import Read, plain, read_by_gnu_tar, read_by_us
 
 GNU_FORMATS = ("gnu", "oldgnu", "posix", "ustar", "v7")
 INCREMENTAL = "--listed-incremental=snapshot"

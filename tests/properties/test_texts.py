@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.printing import one_line, printable
+from ingest.system.sanitize import one_line, printable
 from tests.properties.profile import property_of
 
 # Also surrogates, which is how Python keeps bytes that are no UTF-8.

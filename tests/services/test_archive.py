@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import MoveFolderUnavailable, ServiceUnavailable
+from ingest.errors.types import MoveFolderUnavailable, ServiceUnavailable
 from ingest.services.archive import OpenFile, PacificaArchive
 from ingest.services.http_client import HttpClient
 from tests.services.conftest import TRANSFER_SIZE

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import durable_files
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
+from ingest.system import durable_files
 from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import Zeros
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.durable_files import part_path, writing
-from ingest.errors import FenceLost, ServiceUnavailable
+from ingest.errors.types import FenceLost, ServiceUnavailable
 from ingest.services import archive_folder
 from ingest.services.archive_folder import FolderArchive
+from ingest.system.durable_files import part_path, writing
 from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import FailingBody
 from tests.small_disk import FILLING, fill, small_disk

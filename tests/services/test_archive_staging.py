@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 import pytest
 
-from ingest import durable_files
-from ingest.errors import MoveFolderUnavailable
+from ingest.errors.types import MoveFolderUnavailable
 from ingest.services.archive_staging import Staging, check_private
+from ingest.system import durable_files
 
 BLOCK = 4096
 NOBODY = 65534

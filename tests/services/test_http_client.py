@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from tests.services.bodies import Zeros
 from tests.services.conftest import TRANSFER_SIZE, MakeClient

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from tests.services.conftest import TRANSFER_SIZE, MakeClient
 from tests.services.scripted_server import Handler, ScriptedServer, hang_up, reply

@@ -12,7 +12,7 @@ from ingest.services.metadata import PacificaMetadata
 from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from tests.services.scripted_server import ScriptedServer, reply
 
 

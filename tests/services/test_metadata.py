@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ingest.errors import CatalogueRejected, ServiceUnavailable
+from ingest.errors.types import CatalogueRejected, ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from ingest.services.metadata import FileHash, PacificaMetadata
 from tests.services.scripted_server import ScriptedServer, broken_reply, failure, reply

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, create_engine, delete, select
 
-from ingest.database import transaction
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected, DatabaseUnavailable, FenceLost
-from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
+from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, DatabaseUnavailable, FenceLost
+from ingest.ledger.database import transaction
+from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
 from ingest.services.metadata import FileHash
 from ingest.services.metadata_catalogue import BuiltInMetadata
 from tests.services.bodies import FailingBody

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from ingest.errors import PolicyRejected, ServiceUnavailable
+from ingest.errors.types import PolicyRejected, ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy, Policy
 from tests.services.scripted_server import ScriptedServer, failure, reply

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ingest.errors import FenceLost, ServiceUnavailable
+from ingest.errors.types import FenceLost, ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from tests.services.bodies import FailingBody, Zeros
 from tests.services.conftest import TRANSFER_SIZE

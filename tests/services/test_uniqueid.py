@@ -8,9 +8,9 @@ from itertools import chain
 import pytest
 from sqlalchemy import Engine, delete
 
-from ingest.database import transaction
-from ingest.errors import ServiceUnavailable
-from ingest.models import File, Job, OriginalJob
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.database import transaction
+from ingest.ledger.models import File, Job, OriginalJob
 from ingest.services.http_client import HttpClient
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID
 from tests.services.scripted_server import ScriptedServer, reply

@@ -8,17 +8,17 @@ import pytest
 import requests
 from sqlalchemy import Engine, func, select
 
-from ingest.database import transaction as in_transaction
-from ingest.errors import InvalidMetadata
-from ingest.models import CatalogueEntry, Event, File, Job
+from ingest.errors.types import InvalidMetadata
+from ingest.ledger.database import transaction as in_transaction
+from ingest.ledger.models import CatalogueEntry, Event, File, Job
 from ingest.services import Services, make_services
-from ingest.settings import Settings, load_settings
+from ingest.settings.loading import Settings, load_settings
 from ingest.states import STAGES, Kind, Stage
-from tests.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction
 from tests.contracts.transactions import document, ingest
-from tests.pacifica_core.core import Core
-from tests.pacifica_core.services import METADATA
-from tests.stages.conftest import MakeJob, RunOnCore, RunStage
+from tests.job_fixtures import MakeJob, RunOnCore, RunStage
+from tools.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.services import METADATA
 
 ONE = "data/a/b/one.txt"
 TIMEOUT_SECONDS = 30

@@ -9,18 +9,19 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import ledger, run_stage
-from ingest.cli import main
-from ingest.errors import IngestError
-from ingest.models import Event, Job
+from ingest.cli.main import main
+from ingest.errors.types import IngestError
+from ingest.ledger import lease
+from ingest.ledger.models import Event, Job
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
+from ingest.stages import run_stage
 from ingest.states import STAGES, Kind
-from tests.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
 from tests.hostile import ALL_AT_ONCE
+from tests.job_fixtures import MakeJob
 from tests.services.scripted_server import ScriptedServer, failure, scripted_server
-from tests.stages.conftest import MakeJob
+from tools.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
 
 RunJob = Callable[[bytes, Kind], tuple[int, list[object]]]
 NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-ingest-7", "con", "'; DROP TABLE job; --")
@@ -38,7 +39,7 @@ def policy(settings: Settings) -> Iterator[ScriptedServer]:
 def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> RunJob:
     """Run all stages of a job as tasks do, until one fails; gives the job, and what the stages gave or raised."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
     def run(body: bytes, kind: Kind) -> tuple[int, list[object]]:
         job = make_job(body, kind)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import InvalidMetadata
+from ingest.errors.types import InvalidMetadata
 from ingest.services import Services
 from ingest.states import STAGES, Kind, Stage
-from tests.bundles import file_entry, make_bundle, transaction
-from tests.stages.conftest import MakeJob, RunStage
+from tests.job_fixtures import MakeJob, RunStage
+from tools.bundles import file_entry, make_bundle, transaction
 
 BOTH = {"data/x.txt": b"outer", "data/data/x.txt": b"inner"}
 

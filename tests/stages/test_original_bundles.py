@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.archiving.unlisted_members import REJECT, SKIP
 from ingest.states import Stage
-from ingest.unlisted_members import REJECT, SKIP
-from tests.bundles import Entry, file_entry, make_bundle
-from tests.stages.conftest import RunOnCore
+from tests.job_fixtures import RunOnCore
+from tools.bundles import Entry, file_entry, make_bundle
 
 TABLE = "\u30d1\u30bd\u30b3\u30f3\u8cc7\u7523\u7ba1\u7406\u53f0\u5e33\uff08S&T HK\uff09_\u73fe\u5730\u8abf\u9054PC.xls"
 DATA = {"data/a/b/foo.txt": b"foo\n", "data/a/b/bar.txt": b"bar\n", f"data/a/c/{TABLE}": b"foo\n"}

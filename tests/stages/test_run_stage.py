@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest import files, jobs, ledger, run_stage
-from ingest.errors import (
+from ingest.errors.types import (
     CatalogueConflict,
     CatalogueRejected,
     FilesRejected,
@@ -24,17 +23,19 @@ from ingest.errors import (
     StageSkipped,
     StageTerminated,
 )
-from ingest.ledger import Ledger
-from ingest.models import CatalogueTransaction, Event
+from ingest.ledger import files, jobs, lease
+from ingest.ledger.lease import Ledger
+from ingest.ledger.models import CatalogueTransaction, Event
 from ingest.services.archive_folder import FolderArchive
 from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from ingest.spool import SpoolUnavailable
+from ingest.stages import run_stage
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage, first_unfinished
-from tests.bundles import CONTENTS, file_entry, make_bundle, transaction
-from tests.stages.conftest import MakeJob
-from tests.stages.killing import Killed, die
+from tests.job_fixtures import MakeJob
+from tests.killing import Killed, die
+from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 
 Run = Callable[..., object]
 INGEST = STAGES[Kind.INGEST]
@@ -45,7 +46,7 @@ WRONG = [*transaction(), file_entry("data/one", b"one"), file_entry("data/two", 
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a stage as a task does."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
-    monkeypatch.setattr(ledger, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
     def run_as_task(job: int, stage: Stage, *, last_try: bool = False) -> object:
         return run_stage.run_stage(stage, job, 1, last_try=last_try)
@@ -229,7 +230,7 @@ def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
     run_all(run, job, *INGEST[:3])
     with monkeypatch.context() as killing:
         killing.setattr(FolderArchive, "delete", die)
-        killing.setattr(ledger.Ledger, "fail", die)
+        killing.setattr(lease.Ledger, "fail", die)
         with pytest.raises(Killed):
             run(job, Stage.INGEST_FILES)
     assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTING

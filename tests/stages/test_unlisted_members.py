@@ -7,16 +7,16 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from ingest.database import transaction as in_transaction
-from ingest.errors import InvalidMetadata
-from ingest.history import read
-from ingest.models import Event, File
+from ingest.archiving.unlisted_members import NAMED, SKIP, skip_unlisted
+from ingest.errors.types import InvalidMetadata
+from ingest.ledger.database import transaction as in_transaction
+from ingest.ledger.job_history import read
+from ingest.ledger.models import Event, File
 from ingest.services import Services
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from ingest.states import STAGES, Kind, Stage
-from ingest.unlisted_members import NAMED, SKIP, skip_unlisted
-from tests.bundles import CONTENTS, file_entry, make_bundle, metadata_of
-from tests.stages.conftest import MakeJob, OpenContext, RunStage
+from tests.job_fixtures import MakeJob, OpenContext, RunStage
+from tools.bundles import CONTENTS, file_entry, make_bundle, metadata_of
 
 UNLISTED = {"data/._one.txt": b"resource fork", "data/a/日本": b"", "data/z": b"last"}
 LISTED = sorted(CONTENTS.values())
@@ -84,7 +84,7 @@ def killed_at(point: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingest.unlisted_members.failpoint", reached)
+        patched.setattr("ingest.archiving.unlisted_members.failpoint", reached)
         with pytest.raises(Killed):
             yield
 

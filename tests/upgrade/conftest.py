@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.resources import EXTENSION
-from ingest.cli import main
-from ingest.database import make_engine
-from ingest.settings import Settings
-from tests.test_migrations import fresh_database
+from ingest.cli.main import main
+from ingest.ledger.database import make_engine
+from ingest.settings.loading import Settings
+from tests.ledger.test_migrations import fresh_database
 from tests.upgrade.original import Original
 
 Call = Callable[[str], tuple[int, str, str]]

@@ -16,9 +16,9 @@ import requests
 from sqlalchemy import make_url
 
 from ingest.local.privileges import die_with
-from tests.e2e.stack import free_port
-from tests.pacifica_core.environment import core_binaries
-from tests.waiting import wait_until
+from tools.pacifica_core.environment import core_binaries
+from tools.stack import free_port
+from tools.waiting import wait_until
 
 RUN_SECONDS = 120
 START_SECONDS = 60

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
-from ingest.configuration.config_file import warn_once
-from ingest.database import make_engine
-from ingest.errors import ConfigurationError
+from ingest.errors.types import ConfigurationError
+from ingest.ledger.database import make_engine
 from ingest.local.credentials import Credentials
 from ingest.local.environment import own_environment
 from ingest.local.layout import Layout
 from ingest.local.ports import Ports
-from ingest.settings import Settings, load_settings
+from ingest.settings.ini_file import warn_once
+from ingest.settings.loading import Settings, load_settings
 from tests.upgrade.original import Original
 
 PARSE_URLS = """

@@ -13,8 +13,8 @@ from pathlib import Path
 import requests
 
 from tests.api.live_server import ROOT, Server, environment_of
-from tests.e2e.stack import free_port
-from tests.pacifica_core.environment import binaries_of
+from tools.pacifica_core.environment import binaries_of
+from tools.stack import free_port
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 START_SECONDS = 120

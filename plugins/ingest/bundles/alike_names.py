@@ -1,7 +1,8 @@
 """Names that people take for the same: found, and shown so that they can be told apart.
 
-Called by `ingest.bundles.bundle`, `ingest.bundles.unmatched_names` and `ingest.files`, which compare names. A name that was
-typed, copied from a text or written by macOS often differs from the one in the tar only in what cannot be seen.
+Called by `ingest.bundles.bundle`, `ingest.bundles.unmatched_names` and `ingest.ledger.files`, which compare names. A
+name that was typed, copied from a text or written by macOS often differs from the one in the tar only in what cannot be
+seen.
 """
 # ruff: noqa: RUF001 - the characters that look alike are what this module is about
 
@@ -9,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 
 from ingest.bundles.names import distinguishable, folded
-from ingest.printing import LONGEST_NAME
+from ingest.system.sanitize import LONGEST_NAME
 
 # Of the beginning that two long names share, so many characters are shown.
 SHOWN_BEFORE = 20

@@ -18,9 +18,9 @@ from ingest.bundles.member_kinds import SPARSE, kind_of
 from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path
 from ingest.bundles.tar_blocks import BLOCK, VOLUME_LABEL
 from ingest.bundles.tar_headers import FOLDER, OLD_REGULAR, REGULAR, Header, headers
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
-from ingest.faults import Faults
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults
+from ingest.errors.types import InvalidBundle
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

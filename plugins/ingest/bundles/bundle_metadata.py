@@ -13,9 +13,9 @@ from ingest.bundles.file_values import FileIds, FileValues, path_of_value
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import TIMES, DeclaredFile, declared_file, size_of, whole_number
 from ingest.bundles.passed_on import FILE_VALUES, FILES, KEYS, TABLE, TRANSACTION, TRANSACTION_ID, LeftOut, passed_on
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
-from ingest.faults import Faults
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults
+from ingest.errors.types import InvalidMetadata
 from ingest.states import Kind
 
 SUBMITTER = f"{TRANSACTION}submitter"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ingest.bundles.metadata_document import Entry
 from ingest.bundles.names import CONTROLS, DATA_FOLDER, is_too_long, relative_path
 from ingest.bundles.passed_on import passed_on
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
 
 # In entries, and in characters of their texts: what is in memory at a time.
 BATCH = 1000
@@ -18,7 +18,7 @@ BATCH_CHARACTERS = 1024 * 1024
 VALUES = (str, int, float)
 EXAMPLE = '"path": "data/run/results.csv"'
 
-# Returns the ids of the job's files by their paths below `data/`, as `ingest.files.ids_by_path` does.
+# Returns the ids of the job's files by their paths below `data/`, as `ingest.ledger.files.ids_by_path` does.
 FileIds = Callable[[Sequence[str]], Mapping[str, int | None]]
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, Block
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle
+from ingest.system.sanitize import printable
 
 LARGEST_EXTENSION = 1024 * 1024
 # More records are not looked at: a header may claim any size.

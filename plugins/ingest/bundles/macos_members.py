@@ -5,8 +5,8 @@ Called by `ingest.bundles.bundle` and `ingest.bundles.unmatched_names`. The tar 
 metadata lists such a file, it is a file like any other.
 """
 
-from ingest.fault_codes import Fault
-from ingest.faults import Faults, SharedFault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults, SharedFault
 
 APPLE_DOUBLE = "._"
 OF_FINDER = frozenset({".DS_Store", "Icon\r"})

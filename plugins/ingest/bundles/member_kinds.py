@@ -6,7 +6,7 @@ those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic T
 
 from dataclasses import dataclass
 
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
 
 HARD_LINK, SYMBOLIC_LINK, GNU_SPARSE = b"1", b"2", b"S"
 

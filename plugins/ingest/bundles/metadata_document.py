@@ -1,8 +1,9 @@
 """A JSON list of objects (RFC 8259), read entry by entry: `metadata.txt` of a bundle, or a move document.
 
-Called by `ingest.bundles.bundle_metadata`, and by `api.move_document` while the sender still listens. The document comes
-from anybody and may have any size: no more of it lies in memory than one entry, whose length is bounded. Each entry is
-decoded by Python's own decoder. Nothing is changed silently: what could not be sent on as it was read is a fault.
+Called by `ingest.bundles.bundle_metadata`, and by `api.receiving.move_document` while the sender still listens. The
+document comes from anybody and may have any size: no more of it lies in memory than one entry, whose length is bounded.
+Each entry is decoded by Python's own decoder. Nothing is changed silently: what could not be sent on as it was read is
+a fault.
 """
 
 import codecs
@@ -14,10 +15,10 @@ from itertools import count
 from math import isinf
 from typing import Any, BinaryIO
 
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
-from ingest.faults import Faults
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults
+from ingest.errors.types import InvalidMetadata
+from ingest.system.sanitize import printable
 
 Entry = dict[str, Any]
 

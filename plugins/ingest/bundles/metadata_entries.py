@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ingest.bundles.metadata_document import Entry
 from ingest.bundles.names import CONTROLS, DATA_FOLDER, LONGEST_COMPONENT, LONGEST_PATH, is_too_long, relative_path
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
-from ingest.faults import Faults
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults
+from ingest.errors.types import InvalidMetadata
+from ingest.system.sanitize import printable
 
 # Hexadecimal digits of each hash type: all of `hashlib.algorithms_guaranteed` that have a fixed length, which are those that
 # the real metadata service accepts (docs/upgrading.md says why no others).

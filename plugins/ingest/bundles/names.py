@@ -8,8 +8,8 @@ import re
 import unicodedata
 from hashlib import blake2b
 
-from ingest.fault_codes import Fault
-from ingest.printing import LONGEST_NAME
+from ingest.errors.fault_codes import Fault
+from ingest.system.sanitize import LONGEST_NAME
 
 DATA_FOLDER = "data"
 # In characters: what NTFS, APFS and the column of Metadata hold. Linux holds 255 bytes, but bundles come from others, too.

@@ -8,7 +8,7 @@ only its own window needs (`NothingReally`, `displayTitle`, `query_results`).
 from collections import Counter
 
 from ingest.bundles.metadata_document import Entry
-from ingest.printing import printable
+from ingest.system.sanitize import printable
 
 TABLE = "destinationTable"
 FILES = "Files"

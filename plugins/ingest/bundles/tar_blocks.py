@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from struct import Struct
 
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle
 
 BLOCK = 512
 FIELDS = Struct("100s 8s 8s 8s 12s 12s 8s c 100x 6s 66x 8s 8s 155s 12x")

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, replace
 
 from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, LARGEST_OCTAL, ambiguous
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle
+from ingest.system.sanitize import printable
 
 LONG_NAME, LONG_LINK = b"L", b"K"
 # Solaris' tar writes the same records as POSIX, under a type of its own.

@@ -25,9 +25,9 @@ from ingest.bundles.tar_extensions import (
     with_long_name,
     with_records,
 )
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle
+from ingest.system.sanitize import printable
 
 REGULAR, OLD_REGULAR, FOLDER = b"0", b"\0", b"5"
 # No bytes follow the headers of these, whatever size they claim; some readers pass over that size, others do not.

@@ -1,14 +1,14 @@
 """Members that the metadata does not list, and files that the bundle lacks: each a fault, with the name that was meant.
 
-Called by `ingest.files`, which reads them from the ledger. A member and a listed file whose names look alike are shown with
-what they differ in. Only as many names are kept as are listed.
+Called by `ingest.ledger.files`, which reads them from the ledger. A member and a listed file whose names look alike are
+shown with what they differ in. Only as many names are kept as are listed.
 """
 
 from ingest.bundles.alike_names import differing, likeness
 from ingest.bundles.macos_members import is_of_macos, shared_fault
-from ingest.fault_codes import Fault
-from ingest.faults import LISTED, Faults
-from ingest.printing import printable
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import LISTED, Faults
+from ingest.system.sanitize import printable
 
 Side = dict[str, str]
 

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from types import FrameType
 
-from ingest.errors import IngestError
+from ingest.errors.types import IngestError
 from ingest.local import readiness
 from ingest.local.airflow_client import AirflowClient
 from ingest.local.configuration import SERVICES
@@ -26,7 +26,7 @@ from ingest.local.reporting import LaunchFailure, complain, say, step
 from ingest.local.sample import ingest_sample
 from ingest.local.supervision import Supervisor
 from ingest.local.watchdog import Watchdog
-from ingest.settings import load_settings
+from ingest.settings.loading import load_settings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from ingest.configuration.setting_types import folder_of
-from ingest.errors import MoveFolderUnavailable
+from ingest.errors.types import MoveFolderUnavailable
 from ingest.local.credentials import ADMIN, INGEST, Credentials
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
 from ingest.local.reporting import LaunchFailure
 from ingest.services.archive_staging import check_private
-from ingest.settings import CONFIG_FILE_VARIABLE, Settings, given_settings, load_settings, sources
+from ingest.settings.loading import CONFIG_FILE_VARIABLE, Settings, given_settings, load_settings, sources
+from ingest.settings.types import folder_of
 
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),

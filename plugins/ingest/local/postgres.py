@@ -11,15 +11,15 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from ingest.database import make_engine, upgrade_schema, wait_for_database
-from ingest.database_roles import OwnedDatabase, close_other_databases, limit_idle_transactions, provide_database
+from ingest.ledger.database import make_engine, upgrade_schema, wait_for_database
+from ingest.ledger.database_roles import OwnedDatabase, close_other_databases, limit_idle_transactions, provide_database
 from ingest.local import program
 from ingest.local.layout import PRIVATE, Layout
 from ingest.local.privileges import account
 from ingest.local.reporting import LaunchFailure
 from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
-from ingest.settings import load_settings
+from ingest.settings.loading import load_settings
 
 INITDB_SECONDS = 120
 START_SECONDS = 120

@@ -12,8 +12,7 @@ from typing import Any
 
 import requests
 
-from ingest.airflow_api import AirflowApi
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 from ingest.local import program
 from ingest.local.airflow_client import TIMEOUT_SECONDS, AirflowClient
 from ingest.local.configuration import SERVICES
@@ -21,9 +20,10 @@ from ingest.local.ports import Ports
 from ingest.local.reporting import LaunchFailure, say
 from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
-from ingest.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_obstacles
-from ingest.pools import ARCHIVE_POOL, archive_pool
-from ingest.settings import Settings, load_dag_settings
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_obstacles
+from ingest.orchestrator.pools import ARCHIVE_POOL, archive_pool
+from ingest.settings.loading import Settings, load_dag_settings
 
 # On two cores that others keep busy the api-server was seen to need a minute; a program that has ended is noticed at once.
 PATIENCE_SECONDS = 600

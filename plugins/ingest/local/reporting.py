@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.printing import escaped
+from ingest.system.sanitize import escaped
 
 TAIL_LINES = 15
 TAIL_BYTES = 8192

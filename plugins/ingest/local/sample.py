@@ -11,9 +11,9 @@ from typing import Any
 
 import requests
 
-from ingest.configuration.access_settings import NONE, OPEN
 from ingest.local.ports import Ports
 from ingest.local.reporting import say
+from ingest.settings.access import NONE, OPEN
 
 TIMEOUT_SECONDS = 30
 SAMPLE_SECONDS = 180

@@ -16,7 +16,7 @@ from ingest.services.metadata import Metadata, PacificaMetadata
 from ingest.services.metadata_catalogue import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy, Policy
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID, UniqueID
-from ingest.settings import BUILT_IN, Settings
+from ingest.settings.loading import BUILT_IN, Settings
 
 
 @dataclass(frozen=True)

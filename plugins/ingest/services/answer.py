@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from ingest import printing
+from ingest.system import sanitize
 
 DOCUMENT_LIMIT = 1024 * 1024
 TEXT_LIMIT = 1000
@@ -70,4 +70,4 @@ class Answer:
 
 def one_line(text: object) -> str:
     """Give a text of a service without markup and line ends, cut at a length that a person reads."""
-    return printing.one_line(html.unescape(str(text)))[:TEXT_LIMIT]
+    return sanitize.one_line(html.unescape(str(text)))[:TEXT_LIMIT]

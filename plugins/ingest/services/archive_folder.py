@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.configuration.setting_types import folder_of
-from ingest.database import first_line
-from ingest.durable_files import (
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.database import first_line
+from ingest.services.archive import SERVICE, OpenFile
+from ingest.services.archive_listing import StoredFile, files_below
+from ingest.services.sized_body import SizedBody
+from ingest.settings.types import folder_of
+from ingest.system.durable_files import (
     is_being_written,
     link_file,
     make_folder,
@@ -23,11 +27,7 @@ from ingest.durable_files import (
     write_all,
     writing,
 )
-from ingest.errors import ServiceUnavailable
-from ingest.linux_calls import forget_in_memory, reserve, sync_file_system, write_back
-from ingest.services.archive import SERVICE, OpenFile
-from ingest.services.archive_listing import StoredFile, files_below
-from ingest.services.sized_body import SizedBody
+from ingest.system.linux import forget_in_memory, reserve, sync_file_system, write_back
 
 FILES_PER_FOLDER = 1000
 UNFINISHED = re.compile(r"\.(\d+)\.part")

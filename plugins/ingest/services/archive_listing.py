@@ -1,7 +1,7 @@
 """What lies in an archive's folder, file by file, where the folder can be read.
 
-Called by `ingest.reconciling`. The built-in archive lists its own folder; ArchiveInterface has no call that lists, so the
-folder behind its posix storage is read past it.
+Called by `ingest.operations.reconcile`. The built-in archive lists its own folder; ArchiveInterface has no call that
+lists, so the folder behind its posix storage is read past it.
 """
 
 import os
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.database import first_line
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.database import first_line
 
 SMALL_ID = re.compile(r"file\.([0-9a-f]{1,2})")
 HEXADECIMAL = re.compile(r"[0-9a-f]{3,16}")

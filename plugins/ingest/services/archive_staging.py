@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.durable_files import copy_file, link_file
-from ingest.errors import MoveFolderUnavailable
+from ingest.errors.types import MoveFolderUnavailable
+from ingest.system.durable_files import copy_file, link_file
 
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ROOT = 0

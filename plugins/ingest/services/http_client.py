@@ -15,12 +15,12 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 from urllib3.util import make_headers
 
-from ingest.database import first_line
-from ingest.errors import ServiceUnavailable
-from ingest.printing import innermost, shown_url
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.database import first_line
 from ingest.services.answer import DOCUMENT_LIMIT, Answer
 from ingest.services.http_adapter import make_pool
 from ingest.services.sized_body import SizedBody
+from ingest.system.sanitize import innermost, shown_url
 
 
 class HttpClient:

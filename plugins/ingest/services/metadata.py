@@ -1,7 +1,7 @@
 """The catalogue of transactions and their files: the protocol, and the client of Pacifica's Metadata.
 
-Called by the stage `ingest_metadata`, before files are deleted again, and by `ingest.reconciling`. The built-in one is in
-`metadata_catalogue`.
+Called by the stage `ingest_metadata`, before files are deleted again, and by `ingest.operations.reconcile`. The
+built-in one is in `metadata_catalogue`.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import ijson
 
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected
+from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient, json_body
 

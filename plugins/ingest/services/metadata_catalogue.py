@@ -8,11 +8,11 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest.database import transaction
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected
-from ingest.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
-from ingest.printing import one_line
+from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected
+from ingest.ledger.database import transaction
+from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
 from ingest.services.metadata import FileHash
+from ingest.system.sanitize import one_line
 
 BATCH = 1000
 BATCH_BYTES = 1024 * 1024

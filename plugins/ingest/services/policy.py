@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 import ijson
 
-from ingest.errors import PolicyRejected
+from ingest.errors.types import PolicyRejected
 from ingest.services.http_client import HttpClient
 
 REQUIRED = {f"Transactions.{name}": name for name in ("submitter", "project", "instrument")}

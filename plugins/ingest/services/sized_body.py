@@ -7,7 +7,7 @@ Used by the HTTP client and by the built-in archive. The services can't be relie
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ingest.errors import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable
 
 
 class SizedBody:

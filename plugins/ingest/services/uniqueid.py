@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 
 from sqlalchemy import Engine, func, select
 
-from ingest.database import transaction
-from ingest.models import FILE_IDS, JOB_IDS, File, Job, OriginalJob
+from ingest.ledger.database import transaction
+from ingest.ledger.models import FILE_IDS, JOB_IDS, File, Job, OriginalJob
 from ingest.services.http_client import HttpClient
 
 IdMode = Literal["upload_job", "file"]

@@ -10,7 +10,7 @@ a good one.
 used up, and it goes on with the files that are missing. How many jobs send at once is the size of the pool `archive`.
 """
 
-from ingest.archiving import send_files
+from ingest.archiving.batches import send_files
 from ingest.context import StageContext
 
 

@@ -10,25 +10,19 @@ there, an admin clears this task, and the files are sent again.
 **An admin** looks after the metadata service when this task waits for it; clear the task when all tries were used up.
 """
 
-import logging
-
-from ingest import spool
-from ingest.archiving import send_files
-from ingest.cataloguing import is_catalogued, unsettled
+from ingest.archiving.batches import send_files
+from ingest.archiving.catalog import is_catalogued, unsettled
+from ingest.archiving.file_ids import CLASHES_ALLOWED, replace_ids
+from ingest.archiving.moves.move import send_sources
+from ingest.archiving.rejection import remove
+from ingest.archiving.spool_cleanup import free_spool
+from ingest.archiving.transaction_document import transaction_document
 from ingest.context import StageContext
-from ingest.documents import transaction_document
-from ingest.errors import CatalogueHoldsIds, CatalogueRejected, MoveFolderUnavailable, ServiceUnavailable
-from ingest.failpoints import failpoint
-from ingest.file_ids import CLASHES_ALLOWED, replace_ids
-from ingest.files import FileState, batches, files_in
-from ingest.jobs import REMOVED
-from ingest.moves.moving import send_sources
-from ingest.moves.putting_back import remove_links
-from ingest.printing import printable
-from ingest.rejection import remove
+from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, ServiceUnavailable
+from ingest.ledger.files import FileState, batches, files_in
 from ingest.states import Kind, Outcome
-
-logger = logging.getLogger(__name__)
+from ingest.system.failpoints import failpoint
+from ingest.system.sanitize import printable
 
 
 def ingest_metadata(context: StageContext) -> None:
@@ -100,23 +94,3 @@ def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
         replace_ids(context, batch, "the catalogue holds what is not this job's")
         replaced = True
     return replaced
-
-
-def free_spool(context: StageContext) -> bool:
-    """Delete the bundle and a move's hidden links; gives whether they are gone.
-
-    A bundle that stays on the disk is no failure of the job; retention, which calls this too, tries again.
-    """
-    if context.ledger.job.received.spool_name == REMOVED:
-        return True
-    try:
-        if context.ledger.job.record.kind is Kind.MOVE:
-            remove_links(context)
-            failpoint("ingest_metadata.links_removed", context.ledger.job_id)
-        spool.remove(context.spool_path)
-    except (OSError, MoveFolderUnavailable) as error:
-        logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
-        return False
-    failpoint("ingest_metadata.unlinked", context.ledger.job_id)
-    context.ledger.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
-    return True

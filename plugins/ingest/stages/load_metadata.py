@@ -11,13 +11,13 @@ bundle.
 **An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
 
+from ingest.archiving.file_ids import give_ids
+from ingest.archiving.unlisted_members import SKIP, skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext
-from ingest.errors import InvalidMetadata
-from ingest.failpoints import failpoint
-from ingest.fault_codes import Fault
-from ingest.file_ids import give_ids
-from ingest.files import (
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
+from ingest.ledger.files import (
     batches,
     check_annotated,
     compare_members,
@@ -27,9 +27,9 @@ from ingest.files import (
     record_declarations,
     totals,
 )
-from ingest.printing import one_line
 from ingest.states import Kind
-from ingest.unlisted_members import SKIP, skip_unlisted
+from ingest.system.failpoints import failpoint
+from ingest.system.sanitize import one_line
 
 Summary = dict[str, str | int]
 LONGEST_NAME = 200

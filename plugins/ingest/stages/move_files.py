@@ -18,8 +18,8 @@ a folder were changed. For a source that was exchanged: find out whose file the 
 before clearing the task.
 """
 
+from ingest.archiving.moves.move import send_sources
 from ingest.context import StageContext
-from ingest.moves.moving import send_sources
 
 
 def move_files(context: StageContext) -> None:

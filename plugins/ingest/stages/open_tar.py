@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from ingest.bundles.bundle import Member, members
 from ingest.context import StageContext
-from ingest.errors import InvalidBundle
-from ingest.failpoints import failpoint
-from ingest.fault_codes import Fault
-from ingest.faults import Faults
-from ingest.files import batches, find_ambiguous_paths, forget_members, record_members
+from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_list import Faults
+from ingest.errors.types import InvalidBundle
+from ingest.ledger.files import batches, find_ambiguous_paths, forget_members, record_members
+from ingest.system.failpoints import failpoint
 
 
 def open_tar(context: StageContext) -> None:

@@ -11,11 +11,11 @@ service is unavailable, or the `submitter_file` cannot be read, the task waits a
 used up.
 """
 
+from ingest.archiving.transaction_document import transaction_document
 from ingest.bundles.bundle_metadata import submitters
-from ingest.configuration.submitter_settings import UNCHECKED
 from ingest.context import StageContext
-from ingest.documents import transaction_document
-from ingest.submitters import Uploader, check_submitters
+from ingest.services.submitters import Uploader, check_submitters
+from ingest.settings.submitters import UNCHECKED
 
 
 def validate_policy(context: StageContext) -> None:

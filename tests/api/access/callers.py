@@ -15,10 +15,10 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from ingest import token_file
+from ingest.access import token_file
 from tests.api.access import issuer
 from tests.api.live_server import Server, environment_of
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 OPERATOR, ADMIN, UPLOADER, REMOVED = "olga", "adam", "ursula", "ulf"
 ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN, "INGEST_MOVE_RULES": "*: /srv/{user}"}

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.resources import EXTENSION
-from ingest import jobs
-from ingest.settings import Settings
+from ingest.ledger import jobs
+from ingest.settings.loading import Settings
 
 HEADER = "X-Http-Authed-User"
 ELSEWHERE = ["192.0.2.1", "10.0.0.1", "::ffff:192.0.2.1", "2001:db8::1", "", "unix:"]

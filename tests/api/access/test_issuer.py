@@ -17,10 +17,10 @@ from api.access import key_set
 from api.access.access_errors import TokenInvalid, TokensUnavailable
 from api.access.issuer import LEEWAY, Issuer
 from api.access.proven import Proven
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
 from tests.services.scripted_server import Handler, Script, ScriptedServer, reply, scripted_server
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 KEY = make_key("ES256")
 RSA_KEY = make_key("RS256")

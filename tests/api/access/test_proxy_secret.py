@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from api.access.authentication import make_authentication
-from ingest.errors import ConfigurationError
-from ingest.settings import Settings
+from ingest.errors.types import ConfigurationError
+from ingest.settings.loading import Settings
 from tests.api.access.callers import (
     ADMIN,
     HEADER,

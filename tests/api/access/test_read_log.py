@@ -8,7 +8,7 @@ import pytest
 from api.server import PROCESSES
 from api.serving.log_limit import LINES_PER_CLIENT
 from tests.api.access.callers import HEADER, TRUSTED, AccessServer, Caller, proxy_settings, serving
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 READ = re.compile(r"INFO \[\d+\] api\.access\.read_log: (.*)")
 

@@ -15,12 +15,12 @@ from sqlalchemy import Engine
 
 from api.access.roles import CALLS, PUBLIC
 from api.app import create_app
-from ingest import token_file
-from ingest.database import transaction
-from ingest.jobs import Received
-from ingest.models import OriginalJob
+from ingest.access import token_file
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import Received
+from ingest.ledger.models import OriginalJob
 from ingest.services import make_services
-from ingest.settings import Settings
+from ingest.settings.loading import Settings
 from ingest.states import Kind
 from tests.api.access.callers import (
     ADMIN,
@@ -39,7 +39,7 @@ from tests.api.access.callers import (
     token_settings,
 )
 from tests.received import create_job
-from tests.waiting import wait_until
+from tools.waiting import wait_until
 
 # A status for each caller; `job` is whose job the call is about.
 TABLE = """

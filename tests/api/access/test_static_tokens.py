@@ -8,8 +8,8 @@ import pytest
 
 from api.access.access_errors import TokenInvalid, TokensUnavailable
 from api.access.static_tokens import StaticTokens
-from ingest import token_file, token_uses
-from ingest.errors import ConfigurationError
+from ingest.access import token_file, token_uses
+from ingest.errors.types import ConfigurationError
 
 
 @pytest.fixture

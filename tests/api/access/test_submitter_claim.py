@@ -4,10 +4,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ingest import jobs
+from ingest.ledger import jobs
 from tests.api.access.callers import UPLOADER, bearer, make_tokens, proxy_settings, serving, signed, token_settings
-from tests.bundles import make_bundle
-from tests.waiting import wait_until
+from tools.bundles import make_bundle
+from tools.waiting import wait_until
 
 UNCHECKED = "each uploader may name any submitter in the metadata"
 CLAIM = {"INGEST_SUBMITTER_CHECK": "claim", "INGEST_JWT_SUBMITTER_CLAIM": "person"}

@@ -9,7 +9,7 @@ from ingest.services.archive import Archive
 from ingest.services.archive_listing import posix_name
 from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect
 from tests.contracts.unprivileged_archive import give_away
-from tests.pacifica_core.services import ARCHIVE
+from tools.pacifica_core.services import ARCHIVE
 
 MakeSource = Callable[..., Path]
 # Where an archive keeps the file of an id.

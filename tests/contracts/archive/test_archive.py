@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ingest.errors import FenceLost, ServiceUnavailable
+from ingest.errors.types import FenceLost, ServiceUnavailable
 from ingest.services.archive import Archive
 from tests.contracts.archive.contents import BLOCK, get, put
 from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect, NewIds

@@ -6,13 +6,13 @@ import io
 import lzma
 import zipfile
 
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
-from tests.bundles import make_bundle
 from tests.corpus.archive_cases.making import blocks, refused
 from tests.corpus.case import Case, Refused
-from tests.tar_blocks import END
+from tools.bundles import make_bundle
+from tools.tar_blocks import END
 
 BUNDLE = make_bundle({"data/one": b"one"})
 

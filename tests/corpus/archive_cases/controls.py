@@ -6,11 +6,11 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bundles import CONTENTS, make_bundle, make_tar, metadata_of
 from tests.corpus.archive_cases.making import accepted, blocks, listing
 from tests.corpus.case import Accepted, Build, Case
-from tests.fuzz.tar_blocks import volume_label
-from tests.tar_blocks import END, extended, extension, file, header, record
+from tools.bundles import CONTENTS, make_bundle, make_tar, metadata_of
+from tools.fuzz.tar_blocks import volume_label
+from tools.tar_blocks import END, extended, extension, file, header, record
 
 ONE = file("data/one", b"one")
 METADATA = listing(one=b"one")

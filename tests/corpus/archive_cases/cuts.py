@@ -1,10 +1,10 @@
 """Tars that end too early, at each of their boundaries, and tars that go on."""
 
-from ingest.fault_codes import Fault
-from tests.bundles import make_bundle
+from ingest.errors.fault_codes import Fault
 from tests.corpus.archive_cases.making import GOOD, blocks, refused
 from tests.corpus.case import Case
-from tests.tar_blocks import BLOCK, END, extended, file, header
+from tools.bundles import make_bundle
+from tools.tar_blocks import BLOCK, END, extended, file, header
 
 LONG = file("data/long", b"x" * (2 * BLOCK + 100))
 PAX = extended(path="data/renamed", comment="c" * BLOCK)

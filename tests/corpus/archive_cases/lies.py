@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
 from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
-from tests.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
+from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
 
 INNER = file("data/hidden", b"secret")
 GLOBAL = b"g"

@@ -2,10 +2,10 @@
 
 import tarfile
 
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
 from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
-from tests.tar_blocks import END, extended, file, header
+from tools.tar_blocks import END, extended, file, header
 
 
 def member_of(kind: bytes, **fields: object) -> Build:

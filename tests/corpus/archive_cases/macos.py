@@ -1,11 +1,11 @@
 """What macOS adds to a tar: refused in one answer, with all such members and what to do; taken where it is listed."""
 
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import accepted, blocks, listing, refused
 from tests.corpus.case import Build, Case, Refused
-from tests.tar_blocks import END, extended, file, header
+from tools.tar_blocks import END, extended, file, header
 
 APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X".ljust(74)
 ADDED = "macOS added members that are no data: "

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ingest.errors import InvalidBundle
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle
 from ingest.states import Stage
-from tests.bundles import metadata_of
 from tests.corpus.case import Accepted, Build, Refused
-from tests.tar_blocks import END, file
+from tools.bundles import metadata_of
+from tools.tar_blocks import END, file
 
 CONTENT = b"one"
 GOOD = file("data/one", CONTENT)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.errors import InvalidBundle, InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidBundle, InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.case import Build, Case, Refused
-from tests.tar_blocks import END, file, header
+from tools.tar_blocks import END, file, header
 
 MILLION = 1_000_000
 CHECKSUM = slice(148, 155)

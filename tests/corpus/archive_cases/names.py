@@ -1,9 +1,9 @@
 """Names that lead elsewhere, that nobody can restore, and that are there twice."""
 
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
 from tests.corpus.archive_cases.making import around, blocks, refused
 from tests.corpus.case import Case
-from tests.tar_blocks import extended, extension, file, header, record, with_checksum
+from tools.tar_blocks import extended, extension, file, header, record, with_checksum
 
 
 def named(name: str, shown: str | None = None) -> Case:

@@ -1,11 +1,11 @@
 """Names that look the same in the tar and in the metadata, and are not: both are shown, with what they differ in."""
 
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import blocks, listing, refused
 from tests.corpus.case import Case, Refused
-from tests.tar_blocks import END, extended, file
+from tools.tar_blocks import END, extended, file
 
 DEEP = "日本語/" * 30
 FAULTS = (Fault.MEMBER_UNLISTED, Fault.FILE_LACKING)

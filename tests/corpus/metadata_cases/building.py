@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import InvalidMetadata
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
+from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
-from tests.bundles import Entry, file_entry, make_tar, transaction
 from tests.corpus.case import Build, Refused
-from tests.tar_blocks import BLOCK, END, file, header
+from tools.bundles import Entry, file_entry, make_tar, transaction
+from tools.tar_blocks import BLOCK, END, file, header
 
 CONTENT = b"a"
 # Its entries in every bundle: four of the transaction, and then the file's.

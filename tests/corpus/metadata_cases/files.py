@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ingest.fault_codes import Fault
-from tests.bundles import file_entry
+from ingest.errors.fault_codes import Fault
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import CONTENT, FILE, document, file_with, refused
+from tools.bundles import file_entry
 
 UNLISTED, LACKING = Fault.MEMBER_UNLISTED, Fault.FILE_LACKING
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"

@@ -4,11 +4,11 @@ import json
 import tarfile
 from pathlib import Path
 
-from ingest.fault_codes import Fault
-from tests.bundles import make_tar
+from ingest.errors.fault_codes import Fault
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
-from tests.tar_blocks import END, file, header
+from tools.bundles import make_tar
+from tools.tar_blocks import END, file, header
 
 GOOD = file_with()
 TEXT = GOOD.decode()

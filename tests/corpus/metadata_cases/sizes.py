@@ -1,6 +1,6 @@
 """Documents that are long or deep without end."""
 
-from ingest.fault_codes import Fault
+from ingest.errors.fault_codes import Fault
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, claiming, file_with, refused
 

@@ -2,10 +2,10 @@
 
 import json
 
-from ingest.fault_codes import Fault
-from tests.bundles import file_entry, transaction
+from ingest.errors.fault_codes import Fault
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import CONTENT, document, file_saying, refused
+from tools.bundles import file_entry, transaction
 
 UNLISTED = Fault.MEMBER_UNLISTED
 LARGE, FINITE, TWICE, TEXT = (

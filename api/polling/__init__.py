@@ -1,0 +1,1 @@
+"""Answer many polls with few reads of the ledger and of Airflow."""

@@ -1,0 +1,1 @@
+"""Check in the background whether the API can take uploads."""

@@ -1,0 +1,104 @@
+"""Receive: `POST /ingest` and `POST /upload` take a bundle, `POST /move` a move document.
+
+An answer of 200 is a promise that the job will run. What happens when this process dies on the way:
+
+    job id from UniqueID          nothing is lost but the number
+    -> commit of the upload's row a row stays; the client has no answer and sends again; retention removes the row
+    -> `.part` file, fsync        the same with a `.part` file, which retention removes before the row
+    -> rename, fsync of folder    the same with a file of a whole name
+    -> commit of the job's row    the upload's row is gone, the job is there and runs: housekeeping triggers it
+    -> trigger                    it runs; housekeeping triggers it again, which Airflow answers with 409
+    -> answer                     it runs; the client that saw no answer may send again and gets a job of its own
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from flask import Response
+from flask_openapi3 import APIBlueprint
+
+from api.access.auth import caller
+from api.openapi import operations
+from api.receiving.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
+from api.receiving.create_job import commit, new_job_id
+from api.receiving.move_document import check_move_document, check_mover
+from api.request_errors import DocumentTooLarge
+from api.resources import Resources, resources
+from api.routes.state import answer
+from ingest import spool
+from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
+from ingest.ledger import uploads
+from ingest.ledger.jobs import Received
+from ingest.ledger.user_shares import share_of
+from ingest.orchestrator import start_jobs
+from ingest.spool import Announced
+from ingest.states import Kind, received
+from ingest.system.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
+routes = APIBlueprint("receive", __name__)
+
+LARGEST_DOCUMENT = 1024**3
+
+
+@routes.post("/upload", endpoint="upload", **operations.UPLOAD)
+@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
+def receive_bundle() -> Response:
+    """Take a bundle; `/upload` is the name that existing clients use."""
+    refuse_multipart()
+    settings = resources().settings
+    body = Body(settings, settings.largest_bundle)
+    return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
+
+
+@routes.post("/move", **operations.MOVE)
+def receive_move() -> Response:
+    """Take a move document."""
+    refuse_all_but_json()
+    settings, user = resources().settings, caller().user
+    check_mover(settings, user)
+    body = Body(settings, LARGEST_DOCUMENT, DocumentTooLarge)
+    return receive(Kind.MOVE, body, "json", lambda document: check_move_document(document, settings, user))
+
+
+def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
+    """Bring a body to the spool, record the job, start it, and answer its state.
+
+    Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive`
+    raises, and what `check` raises.
+    """
+    user = caller().user
+    share = share_of(resources().settings, user)
+    with resources().upload_slots.one(user, share.uploads):
+        return _receive(kind, body, extension, check)
+
+
+def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None) -> Response:
+    known, begun, user = resources(), time.monotonic(), caller().user
+    settings = known.settings
+    job_id = new_job_id(known)
+    upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size, user)
+    folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
+    with uploads.announced(known.engine, folder, upload, kept_free, share) as kept_for_others:
+        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
+        view = commit(known, Received(job_id, kind, user, upload.name, size, caller().submitter))
+    job = view.received
+    failpoint("receive.committed", job.job_id)
+    triggered = start(known, job)
+    failpoint("receive.triggered", job.job_id)
+    logger.info(
+        "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
+        job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,
+    )  # fmt: skip
+    return answer(job.job_id, received(), view.created, view.updated)
+
+
+def start(known: Resources, job: Received) -> bool:
+    """Start the job if it may start; return whether it has. What fails here, housekeeping does later."""
+    try:
+        return start_jobs.start(known.settings, known.engine, known.airflow, job)
+    except (ServiceUnavailable, DatabaseUnavailable) as error:
+        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
+        return False

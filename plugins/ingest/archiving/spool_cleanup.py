@@ -1,0 +1,36 @@
+"""Delete a job's bundle from the spool, and the hidden links of a move, once the catalog holds the job.
+
+Called by the stage `ingest_metadata`, and by `ingest.operations.retention` for jobs whose bundle could not be deleted then.
+"""
+
+import logging
+
+from ingest import spool
+from ingest.archiving.moves.restore import remove_links
+from ingest.context import StageContext
+from ingest.errors.types import MoveFolderUnavailable
+from ingest.ledger.jobs import REMOVED
+from ingest.states import Kind
+from ingest.system.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
+
+
+def free_spool(context: StageContext) -> bool:
+    """Delete the bundle and a move's hidden links; gives whether they are gone.
+
+    A bundle that stays on the disk is no failure of the job; retention, which calls this too, tries again.
+    """
+    if context.ledger.job.received.spool_name == REMOVED:
+        return True
+    try:
+        if context.ledger.job.record.kind is Kind.MOVE:
+            remove_links(context)
+            failpoint("ingest_metadata.links_removed", context.ledger.job_id)
+        spool.remove(context.spool_path)
+    except (OSError, MoveFolderUnavailable) as error:
+        logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
+        return False
+    failpoint("ingest_metadata.unlinked", context.ledger.job_id)
+    context.ledger.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
+    return True

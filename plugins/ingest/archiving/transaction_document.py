@@ -1,0 +1,56 @@
+"""The completed metadata as one JSON document, for policy and for the catalogue.
+
+Called by `validate_policy` and `ingest_metadata`. The document lies in an unnamed temporary file beside the bundle, not in
+memory; the system removes it when the process ends, however it ends.
+"""
+
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from ingest.bundles.bundle_metadata import completed
+from ingest.context import StageContext
+from ingest.ledger.files import archived_as, ids_by_path
+from ingest.spool import disk_faults
+from ingest.system.durable_files import write_all
+
+
+@contextmanager
+def transaction_document(context: StageContext, *, for_catalogue: bool) -> Iterator[tuple[BinaryIO, int]]:
+    """Give the document, positioned at its start, and its size in bytes; raises SpoolFull, SpoolUnavailable."""
+    folder = context.settings.volume_path
+    with disk_faults(folder):
+        # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
+        document = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
+    with document:
+        with disk_faults(folder):
+            for block in _blocks(context, for_catalogue=for_catalogue):
+                write_all(document, block)
+            size = document.tell()
+            document.seek(0)
+        yield document, size
+
+
+def _blocks(context: StageContext, *, for_catalogue: bool) -> Iterator[bytes]:
+    """Give the document in blocks of about `transfer_size` bytes."""
+    ledger, block = context.ledger, io.BytesIO()
+    with context.open_metadata() as metadata:
+        block.write(b"[")
+        separator = b""
+        for entry in completed(
+            metadata,  # type: ignore[arg-type]
+            ledger.job_id,
+            archived_as(ledger),
+            lambda paths: ids_by_path(ledger, paths),
+            for_catalogue=for_catalogue,
+        ):
+            block.write(separator + json.dumps(entry).encode())
+            separator = b",\n"
+            if block.tell() >= context.settings.transfer_size:
+                yield block.getvalue()
+                block = io.BytesIO()
+        block.write(b"]")
+    yield block.getvalue()

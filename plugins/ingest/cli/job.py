@@ -1,0 +1,56 @@
+"""`job`: the state of a job, set by hand."""
+
+import argparse
+
+from sqlalchemy import Engine
+
+from ingest.cli.options import Subcommands, add_job_id
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.runs import set_state
+from ingest.settings.loading import Settings
+from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Stage
+from ingest.system.sanitize import one_line
+
+LABELS = (RECEIVED_LABEL, *(stage.label for stage in Stage))
+
+
+def add(subcommands: Subcommands) -> None:
+    """Declare the subcommand."""
+    job = subcommands.add_parser(
+        "job",
+        help="set the state of a job by hand",
+        description="Set the state that clients see of a job. FAILED stops it until it is retried; OK is shown until "
+        "its next stage begins.",
+    )
+    add_job_id(job)
+    job.add_argument("--state", required=True, choices=("OK", FAILED), help="FAILED also fails the run in Airflow")
+    job.add_argument("--task", required=True, choices=LABELS, metavar="TASK", help=f"one of: {', '.join(LABELS)}")
+    job.add_argument("--task-percent", type=_percent, default=0.0, metavar="PERCENT", help="from 0.0 to 100.0")
+    job.add_argument(
+        "--exception",
+        default="",
+        type=one_line,
+        metavar="TEXT",
+        help="what clients are told, such as who did it and why",
+    )
+    job.set_defaults(run=_run)
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1.0
+    if not 0.0 <= percent <= DONE:
+        raise argparse.ArgumentTypeError("must be from 0.0 to 100.0")
+    return percent
+
+
+def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
+    percent = options.task_percent
+    if options.state != FAILED and options.task == Stage.INGEST_METADATA.label:
+        # Clients take this label with 100 for the end; only the catalogue may say that.
+        percent = min(percent, ALMOST_DONE)
+    state = JobState(options.state, options.task, percent, options.exception, complete=options.state == FAILED)
+    set_state(engine, AirflowApi(settings), options.job_id, state)
+    return 0

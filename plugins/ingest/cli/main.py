@@ -1,0 +1,48 @@
+"""`pacifica-ingest-cmd`: what admins do to jobs, to the database and to tokens. Most subcommands are the original's.
+
+Called from a shell. Errors of ours end in one line on stderr and exit code 1, wrong usage in exit code 2.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ingest.cli import job, reconcile, retry, schema, show, token
+from ingest.errors.types import IngestError
+from ingest.ledger.database import make_engine, wait_for_database
+from ingest.settings.loading import CONFIG_FILE_VARIABLE, load_settings
+from ingest.system.sanitize import one_line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; gives the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        named = {CONFIG_FILE_VARIABLE: options.config} if options.config is not None else {}
+        settings = load_settings({**os.environ, **named})
+        engine = make_engine(settings, pool_size=1)
+        try:
+            if options.needs_database:
+                wait_for_database(settings, engine)
+            return int(options.run(options, settings, engine))
+        finally:
+            engine.dispose()
+    except (IngestError, OSError) as error:
+        print(one_line(f"pacifica-ingest-cmd: {error}"), file=sys.stderr)  # noqa: T201 - a command speaks to a person
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the command, its subcommands and their options."""
+    command = argparse.ArgumentParser(prog="pacifica-ingest-cmd", description="Administer the jobs of Pacifica Ingest.")
+    command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
+    command.set_defaults(needs_database=True)
+    subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
+    for each in (job, retry, show, reconcile, schema, token):
+        each.add(subcommands)
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""`retry`: a job goes on, or a local file is run as a job."""
+
+import argparse
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.cli.options import Subcommands, add_job_id
+from ingest.operations.replace_bundle import run_file
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.obstacles import reports_obstacles
+from ingest.orchestrator.runs import retry
+from ingest.settings.loading import Settings
+from ingest.states import Kind
+from ingest.system.sanitize import one_line
+
+
+def add(subcommands: Subcommands) -> None:
+    """Declare the subcommand."""
+    again = subcommands.add_parser(
+        "retry",
+        help="let a job go on, or run a local file as a job",
+        description="Clear the unfinished stages of a job, or replace its run where that does not help, and lift a state "
+        "that was set by hand. With --path: run that file as the job, in place of the bundle that it had.",
+    )
+    add_job_id(again)
+    again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
+    again.add_argument(
+        "--username", type=one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
+    )
+    again.add_argument("--move", action="store_true", help="the file is a move document (with --path)")
+    again.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
+    airflow = AirflowApi(settings)
+    with reports_obstacles(engine, airflow, options.job_id):
+        if options.path is None:
+            retry(engine, airflow, options.job_id)
+        else:
+            user = options.username or settings.default_user
+            kind = Kind.MOVE if options.move else Kind.INGEST
+            run_file(settings, engine, airflow, options.job_id, user, kind, options.path)
+    return 0

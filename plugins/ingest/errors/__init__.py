@@ -1,0 +1,1 @@
+"""The errors of the domain and the codes that they carry."""

@@ -1,0 +1,25 @@
+"""Events: what happened to a job, appended in the transaction that it happened in.
+
+Called by whatever writes jobs (`ingest.ledger.jobs`, `ingest.ledger.lease`) and uploads (`ingest.ledger.uploads`).
+"""
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from ingest.ledger.models import Event
+from ingest.states import Stage
+from ingest.system.sanitize import one_line
+
+
+def add_event(
+    session: Session,
+    job_id: int,
+    kind: str,
+    stage: Stage | None = None,
+    attempt: int | None = None,
+    code: str | None = None,
+    text: str = "",
+) -> None:
+    """Append an event in the caller's transaction; its text becomes one line."""
+    values = {"job_id": job_id, "kind": kind, "stage": stage, "attempt": attempt, "code": code, "text": one_line(text)}
+    session.execute(insert(Event).values(values))

@@ -1,0 +1,74 @@
+"""All that is known here of one job id, as one JSON document: the job, its files by state, and its events in order.
+
+Called by the command line (`show`). Times are UTC.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from ingest.errors.types import UnknownJob
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import is_possible, run_id
+from ingest.ledger.models import Event, File, Job, OriginalJob, Upload
+
+Document = dict[str, Any]
+STARTED = "stage_started"
+
+
+def read(engine: Engine, job_id: int) -> Document:
+    """Give the document; raises UnknownJob, DatabaseUnavailable.
+
+    `job` is None for an upload that never became a job; `uploads` are files on their way into the spool (or out of it);
+    `original` is what the original service said of the job when it received it.
+    """
+    with transaction(engine) as session:
+        document = _read(session, job_id) if is_possible(job_id) else {}
+    if not any(document.get(part) for part in ("job", "original", "uploads", "events")):
+        raise UnknownJob(f"job ID {job_id} does not exist.")
+    return {"job_id": job_id, **document}
+
+
+def _read(session: Session, job_id: int) -> Document:
+    events = list(session.scalars(select(Event).where(Event.job_id == job_id).order_by(Event.id)))
+    job, original = session.get(Job, job_id), session.get(OriginalJob, job_id)
+    return {
+        "job": _job(job, events) if job else None,
+        "original": _columns(original, "state", "task", "task_percent", "exception", "complete") if original else None,
+        "uploads": [
+            {**_columns(upload, "spool_name", "size"), "started": _time(upload.started)}
+            for upload in session.scalars(select(Upload).where(Upload.job_id == job_id))
+        ],
+        "files": _files(session, job_id),
+        "events": [
+            {"at": _time(event.at), **_columns(event, "stage", "attempt", "kind", "code", "text")} for event in events
+        ],
+    }
+
+
+def _job(job: Job, events: list[Event]) -> Document:
+    times = {name: _time(getattr(job, name)) for name in ("created", "updated", "triggered")}
+    said = _columns(
+        job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
+    )
+    tries = Counter(event.stage for event in events if event.kind == STARTED)
+    about = _columns(job, "kind", "user", "submitter_claim", "size")
+    return {**about, **times, "run_id": run_id(job.id), "spool_name": job.spool_name or None, **said, "tries": tries}
+
+
+def _files(session: Session, job_id: int) -> dict[str, dict[str, int]]:
+    # The metadata may not have declared a size yet, or not list the file at all.
+    size = func.coalesce(File.size, File.found_size)
+    query = select(File.state, func.count(), func.sum(size)).where(File.job_id == job_id).group_by(File.state)
+    return {state: {"files": count, "bytes": int(size or 0)} for state, count, size in session.execute(query)}
+
+
+def _columns(row: Job | Event | Upload | OriginalJob, *names: str) -> Document:
+    return {name: getattr(row, name) for name in names}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(" ", "milliseconds")[: len("YYYY-MM-DD HH:MM:SS.mmm")] if moment else None

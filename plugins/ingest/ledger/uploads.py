@@ -1,0 +1,153 @@
+"""Files on their way into the spool: each has a row here before its first byte is written, until a job's row names it.
+
+Called by the API and by `retry --path` (`announced`), by `ingest.ledger.jobs` when a job takes its file (`claim`), and
+by retention (`abandoned`, `remove_abandoned`). Whoever removes a file locks its row, removes the file, and then the
+row; whoever commits a job removes the row with it. So one of the two finds the row gone, and a process that dies at any
+point leaves a row that names the file, or a job that does. A file that neither names is not ours: two services may
+share a folder.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.orm import Session
+
+from ingest import spool
+from ingest.errors.types import DatabaseUnavailable, IngestError, TransientError, UserJobsLimit
+from ingest.ledger import user_jobs
+from ingest.ledger.database import transaction
+from ingest.ledger.events import add_event
+from ingest.ledger.models import Upload
+from ingest.ledger.spool_reservations import promise_room
+from ingest.ledger.user_shares import WHOLE, UserShare
+from ingest.spool import Announced
+from ingest.system.failpoints import failpoint
+from ingest.system.sanitize import one_line
+
+logger = logging.getLogger(__name__)
+BATCH = 500
+
+
+class UploadAbandoned(TransientError):
+    """The file was removed before its job could be committed, because nothing more had come for a long time."""
+
+    code = "upload_abandoned"
+
+
+@contextmanager
+def announced(
+    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE
+) -> Iterator[int]:
+    """Announce a file that the `with` block receives and makes the bundle of a job.
+
+    `kept_free` bytes of the spool's disk are for no upload. Gives how many more are for other users, because they are not
+    within the user's `share`. What is raised in the block removes the file, unless a job has it already. Raises
+    DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
+    """
+    kept_for_others = announce(engine, folder, upload, kept_free, share)
+    failpoint("receive.allocated", upload.job_id)
+    try:
+        yield kept_for_others
+    except BaseException as error:
+        _give_up(engine, folder, upload, error)
+        raise
+
+
+def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE) -> int:
+    """Commit the row of a file that is going to be received, and with it the reservation of its space.
+
+    For a file of unknown size nothing is reserved, but it is not begun when no space is left. Gives and raises as
+    `announced`.
+    """
+    with transaction(engine) as session:
+        kept_for_others = promise_room(session, folder, upload, kept_free, share.space)
+        _check_number_of_jobs(session, upload, share)
+        session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size, user=upload.user))
+    return kept_for_others
+
+
+def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare) -> None:
+    if share.jobs is None or upload.user is None:
+        return
+    unfinished = user_jobs.count_unfinished(session, upload.user)
+    if unfinished >= share.jobs:
+        raise UserJobsLimit(
+            f"{unfinished} of your jobs and uploads have not ended, as many as one user may have; send it again when some "
+            "of them have"
+        )
+
+
+def is_announced(engine: Engine, name: str) -> bool:
+    """Whether a file waits for its job still; raises DatabaseUnavailable."""
+    with transaction(engine) as session:
+        return session.get(Upload, name) is not None
+
+
+def claim(session: Session, name: str) -> None:
+    """Take a file for a job, in the transaction that makes the job name it; raises UploadAbandoned."""
+    if session.scalar(delete(Upload).where(Upload.spool_name == name).returning(Upload.job_id)) is None:
+        raise UploadAbandoned("the upload took so long that what had come was removed; send it again")
+
+
+def release(session: Session, name: str, job_id: int, size: int) -> None:
+    """Let go of a job's file, in the transaction after which the job does not name it; `remove` comes next."""
+    session.add(Upload(spool_name=name, job_id=job_id, size=size))
+
+
+def remove(engine: Engine, folder: Path, name: str, kind: str, code: str | None = None, text: str = "") -> bool:
+    """Remove a file that no job names, with an event; gives False when a job has it. Raises OSError, DatabaseUnavailable."""
+    with transaction(engine) as session:
+        upload = session.get(Upload, name, with_for_update=True)
+        if upload is None:
+            return False
+        _remove(session, folder, upload, kind, code, text)
+    return True
+
+
+def abandoned(engine: Engine, age: timedelta) -> Iterator[str]:
+    """Give the names of the files that were announced that long ago and that no job took, in their order."""
+    last = ""
+    while batch := _names_after(engine, age, last):
+        yield from batch
+        last = batch[-1]
+
+
+def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) -> bool:
+    """Remove such a file when it was not written for that long either; gives whether it was removed.
+
+    Raises OSError, DatabaseUnavailable.
+    """
+    with transaction(engine) as session:
+        upload = session.get(Upload, name, with_for_update=True)
+        if upload is None or spool.last_written(folder / name) > time.time() - age.total_seconds():
+            return False
+        text = f"{name}: nothing was written for {age.total_seconds():g} seconds, and no job took it"
+        _remove(session, folder, upload, "upload_abandoned", None, text)
+    return True
+
+
+def _names_after(engine: Engine, age: timedelta, last: str) -> list[str]:
+    old = Upload.started < func.now() - age
+    query = select(Upload.spool_name).where(Upload.spool_name > last, old).order_by(Upload.spool_name).limit(BATCH)
+    with transaction(engine) as session:
+        return list(session.scalars(query))
+
+
+def _remove(session: Session, folder: Path, upload: Upload, kind: str, code: str | None, text: str) -> None:
+    spool.remove(folder / upload.spool_name)
+    failpoint("upload.removed", upload.job_id)
+    add_event(session, upload.job_id, kind, code=code, text=text)
+    session.delete(upload)
+
+
+def _give_up(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:
+    code = error.code if isinstance(error, IngestError) else None
+    try:
+        remove(engine, folder, upload.name, "upload_refused", code, one_line(str(error)))
+    except (OSError, DatabaseUnavailable) as fault:
+        logger.warning("job %d: what came of it stays until retention removes it: %s", upload.job_id, fault)

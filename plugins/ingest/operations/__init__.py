@@ -1,0 +1,1 @@
+"""What runs beside the stages: housekeeping, retention, reconciliation, a new bundle for a job."""

@@ -1,0 +1,99 @@
+"""The whole comparison: job after job, then the archive's folder where it can be read.
+
+Called by `pacifica-ingest-cmd reconcile` and, through `weekly`, by the DAG `reconcile`. Everything is read in batches and
+in short transactions, so memory does not grow with the number of jobs and files.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ingest.errors.types import ConfigurationError, FenceLost, JobBusy
+from ingest.operations.reconcile.deletion import delete_dark
+from ingest.operations.reconcile.findings import Counts, Finding
+from ingest.operations.reconcile.folder_comparison import FolderComparison
+from ingest.operations.reconcile.idle_jobs import Look, all_jobs, one_job
+from ingest.operations.reconcile.job_comparison import JobComparison
+from ingest.services import Services
+from ingest.services.archive_folder import FolderArchive
+from ingest.services.archive_listing import posix_listing
+from ingest.settings.loading import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is compared, and what is done about it.
+
+    `job_id` names the only job to look at; then the archive's folder is left out. `hash_percent` of the files are read and
+    hashed. `archive_folder` is the folder behind ArchiveInterface's posix storage.
+    """
+
+    job_id: int | None = None
+    hash_percent: float = 1.0
+    archive_folder: Path | None = None
+    delete_dark: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison of ledger, archive and catalogue."""
+
+    settings: Settings
+    engine: Engine
+    services: Services
+    extent: Extent
+    counts: Counts
+
+    def findings(self) -> Iterator[Finding]:
+        """Give all that is wrong, each counted.
+
+        Raises UnknownJob, ConfigurationError, ServiceUnavailable, DatabaseUnavailable. May be repeated, and be killed at
+        any time.
+        """
+        self._check_folder()
+        for finding in self._findings():
+            self.counts.add_finding(finding)
+            yield finding
+
+    def _findings(self) -> Iterator[Finding]:
+        job_id = self.extent.job_id
+        for look in all_jobs(self.engine) if job_id is None else one_job(self.engine, job_id):
+            yield from self._of_job(look)
+        if job_id is None:
+            yield from self._of_folder()
+
+    def _of_job(self, look: Look) -> Iterator[Finding]:
+        is_deletable = False
+        for finding in JobComparison(self.services, self.counts, self.extent.hash_percent).compare(look):
+            is_deletable |= finding.ours
+            yield finding
+        if is_deletable and self.extent.delete_dark:
+            try:
+                self.counts.add("deleted", delete_dark(self.settings, self.services, look))
+            except (FenceLost, JobBusy) as error:
+                logger.warning("job %s: nothing is deleted: %s", look.job_id, error)
+
+    def _of_folder(self) -> Iterator[Finding]:
+        archive, folder = self.services.archive, self.extent.archive_folder
+        own = archive if isinstance(archive, FolderArchive) else None
+        comparison = FolderComparison(
+            self.engine, self.services.metadata, self.counts, own, delete=self.extent.delete_dark
+        )
+        if own:
+            yield from comparison.compare(own.listing())
+        elif folder:
+            yield from comparison.compare(posix_listing(folder))
+
+    def _check_folder(self) -> None:
+        folder = self.extent.archive_folder
+        if folder is None:
+            return
+        if isinstance(self.services.archive, FolderArchive):
+            raise ConfigurationError("the built-in archive knows its folder; --archive-folder is ArchiveInterface's")
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder} is no folder")

@@ -1,0 +1,39 @@
+"""Removing what is left in the archive of a job that has ended, when an admin said so.
+
+Called by `ingest.operations.reconcile.comparison`. Only what is dark and surely ours is removed, asked again while the
+job is held.
+"""
+
+from ingest.archiving.rejection import remove
+from ingest.context import StageContext
+from ingest.ledger.files import batches, files_with_ids
+from ingest.ledger.lease import hold
+from ingest.operations.reconcile.idle_jobs import NO_ATTEMPT, Look
+from ingest.operations.reconcile.stored_files import is_dark, is_ours
+from ingest.services import Services
+from ingest.settings.loading import Settings
+from ingest.system.failpoints import failpoint
+
+
+def delete_dark(settings: Settings, services: Services, look: Look) -> int:
+    """Delete what a job has left in the archive; gives how many files. The job stays as it ended.
+
+    Raises FenceLost when the job goes on, JobBusy, ServiceUnavailable, DatabaseUnavailable. A process that dies in between
+    leaves files that are `sending`, and the next one deletes them.
+    """
+    look.check()
+    with hold(look.ledger.engine, look.job_id, look.ledger.stage, NO_ATTEMPT, by_admin=True) as ledger:
+        if ledger is None:
+            return 0
+        if not ledger.job.record.is_stopped:
+            ledger.let_go()
+            return 0
+        failpoint("reconcile.held", look.job_id)
+        context, deleted, outcome = StageContext(settings, ledger, services), 0, ledger.job.record.outcome
+        dark = (file for file in files_with_ids(ledger) if is_dark(services, outcome, file))
+        for batch in batches(file for file in dark if is_ours(services.archive, file)):
+            remove(context, batch)
+            deleted += len(batch)
+        failpoint("reconcile.deleted", look.job_id)
+        ledger.event("dark_files_deleted", f"{deleted} files, from the archive", holder=None)
+    return deleted

@@ -1,0 +1,83 @@
+"""Which jobs rest: they have ended, and nobody works on them, so that ledger, archive and catalogue must agree.
+
+Whatever changes archive or catalogue takes the job over first, and counts up its fence. So a job is looked at under the
+fence that it had, without holding it: reading on raises FenceLost as soon as anybody has taken it over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
+
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import existing, view
+from ingest.ledger.lease import Ledger
+from ingest.ledger.models import Event, Job
+from ingest.states import FAILED, STAGES, Outcome, Stage
+
+BATCH = 500
+NO_ATTEMPT = 0
+SENDING_STAGES = (Stage.INGEST_FILES, Stage.MOVE_FILES, Stage.INGEST_METADATA)
+# A process that holds a job says so every second: one that was silent for so long is dead.
+SILENCE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at one job. `rests` is whether it can be compared; `was_sent`, whether anything of it was ever sent."""
+
+    ledger: Ledger
+    rests: bool
+    was_sent: bool
+
+    @property
+    def job_id(self) -> int:
+        """The job's id."""
+        return self.ledger.job_id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the job ended, if it did not only fail."""
+        return self.ledger.job.record.outcome
+
+    def check(self) -> None:
+        """Raise FenceLost if the job was taken over since."""
+        with self.ledger.transaction():
+            pass
+
+
+def all_jobs(engine: Engine) -> Iterator[Look]:
+    """Look at every job, in the order of their ids; raises DatabaseUnavailable."""
+    after = -1
+    while batch := _looks(engine, Job.id > after):
+        yield from batch
+        after = batch[-1].job_id
+
+
+def one_job(engine: Engine, job_id: int) -> Iterator[Look]:
+    """Look at one job; raises UnknownJob, DatabaseUnavailable."""
+    with transaction(engine) as session:
+        existing(session, job_id)
+    yield from _looks(engine, Job.id == job_id)
+
+
+def rests() -> ColumnElement[bool]:
+    """The condition that a job rests, for queries.
+
+    After the catalogue holds a job, only its bundle leaves the spool. A job that failed because Airflow lost it is cleared
+    by housekeeping, and does not rest.
+    """
+    stopped = or_(Job.error["final"].as_boolean(), Job.override["state"].as_string() == FAILED)
+    let_go = or_(Job.holder.is_(None), Job.updated < func.now() - SILENCE)
+    return func.coalesce(or_(Job.outcome == Outcome.CATALOGUED, and_(stopped, let_go)), False)
+
+
+def _looks(engine: Engine, which: ColumnElement[bool]) -> list[Look]:
+    was_sent = exists().where(Event.job_id == Job.id, Event.kind == "stage_started", Event.stage.in_(SENDING_STAGES))
+    query = select(Job, rests(), was_sent).where(which).order_by(Job.id).limit(BATCH)
+    with transaction(engine) as session:
+        return [
+            Look(Ledger(engine, view(job), STAGES[view(job).record.kind][0], NO_ATTEMPT, job.fence), resting, sent)
+            for job, resting, sent in session.execute(query)
+        ]

@@ -1,0 +1,1 @@
+"""Everything that calls Airflow's REST API."""

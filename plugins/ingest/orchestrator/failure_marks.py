@@ -1,0 +1,78 @@
+"""Who marked a job's run, or a task of it, as failed in Airflow: what Airflow's event log says.
+
+Called by housekeeping, which starts a run again that Airflow lost, but not one that an operator ended.
+"""
+
+import json
+import logging
+from collections.abc import Collection, Iterator
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from ingest.orchestrator.client import AirflowApi
+
+logger = logging.getLogger(__name__)
+
+# What Airflow calls the requests that set the state of a run or of its tasks, and those that start a run (again).
+MARKS = frozenset({"patch_dag_run", "patch_task_instance", "patch_task_group_instances"})
+STARTS = frozenset({"trigger_dag_run", "post_clear_task_instances", "clear_dag_run"})
+# The same for several runs in one request; the event log names them in the body of the request only.
+MARKS_OF_SEVERAL = frozenset({"bulk_dag_runs"})
+STARTS_OF_SEVERAL = frozenset({"clear_dag_runs"})
+# The most that Airflow returns.
+LIMIT = 100
+STATE_KEYS = ("state", "new_state")
+Entry = dict[str, Any]
+
+
+def who_marked_failed(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:
+    """Return the account that marked a run, or a task of it, as failed since the run was last started; None if none did.
+
+    What this service itself did is no mark. Raises ServiceUnavailable.
+    """
+    entries = _read(airflow, MARKS | STARTS, ("dag_id", dag_id), ("run_id", run_id))
+    several = _read(airflow, MARKS_OF_SEVERAL | STARTS_OF_SEVERAL)
+    entries += [entry for entry in several if any(body.get("dag_run_id") == run_id for body in _bodies(entry))]
+    for entry in sorted(entries, key=lambda entry: int(entry["event_log_id"]), reverse=True):
+        if entry["event"] in STARTS | STARTS_OF_SEVERAL:
+            return None
+        states = _states(entry, run_id)
+        if states and entry["owner"] != airflow.username:
+            return str(entry["owner"]) if "failed" in states else None
+    return None
+
+
+def _read(airflow: AirflowApi, events: Collection[str], *of: tuple[str, str]) -> list[Entry]:
+    """Return the newest entries with these names, none where this service may not read the log."""
+    names = [("included_events", event) for event in sorted(events)]
+    query = urlencode([*of, *names, ("order_by", "-event_log_id"), ("limit", LIMIT)])
+    answer = airflow.read(f"/api/v2/eventLogs?{query}", nothing=HTTPStatus.FORBIDDEN)
+    if answer is None:
+        logger.warning("%s may not read Airflow's event log", airflow.username)
+        return []
+    try:
+        return list(answer["event_logs"])
+    except (KeyError, TypeError) as error:
+        raise airflow.unavailable(f"an event log without {error}") from error
+
+
+def _states(entry: Entry, run_id: str) -> set[object]:
+    """The states that an entry gave a run or tasks of it."""
+    bodies = [body for body in _bodies(entry) if body.get("dag_run_id", run_id) == run_id]
+    return {body[key] for body in bodies for key in STATE_KEYS if key in body}
+
+
+def _bodies(entry: Entry) -> Iterator[Entry]:
+    """Yield every object in the body of the request that an entry is about."""
+    try:
+        found = [json.loads(entry["extra"] or "{}")]
+    except ValueError:
+        return
+    while found:
+        value = found.pop()
+        if isinstance(value, dict):
+            yield value
+            found.extend(value.values())
+        elif isinstance(value, list):
+            found.extend(value)

@@ -1,0 +1,65 @@
+"""Which job starts next: each user has so many jobs in Airflow, and the others wait in the ledger for one of them to end.
+
+Called by the API when a job was received, by the stages' wrapper when one has ended, and by housekeeping for what those two
+could not do. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were received before it. That
+follows from the ledger alone: there is no counter that a killed process could leave wrong.
+"""
+
+import logging
+
+from sqlalchemy import Engine
+
+from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
+from ingest.ledger import jobs, user_jobs
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import Received
+from ingest.ledger.user_shares import share_of
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.runs import trigger
+from ingest.settings.loading import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def start(settings: Settings, engine: Engine, airflow: AirflowApi, received: Received) -> bool:
+    """Trigger a job's run if the job may start; return whether it may. Raises ServiceUnavailable, DatabaseUnavailable."""
+    if not may_start(settings, engine, received):
+        return False
+    trigger(engine, airflow, received)
+    return True
+
+
+def may_start(settings: Settings, engine: Engine, received: Received) -> bool:
+    """Return whether so few unfinished jobs of its user were received before a job that it may start."""
+    limit = share_of(settings, received.user).running_jobs
+    if limit is None:
+        return True
+    with transaction(engine) as session:
+        return user_jobs.count_ahead(session, received.job_id, limit) < limit
+
+
+def reason_to_wait(settings: Settings, engine: Engine, received: Received) -> str:
+    """Return what a job that has no run yet waits for, "" when it may start."""
+    if may_start(settings, engine, received):
+        return ""
+    limit = share_of(settings, received.user).running_jobs
+    return f"waits for earlier jobs of the same user: {limit} of them run at a time"
+
+
+def start_next(settings: Settings, engine: Engine, airflow: AirflowApi, ended_job: int) -> None:
+    """Start the jobs of a user that waited for a job to end, if it has ended; housekeeping does what fails here."""
+    try:
+        for received in _waiting_for(settings, engine, ended_job):
+            trigger(engine, airflow, received)
+    except (ServiceUnavailable, DatabaseUnavailable) as error:
+        logger.warning("housekeeping will start the jobs that wait for job %d: %s", ended_job, error.text)
+
+
+def _waiting_for(settings: Settings, engine: Engine, job_id: int) -> list[Received]:
+    with transaction(engine) as session:
+        user = user_jobs.user_of_ended(session, job_id)
+        limit = share_of(settings, user).running_jobs if user is not None else None
+        if user is None or limit is None:
+            return []
+        first = user_jobs.first_unfinished(session, user, limit)
+        return [jobs.view(job).received for job in first if job.triggered is None]

@@ -1,0 +1,74 @@
+"""Whether a user may upload as the submitter that the metadata names.
+
+Called by the stage `validate_policy`. The proven user has ids of submitters: by a claim of the token, by the metadata
+service's `network_id`, or by a file, as the setting `submitter_check` says. Policy does not compare the two.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors.types import SubmitterMismatch, SubmittersUnavailable
+from ingest.services.metadata import Metadata
+from ingest.settings.loading import Settings
+from ingest.settings.submitters import CLAIM, NETWORK_ID, UNCHECKED
+from ingest.system.sanitize import innermost, printable
+
+TABLE = "Transactions.submitter"
+# How many ids a text names.
+NAMED = 10
+
+
+@dataclass(frozen=True)
+class Uploader:
+    """Who has posted a job; `claim` is the submitter's id that the token held, None without one."""
+
+    user: str
+    claim: str | None
+
+
+def check_submitters(settings: Settings, metadata: Metadata, uploader: Uploader, named: Collection[str]) -> None:
+    """Compare the submitters that the metadata names with those that the uploader may be.
+
+    Raises:
+        SubmitterMismatch: One of them is another's.
+        SubmittersUnavailable: The file cannot be read.
+        ServiceUnavailable: The metadata service does not answer.
+    """
+    if settings.submitter_check == UNCHECKED or uploader.user in settings.submit_for_others:
+        return
+    allowed = _ids_of(settings, metadata, uploader)
+    foreign = sorted({*named} - allowed)
+    if foreign:
+        shown = ", ".join(printable(value) for value in foreign[:NAMED])
+        raise SubmitterMismatch(f"{_rights(settings, uploader.user, allowed)}; the metadata names {TABLE} {shown}")
+
+
+def _rights(settings: Settings, user: str, allowed: Collection[str]) -> str:
+    if allowed:
+        return f"user {printable(user)} may upload as submitter {' or '.join(sorted(allowed)[:NAMED])} only"
+    return f"user {printable(user)} has no submitter's id (submitter_check is {settings.submitter_check}); ask an admin"
+
+
+def _ids_of(settings: Settings, metadata: Metadata, uploader: Uploader) -> frozenset[str]:
+    if settings.submitter_check == CLAIM:
+        return frozenset({uploader.claim} if uploader.claim else ())
+    if settings.submitter_check == NETWORK_ID:
+        return frozenset(map(str, metadata.user_ids(uploader.user)))
+    assert settings.submitter_file is not None
+    return _ids_in(settings.submitter_file, uploader.user)
+
+
+def _ids_in(path: Path, user: str) -> frozenset[str]:
+    try:
+        users = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise SubmittersUnavailable(f"the submitter_file {path} cannot be read: {innermost(error)}") from error
+    if not isinstance(users, dict):
+        raise SubmittersUnavailable(f"the submitter_file {path} is no JSON object of user names")
+    found = users.get(user, [])
+    ids = found if isinstance(found, list) else [found]
+    if not all(type(each) in (int, str) for each in ids):
+        raise SubmittersUnavailable(f"the submitter_file {path}: the ids of {printable(user)} are no numbers or texts")
+    return frozenset(map(str, ids))

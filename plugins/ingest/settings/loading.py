@@ -1,0 +1,122 @@
+"""All settings: the documented INI file, overlaid by environment variables, checked once, then frozen.
+
+Called by the API, the stages and the command line (`load_settings`), and by the DAG files (`load_dag_settings`), which
+read the environment only, because nothing is read from disk while a DAG file is imported. The fields themselves are in
+`ingest.settings.fields`.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from ingest.errors.types import ConfigurationError
+from ingest.settings.fields import BUILT_IN, DagSettings, Settings
+from ingest.settings.ini_file import CONFIG_FILE_VARIABLE, as_in_the_file, find_file, read_options, warn_once
+from ingest.settings.peewee_url import sqlalchemy_url
+from ingest.settings.types import EXPLAINED, sources
+
+__all__ = [
+    "BUILT_IN",
+    "CONFIG_FILE_VARIABLE",
+    "DagSettings",
+    "Settings",
+    "given_settings",
+    "load_dag_settings",
+    "load_settings",
+    "sources",
+]
+
+PEEWEE_URL = "PEEWEE_URL"
+
+Model = TypeVar("Model", Settings, DagSettings)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the INI file, overlay the environment, and check everything.
+
+    The file is the one that `INGEST_CONFIG` names; where that is not set, `~/.pacifica-ingest/config.ini` if it is there.
+    Raises ConfigurationError with the name of the setting and what it may be.
+    """
+    environment = os.environ if environment is None else environment
+    in_file, variables = _from_file(environment), _variables(Settings, environment)
+    in_environment = {field: _from_variable(name, environment[name]) for field, name in variables.items()}
+    _warn_of_contradictions(in_file, in_environment, variables)
+    return _checked(Settings, {**in_file, **in_environment})
+
+
+def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the fields that the file or the environment sets; raises ConfigurationError for a file that cannot be read."""
+    return frozenset({*_from_file(environment), *_variables(Settings, environment)})
+
+
+def load_dag_settings(environment: Mapping[str, str] | None = None) -> DagSettings:
+    """Read the settings of the DAGs from the environment alone; raises ConfigurationError."""
+    environment = os.environ if environment is None else environment
+    variables = _variables(DagSettings, environment)
+    return _checked(DagSettings, {field: environment[name] for field, name in variables.items()})
+
+
+def _variables(model: type[Model], environment: Mapping[str, str]) -> dict[str, str]:
+    """Give for each field the variable that sets it: the first one listed that is not empty."""
+    found = {}
+    for field, source in sources(model).items():
+        for variable in reversed(source["environment"]):
+            if environment.get(variable):
+                found[field] = variable
+    return found
+
+
+def _from_file(environment: Mapping[str, str]) -> dict[str, str]:
+    path = find_file(environment)
+    if path is None:
+        return {}
+    known = {(source["section"], source["option"]): field for field, source in sources(Settings).items()}
+    found = {known[option]: text for option, text in read_options(path, known).items()}
+    return {field: sqlalchemy_url(text) if field == "database_url" else text for field, text in found.items()}
+
+
+def _from_variable(name: str, text: str) -> str:
+    return sqlalchemy_url(as_in_the_file(text)) if name == PEEWEE_URL else text
+
+
+def _warn_of_contradictions(
+    in_file: Mapping[str, str], in_environment: Mapping[str, str], variables: Mapping[str, str]
+) -> None:
+    # In the original the file wins, so whoever comes from there must learn of it.
+    for field in in_file.keys() & in_environment.keys():
+        if in_file[field] != in_environment[field]:
+            source = sources(Settings)[field]
+            option = f"[{source['section']}] {source['option']}"
+            warn_once(f"{option} of the INI file is not used: {variables[field]} says something else, and wins")
+
+
+def _checked(model: type[Model], values: Mapping[str, str]) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(_faults(model, values, error))
+    # Not from pydantic's error, which quotes the values, and passwords with them.
+    raise ConfigurationError(faults)
+
+
+def _faults(model: type[Model], values: Mapping[str, str], error: ValidationError) -> list[str]:
+    faults = []
+    for fault in error.errors():
+        # Of a contradiction between two settings pydantic does not say where it is.
+        field = str(fault["loc"][0] if fault["loc"] else fault["ctx"]["field"])
+        source = sources(model)[field]
+        name = f"[{source['section']}] {source['option']}, or " if source["section"] else ""
+        what = fault["msg"] if fault["type"] == EXPLAINED else f"is not {source['form']}"
+        shown = f"{_shown(field, values[field])} " if fault["loc"] else ""
+        faults.append(f"{name}{source['environment'][0]}: {shown}{what}")
+    return faults
+
+
+def _shown(field: str, value: str) -> str:
+    return "its value" if _may_hold_a_password(field, value) else repr(value)
+
+
+def _may_hold_a_password(field: str, value: str) -> bool:
+    return "password" in field or field == "database_url" or "@" in value

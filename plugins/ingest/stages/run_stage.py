@@ -1,0 +1,131 @@
+"""The wrapper around every stage: takes the job over, runs the stage, and records how it ended.
+
+Called by the tasks of the DAGs, with nothing but a job id and the number of the try.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from types import FrameType
+
+from ingest.archiving.rejection import reject, resume_rejection
+from ingest.context import StageContext
+from ingest.errors.types import (
+    INTERNAL_ERROR,
+    DatabaseUnavailable,
+    FenceLost,
+    IngestError,
+    PermanentError,
+    Rejection,
+    RejectionUnfinished,
+    StageTerminated,
+)
+from ingest.ledger.database import first_line, make_engine
+from ingest.ledger.lease import hold
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.start_jobs import start_next
+from ingest.services import make_services
+from ingest.settings.loading import load_settings
+from ingest.stages.ingest_files import ingest_files
+from ingest.stages.ingest_metadata import ingest_metadata
+from ingest.stages.load_metadata import Summary, load_metadata
+from ingest.stages.move_files import move_files
+from ingest.stages.open_tar import open_tar
+from ingest.stages.validate_policy import validate_policy
+from ingest.states import Stage
+from ingest.system.failpoints import failpoint
+from ingest.system.sanitize import one_line
+
+StageFunction = Callable[[StageContext], Summary | None]
+
+FUNCTIONS: dict[Stage, StageFunction] = {
+    Stage.OPEN_TAR: open_tar,
+    Stage.LOAD_METADATA: load_metadata,
+    Stage.VALIDATE_POLICY: validate_policy,
+    Stage.INGEST_FILES: ingest_files,
+    Stage.MOVE_FILES: move_files,
+    Stage.INGEST_METADATA: ingest_metadata,
+}
+
+
+def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
+    """Run a stage of a job; may be repeated at any time, and does nothing when the job is catalogued.
+
+    `attempt` is Airflow's number of the try, `last_try` whether none follows. Gives what the stage gives; raises what it
+    raises, after the ledger holds it. When the job has ended, the next one of its user is started.
+    """
+    settings = load_settings()
+    engine = make_engine(settings, pool_size=2)
+    try:
+        with _terminated_by_signal(), hold(engine, job_id, stage, attempt) as ledger:
+            if ledger is None:
+                return None
+            with closing(make_services(settings, engine)) as services:
+                return _recorded(StageContext(settings, ledger, services), stage, last_try=last_try)
+    finally:
+        start_next(settings, engine, AirflowApi(settings), job_id)
+        engine.dispose()
+
+
+def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
+    """Run the stage and commit how it ended, before Airflow learns of it: a client may ask in between."""
+    ledger = context.ledger
+    failpoint(f"{stage}.begun", ledger.job_id)
+    try:
+        result = _rejecting(context, FUNCTIONS[stage])
+    except FenceLost:
+        raise
+    except IngestError as error:
+        ledger.fail(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
+        failpoint(f"{stage}.failed", ledger.job_id)
+        raise
+    except BaseException as error:
+        ledger.fail(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
+        raise
+    failpoint(f"{stage}.done", ledger.job_id)
+    ledger.finish()
+    failpoint(f"{stage}.finished", ledger.job_id)
+    return result
+
+
+def _rejecting(context: StageContext, function: StageFunction) -> Summary | None:
+    try:
+        resume_rejection(context)
+        context.ledger.check_predecessors()
+        return function(context)
+    except Rejection as error:
+        if reject(context, error):
+            raise
+        return None
+
+
+def _is_final(error: IngestError, *, last_try: bool) -> bool:
+    """Whether no further try follows: never after a fault of Airflow or of this machine, nor before a rejection is done."""
+    if isinstance(error, PermanentError):
+        return True
+    return last_try and not isinstance(error, StageTerminated | DatabaseUnavailable | RejectionUnfinished)
+
+
+def _sentence(error: BaseException) -> str:
+    return one_line(f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}")
+
+
+@contextmanager
+def _terminated_by_signal() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that a stage that is stopped says so in the ledger.
+
+    Airflow's own handler only tells the operator, and a `@task` goes on as if nothing had been said.
+    """
+
+    def terminate(_signal_number: int, _frame: FrameType | None) -> None:
+        raise StageTerminated("the process was told to stop in the middle of the stage; it will be tried again")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,1 @@
+"""The ground under the rest: files, addresses, Linux calls, safe output, failpoints."""

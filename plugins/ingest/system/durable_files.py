@@ -1,0 +1,136 @@
+"""Files and folders that survive a loss of power: in the spool, in the built-in archive, and of tokens."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.system.linux import link_open_file
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open the file that is to be renamed to `path`, empty; it is removed again if the `with` block raises.
+
+    Raises BlockingIOError when another process writes it.
+    """
+    name = part_path(path)
+    with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666), "wb", buffering=0) as part:
+        _lock(part, name)
+        os.ftruncate(part.fileno(), 0)
+        try:
+            yield part
+        except BaseException:
+            # A disk that is full would stay so.
+            name.unlink(missing_ok=True)
+            raise
+
+
+def remove_part(path: Path) -> None:
+    """Remove what a kill left of writing `path`, if there is any; raises BlockingIOError if it is being written."""
+    try:
+        part = part_path(path).open("rb")
+    except FileNotFoundError:
+        return
+    with part:
+        _lock(part, part_path(path))
+        part_path(path).unlink()
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process is writing the file that is to be renamed to `path`.
+
+    To be asked of old ones only: a process that begins in this very moment is told that another one writes the file.
+    """
+    try:
+        with part_path(path).open("rb") as part:
+            _lock(part, part_path(path))
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def part_path(path: Path) -> Path:
+    """Give the name that a file has while it is written."""
+    return path.with_name(f".{path.name}.part")
+
+
+def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
+    """Write a block to an unbuffered file, which may take it in pieces."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def link_file(file: BinaryIO, path: Path) -> bool:
+    """Link an open file, its contents synced, to `path`, in place of what is there; return False where it cannot be linked.
+
+    That is so on another device, for a file of somebody else (fs.protected_hardlinks), and without hard links.
+    """
+    os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _link(file, path, folder)
+    finally:
+        os.close(folder)
+
+
+def _link(file: BinaryIO, path: Path, folder: int) -> bool:
+    try:
+        link_open_file(file.fileno(), path.name, folder)
+    except FileExistsError:
+        if os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+            return True
+        path.unlink()
+        return _link(file, path, folder)
+    except OSError:
+        return False
+    return True
+
+
+def copy_file(file: BinaryIO, path: Path, block_size: int) -> None:
+    """Copy an open file from its beginning to a new one, synced, which has its rights and, where possible, its owner."""
+    found = os.fstat(file.fileno())
+    file.seek(0)
+    with path.open("xb", buffering=0) as copy:
+        while block := file.read(block_size):
+            write_all(copy, block)
+        with suppress(PermissionError):
+            os.fchown(copy.fileno(), found.st_uid, found.st_gid)
+        os.fchmod(copy.fileno(), stat.S_IMODE(found.st_mode) & 0o777)
+        os.fsync(copy.fileno())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each synced into its parent."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(part: BinaryIO, name: Path) -> None:
+    # An older process of the same job may be alive still. Two that write one file would mix their blocks, and one whose
+    # part is removed would rename the part of the other. The kernel lets go of the lock when a process is killed.
+    try:
+        fcntl.flock(part.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = os.path.samestat(os.fstat(part.fileno()), name.stat())
+    except (BlockingIOError, FileNotFoundError):
+        mine = False
+    if not mine:
+        raise BlockingIOError(errno.EAGAIN, f"another process is writing {name}")

@@ -1,0 +1,67 @@
+"""So many uploads at once are taken, and no more; clients that stall keep their places."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.clients import STALLED, answered, connected, refusal
+from tests.api.live_server import Server, serving_alone
+from tools.waiting import wait_until
+
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"INGEST_UPLOADS_AT_ONCE": AT_ONCE, "INGEST_RECEIVE_TIMEOUT": 300}
+    with serving_alone(tmp_path_factory.mktemp("at_once"), database_url, **settings) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(server: Server) -> Iterator[None]:
+    with server.leaves_nothing():
+        yield
+
+
+@pytest.fixture
+def stalled(server: Server) -> Iterator[list[socket.socket]]:
+    """As many uploads as are taken at once, each with its place."""
+    with connected(server, AT_ONCE, STALLED) as connections:
+        wait_until(lambda: server.uploads() == AT_ONCE, 30, lambda: f"only {server.uploads()} uploads began")
+        yield connections
+
+
+def lets_in(server: Server) -> bool:
+    """Whether an upload that ends too early is told so, and not that there are too many."""
+    try:
+        with server.connect() as connection:
+            connection.sendall(STALLED)
+            connection.shutdown(socket.SHUT_WR)
+            return refusal(connection) == "400 body_incomplete"
+    except OSError:
+        return False
+
+
+def test_one_more_is_asked_to_come_again(server: Server, stalled: list[socket.socket]) -> None:
+    with server.connect() as connection:
+        connection.sendall(STALLED)
+        status, document, headers = answered(connection)
+    assert (status, document["code"]) == (503, "too_many_uploads")
+    assert int(headers["Retry-After"]) > 0
+
+
+def test_a_slot_is_free_again_when_its_client_goes(server: Server, stalled: list[socket.socket]) -> None:
+    assert not lets_in(server)
+    stalled[0].close()
+    wait_until(lambda: lets_in(server), 30, lambda: "nobody is let in")
+
+
+def test_the_slots_of_a_process_that_is_killed_are_free_again(server: Server, stalled: list[socket.socket]) -> None:
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: lets_in(server), 30, lambda: "nobody is let in")
+    server.forget_uploads()

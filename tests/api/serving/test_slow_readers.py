@@ -1,0 +1,149 @@
+"""Clients that ask for the largest answer and do not take it: everybody else is served, and no thread waits for them."""
+
+import hashlib
+import re
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from api.serving.client_socket import SLOWEST_READER, TAKEN_SECONDS
+from tests.api.clients import GET, allow_open_files
+from tests.api.live_server import Server, serving_alone
+from tools.waiting import wait_until
+
+PROMPT_SECONDS = 2.0
+LARGEST_ANSWER = "/docs/js/swagger-ui-bundle.js"
+REQUEST = f"GET {LARGEST_ANSWER} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+# Else the kernel takes the whole answer in the client's place: on loopback its buffers are as large as its segments.
+RECEIVE_BUFFER = 4096
+SEGMENT = 536
+READERS = 100
+ROUNDS = 12
+ESTABLISHED = "01"
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving_alone(tmp_path_factory.mktemp("readers"), database_url) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def expected(server: Server) -> bytes:
+    return requests.get(server.url + LARGEST_ANSWER, timeout=60).content
+
+
+@contextmanager
+def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
+    """A client that has sent a request, and takes nothing of the answer by itself."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+        connection.settimeout(60)
+        connection.connect(server.address)
+        connection.sendall(request)
+        yield connection
+
+
+def bodies(connection: socket.socket) -> Iterator[bytes]:
+    """Take one answer after the other, each to its end, as its length says."""
+    received = bytearray()
+
+    def take(size: int) -> bytes:
+        while len(received) < size:
+            block = connection.recv(65536)
+            assert block, f"{size - len(received)} bytes are missing"
+            received.extend(block)
+        taken = bytes(received[:size])
+        del received[:size]
+        return taken
+
+    while True:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += take(1)
+        yield take(int(re.findall(rb"(?i)content-length: (\d+)", head)[0]))
+
+
+def is_served(server: Server, connection: socket.socket) -> bool:
+    """Whether the server still has its end of a connection open."""
+    ports = tuple(f"{port:04X}" for port in (server.address[1], connection.getsockname()[1]))
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any((local[-4:], other[-4:], state) == (*ports, ESTABLISHED) for _, local, other, state, *_ in lines)
+
+
+def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(server: Server) -> None:
+    allow_open_files(ROUNDS * READERS)
+    seconds = []
+    with ExitStack() as stack:
+        # More of them before each question: those that hold a thread for some seconds would be gone otherwise.
+        for _ in range(ROUNDS):
+            for _ in range(READERS):
+                stack.enter_context(reader(server))
+            seconds.append(requests.get(f"{server.url}/healthz", timeout=60).elapsed.total_seconds())
+    assert statistics.median(seconds) < PROMPT_SECONDS, seconds
+
+
+def test_client_that_takes_its_answer_slowly_gets_all_of_it(server: Server, expected: bytes) -> None:
+    with reader(server) as connection:
+        received, begun = b"", time.monotonic()
+        # A trickle first, for longer than a client may take nothing.
+        while time.monotonic() < begun + TAKEN_SECONDS * 1.5:
+            received += connection.recv(SLOWEST_READER * 2)
+            time.sleep(0.5)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        while len(body) < len(expected):
+            block = connection.recv(65536)
+            assert block
+            body += block
+    assert hashlib.sha256(body).digest() == hashlib.sha256(expected).digest()
+
+
+def test_client_that_takes_nothing_is_given_up(server: Server) -> None:
+    with reader(server) as connection:
+        assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+        wait_until(lambda: not is_served(server, connection), 60, lambda: "the server still has the connection")
+
+
+def test_client_that_takes_a_byte_now_and_then_is_given_up(server: Server) -> None:
+    with reader(server) as connection:
+
+        def dropped() -> bool:
+            connection.recv(1)
+            return not is_served(server, connection)
+
+        wait_until(dropped, 60, lambda: "the server still has the connection")
+
+
+def test_requests_behind_an_answer_that_is_taken_late_are_answered_in_their_order(
+    server: Server, expected: bytes
+) -> None:
+    with reader(server, REQUEST + GET + REQUEST) as connection:
+        time.sleep(1)
+        answers = bodies(connection)
+        assert next(answers) == expected
+        assert next(answers) == b'{"message":"Pacifica Ingest Up and Running"}\n'
+        assert next(answers) == expected
+
+
+def test_last_answer_of_a_connection_is_whole_however_late_it_is_taken(server: Server, expected: bytes) -> None:
+    with reader(server, REQUEST[:-2] + b"Connection: close\r\n\r\n") as connection:
+        time.sleep(1)
+        assert next(bodies(connection)) == expected
+        assert connection.recv(1) == b""
+
+
+def test_scripts_of_the_page_are_answered_from_memory_and_not_sent_again_unchanged(server: Server) -> None:
+    first = requests.get(server.url + LARGEST_ANSWER, timeout=60)
+    assert first.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    again = requests.get(
+        server.url + LARGEST_ANSWER, headers={"If-None-Match": first.headers["ETag"], "Range": "bytes=0-3"}, timeout=60
+    )
+    assert (again.status_code, again.content) == (304, b"")

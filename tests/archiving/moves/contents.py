@@ -1,0 +1,45 @@
+"""The sources of the tests of moves, and what lies where."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.archiving.moves import move, restore
+from ingest.archiving.moves.source_folder import SourceFolder
+from ingest.ledger.models import File
+from ingest.services import Services
+from ingest.services.archive_folder import FolderArchive
+from tests.killing import Patch
+
+CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
+# Where a process can be killed.
+STEPS: list[Patch] = [
+    (move, "mark"),
+    (move, "_link"),
+    (SourceFolder, "rename"),
+    (SourceFolder, "remove"),
+    (restore, "mark"),
+    (restore, "mark_removed"),
+    (restore, "_name"),
+    (FolderArchive, "move"),
+    (FolderArchive, "delete"),
+]
+
+
+def archived(engine: Engine, services: Services, job_id: int) -> dict[str, bytes]:
+    with Session(engine) as session:
+        files = session.scalars(select(File).where(File.job_id == job_id, File.state == "archived")).all()
+    return {file.path: b"".join(services.archive.get(file.file_id or 0)) for file in files}
+
+
+def stored_files(archive: Path) -> list[Path]:
+    return [path for path in archive.rglob("*") if path.is_file()]
+
+
+def lying_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def visible_in(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in lying_in(folder).items() if not name.startswith(".")}

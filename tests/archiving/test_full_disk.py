@@ -1,0 +1,84 @@
+"""A stage that meets a full disk says which one and waits: never the uploader's fault, never an unknown error."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger import jobs, lease
+from ingest.ledger.models import CatalogueTransaction
+from ingest.settings.loading import Settings
+from ingest.spool import SpoolFull
+from ingest.stages import run_stage
+from ingest.states import STAGES, Kind, Outcome, Stage
+from tests.job_fixtures import MakeJob
+from tests.small_disk import empty, fill, small_disk
+
+MIB = 1024**2
+Run = Callable[[int, Stage], object]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 4 * MIB) as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a stage as a task does."""
+    monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
+    return lambda job, stage: run_stage.run_stage(stage, job, 1, last_try=False)
+
+
+class TestSpool:
+    @pytest.fixture
+    def settings(self, settings: Settings, disk: Path) -> Settings:
+        return settings.model_copy(update={"volume_path": disk})
+
+    @pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_METADATA])
+    def test_a_stage_that_has_no_room_for_its_document_waits(
+        self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path, stage: Stage
+    ) -> None:
+        job, stages = make_job(), STAGES[Kind.INGEST]
+        for each in stages[: stages.index(stage)]:
+            run(job, each)
+        fill(disk)
+        with pytest.raises(SpoolFull, match=f"the spool {disk} has no room"):
+            run(job, stage)
+        error = jobs.read(database_engine, job).record.error
+        assert error is not None
+        assert (error.text.partition(":")[0], error.final) == ("spool_full", False)
+        empty(disk)
+        for each in stages[stages.index(stage) :]:
+            run(job, each)
+        assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+
+
+class TestArchive:
+    @pytest.fixture
+    def settings(self, settings: Settings, disk: Path) -> Settings:
+        return settings.model_copy(update={"archiveinterface_url": f"file://{disk}"})
+
+    def test_an_archive_that_is_full_is_named_and_nothing_half_written_stays(
+        self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path
+    ) -> None:
+        job = make_job()
+        for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
+            run(job, stage)
+        fill(disk)
+        with pytest.raises(ServiceUnavailable, match=f"file://{disk} is not available: .*No space left on device"):
+            run(job, Stage.INGEST_FILES)
+        error = jobs.read(database_engine, job).record.error
+        assert error is not None
+        assert (error.text.partition(":")[0], error.final) == ("service_unavailable", False)
+        assert [path.name for path in disk.rglob("*") if path.is_file()] == ["filling"]
+        empty(disk)
+        for stage in (Stage.INGEST_FILES, Stage.INGEST_METADATA):
+            run(job, stage)
+        with Session(database_engine) as session:
+            assert session.scalar(select(CatalogueTransaction.id).where(CatalogueTransaction.id == job)) == job

@@ -1,0 +1,158 @@
+"""A request to delete that was never answered, and that a busy archive carries out much later, takes nothing that is ours.
+
+The real ArchiveInterface, as docs/operate.md recommends it: several processes with one thread each, on one folder.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.archiving import transfer
+from ingest.archiving.rejection import remove
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.files import files_to_remove
+from ingest.ledger.models import Event
+from ingest.services import Services
+from ingest.services.archive import PacificaArchive
+from ingest.services.http_client import HttpClient
+from ingest.settings.loading import Settings
+from ingest.states import Stage
+from tests.archiving.test_batches import RunBefore, assert_archived, rows
+from tests.archiving.test_refusing_archive import BLOCK, die_half_way, send_and_die
+from tests.contracts.unprivileged_archive import unprivileged_archives
+from tests.job_fixtures import MakeJob, OpenContext, RunStage
+from tests.killing import Killed
+from tools.bundles import CONTENTS
+from tools.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+PATIENCE_SECONDS = 1
+END_SECONDS = 60
+FOREIGN_ID = 999_999
+FOREIGN_SIZE = 100_000
+HEADERS = f"PUT /{FOREIGN_ID} HTTP/1.1\r\nHost: archive\r\nContent-Type: application/octet-stream\r\n"
+
+
+class BusyArchive:
+    """A process of the archive that is kept from everything else by a long request of somebody else's."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._connection = socket.create_connection((str(parts.hostname), parts.port or 0), END_SECONDS)
+        self._connection.sendall(f"{HEADERS}Content-Length: {FOREIGN_SIZE}\r\n\r\n".encode() + b"x")
+        self._url = url
+
+    def client(self, read_timeout: float) -> PacificaArchive:
+        """A client of this process."""
+        return PacificaArchive(HttpClient("archive", self._url, PATIENCE_SECONDS, read_timeout, BLOCK), BLOCK)
+
+    def delete(self, file_id: int) -> None:
+        """Ask it to delete, which nobody answers in time."""
+        with closing(self.client(PATIENCE_SECONDS)) as client:
+            client.delete(file_id)
+
+    def let_go(self) -> None:
+        """Let it do, in their order, all that it was asked for meanwhile."""
+        with self._connection as connection:
+            connection.sendall(bytes(FOREIGN_SIZE - 1))
+            assert connection.recv(100).startswith(b"HTTP/1.1 201")
+        with closing(self.client(END_SECONDS)) as client:
+            assert client.holds(FOREIGN_ID)
+            client.delete(FOREIGN_ID)
+
+
+@pytest.fixture(scope="module")
+def archive_urls() -> Iterator[list[str]]:
+    with unprivileged_archives(2) as urls:
+        yield urls
+
+
+@pytest.fixture
+def settings(settings: Settings, archive_urls: list[str]) -> Settings:
+    """All requests reach the process that is idle, unless the test says otherwise."""
+    return settings.model_copy(update={"archiveinterface_url": archive_urls[0], "transfer_size": BLOCK})
+
+
+@pytest.fixture
+def busy(archive_urls: list[str], services: Services) -> BusyArchive:
+    busy = BusyArchive(archive_urls[1])
+    wait_until(lambda: services.archive.holds(FOREIGN_ID), END_SECONDS, lambda: "it does not begin")
+    return busy
+
+
+@pytest.fixture
+def job(make_job: MakeJob, run_before: RunBefore) -> int:
+    """A job whose files are to be sent."""
+    job = make_job()
+    run_before(job, Stage.INGEST_FILES)
+    return job
+
+
+def replaced(engine: Engine, job: int) -> list[str]:
+    with Session(engine) as session:
+        kind = "file_ids_replaced"
+        return list(session.scalars(select(Event.text).where(Event.job_id == job, Event.kind == kind)))
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["times out", "is killed"])
+def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
+    job: int, busy: BusyArchive, open_context: OpenContext, run_stage: RunStage, services: Services,
+    database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
+):  # fmt: skip
+    with monkeypatch.context() as killing:
+        killing.setattr(transfer.HashingBody, "read", die_half_way)
+        send_and_die(open_context, job)
+    before = [row.file_id for row in rows(database_engine, job)]
+    with monkeypatch.context() as unlucky:
+        unlucky.setattr(services.archive, "delete", asking(busy, is_killed=is_killed))
+        with pytest.raises(Killed if is_killed else ServiceUnavailable):
+            run_stage(job, Stage.INGEST_FILES)
+    run_stage(job, Stage.INGEST_FILES)
+    busy.let_go()
+    assert_archived(database_engine, services, job, CONTENTS)
+    after = [row.file_id for row in rows(database_engine, job)]
+    [text] = replaced(database_engine, job)
+    [old], [new] = set(before) - set(after), set(after) - set(before)
+    assert f": {old}, now {new}" in text
+    assert not services.archive.holds(old or 0)
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["times out", "is killed"])
+def test_late_deletion_of_a_file_that_was_rejected_takes_nothing_that_is_sent_after_a_clear(
+    job: int, busy: BusyArchive, open_context: OpenContext, run_stage: RunStage, services: Services,
+    database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
+):  # fmt: skip
+    run_stage(job, Stage.INGEST_FILES)
+    with monkeypatch.context() as unlucky:
+        unlucky.setattr(services.archive, "delete", asking(busy, is_killed=is_killed))
+        with pytest.raises(Killed if is_killed else ServiceUnavailable):
+            remove_all_of(open_context, job)
+    remove_all_of(open_context, job)
+    run_stage(job, Stage.INGEST_FILES)
+    busy.let_go()
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+def asking(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
+    """Give what asks the busy process to delete; the asking process is killed while it waits, or learns nothing."""
+
+    def ask(file_id: int) -> None:
+        try:
+            busy.delete(file_id)
+        except ServiceUnavailable:
+            if is_killed:
+                raise Killed from None
+            raise
+
+    return ask
+
+
+def remove_all_of(open_context: OpenContext, job: int) -> None:
+    with open_context(job, Stage.INGEST_FILES) as context:
+        remove(context, files_to_remove(context.ledger))

@@ -1,0 +1,130 @@
+"""A catalogue that is still at work when nobody waits for it any more: nothing that it is about to name is removed."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from sqlalchemy import Engine, func, update
+
+from ingest.archiving.rejection import reject
+from ingest.errors.types import (
+    CatalogueRejected,
+    CatalogueUnsettled,
+    InvalidMetadata,
+    RejectionUnfinished,
+    ServiceUnavailable,
+)
+from ingest.ledger import jobs
+from ingest.ledger.models import Job
+from ingest.operations.replace_bundle import run_file
+from ingest.orchestrator.client import AirflowApi
+from ingest.services import Services
+from ingest.services.http_client import HttpClient
+from ingest.services.metadata import INGEST_BYTES_PER_SECOND, PacificaMetadata
+from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.settings.loading import Settings
+from ingest.stages import run_stage
+from ingest.states import STAGES, Kind, Outcome, Stage
+from tests.archiving.test_batches import assert_archived
+from tests.job_fixtures import MakeJob, OpenContext
+from tools.bundles import CONTENTS, make_bundle
+
+pytestmark = pytest.mark.usefixtures("no_waiting", "settings_in_environment")
+
+HOUR = 3600.0
+Late = tuple[int, Callable[[Services], None]]
+INGEST = BuiltInMetadata.ingest
+
+
+class NoAirflow(AirflowApi):
+    """No Airflow: nobody is asked to fail a run that there is not."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+
+    def fail(self, *_: object) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
+    """A job whose transaction was sent and not answered; gives it, and what lets the catalogue take the transaction up."""
+    job = make_job()
+    for stage in STAGES[Kind.INGEST][:-1]:
+        run_stage.run_stage(stage, job, 1, last_try=False)
+    sent: list[bytes] = []
+
+    def unanswered(_self: BuiltInMetadata, _job: int, document: BinaryIO, _size: int) -> None:
+        sent.append(document.read())
+        raise ServiceUnavailable("metadata", "http://metadata", "it was silent")
+
+    monkeypatch.setattr(BuiltInMetadata, "settles_within", lambda *_: HOUR)
+    with monkeypatch.context() as slow:
+        slow.setattr(BuiltInMetadata, "ingest", unanswered)
+        with pytest.raises(ServiceUnavailable):
+            run_stage.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
+    return job, lambda services: INGEST(services.metadata, job, BytesIO(sent[0]), len(sent[0]))
+
+
+def assert_complete(engine: Engine, services: Services, job: int) -> None:
+    run_stage.run_stage(Stage.INGEST_METADATA, job, 2, last_try=False)
+    assert jobs.read(engine, job).record.outcome is Outcome.CATALOGUED
+    assert_archived(engine, services, job, CONTENTS)
+
+
+def test_retry_with_another_file_waits_until_the_catalogue_is_settled(
+    late: Late, settings: Settings, services: Services, database_engine: Engine,
+    tmp_path: Path,
+):  # fmt: skip
+    job, appear = late
+    mended = tmp_path / "mended.tar"
+    mended.write_bytes(make_bundle({"data/other.txt": b"other"}))
+    with pytest.raises(CatalogueUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
+        run_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, mended)
+    appear(services)
+    jobs.lift_override(database_engine, job)
+    assert_complete(database_engine, services, job)
+
+
+def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
+    late: Late, open_context: OpenContext, services: Services, database_engine: Engine
+):
+    job, appear = late
+    with (
+        open_context(job, Stage.LOAD_METADATA) as context,
+        pytest.raises(RejectionUnfinished, match="still be working"),
+    ):
+        reject(context, InvalidMetadata("of another kind since"))
+    appear(services)
+    with pytest.raises(RejectionUnfinished):
+        run_stage.run_stage(Stage.LOAD_METADATA, job, 2, last_try=True)
+    settle(database_engine, job)
+    run_stage.run_stage(Stage.LOAD_METADATA, job, 3, last_try=True)
+    assert_complete(database_engine, services, job)
+
+
+def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(BuiltInMetadata, "settles_within", lambda *_: HOUR)
+    job = make_job()
+    for stage in STAGES[Kind.INGEST][:-1]:
+        run_stage.run_stage(stage, job, 1, last_try=False)
+    monkeypatch.setattr(BuiltInMetadata, "ingest", refuse)
+    with pytest.raises(CatalogueRejected):
+        run_stage.run_stage(Stage.INGEST_METADATA, job, 1, last_try=False)
+
+
+def test_real_catalogue_settles_as_long_as_its_answer_is_waited_for():
+    client = HttpClient("metadata", "http://metadata", connect_timeout=3, read_timeout=20, transfer_size=1)
+    assert PacificaMetadata(client).settles_within(100 * INGEST_BYTES_PER_SECOND) == 3 + 20 + 100
+
+
+def refuse(*_: object) -> None:
+    raise CatalogueRejected("the catalogue does not know the key")
+
+
+def settle(engine: Engine, job: int) -> None:
+    """Let the time go by."""
+    with engine.begin() as connection:
+        connection.execute(update(Job).where(Job.id == job).values(catalogue_settles=func.now()))

@@ -1,0 +1,149 @@
+"""Sending files to the real ArchiveInterface, as an account that cannot write over the read-only files it made.
+
+What a process had sent wholly when it was killed is kept; of what it had sent in part, its successor deletes the part and
+sends it again.
+"""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.archiving import batches, transfer
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger import lease
+from ingest.ledger.files import FileState, files_in, mark
+from ingest.services import Services
+from ingest.services.archive import PacificaArchive
+from ingest.settings.loading import Settings
+from ingest.states import Stage
+from tests.archiving.test_batches import RunBefore, assert_archived, rows
+from tests.contracts.unprivileged_archive import unprivileged_archive
+from tests.job_fixtures import MakeJob, OpenContext, RunStage
+from tests.killing import Killed, Patch, kill_at_step
+from tools.bundles import CONTENTS
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
+BLOCK = 4096
+LARGEST = max(map(len, CONTENTS.values()))
+STEPS: list[Patch] = [(batches, "mark"), (PacificaArchive, "put")]
+
+
+@pytest.fixture(scope="module")
+def archive_url() -> Iterator[str]:
+    with unprivileged_archive() as url:
+        yield url
+
+
+@pytest.fixture
+def settings(settings: Settings, archive_url: str) -> Settings:
+    return settings.model_copy(update={"archiveinterface_url": archive_url, "transfer_size": BLOCK})
+
+
+@pytest.fixture
+def job(make_job: MakeJob, run_before: RunBefore) -> int:
+    """A job whose files are to be sent."""
+    job = make_job()
+    run_before(job, Stage.INGEST_FILES)
+    return job
+
+
+def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
+    """The sizes of the job's files that the archive holds, and refuses to write over."""
+    sizes = []
+    for row in rows(engine, job):
+        if (size := services.archive.size(row.file_id or 0)) is not None:
+            with pytest.raises(ServiceUnavailable, match="Permission denied"):
+                services.archive.put(row.file_id or 0, io.BytesIO(b"again"), 5)
+            sizes.append(size)
+    return sizes
+
+
+READ = transfer.HashingBody.read
+
+
+def die_half_way(body: transfer.HashingBody, size: int = -1) -> bytes:
+    """Take the place of `HashingBody.read`: the process ends in the middle of the largest file."""
+    if body.size > LARGEST / 2:
+        raise Killed
+    return READ(body, size)
+
+
+def send_and_die(open_context: OpenContext, job: int) -> None:
+    with pytest.raises(Killed), open_context(job, Stage.INGEST_FILES) as context:
+        batches.send_files(context)
+
+
+def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    mark = batches.mark
+
+    def die_before_archived(holder: lease.Ledger, files: list[batches.LedgerFile], state: FileState) -> None:
+        if state is FileState.ARCHIVED:
+            raise Killed
+        mark(holder, files, state)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(batches, "mark", die_before_archived)
+        send_and_die(open_context, job)
+    assert {row.state for row in rows(database_engine, job)} == {"sending"}
+    assert sorted(sent_and_refused(database_engine, services, job)) == sorted(map(len, CONTENTS.values()))
+    with monkeypatch.context() as refusing:
+        for name in ("put", "delete"):
+            refusing.setattr(PacificaArchive, name, lambda *_: pytest.fail("it is there already"))
+        run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
+    job: int, run_stage: RunStage, open_context: OpenContext, services: Services, database_engine: Engine
+):
+    with open_context(job, Stage.INGEST_FILES) as context:
+        [file, *_] = files_in(context.ledger, FileState.PENDING)
+        mark(context.ledger, [file], FileState.SENDING)
+    services.archive.put(file.file_id, io.BytesIO(bytes(file.size)), file.size)
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with monkeypatch.context() as killing:
+        killing.setattr(transfer.HashingBody, "read", die_half_way)
+        send_and_die(open_context, job)
+    assert LARGEST / 2 < max(sent_and_refused(database_engine, services, job)) < LARGEST
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+@pytest.mark.parametrize("kill_at", range(2 * (len(CONTENTS) + 2)))
+def test_killed_between_any_two_steps_the_next_process_ends_with_the_right_bytes(
+    job: int,
+    run_stage: RunStage,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: int,
+):
+    """The steps are: before and after the commit of `sending`, each PUT, and the commit of `archived`."""
+    with monkeypatch.context() as killing:
+        kill_at_step(killing, kill_at, STEPS)
+        send_and_die(open_context, job)
+    run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)

@@ -1,0 +1,107 @@
+"""A job and two processes for it, with the built-in services and with the real ones: each test runs with both."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from ingest.ledger.models import FILE_IDS, JOB_IDS
+from ingest.services import Services
+from ingest.settings.loading import BUILT_IN, Settings, load_settings
+from ingest.states import Kind
+from ingest.system.failpoints import VARIABLE
+from tests.archiving.two_processes.job import BLOCK, CONTENTS, ContestedJob, Stored
+from tests.archiving.two_processes.process import StageProcess, Start
+from tests.faults.points import Points
+from tests.job_fixtures import MakeJob, RunStage
+from tools.bundles import file_entry, make_bundle, transaction
+from tools.pacifica_core.services import ARCHIVE
+
+# Jobs of other tests stand in this ledger, and files of others in the core: these ids are nobody's.
+OWN_IDS = 8_000_000
+RAISE = "SELECT setval(:name, greatest(nextval(:name), :least))"
+
+
+@pytest.fixture
+def own_ids(database_engine: Engine) -> None:
+    """Let the built-in ids begin above all that others have."""
+    with database_engine.begin() as connection:
+        for sequence in (JOB_IDS, FILE_IDS):
+            connection.execute(text(RAISE), {"name": sequence.name, "least": OWN_IDS})
+
+
+@pytest.fixture(params=["built-in", "core"])
+def environment(request: pytest.FixtureRequest, own_ids: None, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of the processes, as variables."""
+    own = {
+        "INGEST_DATABASE_URL": database_url,
+        "VOLUME_PATH": str(tmp_path / "spool"),
+        "ARCHIVEINTERFACE_URL": f"file://{tmp_path}/archive",
+        "INGEST_MOVE_FOLDERS": str(tmp_path / "move"),
+        "INGEST_MOVE_STAGING": str(tmp_path / "staging"),
+        "TRANSFER_SIZE": str(BLOCK),
+        VARIABLE: str(tmp_path / "points"),
+    }
+    for name in ("spool", "move", "staging", "points"):
+        (tmp_path / name).mkdir()
+    core = request.getfixturevalue("core").settings() if request.param == "core" else {}
+    return own | core | {"UNIQUEID_URL": BUILT_IN}
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    return load_settings(environment)
+
+
+@pytest.fixture
+def points(environment: dict[str, str]) -> Points:
+    return Points(Path(environment[VARIABLE]))
+
+
+@pytest.fixture
+def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Stored:
+    """Give the names of all files in the archive's folder."""
+    built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
+    folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
+    return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Start a stage of a job in a process of its own."""
+    started: list[StageProcess] = []
+
+    def start(stage: str, job_id: int) -> StageProcess:
+        started.append(StageProcess(stage, job_id, environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def bundle(
+    make_job: MakeJob, run_stage: RunStage, start: Start, points: Points, services: Services,
+    database_engine: Engine, stored: Stored,
+) -> ContestedJob:  # fmt: skip
+    """A bundle that was received."""
+    job_id = make_job(make_bundle(CONTENTS))
+    return ContestedJob(job_id, Kind.INGEST, run_stage, start, points, services, database_engine, stored)
+
+
+@pytest.fixture
+def move(
+    make_job: MakeJob, run_stage: RunStage, start: Start, points: Points, services: Services,
+    database_engine: Engine, stored: Stored, settings: Settings,
+) -> ContestedJob:  # fmt: skip
+    """A move document that was received; its sources lie where they were."""
+    entries = []
+    for path, content in CONTENTS.items():
+        source = settings.move_folders[0] / Path(path).name
+        source.write_bytes(content)
+        entries.append(file_entry(path, content, source=str(source)))
+    job_id = make_job(json.dumps([*transaction(), *entries]).encode(), Kind.MOVE)
+    return ContestedJob(job_id, Kind.MOVE, run_stage, start, points, services, database_engine, stored)

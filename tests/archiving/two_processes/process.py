@@ -1,0 +1,61 @@
+"""A stage in a process of its own, run as an Airflow task runs it, with no Airflow. Used by the tests of this folder."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ingest.errors.types import IngestError
+from ingest.stages.run_stage import run_stage
+from ingest.states import Stage
+
+ROOT = Path(__file__).parents[3]
+END_SECONDS = 120
+FINISHED = "finished"
+
+
+class StageProcess:
+    """A process that runs one stage of a job; `settings` are the variables that it reads."""
+
+    def __init__(self, stage: str, job_id: int, settings: Mapping[str, str]) -> None:
+        path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, stage, str(job_id)],
+            env={**os.environ, **settings, "PYTHONPATH": path},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def outcome(self) -> str:
+        """Wait until the process ends; gives the name of the error that it raised, or FINISHED."""
+        printed, _ = self._process.communicate(timeout=END_SECONDS)
+        return printed
+
+    def send_signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the process, also one that is stopped; one that has ended is no error."""
+        self._process.kill()
+        self._process.communicate(timeout=END_SECONDS)
+
+
+Start = Callable[[str, int], StageProcess]
+
+
+def main() -> None:
+    """Run the stage and the job that the arguments name."""
+    stage, job_id = Stage(sys.argv[1]), int(sys.argv[2])
+    try:
+        run_stage(stage, job_id, attempt=1, last_try=False)
+    except IngestError as error:
+        sys.stdout.write(type(error).__name__)
+    else:
+        sys.stdout.write(FINISHED)
+
+
+if __name__ == "__main__":
+    main()

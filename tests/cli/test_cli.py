@@ -1,0 +1,553 @@
+"""The admin's command, on a real PostgreSQL and a scripted Airflow."""
+
+import re
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from ingest.cli.job import LABELS
+from ingest.cli.main import main
+from ingest.ledger import jobs
+from ingest.ledger.database import make_engine, schema_versions, upgrade_schema
+from ingest.ledger.jobs import Received
+from ingest.ledger.lease import hold
+from ingest.orchestrator import obstacles
+from ingest.orchestrator.obstacles import Obstacles
+from ingest.settings.loading import Settings
+from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
+from tests.ledger.test_migrations import fresh_database
+from tests.orchestrator.test_client import TASKS, Airflow, handler_of, job_run, tasks
+from tests.received import create_job
+from tools.bundles import make_bundle
+
+next_id = count(7_200_000)
+UNKNOWN = 7_199_999
+PROGRAM = "pacifica-ingest-cmd: "
+RUNS = "/api/v2/dags/ingest/dagRuns"
+CLEAR = "/api/v2/dags/ingest/clearTaskInstances"
+OPTIONS = {
+    "job": ["--job-id", "--job_id", "--state", "--task", "--task-percent", "--exception"],
+    "retry": ["--job-id", "--job_id", "--path", "--username", "--move"],
+    "show": ["--job-id", "--job_id", "--json"],
+    "reconcile": [
+        "--job-id",
+        "--job_id",
+        "--rehash",
+        "--sample-percent",
+        "--archive-folder",
+        "--delete-dark",
+        "--json",
+    ],
+    "token": [],
+    "dbsync": [],
+    "dbchk": ["--equal"],
+}
+RIGHT = {"--job-id": "1", "--state": "FAILED", "--task": "ingest files", "--task-percent": "0.0", "--exception": "x"}
+
+
+class Command:
+    """The command as a shell calls it, and what it said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = ""
+        self.err = ""
+
+    def __call__(self, line: str) -> int:
+        try:
+            code = main(shlex.split(line))
+        except SystemExit as end:
+            code = int(end.code or 0)
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+    def is_one_line_on_stderr(self) -> bool:
+        return self.out == "" and self.err.count("\n") == 1 and self.err.startswith(PROGRAM)
+
+
+@pytest.fixture
+def airflow() -> Iterator[Airflow]:
+    scripted = Airflow()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield scripted
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def command(
+    database_url: str,
+    airflow: Airflow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Command:
+    for variable in ("INGEST_CONFIG", "PEEWEE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "archive").mkdir()
+    monkeypatch.setenv("VOLUME_PATH", str(tmp_path / "spool"))
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", f"file://{tmp_path}/archive")
+    monkeypatch.setenv("INGEST_DATABASE_URL", database_url)
+    monkeypatch.setenv("DATABASE_CONNECT_ATTEMPTS", "1")
+    monkeypatch.setenv("INGEST_AIRFLOW_URL", airflow.url)
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: Obstacles())
+    return Command(capsys)
+
+
+@pytest.fixture
+def make_job(database_engine: Engine) -> Callable[..., int]:
+    def make(kind: Kind = Kind.INGEST) -> int:
+        job = next(next_id)
+        create_job(database_engine, Received(job, kind, "ada", f"{job}.tar", 10))
+        return job
+
+    return make
+
+
+@pytest.fixture
+def job_id(make_job: Callable[..., int]) -> int:
+    return make_job()
+
+
+@pytest.fixture
+def empty(database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A database without tables, which the command then works on."""
+    with fresh_database(database_url) as url:
+        monkeypatch.setenv("INGEST_DATABASE_URL", url)
+        engine = make_engine(Settings(database_url=url))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def migrated(empty: Engine) -> Engine:
+    upgrade_schema(empty)
+    return empty
+
+
+def run_path(job_id: int, dag: str = "ingest") -> str:
+    return f"/api/v2/dags/{dag}/dagRuns/job-{job_id}"
+
+
+def override_of(engine: Engine, job_id: int) -> JobState | None:
+    return jobs.read(engine, job_id).record.override
+
+
+def set_version(engine: Engine, version: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+# dbsync and dbchk
+
+
+def test_empty_database_is_not_usable_until_it_is_synchronised(command: Command, empty: Engine):
+    assert command("dbchk") == 1
+    assert "version None" in command.err
+    assert command.err.endswith("call dbsync\n")
+    assert command("dbsync") == 0
+    assert (command.out, command.err) == ("", "")
+    assert command("dbchk") == 0
+    assert (command.out, command.err) == ("", "")
+
+
+def test_empty_database_is_not_of_this_version_until_it_is_synchronised(command: Command, empty: Engine):
+    assert command("dbchk --equal") == 1
+    assert command("dbsync") == 0
+    assert command("dbchk --equal") == 0
+    current, wanted = schema_versions(empty)
+    assert current == wanted
+
+
+def test_checking_a_database_makes_nothing_in_it(command: Command, empty: Engine):
+    assert command("dbchk") == 1
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")).scalar() == 0
+
+
+def test_synchronising_again_keeps_the_jobs(command: Command, migrated: Engine):
+    create_job(migrated, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    assert command("dbsync") == 0
+    assert jobs.read(migrated, 7).received.user == "ada"
+
+
+def test_database_of_another_version_is_usable_but_not_equal(command: Command, migrated: Engine):
+    set_version(migrated, "9999")
+    assert command("dbchk") == 0
+    assert command("dbchk --equal") == 1
+    assert "of version 9999, wanted is " in command.err
+    assert command.err.count("\n") == 1
+
+
+def test_synchronising_a_database_of_a_newer_program_fails_in_one_line(command: Command, migrated: Engine):
+    set_version(migrated, "9999")
+    assert command("dbsync") == 1
+    assert command.is_one_line_on_stderr()
+    assert "9999" in command.err
+
+
+@pytest.mark.parametrize("line", ["dbsync", "dbchk", "retry --job-id 1"])
+def test_database_that_is_away_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, line: str):
+    monkeypatch.setenv("INGEST_DATABASE_URL", "postgresql://ingest:geheim@127.0.0.1:1/ingest")
+    assert command(line) == 1
+    assert command.is_one_line_on_stderr()
+    assert "no database after 1 attempts" in command.err
+    assert "geheim" not in command.err
+
+
+def test_wrong_setting_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TRANSFER_SIZE", "0")
+    assert command("dbchk") == 1
+    assert command.is_one_line_on_stderr()
+    assert "TRANSFER_SIZE: '0' is not an integer" in command.err
+
+
+def test_missing_config_file_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("INGEST_CONFIG", str(tmp_path / "missing.ini"))
+    assert command("dbchk") == 1
+    assert command.is_one_line_on_stderr()
+
+
+@pytest.mark.parametrize("option", ["-c", "--config"])
+def test_config_file_may_be_named_as_in_the_original(
+    command: Command, empty: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+):
+    url = empty.url.render_as_string(hide_password=False).replace("+psycopg2", "")
+    (tmp_path / "named.ini").write_text(f"[database]\npeewee_url = {url}\n")
+    monkeypatch.delenv("INGEST_DATABASE_URL")
+    monkeypatch.setenv("INGEST_CONFIG", str(tmp_path / "missing.ini"))
+    assert command(f"{option} {tmp_path}/named.ini dbsync") == 0
+    assert schema_versions(empty)[0] is not None
+
+
+@pytest.mark.parametrize("line", ["job --job-id 1 --state FAILED --task UPLOADING", "retry --job-id 1"])
+def test_database_without_tables_is_one_line(command: Command, empty: Engine, line: str):
+    assert command(line) == 1
+    assert command.is_one_line_on_stderr()
+
+
+# Wrong usage
+
+
+def job_line(**changes: str | None) -> str:
+    options = RIGHT | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    return "job " + " ".join(f"{name}={shlex.quote(value)}" for name, value in options.items() if value is not None)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "SUBCOMMAND"),
+        ("nonsense", "nonsense"),
+        (job_line(job_id=None), "--job-id"),
+        (job_line(state=None), "--state"),
+        (job_line(task=None), "--task"),
+        (job_line(job_id="abc"), "--job-id"),
+        (job_line(job_id="1.5"), "--job-id"),
+        (job_line(job_id=""), "--job-id"),
+        (job_line(state="ok"), "--state"),
+        (job_line(state="RUNNING"), "--state"),
+        (job_line(state=""), "--state"),
+        (job_line(task="ingest_files"), "--task"),
+        (job_line(task="Ingest files"), "--task"),
+        (job_line(task=""), "--task"),
+        (job_line(task_percent="-0.1"), "--task-percent"),
+        (job_line(task_percent="100.1"), "--task-percent"),
+        (job_line(task_percent="nan"), "--task-percent"),
+        (job_line(task_percent="inf"), "--task-percent"),
+        (job_line(task_percent="half"), "--task-percent"),
+        (job_line(task_percent=""), "--task-percent"),
+        ("job --job-id 1 --state FAILED --task UPLOADING --exception", "--exception"),
+        (job_line(colour="red"), "--colour"),
+        (job_line() + " extra", "extra"),
+        ("retry", "--job-id"),
+        ("retry --job-id abc", "--job-id"),
+        ("retry --job-id 1 --move=yes", "--move"),
+        ("retry --job-id 1 --state FAILED", "--state"),
+        ("dbsync --equal", "--equal"),
+        ("dbchk extra", "extra"),
+        ("dbchk --equal=1", "--equal"),
+    ],
+)
+def test_wrong_usage_names_the_option_and_touches_nothing(
+    command: Command, airflow: Airflow, monkeypatch: pytest.MonkeyPatch, line: str, named: str
+):
+    # A database that is away: nothing may have been asked of it.
+    monkeypatch.setenv("INGEST_DATABASE_URL", "postgresql://127.0.0.1:1/ingest")
+    assert command(line) == 2
+    assert named in command.err
+    assert command.out == ""
+    assert airflow.asked == []
+
+
+@pytest.mark.parametrize("subcommand", OPTIONS)
+def test_help_of_a_subcommand_tells_each_option(command: Command, subcommand: str):
+    assert command(f"{subcommand} --help") == 0
+    assert command.err == ""
+    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
+    assert told == {"-h", "--help", *OPTIONS[subcommand]}
+
+
+def test_help_of_job_tells_every_task(command: Command):
+    command("job --help")
+    told = " ".join(command.out.split())
+    assert ", ".join(LABELS) in told
+    assert "{OK,FAILED}" in told
+
+
+def test_help_tells_every_subcommand(command: Command):
+    assert command("--help") == 0
+    assert all(f"    {subcommand} " in command.out for subcommand in OPTIONS)
+
+
+# job
+
+
+def test_documented_call_fails_the_job_and_its_run(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    documented = (
+        "job --job-id {} --state FAILED --task 'ingest files' --task-percent 0.0 --exception 'Failed by adminstrator'"
+    )
+    assert command(documented.format(job_id)) == 0
+    assert (command.out, command.err) == ("", "")
+    expected = JobState(FAILED, "ingest files", 0.0, "Failed by adminstrator", complete=True)
+    assert override_of(database_engine, job_id) == expected
+    assert airflow.requests() == [f"PATCH {run_path(job_id)}"]
+    assert airflow.asked[-1].body == {"state": "failed"}
+
+
+def test_job_id_may_be_spelled_as_in_the_original(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    assert command(f"job --job_id {job_id} --state FAILED --task UPLOADING") == 0
+    assert override_of(database_engine, job_id) == JobState(FAILED, "UPLOADING", 0.0, "", complete=True)
+
+
+def test_run_of_a_move_is_failed_in_the_dag_of_moves(command: Command, airflow: Airflow, make_job: Callable[..., int]):
+    job = make_job(Kind.MOVE)
+    airflow.answer("PATCH", run_path(job, "move"), (200, {}))
+    assert command(f"job --job-id {job} --state FAILED --task 'move files'") == 0
+    assert airflow.requests() == [f"PATCH {run_path(job, 'move')}"]
+
+
+def test_job_without_a_run_is_failed_all_the_same(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    airflow.answer("PATCH", run_path(job_id), (404, {"detail": "not found"}))
+    assert command(f"job --job-id {job_id} --state FAILED --task UPLOADING") == 0
+    assert override_of(database_engine, job_id) is not None
+
+
+def test_job_stays_failed_when_airflow_is_away(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    airflow.answer("PATCH", run_path(job_id), (503, {"detail": "down"}))
+    assert command(f"job --job-id {job_id} --state FAILED --task UPLOADING") == 1
+    assert command.is_one_line_on_stderr()
+    assert "Airflow at " in command.err
+    assert override_of(database_engine, job_id) == JobState(FAILED, "UPLOADING", 0.0, "", complete=True)
+
+
+@pytest.mark.parametrize("task", LABELS)
+def test_ok_is_set_for_every_task_and_leaves_the_run_alone(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, task: str
+):
+    assert command(f"job --job-id {job_id} --state OK --task '{task}' --task-percent 50 --exception 'by ada'") == 0
+    assert override_of(database_engine, job_id) == JobState("OK", task, 50.0, "by ada", complete=False)
+    assert airflow.asked == []
+
+
+def test_ok_by_hand_never_says_that_the_catalogue_holds_the_job(command: Command, database_engine: Engine, job_id: int):
+    assert command(f"job --job-id {job_id} --state OK --task 'ingest metadata' --task-percent 100") == 0
+    assert override_of(database_engine, job_id) == JobState("OK", "ingest metadata", 99.9, "", complete=False)
+
+
+@pytest.mark.parametrize("given", ["99.95", "99.9999"])
+def test_ok_by_hand_is_not_rounded_to_a_hundred(command: Command, database_engine: Engine, job_id: int, given: str):
+    assert command(f"job --job-id {job_id} --state OK --task 'ingest metadata' --task-percent {given}") == 0
+    state = override_of(database_engine, job_id)
+    assert state is not None
+    assert state.percent_text == "99.9"
+
+
+def test_other_tasks_may_be_at_a_hundred_by_hand(command: Command, database_engine: Engine, job_id: int):
+    assert command(f"job --job-id {job_id} --state OK --task 'ingest files' --task-percent 100") == 0
+    assert override_of(database_engine, job_id) == JobState("OK", "ingest files", 100.0, "", complete=False)
+
+
+def test_failed_job_may_be_at_any_percent(command: Command, airflow: Airflow, database_engine: Engine, job_id: int):
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    assert command(f"job --job-id {job_id} --state FAILED --task 'ingest metadata' --task-percent 100") == 0
+    assert override_of(database_engine, job_id) == JobState(FAILED, "ingest metadata", 100.0, "", complete=True)
+
+
+@pytest.mark.parametrize("job", [UNKNOWN, 0, -1, 2**63, 10**30])
+@pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id={}", "retry --job-id={}"])
+def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, job: int):
+    assert command(line.format(job)) == 1
+    assert command.is_one_line_on_stderr()
+    assert command.err == f"{PROGRAM}job ID {job} does not exist.\n"
+    assert airflow.asked == []
+
+
+@pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id {}", "retry --job-id {}"])
+def test_catalogued_job_is_one_line(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str
+):
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.set(outcome=Outcome.CATALOGUED, holder=None)
+    assert command(line.format(job_id)) == 1
+    assert command.is_one_line_on_stderr()
+    assert "is catalogued" in command.err
+    assert airflow.asked == []
+
+
+def test_text_that_is_not_utf_8_is_one_line_or_kept(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    # A terminal that is set to Latin-1.
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    code = command(f"job --job-id {job_id} --state FAILED --task UPLOADING --exception 'caf\udce9'")
+    assert code == 0 or command.is_one_line_on_stderr()
+
+
+# retry
+
+
+def body_of(airflow: Airflow, path: str) -> Any:
+    """The body of the one request that was posted to a path."""
+    (body,) = [asked.body for asked in airflow.asked if asked.path == path]
+    return body
+
+
+def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.finish()
+    jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
+    listed = tasks("success", 1, f"job-{job_id}")
+    own = job_run("failed", job_id)
+    airflow.answer("POST", RUNS, (409, {}))
+    # Read for whose it is, for its state, and again when it was cleared.
+    airflow.answer("GET", run_path(job_id), (200, own), (200, own), (200, job_run("queued", job_id)))
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("POST", CLEAR, (200, {"task_instances": listed[1:]}))
+    assert command(f"retry --job-id {job_id}") == 0
+    assert (command.out, command.err) == ("", "")
+    assert override_of(database_engine, job_id) is None
+    assert body_of(airflow, CLEAR)["task_ids"] == [stage.value for stage in STAGES[Kind.INGEST][1:]]
+    assert body_of(airflow, CLEAR)["dag_run_id"] == f"job-{job_id}"
+
+
+def test_retry_that_comes_to_nothing_is_one_line(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    listed = tasks("failed", 1, f"job-{job_id}")
+    airflow.answer("POST", RUNS, (409, {}))
+    airflow.answer("GET", run_path(job_id), (200, job_run("failed", job_id)))
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("POST", CLEAR, (200, {"task_instances": listed}))
+    assert command(f"retry --job-id {job_id}") == 1
+    assert command.is_one_line_on_stderr()
+    assert f"Airflow accepted the retry, but job-{job_id} is failed" in command.err
+
+
+def test_retry_triggers_a_run_that_is_not_there(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
+):
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0, f"job-{job_id}")}))
+    airflow.answer("POST", RUNS, (200, {}))
+    assert command(f"retry --job-id {job_id}") == 0
+    body = body_of(airflow, RUNS)
+    place = datetime.fromisoformat(body["logical_date"])
+    assert datetime.now(UTC) - timedelta(hours=1) < place < datetime.now(UTC)
+    assert body == {
+        "dag_run_id": f"job-{job_id}",
+        "logical_date": place.isoformat(),
+        "conf": {"job_id": job_id, "user": "ada", "kind": "ingest", "bytes": 10},
+    }
+    assert jobs.read(database_engine, job_id).triggered is not None
+
+
+def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
+    command: Command, airflow: Airflow, job_id: int, monkeypatch: pytest.MonkeyPatch
+):
+    paused = Obstacles(dags={"ingest": "the DAG ingest is paused in Airflow"})
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: paused)
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", run_path(job_id), (404, {}))
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    assert command(f"retry --job-id {job_id}") == 1
+    assert command.err == f"{PROGRAM}job {job_id} cannot run: the DAG ingest is paused in Airflow\n"
+    assert [each.path for each in airflow.asked if each.path.endswith("dagRuns")] != []
+
+
+def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
+    airflow.answer("POST", RUNS, (503, {"detail": "down"}))
+    assert command(f"retry --job-id {job_id}") == 1
+    assert command.is_one_line_on_stderr()
+
+
+def test_local_file_becomes_a_job(command: Command, airflow: Airflow, database_engine: Engine, tmp_path: Path):
+    job = next(next_id)
+    bundle = make_bundle(path=tmp_path / "local.tar")
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    assert command(f"retry --job-id {job} --path {tmp_path}/local.tar --username eve") == 0
+    received = jobs.read(database_engine, job).received
+    assert (received.user, received.kind, received.size) == ("eve", Kind.INGEST, len(bundle))
+    assert (tmp_path / "spool" / received.spool_name).read_bytes() == bundle
+    assert (tmp_path / "local.tar").read_bytes() == bundle
+    assert airflow.requests() == ["POST /api/v2/dags/ingest/dagRuns"]
+
+
+def test_local_move_document_becomes_a_move_of_the_default_user(
+    command: Command, airflow: Airflow, database_engine: Engine, tmp_path: Path
+):
+    job = next(next_id)
+    (tmp_path / "move.json").write_bytes(b"[]")
+    airflow.answer("POST", "/api/v2/dags/move/dagRuns", (200, {}))
+    assert command(f"retry --job-id {job} --path {tmp_path}/move.json --move") == 0
+    received = jobs.read(database_engine, job).received
+    assert (received.user, received.kind, received.size) == ("anonymous", Kind.MOVE, 2)
+
+
+@pytest.mark.parametrize("name", ["missing.tar", ""])
+def test_local_file_that_cannot_be_read_is_one_line_and_changes_nothing(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, tmp_path: Path, name: str
+):
+    stopped = JobState(FAILED, "open tar", 0.0, "by hand", complete=True)
+    jobs.override(database_engine, job_id, stopped)
+    assert command(f"retry --job-id {job_id} --path {tmp_path}/{name}") == 1
+    assert command.is_one_line_on_stderr()
+    assert override_of(database_engine, job_id) == stopped
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert airflow.asked == []
+
+
+@pytest.mark.parametrize("job", [-1, 2**63, 10**30])
+def test_local_file_cannot_become_a_job_with_an_impossible_id(
+    command: Command, airflow: Airflow, migrated: Engine, tmp_path: Path, job: int
+):
+    make_bundle(path=tmp_path / "local.tar")
+    assert command(f"retry --job-id={job} --path {tmp_path}/local.tar") != 0
+    assert command.err.strip().count("\n") == 0
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert airflow.asked == []

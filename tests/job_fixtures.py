@@ -1,0 +1,180 @@
+"""A job in a real ledger, with the built-in services, for tests that run stages in this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, update
+
+from ingest.context import StageContext
+from ingest.errors.types import Rejection, ServiceUnavailable
+from ingest.ledger import lease
+from ingest.ledger.jobs import Received
+from ingest.ledger.lease import hold
+from ingest.ledger.models import Event, Job
+from ingest.services import Services, make_services
+from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.settings.loading import BUILT_IN, Settings, load_settings
+from ingest.stages import run_stage as stage_wrapper
+from ingest.stages.run_stage import FUNCTIONS
+from ingest.states import STAGES, Kind, Stage
+from tests.received import create_job
+from tools.bundles import make_bundle
+from tools.pacifica_core.core import Core
+
+MakeJob = Callable[..., int]
+RunStage = Callable[[int, Stage], object]
+OpenContext = Callable[[int, Stage], AbstractContextManager[StageContext]]
+MakeOld = Callable[..., None]
+# The real catalog holds transactions of other tests, with the ids that the real UniqueID gave them.
+BEYOND_OTHERS = 60_000_000
+RunOnCore = Callable[..., Stage | None]
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "move").mkdir()
+    return Settings(
+        volume_path=tmp_path / "spool",
+        database_url=database_url,
+        archiveinterface_url=f"file://{tmp_path}/archive",
+        move_folders=(tmp_path / "move",),
+    )
+
+
+@pytest.fixture
+def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
+    made = make_services(settings, database_engine)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what reads its settings itself have those of the tests."""
+    monkeypatch.setenv("INGEST_CONFIG", "")
+    monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
+    monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", settings.archiveinterface_url)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process before is surely dead here, so its successor need not wait."""
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
+
+
+@pytest.fixture
+def make_job(settings: Settings, services: Services, database_engine: Engine) -> MakeJob:
+    """Make a job as the API does: its body in the spool, its row committed."""
+
+    def make(body: bytes | None = None, kind: Kind = Kind.INGEST) -> int:
+        content = make_bundle() if body is None else body
+        job_id = services.uniqueid.allocate("upload_job", 1)[0]
+        (settings.volume_path / f"{job_id}.tar").write_bytes(content)
+        create_job(database_engine, Received(job_id, kind, "ada", f"{job_id}.tar", len(content)))
+        return job_id
+
+    return make
+
+
+@pytest.fixture
+def open_context(settings: Settings, services: Services, database_engine: Engine) -> OpenContext:
+    """Take a job over for a stage, as the wrapper does; what is raised inside leaves it as a kill does."""
+
+    @contextmanager
+    def opened(job_id: int, stage: Stage) -> Iterator[StageContext]:
+        with hold(database_engine, job_id, stage, 1) as ledger:
+            assert ledger is not None
+            yield StageContext(settings, ledger, services)
+
+    return opened
+
+
+@pytest.fixture
+def run_stage(open_context: OpenContext) -> RunStage:
+    """Run one stage to its end."""
+
+    def run(job_id: int, stage: Stage) -> object:
+        with open_context(job_id, stage) as context:
+            result = FUNCTIONS[stage](context)
+            context.ledger.finish()
+            return result
+
+    return run
+
+
+@pytest.fixture
+def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
+    """Run all stages of an ingest before the given one."""
+
+    def run(job_id: int, stage: Stage) -> None:
+        stages = STAGES[Kind.INGEST]
+        for each in stages[: stages.index(stage)]:
+            run_stage(job_id, each)
+
+    return run
+
+
+@pytest.fixture
+def make_old(database_engine: Engine) -> MakeOld:
+    """Let a job have ended some days ago."""
+
+    def make(job: int, days: float = 31) -> None:
+        with database_engine.begin() as connection:
+            at = func.now() - timedelta(days=days)
+            connection.execute(update(Job).where(Job.id == job).values(updated=at))
+            connection.execute(update(Event).where(Event.job_id == job).values(at=at))
+
+    return make
+
+
+@pytest.fixture
+def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A job whose files are in the archive, and whose tries were used up while the catalogue was away."""
+    job = make_job()
+    for stage in STAGES[Kind.INGEST][:-1]:
+        stage_wrapper.run_stage(stage, job, 1, last_try=False)
+
+    def away(*_: object) -> None:
+        raise ServiceUnavailable("metadata", "http://metadata", "away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(BuiltInMetadata, "ingest", away)
+        with pytest.raises(ServiceUnavailable):
+            stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
+    return job
+
+
+@pytest.fixture
+def run_on_core(
+    core: Core, database_url: str, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunOnCore:
+    """Run a bundle through all stages on the real services, with further settings by their variables.
+
+    Returns the stage that rejects it, None when it is cataloged.
+    """
+    spool = tmp_path / "spool of the core"
+    spool.mkdir()
+
+    def run(body: bytes, user: str = "ada", **variables: str) -> Stage | None:
+        own = {"UNIQUEID_URL": BUILT_IN, "INGEST_DATABASE_URL": database_url, "VOLUME_PATH": str(spool)}
+        environment = {**core.settings(), **own, **variables}
+        with monkeypatch.context() as patched:
+            for name, value in {**environment, "INGEST_CONFIG": ""}.items():
+                patched.setenv(name, value)
+            with closing(make_services(load_settings(environment), database_engine)) as made:
+                job = BEYOND_OTHERS + made.uniqueid.allocate("upload_job", 1)[0]
+            (spool / f"{job}.tar").write_bytes(body)
+            create_job(database_engine, Received(job, Kind.INGEST, user, f"{job}.tar", len(body)))
+            for stage in STAGES[Kind.INGEST]:
+                try:
+                    stage_wrapper.run_stage(stage, job, 1, last_try=False)
+                except Rejection:
+                    return stage
+        return None
+
+    return run

@@ -1,0 +1,212 @@
+"""The fence: only the newest process of a job may write, and a process that is left behind finds out."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine, event
+
+from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
+from ingest.ledger import jobs, lease
+from ingest.ledger.jobs import Received
+from ingest.ledger.lease import Ledger, hold
+from ingest.ledger.models import Job
+from ingest.states import STAGES, JobState, Kind, Outcome, Stage
+from tests.received import create_job
+
+next_id = iter(range(5_000_000, 6_000_000))
+
+
+@pytest.fixture
+def job_id(database_engine: Engine) -> int:
+    job = next(next_id)
+    create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+    return job
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the fence at every report, and wait for no other process."""
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
+
+
+@pytest.fixture
+def held(database_engine: Engine, job_id: int) -> Iterator[Ledger]:
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
+        assert mine is not None
+        yield mine
+
+
+def take_over(engine: Engine, job_id: int, stage: Stage = Stage.OPEN_TAR) -> None:
+    """What a newer process does first; the lock is not waited for."""
+    lease._take_over(engine, job_id, stage, 2)
+
+
+def test_unknown_job_cannot_be_held(database_engine: Engine):
+    with pytest.raises(UnknownJob), hold(database_engine, 4_999_999, Stage.OPEN_TAR, 1):
+        pass
+
+
+@pytest.mark.parametrize("write", ["report", "set", "event", "finish", "fail"])
+def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: Ledger, job_id: int, write: str):
+    take_over(database_engine, job_id)
+    before = jobs.read(database_engine, job_id)
+    writes: dict[str, Callable[[], None]] = {
+        "report": lambda: held.report(5, 10),
+        "set": lambda: held.set(outcome=Outcome.CATALOGUED),
+        "event": lambda: held.event("anything", ""),
+        "finish": held.finish,
+        "fail": lambda: held.fail("code", "text", final=True),
+    }
+    with pytest.raises(FenceLost):
+        writes[write]()
+    assert jobs.read(database_engine, job_id) == before
+
+
+def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: Ledger, job_id: int):
+    jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    with pytest.raises(FenceLost):
+        held.report(1, 10)
+
+
+def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_engine: Engine, job_id: int):
+    given = JobState("OK", "open tar", 50.0, "by hand", complete=False)
+    jobs.override(database_engine, job_id, given)
+    assert jobs.read(database_engine, job_id).record.override == given
+    take_over(database_engine, job_id)
+    assert jobs.read(database_engine, job_id).record.override is None
+
+
+def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
+    jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    with pytest.raises(JobOverridden, match="by hand"), hold(database_engine, job_id, Stage.OPEN_TAR, 1):
+        pass
+
+
+@pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
+def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: Ledger, stage: Stage):
+    held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
+    with hold(database_engine, job_id, stage, 2) as nothing:
+        assert nothing is None
+
+
+def test_process_that_does_not_let_go_makes_the_next_one_wait(
+    database_engine: Engine, held: Ledger, job_id: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lease, "LOCK_SECONDS", 1)
+    with pytest.raises(JobBusy), hold(database_engine, job_id, Stage.OPEN_TAR, 2):
+        pass
+
+
+def test_next_process_begins_when_the_older_one_has_found_out(database_engine: Engine, job_id: int):
+    begun = threading.Event()
+
+    def next_process() -> None:
+        with hold(database_engine, job_id, Stage.OPEN_TAR, 2) as newer:
+            assert newer is not None
+            begun.set()
+            newer.finish()
+
+    thread = threading.Thread(target=next_process)
+
+    def older_process() -> None:
+        with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as older:
+            assert older is not None
+            thread.start()
+            while True:
+                assert not begun.is_set()
+                older.report(1, 10)
+
+    with pytest.raises(FenceLost):
+        older_process()
+    thread.join(30)
+    assert begun.is_set()
+    assert jobs.read(database_engine, job_id).record.finished is Stage.OPEN_TAR
+
+
+def test_stage_waits_before_it_acts_when_the_last_holder_did_not_end_cleanly(
+    database_engine: Engine, job_id: int, monkeypatch: pytest.MonkeyPatch
+):
+    waits: list[float] = []
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
+    monkeypatch.setattr(lease.time, "sleep", waits.append)
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 1):
+        pass  # ends without a word, as a killed process does
+    assert waits == []
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 2) as second:
+        assert waits == [2.0]
+        assert second is not None
+        second.finish()
+    with hold(database_engine, job_id, Stage.LOAD_METADATA, 1):
+        assert waits == [2.0]
+
+
+def test_stage_whose_predecessor_never_finished_is_refused(database_engine: Engine, job_id: int):
+    with hold(database_engine, job_id, Stage.VALIDATE_POLICY, 1) as mine:
+        assert mine is not None
+        with pytest.raises(StageSkipped, match="open tar, load metadata"):
+            mine.check_predecessors()
+
+
+def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine: Engine, job_id: int):
+    for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.OPEN_TAR):
+        with hold(database_engine, job_id, stage, 1) as mine:
+            assert mine is not None
+            mine.finish()
+    assert jobs.read(database_engine, job_id).record.finished is Stage.LOAD_METADATA
+
+
+def test_stage_that_fails_for_good_is_not_finished_any_more(database_engine: Engine, job_id: int):
+    for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
+        with hold(database_engine, job_id, stage, 1) as mine:
+            assert mine is not None
+            mine.finish()
+    with hold(database_engine, job_id, Stage.LOAD_METADATA, 2) as mine:
+        assert mine is not None
+        mine.fail("metadata_invalid", "why", final=True)
+    record = jobs.read(database_engine, job_id).record
+    assert record.finished is Stage.OPEN_TAR
+    assert record.error is not None
+    assert record.error.final
+
+
+def test_progress_is_written_at_most_once_a_second(
+    database_engine: Engine, held: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
+    commits: list[object] = []
+    count = commits.append
+    event.listen(database_engine, "commit", count)
+    now = iter(range(1000, 2000))
+    monkeypatch.setattr(lease.time, "monotonic", lambda: next(now) / 10)
+    held._checked = 0.0
+    for done in range(100):
+        held.report(done, 100)
+    event.remove(database_engine, "commit", count)
+    assert 9 <= len(commits) <= 11
+
+
+def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id: int):
+    for attempt in (1, 2, 3):
+        with hold(database_engine, job_id, Stage.OPEN_TAR, attempt) as mine:
+            assert mine is not None
+            mine.finish()
+    with database_engine.connect() as connection:
+        # PostgreSQL frees it when it notices that the holder's connection is closed, a moment after.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (job_id,))
+
+
+def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):
+    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
+        assert mine is not None
+        mine.fail("service_unavailable", "away", final=True)
+    take_over(database_engine, job_id)
+    record = jobs.read(database_engine, job_id).record
+    assert record.error is not None
+    assert (record.error.text, record.error.final) == ("service_unavailable: away", False)
+
+
+def test_job_row_says_who_holds_it(database_engine: Engine, held: Ledger, job_id: int):
+    with held.transaction() as session:
+        assert session.get_one(Job, job_id).holder

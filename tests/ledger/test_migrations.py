@@ -1,0 +1,252 @@
+"""The migrations make what the models say, may be repeated, and can be taken back; each test on a database of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.schema import CreateSchema
+
+from ingest.errors.types import DatabaseUnavailable
+from ingest.ledger import database, jobs
+from ingest.ledger.database import MIGRATIONS, _alembic_configuration, make_engine, schema_versions, upgrade_schema
+from ingest.ledger.jobs import Received
+from ingest.ledger.models import Base
+from ingest.settings.loading import Settings
+from ingest.states import Kind
+from tests.received import create_job
+
+next_name = count(1)
+PLUGINS = MIGRATIONS.parents[2]
+MIGRATION_LOCK = "0, 8066"  # as in migrations/env.py, which only Alembic can import
+VERSIONS = "alembic_version"
+# What a schema consists of, as PostgreSQL itself tells it.
+CATALOGUE = {
+    "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    "sequences": """SELECT sequencename, data_type::text, start_value, min_value, max_value, increment_by, cycle
+        FROM pg_sequences WHERE schemaname = 'public'""",
+}
+
+Description = dict[str, list[tuple[object, ...]]]
+
+
+@contextmanager
+def fresh_database(database_url: str) -> Iterator[str]:
+    """An empty database on the tests' server, and its URL; gone at the end."""
+    name = f"fresh_{next(next_name)}"
+    url = make_url(database_url)
+    superuser = url.set(username="postgres").render_as_string(hide_password=False)
+    server = make_engine(Settings(database_url=superuser), pool_size=1)
+    try:
+        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {url.username} TEMPLATE template0")
+            try:
+                yield url.set(database=name).render_as_string(hide_password=False)
+            finally:
+                connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        server.dispose()
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Engine]:
+    with fresh_database(database_url) as url:
+        engine = make_engine(Settings(database_url=url))
+        yield engine
+        engine.dispose()
+
+
+def describe(engine: Engine) -> Description:
+    """All of the schema but Alembic's own table."""
+    with engine.connect() as connection:
+        found = {part: rows(connection, query) for part, query in CATALOGUE.items()}
+    return {part: [row for row in listed if row[0] != VERSIONS] for part, listed in found.items()}
+
+
+def rows(connection: Connection, query: str) -> list[tuple[object, ...]]:
+    return sorted((tuple(row) for row in connection.exec_driver_sql(query)), key=repr)
+
+
+def downgrade(engine: Engine, version: str) -> None:
+    with engine.begin() as connection:
+        configuration = _alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, version)
+
+
+def waiting(engine: Engine) -> int:
+    """How many migrations wait for another one to end."""
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_alembic_finds_no_difference_between_models_and_migrations(empty: Engine):
+    upgrade_schema(empty)
+    with empty.begin() as connection:
+        configuration = _alembic_configuration()
+        configuration.attributes["connection"] = connection
+        command.check(configuration)
+
+
+def test_migrations_make_exactly_what_the_models_make(empty: Engine, database_url: str):
+    # Alembic looks at neither sequences nor defaults.
+    upgrade_schema(empty)
+    with fresh_database(database_url) as url:
+        other = make_engine(Settings(database_url=url))
+        Base.metadata.create_all(other)
+        made_by_models = describe(other)
+        other.dispose()
+    assert describe(empty) == made_by_models
+
+
+def test_upgrade_makes_every_table_and_sequence(empty: Engine):
+    assert not any(describe(empty).values())
+    upgrade_schema(empty)
+    description = describe(empty)
+    assert {row[0] for row in description["columns"]} == set(Base.metadata.tables)
+    assert {"job_id_seq", "file_id_seq"} <= {row[0] for row in description["sequences"]}
+
+
+def test_versions_tell_whether_a_database_is_up_to_date(empty: Engine):
+    current, wanted = schema_versions(empty)
+    assert current is None
+    assert wanted is not None
+    upgrade_schema(empty)
+    assert schema_versions(empty) == (wanted, wanted)
+
+
+def test_second_upgrade_does_nothing(empty: Engine):
+    upgrade_schema(empty)
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    before, job = describe(empty), jobs.read(empty, 7)
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    assert jobs.read(empty, 7) == job
+
+
+def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_other(empty: Engine):
+    url = empty.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "PYTHONPATH": str(PLUGINS), "INGEST_DATABASE_URL": url, "INGEST_CONFIG": ""}
+    arguments = [sys.executable, "-m", "ingest.cli.main", "dbsync"]
+    with empty.begin() as first:
+        # What a service does that is in the middle of its migration.
+        first.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
+        wait_until(lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services))
+        assert waiting(empty) == 2
+        assert not any(describe(empty).values())
+    ends = [(service.communicate(timeout=60)[1], service.returncode) for service in services]
+    assert ends == [(b"", 0)] * 2
+    current, wanted = schema_versions(empty)
+    assert current == wanted
+
+
+def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Engine):
+    upgrade_schema(empty)
+    before = describe(empty)
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    downgrade(empty, "base")
+    assert not any(describe(empty).values())
+    assert schema_versions(empty)[0] is None
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    current, wanted = schema_versions(empty)
+    assert current == wanted
+
+
+def test_jobs_of_0_1_0_are_kept_by_the_upgrade_to_the_next_version(empty: Engine):
+    upgrade_schema(empty)
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    before, job = describe(empty), jobs.read(empty, 7)
+    downgrade(empty, "0001")
+    assert "original_job" not in {row[0] for row in describe(empty)["columns"]}
+    upgrade_schema(empty)
+    assert describe(empty) == before
+    assert jobs.read(empty, 7) == job
+
+
+def test_bundles_that_have_left_the_spool_are_no_longer_named_after_the_upgrade(empty: Engine):
+    upgrade_schema(empty)
+    for job in (7, 8, 9):
+        create_job(empty, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+    downgrade(empty, "0002")
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE job SET outcome = 'catalogued' WHERE id IN (7, 8)")
+        connection.exec_driver_sql("INSERT INTO event (job_id, kind) VALUES (7, 'spool_freed'), (9, 'stage_started')")
+    upgrade_schema(empty)
+    assert [jobs.read(empty, job).received.spool_name for job in (7, 8, 9)] == ["", "8.tar", "9.tar"]
+
+
+def test_downgrade_drops_the_events_of_what_never_became_a_job_and_keeps_the_others(empty: Engine):
+    upgrade_schema(empty)
+    create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
+    with empty.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO event (job_id, kind) VALUES (8, 'upload_abandoned')")
+    downgrade(empty, "0002")
+    with empty.connect() as connection:
+        assert rows(connection, "SELECT job_id, kind FROM event") == [(7, "received")]
+
+
+def test_upgrade_that_fails_half_way_leaves_nothing(empty: Engine):
+    with empty.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE file (id bigint)")
+    before = describe(empty)
+    with pytest.raises(Exception, match='relation "file" already exists'):
+        upgrade_schema(empty)
+    assert describe(empty) == before
+    assert schema_versions(empty)[0] is None
+
+
+def test_tables_of_other_schemas_are_left_alone(empty: Engine):
+    with empty.begin() as connection:
+        connection.execute(CreateSchema("other"))
+        connection.exec_driver_sql("CREATE TABLE other.job AS SELECT 1 AS mine")
+    upgrade_schema(empty)
+    downgrade(empty, "base")
+    with empty.connect() as connection:
+        assert connection.exec_driver_sql("SELECT mine FROM other.job").scalar() == 1
+
+
+def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
+    empty: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    limits: list[object] = []
+
+    def look(configuration: Config, _revision: str) -> None:
+        connection = configuration.attributes["connection"]
+        limits.extend(
+            connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in ("statement_timeout", "lock_timeout")
+        )
+
+    monkeypatch.setattr(command, "upgrade", look)
+    upgrade_schema(empty)
+    assert limits == ["0", "10min"]
+
+
+def test_a_table_that_somebody_keeps_locked_is_unavailability(empty: Engine, monkeypatch: pytest.MonkeyPatch):
+    upgrade_schema(empty)
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
+    with empty.connect() as other, other.begin():
+        other.exec_driver_sql(f"LOCK TABLE {VERSIONS} IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            upgrade_schema(empty)

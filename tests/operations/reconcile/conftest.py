@@ -1,0 +1,115 @@
+"""A ledger of a test's own with jobs that have ended, and the comparison of all that is in it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.errors.types import FilesRejected
+from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.models import File
+from ingest.operations.reconcile import folder_comparison
+from ingest.operations.reconcile.comparison import Comparison, Extent
+from ingest.operations.reconcile.findings import Counts, Finding
+from ingest.services import Services
+from ingest.settings.loading import Settings
+from ingest.stages import run_stage as stage_wrapper
+from ingest.states import STAGES, Kind, Stage
+from tests.job_fixtures import MakeJob, RunStage
+from tests.ledger.test_migrations import fresh_database
+from tools.bundles import file_entry, make_bundle, metadata_of, transaction
+
+KEPT, WRONG = "data/kept.txt", "data/wrong.txt"
+CONTENTS = {KEPT: b"as declared", WRONG: b"not as declared"}
+INGEST = STAGES[Kind.INGEST]
+
+Compare = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def database_url(database_url: str) -> Iterator[str]:
+    """A database of the test's own: everything in it is compared."""
+    with fresh_database(database_url) as url:
+        engine = make_engine(Settings(database_url=url))
+        upgrade_schema(engine)
+        engine.dispose()
+        yield url
+
+
+@pytest.fixture
+def database_engine(database_url: str) -> Iterator[Engine]:
+    engine = make_engine(Settings(database_url=database_url))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest.fixture
+def compare(settings: Settings, database_engine: Engine, services: Services, counts: Counts) -> Compare:
+    """Compare all, or what the arguments of `Extent` say."""
+
+    def run(**extent: object) -> list[Finding]:
+        chosen = Extent(**extent)  # type: ignore[arg-type]
+        return list(Comparison(settings, database_engine, services, chosen, counts).findings())
+
+    return run
+
+
+@pytest.fixture
+def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in the archive's folder is old enough at once."""
+    monkeypatch.setattr(folder_comparison, "AGE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def catalogued(make_job: MakeJob, run_stage: RunStage) -> int:
+    job = make_job()
+    for stage in INGEST:
+        run_stage(job, stage)
+    return job
+
+
+@pytest.fixture
+def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
+    """A job that was rejected when one of its files was in the archive already."""
+    entries = [*transaction(), *(entry for entry in metadata_of(CONTENTS) if entry.get("name") == "kept.txt")]
+    entries.append(file_entry(WRONG, CONTENTS[WRONG], hashsum="0" * 40))
+    job = make_job(make_bundle(CONTENTS, entries))
+    for stage in INGEST[:3]:
+        stage_wrapper.run_stage(stage, job, 1, last_try=False)
+    with pytest.raises(FilesRejected):
+        stage_wrapper.run_stage(Stage.INGEST_FILES, job, 1, last_try=False)
+    return job
+
+
+@pytest.fixture
+def going_on(make_job: MakeJob, run_stage: RunStage) -> int:
+    """A job between two stages; all its files are in the archive."""
+    job = make_job()
+    for stage in INGEST[:-1]:
+        run_stage(job, stage)
+    return job
+
+
+def ids_of(engine: Engine, job: int) -> dict[str, int]:
+    """The ids of a job's files by their paths in the bundle."""
+    with Session(engine) as session:
+        rows = session.execute(select(File.path, File.file_id).where(File.job_id == job))
+        return {f"data/{path}": file_id or 0 for path, file_id in rows}
+
+
+def stored(folder: Path, file_id: int) -> Path:
+    """Where the built-in archive has a file."""
+    [path] = folder.rglob(str(file_id))
+    return path
+
+
+def in_short(findings: list[Finding]) -> list[tuple[str, int | None, int | None]]:
+    """What was found: the problem, the job and the file."""
+    return [(str(each.problem), each.job_id, each.file_id) for each in findings]

@@ -1,0 +1,184 @@
+"""What is wrong with a job that has ended is found, each kind made on purpose; a job that goes on is left alone."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.orm import Session
+
+from ingest.ledger import jobs
+from ingest.ledger.lease import hold
+from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction, Event, File, Job
+from ingest.operations.reconcile.findings import Counts
+from ingest.services import Services
+from ingest.services.archive_folder import FolderArchive
+from ingest.states import Outcome, Stage, failed
+from tests.job_fixtures import MakeOld
+from tests.operations.reconcile.conftest import Compare, ids_of, in_short, stored
+from tests.services.archive_folders import put
+from tools.bundles import CONTENTS
+
+TWO = "data/a/c/two.bin"
+
+
+def drop_transaction(engine: Engine, job: int) -> None:
+    with Session(engine) as session, session.begin():
+        for table in (CatalogueFile, CatalogueEntry):
+            session.execute(delete(table).where(table.transaction_id == job))
+        session.execute(delete(CatalogueTransaction).where(CatalogueTransaction.id == job))
+
+
+def test_nothing_is_found_where_all_is_well(
+    catalogued: int, rejected: int, failed: int, going_on: int, compare: Compare, counts: Counts
+):
+    assert compare(hash_percent=100.0) == []
+    summary = counts.summary()
+    # Of the rejected job nothing may be in the archive, which is asked too.
+    assert (summary["jobs"], summary["going_on"]) == (3, 1)
+    assert (summary["files"], summary["hashed"]) == (2 * len(CONTENTS) + 2, 2 * len(CONTENTS))
+
+
+@pytest.mark.parametrize("ended", ["catalogued", "failed"])
+def test_file_that_the_archive_lacks_is_lost(
+    ended: str, request: pytest.FixtureRequest, compare: Compare, database_engine: Engine, tmp_path: Path
+):
+    job = request.getfixturevalue(ended)
+    file_id = ids_of(database_engine, job)[TWO]
+    stored(tmp_path / "archive", file_id).unlink()
+    found = compare(hash_percent=0.0)
+    assert in_short(found) == [("lost", job, file_id)]
+    assert found[0].path == TWO.removeprefix("data/")
+
+
+def test_file_that_was_cut_is_corrupt(catalogued: int, compare: Compare, database_engine: Engine, tmp_path: Path):
+    file_id = ids_of(database_engine, catalogued)[TWO]
+    with stored(tmp_path / "archive", file_id).open("r+b") as file:
+        file.truncate(10)
+    assert in_short(compare(hash_percent=0.0)) == [("corrupt", catalogued, file_id)]
+
+
+def test_byte_that_was_changed_is_found_by_reading_the_file(
+    catalogued: int, compare: Compare, database_engine: Engine, tmp_path: Path
+):
+    file_id = ids_of(database_engine, catalogued)[TWO]
+    with stored(tmp_path / "archive", file_id).open("r+b") as file:
+        file.write(b"!")
+    assert compare(hash_percent=0.0) == []
+    assert in_short(compare(hash_percent=100.0)) == [("corrupt", catalogued, file_id)]
+
+
+def test_transaction_that_the_catalogue_lacks(catalogued: int, compare: Compare, database_engine: Engine):
+    drop_transaction(database_engine, catalogued)
+    assert in_short(compare()) == [("uncatalogued", catalogued, None)]
+
+
+def test_transaction_with_another_hash_and_another_file(catalogued: int, compare: Compare, database_engine: Engine):
+    ids = ids_of(database_engine, catalogued)
+    with Session(database_engine) as session, session.begin():
+        file = session.get_one(CatalogueFile, ids[TWO])
+        file.entry = {**file.entry, "hashsum": "0" * 40}
+        session.add(CatalogueFile(id=10**6, transaction_id=catalogued, entry=file.entry))
+        session.delete(session.get_one(CatalogueFile, ids["data/日本.txt"]))
+    conflicts = [("conflict", catalogued, file_id) for file_id in (ids[TWO], ids["data/日本.txt"], 10**6)]
+    assert sorted(in_short(compare())) == sorted(conflicts)
+
+
+def test_transaction_of_a_job_that_was_rejected(rejected: int, compare: Compare, database_engine: Engine):
+    with Session(database_engine) as session, session.begin():
+        session.add(CatalogueTransaction(id=rejected))
+    assert in_short(compare()) == [("conflict", rejected, None)]
+
+
+@pytest.mark.parametrize(("content", "is_ours"), [(b"as declared", True), (b"somebody's", False)])
+def test_file_of_a_job_that_was_rejected_is_dark(
+    rejected: int, compare: Compare, database_engine: Engine, services: Services, content: bytes, is_ours: bool
+):
+    assert isinstance(services.archive, FolderArchive)
+    file_id = ids_of(database_engine, rejected)["data/kept.txt"]
+    put(services.archive, file_id, content)
+    found = compare()
+    assert in_short(found) == [("dark", rejected, file_id)]
+    assert found[0].ours is is_ours
+
+
+def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
+    rejected: int, compare: Compare, database_engine: Engine, services: Services
+):
+    assert isinstance(services.archive, FolderArchive)
+    with Session(database_engine) as session, session.begin():
+        session.execute(delete(Event).where(Event.job_id == rejected, Event.stage == Stage.INGEST_FILES))
+    put(services.archive, ids_of(database_engine, rejected)["data/kept.txt"], b"as declared")
+    assert compare() == []
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.CATALOGUING])
+def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
+    failed: int, compare: Compare, services: Services, database_engine: Engine, outcome: Outcome | None
+):
+    document = json.dumps([{"destinationTable": "Transactions._id", "value": failed}]).encode()
+    services.metadata.ingest(failed, BytesIO(document), len(document))
+    with Session(database_engine) as session, session.begin():
+        session.execute(update(Job).where(Job.id == failed).values(outcome=outcome))
+    [found] = compare()
+    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry it")
+
+
+def test_job_that_goes_on_is_not_looked_at(
+    going_on: int, compare: Compare, counts: Counts, database_engine: Engine, tmp_path: Path
+):
+    for file_id in ids_of(database_engine, going_on).values():
+        stored(tmp_path / "archive", file_id).unlink()
+    assert compare() == []
+    assert counts.summary()["going_on"] == 1
+
+
+def test_job_that_an_admin_failed_rests_when_its_process_has_let_go(
+    going_on: int, compare: Compare, make_old: MakeOld, database_engine: Engine, tmp_path: Path
+):
+    stored(tmp_path / "archive", ids_of(database_engine, going_on)[TWO]).unlink()
+    jobs.override(database_engine, going_on, failed(Stage.INGEST_METADATA, "by an admin"))
+    with Session(database_engine) as session, session.begin():
+        session.execute(update(Job).where(Job.id == going_on).values(holder="a process"))
+    assert compare() == []
+    # It has said nothing for more than an hour.
+    make_old(going_on, 1)
+    assert len(compare()) == 1
+
+
+def test_job_that_is_retried_does_not_rest(failed: int, compare: Compare, database_engine: Engine, tmp_path: Path):
+    stored(tmp_path / "archive", ids_of(database_engine, failed)[TWO]).unlink()
+    jobs.lift_override(database_engine, failed)
+    assert compare() == []
+
+
+def test_job_that_is_taken_over_while_it_is_looked_at_yields_nothing(
+    failed: int,
+    compare: Compare,
+    counts: Counts,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def begin_anew(_archive: FolderArchive, _file_id: int) -> None:
+        with hold(database_engine, failed, Stage.INGEST_METADATA, 2):
+            pass
+
+    monkeypatch.setattr(FolderArchive, "size", begin_anew)
+    assert compare() == []
+    assert (counts.summary()["jobs"], counts.summary()["going_on"]) == (0, 1)
+
+
+def test_one_job_is_looked_at_alone(
+    catalogued: int, failed: int, compare: Compare, database_engine: Engine, tmp_path: Path
+):
+    for job in (catalogued, failed):
+        stored(tmp_path / "archive", ids_of(database_engine, job)[TWO]).unlink()
+    assert [each.job_id for each in compare(job_id=failed)] == [failed]
+    assert {each.job_id for each in compare()} == {failed, catalogued}
+
+
+def test_files_without_an_id_are_in_no_archive(failed: int, compare: Compare, database_engine: Engine):
+    with Session(database_engine) as session, session.begin():
+        session.execute(update(File).where(File.job_id == failed).values(file_id=None, state="pending"))
+    assert compare() == []

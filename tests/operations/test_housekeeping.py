@@ -1,0 +1,500 @@
+"""Housekeeping and `retry`: which jobs they trigger, which runs they clear or replace, and which they leave alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Engine, delete, select
+
+from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, RunNotStarted, ServiceUnavailable
+from ingest.ledger import jobs
+from ingest.ledger.database import transaction
+from ingest.ledger.jobs import Received
+from ingest.ledger.lease import hold
+from ingest.ledger.models import Event, Job
+from ingest.operations import housekeeping
+from ingest.orchestrator import runs
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.pools import ARCHIVE_POOL
+from ingest.orchestrator.runs import retry
+from ingest.settings.loading import DagSettings, Settings
+from ingest.states import (
+    CLEARS_ALLOWED,
+    GIVEN_UP_TEXT,
+    MARKED_TEXT,
+    STAGES,
+    JobState,
+    Kind,
+    Outcome,
+    Run,
+    Stage,
+    TaskInstance,
+    failed,
+    job_state,
+)
+from tests.received import create_job
+
+MakeJob = Callable[..., int]
+FAILED_RUN = Run("failed")
+QUEUED = Run("queued")
+WITHOUT_LAST = Run("success", (), (Stage.INGEST_METADATA,))
+BY_HAND = JobState("FAILED", "open tar", 0.0, "by hand", complete=True)
+next_id = iter(range(7_000_000, 8_000_000))
+
+
+@dataclass
+class Airflow:
+    """What Airflow has of each job's run, and what it was asked to do; a run that is triggered or cleared is queued."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    foreign: dict[str, str] = field(default_factory=dict)
+    marked: dict[str, str] = field(default_factory=dict)
+    away_for: set[str] = field(default_factory=set)
+    collisions: list[str] = field(default_factory=list)
+    triggered: list[str] = field(default_factory=list)
+    cleared: dict[str, list[str]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    pools: dict[str, int] = field(default_factory=lambda: {ARCHIVE_POOL: 4})
+    on_read: Callable[[], None] = lambda: None
+    starts: bool = True
+
+    def run(self, _dag: str, run_id: str) -> Run:
+        self.on_read()
+        if run_id in self.away_for:
+            raise ServiceUnavailable("Airflow", "http://airflow", "400")
+        return Run(None) if run_id in self.foreign else self.runs.get(run_id, Run(None))
+
+    def trigger(self, _dag: str, run_id: str, _conf: object, _place: datetime) -> bool:
+        self.collide("trigger")
+        if run_id in self.runs:
+            return False
+        self.triggered.append(run_id)
+        self.runs[run_id] = QUEUED
+        return True
+
+    def clear(self, _dag: str, run_id: str, tasks: list[str]) -> frozenset[str]:
+        self.collide("clear")
+        run = self.runs[run_id]
+        self.cleared[run_id] = tasks
+        hit = frozenset(tasks) - set(run.missing)
+        if hit and self.starts:
+            self.runs[run_id] = Run("queued", (), run.missing)
+        return hit
+
+    def fail(self, _dag: str, run_id: str) -> None:
+        self.collide("fail")
+        self.runs[run_id] = replace(self.runs[run_id], state="failed")
+
+    def delete(self, _dag: str, run_id: str) -> None:
+        self.collide("delete")
+        self.deleted.append(run_id)
+        self.runs.pop(run_id)
+        self.foreign.pop(run_id, None)
+
+    def collide(self, request: str) -> None:
+        """Let the next request of this kind collide with another one, as often as it is in `collisions`."""
+        if request in self.collisions:
+            self.collisions.remove(request)
+            raise RunChanged("Airflow", "http://airflow", "409")
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
+    known = Airflow()
+
+    def read(_api: AirflowApi, path: str) -> dict[str, int] | None:
+        name = path.rpartition("/")[2]
+        return {"slots": known.pools[name]} if name in known.pools else None
+
+    monkeypatch.setattr(AirflowApi, "read", read)
+    monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: known.pools.update({pool["name"]: pool["slots"]}))
+    monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
+    monkeypatch.setattr(runs, "LONGEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
+    monkeypatch.setattr(runs, "SHORTEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
+    monkeypatch.setattr(housekeeping, "who_marked_failed", lambda _, _dag, run_id: known.marked.get(run_id))
+    monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
+    for name in ("run", "trigger", "clear", "fail", "delete"):
+        monkeypatch.setattr(AirflowApi, name, getattr(known, name))
+    return known
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url)
+
+
+@pytest.fixture
+def make_job(database_engine: Engine) -> MakeJob:
+    """Make a job that is the only unfinished one but for others that the test makes."""
+    with transaction(database_engine) as session:
+        session.execute(delete(Job))
+
+    def make(*, triggered: bool = True) -> int:
+        job = next(next_id)
+        create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
+        if triggered:
+            jobs.mark_triggered(database_engine, job)
+        return job
+
+    return make
+
+
+def finish_stage(engine: Engine, job: int) -> None:
+    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.finish()
+
+
+def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
+    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.fail("code", "text", final=final)
+
+
+def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
+    airflow.pools.clear()
+    assert housekeeping.keep_house()["pools_restored"] == 1
+    assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
+    assert housekeeping.keep_house()["pools_restored"] == 0
+
+
+def test_pool_that_cannot_be_restored_does_not_hold_up_the_jobs(
+    make_job: MakeJob, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_api: AirflowApi, _pool: dict[str, object]) -> None:
+        raise ServiceUnavailable("Airflow", "http://airflow", "403")
+
+    monkeypatch.setattr(AirflowApi, "create_pool", refuse)
+    airflow.pools.clear()
+    job = make_job(triggered=False)
+    with pytest.raises(ServiceUnavailable, match="403"):
+        housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
+
+
+def test_job_that_was_never_triggered_is_triggered(make_job: MakeJob, airflow: Airflow):
+    job = make_job(triggered=False)
+    housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
+
+
+def test_job_whose_run_was_deleted_is_triggered(make_job: MakeJob, airflow: Airflow):
+    job = make_job()
+    housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{job}"]
+
+
+def test_job_that_was_triggered_and_never_marked_is_marked(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job(triggered=False)
+    airflow.runs[f"job-{job}"] = Run("running")
+    housekeeping.keep_house()
+    assert jobs.read(database_engine, job).triggered is not None
+
+
+def test_lost_run_is_cleared_from_the_first_unfinished_stage(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    finish_stage(database_engine, job)
+    airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "success", 1),))
+    housekeeping.keep_house()
+    assert airflow.cleared == {f"job-{job}": ["load_metadata", "validate_policy", "ingest_files", "ingest_metadata"]}
+    assert jobs.read(database_engine, job).record.clears == 1
+
+
+def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    finish_stage(database_engine, job)
+    airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "failed", 1),))
+    housekeeping.keep_house()
+    assert airflow.cleared == {f"job-{job}": [stage.value for stage in STAGES[Kind.INGEST]]}
+
+
+def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    for _ in range(CLEARS_ALLOWED):
+        housekeeping.keep_house()
+        airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.cleared.clear()
+    before = jobs.read(database_engine, job).record
+    assert job_state(before, FAILED_RUN).state == "FAILED"
+    assert housekeeping.keep_house()["given_up"] == 1
+    assert airflow.cleared == {}
+    record = jobs.read(database_engine, job).record
+    assert record.is_stopped
+    assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_LOST}: {GIVEN_UP_TEXT}")
+    assert "given_up" not in housekeeping.keep_house()
+    retry(database_engine, AirflowApi(settings), job)
+    assert list(airflow.cleared) == [f"job-{job}"]
+    assert not jobs.read(database_engine, job).record.is_stopped
+
+
+def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJob, database_engine: Engine):
+    job = make_job()
+    seen = jobs.read(database_engine, job)
+    finish_stage(database_engine, job)
+    jobs.give_up(database_engine, seen, RUN_LOST, GIVEN_UP_TEXT)
+    assert jobs.read(database_engine, job).record.error is None
+
+
+def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    housekeeping.keep_house()
+    assert (airflow.cleared, airflow.triggered) == ({}, [])
+
+
+def test_job_that_fails_while_it_is_looked_at_is_left_alone(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.on_read = lambda: fail_stage(database_engine, job, final=True)
+    housekeeping.keep_house()
+    assert airflow.cleared == {}
+
+
+def test_job_that_an_admin_failed_is_left_alone_until_it_is_retried(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    jobs.override(database_engine, job, BY_HAND)
+    housekeeping.keep_house()
+    assert airflow.cleared == {}
+    retry(database_engine, AirflowApi(settings), job)
+    airflow.cleared.clear()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_retry_that_dies_before_it_clears_is_finished_by_housekeeping(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    jobs.lift_override(database_engine, job)
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    job = make_job()
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.set(outcome=Outcome.CATALOGUED)
+    housekeeping.keep_house()
+    assert (airflow.cleared, airflow.triggered) == ({}, [])
+
+
+def test_job_that_airflow_does_not_answer_about_does_not_hold_up_the_others(make_job: MakeJob, airflow: Airflow):
+    first, second = make_job(), make_job()
+    airflow.away_for = {f"job-{first}"}
+    with pytest.raises(ServiceUnavailable):
+        housekeeping.keep_house()
+    assert airflow.triggered == [f"job-{second}"]
+
+
+def events_of(engine: Engine, job: int) -> list[str]:
+    with transaction(engine) as session:
+        return list(session.scalars(select(Event.kind).where(Event.job_id == job).order_by(Event.id)))
+
+
+def texts_of(engine: Engine, job: int, kind: str) -> list[str]:
+    with transaction(engine) as session:
+        return list(session.scalars(select(Event.text).where(Event.job_id == job, Event.kind == kind)))
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "queued", "running"])
+def test_run_whose_tasks_were_deleted_is_replaced(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, state: str
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state=state)
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 1, "pools_restored": 0}
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+    assert texts_of(database_engine, job, "run_deleted") == ["Airflow no longer had ingest_metadata of it"]
+    assert jobs.read(database_engine, job).record.clears == 1
+
+
+def test_run_whose_last_task_was_deleted_is_left_alone_while_another_one_runs(make_job: MakeJob, airflow: Airflow):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = Run("running", (TaskInstance("open_tar", "running", 1),), WITHOUT_LAST.missing)
+    housekeeping.keep_house()
+    assert (airflow.deleted, airflow.triggered, airflow.cleared) == ([], [], {})
+
+
+def test_run_that_loses_its_tasks_time_and_again_is_left_to_an_admin(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    for _ in range(CLEARS_ALLOWED):
+        airflow.runs[f"job-{job}"] = WITHOUT_LAST
+        housekeeping.keep_house()
+    airflow.runs[f"job-{job}"] = WITHOUT_LAST
+    assert housekeeping.keep_house()["given_up"] == 1
+    assert len(airflow.deleted) == CLEARS_ALLOWED
+    assert job_state(jobs.read(database_engine, job).record, WITHOUT_LAST).state == "FAILED"
+
+
+def test_retry_replaces_a_run_whose_tasks_were_deleted_also_of_a_rejected_job(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    fail_stage(database_engine, job, final=True)
+    airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state="failed")
+    housekeeping.keep_house()
+    assert airflow.deleted == []
+    retry(database_engine, AirflowApi(settings), job)
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+
+
+def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = WITHOUT_LAST
+    # The tasks were deleted after the run was read.
+    seen = replace(WITHOUT_LAST, missing=())
+    view = jobs.read(database_engine, job)
+    runs.start_again(database_engine, AirflowApi(settings), view, seen)
+    assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
+
+
+def test_retry_that_comes_to_nothing_says_so(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.starts = False
+    with pytest.raises(RunNotStarted, match=f"job-{job} is failed"):
+        retry(database_engine, AirflowApi(settings), job)
+
+
+def test_retry_of_a_job_that_fails_again_in_a_moment_has_not_come_to_nothing(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.starts = False
+    airflow.on_read = lambda: fail_stage(database_engine, job, final=True) if airflow.cleared else None
+    retry(database_engine, AirflowApi(settings), job)
+
+
+@pytest.mark.parametrize("request_", ["trigger", "clear", "fail", "delete"])
+@pytest.mark.parametrize("run", [FAILED_RUN, WITHOUT_LAST])
+def test_retry_that_collides_with_another_request_reads_the_run_again(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings, request_: str, run: Run
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = run
+    airflow.collisions = [request_, request_]
+    retry(database_engine, AirflowApi(settings), job)
+    assert airflow.runs[f"job-{job}"].state == "queued"
+    assert airflow.runs[f"job-{job}"].missing == ()
+
+
+def test_retry_that_collides_for_ever_fails(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.collisions = ["clear"] * 1000
+    with pytest.raises(ServiceUnavailable, match="409"):
+        retry(database_engine, AirflowApi(settings), job)
+
+
+def test_housekeeping_that_collides_with_another_request_looks_once_more(make_job: MakeJob, airflow: Airflow):
+    first, second = make_job(), make_job()
+    airflow.runs |= {f"job-{first}": FAILED_RUN, f"job-{second}": FAILED_RUN}
+    airflow.collisions = ["clear"]
+    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 2, "pools_restored": 0}
+
+
+def test_run_of_another_job_under_the_jobs_id_is_replaced(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+    triggered, untriggered = make_job(), make_job(triggered=False)
+    names = [f"job-{triggered}", f"job-{untriggered}"]
+    airflow.runs |= dict.fromkeys(names, Run("running"))
+    airflow.foreign = dict.fromkeys(names, "triggered by ada with the configuration {}")
+    assert housekeeping.keep_house()["triggered"] == 2
+    assert airflow.deleted == airflow.triggered == names
+    for job in (triggered, untriggered):
+        assert texts_of(database_engine, job, "run_deleted") == [
+            "it was not a run of this job: triggered by ada with the configuration {}"
+        ]
+        assert jobs.read(database_engine, job).triggered is not None
+
+
+def test_retry_replaces_a_run_of_another_job_under_the_jobs_id(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = Run("success")
+    airflow.foreign = {f"job-{job}": "triggered by ada with the configuration {}"}
+    retry(database_engine, AirflowApi(settings), job)
+    assert airflow.deleted == airflow.triggered == [f"job-{job}"]
+
+
+def test_run_that_an_operator_marked_as_failed_ends_the_job_until_it_is_retried(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    assert housekeeping.keep_house()["stopped"] == 1
+    assert airflow.cleared == {}
+    record = jobs.read(database_engine, job).record
+    assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_MARKED_FAILED}: {MARKED_TEXT}")
+    assert texts_of(database_engine, job, "stage_failed") == [f"{MARKED_TEXT} (marked by ada)"]
+    assert "stopped" not in housekeeping.keep_house()
+    retry(database_engine, AirflowApi(settings), job)
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        housekeeping.keep_house()
+        with pytest.raises(FenceLost):
+            ledger.fail("stage_terminated", "the process was told to stop", final=False)
+    assert jobs.read(database_engine, job).record.is_stopped
+
+
+def test_rejection_under_way_is_carried_out_although_an_operator_marked_the_run_as_failed(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
+        assert ledger is not None
+        ledger.set(outcome=Outcome.REJECTING)
+    airflow.runs[f"job-{job}"] = FAILED_RUN
+    airflow.marked[f"job-{job}"] = "ada"
+    housekeeping.keep_house()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_trigger_that_finds_the_jobs_own_run_records_it_once(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
+):
+    job = make_job(triggered=False)
+    airflow.runs[f"job-{job}"] = QUEUED
+    received = jobs.read(database_engine, job).received
+    for _ in range(2):
+        assert not runs.trigger(database_engine, AirflowApi(settings), received)
+    assert events_of(database_engine, job).count("triggered") == 1

@@ -1,0 +1,50 @@
+"""`retry --path`: the file that an admin names is the one that is copied, whatever has its name by then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.ledger import jobs, uploads
+from ingest.operations import replace_bundle
+from ingest.operations.replace_bundle import run_file
+from ingest.orchestrator.client import AirflowApi
+from ingest.settings.loading import Settings
+from ingest.spool import Announced
+from ingest.states import Kind
+
+JOB = 7_300_001
+
+
+class NoAirflow(AirflowApi):
+    """No Airflow: nothing is started."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+
+    def trigger(self, *_: object) -> bool:
+        """Start nothing."""
+        return True
+
+
+def test_file_that_is_exchanged_while_it_is_copied_is_taken_as_it_was_opened(
+    settings: Settings, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, other = tmp_path / "mended.tar", tmp_path / "other.tar"
+    path.write_bytes(b"mended")
+    other.write_bytes(b"of somebody else, and longer")
+    announced = uploads.announced
+
+    @contextmanager
+    def exchanged(engine: Engine, folder: Path, upload: Announced) -> Iterator[None]:
+        with announced(engine, folder, upload):
+            other.rename(path)
+            yield
+
+    monkeypatch.setattr(replace_bundle.uploads, "announced", exchanged)
+    run_file(settings, database_engine, NoAirflow(), JOB, "ada", Kind.INGEST, path)
+    received = jobs.read(database_engine, JOB).received
+    assert (settings.volume_path / received.spool_name).read_bytes() == b"mended"
+    assert received.size == len(b"mended")

@@ -1,0 +1,552 @@
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ingest.errors.types import RunChanged, ServiceUnavailable
+from ingest.orchestrator.client import RUNS_AT_ONCE, TASKS_LIMIT, AirflowApi
+from ingest.orchestrator.failure_marks import who_marked_failed
+from ingest.orchestrator.session import QUESTIONS_AT_ONCE
+from ingest.settings.loading import Settings
+from ingest.states import STAGES, Kind, Run, Stage, TaskInstance
+from tools.waiting import wait_until
+
+RUN = "/api/v2/dags/ingest/dagRuns/job-7"
+TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
+
+
+@dataclass
+class Asked:
+    """A request that arrived."""
+
+    method: str
+    path: str
+    body: Any
+    authorization: str | None
+
+
+@dataclass
+class Airflow:
+    """A server that answers each path with what the test says, in order; the last answer stays."""
+
+    url: str = ""
+    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    tokens: int = 0
+    refused_token: str = ""
+    silent: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        self.answers[f"{method} {path}"] = list(answers)
+
+    def requests(self) -> list[str]:
+        return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
+
+
+def task(
+    state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar", kind: Kind = Kind.INGEST
+) -> dict[str, Any]:
+    """A task instance as Airflow lists it."""
+    named = {"dag_id": kind.value, "dag_run_id": run_id, "task_id": task_id}
+    return {**named, "state": state, "try_number": try_number, "map_index": -1}
+
+
+def tasks(
+    state: str | None, try_number: int = 1, run_id: str = "job-7", kind: Kind = Kind.INGEST
+) -> list[dict[str, Any]]:
+    """All task instances of a run, the first one in this state and the others not begun."""
+    first, *others = STAGES[kind]
+    return [
+        task(state, try_number, run_id, first.value, kind),
+        *(task(None, 0, run_id, stage.value, kind) for stage in others),
+    ]
+
+
+def instances(state: str | None, try_number: int = 1) -> tuple[TaskInstance, ...]:
+    """The same as they are read."""
+    return tuple(TaskInstance(each["task_id"], each["state"], each["try_number"]) for each in tasks(state, try_number))
+
+
+def job_run(state: str, job_id: int = 7) -> dict[str, Any]:
+    """A job's run as Airflow shows it."""
+    return {"state": state, "conf": {"job_id": job_id}, "triggering_user_name": "ingest"}
+
+
+# Of a run in the order of all runs.
+PLACE = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
+TASK_LIST = {"task_instances": tasks(None, 2)}
+
+
+def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            airflow.asked.append(Asked(self.command, self.path, body, self.headers.get("Authorization")))
+            status, document = self.chosen_answer()
+            if document is None:
+                # Nothing is answered until the test is over.
+                airflow.silent.wait(30)
+                self.close_connection = True
+                return
+            if status == 204:
+                self.send_response(status)
+                self.end_headers()
+                return
+            data = document if isinstance(document, bytes) else json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def chosen_answer(self) -> tuple[int, Any]:
+            if airflow.refused_token and self.headers.get("Authorization") == airflow.refused_token:
+                return 401, {"detail": "expired"}
+            answers = airflow.answers.get(f"{self.command} {self.path}")
+            if self.path == "/auth/token" and answers is None:
+                airflow.tokens += 1
+                return 201, {"access_token": f"token-{airflow.tokens}"}
+            if answers is None:
+                return 500, {"detail": "not scripted"}
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+    return Handler
+
+
+@pytest.fixture
+def airflow() -> Iterator[Airflow]:
+    scripted = Airflow()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield scripted
+        scripted.silent.set()
+        server.shutdown()
+        thread.join()
+
+
+def api_of(airflow: Airflow, timeout: float = 10.0) -> AirflowApi:
+    return AirflowApi(
+        Settings(
+            airflow_url=airflow.url,
+            airflow_username="ingest",
+            airflow_password="secret-word",
+            airflow_timeout=timeout,
+        )
+    )
+
+
+def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
+    api_of(airflow).trigger("ingest", "job-7", {"job_id": 7}, PLACE)
+    assert airflow.asked[0].body == {"username": "ingest", "password": "secret-word"}
+    assert airflow.asked[1].body == {"dag_run_id": "job-7", "logical_date": PLACE.isoformat(), "conf": {"job_id": 7}}
+    assert airflow.asked[1].authorization == "Bearer token-1"
+
+
+def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}), (409, {"detail": "exists"}))
+    api = api_of(airflow)
+    assert api.trigger("ingest", "job-7", {}, PLACE)
+    assert not api.trigger("ingest", "job-7", {}, PLACE)
+
+
+@pytest.mark.parametrize("conf", [{}, None, {"job_id": 8}, {"job_id": "7"}])
+def test_a_run_that_names_another_job_or_none_is_foreign(airflow: Airflow, conf: Any) -> None:
+    airflow.answer("GET", RUN, (200, {"state": "failed", "conf": conf, "triggering_user_name": "ada"}))
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("failed")}))
+    assert api_of(airflow).foreign_run("ingest", "job-7").startswith("triggered by ada with the configuration ")
+    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+
+
+def test_the_jobs_own_run_is_not_foreign(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, job_run("queued")))
+    assert api_of(airflow).foreign_run("ingest", "job-7") == ""
+
+
+def test_a_run_that_was_deleted_after_the_trigger_found_it_is_a_collision(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    with pytest.raises(RunChanged):
+        api_of(airflow).foreign_run("ingest", "job-7")
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500, 503, 302])
+def test_every_other_answer_to_a_trigger_means_later(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (status, {"detail": "not parsed yet"}))
+    with pytest.raises(ServiceUnavailable, match=f"{status} .*not parsed yet"):
+        api_of(airflow).trigger("ingest", "job-7", {}, PLACE)
+
+
+def test_the_token_is_asked_for_once(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    api.fail("ingest", "job-7")
+    assert airflow.tokens == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_is_renewed_and_the_request_repeated(airflow: Airflow, status: int) -> None:
+    airflow.answer("PATCH", RUN, (200, {}), (status, {}), (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    api.fail("ingest", "job-7")
+    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    assert used == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_again_is_not_renewed_for_ever(airflow: Airflow, status: int) -> None:
+    airflow.answer("PATCH", RUN, (status, {}))
+    with pytest.raises(ServiceUnavailable, match=str(status)):
+        api_of(airflow).fail("ingest", "job-7")
+    assert airflow.tokens == 2
+
+
+def test_threads_whose_token_is_refused_together_log_in_once(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api = api_of(airflow)
+    api.fail("ingest", "job-7")
+    airflow.refused_token = "Bearer token-1"
+    threads = [threading.Thread(target=api.fail, args=("ingest", "job-7")) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    assert used.count("Bearer token-2") == 8
+    assert airflow.tokens == 2
+
+
+@pytest.mark.parametrize("status", [401, 422])
+def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/auth/token", (status, {"detail": [{"input": {"password": "secret-word"}}]}))
+    with pytest.raises(ServiceUnavailable, match=f"log-in answered {status}") as raised:
+        api_of(airflow).fail("ingest", "job-7")
+    assert "secret-word" not in raised.value.text
+
+
+def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
+    airflow.answer("GET", RUN, (200, job_run("running")))
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 2))
+
+
+@pytest.mark.parametrize("state", ["running", "restarting", "up_for_retry", "deferred", "scheduled", "queued"])
+def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_asked_for(airflow: Airflow, state: str) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(state)}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(state))
+    assert airflow.requests() == [f"POST {TASKS}"]
+
+
+def test_a_run_whose_tasks_were_never_tried_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0)}))
+    assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 0))
+    assert airflow.requests() == [f"POST {TASKS}"]
+
+
+@pytest.mark.parametrize("state", [None, "running"])
+@pytest.mark.parametrize("missing", [Stage.OPEN_TAR, Stage.INGEST_METADATA])
+def test_a_run_without_some_of_its_tasks_is_asked_for_its_state(
+    airflow: Airflow, state: str | None, missing: Stage
+) -> None:
+    listed = [each for each in tasks(state, 0) if each["task_id"] != missing]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", RUN, (200, job_run("failed")))
+    run = api_of(airflow).run("ingest", "job-7")
+    assert (run.state, run.missing, len(run.tasks)) == ("failed", (missing,), 4)
+
+
+def test_a_run_without_any_task_lacks_all_of_them(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-7", (200, job_run("success")))
+    assert api_of(airflow).run("move", "job-7") == Run("success", (), STAGES[Kind.MOVE])
+
+
+def test_an_unknown_run_has_no_state(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    assert api_of(airflow).run("ingest", "job-7") == Run(None)
+
+
+def test_several_runs_are_read_in_one_request(airflow: Airflow) -> None:
+    listed = [*tasks("running"), *tasks("success", 1, "job-8", Kind.MOVE), *tasks(None, 0, "job-9")]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", "/api/v2/dags/move/dagRuns/job-8", (200, job_run("success", 8)))
+    runs = api_of(airflow).runs({"job-7": "ingest", "job-8": "move", "job-9": "ingest"})
+    assert {run_id: run.state for run_id, run in runs.items()} == {
+        "job-7": "running",
+        "job-8": "success",
+        "job-9": "running",
+    }
+    assert airflow.asked[1].body == {
+        "dag_ids": ["ingest", "move"],
+        "dag_run_ids": ["job-7", "job-8", "job-9"],
+        "page_limit": 100,
+    }
+
+
+def test_a_run_of_another_dag_with_the_same_id_is_not_mixed_in(airflow: Airflow) -> None:
+    listed = [*tasks("running", kind=Kind.MOVE), *tasks("success"), *tasks("running", 1, "job-8", Kind.MOVE)]
+    airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
+    airflow.answer("GET", RUN, (200, job_run("failed")))
+    runs = api_of(airflow).runs({"job-7": "ingest", "job-8": "move"})
+    assert runs["job-7"] == Run("failed", instances("success"))
+
+
+def test_what_a_list_that_may_be_cut_lacks_is_asked_for_again(airflow: Airflow) -> None:
+    ids = range(7, 7 + RUNS_AT_ONCE)
+    removed = [task("removed", 1, f"job-{ids[0]}", f"earlier_{number}") for number in range(2)]
+    whole = [each for job_id in ids for each in tasks("running", 1, f"job-{job_id}")]
+    last = f"job-{ids[-1]}"
+    airflow.answer(
+        "POST",
+        TASKS,
+        (200, {"task_instances": [*removed, *whole][:TASKS_LIMIT]}),
+        (200, {"task_instances": tasks("running", 1, last)}),
+    )
+    airflow.answer("GET", f"/api/v2/dags/ingest/dagRuns/{last}", (200, job_run("running", ids[-1])))
+    runs = api_of(airflow).runs({f"job-{job_id}": "ingest" for job_id in ids})
+    assert [run_id for run_id, run in runs.items() if run.missing] == []
+    assert airflow.asked[-1].body["dag_run_ids"] == [last]
+
+
+def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
+    airflow.answer("GET", RUN, (404, {"detail": "not found"}))
+    assert api_of(airflow).run("ingest", "job-7").state is None
+
+
+@pytest.mark.parametrize("answer", [b"<html>proxy</html>", {}, [], b'"text"'])
+def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
+    airflow.answer("GET", RUN, (200, job_run("running")))
+    airflow.answer("POST", TASKS, (200, TASK_LIST))
+    for method, path in (("GET", RUN), ("POST", TASKS)):
+        airflow.answer(method, path, (200, answer))
+        with pytest.raises(ServiceUnavailable):
+            api_of(airflow).run("ingest", "job-7")
+        airflow.answer("POST", TASKS, (200, TASK_LIST))
+
+
+def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
+    airflow.answer("POST", "/auth/token", (201, {"detail": "?"}))
+    with pytest.raises(ServiceUnavailable, match="without a token"):
+        api_of(airflow).run("ingest", "job-7")
+
+
+def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=0.1).run("ingest", "job-7")
+
+
+def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
+
+
+def test_a_log_in_that_stays_silent_keeps_nobody_for_longer_than_the_answer_may_take(airflow: Airflow) -> None:
+    airflow.answer("POST", "/auth/token", (201, None))
+    api = api_of(airflow, timeout=60)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(api.run, "ingest", "job-7", 0.1) for _ in range(4)]
+        assert all(isinstance(each.exception(30), ServiceUnavailable) for each in asked)
+
+
+def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
+    airflow.answer("POST", TASKS, (200, None))
+    api = api_of(airflow, timeout=60)
+    waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(QUESTIONS_AT_ONCE)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: airflow.requests().count(f"POST {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
+    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds to all that it was asked before"):
+        api.run("ingest", "job-7", seconds=0.1)
+    airflow.silent.set()
+    for thread in waiting:
+        thread.join()
+    airflow.answer("POST", TASKS, (200, {"task_instances": tasks("running")}))
+    assert api.run("ingest", "job-7", seconds=10).state == "running"
+
+
+def ask_in_vain(api: AirflowApi) -> None:
+    with pytest.raises(ServiceUnavailable):
+        api.run("ingest", "job-7")
+
+
+def test_a_closed_port_is_unavailability(airflow: Airflow) -> None:
+    with pytest.raises(ServiceUnavailable, match=r"Airflow at http://127\.0\.0\.1:1 is not available"):
+        AirflowApi(Settings(airflow_url="http://127.0.0.1:1")).trigger("ingest", "job-7", {}, PLACE)
+
+
+def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
+    cleared = {"task_instances": [task(None, task_id="ingest_metadata")]}
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, cleared))
+    assert api_of(airflow).clear("move", "job-7", ("move_files", "ingest_metadata")) == {"ingest_metadata"}
+    assert airflow.asked[-1].body == {
+        "dry_run": False,
+        "dag_run_id": "job-7",
+        "task_ids": ["move_files", "ingest_metadata"],
+        "only_failed": False,
+        "include_downstream": False,
+        "reset_dag_runs": True,
+    }
+
+
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_a_clear_that_another_request_came_between_is_a_collision(airflow: Airflow, status: int) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (status, {"detail": "Unique constraint violation"}))
+    with pytest.raises(RunChanged, match="Unique constraint violation"):
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+
+
+def test_a_clear_that_airflow_cannot_do_now_is_no_collision(airflow: Airflow) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (503, {}))
+    with pytest.raises(ServiceUnavailable) as raised:
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+    assert not isinstance(raised.value, RunChanged)
+
+
+@pytest.mark.parametrize("answer", [{}, {"task_instances": [{}]}, []])
+def test_an_answer_to_a_clear_that_is_not_airflows_is_unavailability(airflow: Airflow, answer: object) -> None:
+    airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, answer))
+    with pytest.raises(ServiceUnavailable):
+        api_of(airflow).clear("move", "job-7", ("move_files",))
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_run_is_deleted_and_one_that_is_not_there_needs_not_be(airflow: Airflow, status: int) -> None:
+    airflow.answer("DELETE", RUN, (status, {}))
+    api_of(airflow).delete("ingest", "job-7")
+    assert airflow.requests() == [f"DELETE {RUN}"]
+
+
+def test_a_deletion_of_a_run_that_runs_again_is_a_collision(airflow: Airflow) -> None:
+    airflow.answer("DELETE", RUN, (409, {"detail": "cannot be deleted in running state"}))
+    with pytest.raises(RunChanged, match="running state"):
+        api_of(airflow).delete("ingest", "job-7")
+
+
+def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (200, {}))
+    api_of(airflow).fail("ingest", "job-7")
+    assert airflow.asked[-1].body == {"state": "failed"}
+
+
+def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
+    airflow.answer("PATCH", RUN, (404, {"detail": "not found"}))
+    api_of(airflow).fail("ingest", "job-7")
+    assert airflow.requests() == [f"PATCH {RUN}"]
+
+
+HEALTH = "/api/v2/monitor/health"
+HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
+
+
+def test_health_is_asked_without_logging_in(airflow: Airflow) -> None:
+    airflow.answer("GET", HEALTH, (200, HEALTHY))
+    api_of(airflow).check_health(30)
+    assert [(each.path, each.authorization) for each in airflow.asked] == [(HEALTH, None)]
+
+
+@pytest.mark.parametrize("part", ["metadatabase", "scheduler"])
+def test_airflow_that_can_run_nothing_is_not_healthy(airflow: Airflow, part: str) -> None:
+    airflow.answer("GET", HEALTH, (200, {**HEALTHY, part: {"status": "unhealthy"}}))
+    with pytest.raises(ServiceUnavailable, match=f"not healthy: {part}"):
+        api_of(airflow).check_health(30)
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (200, b"no JSON"), (200, {}), (200, [])])
+def test_an_answer_that_is_no_health_is_an_airflow_that_is_away(airflow: Airflow, answer: tuple[int, Any]) -> None:
+    airflow.answer("GET", HEALTH, answer)
+    with pytest.raises(ServiceUnavailable):
+        api_of(airflow).check_health(30)
+
+
+def test_health_has_a_time_out_of_its_own(airflow: Airflow) -> None:
+    airflow.answer("GET", HEALTH, (200, None))
+    with pytest.raises(ServiceUnavailable, match="timed out"):
+        api_of(airflow, timeout=300).check_health(0.1)
+
+
+def entry(number: int, event: str, owner: str = "ada", **body: Any) -> dict[str, Any]:
+    """An entry of Airflow's event log."""
+    return {"event_log_id": number, "event": event, "owner": owner, "extra": json.dumps(body)}
+
+
+def log_of(airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]]) -> None:
+    """Let the scripted Airflow have these entries that name the run, and these whose body may name it."""
+    for path, entries in ((MARKS_OF_RUN, of_run), (MARKS_OF_SEVERAL, of_several)):
+        airflow.answer("GET", path, (200, {"event_logs": entries}))
+
+
+MARKS_OF_RUN = (
+    "/api/v2/eventLogs?dag_id=ingest&run_id=job-7&included_events=clear_dag_run&included_events=patch_dag_run"
+    "&included_events=patch_task_group_instances&included_events=patch_task_instance"
+    "&included_events=post_clear_task_instances&included_events=trigger_dag_run&order_by=-event_log_id&limit=100"
+)
+MARKS_OF_SEVERAL = (
+    "/api/v2/eventLogs?included_events=bulk_dag_runs&included_events=clear_dag_runs&order_by=-event_log_id&limit=100"
+)
+FAILED: dict[str, Any] = {"state": "failed"}
+BOTH_FAILED: dict[str, Any] = {
+    "actions": [{"entities": [{"dag_run_id": "job-6", **FAILED}, {"dag_run_id": "job-7", **FAILED}]}]
+}
+ANOTHER_FAILED: dict[str, Any] = {
+    "actions": [{"entities": [{"dag_run_id": "job-6", **FAILED}, {"dag_run_id": "job-7", "note": ""}]}]
+}
+
+
+@pytest.mark.parametrize(
+    ("of_run", "of_several", "who"),
+    [
+        ([], [], None),
+        ([entry(2, "patch_dag_run", **FAILED), entry(1, "trigger_dag_run")], [], "ada"),
+        ([entry(2, "patch_task_instance", new_state="failed")], [], "ada"),
+        ([entry(2, "trigger_dag_run")], [entry(3, "bulk_dag_runs", **BOTH_FAILED)], "ada"),
+        ([entry(2, "trigger_dag_run")], [entry(3, "bulk_dag_runs", **ANOTHER_FAILED)], None),
+        ([entry(2, "patch_dag_run", "ingest", **FAILED)], [], None),
+        ([entry(3, "patch_dag_run", note="why"), entry(2, "patch_dag_run", **FAILED)], [], "ada"),
+        ([entry(3, "patch_dag_run", state="queued"), entry(2, "patch_dag_run", **FAILED)], [], None),
+        ([entry(3, "post_clear_task_instances"), entry(2, "patch_dag_run", **FAILED)], [], None),
+        ([entry(2, "patch_dag_run", **FAILED)], [entry(3, "clear_dag_runs", dag_runs=[{"dag_run_id": "job-7"}])], None),
+        (
+            [entry(2, "patch_dag_run", **FAILED)],
+            [entry(3, "clear_dag_runs", dag_runs=[{"dag_run_id": "job-6"}])],
+            "ada",
+        ),
+        ([{**entry(2, "patch_dag_run"), "extra": "no JSON"}, {**entry(1, "patch_dag_run"), "extra": None}], [], None),
+    ],
+)
+def test_who_marked_a_run_as_failed_is_in_the_event_log(
+    airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]], who: str | None
+) -> None:
+    log_of(airflow, of_run, of_several)
+    assert who_marked_failed(api_of(airflow), "ingest", "job-7") == who
+
+
+def test_an_event_log_that_may_not_be_read_names_nobody(airflow: Airflow) -> None:
+    airflow.answer("GET", MARKS_OF_RUN, (403, {}))
+    airflow.answer("GET", MARKS_OF_SEVERAL, (403, {}))
+    assert who_marked_failed(api_of(airflow), "ingest", "job-7") is None
+
+
+def test_an_event_log_that_does_not_answer_is_unavailability(airflow: Airflow) -> None:
+    airflow.answer("GET", MARKS_OF_RUN, (503, {}))
+    with pytest.raises(ServiceUnavailable):
+        who_marked_failed(api_of(airflow), "ingest", "job-7")

@@ -1,0 +1,171 @@
+"""What keeps Airflow from running a job is named, each obstacle in a sentence; what is only queued meets none."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.errors.types import AirflowNotReady, ServiceUnavailable
+from ingest.ledger import jobs
+from ingest.ledger.jobs import JobView, Received
+from ingest.orchestrator import obstacles
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
+from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL
+from ingest.states import JobRecord, JobState, Kind, Outcome, Stage, StageError
+from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
+from tests.received import create_job
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"
+NO_POOL = "the pool archive is missing in Airflow; the DAG housekeeping restores it within a minute"
+NO_SLOTS = "the pool archive has no slots in Airflow; give it some (Airflow UI, Admin, Pools)"
+MISSING = "the DAG ingest is missing in Airflow; check the dag-processor and the DAGs folder"
+BROKEN = "the DAG ingest has an import error; fix what Airflow's UI shows under Dag Import Errors"
+next_id = iter(range(8_400_000, 8_500_000))
+
+
+@dataclass
+class Airflow(AirflowApi):
+    """Airflow that answers the documents of a test."""
+
+    documents: dict[str, Document | None] = field(default_factory=documents)
+    created: list[Document] = field(default_factory=list)
+    is_away: bool = False
+
+    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+        if self.is_away:
+            raise self.unavailable("it is away")
+        return self.documents[path]
+
+    def unavailable(self, reason: str) -> ServiceUnavailable:
+        return ServiceUnavailable("Airflow", "http://test", reason)
+
+
+def pool(name: str, document: Document | None) -> dict[str, Document | None]:
+    return {**documents(), POOLS_PATH + name: document}
+
+
+def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: object) -> JobView:
+    known = JobRecord(kind, **record)  # type: ignore[arg-type]
+    return JobView(Received(7, kind, "ada", "7.tar", 1), known, NOW, NOW, triggered, NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentences"),
+    [
+        (documents(), []),
+        (with_dag("ingest", is_paused=True), [PAUSED]),
+        (with_dag("ingest", has_import_errors=True, is_stale=True), [BROKEN]),
+        (with_dag("ingest", is_stale=True), [MISSING]),
+        (without_dag("ingest"), [MISSING]),
+        (with_dag("reconcile", is_paused=True), []),
+        (with_dag("housekeeping", is_paused=True), [PAUSED.replace("ingest", "housekeeping")]),
+        (pool(ARCHIVE_POOL, None), [NO_POOL]),
+        (pool(ARCHIVE_POOL, {"slots": 0}), [NO_SLOTS]),
+        (pool(ARCHIVE_POOL, {"slots": -1}), []),
+        (pool(DEFAULT_POOL, {"slots": 0}), [NO_SLOTS.replace("archive", "default_pool")]),
+    ],
+)
+def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[str]):
+    assert find_obstacles(Airflow(found)).sentences == sentences
+
+
+@pytest.mark.parametrize("found", [{"dags": [{"dag_id": "ingest"}]}, {}, []])
+def test_answer_that_nobody_expects_is_unavailability(found: Any):
+    documents_of_test = documents()
+    documents_of_test[obstacles.DAGS_PATH] = found
+    with pytest.raises(ServiceUnavailable, match="an answer without"):
+        find_obstacles(Airflow(documents_of_test))
+
+
+@pytest.mark.parametrize(
+    ("found", "view", "sentences"),
+    [
+        (with_dag("ingest", is_paused=True), job(), [PAUSED]),
+        (with_dag("ingest", is_paused=True), job(Kind.MOVE), []),
+        (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGUED), []),
+        (with_dag("ingest", is_paused=True), job(override=JobState("FAILED", "open tar", 0.0, "", True)), []),
+        (with_dag("ingest", is_paused=True), job(error=StageError(Stage.OPEN_TAR, "why", final=True)), []),
+        (pool(ARCHIVE_POOL, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
+        (pool(ARCHIVE_POOL, None), job(), [NO_POOL]),
+        (pool(ARCHIVE_POOL, None), job(finished=Stage.INGEST_FILES), []),
+        (with_dag("housekeeping", is_paused=True), job(), []),
+        (with_dag("housekeeping", is_paused=True), job(triggered=None), [PAUSED.replace("ingest", "housekeeping")]),
+    ],
+)
+def test_job_meets_the_obstacles_that_are_on_its_way(
+    found: dict[str, Document | None], view: JobView, sentences: list[str]
+):
+    assert obstacles_of(Airflow(found), view) == sentences
+
+
+def test_job_that_waits_meets_the_pool_of_its_next_stage_only():
+    found = find_obstacles(Airflow(pool(ARCHIVE_POOL, None)))
+    assert found.of_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
+    assert found.of_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
+
+
+# Retry
+
+
+@pytest.fixture
+def job_id(database_engine: Engine) -> int:
+    number = next(next_id)
+    create_job(database_engine, Received(number, Kind.INGEST, "ada", f"{number}.tar", 1))
+    jobs.mark_triggered(database_engine, number)
+    return number
+
+
+def test_job_that_was_started_and_meets_no_obstacle_is_no_error(database_engine: Engine, job_id: int):
+    with reports_obstacles(database_engine, Airflow(), job_id):
+        pass
+
+
+def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_engine: Engine, job_id: int):
+    with (
+        pytest.raises(AirflowNotReady) as raised,
+        reports_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
+    ):
+        pass
+    assert raised.value.text == f"job {job_id} cannot run: {PAUSED}"
+
+
+def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(database_engine: Engine, job_id: int):
+    airflow = Airflow(without_dag("ingest"))
+    with pytest.raises(AirflowNotReady) as raised, reports_obstacles(database_engine, airflow, job_id):
+        raise airflow.unavailable("POST dagRuns answered 404")
+    assert raised.value.text == f"job {job_id} cannot run: {MISSING}"
+
+
+@pytest.mark.parametrize("airflow", [Airflow(is_away=True), Airflow()])
+def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
+    database_engine: Engine, job_id: int, airflow: Airflow
+):
+    with pytest.raises(ServiceUnavailable, match="500"), reports_obstacles(database_engine, airflow, job_id):
+        raise airflow.unavailable("POST dagRuns answered 500")
+
+
+# The pool
+
+
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[Document]:
+    """The pools that were created."""
+    found: list[Document] = []
+    monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: found.append(pool))
+    return found
+
+
+def test_pool_that_was_deleted_is_restored(created: list[Document]):
+    assert restore_pool(Airflow(pool(ARCHIVE_POOL, None)), slots=7)
+    [document] = created
+    assert (document["name"], document["slots"]) == ("archive", 7)
+
+
+@pytest.mark.parametrize("slots", [4, 0, 1000])
+def test_pool_that_is_there_is_left_as_an_admin_has_set_it(created: list[Document], slots: int):
+    assert not restore_pool(Airflow(pool(ARCHIVE_POOL, {"slots": slots})), slots=4)
+    assert created == []

@@ -1,0 +1,93 @@
+"""How what others wrote is shown: whatever it is, it stays one line that a terminal prints and does not obey."""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from ingest.errors.types import InvalidBundle, ServiceUnavailable
+from ingest.system.sanitize import OneLineFormatter, escaped, one_line, printable, shown_url
+
+HOSTILE = [
+    "name\n2026-11-25 12:00:00 INFO [1] api.routes.bundles: job 7 received",
+    "name\r\nforged",
+    "\x1b[2J\x1b]0;title\x07",
+    "\u009b31m",
+    "\u202egnp.exe",
+    "\u2066hidden\u2069",
+    "\u2028line\u2029paragraph\x85next",
+    "\x00\x08\x7f",
+    "\udc80",
+    "\ue000\U000e0001",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("show", [one_line, printable])
+def test_hostile_text_becomes_one_printable_line(show: Callable[[str], str], text: str):
+    assert show(text).isprintable()
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_text_of_an_error_is_one_printable_line(text: str):
+    error = InvalidBundle(f"member {text} is not taken")
+    assert str(error).isprintable()
+    assert str(error) == error.text
+
+
+def test_text_that_is_shown_twice_is_escaped_once():
+    shown = one_line("a\x1b[2J b")
+    assert one_line(shown) == shown == r"a\x1b[2J b"
+
+
+@pytest.mark.parametrize("text", ["Grüße aus dem Labor", "日本.txt", "a  b"])
+def test_text_of_people_stays_as_it_is(text: str):
+    assert escaped(text) == text
+
+
+def test_long_name_is_cut():
+    assert len(printable("x" * 10_000)) < 400
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:pass@archive:8080/a?token=1#key", "http://archive:8080/a"),
+        ("http://archive:8080", "http://archive:8080"),
+        ("file:///folder/archive", "file:///folder/archive"),
+        ("builtin", "builtin"),
+        ("http://[::1/", "a URL that cannot be read"),
+    ],
+)
+def test_url_is_shown_without_what_may_be_secret(url: str, shown: str):
+    assert shown_url(url) == shown
+
+
+def test_service_that_is_away_does_not_give_the_password_of_its_url_away():
+    error = ServiceUnavailable("policy", "https://me:hidden@policy/ingest?key=hidden", "no connection")
+    assert "hidden" not in f"{error} {error.url} {error.args}"
+    assert "https://policy/ingest" in str(error)
+
+
+def record(message: str, *arguments: object, raising: Exception | None = None) -> str:
+    try:
+        raise raising or ValueError
+    except ValueError:
+        exc_info = sys.exc_info() if raising else None
+    made = logging.LogRecord("api", logging.WARNING, "", 1, message, arguments, exc_info)
+    return OneLineFormatter("LOG %(levelname)s %(message)s").format(made)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_record_of_a_log_is_one_line(text: str):
+    line = record("job %d: %s", 7, text)
+    assert line.startswith("LOG WARNING job 7: ")
+    assert line.isprintable()
+
+
+def test_traceback_in_a_log_cannot_pass_for_a_record():
+    first, *others = record("unexpected", raising=ValueError("x\nLOG INFO forged \x1b[2J")).split("\n")
+    assert first == "LOG WARNING unexpected"
+    assert len(others) > 3
+    assert all(line.startswith("  | ") and line.isprintable() for line in others)

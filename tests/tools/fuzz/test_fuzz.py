@@ -1,0 +1,49 @@
+"""`make fuzz` runs, says what it did, and finds a defect when there is one."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.fuzz.__main__ import ROOT
+
+pytest.importorskip("atheris")
+
+# The time-out of the runs, which end by themselves.
+SECONDS = 60
+
+
+def fuzz(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.fuzz", f"--seconds={SECONDS}", f"--folder={folder}", *options]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=2 * SECONDS, check=False
+    )
+
+
+def test_targets_run_and_report_what_they_did(tmp_path: Path):
+    # What an earlier run found and somebody has mended.
+    mended = tmp_path / "tar" / "crash-mended"
+    mended.parent.mkdir()
+    mended.write_bytes(b"no tar")
+    # The same inputs each time.
+    done = fuzz(tmp_path, "-seed=1", "-runs=300")
+    assert (done.returncode, done.stderr) == (0, "")
+    executions = re.findall(r"^(\w+): (\d+) executions", done.stdout, re.MULTILINE)
+    assert [name for name, _ in executions] == ["tar", "metadata"]
+    assert all(int(count) >= 300 for _, count in executions)
+    assert all(int(edges) > 100 for edges in re.findall(r"coverage (\d+) edges", done.stdout))
+    assert done.stdout.count("findings: 0") == 2
+    assert (tmp_path / "tar" / "earlier" / mended.name).is_file()
+
+
+def test_planted_defect_is_found_and_its_input_is_kept(tmp_path: Path):
+    done = fuzz(tmp_path, "--planted")
+    assert done.returncode == 1
+    assert done.stdout.count("findings: 1") == done.stdout.count("Planted: an input that is accepted") == 2
+    saved = [Path(line.strip()) for line in done.stdout.splitlines() if "/crash-" in line]
+    assert [path.parent.name for path in saved] == ["tar", "metadata"]
+    assert all(path.is_file() for path in saved)

@@ -1,0 +1,69 @@
+"""What the watcher finds in the states of a job that are shown one after the other."""
+
+from typing import Any
+
+import pytest
+
+from ingest.states import Kind
+from tools.soak.journal import Answered
+from tools.soak.watching import STANDSTILL_SECONDS, look_at
+from tools.stack import State
+
+NOW = 1000.0
+
+
+def state(word: str = "OK", task: str = "ingest files", *, complete: bool = False) -> State:
+    return {"state": word, "task": task, "task_percent": "0.0", "exception": "", "complete": complete}
+
+
+RUNNING = state()
+COMPLETE = state(task="ingest metadata", complete=True)
+FAILED = state("FAILED", complete=True)
+
+
+def look(*states: State, seconds: float = 1.0, **properties: Any) -> str | None:
+    """What is said of the last of several states."""
+    job = Answered(1, 1, Kind.INGEST, **{"good": True, **properties})
+    faults = [look_at(job, each, NOW + number * seconds) for number, each in enumerate(states)]
+    assert not any(faults[:-1])
+    return faults[-1]
+
+
+@pytest.mark.parametrize(
+    ("states", "good"),
+    [((RUNNING, RUNNING, COMPLETE, COMPLETE), True), ((RUNNING, FAILED, FAILED), False)],
+)
+def test_job_that_ends_as_it_must_is_no_fault(states: tuple[State, ...], good: bool):
+    assert look(*states, good=good) is None
+
+
+@pytest.mark.parametrize(
+    ("states", "good", "said"),
+    [
+        ((RUNNING, COMPLETE, RUNNING), True, "as ended, and then"),
+        ((RUNNING, COMPLETE, FAILED), True, "as complete, and then"),
+        ((RUNNING, FAILED), True, "a good job"),
+        ((RUNNING, COMPLETE), False, "a bad job"),
+        ((FAILED, RUNNING), False, "as ended, and then"),
+    ],
+)
+def test_state_that_must_never_be_shown_is_found(states: tuple[State, ...], good: bool, said: str):
+    assert said in str(look(*states, good=good))
+
+
+@pytest.mark.parametrize("states", [(RUNNING, FAILED), (RUNNING, FAILED, RUNNING)])
+def test_job_that_a_person_touched_may_have_failed_for_a_while(states: tuple[State, ...]):
+    job = Answered(1, 1, Kind.INGEST, good=True, touched=True)
+    assert not any(look_at(job, each, NOW) for each in states)
+
+
+def test_complete_job_that_a_person_touched_must_stay_complete():
+    job = Answered(1, 1, Kind.INGEST, good=True, touched=True)
+    look_at(job, COMPLETE, NOW)
+    assert "as complete, and then" in str(look_at(job, FAILED, NOW))
+
+
+def test_job_that_stands_still_is_found():
+    assert look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS) is None
+    assert "without a change" in str(look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS + 1))
+    assert look(COMPLETE, COMPLETE, seconds=STANDSTILL_SECONDS + 1) is None

@@ -1,0 +1,157 @@
+"""The faults of a soak: processes are killed or stopped, services go away, people clear and retry; at random times.
+
+Called by `soak`, in the thread that starts everything, because a service of the core dies with the thread that started it.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+import requests
+
+from ingest.states import RECEIVED_LABEL, STAGES, Kind
+from tools.pacifica_core.core import Core
+from tools.soak.journal import Answered, Journal
+from tools.stack import Stack
+from tools.stack_processes import Processes, Role
+
+PAUSE_SECONDS = (2.0, 20.0)
+AWAY_SECONDS = (2.0, 20.0)
+TICK_SECONDS = 0.1
+PAUSED_ROLES = (Role.TASK, Role.SCHEDULER, Role.API_WORKER)
+
+
+@dataclass
+class Disturber:
+    """Causes one fault after the other; each gives whether there was anything to be disturbed."""
+
+    stack: Stack
+    journal: Journal
+    chance: Random
+    core: Core | None = None
+    gap_seconds: tuple[float, float] = (3.0, 20.0)
+    _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _away: set[str] = field(default_factory=set)
+
+    def disturb(self, seconds: float, goes_on: Callable[[], None]) -> None:
+        """Cause faults for a while; `goes_on` is called often, and raises when there is no sense in going on."""
+        end = time.monotonic() + seconds
+        due = time.monotonic()
+        deck: list[tuple[str, Callable[[], bool]]] = []
+        while time.monotonic() < end:
+            goes_on()
+            self._do_what_is_due(time.monotonic())
+            if time.monotonic() >= due:
+                # Each kind once, before any comes a second time.
+                deck = deck or self.chance.sample(sorted(self._faults().items()), len(self._faults()))
+                name, cause = deck.pop()
+                self.journal.faults[name] += cause()
+                due = time.monotonic() + self.chance.uniform(*self.gap_seconds)
+            time.sleep(TICK_SECONDS)
+        self.end()
+
+    def end(self) -> None:
+        """Let everything go on that was stopped, and bring everything back."""
+        while self._later:
+            self._do_what_is_due(time.monotonic())
+            time.sleep(TICK_SECONDS)
+
+    def _do_what_is_due(self, now: float) -> None:
+        due = [action for at, action in self._later if at <= now]
+        self._later = [each for each in self._later if each[0] > now]
+        for action in due:
+            action()
+
+    def _faults(self) -> dict[str, Callable[[], bool]]:
+        kills = {f"SIGKILL of {role}": partial(self._kill, role) for role in Role}
+        pauses = {f"SIGSTOP of {role}": partial(self._pause, role) for role in PAUSED_ROLES}
+        services = self.core.services if self.core else ()
+        outages = {f"SIGKILL of the service {name}": partial(self._take_away, name) for name in services}
+        people = {"a clear": self._clear, "two clears at once": self._clear_twice, "a retry": self._retry}
+        return {**kills, **pauses, **outages, **people}
+
+    def _kill(self, role: Role) -> bool:
+        return self._signal(role, signal.SIGKILL) is not None
+
+    def _pause(self, role: Role) -> bool:
+        process = self._signal(role, signal.SIGSTOP)
+        if process is not None:
+            self._do_later(PAUSE_SECONDS, partial(_let_go_on, process))
+        return process is not None
+
+    def _signal(self, role: Role, number: signal.Signals) -> int | None:
+        """Signal one of the processes that have a role; gives which, None when there is none."""
+        found = Processes(self.stack).find(role)
+        with suppress(ProcessLookupError):
+            if found:
+                process = self.chance.choice(found)
+                os.kill(process, number)
+                return process
+        return None
+
+    def _take_away(self, name: str) -> bool:
+        assert self.core is not None
+        if name in self._away:
+            return False
+        self.core.kill(name)
+        self._away.add(name)
+        self._do_later(AWAY_SECONDS, partial(self._bring_back, name))
+        return True
+
+    def _bring_back(self, name: str) -> None:
+        assert self.core is not None
+        self.core.start(name)
+        self._away.remove(name)
+
+    def _clear(self) -> bool:
+        job = self._running_job()
+        return job is not None and self._clear_in_airflow(job)
+
+    def _clear_twice(self) -> bool:
+        job = self._running_job()
+        if job is None:
+            return False
+        first = threading.Thread(target=self._clear_in_airflow, args=(job,))
+        first.start()
+        done = self._clear_in_airflow(job)
+        first.join()
+        return done
+
+    def _clear_in_airflow(self, job: Answered) -> bool:
+        job.touched = True
+        # The api-server is away, or answers something else than a token.
+        with suppress(requests.RequestException, AssertionError, KeyError):
+            self.stack.clear(job.job_id, self.chance.choice(STAGES[Kind.INGEST]))
+            return True
+        return False
+
+    def _retry(self) -> bool:
+        job = self._running_job()
+        if job is None:
+            return False
+        job.touched = True
+        with suppress(subprocess.TimeoutExpired):
+            return self.stack.command("retry", "--job-id", str(job.job_id)).returncode == 0
+        return False
+
+    def _running_job(self) -> Answered | None:
+        begun = [
+            job for job in self.journal.jobs(ended=False) if job.shown.get("task", RECEIVED_LABEL) != RECEIVED_LABEL
+        ]
+        running = [job for job in begun if job.kind is Kind.INGEST]
+        return self.chance.choice(running) if running else None
+
+    def _do_later(self, seconds: tuple[float, float], action: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + self.chance.uniform(*seconds), action))
+
+
+def _let_go_on(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGCONT)

@@ -1,0 +1,91 @@
+"""What the threads of a soak know together: the uploads, the jobs that were answered, the faults, and the violations.
+
+Written by the uploaders, the watcher and whoever causes faults; read by the comparison and the report.
+"""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingest.states import Kind
+from tools.soak.uploads import Upload
+from tools.stack import State
+
+UNFINISHED_ALLOWED = 30
+UNKNOWN: State = {}
+
+
+class Violation(NamedTuple):
+    """Something that must never be, of one job (None: of no job, or of none that is known)."""
+
+    job_id: int | None
+    what: str
+
+
+@dataclass
+class Answered:
+    """A job that was answered, and what was last shown of it; `touched`: by a person's hand, so it may have failed once."""
+
+    job_id: int
+    number: int
+    kind: Kind
+    good: bool
+    answered: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    touched: bool = False
+    shown: State = field(default_factory=lambda: UNKNOWN)
+    shown_since: float = field(default_factory=time.monotonic)
+
+
+class Journal:
+    """All of it, for several threads at once."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.faults: Counter[str] = Counter()
+        self.refused: Counter[int] = Counter()
+        self.unanswered: set[int] = set()
+        self.cut: set[int] = set()
+        self.answered: dict[int, Answered] = {}
+        self._violations: dict[Violation, None] = {}
+        self._tried = 0
+        self._lock = threading.Lock()
+
+    @property
+    def tried(self) -> int:
+        """How many uploads were begun."""
+        return self._tried
+
+    @property
+    def violations(self) -> list[Violation]:
+        """All that was found, in its order, each once."""
+        with self._lock:
+            return list(self._violations)
+
+    def next_number(self) -> int | None:
+        """The number of the next upload; None while so many jobs are unfinished that the machine does not keep up."""
+        with self._lock:
+            if sum(job.ended is None for job in self.answered.values()) >= UNFINISHED_ALLOWED:
+                return None
+            self._tried += 1
+            return self._tried
+
+    def record_answer(self, made: Upload, job_id: int) -> None:
+        """Record that an upload was answered 200."""
+        job = Answered(job_id, made.number, made.kind, made.mistake is None)
+        with self._lock:
+            before = self.answered.setdefault(job_id, job)
+        if before is not job:
+            self.violate(job_id, f"the uploads {before.number} and {made.number} were answered the same job id")
+
+    def jobs(self, *, ended: bool) -> list[Answered]:
+        """The answered jobs that have, or have not, ended."""
+        with self._lock:
+            return [job for job in self.answered.values() if (job.ended is not None) is ended]
+
+    def violate(self, job_id: int | None, what: str) -> None:
+        """Record a violation."""
+        with self._lock:
+            self._violations.setdefault(Violation(job_id, what))

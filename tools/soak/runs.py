@@ -1,0 +1,33 @@
+"""What Airflow holds at the end of a soak: one DAG run a job, and no other. Called by `soak`."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.ledger.jobs import run_id
+from ingest.ledger.models import Job
+from ingest.states import Kind
+from tools.soak.journal import Journal
+from tools.stack import Stack
+
+PAGE = 100
+
+
+def compare_runs(stack: Stack, engine: Engine, journal: Journal) -> None:
+    """Compare the runs of both kinds with the jobs of the ledger."""
+    for kind in Kind:
+        with Session(engine) as session:
+            jobs = {run_id(job_id): job_id for job_id in session.scalars(select(Job.id).where(Job.kind == kind))}
+        runs = set(_runs(stack, kind))
+        for missing in jobs.keys() - runs:
+            journal.violate(jobs[missing], "has no run in Airflow")
+        for stray in runs - jobs.keys():
+            journal.violate(None, f"the run {stray} of {kind} is no job's")
+
+
+def _runs(stack: Stack, kind: Kind) -> Iterator[str]:
+    offset = 0
+    while page := stack.ask_airflow("GET", f"/dags/{kind}/dagRuns?limit={PAGE}&offset={offset}")["dag_runs"]:
+        yield from (run["dag_run_id"] for run in page)
+        offset += PAGE

@@ -1,0 +1,117 @@
+"""The soak itself: load and faults, then an end in peace, then the comparison.
+
+Called by `python -m tools.soak` (`make soak`).
+"""
+
+import threading
+import time
+import traceback
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from xmlrpc.client import Fault
+
+from sqlalchemy import Engine
+
+from ingest.errors.types import DatabaseUnavailable
+from ingest.ledger import jobs
+from ingest.services import make_services
+from ingest.settings.loading import load_settings
+from tools.soak.comparison import Comparison
+from tools.soak.disturbing import Disturber
+from tools.soak.holdings import BuiltIn, Real
+from tools.soak.journal import Journal
+from tools.soak.leftovers import compare_spool
+from tools.soak.report import Report, make_report, read_figures
+from tools.soak.runs import compare_runs
+from tools.soak.surroundings import BUILT_IN, Surroundings, surroundings
+from tools.soak.uploading import Uploader
+from tools.soak.watching import Watcher
+from tools.stack import ledger_of
+
+UPLOADERS = 4
+# From the last fault on: a task that was lost just then is noticed after three minutes, and thirty jobs wait their turn.
+SETTLE_SECONDS = 900
+POLL_SECONDS = 1.0
+
+
+@dataclass
+class Soak:
+    """One soak, in an empty folder of its own; `gap_seconds` is how long it waits between two faults."""
+
+    folder: Path
+    seed: int
+    services: str = BUILT_IN
+    gap_seconds: tuple[float, float] = (3.0, 20.0)
+    journal: Journal = field(default_factory=Journal)
+
+    def run(self, seconds: float) -> Report:
+        """Run it for so long, and compare the end; an interrupt ends it early, without the comparison.
+
+        There is always a report: what keeps the soak from its end stands in it as a violation.
+        """
+        begun, figures = time.monotonic(), None
+        hook, threading.excepthook = threading.excepthook, self._record_failure_of_thread
+        try:
+            with surroundings(self.folder, self.services) as around, ledger_of(around.stack) as engine:
+                begun = time.monotonic()
+                self._load(around, engine, seconds)
+                self._compare(around, engine)
+                figures = read_figures(engine, self.journal.violations)
+        except KeyboardInterrupt:
+            pass
+        except Exception as error:
+            traceback.print_exc()
+            self.journal.violate(None, f"the soak broke off: {error!r}")
+        finally:
+            self.journal.over.set()
+            threading.excepthook = hook
+        return make_report(self.seed, self.services, time.monotonic() - begun, self.journal, figures)
+
+    def _load(self, around: Surroundings, engine: Engine, seconds: float) -> None:
+        """Upload and disturb for a while, then wait until every job has ended."""
+        watcher = Watcher(around.stack.api, self.journal)
+        uploaders = [Uploader(self.seed, around.stack, self.journal) for _ in range(UPLOADERS)]
+        for thread in (watcher, *uploaders):
+            thread.start()
+
+        disturber = Disturber(around.stack, self.journal, Random(self.seed), around.core, self.gap_seconds)
+        try:
+            disturber.disturb(seconds, around.check)
+        except Fault as error:
+            # supervisord does nothing more for anybody.
+            raise around.ended() from error
+        self.journal.over.set()
+        for uploader in uploaders:
+            uploader.join()
+        self._wait_for_ends(around, engine)
+        watcher.end()
+
+    def _wait_for_ends(self, around: Surroundings, engine: Engine) -> None:
+        """Wait, without help for anybody; who has not ended in time is found by the comparison."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < end and not self._all_ended(engine):
+            around.check()
+            time.sleep(POLL_SECONDS)
+
+    def _all_ended(self, engine: Engine) -> bool:
+        if self.journal.jobs(ended=False):
+            return False
+        with suppress(DatabaseUnavailable):
+            # Those too that were not answered.
+            return not jobs.unfinished(engine, -1, 1)
+        return False
+
+    def _compare(self, around: Surroundings, engine: Engine) -> None:
+        stack = around.stack
+        holdings = Real(around.core) if around.core else BuiltIn(stack.home, engine)
+        with closing(make_services(load_settings(around.settings), engine)) as services:
+            Comparison(self.seed, stack.home, engine, services.archive, holdings, self.journal).compare()
+        compare_runs(stack, engine, self.journal)
+        # Last: it takes away what the others look at.
+        compare_spool(stack, self.journal)
+
+    def _record_failure_of_thread(self, failure: threading.ExceptHookArgs) -> None:
+        self.journal.violate(None, f"a thread of the soak broke off: {failure.exc_value!r}")
+        threading.__excepthook__(failure)

@@ -1,0 +1,73 @@
+"""What a soak works on: a stack of its own, in front of the built-in services or of real ones of its own."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.pacifica_core.core import Core
+from tools.pacifica_core.database import postgres_in
+from tools.pacifica_core.services import SERVICES
+from tools.stack import STOP_SECONDS, Stack, free_port, start_stack, stop_stack
+
+BUILT_IN, CORE = "builtin", "core"
+SETTINGS = {
+    # What was killed is tried again soon; the number of tries is that of a facility.
+    "INGEST_RETRY_DELAY": "1",
+    "INGEST_MAX_RETRY_DELAY": "15",
+    # All that retention removes, it removes at the end.
+    "INGEST_KEEP_REJECTED_DAYS": "0",
+    "INGEST_RECEIVE_TIMEOUT": "30",
+    "INGEST_KEEP_ABANDONED_SECONDS": "1",
+}
+
+
+class StackEnded(Exception):
+    """The stack has ended by itself."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A running stack and its launcher; `core`: the real services, if it is in front of them."""
+
+    stack: Stack
+    launcher: subprocess.Popen[str]
+    core: Core | None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables that the stack's processes read: also those that its launcher was given."""
+        return {**self.stack.environment, **(self.core.settings() if self.core else {})}
+
+    def check(self) -> None:
+        """Raise StackEnded when the stack has ended by itself."""
+        if self.launcher.poll() is not None:
+            raise self.ended()
+
+    def ended(self) -> "StackEnded":
+        """Make the error of a stack that ends by itself, with what its launcher said last."""
+        said, _ = self.launcher.communicate(timeout=STOP_SECONDS)
+        return StackEnded(f"the stack has ended by itself: {said}")
+
+
+@contextmanager
+def surroundings(folder: Path, services: str) -> Iterator[Surroundings]:
+    """Start everything in a folder; it is stopped at the end."""
+    with ExitStack() as ended:
+        core = ended.enter_context(_core_in(folder / "core")) if services == CORE else None
+        launcher, stack = start_stack(folder / "stack", {**SETTINGS, **(core.settings() if core else {})})
+        ended.callback(stop_stack, launcher)
+        yield Surroundings(stack, launcher, core)
+
+
+@contextmanager
+def _core_in(folder: Path) -> Iterator[Core]:
+    folder.mkdir()
+    with postgres_in(folder / "database") as postgres:
+        core = Core(folder, postgres, {name: free_port() for name in SERVICES})
+        try:
+            core.start_all()
+            yield core
+        finally:
+            core.stop_all()

@@ -1,0 +1,84 @@
+"""The watcher: a thread that asks for the state of all jobs, as clients do, and finds out what must never be shown.
+
+Started by `soak`. While the API is away nothing is learned, and nothing is held against the jobs.
+"""
+
+import threading
+import time
+from random import Random
+
+import requests
+
+from ingest.states import FAILED
+from tools.soak.journal import Answered, Journal
+from tools.stack import State
+
+ROUND_SECONDS = 1.0
+TIMEOUT_SECONDS = 20
+# Airflow notices a lost task after three minutes, and waits before it tries again; a busy machine is slow on top.
+STANDSTILL_SECONDS = 480
+ENDED_JOBS_ASKED = 5
+
+
+class Watcher(threading.Thread):
+    """Asks until it is told to end."""
+
+    def __init__(self, api: str, journal: Journal) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._api = api
+        self._journal = journal
+        self._chance = Random(0)
+        self._ended = threading.Event()
+        self._session = requests.Session()
+
+    def run(self) -> None:
+        """See `threading.Thread.run`."""
+        while not self._ended.wait(ROUND_SECONDS):
+            ended = self._journal.jobs(ended=True)
+            sample = self._chance.sample(ended, min(ENDED_JOBS_ASKED, len(ended)))
+            for job in [*self._journal.jobs(ended=False), *sample]:
+                self._ask(job)
+
+    def end(self) -> None:
+        """End the thread, and wait for it."""
+        self._ended.set()
+        self.join()
+
+    def _ask(self, job: Answered) -> None:
+        try:
+            answer = self._session.get(f"{self._api}/get_state", params={"job_id": job.job_id}, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException:
+            job.shown_since = time.monotonic()
+            return
+        if answer.ok:
+            if fault := look_at(job, answer.json(), time.monotonic()):
+                self._journal.violate(job.job_id, fault)
+        elif answer.status_code < requests.codes.server_error:
+            self._journal.violate(job.job_id, f"get_state of an answered job is {answer.status_code}: {answer.text}")
+
+
+def look_at(job: Answered, state: State, now: float) -> str | None:
+    """Compare what is shown now with what was shown before; gives what is wrong with it."""
+    fault = _fault(job, state, now)
+    if state != job.shown:
+        job.shown, job.shown_since = state, now
+    if not state["complete"]:
+        job.ended = None
+    elif job.ended is None:
+        job.ended = now
+    return fault
+
+
+def _fault(job: Answered, state: State, now: float) -> str | None:
+    shown, failed = f"{state['state']} {state['task']}: {state['exception']}", state["state"] == FAILED
+    if job.shown.get("complete") and not state["complete"] and not job.touched:
+        return f"was shown as ended, and then as {shown}"
+    if job.shown.get("complete") and job.shown["state"] != FAILED and failed:
+        return f"was shown as complete, and then as {shown}"
+    if state["complete"] and failed and job.good and not job.touched:
+        return f"a good job is shown as {shown}"
+    if state["complete"] and not failed and not job.good:
+        return "a bad job is shown as complete"
+    if state == job.shown and not state["complete"] and now - job.shown_since > STANDSTILL_SECONDS:
+        return f"is shown as {shown} for more than {STANDSTILL_SECONDS} s without a change"
+    return None

@@ -1,0 +1,64 @@
+"""What the archive and the catalogue hold of a job, read past the service."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from ingest.ledger.files import FileState
+from ingest.ledger.models import CatalogueFile, CatalogueTransaction, Event, File, Job
+from ingest.services.archive_folder import FolderArchive
+
+BLOCK = 1024 * 1024
+
+
+def catalogued(engine: Engine, job_id: int) -> dict[str, dict[str, object]] | None:
+    """The catalogue's files of a job by their path; None when it does not hold the transaction."""
+    with Session(engine) as session:
+        if session.get(CatalogueTransaction, job_id) is None:
+            return None
+        entries = session.scalars(select(CatalogueFile.entry).where(CatalogueFile.transaction_id == job_id)).all()
+    return {"/".join(filter(None, (entry["subdir"], entry["name"]))): entry for entry in entries}
+
+
+def archived(home: Path, entries: dict[str, dict[str, object]]) -> dict[str, bytes]:
+    """The bytes that the archive holds of catalogued files, by their path."""
+    archive = FolderArchive(f"file://{home}/archive".replace(" ", "%20"), BLOCK)
+    return {path: b"".join(archive.get(int(str(entry["_id"])))) for path, entry in entries.items()}
+
+
+def stored_names(home: Path) -> set[str]:
+    """The names of all files in the archive's folder."""
+    return {str(path.relative_to(home / "archive")) for path in (home / "archive").rglob("*") if path.is_file()}
+
+
+def file_ids(engine: Engine, job_id: int) -> list[int | None]:
+    """The ids that the ledger gave to a job's files; a member that was left out is no file of the job."""
+    is_of_job = (File.job_id == job_id) & (File.state != FileState.SKIPPED)
+    with Session(engine) as session:
+        return list(session.scalars(select(File.file_id).where(is_of_job).order_by(File.path)))
+
+
+def next_job_id(engine: Engine) -> int:
+    """The id that the next upload gets from the built-in service."""
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT last_value + is_called::int FROM job_id_seq")).scalar_one())
+
+
+def events(engine: Engine, job_id: int) -> list[str]:
+    """The kinds of a job's events, in their order."""
+    with Session(engine) as session:
+        return list(session.scalars(select(Event.kind).where(Event.job_id == job_id).order_by(Event.id)))
+
+
+def in_catalogue_form(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Contents by the path that the catalogue has: without `data/`."""
+    return {path.removeprefix("data/"): content for path, content in contents.items()}
+
+
+def holder(engine: Engine, job_id: int) -> int:
+    """The process that works on a job."""
+    with Session(engine) as session:
+        name = session.scalars(select(Job.holder).where(Job.id == job_id)).one()
+    assert name, f"nobody works on job {job_id}"
+    return int(name.split(":")[1])
