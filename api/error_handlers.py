@@ -28,7 +28,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
 )
 # What Flask itself raises, as errors of ours.
 OF_FLASK: dict[int | None, type[RequestError]] = {error.status: error for error in (NotFound, MethodNotAllowed)}
-MISTAKE = "the service made a mistake; its log says more"
+INTERNAL_MESSAGE = "the service made a mistake; its log says more"
 
 
 def register(app: Flask) -> None:
@@ -81,7 +81,7 @@ def answer_ingest_error(error: IngestError) -> Response:
 def answer_mistake(error: Exception) -> Response:
     """Answer an error that nobody expected; the traceback goes to the log only."""
     logger.error("%s %r: unexpected %s", request.method, request.path, type(error).__name__, exc_info=error)
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
 def _answer(

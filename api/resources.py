@@ -35,6 +35,6 @@ class Resources:
     upload_slots: UploadSlots
 
 
-def resources() -> Resources:
+def get_resources() -> Resources:
     """Give the resources of the application that answers the current request."""
     return cast(Resources, current_app.extensions[EXTENSION])

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from ingest.operations.housekeeping import keep_house
+from ingest.operations.housekeeping import run_housekeeping
 
 
 @dag(
@@ -34,7 +34,7 @@ def housekeeping() -> None:
 
     @task(doc_md=__doc__)
     def trigger_and_clear() -> dict[str, int]:
-        return keep_house()
+        return run_housekeeping()
 
     trigger_and_clear()
 

@@ -12,7 +12,7 @@ from ingest.context import StageContext
 from ingest.errors.types import Rejection, ServiceUnavailable
 from ingest.ledger import lease
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
 from ingest.services.metadata_catalogue import BuiltInMetadata
@@ -87,9 +87,9 @@ def open_context(settings: Settings, services: Services, database_engine: Engine
 
     @contextmanager
     def opened(job_id: int, stage: Stage) -> Iterator[StageContext]:
-        with hold(database_engine, job_id, stage, 1) as ledger:
-            assert ledger is not None
-            yield StageContext(settings, ledger, services)
+        with acquire_job(database_engine, job_id, stage, 1) as lease:
+            assert lease is not None
+            yield StageContext(settings, lease, services)
 
     return opened
 
@@ -101,7 +101,7 @@ def run_stage(open_context: OpenContext) -> RunStage:
     def run(job_id: int, stage: Stage) -> object:
         with open_context(job_id, stage) as context:
             result = FUNCTIONS[stage](context)
-            context.ledger.finish()
+            context.lease.finish()
             return result
 
     return run

@@ -12,7 +12,7 @@ from api.access.roles import PUBLIC
 from api.app import create_app
 from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import (
     INTERNAL_ERROR,
     RUN_LOST,
@@ -69,7 +69,7 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -143,7 +143,7 @@ def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
 
 def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
     explained = [row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes of single faults"))]
-    assert sorted(explained) == sorted(Fault), "docs/errors.md, Codes of single faults"
+    assert sorted(explained) == sorted(FaultCode), "docs/errors.md, Codes of single faults"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:
@@ -231,7 +231,7 @@ def test_the_state_table_is_what_the_code_does(number: int) -> None:
 
 @pytest.mark.parametrize("text", TEXTS_OF_STATES.values())
 def test_the_texts_of_states_are_documented(text: str) -> None:
-    assert f"`{text}`" in one_line(text_of(DOCS / "api.md")), "docs/api.md, How the state is found"
+    assert f"`{text}`" in to_one_line(text_of(DOCS / "api.md")), "docs/api.md, How the state is found"
 
 
 def endpoints() -> list[str]:

@@ -107,7 +107,7 @@ class Stack:
         }
         self.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
 
-    def keep_house(self) -> None:
+    def run_housekeeping(self) -> None:
         """Run housekeeping now, not at the end of the minute."""
         self.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
 

@@ -12,7 +12,7 @@ from api.access.access_errors import NotAllowed
 from api.access.read_log import ReadLog
 from api.access.roles import CALLS, PUBLIC, Caller, role_of
 from api.request_errors import RequestError
-from api.resources import resources
+from api.resources import get_resources
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ def caller() -> Caller:
 
 
 def _allowed(endpoint: str) -> Caller:
-    known = resources()
-    proven = known.authentication(request)
+    resources = get_resources()
+    proven = resources.authentication(request)
     user = proven.user
-    found = Caller(user, role_of(known.settings, user), proven.submitter)
+    found = Caller(user, role_of(resources.settings, user), proven.submitter)
     if found.role not in CALLS.get(endpoint, ()):
         raise NotAllowed(f"{user} is {found.role}, which may not do this")
     return found

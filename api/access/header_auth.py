@@ -9,7 +9,7 @@ from flask import Request
 from api.access.access_errors import NotAuthenticated, NotTrusted, UserNameInvalid
 from api.access.proven import Proven
 from api.access.proxy_secret import HEADER, ProxySecret
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.settings.access import NONE
 from ingest.settings.loading import Settings
 from ingest.system.addresses import is_loopback, is_within, read_network
@@ -66,6 +66,6 @@ def named(request: Request, header: str) -> str:
         name = value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         raise UserNameInvalid(f"{header} is not UTF-8") from None
-    if name and (found := fault(name)):
+    if name and (found := invalid_reason(name)):
         raise UserNameInvalid(f"the name in {header} {found}")
     return name

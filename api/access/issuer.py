@@ -8,7 +8,7 @@ import jwt
 from api.access.access_errors import TokenInvalid
 from api.access.key_set import ALGORITHMS, KeySet
 from api.access.proven import Proven
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.settings.loading import Settings
 from ingest.settings.submitters import CLAIM
 
@@ -43,7 +43,7 @@ class Issuer:
             reason = next((reason for kind, reason in REASONS if isinstance(error, kind)), "it is not valid")
             raise TokenInvalid(reason) from None
         user = claims[self._settings.jwt_user_claim]
-        if not isinstance(user, str) or fault(user):
+        if not isinstance(user, str) or invalid_reason(user):
             raise TokenInvalid("its claim of the user is no name of a user")
         return Proven(user, self._submitter(claims))
 
@@ -52,7 +52,7 @@ class Issuer:
         if self._settings.submitter_check != CLAIM:
             return None
         claim = claims.get(self._settings.jwt_submitter_claim)
-        if type(claim) not in (int, str) or fault(str(claim)):
+        if type(claim) not in (int, str) or invalid_reason(str(claim)):
             return None
         return str(claim)
 

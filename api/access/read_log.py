@@ -13,7 +13,7 @@ from threading import Lock
 from flask import Response, request
 
 from api.access.roles import Caller
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class ReadLog:
         read = (caller.user, str(request.remote_addr), request.full_path.rstrip("?"), response.status_code)
         if self._is_new(read, time.monotonic()):
             user, address, path, status = read
-            logger.info("%s (%s) at %s read %s: %d", printable(user), caller.role, address, printable(path), status)
+            logger.info("%s (%s) at %s read %s: %d", quote_name(user), caller.role, address, quote_name(path), status)
 
     def _is_new(self, read: Read, now: float) -> bool:
         with self._lock:

@@ -12,7 +12,7 @@ from flask import Flask, request
 
 from api.access.access_errors import CrossSite, HostInvalid, HostNotAllowed
 from api.request_errors import RequestError
-from api.resources import resources
+from api.resources import get_resources
 from ingest.settings.access import ANY_HOST, NONE
 from ingest.settings.loading import Settings
 from ingest.system.addresses import is_loopback
@@ -37,7 +37,7 @@ def register(app: Flask) -> None:
 
 def admit() -> None:
     """Check `Host`, `Origin` and `Sec-Fetch-Site`; called by Flask. Raises HostInvalid, HostNotAllowed, CrossSite."""
-    settings = resources().settings
+    settings = get_resources().settings
     try:
         host = request.environ.get("HTTP_HOST")
         _check_host(settings, host)

@@ -12,7 +12,7 @@ from flask_openapi3.models import OPENAPI3_REF_PREFIX
 from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel
 
-from api.error_handlers import MISTAKE, status_of
+from api.error_handlers import INTERNAL_MESSAGE, status_of
 from api.openapi.schemas import Error
 from ingest.errors.types import INTERNAL_ERROR, IngestError
 
@@ -41,7 +41,7 @@ class Case(NamedTuple):
     text: str
 
 
-OURS = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
+OURS = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
 def success(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 
 # Nobody who polls waits longer for a database that is alive and does not answer.
 PATIENCE_SECONDS = 10.0
@@ -24,7 +24,7 @@ class _Batch:
     """The jobs of one query, and what it gives."""
 
     job_ids: set[int] = field(default_factory=set)
-    found: Future[dict[int, JobView]] = field(default_factory=Future)
+    found: Future[dict[int, JobSnapshot]] = field(default_factory=Future)
 
 
 class BatchedReads:
@@ -42,7 +42,7 @@ class BatchedReads:
         with self._gathering:
             return set(self._next.job_ids) if self._next else set()
 
-    def read(self, job_id: int) -> JobView:
+    def read(self, job_id: int) -> JobSnapshot:
         """Read a job; raises UnknownJob (ReceivedByOriginal); DatabaseUnavailable, also when it is silent for seconds."""
         with self._gathering:
             is_first = self._next is None

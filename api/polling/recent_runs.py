@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
 from ingest.states import JobRecord, Run
 
@@ -37,7 +37,7 @@ RunKey = tuple[str, int, JobRecord]
 class _Polled:
     """A job that is being polled, and Airflow's last answer about its run: a run, a failure, or nothing yet."""
 
-    view: JobView
+    snapshot: JobSnapshot
     polled: float
     requested: float | None = None
     run: Run | None = None
@@ -48,7 +48,9 @@ class _Polled:
         """The time of the next request."""
         if self.requested is None:
             return self.polled
-        ends_soon = self.view.record.is_stopped and not (self.run and (self.run.has_ended or self.run.state is None))
+        ends_soon = self.snapshot.record.is_stopped and not (
+            self.run and (self.run.has_ended or self.run.state is None)
+        )
         return self.requested + (ENDING_SECONDS if ends_soon else REFRESH_SECONDS)
 
 
@@ -59,7 +61,7 @@ class RecentRuns:
         self,
         airflow: AirflowApi,
         clock: Callable[[], float] = time.monotonic,
-        on_end: Callable[[JobView, Run], None] = lambda _view, _run: None,
+        on_end: Callable[[JobSnapshot, Run], None] = lambda _view, _run: None,
     ) -> None:
         """`on_end` is called once for each run that has ended, by the refresher, also when its client polls no more."""
         self._airflow = airflow
@@ -70,7 +72,7 @@ class RecentRuns:
         begin = weakref.WeakMethod(self._begin)
         os.register_at_fork(after_in_child=lambda: (again := begin()) and again())
 
-    def run(self, view: JobView) -> Run | None:
+    def run(self, snapshot: JobSnapshot) -> Run | None:
         """Return the last known run of a job, None before Airflow has answered; raises ServiceUnavailable when it failed to.
 
         Never waits. A run that was read before the ledger said something new of the job, or before its run was changed, is
@@ -78,12 +80,12 @@ class RecentRuns:
         """
         with self._changed:
             now = self._clock()
-            polled = self._polled.pop(view.run_id, None)
-            if polled is None or run_key(polled.view) != run_key(view):
-                polled = _Polled(view, now)
+            polled = self._polled.pop(snapshot.run_id, None)
+            if polled is None or run_key(polled.snapshot) != run_key(snapshot):
+                polled = _Polled(snapshot, now)
             polled.polled = now
             # The last one of the dictionary is the one that was polled last.
-            self._polled[view.run_id] = polled
+            self._polled[snapshot.run_id] = polled
             if len(self._polled) > JOBS:
                 del self._polled[next(iter(self._polled))]
             if now >= polled.due:
@@ -92,10 +94,10 @@ class RecentRuns:
                 raise polled.failure
             return polled.run
 
-    def forget(self, view: JobView) -> None:
+    def forget(self, snapshot: JobSnapshot) -> None:
         """Refresh the run of a job no longer, because its state does not depend on it any more."""
         with self._changed:
-            self._polled.pop(view.run_id, None)
+            self._polled.pop(snapshot.run_id, None)
 
     def _begin(self) -> None:
         self._polled: dict[str, _Polled] = {}
@@ -133,7 +135,7 @@ class RecentRuns:
     def _request(self, batch: list[_Polled], due: list[_Polled]) -> None:
         """Request the runs of a batch; a failure is the answer for all that are due, so that it costs one time-out only."""
         requested = self._clock()
-        dags = {each.view.run_id: each.view.received.kind for each in batch}
+        dags = {each.snapshot.run_id: each.snapshot.received.kind for each in batch}
         try:
             runs = self._airflow.runs(dags, WAIT_SECONDS)
         except ServiceUnavailable as failure:
@@ -143,7 +145,7 @@ class RecentRuns:
             self._answer([(each, None, self._airflow.unavailable(str(error))) for each in due], requested)
         else:
             self._report_ended(batch, runs)
-            self._answer([(each, runs[each.view.run_id], None) for each in batch], requested)
+            self._answer([(each, runs[each.snapshot.run_id], None) for each in batch], requested)
 
     def _answer(self, answers: list[tuple[_Polled, Run | None, ServiceUnavailable | None]], requested: float) -> None:
         with self._changed:
@@ -152,15 +154,15 @@ class RecentRuns:
 
     def _report_ended(self, batch: list[_Polled], runs: dict[str, Run]) -> None:
         for each in batch:
-            run = runs[each.view.run_id]
+            run = runs[each.snapshot.run_id]
             if run.has_ended and not (each.run and each.run.has_ended):
                 try:
-                    self._on_end(each.view, run)
+                    self._on_end(each.snapshot, run)
                 except Exception:
-                    logger.exception("the end of %s cannot be kept", each.view.run_id)
+                    logger.exception("the end of %s cannot be kept", each.snapshot.run_id)
 
 
-def run_key(view: JobView) -> RunKey:
+def run_key(snapshot: JobSnapshot) -> RunKey:
     """Return what makes a run that was read out of date when it differs."""
     # Progress changes all the time, and says nothing that Airflow would know.
-    return view.run_id, view.run_changes, replace(view.record, percent=0.0, last=None)
+    return snapshot.run_id, snapshot.run_changes, replace(snapshot.record, percent=0.0, last=None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from api.polling.recent_runs import run_key
 from api.resources import Resources
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.inferred_run import expected_run, presumed_run
 from ingest.states import FAILED, Outcome, Run
 
@@ -27,43 +27,43 @@ class RunReading:
 LAST_STATE = RunReading(None, is_certain=False)
 
 
-def needs_run(view: JobView) -> bool:
+def needs_run(snapshot: JobSnapshot) -> bool:
     """Whether the ledger alone does not say what the job's state is."""
-    return view.record.outcome is not Outcome.CATALOGUED and view.record.override is None
+    return snapshot.record.outcome is not Outcome.CATALOGUED and snapshot.record.override is None
 
 
-def read_with_run(known: Resources, view: JobView) -> tuple[JobView, RunReading]:
+def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnapshot, RunReading]:
     """Return a job with its run; a run that has ended is older than what is returned of the job.
 
     Else a job that was cataloged in between would look as if its run had ended without it.
     """
-    reading = read_run(known, view)
+    reading = read_run(resources, snapshot)
     for _ in range(READINGS):
         if reading.run is None or not reading.run.has_ended:
             break
-        seen, view = view, known.reads.read(view.received.job_id)
-        if run_key(view) == run_key(seen) or not needs_run(view):
+        seen, snapshot = snapshot, resources.reads.read(snapshot.received.job_id)
+        if run_key(snapshot) == run_key(seen) or not needs_run(snapshot):
             break
-        reading = read_run(known, view)
-    return view, reading
+        reading = read_run(resources, snapshot)
+    return snapshot, reading
 
 
-def read_run(known: Resources, view: JobView) -> RunReading:
+def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
     """Return a job's run as the ledger or Airflow said last.
 
     Before Airflow's first answer the ledger alone says how far the job is; but a job whose end is known already is not shown
     as one that goes on.
     """
-    if view.triggered is None:
+    if snapshot.triggered is None:
         return RunReading(Run(None), is_certain=True)
     try:
-        run = expected_run(view) or known.runs.run(view)
+        run = expected_run(snapshot) or resources.runs.run(snapshot)
     except ServiceUnavailable as error:
-        logger.warning("job %d: the last known state is answered: %s", view.received.job_id, error.text)
+        logger.warning("job %d: the last known state is answered: %s", snapshot.received.job_id, error.text)
         return LAST_STATE
     if run is not None:
         return RunReading(run, is_certain=True)
-    last = view.record.last
+    last = snapshot.record.last
     if last is not None and last.state == FAILED:
         return LAST_STATE
-    return RunReading(presumed_run(view.record), is_certain=False)
+    return RunReading(presumed_run(snapshot.record), is_certain=False)

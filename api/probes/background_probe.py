@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-class Question(Generic[Answer]):
+class BackgroundProbe(Generic[Answer]):
     """A question and the last answer to it; used by one thread at a time."""
 
     def __init__(self, name: str, ask: Callable[[], Answer], otherwise: Answer) -> None:

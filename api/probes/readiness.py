@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from api.openapi.schemas import Part, Readiness, SpoolPart
 from api.polling.recent_obstacles import RecentObstacles
-from api.probes.background_probe import Question
+from api.probes.background_probe import BackgroundProbe
 from ingest.ledger.database import make_probe, transaction
 from ingest.ledger.models import Job
 from ingest.ledger.spool_reservations import promised
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
-from ingest.spool import disk_faults, free_bytes
+from ingest.spool import free_bytes, translate_disk_errors
 
 KEPT_SECONDS = 1.0
 # For each question; less is not possible with PostgreSQL's client.
@@ -44,10 +44,10 @@ class ReadinessCheck:
         self._obstacles = obstacles
         self._engine = make_probe(settings, QUESTION_SECONDS)
         self._threads = ThreadPoolExecutor(thread_name_prefix="readiness")
-        self._database = Question("the database", self._ask_database, Part(ready=False, message=DATABASE_AWAY))
-        self._spool = Question("the spool", self._ask_spool, SpoolPart(ready=False, message=SPOOL_AWAY))
-        self._promised = Question("the reservations of uploads", self._ask_promised, 0)
-        self._airflow_answers = Question("Airflow", self._ask_airflow, Part(ready=False, message=AIRFLOW_AWAY))
+        self._database = BackgroundProbe("the database", self._ask_database, Part(ready=False, message=DATABASE_AWAY))
+        self._spool = BackgroundProbe("the spool", self._ask_spool, SpoolPart(ready=False, message=SPOOL_AWAY))
+        self._promised = BackgroundProbe("the reservations of uploads", self._ask_promised, 0)
+        self._airflow_answers = BackgroundProbe("Airflow", self._ask_airflow, Part(ready=False, message=AIRFLOW_AWAY))
         self._lock = threading.Lock()
         self._found: Readiness | None = None
         self._found_at = 0.0
@@ -77,7 +77,7 @@ class ReadinessCheck:
 
     def _ask_spool(self) -> SpoolPart:
         folder, kept = self._settings.volume_path, self._settings.spool_kept_free
-        with disk_faults(folder):
+        with translate_disk_errors(folder):
             free = free_bytes(folder)
             if free <= kept:
                 return SpoolPart(ready=False, message=SPOOL_FULL, bytes_free=free, bytes_kept_free=kept)
@@ -87,7 +87,7 @@ class ReadinessCheck:
         return SpoolPart(ready=True, bytes_free=free, bytes_kept_free=kept)
 
     def _ask_promised(self) -> int:
-        with transaction(self._engine) as session, disk_faults(self._settings.volume_path):
+        with transaction(self._engine) as session, translate_disk_errors(self._settings.volume_path):
             return promised(session, self._settings.volume_path)
 
     def _ask_airflow(self) -> Part:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from api.resources import Resources
 from ingest.errors.types import DatabaseUnavailable, JobExists, ServiceUnavailable, UnknownJob
 from ingest.ledger import jobs, uploads
-from ingest.ledger.jobs import JobView, Received
+from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.ledger.legacy_jobs import ReceivedByOriginal
 from ingest.states import JobRecord
 
@@ -30,56 +30,56 @@ class OutcomeUnknown(DatabaseUnavailable):
     code = "outcome_unknown"
 
 
-def new_job_id(known: Resources) -> int:
+def new_job_id(resources: Resources) -> int:
     """Get an id that no job has; raises ServiceUnavailable, DatabaseUnavailable.
 
     Asked of the database too, before anything is read: UniqueID has handed out ids twice, and a bundle that could not be
     recorded afterwards need not be sent at all.
     """
     for _ in range(ID_ATTEMPTS):
-        job_id = known.services.uniqueid.allocate("upload_job", 1)[0]
-        if not _taken(known, job_id):
+        job_id = resources.services.uniqueid.allocate("upload_job", 1)[0]
+        if not _taken(resources, job_id):
             return job_id
-    raise _no_new_id(known)
+    raise _no_new_id(resources)
 
 
-def commit(known: Resources, received: Received) -> JobView:
+def create_job(resources: Resources, received: Received) -> JobSnapshot:
     """Commit a job's row and give the job; if its id was taken meanwhile, the job gets another.
 
     The file keeps its name, whose number nobody reads. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
     UploadAbandoned.
     """
     for _ in range(ID_ATTEMPTS):
-        if _recorded(known, received):
-            return _view(known, received)
-        received = replace(received, job_id=new_job_id(known))
-    raise _no_new_id(known)
+        if _recorded(resources, received):
+            return _view(resources, received)
+        received = replace(received, job_id=new_job_id(resources))
+    raise _no_new_id(resources)
 
 
-def _recorded(known: Resources, received: Received) -> bool:
+def _recorded(resources: Resources, received: Received) -> bool:
     """Insert the row and give whether it is there: not, if another job has the id."""
     # A database that is away is found out here, while it is certain that nothing was committed.
-    if _taken(known, received.job_id):
+    if _taken(resources, received.job_id):
         return False
     try:
-        jobs.create(known.engine, received)
+        jobs.create(resources.engine, received)
     except JobExists:
         return False
     except DatabaseUnavailable:
-        return _recorded_after_all(known, received)
+        return _recorded_after_all(resources, received)
     return True
 
 
-def _recorded_after_all(known: Resources, received: Received) -> bool:
+def _recorded_after_all(resources: Resources, received: Received) -> bool:
     for pause in SETTLE_PAUSES:
         time.sleep(pause)
         try:
             # Not only read: PostgreSQL may still be at the first insert, and a second one waits for its end.
-            jobs.create(known.engine, received)
+            jobs.create(resources.engine, received)
         except JobExists:
             with suppress(DatabaseUnavailable):
                 # Not by the job's row: it names no file any more when the job is catalogued already.
-                return not uploads.is_announced(known.engine, received.spool_name)
+                return not uploads.is_announced(resources.engine, received.spool_name)
         except DatabaseUnavailable as error:
             logger.warning("job %d: is it recorded? %s", received.job_id, error.text)
         else:
@@ -87,9 +87,9 @@ def _recorded_after_all(known: Resources, received: Received) -> bool:
     raise OutcomeUnknown(f"the database went away while job {received.job_id} was recorded; ask for its state later")
 
 
-def _taken(known: Resources, job_id: int) -> bool:
+def _taken(resources: Resources, job_id: int) -> bool:
     try:
-        jobs.read(known.engine, job_id)
+        jobs.read(resources.engine, job_id)
     except ReceivedByOriginal:
         pass
     except UnknownJob:
@@ -98,15 +98,15 @@ def _taken(known: Resources, job_id: int) -> bool:
     return True
 
 
-def _no_new_id(known: Resources) -> ServiceUnavailable:
+def _no_new_id(resources: Resources) -> ServiceUnavailable:
     reason = f"it gave ids of existing jobs {ID_ATTEMPTS} times in a row"
-    return ServiceUnavailable("UniqueID", known.settings.uniqueid_url, reason)
+    return ServiceUnavailable("UniqueID", resources.settings.uniqueid_url, reason)
 
 
-def _view(known: Resources, received: Received) -> JobView:
+def _view(resources: Resources, received: Received) -> JobSnapshot:
     try:
-        return jobs.read(known.engine, received.job_id)
+        return jobs.read(resources.engine, received.job_id)
     except DatabaseUnavailable:
         # The job is safe; only the database's clock cannot be read.
         now = datetime.now(UTC)
-        return JobView(received, JobRecord(received.kind), now, now, None, now)
+        return JobSnapshot(received, JobRecord(received.kind), now, now, None, now)

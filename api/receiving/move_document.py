@@ -13,12 +13,12 @@ from api.request_errors import MoveNotAllowed
 from ingest.archiving.moves.permissions import RULES, is_restricted, may_move, rules_for, source_path
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import source_of
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.settings.loading import Settings
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
-LISTED = 10
+MAX_LISTED = 10
 # Links in more folders than these are looked at by the stage alone.
 LARGEST_NUMBER_OF_FOLDERS = 1000
 
@@ -35,7 +35,7 @@ def check_move_document(file: BinaryIO, settings: Settings, user: str) -> None:
     Raises InvalidMetadata with all that is wrong with its form, MoveNotAllowed with sources that the user may not move. That
     is found out by the paths first, without looking whether anything is there.
     """
-    faults, sources = Faults(), _Sources(settings, user)
+    faults, sources = FaultList(), _Sources(settings, user)
     for _, entry in objects(file, faults):
         if entry.get("destinationTable") == "Files":
             sources.add(entry)
@@ -78,8 +78,8 @@ class _Sources:
 
     def _refuse(self, source: str) -> None:
         self._refused_count += 1
-        if len(self._refused) < LISTED:
-            self._refused.append(printable(source))
+        if len(self._refused) < MAX_LISTED:
+            self._refused.append(quote_name(source))
 
     def _text(self) -> str:
         more = self._refused_count - len(self._refused)

@@ -22,10 +22,10 @@ from flask_openapi3 import APIBlueprint
 from api.access.auth import caller
 from api.openapi import operations
 from api.receiving.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
-from api.receiving.create_job import commit, new_job_id
+from api.receiving.create_job import create_job, new_job_id
 from api.receiving.move_document import check_move_document, check_mover
 from api.request_errors import DocumentTooLarge
-from api.resources import Resources, resources
+from api.resources import Resources, get_resources
 from api.routes.state import answer
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
@@ -48,7 +48,7 @@ LARGEST_DOCUMENT = 1024**3
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
     refuse_multipart()
-    settings = resources().settings
+    settings = get_resources().settings
     body = Body(settings, settings.largest_bundle)
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
@@ -57,7 +57,7 @@ def receive_bundle() -> Response:
 def receive_move() -> Response:
     """Take a move document."""
     refuse_all_but_json()
-    settings, user = resources().settings, caller().user
+    settings, user = get_resources().settings, caller().user
     check_mover(settings, user)
     body = Body(settings, LARGEST_DOCUMENT, DocumentTooLarge)
     return receive(Kind.MOVE, body, "json", lambda document: check_move_document(document, settings, user))
@@ -70,23 +70,23 @@ def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], 
     raises, and what `check` raises.
     """
     user = caller().user
-    share = share_of(resources().settings, user)
-    with resources().upload_slots.one(user, share.uploads):
+    share = share_of(get_resources().settings, user)
+    with get_resources().upload_slots.one(user, share.uploads):
         return _receive(kind, body, extension, check)
 
 
 def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None) -> Response:
-    known, begun, user = resources(), time.monotonic(), caller().user
-    settings = known.settings
-    job_id = new_job_id(known)
+    resources, begun, user = get_resources(), time.monotonic(), caller().user
+    settings = resources.settings
+    job_id = new_job_id(resources)
     upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size, user)
     folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
-    with uploads.announced(known.engine, folder, upload, kept_free, share) as kept_for_others:
+    with uploads.announced(resources.engine, folder, upload, kept_free, share) as kept_for_others:
         size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
-        view = commit(known, Received(job_id, kind, user, upload.name, size, caller().submitter))
+        view = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
     job = view.received
     failpoint("receive.committed", job.job_id)
-    triggered = start(known, job)
+    triggered = start(resources, job)
     failpoint("receive.triggered", job.job_id)
     logger.info(
         "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
@@ -95,10 +95,10 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     return answer(job.job_id, received(), view.created, view.updated)
 
 
-def start(known: Resources, job: Received) -> bool:
+def start(resources: Resources, job: Received) -> bool:
     """Start the job if it may start; return whether it has. What fails here, housekeeping does later."""
     try:
-        return start_jobs.start(known.settings, known.engine, known.airflow, job)
+        return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
     except (ServiceUnavailable, DatabaseUnavailable) as error:
         logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
         return False

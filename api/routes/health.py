@@ -8,7 +8,7 @@ from flask_openapi3 import APIBlueprint
 
 from api.openapi import operations
 from api.request_errors import NotReady
-from api.resources import resources
+from api.resources import get_resources
 
 routes = APIBlueprint("health", __name__)
 # Each answer is of its moment.
@@ -24,7 +24,7 @@ def get_health() -> tuple[Response, dict[str, str]]:
 @routes.get("/readyz", **operations.GET_READINESS)
 def get_readiness() -> tuple[Response, dict[str, str]]:
     """Answer the state of each part; raises NotReady when uploads are not taken now."""
-    found = resources().readiness.report()
+    found = get_resources().readiness.report()
     if not found.ready:
         reasons = [part.message for part in (found.database, found.spool) if not part.ready]
         raise NotReady("; ".join(reasons), found.model_dump(), UNCACHED)

@@ -17,10 +17,10 @@ from api.openapi import operations
 from api.openapi.schemas import JobPath, JobQuery
 from api.polling.recent_runs import run_key
 from api.polling.run_reading import needs_run, read_with_run
-from api.resources import Resources, resources
+from api.resources import Resources, get_resources
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, legacy_jobs
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.ledger.legacy_jobs import ReceivedByOriginal
 from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import start_jobs
@@ -47,22 +47,22 @@ def get_state_of(path: JobPath) -> Response:
 
 def answer_state(job_id: int) -> Response:
     """Read the state of a job and keep it; raises UnknownJob, DatabaseUnavailable."""
-    known = resources()
+    resources = get_resources()
     try:
-        view = known.reads.read(job_id)
+        snapshot = resources.reads.read(job_id)
     except ReceivedByOriginal:
         # Whose it was, the original did not keep.
         refuse_unless_seen(job_id, owner=None)
-        return answer_as_original(legacy_jobs.read(known.engine, job_id))
-    refuse_unless_seen(job_id, view.received.user)
-    if not needs_run(view):
-        known.runs.forget(view)
-        return answer(job_id, job_state(view.record, None), view.created, view.updated)
-    view, reading = read_with_run(known, view)
-    state = job_state(view.record, reading.run)
-    if reading.is_certain and state != view.record.last:
-        _keep(known.engine, view, state)
-    return answer(job_id, _with_obstacles(known, view, reading.run, state), view.created, view.updated)
+        return answer_as_original(legacy_jobs.read(resources.engine, job_id))
+    refuse_unless_seen(job_id, snapshot.received.user)
+    if not needs_run(snapshot):
+        resources.runs.forget(snapshot)
+        return answer(job_id, job_state(snapshot.record, None), snapshot.created, snapshot.updated)
+    snapshot, reading = read_with_run(resources, snapshot)
+    state = job_state(snapshot.record, reading.run)
+    if reading.is_certain and state != snapshot.record.last:
+        _keep(resources.engine, snapshot, state)
+    return answer(job_id, _with_obstacles(resources, snapshot, reading.run, state), snapshot.created, snapshot.updated)
 
 
 def refuse_unless_seen(job_id: int, owner: str | None) -> None:
@@ -99,29 +99,31 @@ def answer_as_original(job: OriginalJob) -> Response:
     )
 
 
-def keep_end(engine: Engine, view: JobView, run: Run) -> None:
+def keep_end(engine: Engine, snapshot: JobSnapshot, run: Run) -> None:
     """Keep the state of a job whose run has ended, for a client that polls so seldom that its run is forgotten."""
-    seen = jobs.read(engine, view.received.job_id)
-    if run_key(seen) == run_key(view):
+    seen = jobs.read(engine, snapshot.received.job_id)
+    if run_key(seen) == run_key(snapshot):
         _keep(engine, seen, job_state(seen.record, run))
 
 
-def _with_obstacles(known: Resources, view: JobView, run: Run | None, state: JobState) -> JobState:
+def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None, state: JobState) -> JobState:
     """Add to the state of a job that waits what it waits for: earlier jobs of its user, or what prevents it in Airflow."""
-    if run is None or state.state == FAILED or run.is_working or expected_run(view):
+    if run is None or state.state == FAILED or run.is_working or expected_run(snapshot):
         return state
-    waits = "" if view.triggered else start_jobs.reason_to_wait(known.settings, known.engine, view.received)
+    waits = (
+        "" if snapshot.triggered else start_jobs.reason_to_wait(resources.settings, resources.engine, snapshot.received)
+    )
     needs_housekeeping = run.state is None or run.has_ended
-    stages = [first_unfinished(view.record)]
-    found = known.obstacles.last_known().of_job(view.record.kind, stages, needs_housekeeping=needs_housekeeping)
+    stages = [first_unfinished(snapshot.record)]
+    found = resources.obstacles.last_known().of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
     return replace(state, exception="; ".join(filter(None, [state.exception, waits, *found])))
 
 
-def _keep(engine: Engine, view: JobView, state: JobState) -> None:
+def _keep(engine: Engine, snapshot: JobSnapshot, state: JobState) -> None:
     try:
-        jobs.keep_last_state(engine, view, state)
+        jobs.keep_last_state(engine, snapshot, state)
     except DatabaseUnavailable as error:
-        logger.warning("job %d: its state could not be kept: %s", view.received.job_id, error.text)
+        logger.warning("job %d: its state could not be kept: %s", snapshot.received.job_id, error.text)
 
 
 def _time(moment: datetime) -> str:

@@ -20,7 +20,7 @@ from http import HTTPStatus
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from api.error_handlers import MISTAKE
+from api.error_handlers import INTERNAL_MESSAGE
 from api.serving import protocol_errors
 from api.serving.client_socket import ClientSocket
 from api.serving.connection import Connection
@@ -115,7 +115,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         refusal = protocol_errors.refusal(error)
         if refusal is None:
             self.log.exception("unexpected %s", type(error).__name__)
-            return protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, MISTAKE)
+            return protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
         return protocol_errors.answer(refusal.status, refusal.code, refusal.text)
 
     def _await_head(self, connection: Connection) -> None:

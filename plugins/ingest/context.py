@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.bundles.bundle import Section, open_section
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import BundleRemoved, InvalidMetadata
 from ingest.ledger.jobs import REMOVED
-from ingest.ledger.lease import Ledger
+from ingest.ledger.lease import JobLease
 from ingest.ledger.models import Job
 from ingest.services import Services
 from ingest.settings.loading import Settings
@@ -21,13 +21,13 @@ class StageContext:
     """One try of one stage: the settings, the hold on the job, and the services."""
 
     settings: Settings
-    ledger: Ledger
+    lease: JobLease
     services: Services
 
     @property
     def spool_path(self) -> Path:
         """Where the bundle or the move document lies, or lay until the job was catalogued."""
-        return self.settings.volume_path / self.ledger.job.received.spool_name
+        return self.settings.volume_path / self.lease.job.received.spool_name
 
     @property
     def received_path(self) -> Path:
@@ -35,7 +35,7 @@ class StageContext:
 
         That is never the uploader's fault: it was there when the upload was answered.
         """
-        if self.ledger.job.received.spool_name == REMOVED:
+        if self.lease.job.received.spool_name == REMOVED:
             raise BundleRemoved(
                 "the bundle was removed, because the job failed long ago; send a mended one as a new job"
             )
@@ -45,15 +45,15 @@ class StageContext:
 
     def open_metadata(self) -> AbstractContextManager[Section]:
         """Open the metadata document; raises InvalidMetadata when the bundle has none, SpoolUnavailable."""
-        received = self.ledger.job.received
+        received = self.lease.job.received
         if received.kind is Kind.MOVE:
             return open_section(self.received_path, 0, received.size)
         offset, size = self._metadata_section()
         return open_section(self.received_path, offset, size)
 
     def _metadata_section(self) -> tuple[int, int]:
-        with self.ledger.transaction() as session:
-            job = session.get_one(Job, self.ledger.job_id)
+        with self.lease.transaction() as session:
+            job = session.get_one(Job, self.lease.job_id)
         if job.metadata_offset is None or job.metadata_size is None:
-            raise InvalidMetadata("the bundle has no metadata.txt", Fault.METADATA_MISSING)
+            raise InvalidMetadata("the bundle has no metadata.txt", FaultCode.METADATA_MISSING)
         return job.metadata_offset, job.metadata_size

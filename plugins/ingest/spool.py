@@ -89,10 +89,10 @@ def receive(
     try:
         size = _write(stream, part, announced, block_size, (kept_free, kept_for_others))
         if check:
-            with disk_faults(folder), part.open("rb") as file:
+            with translate_disk_errors(folder), part.open("rb") as file:
                 check(file)
         failpoint("receive.synced", announced.job_id)
-        with disk_faults(folder):
+        with translate_disk_errors(folder):
             part.rename(path)
             sync_folder(folder)
         failpoint("receive.renamed", announced.job_id)
@@ -126,7 +126,7 @@ def part_of(path: Path) -> Path:
 
 
 @contextmanager
-def disk_faults(folder: Path) -> Iterator[None]:
+def translate_disk_errors(folder: Path) -> Iterator[None]:
     """Turn what the disk says into SpoolFull or SpoolUnavailable."""
     try:
         yield
@@ -143,16 +143,16 @@ def free_bytes(folder: Path) -> int:
 
 
 def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept: tuple[int, int]) -> int:
-    with disk_faults(part.parent):
+    with translate_disk_errors(part.parent):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
         file = FileIO(part, "x", opener=partial(os.open, mode=OTHERS_MAY_NOTHING))
     with file:
         if announced.size:
-            with disk_faults(part.parent):
+            with translate_disk_errors(part.parent):
                 reserve(file.fileno(), announced.size)
         size = 0
         while block := stream.read(block_size):
-            with disk_faults(part.parent):
+            with translate_disk_errors(part.parent):
                 if announced.size is None:
                     _leave_free(part.parent, len(block), *kept)
                 write_all(file, block)
@@ -161,7 +161,7 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
             size += len(block)
             failpoint("receive.reading", announced.job_id)
         _check_size(size, announced.size)
-        with disk_faults(part.parent):
+        with translate_disk_errors(part.parent):
             os.fsync(file.fileno())
     return size
 

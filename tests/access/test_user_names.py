@@ -1,13 +1,13 @@
 import pytest
 
-from ingest.access.user_names import LONGEST, fault
+from ingest.access.user_names import LONGEST, invalid_reason
 
 
 @pytest.mark.parametrize(
     "name", ["ada", "Ada Lovelace", "ada@example.org", "müller", "日本", "CN=ada,O=x", "a" * LONGEST]
 )
 def test_name_may_be(name: str):
-    assert fault(name) is None
+    assert invalid_reason(name) is None
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_name_may_be(name: str):
     ],
 )
 def test_name_that_could_forge_a_line_or_pass_for_another_is_refused(name: str, why: str):
-    assert why in (fault(name) or "")
+    assert why in (invalid_reason(name) or "")

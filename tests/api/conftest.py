@@ -42,12 +42,12 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
     def make(settings: Settings = settings, airflow: AirflowApi | None = None) -> Flask:
         app = create_app(settings)
-        known: Resources = app.extensions[EXTENSION]
+        resources: Resources = app.extensions[EXTENSION]
         if airflow is not None:
-            runs = RecentRuns(airflow, on_end=partial(keep_end, known.engine))
+            runs = RecentRuns(airflow, on_end=partial(keep_end, resources.engine))
             obstacles = RecentObstacles(airflow)
-            app.extensions[EXTENSION] = replace(known, airflow=airflow, runs=runs, obstacles=obstacles)
-        engines.append(known.engine)
+            app.extensions[EXTENSION] = replace(resources, airflow=airflow, runs=runs, obstacles=obstacles)
+        engines.append(resources.engine)
         return app
 
     yield make

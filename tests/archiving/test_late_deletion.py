@@ -155,4 +155,4 @@ def asking(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
 
 def remove_all_of(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.INGEST_FILES) as context:
-        remove(context, files_to_remove(context.ledger))
+        remove(context, files_to_remove(context.lease))

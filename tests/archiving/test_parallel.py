@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingest.archiving.parallel import each
+from ingest.archiving.parallel import parallel_map
 
 WAIT_SECONDS = 30
 
@@ -13,14 +13,16 @@ class Failure(BaseException):
     """As an error that nobody catches."""
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 10])
-def test_results_come_in_the_order_of_the_items(at_once: int):
-    assert each(lambda number: number * number, range(100), at_once) == [number * number for number in range(100)]
+@pytest.mark.parametrize("workers", [1, 2, 10])
+def test_results_come_in_the_order_of_the_items(workers: int):
+    assert parallel_map(lambda number: number * number, range(100), workers) == [
+        number * number for number in range(100)
+    ]
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_no_items_are_no_calls(at_once: int):
-    assert each(lambda number: number, [], at_once) == []
+@pytest.mark.parametrize("workers", [1, 4])
+def test_no_items_are_no_calls(workers: int):
+    assert parallel_map(lambda number: number, [], workers) == []
 
 
 def test_as_many_calls_as_allowed_are_under_way_and_no_more():
@@ -35,12 +37,12 @@ def test_as_many_calls_as_allowed_are_under_way_and_no_more():
         under_way.remove(number)
         meeting.wait(WAIT_SECONDS)
 
-    each(meet, range(6), 3)
+    parallel_map(meet, range(6), 3)
     assert max(most) == 3
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_error_is_raised_and_no_call_begins_after_it(at_once: int):
+@pytest.mark.parametrize("workers", [1, 4])
+def test_error_is_raised_and_no_call_begins_after_it(workers: int):
     begun: list[int] = []
     ended = threading.Event()
 
@@ -51,8 +53,8 @@ def test_error_is_raised_and_no_call_begins_after_it(at_once: int):
         assert ended.wait(WAIT_SECONDS)
 
     with pytest.raises(Failure):
-        each(fail, range(100), at_once, ended.set)
-    assert len(begun) <= at_once + 1
+        parallel_map(fail, range(100), workers, ended.set)
+    assert len(begun) <= workers + 1
 
 
 def test_calls_under_way_have_ended_when_the_error_is_raised():
@@ -67,5 +69,5 @@ def test_calls_under_way_have_ended_when_the_error_is_raised():
         ended.append(number)
 
     with pytest.raises(Failure):
-        each(fail, range(2), 2, told.set)
+        parallel_map(fail, range(2), 2, told.set)
     assert ended == [1]

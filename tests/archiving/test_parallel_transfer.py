@@ -25,7 +25,7 @@ CONTENTS = {f"data/{number:03}": bytes([number]) * 1000 for number in range(40)}
 
 @pytest.fixture
 def four_at_once(services: Services) -> None:
-    services.archive.at_once = FOUR
+    services.archive.parallel_requests = FOUR
 
 
 @pytest.fixture

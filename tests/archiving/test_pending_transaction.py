@@ -60,7 +60,7 @@ def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
         sent.append(document.read())
         raise ServiceUnavailable("metadata", "http://metadata", "it was silent")
 
-    monkeypatch.setattr(BuiltInMetadata, "settles_within", lambda *_: HOUR)
+    monkeypatch.setattr(BuiltInMetadata, "max_processing_seconds", lambda *_: HOUR)
     with monkeypatch.context() as slow:
         slow.setattr(BuiltInMetadata, "ingest", unanswered)
         with pytest.raises(ServiceUnavailable):
@@ -106,7 +106,7 @@ def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
 
 
 def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(BuiltInMetadata, "settles_within", lambda *_: HOUR)
+    monkeypatch.setattr(BuiltInMetadata, "max_processing_seconds", lambda *_: HOUR)
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)
@@ -117,7 +117,7 @@ def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monk
 
 def test_real_catalogue_settles_as_long_as_its_answer_is_waited_for():
     client = HttpClient("metadata", "http://metadata", connect_timeout=3, read_timeout=20, transfer_size=1)
-    assert PacificaMetadata(client).settles_within(100 * INGEST_BYTES_PER_SECOND) == 3 + 20 + 100
+    assert PacificaMetadata(client).max_processing_seconds(100 * INGEST_BYTES_PER_SECOND) == 3 + 20 + 100
 
 
 def refuse(*_: object) -> None:

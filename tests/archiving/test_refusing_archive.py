@@ -87,7 +87,7 @@ def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
 ):
     mark = batches.mark
 
-    def die_before_archived(holder: lease.Ledger, files: list[batches.LedgerFile], state: FileState) -> None:
+    def die_before_archived(holder: lease.JobLease, files: list[batches.LedgerFile], state: FileState) -> None:
         if state is FileState.ARCHIVED:
             raise Killed
         mark(holder, files, state)
@@ -108,8 +108,8 @@ def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
     job: int, run_stage: RunStage, open_context: OpenContext, services: Services, database_engine: Engine
 ):
     with open_context(job, Stage.INGEST_FILES) as context:
-        [file, *_] = files_in(context.ledger, FileState.PENDING)
-        mark(context.ledger, [file], FileState.SENDING)
+        [file, *_] = files_in(context.lease, FileState.PENDING)
+        mark(context.lease, [file], FileState.SENDING)
     services.archive.put(file.file_id, io.BytesIO(bytes(file.size)), file.size)
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from ingest.bundles.bundle import Member, members, open_section, relative_path
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import LISTED, Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.errors.types import InvalidBundle
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 from tools.bundles import CONTENTS, make_bundle, make_tar
 from tools.fuzz.tar_blocks import volume_label
 from tools.tar_blocks import BLOCK, END, extended, extension, file, header, record, with_checksum
@@ -41,7 +41,7 @@ def bundle(tmp_path: Path) -> Path:
 def read(bundle: Path) -> Read:
     def read_members(tar: bytes) -> list[Member]:
         bundle.write_bytes(tar)
-        faults = Faults()
+        faults = FaultList()
         found = list(islice(members(bundle, faults), TOO_MANY))
         faults.raise_as(InvalidBundle)
         return found
@@ -202,7 +202,10 @@ def test_member_of_more_than_8_gib_is_found(bundle: Path):
             tar.seek(size, io.SEEK_CUR)
             tar.write(file("data/b") + END)
         offset = len(beginning)
-        assert list(members(bundle, Faults())) == [Member("big", offset, size), Member("b", offset + size + BLOCK, 0)]
+        assert list(members(bundle, FaultList())) == [
+            Member("big", offset, size),
+            Member("b", offset + size + BLOCK, 0),
+        ]
 
 
 # What cannot be read on
@@ -302,7 +305,7 @@ def test_compressed_tar_is_named_as_such(read: Read):
 
 def test_spool_file_that_is_gone_is_no_fault_of_the_bundle(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
-        list(members(tmp_path / "gone.tar", Faults()))
+        list(members(tmp_path / "gone.tar", FaultList()))
 
 
 # Headers that lie: each must end as a fault of the bundle, and must end
@@ -357,18 +360,18 @@ def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[st
 @pytest.mark.parametrize(
     ("kind", "fields", "said", "fault"),
     [
-        (tarfile.SYMTYPE, {"linkname": "/etc/passwd"}, "symbolic link", Fault.MEMBER_IS_LINK),
-        (tarfile.SYMTYPE, {"linkname": "data/a"}, "symbolic link", Fault.MEMBER_IS_LINK),
-        (tarfile.LNKTYPE, {"linkname": "data/a"}, "hard link", Fault.MEMBER_IS_LINK),
-        (tarfile.CHRTYPE, {"devmajor": 1, "devminor": 5}, "character device", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.BLKTYPE, {"devmajor": 8}, "block device", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.FIFOTYPE, {}, "pipe", Fault.MEMBER_IS_SPECIAL),
-        (tarfile.CONTTYPE, {}, "contiguous file", Fault.MEMBER_IS_SPECIAL),
-        (b"Q", {}, "thing of the unknown type b'Q'", Fault.MEMBER_IS_SPECIAL),
+        (tarfile.SYMTYPE, {"linkname": "/etc/passwd"}, "symbolic link", FaultCode.MEMBER_IS_LINK),
+        (tarfile.SYMTYPE, {"linkname": "data/a"}, "symbolic link", FaultCode.MEMBER_IS_LINK),
+        (tarfile.LNKTYPE, {"linkname": "data/a"}, "hard link", FaultCode.MEMBER_IS_LINK),
+        (tarfile.CHRTYPE, {"devmajor": 1, "devminor": 5}, "character device", FaultCode.MEMBER_IS_SPECIAL),
+        (tarfile.BLKTYPE, {"devmajor": 8}, "block device", FaultCode.MEMBER_IS_SPECIAL),
+        (tarfile.FIFOTYPE, {}, "pipe", FaultCode.MEMBER_IS_SPECIAL),
+        (tarfile.CONTTYPE, {}, "contiguous file", FaultCode.MEMBER_IS_SPECIAL),
+        (b"Q", {}, "thing of the unknown type b'Q'", FaultCode.MEMBER_IS_SPECIAL),
     ],
 )
 def test_members_that_are_no_regular_files_are_named(
-    read: Read, kind: bytes, fields: dict[str, object], said: str, fault: Fault
+    read: Read, kind: bytes, fields: dict[str, object], said: str, fault: FaultCode
 ):
     with pytest.raises(InvalidBundle) as raised:
         read(special(kind, **fields))
@@ -521,7 +524,7 @@ def test_file_with_the_name_of_a_folder_is_ambiguous(read: Read, kind: bytes):
 
 def test_all_faults_are_listed_and_good_members_are_given_before(bundle: Path):
     bundle.write_bytes(make_tar({"data/a": b"", "x": b"", "/y": b"", "data/b": b""}))
-    faults = Faults()
+    faults = FaultList()
     assert paths(list(members(bundle, faults))) == ["a", "b"]
     with pytest.raises(InvalidBundle, match=r"^member 'x' is .*; member '/y' is .*$"):
         faults.raise_as(InvalidBundle)
@@ -529,8 +532,8 @@ def test_all_faults_are_listed_and_good_members_are_given_before(bundle: Path):
 
 def test_list_of_faults_is_bounded(read: Read):
     with pytest.raises(InvalidBundle, match=r"; and 7 more$") as raised:
-        read(file("bad") * (LISTED + 7) + END)
-    assert raised.value.text.count("member 'bad'") == LISTED
+        read(file("bad") * (MAX_LISTED + 7) + END)
+    assert raised.value.text.count("member 'bad'") == MAX_LISTED
 
 
 def test_long_name_is_cut_in_the_message(read: Read):
@@ -540,7 +543,7 @@ def test_long_name_is_cut_in_the_message(read: Read):
 
 
 def test_printable_escapes_what_a_terminal_would_obey():
-    assert printable("a\x1b[31m\n\u202e") == r"'a\x1b[31m\n\u202e'"
+    assert quote_name("a\x1b[31m\n\u202e") == r"'a\x1b[31m\n\u202e'"
 
 
 # Memory
@@ -553,7 +556,7 @@ def test_memory_stays_flat_for_many_members(bundle: Path):
         tar.write(END)
     tracemalloc.start()
     try:
-        count = sum(1 for _ in members(bundle, Faults()))
+        count = sum(1 for _ in members(bundle, FaultList()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

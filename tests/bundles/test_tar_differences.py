@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ingest.bundles.bundle import members
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
 from tools.fuzz.tar_blocks import extended, header, long_name, set_checksum, set_field
 from tools.tar_blocks import BLOCK, END
@@ -17,7 +17,7 @@ FILE = header(b"data/a", 3) + b"aaa".ljust(BLOCK, b"\0")
 
 def faults_of(tar: bytes, path: Path) -> str:
     path.write_bytes(tar)
-    faults = Faults()
+    faults = FaultList()
     list(members(path, faults))
     try:
         faults.raise_as(InvalidBundle)
@@ -33,7 +33,7 @@ def test_field_that_is_no_number_breaks_a_header(tmp_path: Path, field: str, val
     broken = bytearray(FILE)
     set_field(broken, 0, field, value)
     set_checksum(broken, 0)
-    assert Fault.HEADER_BROKEN in faults_of(FILE + broken + END, tmp_path / "bundle.tar")
+    assert FaultCode.HEADER_BROKEN in faults_of(FILE + broken + END, tmp_path / "bundle.tar")
 
 
 @pytest.mark.parametrize("field", ["mode", "uid", "gid", "mtime", "devmajor", "devminor"])
@@ -49,9 +49,9 @@ def test_field_that_is_blank_or_any_number_is_taken(tmp_path: Path, field: str, 
 def test_file_of_the_oldest_format_that_has_a_folders_short_name_is_ambiguous(tmp_path: Path, naming: bytes):
     # Python's tarfile sees a folder, GNU tar a file.
     tar = naming + header(b"data/old/", kind=tarfile.AREGTYPE) + END
-    assert Fault.HEADER_AMBIGUOUS in faults_of(tar, tmp_path / "bundle.tar")
+    assert FaultCode.HEADER_AMBIGUOUS in faults_of(tar, tmp_path / "bundle.tar")
 
 
 def test_folder_that_is_stored_as_a_sparse_file_is_refused(tmp_path: Path):
     tar = extended([(b"GNU.sparse.map", b"x")]) + header(b"data/folder", kind=tarfile.DIRTYPE) + FILE + END
-    assert Fault.MEMBER_IS_SPARSE in faults_of(tar, tmp_path / "bundle.tar")
+    assert FaultCode.MEMBER_IS_SPARSE in faults_of(tar, tmp_path / "bundle.tar")

@@ -18,7 +18,7 @@ from ingest.cli.main import main
 from ingest.ledger import jobs
 from ingest.ledger.database import make_engine, schema_versions, upgrade_schema
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings
@@ -409,9 +409,9 @@ def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, 
 def test_catalogued_job_is_one_line(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str
 ):
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.set(outcome=Outcome.CATALOGUED, holder=None)
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.set(outcome=Outcome.CATALOGUED, holder=None)
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
     assert "is catalogued" in command.err
@@ -439,9 +439,9 @@ def body_of(airflow: Airflow, path: str) -> Any:
 def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.finish()
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.finish()
     jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
     listed = tasks("success", 1, f"job-{job_id}")
     own = job_run("failed", job_id)

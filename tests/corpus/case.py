@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import Rejection
 from ingest.states import Kind, Stage
 
@@ -24,7 +24,7 @@ class Refused:
     build: Build
     stage: Stage
     error: type[Rejection]
-    faults: tuple[Fault, ...]
+    faults: tuple[FaultCode, ...]
     says: tuple[str, ...]
     kind: Kind = Kind.INGEST
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata, InvalidSource, Rejection
 from ingest.states import Kind, Stage
 from tests.corpus.case import Accepted, Build, Case, Refused, sources_beside
@@ -42,7 +42,7 @@ def document(content: bytes) -> Build:
     return build
 
 
-def refused(name: str, build: Build, fault: Fault, says: str, error: type[Rejection] = InvalidSource) -> Case:
+def refused(name: str, build: Build, fault: FaultCode, says: str, error: type[Rejection] = InvalidSource) -> Case:
     """A case that is refused by `move_files`, or by `load_metadata` where the metadata is wrong."""
     stage = Stage.LOAD_METADATA if error is InvalidMetadata else Stage.MOVE_FILES
     return Refused(f"move: {name}", build, stage, error, (fault,), (says,), kind=Kind.MOVE)
@@ -51,7 +51,7 @@ def refused(name: str, build: Build, fault: Fault, says: str, error: type[Reject
 def malformed(name: str, source: object) -> Case:
     """A source that is no absolute path."""
     return refused(
-        name, moving(lambda _: entry(source)), Fault.SOURCE_MALFORMED, f"entry 4 ('a'): {ABSOLUTE}", InvalidMetadata
+        name, moving(lambda _: entry(source)), FaultCode.SOURCE_MALFORMED, f"entry 4 ('a'): {ABSOLUTE}", InvalidMetadata
     )
 
 
@@ -71,12 +71,14 @@ CASES: list[Case] = [
     refused(
         "document is no list",
         document(b"{}"),
-        Fault.METADATA_NOT_LIST,
+        FaultCode.METADATA_NOT_LIST,
         "must be a JSON list of objects",
         InvalidMetadata,
     ),
-    refused("document is an empty list", document(b"[]"), Fault.METADATA_EMPTY, "is an empty list", InvalidMetadata),
-    refused("document is cut", document(b"[{"), Fault.METADATA_CUT, "it ends in entry 0", InvalidMetadata),
+    refused(
+        "document is an empty list", document(b"[]"), FaultCode.METADATA_EMPTY, "is an empty list", InvalidMetadata
+    ),
+    refused("document is cut", document(b"[{"), FaultCode.METADATA_CUT, "it ends in entry 0", InvalidMetadata),
     malformed("source missing", None),
     malformed("source empty", ""),
     malformed("source relative", "srv/a"),
@@ -87,41 +89,43 @@ CASES: list[Case] = [
     refused(
         "source with NUL",
         moving(lambda folder: entry(f"{folder}/a\0b")),
-        Fault.TEXT_UNSTORABLE,
+        FaultCode.TEXT_UNSTORABLE,
         r"a\x00b' holds NUL or half of a surrogate pair",
         InvalidMetadata,
     ),
     refused(
         "source twice",
         moving(of_folder("a"), lambda folder: entry(folder / "a", name="b")),
-        Fault.SOURCE_LISTED_TWICE,
+        FaultCode.SOURCE_LISTED_TWICE,
         "/sources/a' is listed twice in the metadata",
         InvalidMetadata,
     ),
     refused(
         "source twice in other words",
         moving(of_folder("a"), lambda folder: entry(f"{folder}/./a", name="b")),
-        Fault.SOURCE_UNREADABLE,
+        FaultCode.SOURCE_UNREADABLE,
         "/sources/a' cannot be read: No such file or directory",
     ),
     refused(
         "file twice",
         moving(of_folder("a"), of_folder("b"), prepare=lambda folder: (folder / "b").write_bytes(CONTENT)),
-        Fault.FILE_LISTED_TWICE,
+        FaultCode.FILE_LISTED_TWICE,
         "file 'a' is listed twice in the metadata",
         InvalidMetadata,
     ),
-    refused("source not there", moving(of_folder("b")), Fault.SOURCE_UNREADABLE, "/b' cannot be read: No such file"),
+    refused(
+        "source not there", moving(of_folder("b")), FaultCode.SOURCE_UNREADABLE, "/b' cannot be read: No such file"
+    ),
     refused(
         "source outside",
         moving(lambda _: entry("/etc/hostname")),
-        Fault.SOURCE_OUTSIDE_FOLDERS,
+        FaultCode.SOURCE_OUTSIDE_FOLDERS,
         "'/etc/hostname' lies in none",
     ),
     refused(
         "source that leads out",
         moving(lambda folder: entry(f"{folder}/../spool/a")),
-        Fault.SOURCE_OUTSIDE_FOLDERS,
+        FaultCode.SOURCE_OUTSIDE_FOLDERS,
         "/spool/a' lies in none of the folders that files may be moved from",
     ),
     refused(
@@ -130,61 +134,61 @@ CASES: list[Case] = [
             lambda folder: entry(f"{folder}-other/a"),
             prepare=lambda folder: folder.with_name(f"{folder.name}-other").mkdir(),
         ),
-        Fault.SOURCE_OUTSIDE_FOLDERS,
+        FaultCode.SOURCE_OUTSIDE_FOLDERS,
         "/sources-other/a' lies in none",
     ),
     refused(
         "source behind a symbolic link to a folder outside",
         moving(of_folder("out/hostname"), prepare=lambda folder: (folder / "out").symlink_to("/etc")),
-        Fault.SOURCE_OUTSIDE_FOLDERS,
+        FaultCode.SOURCE_OUTSIDE_FOLDERS,
         "/out/hostname' lies in none",
     ),
     refused(
         "source a symbolic link out of the folder",
         moving(of_folder("link"), prepare=lambda folder: (folder / "link").symlink_to("/etc/hostname")),
-        Fault.SOURCE_UNREADABLE,
+        FaultCode.SOURCE_UNREADABLE,
         "/link' cannot be read: Too many levels of symbolic links",
     ),
     refused(
         "source a symbolic link within the folder",
         moving(of_folder("link"), prepare=lambda folder: (folder / "link").symlink_to("a")),
-        Fault.SOURCE_UNREADABLE,
+        FaultCode.SOURCE_UNREADABLE,
         "/link' cannot be read: Too many levels of symbolic links",
     ),
     refused(
         "source a folder",
         moving(of_folder("folder"), prepare=lambda folder: (folder / "folder").mkdir()),
-        Fault.SOURCE_NOT_REGULAR,
+        FaultCode.SOURCE_NOT_REGULAR,
         "/folder' is not a regular file",
     ),
     refused(
         "source a FIFO",
         moving(of_folder("fifo"), prepare=lambda folder: os.mkfifo(folder / "fifo")),
-        Fault.SOURCE_NOT_REGULAR,
+        FaultCode.SOURCE_NOT_REGULAR,
         "/fifo' is not a regular file",
     ),
     refused(
         "source a device",
         moving(lambda _: entry("/dev/zero")),
-        Fault.SOURCE_OUTSIDE_FOLDERS,
+        FaultCode.SOURCE_OUTSIDE_FOLDERS,
         "'/dev/zero' lies in none",
     ),
     refused(
         "source of another size",
         moving(lambda folder: entry(folder / "a", size=4)),
-        Fault.SIZE_DIFFERS,
+        FaultCode.SIZE_DIFFERS,
         "/a' has 5 bytes, the metadata declares 4",
     ),
     refused(
         "source of another hash",
         moving(lambda folder: entry(folder / "a", hashsum="0" * 40)),
-        Fault.HASH_DIFFERS,
+        FaultCode.HASH_DIFFERS,
         "the metadata declares 0000000000000000000000000000000000000000",
     ),
     refused(
         "one good source, one that is not there",
         moving(of_folder("a"), lambda folder: entry(folder / "gone\x1b[2J", name="b")),
-        Fault.SOURCE_UNREADABLE,
+        FaultCode.SOURCE_UNREADABLE,
         r"/gone\x1b[2J' cannot be read",
     ),
 ]

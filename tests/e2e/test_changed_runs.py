@@ -36,7 +36,7 @@ def wait_until_shown(stack: Stack, job: int, text: str) -> None:
     shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
     if not shown["complete"]:
         assert (shown["state"], shown["exception"]) == ("OK", text)
-        stack.keep_house()
+        stack.run_housekeeping()
 
 
 def clean_task_instances(stack: Stack) -> None:

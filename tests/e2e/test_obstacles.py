@@ -123,7 +123,7 @@ def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(s
         state = wait_for_obstacle(stack, job, NO_POOL)
         assert (state["task"], state["task_percent"]) == ("Policy Validation", "100.0")
         assert paused_text("housekeeping") in readiness(stack)["message"]
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_runs_on(stack, job)
     assert stack.ask_airflow("GET", "/pools/archive")["slots"] == 3
 
@@ -139,7 +139,7 @@ def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: S
     finally:
         file.write_text(good)
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_runs_on(stack, job)
 
 
@@ -154,7 +154,7 @@ def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: Ow
     finally:
         file.write_text(good)
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_runs_on(stack, job)
 
 

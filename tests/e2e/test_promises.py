@@ -33,7 +33,7 @@ def test_upload_that_was_answered_while_airflow_was_away_runs_when_it_is_back(st
         api.terminate()
         api.wait(30)
     assert (answer["state"], answer["task"]) == ("OK", "UPLOADING")
-    stack.keep_house()
+    stack.run_housekeeping()
     state = stack.wait_for_end(answer["job_id"], HOUSEKEEPING_SECONDS)
     assert state["state"] == "OK"
     assert catalogued(ledger, answer["job_id"]) is not None
@@ -48,7 +48,7 @@ def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
     held_jobs.let_go(points, job)
     waiting = stack.state(job)
     assert (waiting["state"], waiting["complete"]) == ("OK", False)
-    stack.keep_house()
+    stack.run_housekeeping()
     assert stack.wait_for_end(job, HOUSEKEEPING_SECONDS)["state"] == "OK"
     assert file_ids(ledger, job) == before
     entries = catalogued(ledger, job)

@@ -45,7 +45,7 @@ def test_retry_that_was_killed_goes_on_by_itself_or_is_finished_by_housekeeping(
     job = stop_by_admin(stack, points, next_job)
     points.arm(point, job)
     assert stack.command("retry", "--job-id", str(job)).returncode == KILLED
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
@@ -92,7 +92,7 @@ def test_retry_with_another_file_that_was_killed_after_the_commit_goes_on_by_its
     stack: Stack, ledger: Engine, points: Points, tmp_path: Path
 ):
     job, _arguments = replace_and_kill(stack, points, tmp_path, "replacing.replaced")
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
@@ -117,9 +117,9 @@ def test_housekeeping_that_was_killed_when_it_had_cleared_a_lost_run_has_let_the
     points.wait_until_reached("load_metadata.begun", job)
     held_jobs.lose_run(stack, job)
     points.let_go("load_metadata.begun", job)
-    stack.keep_house()
+    stack.run_housekeeping()
     points.wait_until_reached("housekeeping.cleared", job)
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)
 
 
@@ -135,7 +135,7 @@ def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_f
     stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
     points.let_go("load_metadata.begun", job)
     stack.wait(job, lambda state: state["exception"] == MISSING_TEXT)
-    stack.keep_house()
+    stack.run_housekeeping()
     points.wait_until_reached(point, job)
-    stack.keep_house()
+    stack.run_housekeeping()
     assert_complete(stack, ledger, job, CONTENTS, seconds=240)

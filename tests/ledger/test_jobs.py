@@ -12,7 +12,7 @@ from ingest.errors.types import DatabaseUnavailable, FenceLost, JobExists, JobFi
 from ingest.ledger import jobs
 from ingest.ledger.database import make_engine, transaction
 from ingest.ledger.jobs import LARGEST_ID, Received
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.settings.loading import Settings
 from ingest.states import FAILED, JobState, Kind, Outcome, Stage, StageError
@@ -42,7 +42,7 @@ def gone(database_engine: Engine) -> Iterator[list[int]]:
     yield ids
     with transaction(database_engine) as session:
         for job in ids:
-            session.delete(jobs.existing(session, job))
+            session.delete(jobs.get_job(session, job))
 
 
 def set_columns(engine: Engine, job_id: int, **values: object) -> None:
@@ -52,7 +52,7 @@ def set_columns(engine: Engine, job_id: int, **values: object) -> None:
 
 def row(engine: Engine, job_id: int) -> Job:
     with transaction(engine) as session:
-        return jobs.existing(session, job_id)
+        return jobs.get_job(session, job_id)
 
 
 def events(engine: Engine, job_id: int) -> list[tuple[str, str]]:
@@ -208,7 +208,7 @@ def test_state_of_a_job_that_has_gone_on_since_is_not_kept(database_engine: Engi
 def test_state_is_not_kept_while_a_stage_writes_and_nobody_waits_for_it(database_engine: Engine, job_id: int):
     seen = jobs.read(database_engine, job_id)
     with transaction(database_engine) as session:
-        jobs.existing(session, job_id, for_update=True)
+        jobs.get_job(session, job_id, for_update=True)
         jobs.keep_last_state(database_engine, seen, OK_BY_HAND)
     assert jobs.read(database_engine, job_id).record.last is None
 
@@ -239,7 +239,7 @@ def test_every_override_to_failed_counts_up_the_fence(database_engine: Engine, j
 
 
 def test_override_to_ok_leaves_the_running_stage_its_fence(database_engine: Engine, job_id: int):
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as held:
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as held:
         assert held is not None
         jobs.override(database_engine, job_id, OK_BY_HAND)
         held.finish()
@@ -268,7 +268,7 @@ def test_lifting_what_was_not_overridden_is_no_error(database_engine: Engine, jo
 
 
 def test_process_from_before_an_override_stays_stopped_after_it_is_lifted(database_engine: Engine, job_id: int):
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as held:
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as held:
         assert held is not None
         jobs.override(database_engine, job_id, FAILED_BY_HAND)
         jobs.lift_override(database_engine, job_id)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
 from ingest.ledger import jobs, lease
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import Ledger, hold
+from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage
 from tests.received import create_job
@@ -31,24 +31,24 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def held(database_engine: Engine, job_id: int) -> Iterator[Ledger]:
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
+def held(database_engine: Engine, job_id: int) -> Iterator[JobLease]:
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
         assert mine is not None
         yield mine
 
 
 def take_over(engine: Engine, job_id: int, stage: Stage = Stage.OPEN_TAR) -> None:
     """What a newer process does first; the lock is not waited for."""
-    lease._take_over(engine, job_id, stage, 2)
+    lease._acquire(engine, job_id, stage, 2)
 
 
 def test_unknown_job_cannot_be_held(database_engine: Engine):
-    with pytest.raises(UnknownJob), hold(database_engine, 4_999_999, Stage.OPEN_TAR, 1):
+    with pytest.raises(UnknownJob), acquire_job(database_engine, 4_999_999, Stage.OPEN_TAR, 1):
         pass
 
 
 @pytest.mark.parametrize("write", ["report", "set", "event", "finish", "fail"])
-def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: Ledger, job_id: int, write: str):
+def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: JobLease, job_id: int, write: str):
     take_over(database_engine, job_id)
     before = jobs.read(database_engine, job_id)
     writes: dict[str, Callable[[], None]] = {
@@ -63,7 +63,7 @@ def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: 
     assert jobs.read(database_engine, job_id) == before
 
 
-def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: Ledger, job_id: int):
+def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: JobLease, job_id: int):
     jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(FenceLost):
         held.report(1, 10)
@@ -79,22 +79,22 @@ def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_en
 
 def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
     jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
-    with pytest.raises(JobOverridden, match="by hand"), hold(database_engine, job_id, Stage.OPEN_TAR, 1):
+    with pytest.raises(JobOverridden, match="by hand"), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1):
         pass
 
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
-def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: Ledger, stage: Stage):
+def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
     held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
-    with hold(database_engine, job_id, stage, 2) as nothing:
+    with acquire_job(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 
 
 def test_process_that_does_not_let_go_makes_the_next_one_wait(
-    database_engine: Engine, held: Ledger, job_id: int, monkeypatch: pytest.MonkeyPatch
+    database_engine: Engine, held: JobLease, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(lease, "LOCK_SECONDS", 1)
-    with pytest.raises(JobBusy), hold(database_engine, job_id, Stage.OPEN_TAR, 2):
+    with pytest.raises(JobBusy), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2):
         pass
 
 
@@ -102,7 +102,7 @@ def test_next_process_begins_when_the_older_one_has_found_out(database_engine: E
     begun = threading.Event()
 
     def next_process() -> None:
-        with hold(database_engine, job_id, Stage.OPEN_TAR, 2) as newer:
+        with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2) as newer:
             assert newer is not None
             begun.set()
             newer.finish()
@@ -110,7 +110,7 @@ def test_next_process_begins_when_the_older_one_has_found_out(database_engine: E
     thread = threading.Thread(target=next_process)
 
     def older_process() -> None:
-        with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as older:
+        with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as older:
             assert older is not None
             thread.start()
             while True:
@@ -130,19 +130,19 @@ def test_stage_waits_before_it_acts_when_the_last_holder_did_not_end_cleanly(
     waits: list[float] = []
     monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
     monkeypatch.setattr(lease.time, "sleep", waits.append)
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1):
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1):
         pass  # ends without a word, as a killed process does
     assert waits == []
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 2) as second:
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2) as second:
         assert waits == [2.0]
         assert second is not None
         second.finish()
-    with hold(database_engine, job_id, Stage.LOAD_METADATA, 1):
+    with acquire_job(database_engine, job_id, Stage.LOAD_METADATA, 1):
         assert waits == [2.0]
 
 
 def test_stage_whose_predecessor_never_finished_is_refused(database_engine: Engine, job_id: int):
-    with hold(database_engine, job_id, Stage.VALIDATE_POLICY, 1) as mine:
+    with acquire_job(database_engine, job_id, Stage.VALIDATE_POLICY, 1) as mine:
         assert mine is not None
         with pytest.raises(StageSkipped, match="open tar, load metadata"):
             mine.check_predecessors()
@@ -150,7 +150,7 @@ def test_stage_whose_predecessor_never_finished_is_refused(database_engine: Engi
 
 def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine: Engine, job_id: int):
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.OPEN_TAR):
-        with hold(database_engine, job_id, stage, 1) as mine:
+        with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
             mine.finish()
     assert jobs.read(database_engine, job_id).record.finished is Stage.LOAD_METADATA
@@ -158,10 +158,10 @@ def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine:
 
 def test_stage_that_fails_for_good_is_not_finished_any_more(database_engine: Engine, job_id: int):
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
-        with hold(database_engine, job_id, stage, 1) as mine:
+        with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
             mine.finish()
-    with hold(database_engine, job_id, Stage.LOAD_METADATA, 2) as mine:
+    with acquire_job(database_engine, job_id, Stage.LOAD_METADATA, 2) as mine:
         assert mine is not None
         mine.fail("metadata_invalid", "why", final=True)
     record = jobs.read(database_engine, job_id).record
@@ -171,7 +171,7 @@ def test_stage_that_fails_for_good_is_not_finished_any_more(database_engine: Eng
 
 
 def test_progress_is_written_at_most_once_a_second(
-    database_engine: Engine, held: Ledger, monkeypatch: pytest.MonkeyPatch
+    database_engine: Engine, held: JobLease, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
     commits: list[object] = []
@@ -188,7 +188,7 @@ def test_progress_is_written_at_most_once_a_second(
 
 def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id: int):
     for attempt in (1, 2, 3):
-        with hold(database_engine, job_id, Stage.OPEN_TAR, attempt) as mine:
+        with acquire_job(database_engine, job_id, Stage.OPEN_TAR, attempt) as mine:
             assert mine is not None
             mine.finish()
     with database_engine.connect() as connection:
@@ -198,7 +198,7 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
 
 
 def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):
-    with hold(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
         assert mine is not None
         mine.fail("service_unavailable", "away", final=True)
     take_over(database_engine, job_id)
@@ -207,6 +207,6 @@ def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(
     assert (record.error.text, record.error.final) == ("service_unavailable: away", False)
 
 
-def test_job_row_says_who_holds_it(database_engine: Engine, held: Ledger, job_id: int):
+def test_job_row_says_who_holds_it(database_engine: Engine, held: JobLease, job_id: int):
     with held.transaction() as session:
         assert session.get_one(Job, job_id).holder

@@ -11,7 +11,7 @@ from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChang
 from ingest.ledger import jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.operations import housekeeping
 from ingest.orchestrator import runs
@@ -141,22 +141,22 @@ def make_job(database_engine: Engine) -> MakeJob:
 
 
 def finish_stage(engine: Engine, job: int) -> None:
-    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.finish()
+    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.finish()
 
 
 def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
-    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.fail("code", "text", final=final)
+    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.fail("code", "text", final=final)
 
 
 def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
     airflow.pools.clear()
-    assert housekeeping.keep_house()["pools_restored"] == 1
+    assert housekeeping.run_housekeeping()["pools_restored"] == 1
     assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
-    assert housekeeping.keep_house()["pools_restored"] == 0
+    assert housekeeping.run_housekeeping()["pools_restored"] == 0
 
 
 def test_pool_that_cannot_be_restored_does_not_hold_up_the_jobs(
@@ -169,19 +169,19 @@ def test_pool_that_cannot_be_restored_does_not_hold_up_the_jobs(
     airflow.pools.clear()
     job = make_job(triggered=False)
     with pytest.raises(ServiceUnavailable, match="403"):
-        housekeeping.keep_house()
+        housekeeping.run_housekeeping()
     assert airflow.triggered == [f"job-{job}"]
 
 
 def test_job_that_was_never_triggered_is_triggered(make_job: MakeJob, airflow: Airflow):
     job = make_job(triggered=False)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.triggered == [f"job-{job}"]
 
 
 def test_job_whose_run_was_deleted_is_triggered(make_job: MakeJob, airflow: Airflow):
     job = make_job()
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.triggered == [f"job-{job}"]
 
 
@@ -190,7 +190,7 @@ def test_job_that_was_triggered_and_never_marked_is_marked(
 ):
     job = make_job(triggered=False)
     airflow.runs[f"job-{job}"] = Run("running")
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert jobs.read(database_engine, job).triggered is not None
 
 
@@ -200,7 +200,7 @@ def test_lost_run_is_cleared_from_the_first_unfinished_stage(
     job = make_job()
     finish_stage(database_engine, job)
     airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "success", 1),))
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.cleared == {f"job-{job}": ["load_metadata", "validate_policy", "ingest_files", "ingest_metadata"]}
     assert jobs.read(database_engine, job).record.clears == 1
 
@@ -211,7 +211,7 @@ def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
     job = make_job()
     finish_stage(database_engine, job)
     airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "failed", 1),))
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.cleared == {f"job-{job}": [stage.value for stage in STAGES[Kind.INGEST]]}
 
 
@@ -221,17 +221,17 @@ def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     for _ in range(CLEARS_ALLOWED):
-        housekeeping.keep_house()
+        housekeeping.run_housekeeping()
         airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.cleared.clear()
     before = jobs.read(database_engine, job).record
     assert job_state(before, FAILED_RUN).state == "FAILED"
-    assert housekeeping.keep_house()["given_up"] == 1
+    assert housekeeping.run_housekeeping()["given_up"] == 1
     assert airflow.cleared == {}
     record = jobs.read(database_engine, job).record
     assert record.is_stopped
     assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_LOST}: {GIVEN_UP_TEXT}")
-    assert "given_up" not in housekeeping.keep_house()
+    assert "given_up" not in housekeeping.run_housekeeping()
     retry(database_engine, AirflowApi(settings), job)
     assert list(airflow.cleared) == [f"job-{job}"]
     assert not jobs.read(database_engine, job).record.is_stopped
@@ -249,7 +249,7 @@ def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airfl
     job = make_job()
     fail_stage(database_engine, job, final=True)
     airflow.runs[f"job-{job}"] = FAILED_RUN
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 
 
@@ -259,7 +259,7 @@ def test_job_that_fails_while_it_is_looked_at_is_left_alone(
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.on_read = lambda: fail_stage(database_engine, job, final=True)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.cleared == {}
 
 
@@ -269,12 +269,12 @@ def test_job_that_an_admin_failed_is_left_alone_until_it_is_retried(
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     jobs.override(database_engine, job, BY_HAND)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.cleared == {}
     retry(database_engine, AirflowApi(settings), job)
     airflow.cleared.clear()
     airflow.runs[f"job-{job}"] = FAILED_RUN
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert list(airflow.cleared) == [f"job-{job}"]
 
 
@@ -285,16 +285,16 @@ def test_retry_that_dies_before_it_clears_is_finished_by_housekeeping(
     fail_stage(database_engine, job, final=True)
     airflow.runs[f"job-{job}"] = FAILED_RUN
     jobs.lift_override(database_engine, job)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert list(airflow.cleared) == [f"job-{job}"]
 
 
 def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
     job = make_job()
-    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.set(outcome=Outcome.CATALOGUED)
-    housekeeping.keep_house()
+    with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.set(outcome=Outcome.CATALOGUED)
+    housekeeping.run_housekeeping()
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 
 
@@ -302,7 +302,7 @@ def test_job_that_airflow_does_not_answer_about_does_not_hold_up_the_others(make
     first, second = make_job(), make_job()
     airflow.away_for = {f"job-{first}"}
     with pytest.raises(ServiceUnavailable):
-        housekeeping.keep_house()
+        housekeeping.run_housekeeping()
     assert airflow.triggered == [f"job-{second}"]
 
 
@@ -322,7 +322,7 @@ def test_run_whose_tasks_were_deleted_is_replaced(
 ):
     job = make_job()
     airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state=state)
-    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 1, "pools_restored": 0}
+    assert housekeeping.run_housekeeping() == {"triggered": 0, "cleared": 1, "pools_restored": 0}
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
     assert texts_of(database_engine, job, "run_deleted") == ["Airflow no longer had ingest_metadata of it"]
     assert jobs.read(database_engine, job).record.clears == 1
@@ -331,7 +331,7 @@ def test_run_whose_tasks_were_deleted_is_replaced(
 def test_run_whose_last_task_was_deleted_is_left_alone_while_another_one_runs(make_job: MakeJob, airflow: Airflow):
     job = make_job()
     airflow.runs[f"job-{job}"] = Run("running", (TaskInstance("open_tar", "running", 1),), WITHOUT_LAST.missing)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert (airflow.deleted, airflow.triggered, airflow.cleared) == ([], [], {})
 
 
@@ -341,9 +341,9 @@ def test_run_that_loses_its_tasks_time_and_again_is_left_to_an_admin(
     job = make_job()
     for _ in range(CLEARS_ALLOWED):
         airflow.runs[f"job-{job}"] = WITHOUT_LAST
-        housekeeping.keep_house()
+        housekeeping.run_housekeeping()
     airflow.runs[f"job-{job}"] = WITHOUT_LAST
-    assert housekeeping.keep_house()["given_up"] == 1
+    assert housekeeping.run_housekeeping()["given_up"] == 1
     assert len(airflow.deleted) == CLEARS_ALLOWED
     assert job_state(jobs.read(database_engine, job).record, WITHOUT_LAST).state == "FAILED"
 
@@ -354,7 +354,7 @@ def test_retry_replaces_a_run_whose_tasks_were_deleted_also_of_a_rejected_job(
     job = make_job()
     fail_stage(database_engine, job, final=True)
     airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state="failed")
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert airflow.deleted == []
     retry(database_engine, AirflowApi(settings), job)
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
@@ -419,7 +419,7 @@ def test_housekeeping_that_collides_with_another_request_looks_once_more(make_jo
     first, second = make_job(), make_job()
     airflow.runs |= {f"job-{first}": FAILED_RUN, f"job-{second}": FAILED_RUN}
     airflow.collisions = ["clear"]
-    assert housekeeping.keep_house() == {"triggered": 0, "cleared": 2, "pools_restored": 0}
+    assert housekeeping.run_housekeeping() == {"triggered": 0, "cleared": 2, "pools_restored": 0}
 
 
 def test_run_of_another_job_under_the_jobs_id_is_replaced(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
@@ -427,7 +427,7 @@ def test_run_of_another_job_under_the_jobs_id_is_replaced(make_job: MakeJob, air
     names = [f"job-{triggered}", f"job-{untriggered}"]
     airflow.runs |= dict.fromkeys(names, Run("running"))
     airflow.foreign = dict.fromkeys(names, "triggered by ada with the configuration {}")
-    assert housekeeping.keep_house()["triggered"] == 2
+    assert housekeeping.run_housekeeping()["triggered"] == 2
     assert airflow.deleted == airflow.triggered == names
     for job in (triggered, untriggered):
         assert texts_of(database_engine, job, "run_deleted") == [
@@ -452,12 +452,12 @@ def test_run_that_an_operator_marked_as_failed_ends_the_job_until_it_is_retried(
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.marked[f"job-{job}"] = "ada"
-    assert housekeeping.keep_house()["stopped"] == 1
+    assert housekeeping.run_housekeeping()["stopped"] == 1
     assert airflow.cleared == {}
     record = jobs.read(database_engine, job).record
     assert job_state(record, FAILED_RUN) == failed(Stage.OPEN_TAR, f"{RUN_MARKED_FAILED}: {MARKED_TEXT}")
     assert texts_of(database_engine, job, "stage_failed") == [f"{MARKED_TEXT} (marked by ada)"]
-    assert "stopped" not in housekeeping.keep_house()
+    assert "stopped" not in housekeeping.run_housekeeping()
     retry(database_engine, AirflowApi(settings), job)
     assert list(airflow.cleared) == [f"job-{job}"]
 
@@ -468,11 +468,11 @@ def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.marked[f"job-{job}"] = "ada"
-    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        housekeeping.keep_house()
+    with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        housekeeping.run_housekeeping()
         with pytest.raises(FenceLost):
-            ledger.fail("stage_terminated", "the process was told to stop", final=False)
+            lease.fail("stage_terminated", "the process was told to stop", final=False)
     assert jobs.read(database_engine, job).record.is_stopped
 
 
@@ -480,12 +480,12 @@ def test_rejection_under_way_is_carried_out_although_an_operator_marked_the_run_
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):
     job = make_job()
-    with hold(database_engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.set(outcome=Outcome.REJECTING)
+    with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.set(outcome=Outcome.REJECTING)
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.marked[f"job-{job}"] = "ada"
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert list(airflow.cleared) == [f"job-{job}"]
 
 

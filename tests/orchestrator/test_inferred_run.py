@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.ledger.jobs import JobView, Received
-from ingest.orchestrator.inferred_run import BELIEVED_SECONDS, expected_run, presumed_run
+from ingest.ledger.jobs import JobSnapshot, Received
+from ingest.orchestrator.inferred_run import LEDGER_TRUST_SECONDS, expected_run, presumed_run
 from ingest.states import JobRecord, Kind, Stage, StageError, job_state, received
 
 UPDATED = datetime(2026, 11, 26, tzinfo=UTC)
@@ -14,10 +14,10 @@ BEGUN = JobRecord(Kind.INGEST, stage=Stage.LOAD_METADATA, percent=41.2, is_held=
 BETWEEN = replace(BEGUN, percent=100.0, is_held=False, finished=Stage.LOAD_METADATA)
 
 
-def job(record: JobRecord, seconds: float = 0.0) -> JobView:
+def job(record: JobRecord, seconds: float = 0.0) -> JobSnapshot:
     """A job that is seen so many seconds after it has gone on."""
     seen = UPDATED + timedelta(seconds=seconds)
-    return JobView(Received(1, record.kind, "ada", "1.tar", 1), record, UPDATED, UPDATED, UPDATED, seen)
+    return JobSnapshot(Received(1, record.kind, "ada", "1.tar", 1), record, UPDATED, UPDATED, UPDATED, seen)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_job_that_was_just_received_has_not_started():
     assert job_state(record, expected_run(job(record))) == received()
 
 
-@pytest.mark.parametrize("seconds", [BELIEVED_SECONDS, -0.1], ids=["silent", "the database's clock was set back"])
+@pytest.mark.parametrize("seconds", [LEDGER_TRUST_SECONDS, -0.1], ids=["silent", "the database's clock was set back"])
 def test_nothing_is_expected_of_a_job_that_may_have_been_stopped(seconds: float):
     assert expected_run(job(BEGUN, seconds)) is None
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import AirflowNotReady, ServiceUnavailable
 from ingest.ledger import jobs
-from ingest.ledger.jobs import JobView, Received
+from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
@@ -48,9 +48,9 @@ def pool(name: str, document: Document | None) -> dict[str, Document | None]:
     return {**documents(), POOLS_PATH + name: document}
 
 
-def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: object) -> JobView:
+def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: object) -> JobSnapshot:
     known = JobRecord(kind, **record)  # type: ignore[arg-type]
-    return JobView(Received(7, kind, "ada", "7.tar", 1), known, NOW, NOW, triggered, NOW)
+    return JobSnapshot(Received(7, kind, "ada", "7.tar", 1), known, NOW, NOW, triggered, NOW)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
     ],
 )
 def test_job_meets_the_obstacles_that_are_on_its_way(
-    found: dict[str, Document | None], view: JobView, sentences: list[str]
+    found: dict[str, Document | None], snapshot: JobSnapshot, sentences: list[str]
 ):
-    assert obstacles_of(Airflow(found), view) == sentences
+    assert obstacles_of(Airflow(found), snapshot) == sentences
 
 
 def test_job_that_waits_meets_the_pool_of_its_next_stage_only():

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete
 from ingest.ledger import jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received, override
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Job
 from ingest.ledger.user_jobs import PLACE, PLACES, place_in_line
 from ingest.operations import housekeeping
@@ -81,9 +81,9 @@ def names(made: list[int]) -> list[str]:
 
 
 def end(engine: Engine, job: int) -> None:
-    with hold(engine, job, Stage.OPEN_TAR, 1) as ledger:
-        assert ledger is not None
-        ledger.fail("code", "text", final=True)
+    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.fail("code", "text", final=True)
 
 
 def test_jobs_of_one_user_above_the_limit_wait_and_those_of_another_start(
@@ -149,7 +149,7 @@ def test_the_next_job_is_left_to_housekeeping_while_airflow_is_unavailable(
     airflow.answer("GET", "/api/v2/pools/archive", (200, {"slots": 4}))
     airflow.answer("GET", f"{RUNS}/job-{third}", (404, {}))
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
-    housekeeping.keep_house()
+    housekeeping.run_housekeeping()
     assert jobs.read(database_engine, third).triggered is not None
     assert jobs.read(database_engine, fourth).triggered is None
 

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.system.sanitize import one_line, printable
+from ingest.system.sanitize import quote_name, to_one_line
 from tests.properties.profile import property_of
 
 # Also surrogates, which is how Python keeps bytes that are no UTF-8.
@@ -15,7 +15,7 @@ any_text = st.text(st.characters() | st.sampled_from("\x00\x1b\r\n\x85\u2028\u20
 @example("\x1b[31m" + "x" * 1000)
 @example("\U000e0001" * 300)
 def test_printable_name_is_one_bounded_line_without_control_characters(name: str):
-    shown = printable(name)
+    shown = quote_name(name)
     assert shown.isprintable()
     assert len(shown.splitlines()) == 1
     assert len(shown) <= 310
@@ -25,7 +25,7 @@ def test_printable_name_is_one_bounded_line_without_control_characters(name: str
 @given(any_text)
 def test_printable_names_differ_as_the_names_do(name: str):
     if len(repr(name)) <= 300:
-        assert printable(name) == repr(name)
+        assert quote_name(name) == repr(name)
 
 
 @property_of
@@ -34,7 +34,7 @@ def test_printable_names_differ_as_the_names_do(name: str):
 @example("\x1b]0;title\x07")
 @example("user\u202etxt.exe")
 def test_one_line_is_one_line_that_can_be_stored_and_shown(text: str):
-    line = one_line(text)
+    line = to_one_line(text)
     assert len(line.splitlines()) <= 1
     assert line.isprintable()
-    assert one_line(line) == line
+    assert to_one_line(line) == line

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.errors.types import InvalidBundle, ServiceUnavailable
-from ingest.system.sanitize import OneLineFormatter, escaped, one_line, printable, shown_url
+from ingest.system.sanitize import OneLineFormatter, escape, quote_name, redact_url, to_one_line
 
 HOSTILE = [
     "name\n2026-11-25 12:00:00 INFO [1] api.routes.bundles: job 7 received",
@@ -24,7 +24,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-@pytest.mark.parametrize("show", [one_line, printable])
+@pytest.mark.parametrize("show", [to_one_line, quote_name])
 def test_hostile_text_becomes_one_printable_line(show: Callable[[str], str], text: str):
     assert show(text).isprintable()
 
@@ -37,17 +37,17 @@ def test_text_of_an_error_is_one_printable_line(text: str):
 
 
 def test_text_that_is_shown_twice_is_escaped_once():
-    shown = one_line("a\x1b[2J b")
-    assert one_line(shown) == shown == r"a\x1b[2J b"
+    shown = to_one_line("a\x1b[2J b")
+    assert to_one_line(shown) == shown == r"a\x1b[2J b"
 
 
 @pytest.mark.parametrize("text", ["Grüße aus dem Labor", "日本.txt", "a  b"])
 def test_text_of_people_stays_as_it_is(text: str):
-    assert escaped(text) == text
+    assert escape(text) == text
 
 
 def test_long_name_is_cut():
-    assert len(printable("x" * 10_000)) < 400
+    assert len(quote_name("x" * 10_000)) < 400
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_long_name_is_cut():
     ],
 )
 def test_url_is_shown_without_what_may_be_secret(url: str, shown: str):
-    assert shown_url(url) == shown
+    assert redact_url(url) == shown
 
 
 def test_service_that_is_away_does_not_give_the_password_of_its_url_away():

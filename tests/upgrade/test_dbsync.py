@@ -51,7 +51,7 @@ def test_at_most_twenty_jobs_that_had_not_ended_are_named_and_all_are_counted(or
 
 def test_a_database_without_the_originals_tables_has_nothing_to_take_over(engine: Engine, call: Call):
     assert call("dbsync") == (0, "", "")
-    assert legacy_jobs.take_over(engine) is None
+    assert legacy_jobs.import_jobs(engine) is None
 
 
 def test_an_original_that_never_had_a_job_gives_none(original: Original, call: Call):
@@ -112,7 +112,7 @@ def test_a_table_that_cannot_be_read_is_one_line(jobs: Original, engine: Engine,
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("pacifica-ingest-cmd: the original's table ingeststate: column ingeststate.complete does not")
     with pytest.raises(ConfigurationError):
-        legacy_jobs.take_over(engine)
+        legacy_jobs.import_jobs(engine)
 
 
 def test_services_that_are_still_built_in_are_named_in_a_warning(

@@ -12,7 +12,7 @@ from typing import Any
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
 from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed, entries
 from ingest.bundles.metadata_entries import DeclaredFile
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Kind
 from tools.fuzz.json_in_python import loads
@@ -38,7 +38,7 @@ class InPieces(io.BytesIO):
 
 def accepted(document: io.BytesIO) -> list[Entry] | None:
     """Give the entries that we read, None if we refuse the document; anything but InvalidMetadata is a finding."""
-    faults = Faults()
+    faults = FaultList()
     try:
         found = list(entries(document, faults))
         faults.raise_as(InvalidMetadata)

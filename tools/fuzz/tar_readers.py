@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from ingest.bundles.bundle import members, open_section
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
 
 # The path below data/ (None for metadata.txt) and the content; whatever else a reader sees, it says in the path.
@@ -28,12 +28,12 @@ NO_FILES = (b"d", VOLUME_LABEL)
 REGULAR = (b"-", b"C")
 SECONDS = 10
 GNU_TAR = ("tar", "--extract", "--to-stdout", "-vv", "--full-time", "--numeric-owner", "--absolute-names")
-LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
+MAX_LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
 
 
 def read_by_us(path: Path) -> Read:
     """Read with `ingest.bundles.bundle`; raises InvalidBundle, and AssertionError where that never ends."""
-    faults = Faults()
+    faults = FaultList()
     found = list(islice(members(path, faults), MOST_MEMBERS + 1))
     assert len(found) <= MOST_MEMBERS, "our reader goes round in circles"
     faults.raise_as(InvalidBundle)
@@ -73,7 +73,7 @@ def read_by_gnu_tar(tar: bytes) -> Read:
 
 def _listed(listing: bytes, contents: bytes) -> Iterator[tuple[str | None, bytes]]:
     for line in listing.splitlines():
-        match = LISTED.match(line)
+        match = MAX_LISTED.match(line)
         if match is None or match["type"] in NO_FILES:
             continue
         # GNU tar escapes as C does, which Python reads as it is.

@@ -20,7 +20,7 @@ from typing import Annotated, BinaryIO
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.errors.types import ConfigurationError
 from ingest.system.durable_files import part_path, sync_folder, write_all, writing
 
@@ -34,7 +34,7 @@ PAUSE = 0.02
 
 
 def _user_name(name: str) -> str:
-    if fault(name):
+    if invalid_reason(name):
         raise ValueError("no name of a user")
     return name
 

@@ -7,7 +7,7 @@ Used by the settings, the command `token` and `api.access.auth`.
 LONGEST = 255
 
 
-def fault(name: str) -> str | None:
+def invalid_reason(name: str) -> str | None:
     """Say in a few words why a text cannot be the name of a user; None when it can."""
     if not name:
         return "is empty"

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 from ingest.archiving.deletion import finish_deletions
 from ingest.archiving.file_ids import with_free_ids
-from ingest.archiving.parallel import each
-from ingest.archiving.transfer import Progress, Sending
+from ingest.archiving.parallel import parallel_map
+from ingest.archiving.transfer import BatchTransfer, Progress
 from ingest.context import StageContext
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import FilesRejected
 from ingest.ledger.files import NOT_ARCHIVED, FileState, LedgerFile, files_in, mark
 from ingest.system.failpoints import failpoint
@@ -33,45 +33,46 @@ def send_files(context: StageContext) -> None:
 
     After the first such file the others are only read and hashed, so that the uploader learns of all of them.
     """
-    faults = Faults()
-    progress = Progress(context.ledger)
-    for batch in _batches(files_in(context.ledger, *NOT_ARCHIVED)):
-        with _sending(context, progress, faults) as sending:
+    faults = FaultList()
+    progress = Progress(context.lease)
+    for batch in _batches(files_in(context.lease, *NOT_ARCHIVED)):
+        with open_transfer(context, progress, faults) as transfer:
             if faults:
                 for file in batch:
-                    sending.check(file)
+                    transfer.check(file)
             else:
-                _send_batch(sending, with_free_ids(context, finish_deletions(context, batch)))
+                _send_batch(transfer, with_free_ids(context, finish_deletions(context, batch)))
     faults.raise_as(FilesRejected)
 
 
 @contextmanager
-def _sending(context: StageContext, progress: Progress, faults: Faults) -> Iterator[Sending]:
+def open_transfer(context: StageContext, progress: Progress, faults: FaultList) -> Iterator[BatchTransfer]:
+    """Open the bundle, and the threads that hash it, for the transfer of the job's files."""
     with (
         context.received_path.open("rb", buffering=0) as bundle,
-        ThreadPoolExecutor(context.services.archive.at_once) as hasher,
+        ThreadPoolExecutor(context.services.archive.parallel_requests) as hasher,
     ):
-        yield Sending(context, bundle, progress, faults, hasher)
+        yield BatchTransfer(context, bundle, progress, faults, hasher)
 
 
-def _send_batch(sending: Sending, batch: list[LedgerFile]) -> None:
-    ledger, archive = sending.context.ledger, sending.context.services.archive
-    mark(ledger, batch, FileState.SENDING)
-    failpoint("ingest_files.sending", ledger.job_id)
+def _send_batch(transfer: BatchTransfer, batch: list[LedgerFile]) -> None:
+    lease, archive = transfer.context.lease, transfer.context.services.archive
+    mark(lease, batch, FileState.SENDING)
+    failpoint("ingest_files.sending", lease.job_id)
     archived: list[LedgerFile] = []
 
     def send(file: LedgerFile) -> None:
-        if sending.archive(file):
+        if transfer.archive(file):
             archived.append(file)
 
     try:
-        each(send, batch, archive.at_once, sending.progress.end)
+        parallel_map(send, batch, archive.parallel_requests, transfer.progress.end)
     finally:
         # Also when the archive went away in the middle: what it holds and was verified is not sent again.
         archive.sync(file.file_id for file in archived)
-        failpoint("ingest_files.synced", ledger.job_id)
-        mark(ledger, archived, FileState.ARCHIVED)
-    failpoint("ingest_files.archived", ledger.job_id)
+        failpoint("ingest_files.synced", lease.job_id)
+        mark(lease, archived, FileState.ARCHIVED)
+    failpoint("ingest_files.archived", lease.job_id)
 
 
 def _batches(files: Iterable[LedgerFile]) -> Iterator[list[LedgerFile]]:

@@ -19,36 +19,36 @@ from ingest.services.metadata import FileHash
 
 
 @contextmanager
-def unsettled(context: StageContext, size: int) -> Iterator[None]:
+def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
     """Send a transaction of `size` bytes in this block: until it is settled nothing is removed, unless it is refused."""
     before = _settles(context)
-    seconds = context.services.metadata.settles_within(size)
-    context.ledger.set(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
+    seconds = context.services.metadata.max_processing_seconds(size)
+    context.lease.set(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
     try:
         yield
     except CatalogueRejected:
         # It was answered, and is over.
-        context.ledger.set(catalogue_settles=before)
+        context.lease.set(catalogue_settles=before)
         raise
 
 
 def check_settled(context: StageContext) -> None:
     """Raise CatalogueUnsettled while a transaction that was sent may still appear in a catalogue that lacks it."""
-    with context.ledger.transaction() as session:
-        settles = session.get_one(Job, context.ledger.job_id).catalogue_settles
+    with context.lease.transaction() as session:
+        settles = session.get_one(Job, context.lease.job_id).catalogue_settles
         now = session.scalar(select(func.clock_timestamp()))
     if settles and now and settles > now:
         at = settles.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         seconds = (settles - now).total_seconds()
         raise CatalogueUnsettled(
-            f"the catalogue may still be working on transaction {context.ledger.job_id}; nothing of it is removed before "
+            f"the catalogue may still be working on transaction {context.lease.job_id}; nothing of it is removed before "
             f"{at}, in {seconds:.0f} seconds"
         )
 
 
 def _settles(context: StageContext) -> datetime | None:
-    with context.ledger.transaction() as session:
-        return session.get_one(Job, context.ledger.job_id).catalogue_settles
+    with context.lease.transaction() as session:
+        return session.get_one(Job, context.lease.job_id).catalogue_settles
 
 
 def is_catalogued(context: StageContext) -> bool:
@@ -56,11 +56,11 @@ def is_catalogued(context: StageContext) -> bool:
 
     Raises CatalogueConflict when the catalogue holds another one under the job's id, ServiceUnavailable.
     """
-    job_id = context.ledger.job_id
+    job_id = context.lease.job_id
     found = context.services.metadata.find(job_id)
     if found is None:
         return False
-    for file in archived_as(context.ledger):
+    for file in archived_as(context.lease):
         if found.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
             raise CatalogueConflict(f"transaction {job_id} of the catalogue lacks file {file.file_id}")
     if found:

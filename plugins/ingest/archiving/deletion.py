@@ -17,11 +17,11 @@ from ingest.system.failpoints import failpoint
 def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Delete what the archive holds of files of the job, a batch at a time, each batch committed as pending again."""
     for batch in batches(files):
-        mark(context.ledger, batch, FileState.DELETING)
-        failpoint("rejection.deleting", context.ledger.job_id)
+        mark(context.lease, batch, FileState.DELETING)
+        failpoint("rejection.deleting", context.lease.job_id)
         _delete(context, batch)
-        mark_removed(context.ledger, batch)
-        failpoint("rejection.batch_removed", context.ledger.job_id)
+        mark_removed(context.lease, batch)
+        failpoint("rejection.batch_removed", context.lease.job_id)
 
 
 def finish_deletions(context: StageContext, files: Iterable[LedgerFile]) -> list[LedgerFile]:
@@ -33,19 +33,19 @@ def finish_deletions(context: StageContext, files: Iterable[LedgerFile]) -> list
 
 def delete_part(context: StageContext, file: LedgerFile) -> None:
     """Delete what the archive holds of a file that is `sending`, which is sent again under its id."""
-    mark(context.ledger, [file], FileState.DELETING)
-    failpoint("ingest_files.deleting", context.ledger.job_id)
+    mark(context.lease, [file], FileState.DELETING)
+    failpoint("ingest_files.deleting", context.lease.job_id)
     context.services.archive.delete(file.file_id)
-    failpoint("ingest_files.deleted", context.ledger.job_id)
-    mark(context.ledger, [file], FileState.SENDING)
+    failpoint("ingest_files.deleted", context.lease.job_id)
+    mark(context.lease, [file], FileState.SENDING)
 
 
 def _delete(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
     """Delete files; gives those with new ids that had been found `deleting`."""
     for done, file in enumerate(files):
-        context.ledger.report(done, BATCH)
+        context.lease.report(done, BATCH)
         context.services.archive.delete(file.file_id)
-        failpoint("rejection.deleted", context.ledger.job_id)
+        failpoint("rejection.deleted", context.lease.job_id)
     again = _found_deleting(files)
     return replace_ids(context, again, UNANSWERED) if again else []
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from sqlalchemy import ARRAY, BigInteger, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ingest.archiving.parallel import each
+from ingest.archiving.parallel import parallel_map
 from ingest.context import StageContext
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.files import BATCH, TABLE, FileState, LedgerFile
-from ingest.ledger.lease import Ledger
+from ingest.ledger.lease import JobLease
 from ingest.ledger.models import File
 from ingest.system.failpoints import failpoint
 
@@ -25,7 +25,7 @@ UNANSWERED = "a request to delete what the archive held was perhaps never answer
 
 def give_ids(context: StageContext) -> None:
     """Give every file that has no id one; a kill burns the ids of a batch, nothing more. Raises ServiceUnavailable."""
-    while keys := _keys_without_id(context.ledger):
+    while keys := _keys_without_id(context.lease):
         _give(context, keys)
 
 
@@ -50,13 +50,13 @@ def replace_ids(context: StageContext, files: Sequence[LedgerFile], reason: str)
     """Commit new ids for files of which the archive has nothing, which are pending then; the event names all old ids."""
     ids = _give(context, [file.key for file in files])
     old = _in_ranges(sorted(file.file_id for file in files))
-    context.ledger.event("file_ids_replaced", f"{reason}: {old}, now {_in_ranges(ids)}")
+    context.lease.event("file_ids_replaced", f"{reason}: {old}, now {_in_ranges(ids)}")
     return [replace(file, file_id=file_id, state=FileState.PENDING) for file, file_id in zip(files, ids, strict=True)]
 
 
 def _held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
     archive = context.services.archive
-    found = each(lambda file: archive.holds(file.file_id), files, archive.at_once)
+    found = parallel_map(lambda file: archive.holds(file.file_id), files, archive.parallel_requests)
     return [file for file, is_held in zip(files, found, strict=True) if is_held]
 
 
@@ -64,29 +64,29 @@ def _give(context: StageContext, keys: Sequence[int]) -> range:
     """Commit new ids for rows; where the ledger has one of them already, others are taken."""
     for _ in range(CLASHES_ALLOWED):
         ids = context.services.uniqueid.allocate("file", len(keys))
-        failpoint("file_ids.allocated", context.ledger.job_id)
+        failpoint("file_ids.allocated", context.lease.job_id)
         arrays = (literal(list(column), ARRAY(BigInteger)) for column in (keys, ids))
         given = func.unnest(*arrays).table_valued("key", "file_id").render_derived(name="given")
         # In one commit: what lies under a new id may be anybody's.
         values = {"file_id": given.c.file_id, "state": FileState.PENDING}
         try:
-            with context.ledger.transaction() as session:
+            with context.lease.transaction() as session:
                 session.execute(update(TABLE).where(TABLE.c.id == given.c.key).values(values))
         except IntegrityError:
             continue
-        failpoint("file_ids.given", context.ledger.job_id)
+        failpoint("file_ids.given", context.lease.job_id)
         return ids
     raise _goes_on(context, ids[0])
 
 
-def _keys_without_id(ledger: Ledger) -> list[int]:
+def _keys_without_id(lease: JobLease) -> list[int]:
     query = (
         select(File.id)
-        .where(File.job_id == ledger.job_id, File.file_id.is_(None), File.position.is_not(None))
+        .where(File.job_id == lease.job_id, File.file_id.is_(None), File.position.is_not(None))
         .order_by(File.position)
         .limit(BATCH)
     )
-    with ledger.transaction() as session:
+    with lease.transaction() as session:
         return list(session.scalars(query))
 
 

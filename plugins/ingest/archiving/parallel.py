@@ -11,23 +11,26 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(
-    function: Callable[[Item], Result], items: Sequence[Item], at_once: int, end: Callable[[], None] = lambda: None
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    on_failure: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Call a function for each item, in up to `at_once` threads, and give the results in the order of the items.
+    """Call a function for each item, in up to `workers` threads, and give the results in the order of the items.
 
-    What a call raises is raised here when those under way have ended, and no other begins; `end` is called before, and may
-    tell them to end sooner. So nothing is under way any more when this returns, however it does.
+    What a call raises is raised here when those under way have ended, and no other begins; `on_failure` is called
+    before, and may tell them to end sooner. So nothing is under way any more when this returns, however it does.
     """
-    if at_once == 1:
+    if workers == 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         calls = [pool.submit(function, item) for item in items]
         try:
             for call in as_completed(calls):
                 call.result()
         except BaseException:
-            end()
+            on_failure()
             pool.shutdown(cancel_futures=True)
             raise
     return [call.result() for call in calls]

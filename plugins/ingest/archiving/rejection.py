@@ -32,27 +32,27 @@ def reject(context: StageContext, error: Rejection) -> bool:
 
 def _reject(context: StageContext, error: Rejection) -> bool:
     if _nothing_was_sent(context):
-        context.ledger.event("rejected", outcome=Outcome.REJECTED)
-        failpoint("rejection.nothing_sent", context.ledger.job_id)
+        context.lease.event("rejected", outcome=Outcome.REJECTED)
+        failpoint("rejection.nothing_sent", context.lease.job_id)
         return True
     reason = {"code": error.code, "text": error.text_of_job}
-    context.ledger.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
-    failpoint("rejection.rejecting", context.ledger.job_id)
+    context.lease.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
+    failpoint("rejection.rejecting", context.lease.job_id)
     # Before it is asked: what is settled appears no more.
     check_settled(context)
     if is_catalogued(context):
-        context.ledger.event("catalogued", outcome=Outcome.CATALOGUED)
+        context.lease.event("catalogued", outcome=Outcome.CATALOGUED)
         return False
     remove_all(context)
-    failpoint("rejection.removed", context.ledger.job_id)
-    context.ledger.event("rejected", outcome=Outcome.REJECTED)
-    failpoint("rejection.rejected", context.ledger.job_id)
+    failpoint("rejection.removed", context.lease.job_id)
+    context.lease.event("rejected", outcome=Outcome.REJECTED)
+    failpoint("rejection.rejected", context.lease.job_id)
     return True
 
 
 def remove_all(context: StageContext) -> None:
     """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
-    remove(context, files_to_remove(context.ledger))
+    remove(context, files_to_remove(context.lease))
 
 
 def remove_uncatalogued(context: StageContext) -> None:
@@ -61,14 +61,14 @@ def remove_uncatalogued(context: StageContext) -> None:
     Raises CatalogueConflict if it is catalogued, CatalogueUnsettled as long as it may become so.
     """
     check_settled(context)
-    if context.services.metadata.find(context.ledger.job_id) is not None:
-        raise CatalogueConflict(f"the catalogue holds transaction {context.ledger.job_id}; retry the job as it is")
+    if context.services.metadata.find(context.lease.job_id) is not None:
+        raise CatalogueConflict(f"the catalogue holds transaction {context.lease.job_id}; retry the job as it is")
     remove_all(context)
 
 
 def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Remove files of the job from the archive, after which they are pending."""
-    if context.ledger.job.record.kind is Kind.MOVE:
+    if context.lease.job.record.kind is Kind.MOVE:
         put_files_back(context, files)
     else:
         remove_files(context, files)
@@ -76,13 +76,13 @@ def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
 
 def resume_rejection(context: StageContext) -> None:
     """Raise again the rejection that an earlier process began and did not finish; do nothing when there is none."""
-    if context.ledger.job.record.outcome is not Outcome.REJECTING:
+    if context.lease.job.record.outcome is not Outcome.REJECTING:
         return
-    with context.ledger.transaction() as session:
-        begun = session.get_one(Job, context.ledger.job_id).rejection or {}
+    with context.lease.transaction() as session:
+        begun = session.get_one(Job, context.lease.job_id).rejection or {}
     raise RejectedBefore(begun["code"], begun["text"])
 
 
 def _nothing_was_sent(context: StageContext) -> bool:
-    sent, _ = totals(context.ledger, *MAY_BE_STORED)
-    return sent == 0 and context.ledger.job.record.outcome in (None, Outcome.REJECTED)
+    sent, _ = totals(context.lease, *MAY_BE_STORED)
+    return sent == 0 and context.lease.job.record.outcome in (None, Outcome.REJECTED)

@@ -21,16 +21,16 @@ def free_spool(context: StageContext) -> bool:
 
     A bundle that stays on the disk is no failure of the job; retention, which calls this too, tries again.
     """
-    if context.ledger.job.received.spool_name == REMOVED:
+    if context.lease.job.received.spool_name == REMOVED:
         return True
     try:
-        if context.ledger.job.record.kind is Kind.MOVE:
+        if context.lease.job.record.kind is Kind.MOVE:
             remove_links(context)
-            failpoint("ingest_metadata.links_removed", context.ledger.job_id)
+            failpoint("ingest_metadata.links_removed", context.lease.job_id)
         spool.remove(context.spool_path)
     except (OSError, MoveFolderUnavailable) as error:
-        logger.warning("job %s: the spool was not freed: %s", context.ledger.job_id, error)
+        logger.warning("job %s: the spool was not freed: %s", context.lease.job_id, error)
         return False
-    failpoint("ingest_metadata.unlinked", context.ledger.job_id)
-    context.ledger.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
+    failpoint("ingest_metadata.unlinked", context.lease.job_id)
+    context.lease.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
     return True

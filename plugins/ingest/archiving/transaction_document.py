@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from ingest.bundles.bundle_metadata import completed
 from ingest.context import StageContext
 from ingest.ledger.files import archived_as, ids_by_path
-from ingest.spool import disk_faults
+from ingest.spool import translate_disk_errors
 from ingest.system.durable_files import write_all
 
 
@@ -22,11 +22,11 @@ from ingest.system.durable_files import write_all
 def transaction_document(context: StageContext, *, for_catalogue: bool) -> Iterator[tuple[BinaryIO, int]]:
     """Give the document, positioned at its start, and its size in bytes; raises SpoolFull, SpoolUnavailable."""
     folder = context.settings.volume_path
-    with disk_faults(folder):
+    with translate_disk_errors(folder):
         # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
         document = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
     with document:
-        with disk_faults(folder):
+        with translate_disk_errors(folder):
             for block in _blocks(context, for_catalogue=for_catalogue):
                 write_all(document, block)
             size = document.tell()
@@ -36,15 +36,15 @@ def transaction_document(context: StageContext, *, for_catalogue: bool) -> Itera
 
 def _blocks(context: StageContext, *, for_catalogue: bool) -> Iterator[bytes]:
     """Give the document in blocks of about `transfer_size` bytes."""
-    ledger, block = context.ledger, io.BytesIO()
+    lease, block = context.lease, io.BytesIO()
     with context.open_metadata() as metadata:
         block.write(b"[")
         separator = b""
         for entry in completed(
             metadata,  # type: ignore[arg-type]
-            ledger.job_id,
-            archived_as(ledger),
-            lambda paths: ids_by_path(ledger, paths),
+            lease.job_id,
+            archived_as(lease),
+            lambda paths: ids_by_path(lease, paths),
             for_catalogue=for_catalogue,
         ):
             block.write(separator + json.dumps(entry).encode())

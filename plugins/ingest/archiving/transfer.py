@@ -14,23 +14,23 @@ from ingest.archiving.deletion import delete_part
 from ingest.archiving.fixity import damage
 from ingest.bundles.bundle import Section
 from ingest.context import StageContext
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import ServiceUnavailable, StageTerminated
 from ingest.ledger.files import FileState, LedgerFile, totals
-from ingest.ledger.lease import Ledger
+from ingest.ledger.lease import JobLease
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 
 class Progress:
     """Counts the bytes that are archived and reports them to the ledger, which is also the check of the fence."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.job_id = ledger.job_id
-        self._ledger = ledger
-        self._total = totals(ledger)[1]
-        self._done = totals(ledger, FileState.ARCHIVED)[1]
+    def __init__(self, lease: JobLease) -> None:
+        self.job_id = lease.job_id
+        self._ledger = lease
+        self._total = totals(lease)[1]
+        self._done = totals(lease, FileState.ARCHIVED)[1]
         self._lock = Lock()
         self._is_over = False
 
@@ -94,13 +94,13 @@ class HashingBody(io.RawIOBase):
 
 
 @dataclass(frozen=True)
-class Sending:
+class BatchTransfer:
     """What the files of a batch have in common: the open bundle, who counts, what is wrong, and where blocks are hashed."""
 
     context: StageContext
     bundle: BinaryIO
     progress: Progress
-    faults: Faults
+    faults: FaultList
     hasher: Executor
 
     def archive(self, file: LedgerFile) -> bool:
@@ -136,13 +136,13 @@ class Sending:
     def _send(self, file: LedgerFile) -> bool:
         context, archive, body = self.context, self.context.services.archive, self._body(file)
         # The real archive empties a file when a PUT begins, before any of its body is read.
-        context.ledger.check()
+        context.lease.check()
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
-        failpoint("ingest_files.sent", context.ledger.job_id)
+        failpoint("ingest_files.sent", context.lease.job_id)
         stored = archive.size(file.file_id)
-        failpoint("ingest_files.verified", context.ledger.job_id)
+        failpoint("ingest_files.verified", context.lease.job_id)
         if body.size != file.size or stored != file.size:
-            reason = f"it stored {stored} of the {file.size} bytes of {printable(file.path)}; they are sent again"
+            reason = f"it stored {stored} of the {file.size} bytes of {quote_name(file.path)}; they are sent again"
             raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
         return self._is_as_declared(file, body.hash_sum)
 
@@ -155,5 +155,5 @@ class Sending:
         if hash_sum == file.hash_sum:
             return True
         found, declared = f"the {file.hash_type} {hash_sum}", f"the metadata declares {file.hash_sum}"
-        self.faults.add(Fault.HASH_DIFFERS, f"file {printable(file.path)} has {found}, {declared}")
+        self.faults.add(FaultCode.HASH_DIFFERS, f"file {quote_name(file.path)} has {found}, {declared}")
         return False

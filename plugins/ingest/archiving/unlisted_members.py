@@ -5,29 +5,29 @@ the stage may run again, but no other stage reads it.
 """
 
 from ingest.ledger.files import batches, mark_skipped, unlisted_members
-from ingest.ledger.lease import Ledger
+from ingest.ledger.lease import JobLease
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 REJECT, SKIP = "reject", "skip"
 # Enough to recognize the members, and short however many there are.
 NAMED = 20
 
 
-def skip_unlisted(ledger: Ledger) -> int:
+def skip_unlisted(lease: JobLease) -> int:
     """Leave out every unlisted member; record their count and, in one event, the first names. Return the count."""
     named: list[str] = []
     count = 0
-    for batch in batches(unlisted_members(ledger)):
-        mark_skipped(ledger, [member.id for member in batch])
-        failpoint("load_metadata.skipped", ledger.job_id)
-        named += [printable(member.path) for member in batch[: NAMED - len(named)]]
+    for batch in batches(unlisted_members(lease)):
+        mark_skipped(lease, [member.id for member in batch])
+        failpoint("load_metadata.skipped", lease.job_id)
+        named += [quote_name(member.path) for member in batch[: NAMED - len(named)]]
         count += len(batch)
-        ledger.report(count, count + 1)
+        lease.report(count, count + 1)
     if count:
         more = f", and {count - len(named)} more" if count > len(named) else ""
         text = (
             f"{count} of the bundle's files are not listed in the metadata and were left out: {', '.join(named)}{more}"
         )
-        ledger.event("members_skipped", text, skipped_members=count)
+        lease.event("members_skipped", text, skipped_members=count)
     return count

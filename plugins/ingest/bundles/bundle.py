@@ -18,8 +18,8 @@ from ingest.bundles.member_kinds import SPARSE, kind_of
 from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path
 from ingest.bundles.tar_blocks import BLOCK, VOLUME_LABEL
 from ingest.bundles.tar_headers import FOLDER, OLD_REGULAR, REGULAR, Header, headers
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def open_section(path: Path, offset: int, size: int) -> Iterator[Section]:
         yield Section(file, offset, size)
 
 
-def members(path: Path, faults: Faults) -> Iterator[Member]:
+def members(path: Path, faults: FaultList) -> Iterator[Member]:
     """Read the tar's headers in order and give its regular files; folders and the tar's own label are passed over.
 
     What cannot be taken goes to `faults`; the reading ends where the tar cannot be read on.
@@ -125,10 +125,10 @@ def _refuse_compressed(file: BinaryIO) -> None:
         if beginning.startswith(magic):
             sentence = f"the bundle is compressed ({name}); send the tar as it is"
             made_by = " (7-Zip makes one with 7z a -ttar)" if name in NO_TARS else ""
-            raise InvalidBundle(sentence + made_by, Fault.TAR_COMPRESSED)
+            raise InvalidBundle(sentence + made_by, FaultCode.TAR_COMPRESSED)
 
 
-def _member(header: Header, faults: Faults, of_macos: MacosMembers) -> Member | None:
+def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member | None:
     if header.is_sparse or header.kind not in (REGULAR, OLD_REGULAR):
         kind = SPARSE if header.is_sparse else kind_of(header.kind)
         advice = f": {kind.advice}" if kind.advice else ""
@@ -139,7 +139,7 @@ def _member(header: Header, faults: Faults, of_macos: MacosMembers) -> Member | 
     is_metadata = parts == [METADATA_NAME]
     found = name_fault(name)
     if not found and (name.startswith("/") or not (is_metadata or (path and parts[0] == DATA_FOLDER))):
-        found = Fault.MEMBER_OUTSIDE_DATA, _outside(parts)
+        found = FaultCode.MEMBER_OUTSIDE_DATA, _outside(parts)
     if is_of_macos(name):
         of_macos.add(header.shown, refused=found is not None)
     elif found:

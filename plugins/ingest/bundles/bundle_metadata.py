@@ -13,8 +13,8 @@ from ingest.bundles.file_values import FileIds, FileValues, path_of_value
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import TIMES, DeclaredFile, declared_file, size_of, whole_number
 from ingest.bundles.passed_on import FILE_VALUES, FILES, KEYS, TABLE, TRANSACTION, TRANSACTION_ID, LeftOut, passed_on
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Kind
 
@@ -35,7 +35,7 @@ class ArchivedAs:
     hash_sum: str
 
 
-def entries(document: BinaryIO, faults: Faults) -> Iterator[tuple[int, Entry]]:
+def entries(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]]:
     """Give each entry with its index in the list, and add to `faults` those that are none.
 
     Raises InvalidMetadata with all faults so far where the document cannot be read on.
@@ -44,7 +44,7 @@ def entries(document: BinaryIO, faults: Faults) -> Iterator[tuple[int, Entry]]:
         if isinstance(entry.get(TABLE), str):
             yield position, entry
         else:
-            faults.add(Fault.ENTRY_WITHOUT_TABLE, f'entry {position}: "{TABLE}" must be a text')
+            faults.add(FaultCode.ENTRY_WITHOUT_TABLE, f'entry {position}: "{TABLE}" must be a text')
 
 
 class MetadataReader:
@@ -58,7 +58,7 @@ class MetadataReader:
         self._is_move = kind is Kind.MOVE
         self._job_id = job_id
         self._below_data = below_data
-        self.faults = Faults()
+        self.faults = FaultList()
         self.transaction: dict[str, Any] = {}
         self.left_out = LeftOut()
         self.has_file_values = False
@@ -94,25 +94,25 @@ class MetadataReader:
         value = whole_number(entry.get("value"))
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
             sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
-            self.faults.add(Fault.TRANSACTION_ID_GIVEN, sentence)
+            self.faults.add(FaultCode.TRANSACTION_ID_GIVEN, sentence)
         elif type(value) not in VALUES:
             sentence = f'entry {position}: "value" of {entry[TABLE]} must be a text or a number'
-            self.faults.add(Fault.VALUE_MALFORMED, sentence)
+            self.faults.add(FaultCode.VALUE_MALFORMED, sentence)
         if name in self.transaction and self.transaction[name] != value:
             sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
-            self.faults.add(Fault.ENTRY_TWICE, sentence)
+            self.faults.add(FaultCode.ENTRY_TWICE, sentence)
         self.transaction[name] = value
 
 
 def submitters(document: BinaryIO) -> frozenset[str]:
     """Return every value of `Transactions.submitter` in a document, as a text."""
-    found = (entry for _, entry in entries(document, Faults()) if entry[TABLE] == SUBMITTER)
+    found = (entry for _, entry in entries(document, FaultList()) if entry[TABLE] == SUBMITTER)
     return frozenset(str(whole_number(entry.get("value"))) for entry in found)
 
 
 def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
     """Yield the path below `data/` that each `FileKeyValue` of a document without faults names, with its position."""
-    for position, entry in entries(document, Faults()):
+    for position, entry in entries(document, FaultList()):
         if entry[TABLE] == FILE_VALUES:
             yield position, path_of_value(entry)
 
@@ -133,7 +133,7 @@ def completed(
 
     For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
     """
-    archived, faults, file_values = iter(files), Faults(), FileValues(file_ids)
+    archived, faults, file_values = iter(files), FaultList(), FileValues(file_ids)
     for _, entry in entries(document, faults):
         table = entry[TABLE]
         if table == TRANSACTION_ID or table not in KEYS:

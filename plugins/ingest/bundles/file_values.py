@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ingest.bundles.metadata_document import Entry
 from ingest.bundles.names import CONTROLS, DATA_FOLDER, is_too_long, relative_path
 from ingest.bundles.passed_on import passed_on
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 
 # In entries, and in characters of their texts: what is in memory at a time.
@@ -28,21 +28,21 @@ def path_of_value(entry: Entry) -> str:
         sentence = (
             f'"file_id" is set by the service; name the file by its path in the bundle instead, such as {EXAMPLE}'
         )
-        raise InvalidMetadata(sentence, Fault.FILE_ID_GIVEN)
+        raise InvalidMetadata(sentence, FaultCode.FILE_ID_GIVEN)
     if not isinstance(entry.get("key"), str) or not isinstance(entry.get("value"), VALUES):
-        raise InvalidMetadata('"key" must be a text, "value" a text or a number', Fault.VALUE_MALFORMED)
+        raise InvalidMetadata('"key" must be a text, "value" a text or a number', FaultCode.VALUE_MALFORMED)
     path = entry.get("path")
     if not isinstance(path, str):
         raise InvalidMetadata(
-            f'"path" must be the path of a file in the bundle, such as {EXAMPLE}', Fault.PATH_MALFORMED
+            f'"path" must be the path of a file in the bundle, such as {EXAMPLE}', FaultCode.PATH_MALFORMED
         )
     if CONTROLS.search(path):
-        raise InvalidMetadata('"path" holds a control character', Fault.PATH_HOLDS_CONTROLS)
+        raise InvalidMetadata('"path" holds a control character', FaultCode.PATH_HOLDS_CONTROLS)
     relative = relative_path(path)
     if relative is None or not path.removeprefix("./").startswith(f"{DATA_FOLDER}/"):
-        raise InvalidMetadata(f'"path" must begin with data/, such as {EXAMPLE}', Fault.PATH_OUTSIDE_DATA)
+        raise InvalidMetadata(f'"path" must begin with data/, such as {EXAMPLE}', FaultCode.PATH_OUTSIDE_DATA)
     if is_too_long(relative):
-        raise InvalidMetadata('"path" is longer than any path of a file may be', Fault.PATH_TOO_LONG)
+        raise InvalidMetadata('"path" is longer than any path of a file may be', FaultCode.PATH_TOO_LONG)
     return relative
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, Block
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 LARGEST_EXTENSION = 1024 * 1024
 # More records are not looked at: a header may claim any size.
@@ -28,8 +28,8 @@ def too_large(file: BinaryIO, block: Block) -> InvalidBundle:
     sentence = f"the extended header at byte {block.offset} claims {block.size} bytes, more than {LARGEST_EXTENSION}"
     length, key = max(_records(file, block), default=(0, b""))
     if length > BLOCK:
-        sentence = f"{sentence}, {length} of them for {printable(key.decode(errors='replace'))}"
-    return InvalidBundle(f"{sentence}; {_advice(key)}", Fault.EXTENSION_EXCESSIVE)
+        sentence = f"{sentence}, {length} of them for {quote_name(key.decode(errors='replace'))}"
+    return InvalidBundle(f"{sentence}; {_advice(key)}", FaultCode.EXTENSION_EXCESSIVE)
 
 
 def _records(file: BinaryIO, block: Block) -> Iterator[tuple[int, bytes]]:

@@ -5,8 +5,8 @@ Called by `ingest.bundles.bundle` and `ingest.bundles.unmatched_names`. The tar 
 metadata lists such a file, it is a file like any other.
 """
 
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults, SharedFault
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList, SharedFault
 
 APPLE_DOUBLE = "._"
 OF_FINDER = frozenset({".DS_Store", "Icon\r"})
@@ -23,7 +23,7 @@ def is_of_macos(name: str) -> bool:
 
 def shared_fault() -> SharedFault:
     """Make the fault that lists all such members."""
-    return SharedFault(Fault.MEMBER_OF_MACOS, BEGINNING, ADVICE)
+    return SharedFault(FaultCode.MEMBER_OF_MACOS, BEGINNING, ADVICE)
 
 
 class MacosMembers:
@@ -33,7 +33,7 @@ class MacosMembers:
     uploader need not come back for those that the metadata does not list.
     """
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FaultList) -> None:
         self._faults = faults
         self._shared = shared_fault()
         self._is_fault = False

@@ -6,7 +6,7 @@ those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic T
 
 from dataclasses import dataclass
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 
 HARD_LINK, SYMBOLIC_LINK, GNU_SPARSE = b"1", b"2", b"S"
 
@@ -15,34 +15,36 @@ HARD_LINK, SYMBOLIC_LINK, GNU_SPARSE = b"1", b"2", b"S"
 class MemberKind:
     """A type of member that is refused; `advice` is empty where there is nothing to do but to leave the member out."""
 
-    fault: Fault
+    fault: FaultCode
     called: str
     advice: str = ""
 
 
 SPARSE = MemberKind(
-    Fault.MEMBER_IS_SPARSE, "sparse file", "make the tar without --sparse (bsdtar, as on macOS: with --no-read-sparse)"
+    FaultCode.MEMBER_IS_SPARSE,
+    "sparse file",
+    "make the tar without --sparse (bsdtar, as on macOS: with --no-read-sparse)",
 )
 KINDS = {
-    HARD_LINK: MemberKind(Fault.MEMBER_IS_LINK, "hard link"),
-    SYMBOLIC_LINK: MemberKind(Fault.MEMBER_IS_LINK, "symbolic link"),
-    b"3": MemberKind(Fault.MEMBER_IS_SPECIAL, "character device"),
-    b"4": MemberKind(Fault.MEMBER_IS_SPECIAL, "block device"),
-    b"6": MemberKind(Fault.MEMBER_IS_SPECIAL, "pipe"),
-    b"7": MemberKind(Fault.MEMBER_IS_SPECIAL, "contiguous file"),
+    HARD_LINK: MemberKind(FaultCode.MEMBER_IS_LINK, "hard link"),
+    SYMBOLIC_LINK: MemberKind(FaultCode.MEMBER_IS_LINK, "symbolic link"),
+    b"3": MemberKind(FaultCode.MEMBER_IS_SPECIAL, "character device"),
+    b"4": MemberKind(FaultCode.MEMBER_IS_SPECIAL, "block device"),
+    b"6": MemberKind(FaultCode.MEMBER_IS_SPECIAL, "pipe"),
+    b"7": MemberKind(FaultCode.MEMBER_IS_SPECIAL, "contiguous file"),
     b"D": MemberKind(
-        Fault.MEMBER_IS_SPECIAL, "folder of an incremental tar", "make the tar without --listed-incremental"
+        FaultCode.MEMBER_IS_SPECIAL, "folder of an incremental tar", "make the tar without --listed-incremental"
     ),
     b"M": MemberKind(
-        Fault.MEMBER_IS_SPECIAL,
+        FaultCode.MEMBER_IS_SPECIAL,
         "continuation of a file that begins in another volume",
         "make the tar in one volume (without --multi-volume)",
     ),
-    b"N": MemberKind(Fault.MEMBER_IS_SPECIAL, "long name of an old GNU tar", "make the tar with --format=posix"),
+    b"N": MemberKind(FaultCode.MEMBER_IS_SPECIAL, "long name of an old GNU tar", "make the tar with --format=posix"),
     GNU_SPARSE: SPARSE,
 }
 
 
 def kind_of(kind: bytes) -> MemberKind:
     """Return what is known of a type of the tar."""
-    return KINDS.get(kind) or MemberKind(Fault.MEMBER_IS_SPECIAL, f"thing of the unknown type {kind!r}")
+    return KINDS.get(kind) or MemberKind(FaultCode.MEMBER_IS_SPECIAL, f"thing of the unknown type {kind!r}")

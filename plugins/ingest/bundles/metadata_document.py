@@ -15,10 +15,10 @@ from itertools import count
 from math import isinf
 from typing import Any, BinaryIO
 
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 Entry = dict[str, Any]
 
@@ -39,7 +39,7 @@ LONGEST_TOKEN = 12
 TOO_DEEP = f"it is nested more than {DEEPEST} deep"
 
 
-def objects(document: BinaryIO, faults: Faults) -> Iterator[tuple[int, Entry]]:
+def objects(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]]:
     """Give each entry with its index in the list, and add to `faults` those that cannot be given.
 
     Raises InvalidMetadata with all faults so far where the document cannot be read on.
@@ -89,7 +89,7 @@ class _Window:
             # What stands before is read first, because it may have faults of its own.
             at = self._bytes - len(error.object) + error.start
             sentence = f"the metadata is no UTF-8 at byte {at} (0x{error.object[error.start]:02x}); save it as UTF-8"
-            self._fault = InvalidMetadata(sentence, Fault.METADATA_ENCODING)
+            self._fault = InvalidMetadata(sentence, FaultCode.METADATA_ENCODING)
             return error.object[: error.start].decode()
 
 
@@ -97,20 +97,20 @@ def _check_encoding(beginning: bytes) -> None:
     encoding = json.detect_encoding(beginning)
     if encoding == "utf-8-sig":
         sentence = "the metadata begins with a byte order mark; save it as UTF-8 without one"
-        raise InvalidMetadata(sentence, Fault.METADATA_HAS_MARK)
+        raise InvalidMetadata(sentence, FaultCode.METADATA_HAS_MARK)
     if encoding != "utf-8":
-        raise InvalidMetadata(f"the metadata looks like {encoding}; save it as UTF-8", Fault.METADATA_ENCODING)
+        raise InvalidMetadata(f"the metadata looks like {encoding}; save it as UTF-8", FaultCode.METADATA_ENCODING)
 
 
 class _Reader:
     """Reads a document once."""
 
-    def __init__(self, document: BinaryIO, faults: Faults) -> None:
+    def __init__(self, document: BinaryIO, faults: FaultList) -> None:
         self._window = _Window(document)
         self._faults = faults
         self._index = 0
         # Of the entry that is being decoded: a sentence for each kind of fault.
-        self._found: dict[Fault, str] = {}
+        self._found: dict[FaultCode, str] = {}
         self._decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_int=self._integer,
@@ -121,15 +121,15 @@ class _Reader:
     def objects(self) -> Iterator[tuple[int, Entry]]:
         """See `objects`."""
         if self._character() != "[":
-            raise InvalidMetadata("the metadata must be a JSON list of objects", Fault.METADATA_NOT_LIST)
+            raise InvalidMetadata("the metadata must be a JSON list of objects", FaultCode.METADATA_NOT_LIST)
         self._window.at += 1
         if self._character() == "]":
-            self._faults.add(Fault.METADATA_EMPTY, "the metadata is an empty list")
+            self._faults.add(FaultCode.METADATA_EMPTY, "the metadata is an empty list")
             self._window.at += 1
         else:
             yield from self._entries()
         if self._character():
-            raise InvalidMetadata("something stands behind the list of the metadata", Fault.METADATA_GOES_ON)
+            raise InvalidMetadata("something stands behind the list of the metadata", FaultCode.METADATA_GOES_ON)
 
     def _entries(self) -> Iterator[tuple[int, Entry]]:
         for self._index in count():
@@ -172,7 +172,7 @@ class _Reader:
                 self._read_on_after(error)
                 continue
             except RecursionError as error:
-                raise InvalidMetadata(f"entry {self._index}: {TOO_DEEP}", Fault.ENTRY_TOO_DEEP) from error
+                raise InvalidMetadata(f"entry {self._index}: {TOO_DEEP}", FaultCode.ENTRY_TOO_DEEP) from error
             if end < len(window.text) or not self._read_on():
                 break
         if end - window.at > LARGEST_ENTRY:
@@ -202,16 +202,16 @@ class _Reader:
         if text.find("\\u", at, end) >= 0 or text.count("[", at, end) + text.count("{", at, end) >= DEEPEST:
             self._look_into(value, 2)
         if not isinstance(value, dict):
-            self._found[Fault.ENTRY_NOT_OBJECT] = "it must be an object"
+            self._found[FaultCode.ENTRY_NOT_OBJECT] = "it must be an object"
 
     def _look_into(self, value: object, level: int) -> None:
         if isinstance(value, str):
             if UNSTORABLE.search(value):
-                self._found[Fault.TEXT_UNSTORABLE] = (
-                    f"the text {printable(value)} holds NUL or half of a surrogate pair"
+                self._found[FaultCode.TEXT_UNSTORABLE] = (
+                    f"the text {quote_name(value)} holds NUL or half of a surrogate pair"
                 )
         elif level > DEEPEST and isinstance(value, dict | list):
-            self._found[Fault.ENTRY_TOO_DEEP] = TOO_DEEP
+            self._found[FaultCode.ENTRY_TOO_DEEP] = TOO_DEEP
         elif isinstance(value, dict):
             for key, inner in value.items():
                 self._look_into(key, level)
@@ -224,31 +224,33 @@ class _Reader:
         entry = dict(pairs)
         if len(entry) != len(pairs):
             names = Counter(name for name, _ in pairs)
-            self._found[Fault.KEY_TWICE] = f"the key {printable(names.most_common(1)[0][0])} stands there twice"
+            self._found[FaultCode.KEY_TWICE] = f"the key {quote_name(names.most_common(1)[0][0])} stands there twice"
         return entry
 
     def _integer(self, digits: str) -> int:
         number = int(digits) if len(digits) <= INTEGER_LENGTH else LARGEST_INTEGER + 1
         if not SMALLEST_INTEGER <= number <= LARGEST_INTEGER:
-            self._found[Fault.NUMBER_TOO_LARGE] = f"the number {printable(digits)} has more than 64 bits"
+            self._found[FaultCode.NUMBER_TOO_LARGE] = f"the number {quote_name(digits)} has more than 64 bits"
         return number
 
     def _float(self, digits: str) -> float:
         number = float(digits)
         if isinf(number):
-            self._found[Fault.NUMBER_TOO_LARGE] = f"the number {printable(digits)} is too large for double precision"
+            self._found[FaultCode.NUMBER_TOO_LARGE] = (
+                f"the number {quote_name(digits)} is too large for double precision"
+            )
         return number
 
     def _constant(self, name: str) -> None:
-        self._found[Fault.NUMBER_NOT_FINITE] = f"{name} is no number in JSON"
+        self._found[FaultCode.NUMBER_NOT_FINITE] = f"{name} is no number in JSON"
 
     def _malformed(self, at: int, reason: str) -> InvalidMetadata:
         place = f"in or behind entry {self._index}, at character {self._window.character_number(at)}"
-        return InvalidMetadata(f"the metadata is no valid JSON {place}: {reason}", Fault.METADATA_NOT_JSON)
+        return InvalidMetadata(f"the metadata is no valid JSON {place}: {reason}", FaultCode.METADATA_NOT_JSON)
 
     def _cut(self) -> InvalidMetadata:
-        return InvalidMetadata(f"the metadata is cut short: it ends in entry {self._index}", Fault.METADATA_CUT)
+        return InvalidMetadata(f"the metadata is cut short: it ends in entry {self._index}", FaultCode.METADATA_CUT)
 
     def _too_long(self) -> InvalidMetadata:
         sentence = f"entry {self._index}, or the white space beside it, is longer than {LARGEST_ENTRY} characters"
-        return InvalidMetadata(sentence, Fault.ENTRY_TOO_LONG)
+        return InvalidMetadata(sentence, FaultCode.ENTRY_TOO_LONG)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ingest.bundles.metadata_document import Entry
 from ingest.bundles.names import CONTROLS, DATA_FOLDER, LONGEST_COMPONENT, LONGEST_PATH, is_too_long, relative_path
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 # Hexadecimal digits of each hash type: all of `hashlib.algorithms_guaranteed` that have a fixed length, which are those that
 # the real metadata service accepts (docs/upgrading.md says why no others).
@@ -46,7 +46,7 @@ class DeclaredFile:
 
 
 def declared_file(
-    position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool
+    position: int, entry: Entry, faults: FaultList, *, is_move: bool, below_data: bool
 ) -> DeclaredFile | None:
     """Give the file that an entry declares, None when it has no path; all that is wrong with it is then in `faults`.
 
@@ -69,29 +69,29 @@ def declared_file(
         return DeclaredFile(position, path, None, "", "", None) if path else None
 
 
-def _find_all(position: int, entry: Entry, faults: Faults, *, is_move: bool, below_data: bool) -> None:
+def _find_all(position: int, entry: Entry, faults: FaultList, *, is_move: bool, below_data: bool) -> None:
     """Add all that is wrong with an entry to the faults."""
     checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
     for check in [*checks, check_forms, *([source_of] if is_move else [])]:
         try:
             check(entry)
         except InvalidMetadata as error:
-            faults.take(error, f"entry {position} ({printable(str(entry.get('name')))}): ")
+            faults.take(error, f"entry {position} ({quote_name(str(entry.get('name')))}): ")
 
 
 def path_of(entry: Entry, below_data: bool) -> str:
     """Give the path below `data/` that `subdir` and `name` make."""
     name, subdir = entry.get("name"), entry.get("subdir", "")
     if not isinstance(name, str) or not isinstance(subdir, str) or not name:
-        raise InvalidMetadata('"name" and "subdir" must be texts', Fault.PATH_MALFORMED)
+        raise InvalidMetadata('"name" and "subdir" must be texts', FaultCode.PATH_MALFORMED)
     if CONTROLS.search(name) or CONTROLS.search(subdir):
-        raise InvalidMetadata('"name" or "subdir" holds a control character', Fault.PATH_HOLDS_CONTROLS)
+        raise InvalidMetadata('"name" or "subdir" holds a control character', FaultCode.PATH_HOLDS_CONTROLS)
     path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
     if path is None:
-        raise InvalidMetadata('"subdir" and "name" do not make a path below data/', Fault.PATH_OUTSIDE_DATA)
+        raise InvalidMetadata('"subdir" and "name" do not make a path below data/', FaultCode.PATH_OUTSIDE_DATA)
     if is_too_long(path):
         sentence = f"its path has more than {LONGEST_PATH} bytes, or {LONGEST_COMPONENT} characters between two slashes"
-        raise InvalidMetadata(sentence, Fault.PATH_TOO_LONG)
+        raise InvalidMetadata(sentence, FaultCode.PATH_TOO_LONG)
     return path
 
 
@@ -106,7 +106,7 @@ def size_of(entry: Entry) -> int:
     """Return the size in bytes, which may be written as a whole number or as the text of its digits."""
     size = whole_number(entry.get("size"))
     if isinstance(size, bool) or not SIZE.fullmatch(str(size)):
-        raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', Fault.SIZE_MALFORMED)
+        raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', FaultCode.SIZE_MALFORMED)
     return int(str(size))
 
 
@@ -114,11 +114,11 @@ def hash_of(entry: Entry) -> tuple[str, str]:
     """Give the type and the hexadecimal digits of the hash, both in lower case."""
     hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
     if hash_type not in HASHES:
-        raise InvalidMetadata(f'"hashtype" must be one of {", ".join(HASHES)}', Fault.HASH_TYPE_UNKNOWN)
+        raise InvalidMetadata(f'"hashtype" must be one of {", ".join(HASHES)}', FaultCode.HASH_TYPE_UNKNOWN)
     found = HASHES[hash_type].fullmatch(hash_sum)
     if not found:
         sentence = f'"hashsum" must be the {HASH_LENGTHS[hash_type]} hexadecimal digits of its {hash_type}'
-        raise InvalidMetadata(sentence, Fault.HASH_MALFORMED)
+        raise InvalidMetadata(sentence, FaultCode.HASH_MALFORMED)
     return hash_type, found[1]
 
 
@@ -126,12 +126,12 @@ def check_forms(entry: Entry) -> None:
     """Check what is only sent on, where it is given; the real metadata service needs all of it, the built-in one none."""
     if not isinstance(entry.get("mimetype", ""), str):
         sentence = '"mimetype" must be a text; where the type is not known, application/octet-stream'
-        raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
+        raise InvalidMetadata(sentence, FaultCode.VALUE_MALFORMED)
     for key in TIMES:
         time = whole_number(entry.get(key, ""))
         if not isinstance(time, str) and not (type(time) is int and EARLIEST <= time <= LATEST):
             sentence = f'"{key}" must be a text, or whole seconds since 1970 up to the year 9999'
-            raise InvalidMetadata(sentence, Fault.VALUE_MALFORMED)
+            raise InvalidMetadata(sentence, FaultCode.VALUE_MALFORMED)
 
 
 def source_of(entry: Entry) -> str:
@@ -139,5 +139,5 @@ def source_of(entry: Entry) -> str:
     source = entry.get("source")
     if not isinstance(source, str) or not source.startswith("/") or len(source.encode()) > LONGEST_PATH:
         sentence = f'"source" must be the absolute path that the file lies at, of up to {LONGEST_PATH} bytes'
-        raise InvalidMetadata(sentence, Fault.SOURCE_MALFORMED)
+        raise InvalidMetadata(sentence, FaultCode.SOURCE_MALFORMED)
     return source

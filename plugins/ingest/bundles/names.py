@@ -8,7 +8,7 @@ import re
 import unicodedata
 from hashlib import blake2b
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.system.sanitize import LONGEST_NAME
 
 DATA_FOLDER = "data"
@@ -33,20 +33,20 @@ def relative_path(*names: str) -> str | None:
     return "/".join(parts)
 
 
-def name_fault(path: str) -> tuple[Fault, str] | None:
+def name_fault(path: str) -> tuple[FaultCode, str] | None:
     """Say why no file may have this path: the fault, and what is wrong, to follow the shown name; None if it may."""
     if path.isascii() and path.isprintable() and len(path) <= LONGEST_COMPONENT:
         return None
     if any("\ud800" <= character <= "\udfff" for character in path):
         return (
-            Fault.PATH_NOT_UTF8,
+            FaultCode.PATH_NOT_UTF8,
             "has a name that is not UTF-8; rename it, or let the program that makes the tar write UTF-8",
         )
     if CONTROLS.search(path):
-        return Fault.PATH_HOLDS_CONTROLS, "has a control character in its name; rename it"
+        return FaultCode.PATH_HOLDS_CONTROLS, "has a control character in its name; rename it"
     if is_too_long(path):
         limits = f"{LONGEST_PATH} bytes, or {LONGEST_COMPONENT} characters between two slashes"
-        return Fault.PATH_TOO_LONG, f"has a path of more than {limits}; shorten it"
+        return FaultCode.PATH_TOO_LONG, f"has a path of more than {limits}; shorten it"
     return None
 
 

@@ -8,7 +8,7 @@ only its own window needs (`NothingReally`, `displayTitle`, `query_results`).
 from collections import Counter
 
 from ingest.bundles.metadata_document import Entry
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 TABLE = "destinationTable"
 FILES = "Files"
@@ -44,7 +44,7 @@ class LeftOut:
     def add(self, table: str) -> None:
         """Count an entry of a table that is not passed on."""
         self._count += 1
-        shown = printable(table)
+        shown = quote_name(table)
         if shown in self._tables or len(self._tables) < NAMED:
             self._tables[shown] += 1
 

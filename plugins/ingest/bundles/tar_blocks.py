@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from struct import Struct
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
 
 BLOCK = 512
@@ -50,7 +50,7 @@ def parse_block(data: bytes, offset: int) -> Block:
     name, mode, uid, gid, size, mtime, checksum, kind, magic, major, minor, prefix = FIELDS.unpack(data)
     if not _is_right(data, checksum):
         if offset == 0:
-            raise InvalidBundle("the bundle is no tar; make one of data/ and metadata.txt", Fault.TAR_UNREADABLE)
+            raise InvalidBundle("the bundle is no tar; make one of data/ and metadata.txt", FaultCode.TAR_UNREADABLE)
         raise broken(offset, "its checksum is wrong", AS_IT_WAS_MADE)
     if not all(map(NUMBER.match, (mode, uid, gid, mtime, major, minor))):
         raise _no_number(offset, mode=mode, uid=uid, gid=gid, mtime=mtime, devmajor=major, devminor=minor)
@@ -66,13 +66,13 @@ def parse_block(data: bytes, offset: int) -> Block:
 
 def broken(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
     """Make the error of a header that cannot be read; `advice` says what to do about it."""
-    return InvalidBundle(f"the header at byte {offset} is broken: {reason}; {advice}", Fault.HEADER_BROKEN)
+    return InvalidBundle(f"the header at byte {offset} is broken: {reason}; {advice}", FaultCode.HEADER_BROKEN)
 
 
 def ambiguous(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
     """Make the error of a header in which different readers of tars see different members; `advice` says what to do."""
     sentence = f"the header at byte {offset} can be read in two ways: {reason}; {advice}"
-    return InvalidBundle(sentence, Fault.HEADER_AMBIGUOUS)
+    return InvalidBundle(sentence, FaultCode.HEADER_AMBIGUOUS)
 
 
 def _no_number(offset: int, **fields: bytes) -> InvalidBundle:

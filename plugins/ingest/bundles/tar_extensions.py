@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, replace
 
 from ingest.bundles.tar_blocks import ANOTHER_PROGRAM, BLOCK, LARGEST_OCTAL, ambiguous
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 LONG_NAME, LONG_LINK = b"L", b"K"
 # Solaris' tar writes the same records as POSIX, under a type of its own.
@@ -70,8 +70,8 @@ def check_global(data: bytes, offset: int) -> None:
     for key in _records(data, offset):
         if key == CONTINUED:
             sentence = f"the tar is not the first of several volumes: it goes on with a file of another; {ONE_VOLUME}"
-            raise InvalidBundle(sentence, Fault.MEMBER_IS_SPECIAL)
-        shown = printable(key.decode(errors="replace"))
+            raise InvalidBundle(sentence, FaultCode.MEMBER_IS_SPECIAL)
+        shown = quote_name(key.decode(errors="replace"))
         raise ambiguous(
             offset, f"a global header sets {shown}", "leave that out of --pax-option, or " + ANOTHER_PROGRAM
         )
@@ -94,7 +94,7 @@ def is_of_a_sparse_file(key: bytes) -> bool:
 def malformed(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
     """Make the error of an extended header that cannot be read; `advice` says what to do about it."""
     sentence = f"the extended header at byte {offset} is malformed: {reason}; {advice}"
-    return InvalidBundle(sentence, Fault.EXTENSION_MALFORMED)
+    return InvalidBundle(sentence, FaultCode.EXTENSION_MALFORMED)
 
 
 def _records(data: bytes, offset: int) -> dict[bytes, bytes]:

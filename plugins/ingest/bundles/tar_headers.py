@@ -25,9 +25,9 @@ from ingest.bundles.tar_extensions import (
     with_long_name,
     with_records,
 )
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 REGULAR, OLD_REGULAR, FOLDER = b"0", b"\0", b"5"
 # No bytes follow the headers of these, whatever size they claim; some readers pass over that size, others do not.
@@ -50,7 +50,7 @@ class Header:
     @property
     def shown(self) -> str:
         """The name, for messages."""
-        return printable(self.name.decode("utf-8", "surrogateescape"))
+        return quote_name(self.name.decode("utf-8", "surrogateescape"))
 
 
 def headers(file: BinaryIO, size: int) -> Iterator[Header]:
@@ -63,7 +63,7 @@ def headers(file: BinaryIO, size: int) -> Iterator[Header]:
         offset = found.offset + _padded(found.size)
         if offset > size:
             claimed = f"member {found.shown} claims {found.size} bytes; send all of it, in one volume"
-            raise InvalidBundle(f"the bundle is cut short: {claimed}", Fault.TAR_CUT)
+            raise InvalidBundle(f"the bundle is cut short: {claimed}", FaultCode.TAR_CUT)
         yield found
         if found.kind == GNU_SPARSE:
             # Its map, of unknown length, stands before its bytes.
@@ -77,7 +77,7 @@ def check_end(file: BinaryIO, offset: int) -> None:
         if block.count(0) != len(block):
             at = offset + len(block) - len(block.lstrip(b"\0"))
             sentence = f"something stands behind the end of the tar, at byte {at}; send one tar and nothing else"
-            raise InvalidBundle(sentence, Fault.TAR_GOES_ON)
+            raise InvalidBundle(sentence, FaultCode.TAR_GOES_ON)
         offset += len(block)
 
 
@@ -89,7 +89,7 @@ def _next(file: BinaryIO, offset: int) -> Header | None:
         kind = PAX if block.kind == SOLARIS_PAX else block.kind
         if kind in kinds:
             sentence = f"an extended header is repeated before one member, at byte {offset}; {ANOTHER_PROGRAM}"
-            raise InvalidBundle(sentence, Fault.EXTENSION_EXCESSIVE)
+            raise InvalidBundle(sentence, FaultCode.EXTENSION_EXCESSIVE)
         kinds.add(kind)
         extension = _extended(extension, block, _extension_data(file, block))
         offset += BLOCK + _padded(block.size)
@@ -106,7 +106,7 @@ def _block(file: BinaryIO, offset: int) -> Block | None:
     data = file.read(BLOCK)
     if len(data) < BLOCK:
         sentence = f"the bundle is cut short: it ends at byte {offset + len(data)}, before its end-of-archive mark"
-        raise InvalidBundle(f"{sentence}; {ALL_OF_IT}", Fault.TAR_CUT)
+        raise InvalidBundle(f"{sentence}; {ALL_OF_IT}", FaultCode.TAR_CUT)
     return None if data == ZEROS else parse_block(data, offset)
 
 
@@ -116,7 +116,7 @@ def _extension_data(file: BinaryIO, block: Block) -> bytes:
     data = file.read(_padded(block.size))
     if len(data) < _padded(block.size):
         sentence = f"the bundle is cut short: it ends inside the extended header at byte {block.offset}"
-        raise InvalidBundle(f"{sentence}; send all of it", Fault.TAR_CUT)
+        raise InvalidBundle(f"{sentence}; send all of it", FaultCode.TAR_CUT)
     if any(data[block.size :]):
         raise ambiguous(block.offset, "something stands behind its end")
     return data[: block.size]
@@ -151,7 +151,7 @@ def _member(block: Block, extension: Extension) -> Header:
 def _with_bytes(offset: int, kind: bytes, name: bytes, size: int) -> InvalidBundle:
     """Make the error of a member that can have no bytes and claims some: where the next header is, readers disagree."""
     called = "volume label" if kind == VOLUME_LABEL else kind_of(kind).called
-    shown = printable(name.decode("utf-8", "surrogateescape"))
+    shown = quote_name(name.decode("utf-8", "surrogateescape"))
     return ambiguous(offset, f"the {called} {shown} claims {size} bytes", f"leave it out, or {ANOTHER_PROGRAM}")
 
 

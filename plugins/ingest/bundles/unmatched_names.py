@@ -6,9 +6,9 @@ shown with what they differ in. Only as many names are kept as are listed.
 
 from ingest.bundles.alike_names import differing, likeness
 from ingest.bundles.macos_members import is_of_macos, shared_fault
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import LISTED, Faults
-from ingest.system.sanitize import printable
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import MAX_LISTED, FaultList
+from ingest.system.sanitize import quote_name
 
 Side = dict[str, str]
 
@@ -18,24 +18,24 @@ class UnmatchedNames:
 
     def __init__(self) -> None:
         self._of_macos = shared_fault()
-        self._kept: list[tuple[Fault, str]] = []
-        self._counts = {Fault.MEMBER_UNLISTED: 0, Fault.FILE_LACKING: 0}
+        self._kept: list[tuple[FaultCode, str]] = []
+        self._counts = {FaultCode.MEMBER_UNLISTED: 0, FaultCode.FILE_LACKING: 0}
         # Of each side, the first name of each likeness that was kept; and for a kept name, the one of the other side.
-        self._sides: dict[Fault, Side] = {fault: {} for fault in self._counts}
-        self._meant: dict[tuple[Fault, str], str] = {}
+        self._sides: dict[FaultCode, Side] = {fault: {} for fault in self._counts}
+        self._meant: dict[tuple[FaultCode, str], str] = {}
 
     def add_member(self, path: str) -> None:
         """Add a member that the metadata does not list."""
         if is_of_macos(path):
-            self._of_macos.add(printable(path))
+            self._of_macos.add(quote_name(path))
         else:
-            self._add(Fault.MEMBER_UNLISTED, Fault.FILE_LACKING, path)
+            self._add(FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING, path)
 
     def add_file(self, path: str) -> None:
         """Add a file of the metadata that the bundle lacks."""
-        self._add(Fault.FILE_LACKING, Fault.MEMBER_UNLISTED, path)
+        self._add(FaultCode.FILE_LACKING, FaultCode.MEMBER_UNLISTED, path)
 
-    def report(self, faults: Faults) -> None:
+    def report(self, faults: FaultList) -> None:
         """Add all of them to the faults."""
         if self._of_macos:
             faults.add_shared(self._of_macos)
@@ -45,9 +45,9 @@ class UnmatchedNames:
         for fault, count in self._counts.items():
             faults.count_more(fault, count)
 
-    def _add(self, fault: Fault, opposite: Fault, path: str) -> None:
+    def _add(self, fault: FaultCode, opposite: FaultCode, path: str) -> None:
         self._counts[fault] += 1
-        is_kept = len(self._kept) < LISTED
+        is_kept = len(self._kept) < MAX_LISTED
         if not is_kept and not self._sides[opposite]:
             return
         alike = likeness(path)
@@ -59,13 +59,13 @@ class UnmatchedNames:
             self._kept.append((fault, path))
             self._sides[fault].setdefault(alike, path)
 
-    def _sentence(self, fault: Fault, path: str) -> str:
-        if fault is Fault.MEMBER_UNLISTED:
-            sentence = f"member {printable(path)} is not listed in the metadata"
+    def _sentence(self, fault: FaultCode, path: str) -> str:
+        if fault is FaultCode.MEMBER_UNLISTED:
+            sentence = f"member {quote_name(path)} is not listed in the metadata"
         else:
-            sentence = f"file {printable(path)} is listed in the metadata, but the bundle lacks it"
+            sentence = f"file {quote_name(path)} is listed in the metadata, but the bundle lacks it"
         other = self._meant.get((fault, path))
         if other is None:
             return sentence
-        pair = (path, other) if fault is Fault.MEMBER_UNLISTED else (other, path)
+        pair = (path, other) if fault is FaultCode.MEMBER_UNLISTED else (other, path)
         return f"{sentence} (in the bundle and in the metadata {differing(*pair)})"

@@ -8,7 +8,7 @@ import sys
 from sqlalchemy import Engine
 
 from ingest.ledger.database import upgrade_schema
-from ingest.ledger.legacy_jobs import TakenOver, take_over
+from ingest.ledger.legacy_jobs import ImportResult, import_jobs
 from ingest.settings.loading import BUILT_IN, Settings, sources
 
 SERVICES = {
@@ -25,7 +25,7 @@ def synchronise(settings: Settings, engine: Engine) -> None:
     Raises ConfigurationError, DatabaseUnavailable.
     """
     upgrade_schema(engine)
-    taken = take_over(engine)
+    taken = import_jobs(engine)
     if taken is None:
         return
     sys.stdout.writelines(f"{line}\n" for line in report(taken))
@@ -37,7 +37,7 @@ def synchronise(settings: Settings, engine: Engine) -> None:
         )
 
 
-def report(taken: TakenOver) -> list[str]:
+def report(taken: ImportResult) -> list[str]:
     """Say what was taken over, and which jobs somebody must look after."""
     lines = [f"{_jobs(taken.count)} of the original taken over"]
     if taken.unfinished:

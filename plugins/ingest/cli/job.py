@@ -9,7 +9,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import set_state
 from ingest.settings.loading import Settings
 from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Stage
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 LABELS = (RECEIVED_LABEL, *(stage.label for stage in Stage))
 
@@ -29,7 +29,7 @@ def add(subcommands: Subcommands) -> None:
     job.add_argument(
         "--exception",
         default="",
-        type=one_line,
+        type=to_one_line,
         metavar="TEXT",
         help="what clients are told, such as who did it and why",
     )

@@ -12,7 +12,7 @@ from ingest.cli import job, reconcile, retry, schema, show, token
 from ingest.errors.types import IngestError
 from ingest.ledger.database import make_engine, wait_for_database
 from ingest.settings.loading import CONFIG_FILE_VARIABLE, load_settings
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             engine.dispose()
     except (IngestError, OSError) as error:
-        print(one_line(f"pacifica-ingest-cmd: {error}"), file=sys.stderr)  # noqa: T201 - a command speaks to a person
+        print(to_one_line(f"pacifica-ingest-cmd: {error}"), file=sys.stderr)  # noqa: T201 - a command speaks to a person
         return 1
 
 

@@ -12,7 +12,7 @@ from ingest.orchestrator.obstacles import reports_obstacles
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import Settings
 from ingest.states import Kind
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 
 def add(subcommands: Subcommands) -> None:
@@ -26,7 +26,7 @@ def add(subcommands: Subcommands) -> None:
     add_job_id(again)
     again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
     again.add_argument(
-        "--username", type=one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
+        "--username", type=to_one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
     )
     again.add_argument("--move", action="store_true", help="the file is a move document (with --path)")
     again.set_defaults(run=_run)

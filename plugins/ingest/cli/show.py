@@ -13,7 +13,7 @@ from ingest.ledger.job_history import Document, read
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import REPORT_SECONDS, obstacles_of
 from ingest.settings.loading import Settings
-from ingest.system.sanitize import escaped
+from ingest.system.sanitize import escape
 
 NOTHING = "-"
 
@@ -38,7 +38,7 @@ def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int
         print(json.dumps(document, indent=2, default=str))  # noqa: T201 - a command speaks to a person
         return 0
     for line in _lines(document):
-        print(escaped(line))  # noqa: T201
+        print(escape(line))  # noqa: T201
     return 0
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.access import token_file, token_uses
 from ingest.access.token_file import Token
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.cli.options import Subcommands
 from ingest.errors.types import ConfigurationError
 from ingest.settings.loading import Settings
@@ -46,7 +46,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def _user_name(text: str) -> str:
-    if found := fault(text):
+    if found := invalid_reason(text):
         raise argparse.ArgumentTypeError(f"the name {found}")
     return text
 

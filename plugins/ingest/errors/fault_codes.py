@@ -7,7 +7,7 @@ fault in the text has one of these beneath it. Each is for the uploader to mend.
 from enum import StrEnum
 
 
-class Fault(StrEnum):
+class FaultCode(StrEnum):
     """What is wrong with one thing in an upload."""
 
     TAR_UNREADABLE = "tar_unreadable"
@@ -74,6 +74,6 @@ class Fault(StrEnum):
     SOURCE_IS_OURS = "source_is_ours"
 
 
-def with_code(sentence: str, fault: Fault | None) -> str:
+def with_code(sentence: str, fault: FaultCode | None) -> str:
     """Give a sentence as it is shown in a text: `<sentence> [<fault code>]`."""
     return f"{sentence} [{fault}]" if fault else sentence

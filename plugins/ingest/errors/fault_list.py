@@ -3,16 +3,16 @@
 Called by what reads bundles and metadata; the list is bounded, because an upload may have a million faults.
 """
 
-from ingest.errors.fault_codes import Fault, with_code
+from ingest.errors.fault_codes import FaultCode, with_code
 from ingest.errors.types import Rejection
 
-LISTED = 100
+MAX_LISTED = 100
 
 
 class SharedFault:
     """One fault of many things, in one sentence that lists their names: only the first hundred, the others are counted."""
 
-    def __init__(self, fault: Fault, beginning: str, advice: str) -> None:
+    def __init__(self, fault: FaultCode, beginning: str, advice: str) -> None:
         self.fault = fault
         self._beginning = beginning
         self._advice = advice
@@ -25,7 +25,7 @@ class SharedFault:
     def add(self, shown: str) -> None:
         """Add a thing by its name, as it is to be shown."""
         self._count += 1
-        if len(self._names) < LISTED:
+        if len(self._names) < MAX_LISTED:
             self._names.append(shown)
 
     def __str__(self) -> str:
@@ -35,21 +35,21 @@ class SharedFault:
         return with_code(f"{self._beginning}: {listed}; {self._advice}", self.fault)
 
 
-class Faults:
+class FaultList:
     """The faults that were found so far; only the first hundred are kept, the others are counted.
 
     `kinds` are the codes of all of them.
     """
 
     def __init__(self) -> None:
-        self.kinds: set[Fault] = set()
+        self.kinds: set[FaultCode] = set()
         self._texts: list[str | SharedFault] = []
         self._count = 0
 
     def __bool__(self) -> bool:
         return self._count > 0
 
-    def add(self, fault: Fault, sentence: str) -> None:
+    def add(self, fault: FaultCode, sentence: str) -> None:
         """Add a fault: its code, and one sentence, without a full stop, that names what it is about."""
         self._append(sentence, fault)
 
@@ -60,7 +60,7 @@ class Faults:
         # Whatever was found before it: it stands for many.
         self._texts.insert(0, shared)
 
-    def count_more(self, fault: Fault, count: int) -> None:
+    def count_more(self, fault: FaultCode, count: int) -> None:
         """Count faults of one code for which no sentence is kept; do nothing when there are none."""
         if count:
             self._count += count
@@ -77,9 +77,9 @@ class Faults:
         more = self._count - len(self._texts)
         raise error("; ".join(map(str, self._texts)) + (f"; and {more} more" if more else ""))
 
-    def _append(self, sentence: str, fault: Fault | None) -> None:
+    def _append(self, sentence: str, fault: FaultCode | None) -> None:
         self._count += 1
         if fault:
             self.kinds.add(fault)
-        if len(self._texts) < LISTED:
+        if len(self._texts) < MAX_LISTED:
             self._texts.append(with_code(sentence, fault))

@@ -41,8 +41,8 @@ Raised everywhere, caught where something is done about them: by the stage's wra
 API's error handlers (`api.error_handlers`) and by the command line.
 """
 
-from ingest.errors.fault_codes import Fault, with_code
-from ingest.system.sanitize import one_line, shown_url
+from ingest.errors.fault_codes import FaultCode, with_code
+from ingest.system.sanitize import redact_url, to_one_line
 
 # The code of what is none of these: a mistake of the service itself.
 INTERNAL_ERROR = "internal_error"
@@ -65,7 +65,7 @@ class IngestError(Exception):
 
     def __str__(self) -> str:
         """What went wrong and what to mend, for people, in one line, whatever it quotes."""
-        return one_line(super().__str__())
+        return to_one_line(super().__str__())
 
     @property
     def text(self) -> str:
@@ -123,7 +123,7 @@ class Rejection(PermanentError):
 
     code = "rejected"
 
-    def __init__(self, sentence: str, fault: Fault | None = None) -> None:
+    def __init__(self, sentence: str, fault: FaultCode | None = None) -> None:
         super().__init__(with_code(sentence, fault))
         self.sentence = sentence
         self.fault = fault
@@ -259,7 +259,7 @@ class ServiceUnavailable(TransientError):
 
     def __init__(self, service: str, url: str, reason: str) -> None:
         self.service = service
-        self.url = shown_url(url)
+        self.url = redact_url(url)
         super().__init__(f"{service} at {self.url} is not available: {reason}")
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from ingest.errors.types import ConfigurationError, DatabaseUnavailable
 from ingest.settings.loading import Settings
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_SECONDS = 10
@@ -132,7 +132,7 @@ def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
 
 def first_line(error: BaseException | None) -> str:
     """Give the first line of an error's text, for messages of one line."""
-    return one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
+    return to_one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
 
 
 def _alembic_configuration() -> Config:

@@ -18,7 +18,7 @@ import psycopg2
 from psycopg2 import extensions, sql
 
 from ingest.errors.types import ConfigurationError
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
@@ -103,13 +103,13 @@ def read_databases(environment: Mapping[str, str]) -> list[OwnedDatabase]:
 def main() -> int:
     """Provide both databases of a facility; libpq's own variables (`PGHOST`, ...) name the superuser's connection."""
     try:
-        ledger, airflow = read_databases(os.environ)
-        for wanted in (ledger, airflow):
+        lease, airflow = read_databases(os.environ)
+        for wanted in (lease, airflow):
             provide_database(_connect, wanted)
         limit_idle_transactions(_connect, airflow.name)
         close_other_databases(_connect)
     except (ConfigurationError, psycopg2.Error) as error:
-        sys.stderr.write(f"{one_line(str(error))}\n")
+        sys.stderr.write(f"{to_one_line(str(error))}\n")
         return 1
     return 0
 

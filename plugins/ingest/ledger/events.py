@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Event
 from ingest.states import Stage
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 
 def add_event(
@@ -21,5 +21,12 @@ def add_event(
     text: str = "",
 ) -> None:
     """Append an event in the caller's transaction; its text becomes one line."""
-    values = {"job_id": job_id, "kind": kind, "stage": stage, "attempt": attempt, "code": code, "text": one_line(text)}
+    values = {
+        "job_id": job_id,
+        "kind": kind,
+        "stage": stage,
+        "attempt": attempt,
+        "code": code,
+        "text": to_one_line(text),
+    }
     session.execute(insert(Event).values(values))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import UnknownJob
 from ingest.ledger.database import transaction
-from ingest.ledger.jobs import is_possible, run_id
+from ingest.ledger.jobs import is_valid_id, run_id
 from ingest.ledger.models import Event, File, Job, OriginalJob, Upload
 
 Document = dict[str, Any]
@@ -26,7 +26,7 @@ def read(engine: Engine, job_id: int) -> Document:
     `original` is what the original service said of the job when it received it.
     """
     with transaction(engine) as session:
-        document = _read(session, job_id) if is_possible(job_id) else {}
+        document = _read(session, job_id) if is_valid_id(job_id) else {}
     if not any(document.get(part) for part in ("job", "original", "uploads", "events")):
         raise UnknownJob(f"job ID {job_id} does not exist.")
     return {"job_id": job_id, **document}

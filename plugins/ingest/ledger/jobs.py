@@ -50,7 +50,7 @@ class Received:
 
 
 @dataclass(frozen=True)
-class JobView:
+class JobSnapshot:
     """A job as the API and the command line read it; `seen` is when, by the clock of the database, as all its times.
 
     `run_changes` counts the changes of its run in Airflow: a run that was read under another number is out of date.
@@ -98,17 +98,17 @@ def create(engine: Engine, received: Received) -> None:
         raise JobExists(f"job {received.job_id} exists already") from error
 
 
-def read(engine: Engine, job_id: int) -> JobView:
+def read(engine: Engine, job_id: int) -> JobSnapshot:
     """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
-        return view(existing(session, job_id))
+        return to_snapshot(get_job(session, job_id))
 
 
-def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]:
+def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
     """Read those of the jobs that are there, by their ids; raises DatabaseUnavailable."""
-    possible = [job_id for job_id in job_ids if is_possible(job_id)]
+    possible = [job_id for job_id in job_ids if is_valid_id(job_id)]
     with transaction(engine) as session:
-        return {job.id: view(job) for job in session.scalars(select(Job).where(Job.id.in_(possible)))}
+        return {job.id: to_snapshot(job) for job in session.scalars(select(Job).where(Job.id.in_(possible)))}
 
 
 def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
@@ -136,14 +136,14 @@ def count_run_change(engine: Engine, job_id: int) -> None:
     process that dies in between has promised nothing yet, and what was read of the run is read again within seconds.
     """
     with transaction(engine) as session:
-        job = existing(session, job_id, for_update=True)
+        job = get_job(session, job_id, for_update=True)
         job.run_changes += 1
         # A poll may have kept it between the lift of an override and the change.
         if job.last_state and job.last_state["state"] == FAILED:
             job.last_state = None
 
 
-def keep_last_state(engine: Engine, seen: JobView, state: JobState) -> None:
+def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
     """Keep the state that was answered, for the time when Airflow does not answer or has forgotten the run.
 
     Not when the job or its run has changed since it was seen; and a poll does not wait for a stage that is writing to it.
@@ -156,7 +156,7 @@ def keep_last_state(engine: Engine, seen: JobView, state: JobState) -> None:
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
 
-def override(engine: Engine, job_id: int, state: JobState) -> JobView:
+def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
     """Set a job's state by an admin's hand; when it is FAILED the running stage loses its fence and stops.
 
     Raises UnknownJob, JobFinished.
@@ -169,10 +169,10 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobView:
         add_event(session, job_id, "override", text=f"{state.state} {state.task}: {state.exception}")
         session.flush()
         session.refresh(job)
-        return view(job)
+        return to_snapshot(job)
 
 
-def lift_override(engine: Engine, job_id: int) -> JobView:
+def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
     """Let a job go on that an admin had stopped, and forget how often it was cleared.
 
     Whoever was about to remove what is left of it loses the fence. Raises UnknownJob, JobFinished.
@@ -191,7 +191,7 @@ def lift_override(engine: Engine, job_id: int) -> JobView:
         add_event(session, job_id, "retry", text="by an admin")
         session.flush()
         session.refresh(job)
-        return view(job)
+        return to_snapshot(job)
 
 
 def count_clear(engine: Engine, job_id: int) -> None:
@@ -202,7 +202,7 @@ def count_clear(engine: Engine, job_id: int) -> None:
         add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has started it again")
 
 
-def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "") -> None:
+def give_up(engine: Engine, seen: JobSnapshot, code: str, text: str, detail: str = "") -> None:
     """Record that housekeeping does not start a job's run again; not when the job made progress since it was seen.
 
     A process that still works on the job loses the fence: nothing of it may count after the job was shown as failed. The
@@ -210,7 +210,7 @@ def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "
     """
     stage = first_unfinished(seen.record)
     with transaction(engine) as session:
-        job = existing(session, seen.received.job_id, for_update=True)
+        job = get_job(session, seen.received.job_id, for_update=True)
         if job.updated == seen.updated:
             job.error = {"stage": stage, "code": code, "text": text, "final": True, "attempt": 0}
             job.fence += 1
@@ -218,11 +218,11 @@ def give_up(engine: Engine, seen: JobView, code: str, text: str, detail: str = "
             add_event(session, job.id, "stage_failed", stage, code=code, text=f"{text} ({detail})" if detail else text)
 
 
-def unfinished(engine: Engine, after: int, limit: int) -> list[JobView]:
+def unfinished(engine: Engine, after: int, limit: int) -> list[JobSnapshot]:
     """Give up to `limit` jobs with ids above `after` that nobody has ended, in order of their ids."""
     open_jobs = select(Job).where(Job.id > after, *UNFINISHED).order_by(Job.id).limit(limit)
     with transaction(engine) as session:
-        return [view(job) for job in session.scalars(open_jobs)]
+        return [to_snapshot(job) for job in session.scalars(open_jobs)]
 
 
 def with_bundle(engine: Engine, *conditions: ColumnElement[bool]) -> Iterator[int]:
@@ -240,7 +240,7 @@ def with_bundle(engine: Engine, *conditions: ColumnElement[bool]) -> Iterator[in
 
 def forget_bundle(session: Session, job_id: int, text: str) -> None:
     """Record that a job's bundle is gone: no stage can begin any more, and the first one says so."""
-    job = existing(session, job_id)
+    job = get_job(session, job_id)
     job.spool_name, job.finished, job.holder = REMOVED, None, None
     add_event(session, job_id, "bundle_removed", text=text)
 
@@ -249,9 +249,9 @@ def _count_run_change(session: Session, job_id: int) -> None:
     session.execute(update(Job).where(Job.id == job_id).values(run_changes=Job.run_changes + 1))
 
 
-def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
+def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
     """Load a job's row, locked if asked for; raises UnknownJob, as ReceivedByOriginal when the original has the job."""
-    if is_possible(job_id):
+    if is_valid_id(job_id):
         job = session.get(Job, job_id, with_for_update=True if for_update else None)
         if job is not None:
             return job
@@ -260,19 +260,19 @@ def existing(session: Session, job_id: int, *, for_update: bool = False) -> Job:
     raise legacy_jobs.unknown(job_id)
 
 
-def is_possible(job_id: int) -> bool:
+def is_valid_id(job_id: int) -> bool:
     """Whether a job may have this id."""
     return 0 <= job_id <= LARGEST_ID
 
 
 def _unfinished_job(session: Session, job_id: int) -> Job:
-    job = existing(session, job_id, for_update=True)
+    job = get_job(session, job_id, for_update=True)
     if job.outcome == Outcome.CATALOGUED:
         raise JobFinished(f"job {job_id} is catalogued; its state cannot be changed any more")
     return job
 
 
-def view(job: Job) -> JobView:
+def to_snapshot(job: Job) -> JobSnapshot:
     """Give a row as the typed value that the rest of the code reads."""
     kind = Kind(job.kind)
     record = JobRecord(
@@ -288,7 +288,7 @@ def view(job: Job) -> JobView:
         last=JobState(**job.last_state) if job.last_state else None,
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
-    return JobView(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
+    return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
 
 
 def _stage_error(error: dict[str, Any]) -> StageError:

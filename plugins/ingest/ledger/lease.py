@@ -1,9 +1,9 @@
 """The fence: one process at a time works on a job, and only the newest may write.
 
-Called by the stages' wrapper (`hold`) and, through the `Ledger` that it gives, by the stages. Two processes of one stage
-can be alive at once: after a Clear the old one goes on for seconds, after its supervisor was killed until it ends. Each
-that begins takes the job over by counting up its fence; every write of an older one then finds no row and raises
-FenceLost.
+Called by the stages' wrapper (`acquire_job`) and, through the `JobLease` that it gives, by the stages. Two processes of
+one stage can be alive at once: after a Clear the old one goes on for seconds, after its supervisor was killed until it
+ends. Each that begins takes the job over by counting up its fence; every write of an older one then finds no row and
+raises FenceLost.
 """
 
 import os
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import DatabaseUnavailable, FenceLost, JobBusy, JobOverridden, StageSkipped
 from ingest.ledger import database
 from ingest.ledger.events import add_event
-from ingest.ledger.jobs import REMOVED, JobView, existing, view
+from ingest.ledger.jobs import REMOVED, JobSnapshot, get_job, to_snapshot
 from ingest.ledger.models import Job
 from ingest.states import DONE, FAILED, STAGES, Outcome, Stage
 
@@ -28,10 +28,10 @@ CHECK_SECONDS = 1.0
 LOCK_SECONDS = 60
 
 
-class Ledger:
+class JobLease:
     """A process's hold on a job while one stage of it runs."""
 
-    def __init__(self, engine: Engine, job: JobView, stage: Stage, attempt: int, fence: int) -> None:
+    def __init__(self, engine: Engine, job: JobSnapshot, stage: Stage, attempt: int, fence: int) -> None:
         self.engine = engine
         self.job = job
         self.job_id = job.received.job_id
@@ -132,31 +132,33 @@ class Ledger:
 
 
 @contextmanager
-def hold(engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False) -> Iterator[Ledger | None]:
+def acquire_job(
+    engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False
+) -> Iterator[JobLease | None]:
     """Take a job over for one stage; gives None when the catalogue holds the job, and nothing is left to be done.
 
     `by_admin`: not for the stage's own sake but to change what the job is made of; how it ended stays as it is, an admin's
     FAILED too. Raises UnknownJob, JobOverridden when an admin has
     failed it, JobBusy when an older process does not let go.
     """
-    ledger, left_uncleanly = _take_over(engine, job_id, stage, attempt, by_admin=by_admin)
-    if ledger is None:
+    lease, left_uncleanly = _acquire(engine, job_id, stage, attempt, by_admin=by_admin)
+    if lease is None:
         yield None
         return
     with _job_lock(engine, job_id):
         if left_uncleanly:
             # What the last holder had under way may still arrive at a service; it stops at its next check.
             time.sleep(2 * CHECK_SECONDS)
-        yield ledger
+        yield lease
 
 
-def furthest(job: JobView, stage: Stage) -> Stage:
+def furthest(job: JobSnapshot, stage: Stage) -> Stage:
     """The later of this stage and the last one that had finished."""
     stages = STAGES[job.record.kind]
     return max(stage, job.record.finished or stage, key=stages.index)
 
 
-def before(job: JobView, stage: Stage) -> Stage | None:
+def before(job: JobSnapshot, stage: Stage) -> Stage | None:
     """The last finished stage that lies before this one."""
     stages = STAGES[job.record.kind]
     finished = job.record.finished
@@ -165,15 +167,15 @@ def before(job: JobView, stage: Stage) -> Stage | None:
     return stages[stages.index(stage) - 1] if stage is not stages[0] else None
 
 
-def _take_over(
+def _acquire(
     engine: Engine, job_id: int, stage: Stage, attempt: int, *, by_admin: bool = False
-) -> tuple[Ledger | None, bool]:
+) -> tuple[JobLease | None, bool]:
     with database.transaction(engine) as session:
-        job = existing(session, job_id, for_update=True)
+        job = get_job(session, job_id, for_update=True)
         if _is_over(job, stage):
             return None, False
         left_uncleanly = job.holder is not None
-        before_begin = view(job)
+        before_begin = to_snapshot(job)
         job.fence += 1
         job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
         if by_admin:
@@ -182,7 +184,7 @@ def _take_over(
             _go_on(job, stage)
             add_event(session, job_id, "stage_started", stage, attempt)
         session.flush()
-        return Ledger(engine, before_begin, stage, attempt, job.fence), left_uncleanly
+        return JobLease(engine, before_begin, stage, attempt, job.fence), left_uncleanly
 
 
 def _lift_override(job: Job) -> None:

@@ -21,7 +21,7 @@ STATES = table("ingeststate", *(column(name) for name in COLUMNS))
 VERSIONS = table("ingeststatesystem", column("part"), column("value"))
 # From this version of the original's schema on, it stores whether a job is complete.
 COMPLETE_SINCE = 2
-LISTED = 20
+MAX_LISTED = 20
 
 
 class ReceivedByOriginal(UnknownJob):
@@ -37,7 +37,7 @@ class ReceivedByOriginal(UnknownJob):
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class ImportResult:
     """What one call took over: how many rows were new or changed, and which jobs had not ended.
 
     `unfinished` counts them all, `first_unfinished` are the lowest ids, at most 20.
@@ -48,7 +48,7 @@ class TakenOver:
     first_unfinished: tuple[int, ...]
 
 
-def take_over(engine: Engine) -> TakenOver | None:
+def import_jobs(engine: Engine) -> ImportResult | None:
     """Take over what is new or changed in the original's table, in one transaction; None when it has none here.
 
     May be repeated. Raises ConfigurationError when the table cannot be read, DatabaseUnavailable.
@@ -58,9 +58,9 @@ def take_over(engine: Engine) -> TakenOver | None:
             if not _exists(session, STATES.name):
                 return None
             count = _copy(session, stores_complete=_major_version(session) >= COMPLETE_SINCE)
-            ids = session.scalars(_unfinished().limit(LISTED))
+            ids = session.scalars(_unfinished().limit(MAX_LISTED))
             total = session.scalar(select(func.count()).select_from(_unfinished().subquery())) or 0
-            return TakenOver(count, total, tuple(ids))
+            return ImportResult(count, total, tuple(ids))
     except ProgrammingError as error:
         raise ConfigurationError(f"the original's table {STATES.name}: {first_line(error.orig)}") from error
 

@@ -15,14 +15,14 @@ from ingest.errors.types import UserSpaceLimit
 from ingest.ledger import user_jobs
 from ingest.ledger.models import Upload
 from ingest.ledger.user_shares import part_of
-from ingest.spool import Announced, SpoolFull, disk_faults, free_bytes
+from ingest.spool import Announced, SpoolFull, free_bytes, translate_disk_errors
 from ingest.spool import part_of as part_file_of
 
 ANNOUNCING_LOCK = (3, 8066)
 # The unit of st_blocks, whatever the file system's own is.
 STAT_BLOCK = 512
 # How often it is looked again when the free room has changed while what is promised was summed up.
-LOOKS = 5
+MAX_SAMPLES = 5
 
 
 def promise_room(session: Session, folder: Path, upload: Announced, kept_free: int, share: float = 1.0) -> int:
@@ -65,8 +65,8 @@ def _announced_by(session: Session, folder: Path, user: str) -> int:
 
 def _unpromised(session: Session, folder: Path) -> int:
     """Return the bytes that are free and that no upload has announced."""
-    for _ in range(LOOKS):
-        with disk_faults(folder):
+    for _ in range(MAX_SAMPLES):
+        with translate_disk_errors(folder):
             before = free_bytes(folder)
             taken = promised(session, folder)
             after = free_bytes(folder)

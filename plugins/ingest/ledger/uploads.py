@@ -27,7 +27,7 @@ from ingest.ledger.spool_reservations import promise_room
 from ingest.ledger.user_shares import WHOLE, UserShare
 from ingest.spool import Announced
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -148,6 +148,6 @@ def _remove(session: Session, folder: Path, upload: Upload, kind: str, code: str
 def _give_up(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:
     code = error.code if isinstance(error, IngestError) else None
     try:
-        remove(engine, folder, upload.name, "upload_refused", code, one_line(str(error)))
+        remove(engine, folder, upload.name, "upload_refused", code, to_one_line(str(error)))
     except (OSError, DatabaseUnavailable) as fault:
         logger.warning("job %d: what came of it stays until retention removes it: %s", upload.job_id, fault)

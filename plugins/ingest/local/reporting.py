@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.system.sanitize import escaped
+from ingest.system.sanitize import escape
 
 TAIL_LINES = 15
 TAIL_BYTES = 8192
@@ -41,7 +41,7 @@ def complain(failure: LaunchFailure) -> None:
     """Write why the stack cannot run to stderr: one line, and the end of a log file when one tells more."""
     lines = [f"pacifica-ingest: {failure}"]
     if failure.log is not None:
-        lines += [f"The last lines of {failure.log}:", *(f"  | {escaped(line)}" for line in _tail(failure.log))]
+        lines += [f"The last lines of {failure.log}:", *(f"  | {escape(line)}" for line in _tail(failure.log))]
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.database import make_engine
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.failure_marks import who_marked_failed
 from ingest.orchestrator.obstacles import restore_pool
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 
 
-def keep_house() -> dict[str, int]:
+def run_housekeeping() -> dict[str, int]:
     """Look at every unfinished job; gives how many were triggered, cleared, stopped and given up.
 
     Raises DatabaseUnavailable, and ServiceUnavailable when Airflow did not answer about some job, after all the others.
@@ -63,12 +63,12 @@ def _restore_pool(airflow: AirflowApi, counts: Counter[str]) -> ServiceUnavailab
 
 
 def _look_after_all(
-    settings: Settings, engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobView], counts: Counter[str]
-) -> list[tuple[JobView, ServiceUnavailable]]:
+    settings: Settings, engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobSnapshot], counts: Counter[str]
+) -> list[tuple[JobSnapshot, ServiceUnavailable]]:
     failures = []
     for job in jobs_to_see:
         try:
-            counts.update(_look_after(settings, engine, airflow, job))
+            counts.update(_repair_job(settings, engine, airflow, job))
         except ServiceUnavailable as error:
             # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
             logger.warning("job %s: %s", job.received.job_id, error)
@@ -76,7 +76,7 @@ def _look_after_all(
     return failures
 
 
-def _look_after(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobView) -> list[str]:
+def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
     """Do what one job needs; gives what was done."""
     if seen.triggered is None and not may_start(settings, engine, seen.received):
         return []
@@ -102,7 +102,7 @@ def _look_after(settings: Settings, engine: Engine, airflow: AirflowApi, seen: J
     return []
 
 
-def _who_ended(airflow: AirflowApi, job: JobView, run: Run) -> str | None:
+def _who_ended(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:
     """Return who marked a job's run as failed in Airflow; None if none did, or a rejection must be carried out first."""
     lost = lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
     if not lost or run.state != "failed" or job.record.outcome is Outcome.REJECTING:
@@ -110,7 +110,7 @@ def _who_ended(airflow: AirflowApi, job: JobView, run: Run) -> str | None:
     return who_marked_failed(airflow, job.received.kind, job.run_id)
 
 
-def _unfinished(engine: Engine) -> Iterator[JobView]:
+def _unfinished(engine: Engine) -> Iterator[JobSnapshot]:
     last = -1
     while batch := jobs.unfinished(engine, last, BATCH):
         yield from batch

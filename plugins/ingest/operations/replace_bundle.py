@@ -18,7 +18,7 @@ from ingest.context import StageContext
 from ingest.errors.types import ConfigurationError, JobFinished, UnknownJob
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import Ledger, hold
+from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import File
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import retry, set_state, settled, trigger
@@ -43,7 +43,7 @@ def run_file(
     try:
         job = jobs.read(engine, job_id)
     except UnknownJob:
-        if not jobs.is_possible(job_id):
+        if not jobs.is_valid_id(job_id):
             raise
         with _copied(settings, engine, job_id, user, kind, path) as received:
             jobs.create(engine, received)
@@ -73,20 +73,20 @@ def _copied(settings: Settings, engine: Engine, job_id: int, user: str, kind: Ki
 
 def _replaced(settings: Settings, engine: Engine, received: Received) -> str:
     """Take the job over, and give it the new bundle in place of all that there is of the old one; gives the old name."""
-    with hold(engine, received.job_id, STAGES[received.kind][0], NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None:
+    with acquire_job(engine, received.job_id, STAGES[received.kind][0], NO_ATTEMPT, by_admin=True) as lease:
+        if lease is None:
             raise JobFinished(f"job {received.job_id} is catalogued; its bundle cannot be replaced")
         with closing(make_services(settings, engine)) as services:
-            remove_uncatalogued(StageContext(settings, ledger, services))
+            remove_uncatalogued(StageContext(settings, lease, services))
         failpoint("replacing.removed", received.job_id)
-        _replace(ledger, received)
-        return ledger.job.received.spool_name
+        _replace(lease, received)
+        return lease.job.received.spool_name
 
 
-def _replace(ledger: Ledger, received: Received) -> None:
-    with ledger.transaction() as session:
-        session.execute(delete(File).where(File.job_id == ledger.job_id))
-        job = jobs.existing(session, ledger.job_id)
+def _replace(lease: JobLease, received: Received) -> None:
+    with lease.transaction() as session:
+        session.execute(delete(File).where(File.job_id == lease.job_id))
+        job = jobs.get_job(session, lease.job_id)
         uploads.claim(session, received.spool_name)
         if job.spool_name != jobs.REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
@@ -96,4 +96,4 @@ def _replace(ledger: Ledger, received: Received) -> None:
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
         job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None
-        jobs.add_event(session, ledger.job_id, "bundle_replaced", text=received.spool_name)
+        jobs.add_event(session, lease.job_id, "bundle_replaced", text=received.spool_name)

@@ -29,7 +29,7 @@ from ingest.context import StageContext
 from ingest.errors.types import IngestError
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import first_line, make_engine
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
@@ -124,16 +124,16 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
     What clients see of the job stays as it was, because it is only held by an admin's right.
     """
     kind = jobs.read(known.engine, job_id).received.kind
-    with hold(known.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None:
+    with acquire_job(known.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as lease:
+        if lease is None:
             return False
-        if not ledger.job.record.is_stopped:
-            ledger.let_go()
+        if not lease.job.record.is_stopped:
+            lease.let_go()
             return False
-        context = StageContext(known.settings, ledger, known.services)
-        if ledger.job.record.outcome is not Outcome.REJECTED:
+        context = StageContext(known.settings, lease, known.services)
+        if lease.job.record.outcome is not Outcome.REJECTED:
             remove_uncatalogued(context)
-        with ledger.transaction() as session:
+        with lease.transaction() as session:
             # Inside: a retry that comes before has taken the fence away, and one that comes now waits and finds no bundle.
             spool.remove(context.spool_path)
             failpoint("retention.bundle_removed", job_id)
@@ -143,9 +143,9 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
 
 def _free(known: Round, job_id: int) -> bool:
     """Run the end of a catalogued job's last stage again."""
-    with hold(known.engine, job_id, Stage.INGEST_METADATA, NO_ATTEMPT) as ledger:
-        if ledger is None:
+    with acquire_job(known.engine, job_id, Stage.INGEST_METADATA, NO_ATTEMPT) as lease:
+        if lease is None:
             return False
-        freed = free_spool(StageContext(known.settings, ledger, known.services))
-        ledger.finish()
+        freed = free_spool(StageContext(known.settings, lease, known.services))
+        lease.finish()
     return freed

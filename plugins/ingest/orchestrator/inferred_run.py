@@ -3,20 +3,20 @@
 Called by the API for every poll of a job.
 """
 
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.states import STAGES, JobRecord, Run, TaskInstance
 
 # What Airflow alone knows (a Clear, a worker that was killed) may be seen this late.
-BELIEVED_SECONDS = 2.0
+LEDGER_TRUST_SECONDS = 2.0
 
 
-def expected_run(view: JobView) -> Run | None:
+def expected_run(snapshot: JobSnapshot) -> Run | None:
     """Give the run of a job that has gone on in the last seconds; None when that is longer ago, or something went wrong."""
-    silent_for = (view.seen - view.updated).total_seconds()
+    silent_for = (snapshot.seen - snapshot.updated).total_seconds()
     # Less than nothing when the database's clock was set back: then nobody knows.
-    if view.record.error or not 0 <= silent_for < BELIEVED_SECONDS:
+    if snapshot.record.error or not 0 <= silent_for < LEDGER_TRUST_SECONDS:
         return None
-    return presumed_run(view.record)
+    return presumed_run(snapshot.record)
 
 
 def presumed_run(job: JobRecord) -> Run:

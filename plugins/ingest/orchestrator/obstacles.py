@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import AirflowNotReady, DatabaseUnavailable, ServiceUnavailable, TransientError, UnknownJob
 from ingest.ledger import jobs
-from ingest.ledger.jobs import JobView
+from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL, archive_pool, pool_of
 from ingest.states import STAGES, Kind, Outcome, Stage, first_unfinished
@@ -60,7 +60,7 @@ def find_obstacles(airflow: AirflowApi, seconds: float | None = None) -> Obstacl
     return Obstacles(_present(found_in_dags), _present(found_in_pools))
 
 
-def obstacles_of(airflow: AirflowApi, job: JobView, seconds: float | None = None) -> list[str]:
+def obstacles_of(airflow: AirflowApi, job: JobSnapshot, seconds: float | None = None) -> list[str]:
     """Return the obstacles that a job meets on its way to the end, none where it goes no further by itself.
 
     Raises ServiceUnavailable.

@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import RunChanged, RunNotStarted
 from ingest.ledger import jobs, user_jobs
-from ingest.ledger.jobs import JobView, Received, run_id
+from ingest.ledger.jobs import JobSnapshot, Received, run_id
 from ingest.orchestrator.client import AirflowApi
 from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 # How often a request is repeated that collided with another one, and how long the pauses are.
 ATTEMPTS = 8
@@ -41,7 +41,7 @@ def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
     return made
 
 
-def start_again(engine: Engine, airflow: AirflowApi, job: JobView, run: Run) -> None:
+def start_again(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> None:
     """Let the rest of a run start again: clear it, or replace it where Airflow no longer has all of its tasks.
 
     Raises RunChanged, ServiceUnavailable.
@@ -96,7 +96,7 @@ def settled(action: Callable[[], Result]) -> Result:
 def _make_run(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
     conf = {
         "job_id": received.job_id,
-        "user": one_line(received.user),
+        "user": to_one_line(received.user),
         "kind": received.kind.value,
         "bytes": received.size,
     }
@@ -104,7 +104,7 @@ def _make_run(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
     return airflow.trigger(received.kind, run_id(received.job_id), conf, place)
 
 
-def _clear_unfinished(airflow: AirflowApi, job: JobView, run: Run) -> bool:
+def _clear_unfinished(airflow: AirflowApi, job: JobSnapshot, run: Run) -> bool:
     """Clear the first stage that the ledger lacks and all behind it; return whether Airflow has cleared all of them.
 
     From an earlier one when Airflow does not hold it as a success, although the ledger does: a process may have finished
@@ -129,12 +129,12 @@ def _delete_run(engine: Engine, airflow: AirflowApi, received: Received, reason:
     jobs.record_deleted_run(engine, received.job_id, reason)
 
 
-def _trigger_or_start_again(engine: Engine, airflow: AirflowApi, job: JobView) -> None:
+def _trigger_or_start_again(engine: Engine, airflow: AirflowApi, job: JobSnapshot) -> None:
     if not trigger(engine, airflow, job.received):
         start_again(engine, airflow, job, airflow.run(job.received.kind, job.run_id))
 
 
-def _check_started(engine: Engine, airflow: AirflowApi, retried: JobView) -> None:
+def _check_started(engine: Engine, airflow: AirflowApi, retried: JobSnapshot) -> None:
     """Raise RunNotStarted unless the job has a whole run that has not ended, or made progress since it was retried."""
     run = airflow.run(retried.received.kind, retried.run_id)
     if run.state is not None and not run.missing and not run.has_ended:

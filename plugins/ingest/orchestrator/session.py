@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 
 from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.settings.loading import Settings
-from ingest.system.sanitize import innermost
+from ingest.system.sanitize import root_cause
 
 # Of this process. When more come at once than its database has connections, Airflow's api-server stands still.
 QUESTIONS_AT_ONCE = 6
@@ -121,7 +121,7 @@ class AirflowSession:
                 method, self._url + path, json=body, headers=headers, timeout=seconds, allow_redirects=False
             )
         except (requests.RequestException, ValueError) as error:
-            raise self.unavailable(_shortened(str(innermost(error)))) from error
+            raise self.unavailable(_shortened(str(root_cause(error)))) from error
         finally:
             self._slots.release()
 

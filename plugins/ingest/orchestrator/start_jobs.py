@@ -62,4 +62,4 @@ def _waiting_for(settings: Settings, engine: Engine, job_id: int) -> list[Receiv
         if user is None or limit is None:
             return []
         first = user_jobs.first_unfinished(session, user, limit)
-        return [jobs.view(job).received for job in first if job.triggered is None]
+        return [jobs.to_snapshot(job).received for job in first if job.triggered is None]

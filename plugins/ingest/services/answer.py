@@ -50,7 +50,7 @@ class Answer:
 
     def message(self) -> str:
         """Give the service's own reason in one line, else the status."""
-        return one_line(self.document().get("message") or f"{self.status} {self._response.reason or ''}")
+        return to_one_line(self.document().get("message") or f"{self.status} {self._response.reason or ''}")
 
     def exception(self) -> tuple[str, str]:
         """Give the name of the exception that the service died of, without its module, and its text in one line.
@@ -60,14 +60,14 @@ class Answer:
         traceback = html.unescape(str(self.document().get("traceback") or ""))
         _, _, last = traceback.rpartition("Traceback (most recent call last):\n")
         found = EXCEPTION_LINE.search(last)
-        return (found["name"], one_line(last[found.start("name") :])) if found else ("", "")
+        return (found["name"], to_one_line(last[found.start("name") :])) if found else ("", "")
 
-    def fault(self) -> str:
+    def failure_text(self) -> str:
         """Give the status and the most telling reason, in one line."""
         _, text = self.exception()
-        return one_line(f"it answered {self.status} {self._response.reason or ''}: {text or self.message()}")
+        return to_one_line(f"it answered {self.status} {self._response.reason or ''}: {text or self.message()}")
 
 
-def one_line(text: object) -> str:
+def to_one_line(text: object) -> str:
     """Give a text of a service without markup and line ends, cut at a length that a person reads."""
-    return sanitize.one_line(html.unescape(str(text)))[:TEXT_LIMIT]
+    return sanitize.to_one_line(html.unescape(str(text)))[:TEXT_LIMIT]

@@ -33,10 +33,10 @@ class OpenFile:
 class Archive(Protocol):
     """Holds files by their ids. Every method raises ServiceUnavailable when the archive cannot do it now.
 
-    `at_once` is how many calls it may be sent at the same time.
+    `parallel_requests` is how many calls it may be sent at the same time.
     """
 
-    at_once: int
+    parallel_requests: int
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """Store a file of `size` bytes, which stays for sure after `sync`; what `body.read` raises comes out unchanged.
@@ -81,10 +81,10 @@ class PacificaArchive:
     """The client of Pacifica's ArchiveInterface. `transfer_size` is in bytes."""
 
     def __init__(
-        self, client: HttpClient, transfer_size: int, at_once: int = 1, staging: tuple[Path, ...] = ()
+        self, client: HttpClient, transfer_size: int, parallel_requests: int = 1, staging: tuple[Path, ...] = ()
     ) -> None:
         """`staging` are the folders that files are handed over in, see `ingest.services.archive_staging`."""
-        self.at_once = at_once
+        self.parallel_requests = parallel_requests
         self._client = client
         self._transfer_size = transfer_size
         self._staging = Staging(staging, transfer_size)
@@ -119,7 +119,7 @@ class PacificaArchive:
             if answer.status == 200:  # noqa: PLR2004
                 return True
             if not _says_not_held(answer):
-                raise self._client.unavailable(path, answer.fault())
+                raise self._client.unavailable(path, answer.failure_text())
         return False
 
     def delete(self, file_id: int) -> None:
@@ -129,7 +129,7 @@ class PacificaArchive:
         path = f"/{file_id}"
         with self._client.request("DELETE", path, answers=(200, 500)) as answer:
             if answer.status != 200 and not _says_not_held(answer):  # noqa: PLR2004
-                raise self._client.unavailable(path, answer.fault())
+                raise self._client.unavailable(path, answer.failure_text())
 
     def move(self, file_id: int, source: OpenFile) -> None:
         """See `Archive.move`; raises MoveFolderUnavailable where others could exchange what is handed over.

@@ -41,7 +41,7 @@ class FolderArchive:
     """
 
     def __init__(self, url: str, transfer_size: int) -> None:
-        self.at_once = 1
+        self.parallel_requests = 1
         self._url = url
         self._folder = folder_of(url) or Path()
         self._transfer_size = transfer_size

@@ -20,7 +20,7 @@ from ingest.ledger.database import first_line
 from ingest.services.answer import DOCUMENT_LIMIT, Answer
 from ingest.services.http_adapter import make_pool
 from ingest.services.sized_body import SizedBody
-from ingest.system.sanitize import innermost, shown_url
+from ingest.system.sanitize import redact_url, root_cause
 
 
 class HttpClient:
@@ -82,7 +82,7 @@ class HttpClient:
             with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
                 answer = Answer(response)
                 if answer.status not in answers:
-                    raise self.unavailable(path, answer.fault())
+                    raise self.unavailable(path, answer.failure_text())
                 yield answer
                 answer.read(DOCUMENT_LIMIT)  # a connection is used again only if nothing is left on it
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
@@ -120,14 +120,14 @@ class HttpClient:
         )
 
     def _shown(self, path: str) -> str:
-        return shown_url(self._base_url + path)
+        return redact_url(self._base_url + path)
 
     def _reason(self, error: Exception) -> str:
         errors = urllib3.exceptions
         # A connection that is refused is one of these too.
         if isinstance(error, errors.ConnectTimeoutError) and not isinstance(error, errors.NewConnectionError):
             return f"no connection within {self._connect_timeout:g} seconds"
-        cause = innermost(error)
+        cause = root_cause(error)
         if isinstance(cause, TimeoutError | errors.TimeoutError):
             return f"it was silent for {self._read_timeout:g} seconds or longer"
         return first_line(cause)

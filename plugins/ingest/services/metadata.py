@@ -54,7 +54,7 @@ class Metadata(Protocol):
         """Return the ids of the users who have this account's name; none where there is no such user."""
         ...
 
-    def settles_within(self, size: int) -> float:
+    def max_processing_seconds(self, size: int) -> float:
         """Give the seconds after which a document of `size` bytes that was sent is catalogued, or never will be.
 
         Also when the process that sent it has died meanwhile.
@@ -90,7 +90,7 @@ class PacificaMetadata:
             if answer.status == 404:  # noqa: PLR2004
                 if "No Transaction with an ID" in answer.message():
                     return None
-                raise self._client.unavailable("/transactioninfo", answer.fault())
+                raise self._client.unavailable("/transactioninfo", answer.failure_text())
         path = f"/transactioninfo/files/{transaction_id}"
         with self._client.request("GET", path) as answer:
             try:
@@ -107,7 +107,7 @@ class PacificaMetadata:
             if answer.status == 404:  # noqa: PLR2004
                 if NO_FILES in answer.message():
                     return frozenset()
-                raise self._client.unavailable(path, answer.fault())
+                raise self._client.unavailable(path, answer.failure_text())
             try:
                 return frozenset(ijson.items(answer, "item.file_id"))
             except (ijson.JSONError, TypeError) as error:
@@ -123,7 +123,7 @@ class PacificaMetadata:
             except (ijson.JSONError, ValueError, KeyError, TypeError) as error:
                 raise self._client.unavailable("/users", f"its list of users cannot be read: {error!r}") from error
 
-    def settles_within(self, size: int) -> float:
+    def max_processing_seconds(self, size: int) -> float:
         """See `Metadata.settles_within`: as long as an answer is waited for."""
         return self._client.patience + _ingest_seconds(size)
 
@@ -149,7 +149,7 @@ class PacificaMetadata:
             file_id = int(named[1]) if named else None
             raise CatalogueRejected(f"Metadata does not accept the transaction: {text}", file_id)
         if answer.document().get("status") != "success":
-            raise self._client.unavailable("/ingest", answer.fault())
+            raise self._client.unavailable("/ingest", answer.failure_text())
 
 
 def _ingest_seconds(size: int) -> float:

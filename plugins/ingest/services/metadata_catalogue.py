@@ -12,7 +12,7 @@ from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected
 from ingest.ledger.database import transaction
 from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
 from ingest.services.metadata import FileHash
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 BATCH = 1000
 BATCH_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ class BuiltInMetadata:
         """See `Metadata.user_ids`: nobody is recorded here."""
         return frozenset()
 
-    def settles_within(self, size: int) -> float:  # noqa: ARG002 - however large
+    def max_processing_seconds(self, size: int) -> float:  # noqa: ARG002 - however large
         """See `Metadata.settles_within`: what the process has not committed when it dies is rolled back."""
         return 0.0
 
@@ -57,7 +57,7 @@ class BuiltInMetadata:
                 session.execute(insert(CatalogueTransaction).values(id=transaction_id))
                 _insert_entries(session, transaction_id, document)
         except (IntegrityError, DataError) as error:
-            raise _rejected(one_line(str(error.orig))) from error
+            raise _rejected(to_one_line(str(error.orig))) from error
         except ijson.JSONError as error:
             raise _rejected("it is not JSON") from error
 

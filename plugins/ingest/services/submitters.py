@@ -13,7 +13,7 @@ from ingest.errors.types import SubmitterMismatch, SubmittersUnavailable
 from ingest.services.metadata import Metadata
 from ingest.settings.loading import Settings
 from ingest.settings.submitters import CLAIM, NETWORK_ID, UNCHECKED
-from ingest.system.sanitize import innermost, printable
+from ingest.system.sanitize import quote_name, root_cause
 
 TABLE = "Transactions.submitter"
 # How many ids a text names.
@@ -41,14 +41,16 @@ def check_submitters(settings: Settings, metadata: Metadata, uploader: Uploader,
     allowed = _ids_of(settings, metadata, uploader)
     foreign = sorted({*named} - allowed)
     if foreign:
-        shown = ", ".join(printable(value) for value in foreign[:NAMED])
+        shown = ", ".join(quote_name(value) for value in foreign[:NAMED])
         raise SubmitterMismatch(f"{_rights(settings, uploader.user, allowed)}; the metadata names {TABLE} {shown}")
 
 
 def _rights(settings: Settings, user: str, allowed: Collection[str]) -> str:
     if allowed:
-        return f"user {printable(user)} may upload as submitter {' or '.join(sorted(allowed)[:NAMED])} only"
-    return f"user {printable(user)} has no submitter's id (submitter_check is {settings.submitter_check}); ask an admin"
+        return f"user {quote_name(user)} may upload as submitter {' or '.join(sorted(allowed)[:NAMED])} only"
+    return (
+        f"user {quote_name(user)} has no submitter's id (submitter_check is {settings.submitter_check}); ask an admin"
+    )
 
 
 def _ids_of(settings: Settings, metadata: Metadata, uploader: Uploader) -> frozenset[str]:
@@ -64,11 +66,11 @@ def _ids_in(path: Path, user: str) -> frozenset[str]:
     try:
         users = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise SubmittersUnavailable(f"the submitter_file {path} cannot be read: {innermost(error)}") from error
+        raise SubmittersUnavailable(f"the submitter_file {path} cannot be read: {root_cause(error)}") from error
     if not isinstance(users, dict):
         raise SubmittersUnavailable(f"the submitter_file {path} is no JSON object of user names")
     found = users.get(user, [])
     ids = found if isinstance(found, list) else [found]
     if not all(type(each) in (int, str) for each in ids):
-        raise SubmittersUnavailable(f"the submitter_file {path}: the ids of {printable(user)} are no numbers or texts")
+        raise SubmittersUnavailable(f"the submitter_file {path}: the ids of {quote_name(user)} are no numbers or texts")
     return frozenset(map(str, ids))

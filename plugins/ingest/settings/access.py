@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.settings.types import EXPLAINED, Words, option
 from ingest.system.addresses import read_address, read_network
 
@@ -43,7 +43,7 @@ def check_networks(words: tuple[str, ...]) -> tuple[str, ...]:
 def check_user_names(words: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse what cannot be the name of a user."""
     for word in words:
-        if found := fault(word):
+        if found := invalid_reason(word):
             raise PydanticCustomError(EXPLAINED, "holds a name that {found}", {"found": found})
     return words
 

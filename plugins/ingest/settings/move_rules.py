@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from ingest.access.user_names import fault
+from ingest.access.user_names import invalid_reason
 from ingest.settings.types import EXPLAINED, split_words
 
 EVERYBODY = "*"
@@ -107,7 +107,7 @@ def _group(text: str) -> MoveGroup:
 
 def _users(text: str, words: str, mark: str = "") -> tuple[str, ...]:
     users = tuple(str(word) for word in split_words(words) or ())  # type: ignore[attr-defined]
-    if not users or any(fault(user.removeprefix(mark)) for user in users):
+    if not users or any(invalid_reason(user.removeprefix(mark)) for user in users):
         raise _refused(text, "names nobody, or somebody who cannot be a user")
     return users
 

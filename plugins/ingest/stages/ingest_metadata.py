@@ -11,7 +11,7 @@ there, an admin clears this task, and the files are sent again.
 """
 
 from ingest.archiving.batches import send_files
-from ingest.archiving.catalog import is_catalogued, unsettled
+from ingest.archiving.catalog import is_catalogued, pending_transaction
 from ingest.archiving.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.archiving.moves.move import send_sources
 from ingest.archiving.rejection import remove
@@ -22,7 +22,7 @@ from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, ServiceUna
 from ingest.ledger.files import FileState, batches, files_in
 from ingest.states import Kind, Outcome
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 
 def ingest_metadata(context: StageContext) -> None:
@@ -32,7 +32,7 @@ def ingest_metadata(context: StageContext) -> None:
     `cataloguing`: the next one asks the catalogue before it sends anything. One that dies before the spool is free leaves a
     job that is catalogued and not finished: the next one frees the spool.
     """
-    if context.ledger.job.record.outcome is not Outcome.CATALOGUED:
+    if context.lease.job.record.outcome is not Outcome.CATALOGUED:
         _catalogue(context)
     free_spool(context)
 
@@ -40,18 +40,18 @@ def ingest_metadata(context: StageContext) -> None:
 def _catalogue(context: StageContext) -> None:
     for _ in range(CLASHES_ALLOWED):
         _archive(context)
-        context.ledger.event("cataloguing", outcome=Outcome.CATALOGUING)
-        failpoint("ingest_metadata.cataloguing", context.ledger.job_id)
+        context.lease.event("cataloguing", outcome=Outcome.CATALOGUING)
+        failpoint("ingest_metadata.cataloguing", context.lease.job_id)
         if is_catalogued(context) or _accepted(context):
-            failpoint("ingest_metadata.accepted", context.ledger.job_id)
-            context.ledger.event("catalogued", outcome=Outcome.CATALOGUED)
-            failpoint("ingest_metadata.catalogued", context.ledger.job_id)
+            failpoint("ingest_metadata.accepted", context.lease.job_id)
+            context.lease.event("catalogued", outcome=Outcome.CATALOGUED)
+            failpoint("ingest_metadata.catalogued", context.lease.job_id)
             return
     raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it goes on handing out ids in use")
 
 
 def _archive(context: StageContext) -> None:
-    if context.ledger.job.record.kind is Kind.MOVE:
+    if context.lease.job.record.kind is Kind.MOVE:
         send_sources(context)
     else:
         send_files(context)
@@ -62,9 +62,9 @@ def _accepted(context: StageContext) -> bool:
     try:
         with (
             transaction_document(context, for_catalogue=True) as (document, size),
-            unsettled(context, size),
+            pending_transaction(context, size),
         ):
-            context.services.metadata.ingest(context.ledger.job_id, document, size)
+            context.services.metadata.ingest(context.lease.job_id, document, size)
     except (CatalogueRejected, ServiceUnavailable) as error:
         # The transaction may be there although the answer was lost, or was that it is there already.
         if is_catalogued(context):
@@ -79,8 +79,8 @@ def _accepted(context: StageContext) -> bool:
 
 def _naming_the_file(context: StageContext, error: CatalogueRejected, file_id: int) -> CatalogueRejected:
     """Name the file that the catalogue knows by its id only, and what the real one checks of a file."""
-    path = next((file.path for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id == file_id), "")
-    return CatalogueRejected(f"{error.text}, which is {printable(path)}: see its mimetype, hashtype and hashsum")
+    path = next((file.path for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id == file_id), "")
+    return CatalogueRejected(f"{error.text}, which is {quote_name(path)}: see its mimetype, hashtype and hashsum")
 
 
 def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
@@ -89,7 +89,7 @@ def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
     A process that dies in between leaves files that are pending, with old or new ids, and the next one sends them.
     """
     replaced = False
-    for batch in batches(file for file in files_in(context.ledger, FileState.ARCHIVED) if file.file_id in ids):
+    for batch in batches(file for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id in ids):
         remove(context, batch)
         replace_ids(context, batch, "the catalogue holds what is not this job's")
         replaced = True

@@ -15,7 +15,7 @@ from ingest.archiving.file_ids import give_ids
 from ingest.archiving.unlisted_members import SKIP, skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.ledger.files import (
     batches,
@@ -29,21 +29,21 @@ from ingest.ledger.files import (
 )
 from ingest.states import Kind
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 Summary = dict[str, str | int]
 LONGEST_NAME = 200
 # What may be right when each `subdir` is read in the other way.
 FAULTS_OF_A_READING = frozenset(
     {
-        Fault.PATH_OUTSIDE_DATA,
-        Fault.PATH_TOO_LONG,
-        Fault.FILE_LISTED_TWICE,
-        Fault.FILE_LACKING,
-        Fault.MEMBER_UNLISTED,
-        Fault.MEMBER_OF_MACOS,
-        Fault.SIZE_DIFFERS,
-        Fault.PATH_UNLISTED,
+        FaultCode.PATH_OUTSIDE_DATA,
+        FaultCode.PATH_TOO_LONG,
+        FaultCode.FILE_LISTED_TWICE,
+        FaultCode.FILE_LACKING,
+        FaultCode.MEMBER_UNLISTED,
+        FaultCode.MEMBER_OF_MACOS,
+        FaultCode.SIZE_DIFFERS,
+        FaultCode.PATH_UNLISTED,
     }
 )
 
@@ -55,37 +55,37 @@ def load_metadata(context: StageContext) -> Summary:
     """
     reader = _read(context)
     may_differ = reader.faults and reader.faults.kinds <= FAULTS_OF_A_READING
-    if may_differ and context.ledger.job.record.kind is Kind.INGEST:
+    if may_differ and context.lease.job.record.kind is Kind.INGEST:
         # The stock client writes folders below `data/`, one of which may be called `data` itself.
         other = _read(context, below_data=True)
         reader = reader if other.faults else other
     reader.faults.raise_as(InvalidMetadata)
     if left_out := str(reader.left_out):
-        context.ledger.event("entries_left_out", f"entries for these tables are not passed on: {left_out}")
-    skipped = skip_unlisted(context.ledger)
+        context.lease.event("entries_left_out", f"entries for these tables are not passed on: {left_out}")
+    skipped = skip_unlisted(context.lease)
     give_ids(context)
-    files, size = totals(context.ledger)
+    files, size = totals(context.lease)
     return {"files": files, "bytes": size, **({"skipped": skipped} if skipped else {}), **_for_people(reader)}
 
 
 def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
     """Record the declared files, with each `subdir` read in one of two ways; gives what was read, and its faults."""
-    ledger = context.ledger
-    forget_declarations(ledger)
-    failpoint("load_metadata.forgotten", ledger.job_id)
+    lease = context.lease
+    forget_declarations(lease)
+    failpoint("load_metadata.forgotten", lease.job_id)
     with context.open_metadata() as document:
-        reader = MetadataReader(document, ledger.job.record.kind, ledger.job_id, below_data=below_data)  # type: ignore[arg-type]
+        reader = MetadataReader(document, lease.job.record.kind, lease.job_id, below_data=below_data)  # type: ignore[arg-type]
         for number, batch in enumerate(batches(reader.files())):
-            ledger.report(number, number + 1)
-            record_declarations(ledger, batch, reader.faults)
-            failpoint("load_metadata.recorded", ledger.job_id)
-    if ledger.job.record.kind is Kind.INGEST:
+            lease.report(number, number + 1)
+            record_declarations(lease, batch, reader.faults)
+            failpoint("load_metadata.recorded", lease.job_id)
+    if lease.job.record.kind is Kind.INGEST:
         may_be_unlisted = context.settings.unlisted_members == SKIP
-        compare_members(ledger, reader.faults, may_be_unlisted=may_be_unlisted)
+        compare_members(lease, reader.faults, may_be_unlisted=may_be_unlisted)
     else:
-        compare_sources(ledger, reader.faults)
+        compare_sources(lease, reader.faults)
         if context.settings.refuse_ambiguous_names:
-            find_ambiguous_paths(ledger, reader.faults)
+            find_ambiguous_paths(lease, reader.faults)
     _check_file_values(context, reader)
     return reader
 
@@ -94,8 +94,10 @@ def _check_file_values(context: StageContext, reader: MetadataReader) -> None:
     """Find keys and values of files that are not listed, once all files are; the document is read again for that."""
     if reader.has_file_values and reader.faults.kinds <= FAULTS_OF_A_READING:
         with context.open_metadata() as document:
-            check_annotated(context.ledger, annotated_paths(document), reader.faults)  # type: ignore[arg-type]
+            check_annotated(context.lease, annotated_paths(document), reader.faults)  # type: ignore[arg-type]
 
 
 def _for_people(reader: MetadataReader) -> Summary:
-    return {name: one_line(str(reader.transaction.get(name, "")))[:LONGEST_NAME] for name in ("project", "instrument")}
+    return {
+        name: to_one_line(str(reader.transaction.get(name, "")))[:LONGEST_NAME] for name in ("project", "instrument")
+    }

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from ingest.bundles.bundle import Member, members
 from ingest.context import StageContext
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
 from ingest.ledger.files import batches, find_ambiguous_paths, forget_members, record_members
 from ingest.system.failpoints import failpoint
@@ -21,27 +21,27 @@ from ingest.system.failpoints import failpoint
 
 def open_tar(context: StageContext) -> None:
     """Record the members of the bundle; raises InvalidBundle with all that is wrong with it, SpoolUnavailable."""
-    faults = Faults()
-    forget_members(context.ledger)
-    failpoint("open_tar.forgotten", context.ledger.job_id)
+    faults = FaultList()
+    forget_members(context.lease)
+    failpoint("open_tar.forgotten", context.lease.job_id)
     for batch in batches(_data_members(context, faults)):
-        record_members(context.ledger, batch, faults)
-        failpoint("open_tar.recorded", context.ledger.job_id)
+        record_members(context.lease, batch, faults)
+        failpoint("open_tar.recorded", context.lease.job_id)
     if context.settings.refuse_ambiguous_names:
-        find_ambiguous_paths(context.ledger, faults)
+        find_ambiguous_paths(context.lease, faults)
     faults.raise_as(InvalidBundle)
 
 
-def _data_members(context: StageContext, faults: Faults) -> Iterator[Member]:
+def _data_members(context: StageContext, faults: FaultList) -> Iterator[Member]:
     """Give the members below `data/`; the metadata's place goes to the job's row."""
     metadata: Member | None = None
     for member in members(context.received_path, faults):
-        context.ledger.report(member.offset, context.ledger.job.received.size)
+        context.lease.report(member.offset, context.lease.job.received.size)
         if member.path is not None:
             yield member
         elif metadata is None:
             metadata = member
         else:
-            faults.add(Fault.METADATA_TWICE, "metadata.txt stands in the bundle twice")
+            faults.add(FaultCode.METADATA_TWICE, "metadata.txt stands in the bundle twice")
     offset, size = (metadata.offset, metadata.size) if metadata else (None, None)
-    context.ledger.set(metadata_offset=offset, metadata_size=size)
+    context.lease.set(metadata_offset=offset, metadata_size=size)

@@ -22,7 +22,7 @@ from ingest.errors.types import (
     StageTerminated,
 )
 from ingest.ledger.database import first_line, make_engine
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
@@ -35,7 +35,7 @@ from ingest.stages.open_tar import open_tar
 from ingest.stages.validate_policy import validate_policy
 from ingest.states import Stage
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import one_line
+from ingest.system.sanitize import to_one_line
 
 StageFunction = Callable[[StageContext], Summary | None]
 
@@ -58,11 +58,11 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
     try:
-        with _terminated_by_signal(), hold(engine, job_id, stage, attempt) as ledger:
-            if ledger is None:
+        with _terminated_by_signal(), acquire_job(engine, job_id, stage, attempt) as lease:
+            if lease is None:
                 return None
             with closing(make_services(settings, engine)) as services:
-                return _recorded(StageContext(settings, ledger, services), stage, last_try=last_try)
+                return _recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
         start_next(settings, engine, AirflowApi(settings), job_id)
         engine.dispose()
@@ -70,29 +70,29 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
 
 def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
     """Run the stage and commit how it ended, before Airflow learns of it: a client may ask in between."""
-    ledger = context.ledger
-    failpoint(f"{stage}.begun", ledger.job_id)
+    lease = context.lease
+    failpoint(f"{stage}.begun", lease.job_id)
     try:
         result = _rejecting(context, FUNCTIONS[stage])
     except FenceLost:
         raise
     except IngestError as error:
-        ledger.fail(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
-        failpoint(f"{stage}.failed", ledger.job_id)
+        lease.fail(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
+        failpoint(f"{stage}.failed", lease.job_id)
         raise
     except BaseException as error:
-        ledger.fail(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
+        lease.fail(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
         raise
-    failpoint(f"{stage}.done", ledger.job_id)
-    ledger.finish()
-    failpoint(f"{stage}.finished", ledger.job_id)
+    failpoint(f"{stage}.done", lease.job_id)
+    lease.finish()
+    failpoint(f"{stage}.finished", lease.job_id)
     return result
 
 
 def _rejecting(context: StageContext, function: StageFunction) -> Summary | None:
     try:
         resume_rejection(context)
-        context.ledger.check_predecessors()
+        context.lease.check_predecessors()
         return function(context)
     except Rejection as error:
         if reject(context, error):
@@ -108,7 +108,7 @@ def _is_final(error: IngestError, *, last_try: bool) -> bool:
 
 
 def _sentence(error: BaseException) -> str:
-    return one_line(f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}")
+    return to_one_line(f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}")
 
 
 @contextmanager

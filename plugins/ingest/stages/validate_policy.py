@@ -25,14 +25,14 @@ def validate_policy(context: StageContext) -> None:
     """
     _check_submitter(context)
     with transaction_document(context, for_catalogue=False) as (document, size):
-        context.services.policy.check(document, size, context.ledger.job.received.user)
+        context.services.policy.check(document, size, context.lease.job.received.user)
 
 
 def _check_submitter(context: StageContext) -> None:
     if context.settings.submitter_check == UNCHECKED:
         # Not even read: the document of a million files takes its time.
         return
-    received = context.ledger.job.received
+    received = context.lease.job.received
     with context.open_metadata() as document:
         named = submitters(document)  # type: ignore[arg-type]
     uploader = Uploader(received.user, received.submitter_claim)

@@ -12,40 +12,40 @@ from urllib.parse import urlsplit
 LONGEST_NAME = 300
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Give a text with every character escaped that cannot be printed as it is; its spaces stay as they are."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Give a text as one line that can be stored, logged and shown."""
-    return escaped(" ".join(text.split()))
+    return escape(" ".join(text.split()))
 
 
-def printable(name: str) -> str:
+def quote_name(name: str) -> str:
     """Give a name for a sentence: quoted, so that it ends where it ends, escaped, and not endless."""
     shown = repr(name)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Give a URL without what may be secret in it: user and password, query, fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "a URL that cannot be read"
-    return one_line(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
+    return to_one_line(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
 
 
-def innermost(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
     """Give the error at the bottom of one of requests or urllib3; those that wrap it quote the URL, passwords and all."""
     # They wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed: it may lead to an error
     # that the caller was handling when it made this request.
     for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):
         if isinstance(inner, BaseException):
-            return innermost(inner)
+            return root_cause(inner)
     return error
 
 
@@ -54,11 +54,11 @@ class OneLineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         """See `logging.Formatter.formatMessage`."""
-        return one_line(super().formatMessage(record))
+        return to_one_line(super().formatMessage(record))
 
     def formatException(  # noqa: N802 - the name is logging's
         self,
         ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> str:
         """See `logging.Formatter.formatException`."""
-        return "\n".join(f"  | {escaped(line)}" for line in super().formatException(ei).splitlines())
+        return "\n".join(f"  | {escape(line)}" for line in super().formatException(ei).splitlines())

@@ -11,7 +11,7 @@ from api.polling import batched_reads
 from api.polling.batched_reads import BatchedReads
 from ingest.errors.types import DatabaseUnavailable, UnknownJob
 from ingest.ledger import jobs
-from ingest.ledger.jobs import JobView, Received
+from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.states import Kind
 from tests.received import create_job
 from tools.waiting import wait_until
@@ -28,7 +28,7 @@ class Held:
         self.may_ask = threading.Semaphore(0)
         self._read = jobs.read_several
 
-    def __call__(self, engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]:
+    def __call__(self, engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
         self.asked.append(set(job_ids))
         assert self.may_ask.acquire(timeout=30)
         return self._read(engine, job_ids)
@@ -87,7 +87,7 @@ def test_nobody_waits_long_for_a_database_that_is_silent(known: Engine, held: He
 
 
 def test_all_who_wait_are_told_that_the_database_is_away(known: Engine, monkeypatch: pytest.MonkeyPatch):
-    def fail(engine: Engine, job_ids: Collection[int]) -> dict[int, JobView]:
+    def fail(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
         raise DatabaseUnavailable("it went away")
 
     reads = BatchedReads(known)

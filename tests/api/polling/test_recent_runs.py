@@ -13,7 +13,7 @@ import pytest
 from api.polling import recent_runs
 from api.polling.recent_runs import ENDING_SECONDS, POLLED_SECONDS, REFRESH_SECONDS, RecentRuns
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger.jobs import JobView, Received
+from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
 from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
 from tools.waiting import wait_until
@@ -76,23 +76,23 @@ def runs(airflow: CountingAirflow, clock: Clock) -> RecentRuns:
     return RecentRuns(airflow, clock)
 
 
-def job(job_id: int = 7, run_changes: int = 0, **record: object) -> JobView:
+def job(job_id: int = 7, run_changes: int = 0, **record: object) -> JobSnapshot:
     received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
     known = replace(JobRecord(Kind.INGEST), **record)  # type: ignore[arg-type]
-    return JobView(received, known, NOW, NOW, NOW, NOW, run_changes)
+    return JobSnapshot(received, known, NOW, NOW, NOW, NOW, run_changes)
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
     wait_until(holds, 30, lambda: "it never happens")
 
 
-def wait_for_run(runs: RecentRuns, view: JobView, state: str) -> None:
-    wait_for(lambda: (run := runs.run(view)) is not None and run.state == state)
+def wait_for_run(runs: RecentRuns, snapshot: JobSnapshot, state: str) -> None:
+    wait_for(lambda: (run := runs.run(snapshot)) is not None and run.state == state)
 
 
-def is_unavailable(runs: RecentRuns, view: JobView) -> bool:
+def is_unavailable(runs: RecentRuns, snapshot: JobSnapshot) -> bool:
     try:
-        runs.run(view)
+        runs.run(snapshot)
     except ServiceUnavailable as error:
         return str(error) == str(AWAY)
     return False
@@ -295,7 +295,7 @@ def test_end_of_a_run_whose_stage_has_failed_is_looked_for_more_often(
 
 def test_end_of_a_run_is_reported_once_also_when_nobody_polls_any_more(airflow: CountingAirflow, clock: Clock):
     ended: list[tuple[int, str | None]] = []
-    runs = RecentRuns(airflow, clock, lambda view, run: ended.append((view.received.job_id, run.state)))
+    runs = RecentRuns(airflow, clock, lambda snapshot, run: ended.append((snapshot.received.job_id, run.state)))
     wait_for_run(runs, job(), "running")
     airflow.answers = [SUCCESS]
     clock.now += REFRESH_SECONDS

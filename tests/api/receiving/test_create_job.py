@@ -38,13 +38,13 @@ def app(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Flas
 
 
 @pytest.fixture
-def known(app: Flask) -> Resources:
+def resources(app: Flask) -> Resources:
     resources: Resources = app.extensions[EXTENSION]
     return resources
 
 
-def files(known: Resources) -> list[str]:
-    return [path.name for path in known.settings.volume_path.iterdir()]
+def files(resources: Resources) -> list[str]:
+    return [path.name for path in resources.settings.volume_path.iterdir()]
 
 
 def upload(app: Flask) -> tuple[int, dict[str, Any]]:
@@ -52,28 +52,28 @@ def upload(app: Flask) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.get_json()
 
 
-def taken_id(known: Resources) -> int:
-    job_id = known.services.uniqueid.allocate("upload_job", 1)[0]
-    create_job(known.engine, Received(job_id, Kind.INGEST, "other", f"{job_id}.tar", 1))
+def taken_id(resources: Resources) -> int:
+    job_id = resources.services.uniqueid.allocate("upload_job", 1)[0]
+    create_job(resources.engine, Received(job_id, Kind.INGEST, "other", f"{job_id}.tar", 1))
     return job_id
 
 
 def replace_uniqueid(app: Flask, *ids: int) -> None:
-    known = app.extensions[EXTENSION]
-    object.__setattr__(known.services, "uniqueid", RepeatingUniqueID(list(ids)))
+    resources = app.extensions[EXTENSION]
+    object.__setattr__(resources.services, "uniqueid", RepeatingUniqueID(list(ids)))
 
 
-def test_an_id_that_uniqueid_gives_twice_is_not_used(app: Flask, known: Resources) -> None:
-    taken = taken_id(known)
+def test_an_id_that_uniqueid_gives_twice_is_not_used(app: Flask, resources: Resources) -> None:
+    taken = taken_id(resources)
     replace_uniqueid(app, taken, taken + 1)
     assert upload(app)[1]["job_id"] == taken + 1
-    assert jobs.read(known.engine, taken).received.user == "other"
+    assert jobs.read(resources.engine, taken).received.user == "other"
 
 
 def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps_its_name(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = known.services.uniqueid.allocate("upload_job", 1)[0]
+    first = resources.services.uniqueid.allocate("upload_job", 1)[0]
 
     def create_too_late(engine: Engine, received: Received) -> None:
         if received.job_id == first:
@@ -85,39 +85,39 @@ def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps
     replace_uniqueid(app, first, first + 1)
     status, document = upload(app)
     assert (status, document["job_id"]) == (200, first + 1)
-    name = jobs.read(known.engine, first + 1).received.spool_name
+    name = jobs.read(resources.engine, first + 1).received.spool_name
     assert name.startswith(f"{first}-")
-    assert files(known) == [name]
+    assert files(resources) == [name]
 
 
-def test_ids_that_are_always_taken_end_in_503_before_anything_is_read(app: Flask, known: Resources) -> None:
-    replace_uniqueid(app, *[taken_id(known)] * job_creation.ID_ATTEMPTS)
+def test_ids_that_are_always_taken_end_in_503_before_anything_is_read(app: Flask, resources: Resources) -> None:
+    replace_uniqueid(app, *[taken_id(resources)] * job_creation.ID_ATTEMPTS)
     status, document = upload(app)
     assert status == 503
     assert "ids of existing jobs 5 times" in document["message"]
-    assert files(known) == []
+    assert files(resources) == []
 
 
 def test_a_database_that_is_away_before_the_commit_leaves_no_file(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
 
-    def read_once(engine: Engine, job_id: int) -> jobs.JobView:
+    def read_once(engine: Engine, job_id: int) -> jobs.JobSnapshot:
         reads.append(job_id)
         if len(reads) > 1:
-            assert files(known) != []
+            assert files(resources) != []
             raise DatabaseUnavailable("it went away")
         return jobs_read(engine, job_id)
 
     jobs_read = jobs.read
     monkeypatch.setattr(jobs, "read", read_once)
     assert upload(app)[0] == 503
-    assert files(known) == []
+    assert files(resources) == []
 
 
 def test_a_commit_whose_answer_is_lost_is_found_and_the_upload_succeeds(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
@@ -129,19 +129,19 @@ def test_a_commit_whose_answer_is_lost_is_found_and_the_upload_succeeds(
     monkeypatch.setattr(jobs, "create", create_and_lose_the_answer)
     status, document = upload(app)
     assert status == 200
-    name = jobs.read(known.engine, document["job_id"]).received.spool_name
-    assert files(known) == [name]
+    name = jobs.read(resources.engine, document["job_id"]).received.spool_name
+    assert files(resources) == [name]
     assert len(calls) == 2
 
 
 def test_a_commit_whose_answer_is_lost_is_found_although_the_job_is_complete_already(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def create_complete_and_lose_the_answer(engine: Engine, received: Received) -> None:
         monkeypatch.setattr(jobs, "create", create_for_real)
         create_for_real(engine, received)
         with transaction(engine) as session:
-            jobs.existing(session, received.job_id).spool_name = jobs.REMOVED
+            jobs.get_job(session, received.job_id).spool_name = jobs.REMOVED
         raise DatabaseUnavailable("the connection was lost in COMMIT")
 
     monkeypatch.setattr(jobs, "create", create_complete_and_lose_the_answer)
@@ -149,7 +149,7 @@ def test_a_commit_whose_answer_is_lost_is_found_although_the_job_is_complete_alr
 
 
 def test_a_commit_that_never_arrived_is_made_again(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
@@ -162,11 +162,11 @@ def test_a_commit_that_never_arrived_is_made_again(
     monkeypatch.setattr(jobs, "create", lose_the_first)
     status, document = upload(app)
     assert status == 200
-    assert files(known) == [jobs.read(known.engine, document["job_id"]).received.spool_name]
+    assert files(resources) == [jobs.read(resources.engine, document["job_id"]).received.spool_name]
 
 
 def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the connection was lost")
@@ -176,11 +176,11 @@ def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
     status, document = upload(app)
     assert status == 503
     assert "ask for its state later" in document["message"]
-    assert [Path(name).suffix for name in files(known)] == [".tar"]
+    assert [Path(name).suffix for name in files(resources)] == [".tar"]
 
 
 def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_of_it(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     created: list[Received] = []
 
@@ -192,29 +192,29 @@ def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_
 
     monkeypatch.setattr(jobs, "create", create_and_never_answer)
     assert upload(app)[0] == 503
-    assert files(known) == [jobs.read(known.engine, created[0].job_id).received.spool_name]
+    assert files(resources) == [jobs.read(resources.engine, created[0].job_id).received.spool_name]
 
 
 def test_an_upload_that_was_given_up_meanwhile_is_no_job(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def create_too_late(engine: Engine, received: Received) -> None:
-        assert uploads.remove(engine, known.settings.volume_path, received.spool_name, "upload_abandoned")
+        assert uploads.remove(engine, resources.settings.volume_path, received.spool_name, "upload_abandoned")
         create_for_real(engine, received)
 
     monkeypatch.setattr(jobs, "create", create_too_late)
     status, document = upload(app)
     assert status == 503
     assert "send it again" in document["message"]
-    assert files(known) == []
+    assert files(resources) == []
 
 
 def test_an_unexpected_error_of_the_commit_leaves_no_file(
-    app: Flask, known: Resources, monkeypatch: pytest.MonkeyPatch
+    app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(engine: Engine, received: Received) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(jobs, "create", fail)
     assert upload(app)[0] == 500
-    assert files(known) == []
+    assert files(resources) == []

@@ -69,8 +69,8 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    known: Engine = app.extensions[EXTENSION].engine
-    return known
+    resources: Engine = app.extensions[EXTENSION].engine
+    return resources
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ def wait_until_airflow_was_heard(client: FlaskClient, airflow: ScriptedAirflow, 
     state(client, job_id)
     wait_until(lambda: bool(airflow.asked), 30, lambda: "Airflow is not asked")
     # What comes back from it is kept a moment later.
-    known = cast(Resources, client.application.extensions[EXTENSION]).runs
-    wait_until(lambda: all(each.requested is not None for each in known._polled.values()), 30, lambda: "no answer")
+    resources = cast(Resources, client.application.extensions[EXTENSION]).runs
+    wait_until(lambda: all(each.requested is not None for each in resources._polled.values()), 30, lambda: "no answer")
     return state(client, job_id)
 
 
@@ -214,7 +214,7 @@ def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A commit can take as long as the real one on a busy disk.
-    monkeypatch.setattr(inferred_run, "BELIEVED_SECONDS", 60.0)
+    monkeypatch.setattr(inferred_run, "LEDGER_TRUST_SECONDS", 60.0)
     change(engine, job_id, stage="load_metadata", percent=41.26, holder="a process", updated=func.now())
     document = state(client, job_id)
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
@@ -332,15 +332,15 @@ def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
     make_app: Callable[..., Flask], settings: Settings, airflow: ScriptedAirflow
 ) -> None:
     app = make_app(settings.model_copy(update={"user_running_jobs": 1}), airflow=airflow)
-    known: Resources = app.extensions[EXTENSION]
-    first, waiting = known.services.uniqueid.allocate("upload_job", 2)
+    resources: Resources = app.extensions[EXTENSION]
+    first, waiting = resources.services.uniqueid.allocate("upload_job", 2)
     for job in (first, waiting):
-        create_job(known.engine, jobs.Received(job, Kind.INGEST, "penelope", f"{job}-00000000.tar", 1))
-    change(known.engine, waiting, updated=func.now() - timedelta(minutes=1))
+        create_job(resources.engine, jobs.Received(job, Kind.INGEST, "penelope", f"{job}-00000000.tar", 1))
+    change(resources.engine, waiting, updated=func.now() - timedelta(minutes=1))
     document = state(app.test_client(), waiting)
     assert (document["state"], document["task"], document["complete"]) == ("OK", "UPLOADING", False)
     assert document["exception"] == "waits for earlier jobs of the same user: 1 of them run at a time"
-    change(known.engine, first, outcome=Outcome.CATALOGUED)
+    change(resources.engine, first, outcome=Outcome.CATALOGUED)
     assert state(app.test_client(), waiting)["exception"] == ""
 
 

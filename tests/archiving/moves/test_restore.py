@@ -29,7 +29,7 @@ NEW = b"another measurement of the same name"
 def put_all_back(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-        context.ledger.finish()
+        context.lease.finish()
 
 
 def arrange(request: pytest.FixtureRequest, links: bool) -> None:
@@ -237,7 +237,7 @@ def test_hidden_names_that_somebody_planted_lead_nowhere(
     (tmp_path / "precious").write_bytes(b"precious")
     run_stage(job, Stage.MOVE_FILES)
     with open_context(job, Stage.MOVE_FILES) as context:
-        for file in move.files_in(context.ledger, move.FileState.ARCHIVED):
+        for file in move.files_in(context.lease, move.FileState.ARCHIVED):
             for ending in ("", ".part", ".empty"):
                 (folder / f".pacifica-ingest-{file.file_id}{ending}").symlink_to(tmp_path / "precious")
         remove_all(context)

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.bundles.bundle_metadata import DeclaredFile, MetadataReader, entries
 from ingest.bundles.metadata_document import Entry
-from ingest.errors.fault_list import Faults
+from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Kind
 from tools.bundles import file_entry
@@ -26,7 +26,7 @@ def encoded(document: object) -> io.BytesIO:
 
 def parsed(document: bytes | str) -> list[Entry]:
     """The entries of a document; raises InvalidMetadata with all that is wrong with it."""
-    faults = Faults()
+    faults = FaultList()
     found = [entry for _, entry in entries(as_file(document), faults)]
     faults.raise_as(InvalidMetadata)
     return found

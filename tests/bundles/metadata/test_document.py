@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.bundles.metadata_document import BLOCK, DEEPEST, LARGEST_ENTRY, objects
-from ingest.errors.fault_list import LISTED, Faults
+from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.errors.types import InvalidMetadata
 from tests.bundles.metadata.documents import Entry, X, codes, parsed, refusal
 from tools.bundles import CONTENTS, metadata_of
@@ -58,7 +58,7 @@ def test_numbers_are_integers_of_64_bits_or_of_double_precision(text: str, numbe
 def test_entries_are_the_same_wherever_the_blocks_end(size: int):
     listed = [{"destinationTable": "x", "value": [number, "é日\U0001f600" * 9, 1.5e-7, None]} for number in range(200)]
     for document in (json.dumps(listed), json.dumps(listed, ensure_ascii=False)):
-        faults = Faults()
+        faults = FaultList()
         assert [entry for _, entry in objects(InBlocks(document.encode(), size), faults)] == listed
         assert not faults
 
@@ -266,8 +266,8 @@ def test_all_faults_are_listed_up_to_a_limit_and_the_others_counted():
     text = "1, ".join(["[", *[f"{X}, "] * 5_000, X + "]"])
     with pytest.raises(InvalidMetadata) as raised:
         parsed(text)
-    assert codes(raised.value.text.rpartition(";")[0]) == ["entry_not_object"] * LISTED
-    assert raised.value.text.endswith(f"; and {5_001 - LISTED} more")
+    assert codes(raised.value.text.rpartition(";")[0]) == ["entry_not_object"] * MAX_LISTED
+    assert raised.value.text.endswith(f"; and {5_001 - MAX_LISTED} more")
 
 
 def test_faults_before_the_one_that_ends_the_reading_are_listed():
@@ -319,7 +319,7 @@ def test_document_without_end_is_given_up_early_and_takes_little_memory(beginnin
     tracemalloc.start()
     try:
         with pytest.raises(InvalidMetadata, match="entry_too_"):
-            for _ in objects(document, Faults()):
+            for _ in objects(document, FaultList()):
                 pass
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -6,7 +6,7 @@ import io
 import lzma
 import zipfile
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import blocks, refused
@@ -28,13 +28,13 @@ def zipped() -> bytes:
 def compressed(name: str, content: bytes) -> Case:
     """A file that begins as one of this program does."""
     says = f"the bundle is compressed ({name}); send the tar as it is"
-    return refused(f"compressed by {name}", blocks(content), Fault.TAR_COMPRESSED, says)
+    return refused(f"compressed by {name}", blocks(content), FaultCode.TAR_COMPRESSED, says)
 
 
 def no_tar(name: str, content: bytes) -> Case:
     """A file of another kind."""
     says = "the bundle is no tar; make one of data/ and metadata.txt"
-    return refused(name, blocks(content), Fault.TAR_UNREADABLE, says)
+    return refused(name, blocks(content), FaultCode.TAR_UNREADABLE, says)
 
 
 CASES: list[Case] = [
@@ -50,13 +50,13 @@ CASES: list[Case] = [
     no_tar("cpio", b"070701" + b"0" * 2000),
     no_tar("first header with a wrong checksum", bytes([BUNDLE[0] ^ 1]) + BUNDLE[1:]),
     no_tar("tar that begins in its middle", BUNDLE[300:]),
-    refused("one byte", blocks(b"x"), Fault.TAR_CUT, "it ends at byte 1"),
+    refused("one byte", blocks(b"x"), FaultCode.TAR_CUT, "it ends at byte 1"),
     Refused(
         "tar of nothing but an end mark",
         blocks(END),
         Stage.LOAD_METADATA,
         InvalidMetadata,
-        (Fault.METADATA_MISSING,),
+        (FaultCode.METADATA_MISSING,),
         ("the bundle has no metadata.txt",),
     ),
 ]

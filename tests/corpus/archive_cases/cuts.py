@@ -1,6 +1,6 @@
 """Tars that end too early, at each of their boundaries, and tars that go on."""
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import GOOD, blocks, refused
 from tests.corpus.case import Case
 from tools.bundles import make_bundle
@@ -15,7 +15,7 @@ WORDS = "the bundle is cut short"
 
 def cut(name: str, tar: bytes, length: int, says: str = WORDS) -> Case:
     """A tar of which only so many bytes arrived."""
-    return refused(f"cut {name}", blocks(tar[:length]), Fault.TAR_CUT, says)
+    return refused(f"cut {name}", blocks(tar[:length]), FaultCode.TAR_CUT, says)
 
 
 CASES: list[Case] = [
@@ -42,19 +42,27 @@ CASES: list[Case] = [
     cut("in a GNU long name", GOOD + GNU_NAME + LONG, BEHIND + BLOCK + 9, "inside the extended header at byte 1024"),
     cut("behind a GNU long name", GOOD + GNU_NAME + LONG, BEHIND + len(GNU_NAME), "before its end-of-archive mark"),
     refused(
-        "PAX header before the end", blocks(GOOD, PAX, END), Fault.EXTENSION_MALFORMED, "no member stands behind it"
+        "PAX header before the end", blocks(GOOD, PAX, END), FaultCode.EXTENSION_MALFORMED, "no member stands behind it"
     ),
     refused(
         "GNU long name before the end",
         blocks(GOOD, GNU_NAME, END),
-        Fault.EXTENSION_MALFORMED,
+        FaultCode.EXTENSION_MALFORMED,
         "no member stands behind it",
     ),
-    refused("garbage behind the end", blocks(GOOD, END, b"x" * 700), Fault.TAR_GOES_ON, "at byte 2048; send one tar"),
     refused(
-        "garbage far behind the end", blocks(GOOD, END, bytes(3 * 1024**2), b"x"), Fault.TAR_GOES_ON, "at byte 3147776"
+        "garbage behind the end", blocks(GOOD, END, b"x" * 700), FaultCode.TAR_GOES_ON, "at byte 2048; send one tar"
     ),
     refused(
-        "two tars one behind the other", blocks(make_bundle({"data/a": b"a"}) * 2), Fault.TAR_GOES_ON, "at byte 10240"
+        "garbage far behind the end",
+        blocks(GOOD, END, bytes(3 * 1024**2), b"x"),
+        FaultCode.TAR_GOES_ON,
+        "at byte 3147776",
+    ),
+    refused(
+        "two tars one behind the other",
+        blocks(make_bundle({"data/a": b"a"}) * 2),
+        FaultCode.TAR_GOES_ON,
+        "at byte 10240",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
 from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
@@ -32,19 +32,19 @@ def sparse_claim(path: Path) -> None:
 
 def ambiguous(name: str, build: Build, says: str, advice: str = ANOTHER_PROGRAM) -> Case:
     """A header that can be read in two ways."""
-    return refused(name, build, Fault.HEADER_AMBIGUOUS, "can be read in two ways", says, advice)
+    return refused(name, build, FaultCode.HEADER_AMBIGUOUS, "can be read in two ways", says, advice)
 
 
 def malformed(name: str, records: bytes, says: str) -> Case:
     """A PAX header that is not of its form."""
     words = "the extended header at byte 1024 is malformed"
-    return refused(name, around(extension(records), file("data/a", b"x")), Fault.EXTENSION_MALFORMED, words, says)
+    return refused(name, around(extension(records), file("data/a", b"x")), FaultCode.EXTENSION_MALFORMED, words, says)
 
 
 def broken(name: str, block: bytes, says: str) -> Case:
     """A header with a field that cannot be."""
     words = "the header at byte 1024 is broken"
-    return refused(name, around(block), Fault.HEADER_BROKEN, words, says, ANOTHER_PROGRAM)
+    return refused(name, around(block), FaultCode.HEADER_BROKEN, words, says, ANOTHER_PROGRAM)
 
 
 A = header("data/a", 0)
@@ -52,13 +52,16 @@ SIZE, CHECKSUM, MODE, PREFIX = slice(124, 136), slice(148, 156), slice(100, 108)
 
 CASES: list[Case] = [
     refused(
-        "10 TB claimed in 10 kB", claiming(10 * 10**12), Fault.TAR_CUT, "member 'data/big' claims 10000000000000 bytes"
+        "10 TB claimed in 10 kB",
+        claiming(10 * 10**12),
+        FaultCode.TAR_CUT,
+        "member 'data/big' claims 10000000000000 bytes",
     ),
     refused(
-        "10 TB claimed in a sparse terabyte", sparse_claim, Fault.TAR_CUT, "member 'data/big' claims 10000000000000"
+        "10 TB claimed in a sparse terabyte", sparse_claim, FaultCode.TAR_CUT, "member 'data/big' claims 10000000000000"
     ),
     refused(
-        "size of 88 bits", around(changed(A, SIZE, b"\x80" + b"\xff" * 11)), Fault.TAR_CUT, "member 'data/a' claims"
+        "size of 88 bits", around(changed(A, SIZE, b"\x80" + b"\xff" * 11)), FaultCode.TAR_CUT, "member 'data/a' claims"
     ),
     broken("size of -1", header("data/b", -1), "it claims a negative size"),
     broken("size that leads back to the first header", header("data/b", -1536), "it claims a negative size"),
@@ -86,7 +89,7 @@ CASES: list[Case] = [
     refused(
         "PAX size that is right and too large",
         around(extended(size=str(10**13)), header("data/a", 0)),
-        Fault.TAR_CUT,
+        FaultCode.TAR_CUT,
         "member 'data/a' claims 10000000000000 bytes",
     ),
     ambiguous(
@@ -174,76 +177,76 @@ CASES: list[Case] = [
     refused(
         "GNU long name with a NUL",
         around(header("l", 14, b"L"), padded(b"data/a\0data/b\0"), file("data/c", b"x")),
-        Fault.EXTENSION_MALFORMED,
+        FaultCode.EXTENSION_MALFORMED,
         "its long name holds a NUL",
     ),
     refused(
         "GNU long name of nothing",
         around(header("l", 0, b"L"), file("data/c", b"x")),
-        Fault.EXTENSION_MALFORMED,
+        FaultCode.EXTENSION_MALFORMED,
         "its long name holds a NUL, or nothing",
     ),
     refused(
         "PAX headers without end",
         blocks(extended(comment="x") * 20_000, GOOD, END),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "an extended header is repeated before one member, at byte 1024",
     ),
     refused(
         "GNU long names without end",
         blocks((header("l", 7, b"L") + padded(b"data/a\0")) * 20_000, GOOD, END),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "an extended header is repeated before one member",
     ),
     refused(
         "global headers without end",
         blocks(extension(record("comment", "x"), GLOBAL) * 20_000, GOOD, END),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "an extended header is repeated before one member",
     ),
     refused(
         "PAX header of a terabyte",
         around(header("pax", 10**12, b"x"), file("data/a", b"x")),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "the extended header at byte 1024 claims 1000000000000 bytes",
     ),
     refused(
         "PAX header of 1.2 MB for an attribute of macOS",
         around(extension(record("mtime", "1") + record("LIBARCHIVE.xattr.com.apple.ResourceFork", "QUJD" * 300_000))),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "at byte 1024 claims 1200060 bytes, more than 1048576, 1200049 of them for 'LIBARCHIVE.xattr.com.apple.Resource",
         "make the tar with --no-xattrs (macOS: COPYFILE_DISABLE=1 tar --no-xattrs --no-mac-metadata)",
     ),
     refused(
         "PAX header of 1.2 MB for a list of files",
         around(extension(record("mtime", "1") + record("GNU.dumpdir", "Yname\0" * 200_000))),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "1200021 of them for 'GNU.dumpdir'; make the tar without --listed-incremental",
     ),
     refused(
         "PAX header of 1.2 MB for another thing",
         around(extension(record("comment", "x" * 1_200_000))),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "1200017 of them for 'comment'",
         ANOTHER_PROGRAM,
     ),
     refused(
         "later volume of a tar",
         blocks(extension(record("GNU.volume.filename", "data/a") + record("GNU.volume.size", "1"), GLOBAL), GOOD, END),
-        Fault.MEMBER_IS_SPECIAL,
+        FaultCode.MEMBER_IS_SPECIAL,
         "the tar is not the first of several volumes",
         "make the tar in one volume (without --multi-volume)",
     ),
     refused(
         "GNU long name of a terabyte",
         around(header("l", 10**12, b"L"), file("data/a", b"x")),
-        Fault.EXTENSION_EXCESSIVE,
+        FaultCode.EXTENSION_EXCESSIVE,
         "the extended header at byte 1024 claims 1000000000000 bytes",
     ),
     refused(
         "PAX header of 90,000 records",
         around(extension(b"".join(record(f"k{number}", "") for number in range(90_000))), file("x", b"x")),
-        Fault.MEMBER_OUTSIDE_DATA,
+        FaultCode.MEMBER_OUTSIDE_DATA,
         "member 'x'",
     ),
 ]

@@ -2,7 +2,7 @@
 
 import tarfile
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
 from tools.tar_blocks import END, extended, file, header
@@ -17,7 +17,7 @@ def member_of(kind: bytes, **fields: object) -> Build:
     return blocks(GOOD, info.tobuf(tarfile.PAX_FORMAT), file("metadata.txt", b"[]"), END)
 
 
-def odd(name: str, build: Build, fault: Fault, called: str) -> Case:
+def odd(name: str, build: Build, fault: FaultCode, called: str) -> Case:
     """A case that names the second member and says what it is."""
     return refused(name, build, fault, f"member 'data/odd' is a {called}; only regular files are taken")
 
@@ -25,18 +25,18 @@ def odd(name: str, build: Build, fault: Fault, called: str) -> Case:
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Case:
     """A link."""
     called = "symbolic link" if kind == tarfile.SYMTYPE else "hard link"
-    return odd(name, member_of(kind, linkname=target), Fault.MEMBER_IS_LINK, called)
+    return odd(name, member_of(kind, linkname=target), FaultCode.MEMBER_IS_LINK, called)
 
 
 def special(name: str, kind: bytes, called: str, **fields: object) -> Case:
     """A member of another kind."""
-    return odd(name, member_of(kind, **fields), Fault.MEMBER_IS_SPECIAL, called)
+    return odd(name, member_of(kind, **fields), FaultCode.MEMBER_IS_SPECIAL, called)
 
 
 def sparse(name: str, **records: str) -> Case:
     """A sparse file of the PAX format."""
     build = around(extended(**records), file("data/odd", b"1\n0\n4\n".ljust(512, b"\0") + b"data"))
-    return odd(name, build, Fault.MEMBER_IS_SPARSE, "sparse file")
+    return odd(name, build, FaultCode.MEMBER_IS_SPARSE, "sparse file")
 
 
 CASES: list[Case] = [
@@ -55,7 +55,12 @@ CASES: list[Case] = [
     special("rest of a file on another volume", b"M", "continuation of a file that begins in another volume"),
     special("long name of an old GNU tar", b"N", "long name of an old GNU tar"),
     special("type that is a control character", b"\x1b", r"thing of the unknown type b'\x1b'"),
-    odd("sparse file of GNU's old format", around(header("data/odd", 0, b"S")), Fault.MEMBER_IS_SPARSE, "sparse file"),
+    odd(
+        "sparse file of GNU's old format",
+        around(header("data/odd", 0, b"S")),
+        FaultCode.MEMBER_IS_SPARSE,
+        "sparse file",
+    ),
     sparse("sparse file of PAX 0.0", GNU__sparse__size="4", GNU__sparse__numblocks="1", GNU__sparse__offset="0"),
     sparse("sparse file of PAX 0.1", GNU__sparse__size="4", GNU__sparse__map="0,4"),
     sparse("sparse file of PAX 1.0", GNU__sparse__major="1", GNU__sparse__minor="0", GNU__sparse__realsize="4"),

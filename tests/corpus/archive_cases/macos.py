@@ -1,6 +1,6 @@
 """What macOS adds to a tar: refused in one answer, with all such members and what to do; taken where it is listed."""
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import accepted, blocks, listing, refused
@@ -22,7 +22,7 @@ def unlisted(name: str, *members: str) -> Case:
     """A bundle whose tar can be taken, but not with what its metadata says."""
     says = ADDED + ", ".join(repr(member.removeprefix("data/")) for member in members)
     return Refused(
-        name, added(*members), Stage.LOAD_METADATA, InvalidMetadata, (Fault.MEMBER_OF_MACOS,), (says, ADVICE)
+        name, added(*members), Stage.LOAD_METADATA, InvalidMetadata, (FaultCode.MEMBER_OF_MACOS,), (says, ADVICE)
     )
 
 
@@ -30,26 +30,26 @@ CASES: list[Case] = [
     refused(
         "macOS: AppleDouble members beside data and metadata",
         added("data/._one", "./._data", "data/a/._two", "data/.DS_Store", "._metadata.txt"),
-        Fault.MEMBER_OF_MACOS,
+        FaultCode.MEMBER_OF_MACOS,
         f"{ADDED}'data/._one', './._data', 'data/a/._two', 'data/.DS_Store', '._metadata.txt'{ADVICE}",
     ),
     refused(
         "macOS: a hundred thousand AppleDouble members",
         blocks(file("data/._a", b"x"), file("._b", b"x") * 99_999, END),
-        Fault.MEMBER_OF_MACOS,
+        FaultCode.MEMBER_OF_MACOS,
         "'._b' and 99900 more; make the tar with COPYFILE_DISABLE=1",
     ),
     refused(
         "macOS: AppleDouble members and another fault",
         added("._metadata.txt", "other"),
-        (Fault.MEMBER_OF_MACOS, Fault.MEMBER_OUTSIDE_DATA),
+        (FaultCode.MEMBER_OF_MACOS, FaultCode.MEMBER_OUTSIDE_DATA),
         f"{ADDED}'._metadata.txt'{ADVICE}",
         "member 'other' is neither",
     ),
     refused(
         "macOS: icon of a folder",
         blocks(extended(path="data/Icon\r") + file("data/x"), file("data/.DS_Store"), END),
-        Fault.MEMBER_OF_MACOS,
+        FaultCode.MEMBER_OF_MACOS,
         rf"{ADDED}'data/Icon\r', 'data/.DS_Store'",
         r"--exclude $'Icon\r'",
     ),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
 from ingest.states import Stage
 from tests.corpus.case import Accepted, Build, Refused
@@ -29,9 +29,9 @@ def around(*parts: bytes) -> Build:
     return blocks(GOOD, *parts, END)
 
 
-def refused(name: str, build: Build, faults: Fault | Iterable[Fault], *says: str) -> Refused:
+def refused(name: str, build: Build, faults: FaultCode | Iterable[FaultCode], *says: str) -> Refused:
     """A tar that cannot be opened."""
-    listed = (faults,) if isinstance(faults, Fault) else tuple(faults)
+    listed = (faults,) if isinstance(faults, FaultCode) else tuple(faults)
     return Refused(name, build, Stage.OPEN_TAR, InvalidBundle, listed, says)
 
 

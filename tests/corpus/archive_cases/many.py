@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle, InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.case import Build, Case, Refused
@@ -41,7 +41,7 @@ CASES: list[Case] = [
         many(b"data/%07d", kind=b"2"),
         Stage.OPEN_TAR,
         InvalidBundle,
-        (Fault.MEMBER_IS_LINK,),
+        (FaultCode.MEMBER_IS_LINK,),
         ("member 'data/0000099' is a symbolic link", "; and 999900 more"),
         seconds=120,
     ),
@@ -50,7 +50,7 @@ CASES: list[Case] = [
         many(b"data/%07d"),
         Stage.LOAD_METADATA,
         InvalidMetadata,
-        (Fault.MEMBER_UNLISTED, Fault.METADATA_EMPTY),
+        (FaultCode.MEMBER_UNLISTED, FaultCode.METADATA_EMPTY),
         ("member '0000098' is not listed in the metadata", "; and 999901 more"),
         # Each of them is written to the ledger.
         seconds=300,

@@ -1,6 +1,6 @@
 """Names that lead elsewhere, that nobody can restore, and that are there twice."""
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import around, blocks, refused
 from tests.corpus.case import Case
 from tools.tar_blocks import extended, extension, file, header, record, with_checksum
@@ -9,7 +9,7 @@ from tools.tar_blocks import extended, extension, file, header, record, with_che
 def named(name: str, shown: str | None = None) -> Case:
     """A member that lies elsewhere."""
     says = f"member {shown or repr(name)} is neither metadata.txt nor a file below data/"
-    return refused(f"member named {name!r}", around(file(name, b"x")), Fault.MEMBER_OUTSIDE_DATA, says)
+    return refused(f"member named {name!r}", around(file(name, b"x")), FaultCode.MEMBER_OUTSIDE_DATA, says)
 
 
 def unprintable(title: str, character: str) -> Case:
@@ -17,10 +17,10 @@ def unprintable(title: str, character: str) -> Case:
     name = f"data/a{character}b"
     says = f"member {name!r} has a control character in its name; rename it"
     build = around(extension(record("path", name)), file("data/a", b"x"))
-    return refused(f"name with {title}", build, Fault.PATH_HOLDS_CONTROLS, says)
+    return refused(f"name with {title}", build, FaultCode.PATH_HOLDS_CONTROLS, says)
 
 
-def of_several(title: str, fault: Fault, says: str, *names: str) -> Case:
+def of_several(title: str, fault: FaultCode, says: str, *names: str) -> Case:
     """Members with these names."""
     return refused(title, around(*(extended(path=name) + file("data/x", b"x") for name in names)), fault, says)
 
@@ -49,69 +49,69 @@ CASES: list[Case] = [
     refused(
         "name that is not UTF-8",
         around(extension(record("path", b"data/latin-\xe9")), file("data/a", b"x")),
-        Fault.PATH_NOT_UTF8,
+        FaultCode.PATH_NOT_UTF8,
         r"member 'data/latin-\udce9' has a name that is not UTF-8; rename it",
     ),
     refused(
         "name of half a surrogate pair",
         around(extension(record("path", b"data/\xed\xa0\x80")), file("data/a", b"x")),
-        Fault.PATH_NOT_UTF8,
+        FaultCode.PATH_NOT_UTF8,
         "has a name that is not UTF-8",
     ),
     refused(
         "name that is not UTF-8 in a header",
         around(with_checksum(header("data/x").replace(b"data/x", b"data/\xff"))),
-        Fault.PATH_NOT_UTF8,
+        FaultCode.PATH_NOT_UTF8,
         r"member 'data/\udcff' has a name that is not UTF-8; rename it",
     ),
     of_several(
         "component of 256 letters",
-        Fault.PATH_TOO_LONG,
+        FaultCode.PATH_TOO_LONG,
         "or 255 characters between two slashes",
         f"data/{'n' * 256}",
     ),
     of_several(
         "component of 256 Japanese letters",
-        Fault.PATH_TOO_LONG,
+        FaultCode.PATH_TOO_LONG,
         "or 255 characters between two slashes",
         f"data/{'日' * 256}",
     ),
     of_several(
         "path of 4200 bytes",
-        Fault.PATH_TOO_LONG,
+        FaultCode.PATH_TOO_LONG,
         "has a path of more than 4095 bytes",
         "data/" + "/".join(["n" * 199] * 21),
     ),
-    of_several("member twice", Fault.MEMBER_TWICE, "member 'a' stands in the bundle twice", "data/a", "data/a"),
-    of_several("member twice in two ways", Fault.MEMBER_TWICE, "member 'a/b'", "data/a/b", "./data//a/./b"),
+    of_several("member twice", FaultCode.MEMBER_TWICE, "member 'a' stands in the bundle twice", "data/a", "data/a"),
+    of_several("member twice in two ways", FaultCode.MEMBER_TWICE, "member 'a/b'", "data/a/b", "./data//a/./b"),
     refused(
         "names that differ in case",
         around(file("data/Name", b"x"), file("data/name", b"y")),
-        Fault.PATH_AMBIGUOUS,
+        FaultCode.PATH_AMBIGUOUS,
         "paths 'Name' and 'name' differ only in case or in Unicode form; rename one",
     ),
     refused(
         "folders that differ in case",
         around(file("data/A/x", b"x"), file("data/a/x", b"y")),
-        Fault.PATH_AMBIGUOUS,
+        FaultCode.PATH_AMBIGUOUS,
         "paths 'A/x' and 'a/x'",
     ),
     refused(
         "names that differ in case beyond ASCII",
         around(file("data/STRASSE", b"x"), file("data/straße", b"y")),
-        Fault.PATH_AMBIGUOUS,
+        FaultCode.PATH_AMBIGUOUS,
         r"paths 'STRASSE' and 'stra\xdfe'",
     ),
     refused(
         "names that differ in Unicode form",
         around(file("data/é", b"x"), file("data/e\u0301", b"y")),
-        Fault.PATH_AMBIGUOUS,
+        FaultCode.PATH_AMBIGUOUS,
         r"paths 'e\u0301' and '\xe9'",
     ),
     refused(
         "every fault of names at once",
         around(file("x", b""), file("/y", b""), file("data/a", b""), file("data/A", b""), file("data/a", b"")),
-        (Fault.MEMBER_OUTSIDE_DATA, Fault.MEMBER_TWICE, Fault.PATH_AMBIGUOUS),
+        (FaultCode.MEMBER_OUTSIDE_DATA, FaultCode.MEMBER_TWICE, FaultCode.PATH_AMBIGUOUS),
         "member 'x' is neither",
         "member '/y' is neither",
         "member 'a' stands in the bundle twice",
@@ -120,7 +120,7 @@ CASES: list[Case] = [
     refused(
         "more faults than are listed",
         blocks(*(file(f"bad-{number}") for number in range(107)), bytes(1024)),
-        Fault.MEMBER_OUTSIDE_DATA,
+        FaultCode.MEMBER_OUTSIDE_DATA,
         "member 'bad-99' is neither",
         "; and 7 more",
     ),

@@ -1,6 +1,6 @@
 """Names that look the same in the tar and in the metadata, and are not: both are shown, with what they differ in."""
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.archive_cases.making import blocks, listing, refused
@@ -8,7 +8,7 @@ from tests.corpus.case import Case, Refused
 from tools.tar_blocks import END, extended, file
 
 DEEP = "日本語/" * 30
-FAULTS = (Fault.MEMBER_UNLISTED, Fault.FILE_LACKING)
+FAULTS = (FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING)
 
 
 def alike(title: str, in_tar: str, in_metadata: str, difference: str) -> Case:
@@ -25,7 +25,7 @@ def alike(title: str, in_tar: str, in_metadata: str, difference: str) -> Case:
 def misplaced(title: str, name: str, shown: str) -> Case:
     """A member whose place looks right."""
     says = f"member {name!r} is neither metadata.txt nor a file below data/ ({shown})"
-    return refused(f"alike: {title}", blocks(file(name, b"x"), END), Fault.MEMBER_OUTSIDE_DATA, says)
+    return refused(f"alike: {title}", blocks(file(name, b"x"), END), FaultCode.MEMBER_OUTSIDE_DATA, says)
 
 
 CASES: list[Case] = [
@@ -63,7 +63,7 @@ CASES: list[Case] = [
     refused(
         "alike: long members that differ at their end",
         blocks(*(extended(path=f"data/{DEEP}{name}") + file("data/x", b"x") for name in ("e\u0301", "\u00e9")), END),
-        Fault.PATH_AMBIGUOUS,
+        FaultCode.PATH_AMBIGUOUS,
         r"\u8a9e/e\u0301' and ...'",
         r"\u8a9e/\xe9' differ only in case or in Unicode form; rename one",
     ),

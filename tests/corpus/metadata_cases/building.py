@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states import Stage
 from tests.corpus.case import Build, Refused
@@ -55,7 +55,7 @@ def claiming(size: int, beginning: Callable[[], bytes]) -> Build:
 
 
 def refused(
-    name: str, build: Build | bytes, *faults: Fault, says: str | tuple[str, ...], seconds: float = 20
+    name: str, build: Build | bytes, *faults: FaultCode, says: str | tuple[str, ...], seconds: float = 20
 ) -> Refused:
     """A case that `load_metadata` refuses with these faults."""
     return Refused(

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import CONTENT, FILE, document, file_with, refused
 from tools.bundles import file_entry
 
-UNLISTED, LACKING = Fault.MEMBER_UNLISTED, Fault.FILE_LACKING
+UNLISTED, LACKING = FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
 SIZE = '"size" must be the number of its bytes'
 TEXTS = '"name" and "subdir" must be texts'
@@ -26,27 +26,29 @@ def without(key: str) -> bytes:
 
 def sized(name: str, size: Any) -> Case:
     """A file with a size that is none."""
-    return refused(f"size {name}", file_with(size=size), Fault.SIZE_MALFORMED, says=f"{FILE}{SIZE}")
+    return refused(f"size {name}", file_with(size=size), FaultCode.SIZE_MALFORMED, says=f"{FILE}{SIZE}")
 
 
 def hashed(name: str, hash_sum: Any) -> Case:
     """A file with a hash that is none."""
-    return refused(f"hash {name}", file_with(hashsum=hash_sum), Fault.HASH_MALFORMED, says=f"{FILE}{DIGITS}")
+    return refused(f"hash {name}", file_with(hashsum=hash_sum), FaultCode.HASH_MALFORMED, says=f"{FILE}{DIGITS}")
 
 
-def named(case: str, fault: Fault, says: str, **changes: Any) -> Case:
+def named(case: str, fault: FaultCode, says: str, **changes: Any) -> Case:
     """A file whose path is none, so that the tar's member is listed by nobody."""
     return refused(f"name {case}", file_with(**changes), fault, UNLISTED, says=(says, "member 'a' is not listed"))
 
 
 CASES: list[Case] = [
-    refused("file without a name", without("name"), Fault.PATH_MALFORMED, UNLISTED, says=f"entry 4 ('None'): {TEXTS}"),
-    refused("file without a size", without("size"), Fault.SIZE_MALFORMED, says=f"{FILE}{SIZE}"),
-    refused("file without a hash", without("hashsum"), Fault.HASH_MALFORMED, says=f"{FILE}{DIGITS}"),
+    refused(
+        "file without a name", without("name"), FaultCode.PATH_MALFORMED, UNLISTED, says=f"entry 4 ('None'): {TEXTS}"
+    ),
+    refused("file without a size", without("size"), FaultCode.SIZE_MALFORMED, says=f"{FILE}{SIZE}"),
+    refused("file without a hash", without("hashsum"), FaultCode.HASH_MALFORMED, says=f"{FILE}{DIGITS}"),
     refused(
         "file without a hash type",
         without("hashtype"),
-        Fault.HASH_TYPE_UNKNOWN,
+        FaultCode.HASH_TYPE_UNKNOWN,
         says=f'{FILE}"hashtype" must be one of',
     ),
     sized("negative", -1),
@@ -60,7 +62,9 @@ CASES: list[Case] = [
     sized("in a list", [1]),
     sized("of 19 digits", 10**18),
     sized("in other digits", "\u0661"),
-    refused("size wrong", file_with(size=2), Fault.SIZE_DIFFERS, says="file 'a' has 1 bytes, the metadata declares 2"),
+    refused(
+        "size wrong", file_with(size=2), FaultCode.SIZE_DIFFERS, says="file 'a' has 1 bytes, the metadata declares 2"
+    ),
     hashed("too short", SHA1[:-1]),
     hashed("too long", SHA1 + "0"),
     hashed("no hexadecimal digits", "g" * 40),
@@ -72,26 +76,29 @@ CASES: list[Case] = [
     refused(
         "hash type unknown",
         file_with(hashtype="crc32"),
-        Fault.HASH_TYPE_UNKNOWN,
+        FaultCode.HASH_TYPE_UNKNOWN,
         says="one of md5, sha1, sha224, sha256",
     ),
     refused(
-        "hash type in a list", file_with(hashtype=["sha1"]), Fault.HASH_TYPE_UNKNOWN, says=f'{FILE}"hashtype" must be'
+        "hash type in a list",
+        file_with(hashtype=["sha1"]),
+        FaultCode.HASH_TYPE_UNKNOWN,
+        says=f'{FILE}"hashtype" must be',
     ),
-    named("empty", Fault.PATH_MALFORMED, TEXTS, name=""),
-    named("null", Fault.PATH_MALFORMED, TEXTS, name=None),
-    named("in a list", Fault.PATH_MALFORMED, TEXTS, name=["a"]),
-    named("in a folder that is a number", Fault.PATH_MALFORMED, TEXTS, subdir=5),
-    named("with a line end", Fault.PATH_HOLDS_CONTROLS, rf"entry 4 ('a\nb'): {CONTROLS}", name="a\nb"),
-    named("with a terminal escape", Fault.PATH_HOLDS_CONTROLS, rf"entry 4 ('\x1b[2J'): {CONTROLS}", name="\x1b[2J"),
-    named("with an eight-bit escape", Fault.PATH_HOLDS_CONTROLS, CONTROLS, name="\x9b2J"),
-    named("in a folder with a carriage return", Fault.PATH_HOLDS_CONTROLS, CONTROLS, subdir="data/a\rb"),
-    named("of 10,000 characters", Fault.PATH_TOO_LONG, LONG, name="x" * 10_000),
-    named("of 256 letters of three bytes", Fault.PATH_TOO_LONG, LONG, name="日" * 256),
-    named("in folders of 10,000 characters", Fault.PATH_TOO_LONG, LONG, subdir="data/" + "long/" * 2_000),
-    named("that leads upwards", Fault.PATH_OUTSIDE_DATA, OUTSIDE, name="../a"),
-    named("in a folder that leads upwards", Fault.PATH_OUTSIDE_DATA, OUTSIDE, subdir="data/../../etc"),
-    named("of dots and slashes", Fault.PATH_OUTSIDE_DATA, OUTSIDE, subdir="./", name="//."),
+    named("empty", FaultCode.PATH_MALFORMED, TEXTS, name=""),
+    named("null", FaultCode.PATH_MALFORMED, TEXTS, name=None),
+    named("in a list", FaultCode.PATH_MALFORMED, TEXTS, name=["a"]),
+    named("in a folder that is a number", FaultCode.PATH_MALFORMED, TEXTS, subdir=5),
+    named("with a line end", FaultCode.PATH_HOLDS_CONTROLS, rf"entry 4 ('a\nb'): {CONTROLS}", name="a\nb"),
+    named("with a terminal escape", FaultCode.PATH_HOLDS_CONTROLS, rf"entry 4 ('\x1b[2J'): {CONTROLS}", name="\x1b[2J"),
+    named("with an eight-bit escape", FaultCode.PATH_HOLDS_CONTROLS, CONTROLS, name="\x9b2J"),
+    named("in a folder with a carriage return", FaultCode.PATH_HOLDS_CONTROLS, CONTROLS, subdir="data/a\rb"),
+    named("of 10,000 characters", FaultCode.PATH_TOO_LONG, LONG, name="x" * 10_000),
+    named("of 256 letters of three bytes", FaultCode.PATH_TOO_LONG, LONG, name="日" * 256),
+    named("in folders of 10,000 characters", FaultCode.PATH_TOO_LONG, LONG, subdir="data/" + "long/" * 2_000),
+    named("that leads upwards", FaultCode.PATH_OUTSIDE_DATA, OUTSIDE, name="../a"),
+    named("in a folder that leads upwards", FaultCode.PATH_OUTSIDE_DATA, OUTSIDE, subdir="data/../../etc"),
+    named("of dots and slashes", FaultCode.PATH_OUTSIDE_DATA, OUTSIDE, subdir="./", name="//."),
     refused(
         "name absolute",
         file_with(name="/etc/passwd"),
@@ -99,29 +106,31 @@ CASES: list[Case] = [
         LACKING,
         says=("file 'etc/passwd' is listed in the metadata, but the bundle lacks it", "member 'a' is not listed"),
     ),
-    refused("mimetype null", file_with(mimetype=None), Fault.VALUE_MALFORMED, says=f'{FILE}"mimetype" must be a text;'),
+    refused(
+        "mimetype null", file_with(mimetype=None), FaultCode.VALUE_MALFORMED, says=f'{FILE}"mimetype" must be a text;'
+    ),
     refused(
         "mtime with a fraction",
         file_with(mtime=1.5),
-        Fault.VALUE_MALFORMED,
+        FaultCode.VALUE_MALFORMED,
         says=f'{FILE}"mtime" must be a text, or whole seconds',
     ),
     refused(
         "ctime in a list",
         file_with(ctime=[]),
-        Fault.VALUE_MALFORMED,
+        FaultCode.VALUE_MALFORMED,
         says=f'{FILE}"ctime" must be a text, or whole seconds',
     ),
     refused(
         "file twice",
         document(file_entry("data/a", CONTENT), file_entry("data/a", CONTENT)),
-        Fault.FILE_LISTED_TWICE,
+        FaultCode.FILE_LISTED_TWICE,
         says="file 'a' is listed twice in the metadata",
     ),
     refused(
         "file twice in other words",
         document(file_entry("data/a", CONTENT), file_entry("data/a", CONTENT, subdir="", name="./a")),
-        Fault.FILE_LISTED_TWICE,
+        FaultCode.FILE_LISTED_TWICE,
         says="file 'a' is listed twice in the metadata",
     ),
     refused("no file", document(), UNLISTED, says="member 'a' is not listed in the metadata"),
@@ -136,10 +145,10 @@ CASES: list[Case] = [
         document(
             file_entry("data/a", CONTENT, size=-1, hashtype="?", mimetype=1), file_entry("data/b", CONTENT, name=5)
         ),
-        Fault.SIZE_MALFORMED,
-        Fault.HASH_TYPE_UNKNOWN,
-        Fault.VALUE_MALFORMED,
-        Fault.PATH_MALFORMED,
+        FaultCode.SIZE_MALFORMED,
+        FaultCode.HASH_TYPE_UNKNOWN,
+        FaultCode.VALUE_MALFORMED,
+        FaultCode.PATH_MALFORMED,
         says=(f"{FILE}{SIZE}", f'{FILE}"hashtype" must be', f'{FILE}"mimetype" must be', f"entry 5 ('5'): {TEXTS}"),
     ),
 ]

@@ -4,7 +4,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
 from tools.bundles import make_tar
@@ -14,9 +14,9 @@ GOOD = file_with()
 TEXT = GOOD.decode()
 ENTRY = '{"destinationTable": "x"}'
 
-NOT_LIST, NOT_JSON, CUT = Fault.METADATA_NOT_LIST, Fault.METADATA_NOT_JSON, Fault.METADATA_CUT
-NOT_OBJECT, TABLE, UTF8 = Fault.ENTRY_NOT_OBJECT, Fault.ENTRY_WITHOUT_TABLE, Fault.METADATA_ENCODING
-UNLISTED = Fault.MEMBER_UNLISTED
+NOT_LIST, NOT_JSON, CUT = FaultCode.METADATA_NOT_LIST, FaultCode.METADATA_NOT_JSON, FaultCode.METADATA_CUT
+NOT_OBJECT, TABLE, UTF8 = FaultCode.ENTRY_NOT_OBJECT, FaultCode.ENTRY_WITHOUT_TABLE, FaultCode.METADATA_ENCODING
+UNLISTED = FaultCode.MEMBER_UNLISTED
 LIST = "the metadata must be a JSON list of objects"
 MARK = "begins with a byte order mark; save it as UTF-8 without one"
 
@@ -32,12 +32,12 @@ def a_folder(path: Path) -> None:
 
 
 CASES: list[Case] = [
-    refused("is missing", bundle_with(None), Fault.METADATA_MISSING, says="the bundle has no metadata.txt"),
-    refused("is a folder", a_folder, Fault.METADATA_MISSING, says="the bundle has no metadata.txt"),
+    refused("is missing", bundle_with(None), FaultCode.METADATA_MISSING, says="the bundle has no metadata.txt"),
+    refused("is a folder", a_folder, FaultCode.METADATA_MISSING, says="the bundle has no metadata.txt"),
     refused(
         "is in a folder",
         in_a_folder,
-        Fault.METADATA_MISSING,
+        FaultCode.METADATA_MISSING,
         says="the bundle has no metadata.txt",
     ),
     refused("has no bytes", b"", NOT_LIST, says=LIST),
@@ -47,8 +47,8 @@ CASES: list[Case] = [
     refused("is a text", json.dumps(TEXT).encode(), NOT_LIST, says=LIST),
     refused("is a number", b"5", NOT_LIST, says=LIST),
     refused("is zeros", bytes(100), UTF8, says="looks like utf-32-be; save it as UTF-8"),
-    refused("is an empty list", b"[]", Fault.METADATA_EMPTY, UNLISTED, says="the metadata is an empty list"),
-    refused("has a byte order mark", b"\xef\xbb\xbf" + GOOD, Fault.METADATA_HAS_MARK, says=MARK),
+    refused("is an empty list", b"[]", FaultCode.METADATA_EMPTY, UNLISTED, says="the metadata is an empty list"),
+    refused("has a byte order mark", b"\xef\xbb\xbf" + GOOD, FaultCode.METADATA_HAS_MARK, says=MARK),
     refused("is UTF-16", TEXT.encode("utf-16"), UTF8, says="looks like utf-16; save it as UTF-8"),
     refused("is UTF-16 without a mark", TEXT.encode("utf-16-be"), UTF8, says="looks like utf-16-be; save it as UTF-8"),
     refused("is UTF-32", TEXT.encode("utf-32-le"), UTF8, says="looks like utf-32-le; save it as UTF-8"),
@@ -62,8 +62,8 @@ CASES: list[Case] = [
     refused("is cut in an entry", GOOD[:-30], CUT, says="the metadata is cut short: it ends in entry 4"),
     refused("is cut behind an entry", GOOD[:-1], CUT, says="the metadata is cut short: it ends in entry 4"),
     refused("is cut behind its first byte", b"[", CUT, says="the metadata is cut short: it ends in entry 0"),
-    refused("goes on behind the list", GOOD + b"\nnot this", Fault.METADATA_GOES_ON, says="behind the list"),
-    refused("is two lists", GOOD + GOOD, Fault.METADATA_GOES_ON, says="something stands behind the list"),
+    refused("goes on behind the list", GOOD + b"\nnot this", FaultCode.METADATA_GOES_ON, says="behind the list"),
+    refused("is two lists", GOOD + GOOD, FaultCode.METADATA_GOES_ON, says="something stands behind the list"),
     refused("has a comma too many", GOOD[:-1] + b",]", NOT_JSON, says="in or behind entry 5, at character"),
     refused("has single quotes", b"[{'destinationTable': 'x'}]", NOT_JSON, says="entry 0, at character 2: "),
     refused("has comments", f"[{ENTRY}, // mine\n{ENTRY}]".encode(), NOT_JSON, says="entry 1, at character 28: "),

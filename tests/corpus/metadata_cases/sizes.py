@@ -1,6 +1,6 @@
 """Documents that are long or deep without end."""
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, claiming, file_with, refused
 
@@ -8,7 +8,7 @@ GIGABYTE = 10**9
 # More of it is never read.
 READ = 4 * 1024 * 1024
 MILLION = 1_000_000
-TOO_LONG, TOO_DEEP = Fault.ENTRY_TOO_LONG, Fault.ENTRY_TOO_DEEP
+TOO_LONG, TOO_DEEP = FaultCode.ENTRY_TOO_LONG, FaultCode.ENTRY_TOO_DEEP
 FIRST = "entry 0, or the white space beside it, is longer than 524288 characters"
 
 
@@ -51,13 +51,13 @@ CASES: list[Case] = [
         "nested 65 deep",
         file_with(value=[]).replace(b"[]", b"[" * 63 + b"]" * 63),
         TOO_DEEP,
-        Fault.MEMBER_UNLISTED,
+        FaultCode.MEMBER_UNLISTED,
         says="entry 4: it is nested more than 64 deep",
     ),
     refused(
         "a million entries that are none",
         bundle_with(b"[" + b"5," * (MILLION - 1) + b"5]"),
-        Fault.ENTRY_NOT_OBJECT,
+        FaultCode.ENTRY_NOT_OBJECT,
         says=("entry 99: it must be an object", "; and 999901 more"),
         seconds=90,
     ),

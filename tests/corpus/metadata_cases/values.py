@@ -2,18 +2,18 @@
 
 import json
 
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import CONTENT, document, file_saying, refused
 from tools.bundles import file_entry, transaction
 
-UNLISTED = Fault.MEMBER_UNLISTED
+UNLISTED = FaultCode.MEMBER_UNLISTED
 LARGE, FINITE, TWICE, TEXT = (
-    Fault.NUMBER_TOO_LARGE, Fault.NUMBER_NOT_FINITE, Fault.KEY_TWICE, Fault.TEXT_UNSTORABLE,
+    FaultCode.NUMBER_TOO_LARGE, FaultCode.NUMBER_NOT_FINITE, FaultCode.KEY_TWICE, FaultCode.TEXT_UNSTORABLE,
 )  # fmt: skip
 
 
-def saying(name: str, text: str, fault: Fault, says: str) -> Case:
+def saying(name: str, text: str, fault: FaultCode, says: str) -> Case:
     """A document whose fifth entry, the file's, says this beside what is right."""
     return refused(name, file_saying(text), fault, UNLISTED, says=f"entry 4: {says}")
 
@@ -44,7 +44,7 @@ CASES: list[Case] = [
     refused(
         "transaction id",
         document(file_entry("data/a", CONTENT), {"destinationTable": "Transactions._id", "value": 1}),
-        Fault.TRANSACTION_ID_GIVEN,
+        FaultCode.TRANSACTION_ID_GIVEN,
         says="entry 5: Transactions._id is given by the service; leave it out",
     ),
     refused(
@@ -52,7 +52,7 @@ CASES: list[Case] = [
         document(
             file_entry("data/a", CONTENT), {"destinationTable": "FileKeyValue", "file_id": 1, "key": "k", "value": "v"}
         ),
-        Fault.FILE_ID_GIVEN,
+        FaultCode.FILE_ID_GIVEN,
         says='entry 5 (FileKeyValue): "file_id" is set by the service; name the file by its path in the bundle instead',
     ),
     refused(
@@ -61,13 +61,13 @@ CASES: list[Case] = [
             file_entry("data/a", CONTENT),
             {"destinationTable": "FileKeyValue", "path": "data/b", "key": "k", "value": "v"},
         ),
-        Fault.PATH_UNLISTED,
+        FaultCode.PATH_UNLISTED,
         says="entry 5 (FileKeyValue): no Files entry lists 'data/b'",
     ),
     refused(
         "two projects",
         document(file_entry("data/a", CONTENT), {"destinationTable": "Transactions.project", "value": "other"}),
-        Fault.ENTRY_TWICE,
+        FaultCode.ENTRY_TWICE,
         says="entry 5: Transactions.project stands there twice with different values",
     ),
 ]

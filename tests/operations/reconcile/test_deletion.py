@@ -81,14 +81,14 @@ def test_job_that_is_retried_meanwhile_keeps_its_files(
     orphan: int, rejected: int, archive: FolderArchive, compare: Compare, database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    hold = jobs.existing
+    hold = jobs.get_job
 
     def retry_first(*arguments: object, **named: object) -> object:
         monkeypatch.undo()
         jobs.lift_override(database_engine, rejected)
         return hold(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ingest.ledger.lease.existing", retry_first)
+    monkeypatch.setattr("ingest.ledger.lease.get_job", retry_first)
     compare(delete_dark=True)
     assert archive.holds(orphan)
 

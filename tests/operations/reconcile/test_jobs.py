@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete, update
 from sqlalchemy.orm import Session
 
 from ingest.ledger import jobs
-from ingest.ledger.lease import hold
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction, Event, File, Job
 from ingest.operations.reconcile.findings import Counts
 from ingest.services import Services
@@ -161,7 +161,7 @@ def test_job_that_is_taken_over_while_it_is_looked_at_yields_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ):
     def begin_anew(_archive: FolderArchive, _file_id: int) -> None:
-        with hold(database_engine, failed, Stage.INGEST_METADATA, 2):
+        with acquire_job(database_engine, failed, Stage.INGEST_METADATA, 2):
             pass
 
     monkeypatch.setattr(FolderArchive, "size", begin_anew)

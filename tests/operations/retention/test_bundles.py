@@ -12,7 +12,7 @@ from ingest import spool
 from ingest.errors.types import BundleRemoved, IngestError, StageSkipped
 from ingest.ledger import jobs, lease
 from ingest.ledger.files import forget_declarations, forget_members
-from ingest.ledger.lease import Ledger, hold
+from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
 from ingest.operations import retention
 from ingest.services import Services
@@ -116,7 +116,7 @@ def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalogue_was
     job = make_job()
     run_before(job, Stage.INGEST_METADATA)
     with open_context(job, stage) as context:
-        context.ledger.fail("service_unavailable", "away", final=True)
+        context.lease.fail("service_unavailable", "away", final=True)
     make_old(job, YEAR)
     retention.remove_leftovers()
     assert not bundle_of(settings, job).exists()
@@ -131,11 +131,11 @@ def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_whe
     settings: Settings,
     database_engine: Engine,
     tmp_path: Path,
-    forget: Callable[[Ledger], None],
+    forget: Callable[[JobLease], None],
 ):
     with open_context(failed, Stage.OPEN_TAR) as context:
-        forget(context.ledger)
-        context.ledger.fail("bundle_invalid", "it cannot be read any more", final=True)
+        forget(context.lease)
+        context.lease.fail("bundle_invalid", "it cannot be read any more", final=True)
     make_old(failed, YEAR)
     retention.remove_leftovers()
     assert not bundle_of(settings, failed).exists()
@@ -222,9 +222,9 @@ def test_job_that_begins_again_after_it_was_looked_up_goes_on(
     make_old(failed, YEAR)
     read = jobs.read
 
-    def begin_and_read(engine: Engine, job: int) -> jobs.JobView:
+    def begin_and_read(engine: Engine, job: int) -> jobs.JobSnapshot:
         if job == failed:
-            with hold(engine, job, Stage.INGEST_METADATA, 2):
+            with acquire_job(engine, job, Stage.INGEST_METADATA, 2):
                 pass
         return read(engine, job)
 

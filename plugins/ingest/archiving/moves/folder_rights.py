@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.errors.types import MoveFolderNotWritable
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 
 def check_removable(folder: SourceFolder, path: Path, source: os.stat_result) -> None:
@@ -19,7 +19,7 @@ def check_removable(folder: SourceFolder, path: Path, source: os.stat_result) ->
         return
     found = os.fstat(folder.descriptor)
     raise MoveFolderNotWritable(
-        f"source {printable(str(path))} cannot be moved: user {os.geteuid()}, which this service runs as, may not write in "
+        f"source {quote_name(str(path))} cannot be moved: user {os.geteuid()}, which this service runs as, may not write in "
         f"its folder, which belongs to user {found.st_uid} and group {found.st_gid} and has the mode "
         f"{stat.S_IMODE(found.st_mode):04o}; change its rights, then retry the job"
     )

@@ -31,12 +31,12 @@ from ingest.archiving.moves.source_faults import SourceFaults
 from ingest.archiving.moves.source_folder import SourceFolder, open_source, source_folder, unreadable
 from ingest.archiving.transfer import Progress
 from ingest.context import StageContext
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
 from ingest.ledger.files import FileState, LedgerFile, files_in, mark
 from ingest.services.archive import OpenFile
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ def send_sources(context: StageContext) -> None:
     SourceExchanged, ServiceUnavailable, MoveFolderUnavailable.
     """
     faults = SourceFaults(context)
-    progress = Progress(context.ledger)
-    for file in files_in(context.ledger, FileState.PENDING, FileState.SENDING):
+    progress = Progress(context.lease)
+    for file in files_in(context.lease, FileState.PENDING, FileState.SENDING):
         if file.state is FileState.SENDING:
             put_back(context, file)
             file = with_new_id(context, file)  # noqa: PLW2901 - it is the same one
@@ -74,22 +74,22 @@ def send_sources(context: StageContext) -> None:
 
 
 def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
-    job_id = context.ledger.job_id
-    mark(context.ledger, [file], FileState.SENDING, inode=source.found.st_ino)
+    job_id = context.lease.job_id
+    mark(context.lease, [file], FileState.SENDING, inode=source.found.st_ino)
     failpoint("move_files.sending", job_id)
-    context.ledger.check()
+    context.lease.check()
     names = source.found.st_nlink + _link(source, hidden_link(file))
     failpoint("move_files.linked", job_id)
     if not _is_still(source.folder.find(source.path.name), source):
         raise _changed(file)
-    context.ledger.check()
+    context.lease.check()
     context.services.archive.move(file.file_id, OpenFile(source.path, source.opened))
     failpoint("move_files.moved", job_id)
     _verify(context, file, source, names)
     failpoint("move_files.verified", job_id)
     _remove(context, file, source)
     failpoint("move_files.removed", job_id)
-    mark(context.ledger, [file], FileState.ARCHIVED)
+    mark(context.lease, [file], FileState.ARCHIVED)
     failpoint("move_files.archived", job_id)
 
 
@@ -109,18 +109,18 @@ def _verify(context: StageContext, file: LedgerFile, source: Source, names: int)
     beginning = next(archive.get(file.file_id), b"")
     if beginning != os.pread(source.opened.fileno(), len(beginning) or 1, 0):
         raise SourceExchanged(
-            f"the archive took another file than the one that was checked: somebody exchanged {printable(file.source)} "
+            f"the archive took another file than the one that was checked: somebody exchanged {quote_name(file.source)} "
             f"at that moment; the archive holds it as file {file.file_id}"
         )
     stored = archive.size(file.file_id)
     if stored != file.size:
         # How much it holds may be the size of another file.
         logger.warning("the archive holds %s of the %d bytes of file %d", stored, file.size, file.file_id)
-        reason = f"it does not hold the {file.size} bytes of {printable(file.source)}; it is moved again"
+        reason = f"it does not hold the {file.size} bytes of {quote_name(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
     if _is_also_archived(source, names):
         return
-    if stored_hash(archive, file, lambda _size: context.ledger.check()) != file.hash_sum:
+    if stored_hash(archive, file, lambda _size: context.lease.check()) != file.hash_sum:
         raise _changed(file)
 
 
@@ -138,8 +138,8 @@ def _is_still(now: os.stat_result | None, source: Source) -> bool:
 
 
 def _changed(file: LedgerFile) -> InvalidSource:
-    text = f"source {printable(file.source)} was changed while it was moved; move it when nobody writes to it any more"
-    return InvalidSource(text, Fault.SOURCE_CHANGED)
+    text = f"source {quote_name(file.source)} was changed while it was moved; move it when nobody writes to it any more"
+    return InvalidSource(text, FaultCode.SOURCE_CHANGED)
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int]:
@@ -164,7 +164,7 @@ def _link(source: Source, hidden: str) -> bool:
 def _unwritable(source: Source, error: OSError) -> MoveFolderUnavailable:
     owner = os.fstat(source.folder.descriptor).st_uid
     return MoveFolderUnavailable(
-        f"source {printable(str(source.path))} cannot be taken out of its folder, which belongs to account {owner}; this "
+        f"source {quote_name(str(source.path))} cannot be taken out of its folder, which belongs to account {owner}; this "
         f"service is account {os.geteuid()}: {error.strerror or error}"
     )
 
@@ -172,7 +172,7 @@ def _unwritable(source: Source, error: OSError) -> MoveFolderUnavailable:
 @contextmanager
 def _checked_source(context: StageContext, file: LedgerFile, progress: Progress) -> Iterator[Source]:
     """Hold a source open that may be taken and is as declared; raises InvalidSource, MoveFolderUnavailable."""
-    path, user = source_path(file.source), context.ledger.job.received.user
+    path, user = source_path(file.source), context.lease.job.received.user
     with source_folder(context.settings, path, user) as folder, _opened(folder, path) as opened:
         found = os.fstat(opened.fileno())
         check_removable(folder, path, found)
@@ -191,19 +191,19 @@ def _opened(folder: SourceFolder, path: Path) -> FileIO:
 
 
 def _check_content(context: StageContext, file: LedgerFile, opened: FileIO, size: int, progress: Progress) -> None:
-    shown = printable(file.source)
+    shown = quote_name(file.source)
     if size != file.size:
         sentence = f"source {shown} has {size} bytes, the metadata declares {file.size}"
-        raise InvalidSource(sentence, Fault.SIZE_DIFFERS)
+        raise InvalidSource(sentence, FaultCode.SIZE_DIFFERS)
     hashed = hashlib.new(file.hash_type, usedforsecurity=False)
     # Bytes that count as they are read would say that a file of the declared size is there.
     counted = not hides_findings(context.settings)
     while block := opened.read(context.settings.transfer_size):
-        failpoint("move_files.reading", context.ledger.job_id)
+        failpoint("move_files.reading", context.lease.job_id)
         hashed.update(block)
         progress.add(len(block) if counted else 0)
     if hashed.hexdigest() != file.hash_sum:
         declared = f"the metadata declares {file.hash_sum}"
         sentence = f"source {shown} has the {file.hash_type} {hashed.hexdigest()}, {declared}"
-        raise InvalidSource(sentence, Fault.HASH_DIFFERS)
+        raise InvalidSource(sentence, FaultCode.HASH_DIFFERS)
     progress.add(0 if counted else size)

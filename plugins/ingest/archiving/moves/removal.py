@@ -21,11 +21,11 @@ def remove_source(context: StageContext, file: LedgerFile, folder: SourceFolder,
     """Remove the source's name where it is still that of the archived file. Raises FenceLost, OSError."""
     aside = hidden_aside(file)
     # While the job's row is locked no newer process can restore the source, which would then be removed for good.
-    with context.ledger.transaction():
+    with context.lease.transaction():
         folder.remove(aside)
         if not _renamed(folder, source_path(file.source).name, aside):
             return
-        failpoint("move_files.aside", context.ledger.job_id)
+        failpoint("move_files.aside", context.lease.job_id)
         found = folder.find(aside)
         if found is not None and os.path.samestat(found, os.fstat(archived.fileno())):
             folder.remove(aside)

@@ -20,7 +20,7 @@ from ingest.ledger.files import FileState, LedgerFile, files_in, mark, mark_remo
 from ingest.services.archive import OpenFile
 from ingest.system.durable_files import write_all
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ NAME_BYTES = 200
 def put_files_back(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Put sources that were moved back where they were, and remove them from the archive."""
     for file in files:
-        mark(context.ledger, [file], FileState.SENDING)
+        mark(context.lease, [file], FileState.SENDING)
         put_back(context, file)
         if file.state is FileState.SENDING:
             with_new_id(context, file)
-        mark_removed(context.ledger, [file])
-        failpoint("put_back.pending", context.ledger.job_id)
+        mark_removed(context.lease, [file])
+        failpoint("put_back.pending", context.lease.job_id)
 
 
 def with_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
@@ -47,7 +47,7 @@ def with_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
 
 def put_back(context: StageContext, file: LedgerFile) -> None:
     """Put one source back and remove it from the archive. Raises ServiceUnavailable, MoveFolderUnavailable."""
-    context.ledger.check()
+    context.lease.check()
     held = context.services.archive.holds(file.file_id)
     try:
         with _own_folder(context, file, make=held) as folder:
@@ -58,7 +58,7 @@ def put_back(context: StageContext, file: LedgerFile) -> None:
             raise _not_restored(context, file, error) from error
     except OSError as error:
         # Of the folder, whose rights or room an admin must mend: the rejection is not done before.
-        place = printable(str(source_path(file.source).parent))
+        place = quote_name(str(source_path(file.source).parent))
         sentence = f"what was moved to file {file.file_id} cannot be put back into {place}: {error.strerror or error}"
         raise MoveFolderUnavailable(sentence) from error
 
@@ -67,10 +67,10 @@ def _not_restored(context: StageContext, file: LedgerFile, error: InvalidSource)
     """Make the error of a source whose folder leads elsewhere, where that is nothing that its uploader may learn."""
     if not hides_findings(context.settings):
         return MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}")
-    logger.warning("job %d: what was moved cannot be restored: %s", context.ledger.job_id, error.text)
-    context.ledger.event("source_not_restored", error.text)
+    logger.warning("job %d: what was moved cannot be restored: %s", context.lease.job_id, error.text)
+    context.lease.event("source_not_restored", error.text)
     return MoveFolderUnavailable(
-        f"what was moved cannot be restored to {printable(file.source)}: its folder cannot be used now"
+        f"what was moved cannot be restored to {quote_name(file.source)}: its folder cannot be used now"
     )
 
 
@@ -81,7 +81,7 @@ def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, 
     linked = folder.find_file(hidden_link(file)) is not None
     if linked:
         give_place(context, file, folder, hidden_link(file))
-        failpoint("put_back.linked", context.ledger.job_id)
+        failpoint("put_back.linked", context.lease.job_id)
     if held:
         # Of a file that was verified, the link is what the archive holds. Of any other it may be what the source was once.
         if not (linked and file.state is FileState.ARCHIVED) and not _is_kept(context, file, folder):
@@ -90,15 +90,15 @@ def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, 
         folder.sync()
         if linked:
             _part_from_archive(context, file, folder)
-            failpoint("put_back.parted", context.ledger.job_id)
-    context.ledger.check()
+            failpoint("put_back.parted", context.lease.job_id)
+    context.lease.check()
     context.services.archive.delete(file.file_id)
-    failpoint("put_back.deleted", context.ledger.job_id)
+    failpoint("put_back.deleted", context.lease.job_id)
     _remove_hidden(file, folder)
 
 
 def _own_folder(context: StageContext, file: LedgerFile, *, make: bool = False) -> AbstractContextManager[SourceFolder]:
-    user = context.ledger.job.received.user
+    user = context.lease.job.received.user
     return source_folder(context.settings, source_path(file.source), user, restoring=True, make=make)
 
 
@@ -114,7 +114,7 @@ def hidden_aside(file: LedgerFile) -> str:
 
 def remove_links(context: StageContext) -> None:
     """Remove the hidden links of a job that is catalogued; raises OSError, MoveFolderUnavailable."""
-    for file in files_in(context.ledger, FileState.ARCHIVED):
+    for file in files_in(context.lease, FileState.ARCHIVED):
         # A folder that is gone is gone with its links.
         with suppress(InvalidSource), _own_folder(context, file) as folder:
             _remove_hidden(file, folder)
@@ -124,7 +124,7 @@ def _places(context: StageContext, file: LedgerFile) -> Iterator[str]:
     """Give the source's own name, then those beside it."""
     name = source_path(file.source).name
     yield name
-    beside = f"{os.fsdecode(os.fsencode(name)[:NAME_BYTES])}.job-{context.ledger.job_id}"
+    beside = f"{os.fsdecode(os.fsencode(name)[:NAME_BYTES])}.job-{context.lease.job_id}"
     yield beside
     yield from (f"{beside}-{number}" for number in count(2))
 
@@ -135,9 +135,9 @@ def give_place(context: StageContext, file: LedgerFile, folder: SourceFolder, hi
         with suppress(FileExistsError):
             _name(folder, hidden, place)
             if place != source_path(file.source).name:
-                source = printable(file.source)
-                text = f"{source} was written anew; what had been moved is put back as {printable(place)}"
-                context.ledger.event("source_kept", text)
+                source = quote_name(file.source)
+                text = f"{source} was written anew; what had been moved is put back as {quote_name(place)}"
+                context.lease.event("source_kept", text)
             return
         if _same(folder.find(place), folder.find(hidden)):
             return
@@ -197,7 +197,7 @@ def _archived(context: StageContext, file: LedgerFile) -> Iterator[bytes]:
     done = 0
     for block in context.services.archive.get(file.file_id):
         done += len(block)
-        context.ledger.report(done, max(done, file.size))
+        context.lease.report(done, max(done, file.size))
         yield block
 
 
@@ -208,8 +208,8 @@ def _part_from_archive(context: StageContext, file: LedgerFile, folder: SourceFo
     """
     name = f"{hidden_link(file)}.empty"
     with folder.create(name) as empty:
-        failpoint("put_back.empty", context.ledger.job_id)
-        context.ledger.check()
+        failpoint("put_back.empty", context.lease.job_id)
+        context.lease.check()
         context.services.archive.move(file.file_id, OpenFile(source_path(file.source).with_name(name), empty))
 
 

@@ -10,17 +10,17 @@ import logging
 
 from ingest.archiving.moves.permissions import hides_findings
 from ingest.context import StageContext
-from ingest.errors.fault_codes import Fault
-from ingest.errors.fault_list import LISTED, Faults
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.errors.types import InvalidSource
 from ingest.ledger.files import LedgerFile
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
 EVENT = "sources_refused"
 # What follows from the document and the settings alone, or happened after size and hash were found to be right.
-HARMLESS = frozenset({Fault.SOURCE_NOT_ALLOWED, Fault.SOURCE_CHANGED})
+HARMLESS = frozenset({FaultCode.SOURCE_NOT_ALLOWED, FaultCode.SOURCE_CHANGED})
 
 
 class SourceFaults:
@@ -29,7 +29,7 @@ class SourceFaults:
     def __init__(self, context: StageContext) -> None:
         self._context = context
         self._hides = hides_findings(context.settings)
-        self._shown = Faults()
+        self._shown = FaultList()
         self._hidden: list[str] = []
 
     def __bool__(self) -> bool:
@@ -41,16 +41,16 @@ class SourceFaults:
             self._shown.take(error)
             return
         self._shown.add(
-            Fault.SOURCE_REFUSED,
-            f"at {printable(file.source)} lies no file that may be moved and has the size and the {file.hash_type} that the "
-            "metadata declares",
+            FaultCode.SOURCE_REFUSED,
+            f"at {quote_name(file.source)} lies no file that may be moved and has the size and the {file.hash_type} that "
+            "the metadata declares",
         )
-        logger.warning("job %d: %s", self._context.ledger.job_id, error.text)
-        if len(self._hidden) < LISTED:
+        logger.warning("job %d: %s", self._context.lease.job_id, error.text)
+        if len(self._hidden) < MAX_LISTED:
             self._hidden.append(error.text)
 
     def raise_all(self) -> None:
         """Raise InvalidSource with all faults, after what is hidden of them is an event; do nothing when there are none."""
         if self._hidden:
-            self._context.ledger.event(EVENT, "; ".join(self._hidden))
+            self._context.lease.event(EVENT, "; ".join(self._hidden))
         self._shown.raise_as(InvalidSource)

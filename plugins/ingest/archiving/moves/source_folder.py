@@ -17,12 +17,12 @@ from io import FileIO
 from pathlib import Path
 
 from ingest.archiving.moves.permissions import RULES, as_written, may_move, may_move_from
-from ingest.errors.fault_codes import Fault
+from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import IngestError, InvalidSource, MoveFolderUnavailable
 from ingest.settings.loading import Settings
 from ingest.settings.types import folder_of
 from ingest.system.linux import link_open_file
-from ingest.system.sanitize import printable
+from ingest.system.sanitize import quote_name
 
 OURS = ".pacifica-ingest-"
 HOME_VARIABLE = "INGEST_HOME"
@@ -120,23 +120,23 @@ def source_folder(
 
 def unreadable(source: Path, error: OSError) -> IngestError:
     """Make the error that says why a source cannot be read: InvalidSource, or MoveFolderUnavailable for what may pass."""
-    sentence = f"source {printable(str(source))} cannot be read: {error.strerror}"
+    sentence = f"source {quote_name(str(source))} cannot be read: {error.strerror}"
     if error.errno in WRONG_PATH:
-        return InvalidSource(sentence, Fault.SOURCE_UNREADABLE)
+        return InvalidSource(sentence, FaultCode.SOURCE_UNREADABLE)
     return MoveFolderUnavailable(sentence)
 
 
 def open_source(folder: SourceFolder, source: Path) -> FileIO:
     """Open a source; raises InvalidSource, OSError."""
-    shown = printable(str(source))
+    shown = quote_name(str(source))
     found = folder.find(source.name)
     # Looked at before: merely opening a device may do something to it.
     if found is not None and not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
-        raise InvalidSource(f"source {shown} is not a regular file", Fault.SOURCE_NOT_REGULAR)
+        raise InvalidSource(f"source {shown} is not a regular file", FaultCode.SOURCE_NOT_REGULAR)
     opened = folder.open(source.name)
     if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
         opened.close()
-        raise InvalidSource(f"source {shown} is not a regular file", Fault.SOURCE_NOT_REGULAR)
+        raise InvalidSource(f"source {shown} is not a regular file", FaultCode.SOURCE_NOT_REGULAR)
     return opened
 
 
@@ -152,18 +152,18 @@ def _place(settings: Settings, source: Path, user: str, *, restoring: bool, make
     # The source's own place is known to have been permitted; a link that leads elsewhere is not.
     is_own_place = restoring and source.parent in as_written(settings, folder)
     if not tops or not (is_own_place or may_move_from(settings, user, folder)):
-        sentence = f"source {printable(str(source))} lies in none of the folders that files may be moved from"
-        raise InvalidSource(sentence, Fault.SOURCE_OUTSIDE_FOLDERS)
+        sentence = f"source {quote_name(str(source))} lies in none of the folders that files may be moved from"
+        raise InvalidSource(sentence, FaultCode.SOURCE_OUTSIDE_FOLDERS)
     top = max(tops, key=lambda each: len(each.parts))
     if source.name.startswith(OURS) or _is_ours(settings, top, folder):
-        raise InvalidSource(f"source {printable(str(source))} belongs to this service", Fault.SOURCE_IS_OURS)
+        raise InvalidSource(f"source {quote_name(str(source))} belongs to this service", FaultCode.SOURCE_IS_OURS)
     return top, folder
 
 
 def not_allowed(source: Path, user: str) -> InvalidSource:
     """Make the error of a source that lies where its user may move nothing from."""
-    sentence = f"source {printable(str(source))} lies in no folder that {user} may move files from, by {RULES}"
-    return InvalidSource(sentence, Fault.SOURCE_NOT_ALLOWED)
+    sentence = f"source {quote_name(str(source))} lies in no folder that {user} may move files from, by {RULES}"
+    return InvalidSource(sentence, FaultCode.SOURCE_NOT_ALLOWED)
 
 
 def _is_ours(settings: Settings, top: Path, folder: Path) -> bool:

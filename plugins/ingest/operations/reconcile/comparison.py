@@ -15,7 +15,7 @@ from ingest.errors.types import ConfigurationError, FenceLost, JobBusy
 from ingest.operations.reconcile.deletion import delete_dark
 from ingest.operations.reconcile.findings import Counts, Finding
 from ingest.operations.reconcile.folder_comparison import FolderComparison
-from ingest.operations.reconcile.idle_jobs import Look, all_jobs, one_job
+from ingest.operations.reconcile.idle_jobs import ComparedJob, all_jobs, one_job
 from ingest.operations.reconcile.job_comparison import JobComparison
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
@@ -62,21 +62,21 @@ class Comparison:
 
     def _findings(self) -> Iterator[Finding]:
         job_id = self.extent.job_id
-        for look in all_jobs(self.engine) if job_id is None else one_job(self.engine, job_id):
-            yield from self._of_job(look)
+        for compared in all_jobs(self.engine) if job_id is None else one_job(self.engine, job_id):
+            yield from self._of_job(compared)
         if job_id is None:
             yield from self._of_folder()
 
-    def _of_job(self, look: Look) -> Iterator[Finding]:
+    def _of_job(self, compared: ComparedJob) -> Iterator[Finding]:
         is_deletable = False
-        for finding in JobComparison(self.services, self.counts, self.extent.hash_percent).compare(look):
+        for finding in JobComparison(self.services, self.counts, self.extent.hash_percent).compare(compared):
             is_deletable |= finding.ours
             yield finding
         if is_deletable and self.extent.delete_dark:
             try:
-                self.counts.add("deleted", delete_dark(self.settings, self.services, look))
+                self.counts.add("deleted", delete_dark(self.settings, self.services, compared))
             except (FenceLost, JobBusy) as error:
-                logger.warning("job %s: nothing is deleted: %s", look.job_id, error)
+                logger.warning("job %s: nothing is deleted: %s", compared.job_id, error)
 
     def _of_folder(self) -> Iterator[Finding]:
         archive, folder = self.services.archive, self.extent.archive_folder

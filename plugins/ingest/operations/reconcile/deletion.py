@@ -7,33 +7,33 @@ job is held.
 from ingest.archiving.rejection import remove
 from ingest.context import StageContext
 from ingest.ledger.files import batches, files_with_ids
-from ingest.ledger.lease import hold
-from ingest.operations.reconcile.idle_jobs import NO_ATTEMPT, Look
+from ingest.ledger.lease import acquire_job
+from ingest.operations.reconcile.idle_jobs import NO_ATTEMPT, ComparedJob
 from ingest.operations.reconcile.stored_files import is_dark, is_ours
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.system.failpoints import failpoint
 
 
-def delete_dark(settings: Settings, services: Services, look: Look) -> int:
+def delete_dark(settings: Settings, services: Services, compared: ComparedJob) -> int:
     """Delete what a job has left in the archive; gives how many files. The job stays as it ended.
 
     Raises FenceLost when the job goes on, JobBusy, ServiceUnavailable, DatabaseUnavailable. A process that dies in between
     leaves files that are `sending`, and the next one deletes them.
     """
-    look.check()
-    with hold(look.ledger.engine, look.job_id, look.ledger.stage, NO_ATTEMPT, by_admin=True) as ledger:
-        if ledger is None:
+    compared.check()
+    with acquire_job(compared.lease.engine, compared.job_id, compared.lease.stage, NO_ATTEMPT, by_admin=True) as lease:
+        if lease is None:
             return 0
-        if not ledger.job.record.is_stopped:
-            ledger.let_go()
+        if not lease.job.record.is_stopped:
+            lease.let_go()
             return 0
-        failpoint("reconcile.held", look.job_id)
-        context, deleted, outcome = StageContext(settings, ledger, services), 0, ledger.job.record.outcome
-        dark = (file for file in files_with_ids(ledger) if is_dark(services, outcome, file))
+        failpoint("reconcile.held", compared.job_id)
+        context, deleted, outcome = StageContext(settings, lease, services), 0, lease.job.record.outcome
+        dark = (file for file in files_with_ids(lease) if is_dark(services, outcome, file))
         for batch in batches(file for file in dark if is_ours(services.archive, file)):
             remove(context, batch)
             deleted += len(batch)
-        failpoint("reconcile.deleted", look.job_id)
-        ledger.event("dark_files_deleted", f"{deleted} files, from the archive", holder=None)
+        failpoint("reconcile.deleted", compared.job_id)
+        lease.event("dark_files_deleted", f"{deleted} files, from the archive", holder=None)
     return deleted

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from ingest.system.sanitize import one_line, printable
+from ingest.system.sanitize import quote_name, to_one_line
 
 logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 10.0
@@ -48,9 +48,9 @@ class Finding:
 
     def line(self) -> str:
         """Give it as one line that does nothing to a terminal."""
-        named = (("job", self.job_id), ("file", self.file_id), ("path", self.path and printable(self.path)))
+        named = (("job", self.job_id), ("file", self.file_id), ("path", self.path and quote_name(self.path)))
         where = ", ".join(f"{name} {value}" for name, value in named if value is not None)
-        return one_line(f"{self.problem}: {where}: {self.what}; {self.remedy}")
+        return to_one_line(f"{self.problem}: {where}: {self.what}; {self.remedy}")
 
     def document(self) -> dict[str, Any]:
         """Give it as a JSON object."""

@@ -11,8 +11,8 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
 
 from ingest.ledger.database import transaction
-from ingest.ledger.jobs import existing, view
-from ingest.ledger.lease import Ledger
+from ingest.ledger.jobs import get_job, to_snapshot
+from ingest.ledger.lease import JobLease
 from ingest.ledger.models import Event, Job
 from ingest.states import FAILED, STAGES, Outcome, Stage
 
@@ -24,45 +24,45 @@ SILENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Look:
-    """A look at one job. `rests` is whether it can be compared; `was_sent`, whether anything of it was ever sent."""
+class ComparedJob:
+    """A look at one job. `is_idle` is whether it can be compared; `was_sent`, whether anything of it was ever sent."""
 
-    ledger: Ledger
-    rests: bool
+    lease: JobLease
+    is_idle: bool
     was_sent: bool
 
     @property
     def job_id(self) -> int:
         """The job's id."""
-        return self.ledger.job_id
+        return self.lease.job_id
 
     @property
     def outcome(self) -> Outcome | None:
         """How the job ended, if it did not only fail."""
-        return self.ledger.job.record.outcome
+        return self.lease.job.record.outcome
 
     def check(self) -> None:
         """Raise FenceLost if the job was taken over since."""
-        with self.ledger.transaction():
+        with self.lease.transaction():
             pass
 
 
-def all_jobs(engine: Engine) -> Iterator[Look]:
+def all_jobs(engine: Engine) -> Iterator[ComparedJob]:
     """Look at every job, in the order of their ids; raises DatabaseUnavailable."""
     after = -1
-    while batch := _looks(engine, Job.id > after):
+    while batch := _compared_jobs(engine, Job.id > after):
         yield from batch
         after = batch[-1].job_id
 
 
-def one_job(engine: Engine, job_id: int) -> Iterator[Look]:
+def one_job(engine: Engine, job_id: int) -> Iterator[ComparedJob]:
     """Look at one job; raises UnknownJob, DatabaseUnavailable."""
     with transaction(engine) as session:
-        existing(session, job_id)
-    yield from _looks(engine, Job.id == job_id)
+        get_job(session, job_id)
+    yield from _compared_jobs(engine, Job.id == job_id)
 
 
-def rests() -> ColumnElement[bool]:
+def is_idle() -> ColumnElement[bool]:
     """The condition that a job rests, for queries.
 
     After the catalogue holds a job, only its bundle leaves the spool. A job that failed because Airflow lost it is cleared
@@ -73,11 +73,15 @@ def rests() -> ColumnElement[bool]:
     return func.coalesce(or_(Job.outcome == Outcome.CATALOGUED, and_(stopped, let_go)), False)
 
 
-def _looks(engine: Engine, which: ColumnElement[bool]) -> list[Look]:
+def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJob]:
     was_sent = exists().where(Event.job_id == Job.id, Event.kind == "stage_started", Event.stage.in_(SENDING_STAGES))
-    query = select(Job, rests(), was_sent).where(which).order_by(Job.id).limit(BATCH)
+    query = select(Job, is_idle(), was_sent).where(which).order_by(Job.id).limit(BATCH)
     with transaction(engine) as session:
         return [
-            Look(Ledger(engine, view(job), STAGES[view(job).record.kind][0], NO_ATTEMPT, job.fence), resting, sent)
+            ComparedJob(
+                JobLease(engine, to_snapshot(job), STAGES[to_snapshot(job).record.kind][0], NO_ATTEMPT, job.fence),
+                resting,
+                sent,
+            )
             for job, resting, sent in session.execute(query)
         ]
