@@ -81,8 +81,8 @@ def send_file(address: tuple[str, int], head: bytes, path: Path) -> bytes:
 
 
 def _is_over(state: State) -> bool:
-    catalogued = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
-    return bool(state["state"] != "OK" or catalogued)
+    cataloged = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
+    return bool(state["state"] != "OK" or cataloged)
 
 
 def _job_id(status: int, body: bytes) -> int:

@@ -15,7 +15,7 @@ from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
-from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.stages import run_stage as stage_wrapper
 from ingest.stages.run_stage import FUNCTIONS

@@ -17,7 +17,7 @@ from ingest.errors.types import (
     INTERNAL_ERROR,
     RUN_LOST,
     RUN_MARKED_FAILED,
-    CatalogueRejected,
+    CatalogRejected,
     FilesRejected,
     InvalidBundle,
     InvalidMetadata,
@@ -59,7 +59,7 @@ CODE_OF_ERROR = re.compile(r'^    code(?:: str)? = "(\w+)"', re.MULTILINE)
 
 # Codes that no error type has.
 CONSTANTS = {INTERNAL_ERROR, RUN_LOST, RUN_MARKED_FAILED}
-REJECTIONS = (CatalogueRejected, FilesRejected, InvalidBundle, InvalidMetadata, InvalidSource, PolicyRejected)
+REJECTIONS = (CatalogRejected, FilesRejected, InvalidBundle, InvalidMetadata, InvalidSource, PolicyRejected)
 
 PERMANENT = StageError(Stage.LOAD_METADATA, "the bundle has no metadata.txt", final=True)
 PASSING = StageError(Stage.OPEN_TAR, "the database of jobs does not answer", final=False)
@@ -181,7 +181,7 @@ AS_SET = JobState("FAILED", "ingest files", 5.0, "Failed by administrator", comp
 TAR_DONE = (Stage.OPEN_TAR, "success")
 # One for each row of the table "How the state is found", in its order.
 EXAMPLES = [
-    (job(outcome=Outcome.CATALOGUED), run("failed")),
+    (job(outcome=Outcome.CATALOGED), run("failed")),
     (job(override=AS_SET), run("failed")),
     (job(), None),
     (job(error=PERMANENT), Run(None)),

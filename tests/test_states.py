@@ -36,7 +36,7 @@ def error(stage: Stage, *, final: bool, text: str = "why") -> StageError:
 
 
 def test_catalogued_is_complete_whatever_airflow_says():
-    job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED)
+    job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED)
     expected = JobState("OK", "ingest metadata", 100.0, "", complete=True)
     for known in (None, Run(None), run("failed", ingest_metadata="failed"), run("running", open_tar="running")):
         assert job_state(job, known) == expected
@@ -49,7 +49,7 @@ def test_override_stands_as_given():
 
 def test_catalogued_wins_over_an_override():
     override = JobState("FAILED", "ingest files", 0.0, "late", complete=True)
-    assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED, override=override), None).state == "OK"
+    assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED, override=override), None).state == "OK"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_only_failed_runs_are_lost(known: Run):
 @pytest.mark.parametrize(
     "job",
     [
-        JobRecord(Kind.INGEST, outcome=Outcome.CATALOGUED),
+        JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED),
         JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True)),
         JobRecord(Kind.INGEST, override=JobState("FAILED", "open tar", 0.0, "", complete=True)),
     ],

@@ -6,18 +6,18 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from ingest.ledger.files import FileState
-from ingest.ledger.models import CatalogueFile, CatalogueTransaction, Event, File, Job
+from ingest.ledger.models import CatalogFile, CatalogTransaction, Event, File, Job
 from ingest.services.archive_folder import FolderArchive
 
 BLOCK = 1024 * 1024
 
 
-def catalogued(engine: Engine, job_id: int) -> dict[str, dict[str, object]] | None:
+def cataloged(engine: Engine, job_id: int) -> dict[str, dict[str, object]] | None:
     """The catalogue's files of a job by their path; None when it does not hold the transaction."""
     with Session(engine) as session:
-        if session.get(CatalogueTransaction, job_id) is None:
+        if session.get(CatalogTransaction, job_id) is None:
             return None
-        entries = session.scalars(select(CatalogueFile.entry).where(CatalogueFile.transaction_id == job_id)).all()
+        entries = session.scalars(select(CatalogFile.entry).where(CatalogFile.transaction_id == job_id)).all()
     return {"/".join(filter(None, (entry["subdir"], entry["name"]))): entry for entry in entries}
 
 
@@ -51,7 +51,7 @@ def events(engine: Engine, job_id: int) -> list[str]:
         return list(session.scalars(select(Event.kind).where(Event.job_id == job_id).order_by(Event.id)))
 
 
-def in_catalogue_form(contents: dict[str, bytes]) -> dict[str, bytes]:
+def in_catalog_form(contents: dict[str, bytes]) -> dict[str, bytes]:
     """Contents by the path that the catalogue has: without `data/`."""
     return {path.removeprefix("data/"): content for path, content in contents.items()}
 

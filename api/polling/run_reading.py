@@ -29,7 +29,7 @@ LAST_STATE = RunReading(None, is_certain=False)
 
 def needs_run(snapshot: JobSnapshot) -> bool:
     """Whether the ledger alone does not say what the job's state is."""
-    return snapshot.record.outcome is not Outcome.CATALOGUED and snapshot.record.override is None
+    return snapshot.record.outcome is not Outcome.CATALOGED and snapshot.record.override is None
 
 
 def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnapshot, RunReading]:

@@ -64,8 +64,8 @@ class Stage(StrEnum):
 class Outcome(StrEnum):
     """How far the end of a job is; no outcome means that the job is still on its way."""
 
-    CATALOGUING = "cataloguing"
-    CATALOGUED = "catalogued"
+    CATALOGING = "cataloguing"
+    CATALOGED = "catalogued"
     REJECTING = "rejecting"
     REJECTED = "rejected"
 
@@ -188,7 +188,7 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
 
     The rows of the table in docs/api.md, in their order; the first that matches wins.
     """
-    if job.outcome is Outcome.CATALOGUED:
+    if job.outcome is Outcome.CATALOGED:
         return JobState("OK", Stage.INGEST_METADATA.label, DONE, "", complete=True)
     if job.override is not None:
         return job.override
@@ -228,7 +228,7 @@ def lost_for_good(job: JobRecord, run: Run) -> bool:
 
 
 def _is_lost(job: JobRecord, run: Run) -> bool:
-    if job.outcome is Outcome.CATALOGUED or job.is_stopped:
+    if job.outcome is Outcome.CATALOGED or job.is_stopped:
         return False
     return run.state == "failed" or run.is_broken
 

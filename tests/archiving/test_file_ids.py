@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ingest.archiving import batches, deletion
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger.models import CatalogueFile, Event, File
+from ingest.ledger.models import CatalogFile, Event, File
 from ingest.services import Services
 from ingest.services.uniqueid import BuiltInUniqueID, IdMode
 from ingest.settings.loading import Settings
@@ -147,7 +147,7 @@ def clashing(job: int, run_stage: RunStage, services: Services, database_engine:
     return job, foreign
 
 
-def assert_catalogued_under_new_ids(
+def assert_cataloged_under_new_ids(
     services: Services, engine: Engine, job: int, foreign: int, before: list[int]
 ) -> None:
     after = ids_of(engine, job)
@@ -165,7 +165,7 @@ def test_file_ids_that_the_catalogue_has_are_replaced_and_only_those_files_are_s
     job, foreign = clashing
     before = ids_of(database_engine, job)
     run_stage(job, Stage.INGEST_METADATA)
-    assert_catalogued_under_new_ids(services, database_engine, job, foreign, before)
+    assert_cataloged_under_new_ids(services, database_engine, job, foreign, before)
 
 
 @pytest.mark.parametrize("kill_at", range(12))
@@ -184,6 +184,6 @@ def test_killed_between_any_two_steps_of_replacing_ids_the_next_process_ends_the
         run_stage(job, Stage.INGEST_METADATA)
         raise AssertionError("it was to be killed on its way")
     run_stage(job, Stage.INGEST_METADATA)
-    assert_catalogued_under_new_ids(services, database_engine, job, foreign, before)
+    assert_cataloged_under_new_ids(services, database_engine, job, foreign, before)
     with Session(database_engine) as session:
-        assert session.query(CatalogueFile).filter_by(transaction_id=job).count() == len(CONTENTS)
+        assert session.query(CatalogFile).filter_by(transaction_id=job).count() == len(CONTENTS)

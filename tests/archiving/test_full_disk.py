@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs, lease
-from ingest.ledger.models import CatalogueTransaction
+from ingest.ledger.models import CatalogTransaction
 from ingest.settings.loading import Settings
 from ingest.spool import SpoolFull
 from ingest.stages import run_stage
@@ -56,7 +56,7 @@ class TestSpool:
         empty(disk)
         for each in stages[stages.index(stage) :]:
             run(job, each)
-        assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+        assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
 
 
 class TestArchive:
@@ -81,4 +81,4 @@ class TestArchive:
         for stage in (Stage.INGEST_FILES, Stage.INGEST_METADATA):
             run(job, stage)
         with Session(database_engine) as session:
-            assert session.scalar(select(CatalogueTransaction.id).where(CatalogueTransaction.id == job)) == job
+            assert session.scalar(select(CatalogTransaction.id).where(CatalogTransaction.id == job)) == job

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, func, update
 
 from ingest.archiving.rejection import reject
 from ingest.errors.types import (
-    CatalogueRejected,
-    CatalogueUnsettled,
+    CatalogRejected,
+    CatalogUnsettled,
     InvalidMetadata,
     RejectionUnfinished,
     ServiceUnavailable,
@@ -23,7 +23,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.services import Services
 from ingest.services.http_client import HttpClient
 from ingest.services.metadata import INGEST_BYTES_PER_SECOND, PacificaMetadata
-from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
 from ingest.states import STAGES, Kind, Outcome, Stage
@@ -70,7 +70,7 @@ def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
 
 def assert_complete(engine: Engine, services: Services, job: int) -> None:
     run_stage.run_stage(Stage.INGEST_METADATA, job, 2, last_try=False)
-    assert jobs.read(engine, job).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(engine, job).record.outcome is Outcome.CATALOGED
     assert_archived(engine, services, job, CONTENTS)
 
 
@@ -81,7 +81,7 @@ def test_retry_with_another_file_waits_until_the_catalogue_is_settled(
     job, appear = late
     mended = tmp_path / "mended.tar"
     mended.write_bytes(make_bundle({"data/other.txt": b"other"}))
-    with pytest.raises(CatalogueUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
+    with pytest.raises(CatalogUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
         run_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, mended)
     appear(services)
     jobs.lift_override(database_engine, job)
@@ -111,7 +111,7 @@ def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monk
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)
     monkeypatch.setattr(BuiltInMetadata, "ingest", refuse)
-    with pytest.raises(CatalogueRejected):
+    with pytest.raises(CatalogRejected):
         run_stage.run_stage(Stage.INGEST_METADATA, job, 1, last_try=False)
 
 
@@ -121,7 +121,7 @@ def test_real_catalogue_settles_as_long_as_its_answer_is_waited_for():
 
 
 def refuse(*_: object) -> None:
-    raise CatalogueRejected("the catalogue does not know the key")
+    raise CatalogRejected("the catalogue does not know the key")
 
 
 def settle(engine: Engine, job: int) -> None:

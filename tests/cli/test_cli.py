@@ -411,7 +411,7 @@ def test_catalogued_job_is_one_line(
 ):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.set(outcome=Outcome.CATALOGUED, holder=None)
+        lease.set(outcome=Outcome.CATALOGED, holder=None)
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
     assert "is catalogued" in command.err

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, FenceLost
+from ingest.errors.types import CatalogHoldsIds, CatalogRejected, FenceLost
 from ingest.services.metadata import Metadata
 from tests.contracts.conftest import Connect, NewIds
 from tests.contracts.transactions import document, hashes, ingest, lacking
@@ -15,8 +15,8 @@ CLIENTS = 4
 LARGEST_ID = 2**31 - 1
 
 
-def assert_rejected(metadata: Metadata, transaction_id: int, entries: list[Entry]) -> CatalogueRejected:
-    with pytest.raises(CatalogueRejected) as caught:
+def assert_rejected(metadata: Metadata, transaction_id: int, entries: list[Entry]) -> CatalogRejected:
+    with pytest.raises(CatalogRejected) as caught:
         ingest(metadata, transaction_id, entries)
     assert "\n" not in str(caught.value)
     return caught.value
@@ -80,7 +80,7 @@ def test_file_of_another_transaction_is_rejected_by_id_and_nothing_of_the_new_on
     files = [*new_ids(2)]
     ingest(metadata, first, document(first, [taken]))
     rejection = assert_rejected(metadata, second, document(second, [*files[:position], taken, *files[position:]]))
-    assert isinstance(rejection, CatalogueHoldsIds)
+    assert isinstance(rejection, CatalogHoldsIds)
     assert rejection.ids == {taken}
     assert metadata.find(first) == hashes([taken])
     assert metadata.find(second) is None
@@ -94,13 +94,13 @@ def test_all_files_of_other_transactions_are_named_at_once(metadata: Metadata, n
     taken, free = new_ids(200), new_ids(3)
     ingest(metadata, first, document(first, taken))
     rejection = assert_rejected(metadata, second, document(second, [*taken, *free]))
-    assert isinstance(rejection, CatalogueHoldsIds)
+    assert isinstance(rejection, CatalogHoldsIds)
     assert rejection.ids == set(taken)
 
 
 def test_file_that_is_listed_twice_is_rejected_and_nothing_stays(metadata: Metadata, new_id: int):
     rejection = assert_rejected(metadata, new_id, document(new_id, [new_id, new_id]))
-    assert not isinstance(rejection, CatalogueHoldsIds), "new ids would not help"
+    assert not isinstance(rejection, CatalogHoldsIds), "new ids would not help"
     assert metadata.find(new_id) is None
 
 
@@ -139,7 +139,7 @@ def test_transaction_that_is_sent_by_many_at_once_is_held_once(connect: Connect,
     def outcome(client: Metadata) -> str:
         try:
             ingest(client, new_id, document(new_id, files))
-        except CatalogueRejected:
+        except CatalogRejected:
             return "rejected"
         return "held"
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import FOR_UPLOADER
 from ingest.ledger import jobs
-from ingest.ledger.models import CatalogueTransaction, Event
+from ingest.ledger.models import CatalogTransaction, Event
 from ingest.states import Outcome
 from tests.corpus.case import Accepted, Case, Refused
 from tests.corpus.cases import CASES
@@ -75,7 +75,7 @@ def test_upload_is_refused(case: Refused, run: Run, database_engine: Engine):
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.name)
 def test_odd_upload_is_accepted(case: Accepted, run: Run, database_engine: Engine):
     assert run.answer["ended"] == {"stage": "", "code": "", "text": "", "permanent": False}
-    assert jobs.read(database_engine, run.job_id).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(database_engine, run.job_id).record.outcome is Outcome.CATALOGED
     assert sorted(path.read_bytes() for path in run.archived) == sorted(case.contents)
 
 
@@ -88,5 +88,5 @@ def _last_events(engine: Engine, job_id: int) -> list[tuple[str, str | None, str
 def _check_nothing_is_held(engine: Engine, run: Run) -> None:
     assert run.archived == []
     with Session(engine) as session:
-        assert session.get(CatalogueTransaction, run.job_id) is None
+        assert session.get(CatalogTransaction, run.job_id) is None
     assert jobs.read(engine, run.job_id).record.outcome is Outcome.REJECTED

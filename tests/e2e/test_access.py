@@ -9,7 +9,7 @@ from ingest.ledger import jobs
 from tests.e2e.guarded import guarded, new_token
 from tools.bundles import make_bundle
 from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
-from tools.stack_contents import catalogued
+from tools.stack_contents import cataloged
 from tools.waiting import wait_until
 
 
@@ -27,4 +27,4 @@ def test_job_belongs_to_the_user_of_the_token_and_another_user_does_not_see_it(
         wait_until(lambda: bool(ask(ursula).json()["complete"]), JOB_SECONDS, lambda: ask(ursula).text)
         assert (ask(ursula).json()["state"], ask(otto).status_code, ask({}).status_code) == ("OK", 404, 401)
     assert jobs.read(ledger, job).received.user == "ursula"
-    assert catalogued(ledger, job) is not None
+    assert cataloged(ledger, job) is not None

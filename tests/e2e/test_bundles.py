@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from tools.bundles import CONTENTS, file_entry, make_bundle, make_tar, metadata_of, transaction
 from tools.stack import Stack
-from tools.stack_contents import archived, catalogued, events, in_catalogue_form, stored_names
+from tools.stack_contents import archived, cataloged, events, in_catalog_form, stored_names
 
 DOCUMENTED = {"job_id", "state", "task", "task_percent", "updated", "created", "exception", "complete"}
 WRONG_SUM = "0" * 40
@@ -50,9 +50,9 @@ def test_good_bundle_is_archived_and_catalogued(stack: Stack, ledger: Engine):
         "exception": "",
         "complete": True,
     }
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
-    assert archived(stack.home, entries) == in_catalogue_form(CONTENTS)
+    assert archived(stack.home, entries) == in_catalog_form(CONTENTS)
     assert {entry["hashsum"] for entry in entries.values()} == {
         entry.get("hashsum") for entry in metadata_of(CONTENTS)[4:]
     }
@@ -70,9 +70,9 @@ def test_two_bundles_at_once_are_both_catalogued(stack: Stack, ledger: Engine):
     jobs = [stack.post(make_bundle(each)) for each in contents]
     for job, each in zip(jobs, contents, strict=True):
         assert stack.wait_for_end(job)["state"] == "OK"
-        entries = catalogued(ledger, job)
+        entries = cataloged(ledger, job)
         assert entries is not None
-        assert archived(stack.home, entries) == in_catalogue_form(each)
+        assert archived(stack.home, entries) == in_catalog_form(each)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_bad_bundle_fails_at_its_stage_and_leaves_nothing(
     state = stack.wait_for_end(bad_jobs[name])
     assert (state["state"], state["task"], state["task_percent"]) == ("FAILED", label, "0.0")
     assert text in state["exception"]
-    assert catalogued(ledger, bad_jobs[name]) is None
+    assert cataloged(ledger, bad_jobs[name]) is None
 
 
 def test_bad_bundles_leave_nothing_in_the_archive(stack: Stack, bad_jobs: dict[str, int]):

@@ -11,7 +11,7 @@ from tests.faults.points import Points
 from tests.small_disk import empty, fill, small_disk
 from tools.bundles import make_bundle
 from tools.stack import Stack
-from tools.stack_contents import archived, catalogued, in_catalogue_form, next_job_id
+from tools.stack_contents import archived, cataloged, in_catalog_form, next_job_id
 
 FAILED = "ingest_files.failed"
 FEW = {"data/full/one.txt": b"one", "data/full/two.txt": b"two"}
@@ -34,9 +34,9 @@ def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
         assert "No space left on device" in waiting["exception"]
         ended = stack.wait_for_end(job)
     assert (ended["state"], ended["task"], ended["exception"]) == ("OK", "ingest metadata", "")
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
-    assert archived(stack.home, entries) == in_catalogue_form(FEW)
+    assert archived(stack.home, entries) == in_catalog_form(FEW)
 
 
 @contextmanager

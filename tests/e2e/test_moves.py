@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from tests.e2e.guarded import guarded, new_token
 from tools.bundles import Entry, file_entry, transaction
 from tools.stack import TIMEOUT_SECONDS, Stack
-from tools.stack_contents import archived, catalogued, stored_names
+from tools.stack_contents import archived, cataloged, stored_names
 
 CONTENTS = {"run/one.raw": b"one" * 1000, "run/two.raw": b"two" * 1000}
 
@@ -47,7 +47,7 @@ def test_move_takes_the_sources_into_the_archive(stack: Stack, ledger: Engine, f
     job = move(stack, lay_out(folder))
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"]) == ("OK", "ingest metadata")
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
     assert archived(stack.home, entries) == CONTENTS
     stack.wait(job, lambda _state: not names_in(folder))
@@ -61,7 +61,7 @@ def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, ledger: Eng
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"]) == ("FAILED", "move files")
     assert "lost.raw" in state["exception"]
-    assert catalogued(ledger, job) is None
+    assert cataloged(ledger, job) is None
     assert stored_names(stack.home) == before
     assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
 
@@ -96,6 +96,6 @@ def test_user_moves_files_from_folders_that_a_rule_permits_alone(
         assert names_in(folder / "ursula") == set(CONTENTS)
         job = int(post("ursula").json()["job_id"])
     assert stack.wait_for_end(job)["state"] == "OK"
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
     assert archived(stack.home, entries) == CONTENTS

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.stack import Stack
-from tools.stack_contents import catalogued
+from tools.stack_contents import cataloged
 
 # As long as an answer about a run was once kept.
 POLLED_ON_SECONDS = 15
@@ -29,7 +29,7 @@ def test_job_is_not_shown_as_failed_again_after_a_retry_has_returned(stack: Stac
         assert time.monotonic() - begun < COMPLETE_SECONDS, state
         time.sleep(PAUSE_SECONDS)
     assert state["state"] == "OK", f"after {time.monotonic() - begun:.1f} s: {state}"
-    assert catalogued(ledger, job) is not None
+    assert cataloged(ledger, job) is not None
 
 
 def poll_on(stack: Stack, job: int) -> None:

@@ -12,7 +12,7 @@ from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.bundles import make_bundle
 from tools.stack import Stack, answers, free_port
-from tools.stack_contents import catalogued, events, file_ids
+from tools.stack_contents import cataloged, events, file_ids
 from tools.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
@@ -36,7 +36,7 @@ def test_upload_that_was_answered_while_airflow_was_away_runs_when_it_is_back(st
     stack.run_housekeeping()
     state = stack.wait_for_end(answer["job_id"], HOUSEKEEPING_SECONDS)
     assert state["state"] == "OK"
-    assert catalogued(ledger, answer["job_id"]) is not None
+    assert cataloged(ledger, answer["job_id"]) is not None
 
 
 def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
@@ -51,7 +51,7 @@ def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
     stack.run_housekeeping()
     assert stack.wait_for_end(job, HOUSEKEEPING_SECONDS)["state"] == "OK"
     assert file_ids(ledger, job) == before
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
     assert len(entries) == len(held_jobs.CONTENTS)
     assert "cleared" in events(ledger, job)

@@ -11,7 +11,7 @@ from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.bundles import make_bundle, make_tar
 from tools.stack import Stack, State
-from tools.stack_contents import archived, catalogued, events, file_ids, in_catalogue_form, stored_names
+from tools.stack_contents import archived, cataloged, events, file_ids, in_catalog_form, stored_names
 
 FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
 
@@ -32,9 +32,9 @@ def fail_at_ingest_files(stack: Stack, archive_away: ArchiveAway) -> int:
 def assert_complete_once(stack: Stack, ledger: Engine, job: int, contents: dict[str, bytes], state: State) -> None:
     """The job is complete with one transaction and one set of files."""
     assert (state["state"], state["task"], state["task_percent"]) == ("OK", "ingest metadata", "100.0")
-    entries = catalogued(ledger, job)
+    entries = cataloged(ledger, job)
     assert entries is not None
-    assert archived(stack.home, entries) == in_catalogue_form(contents)
+    assert archived(stack.home, entries) == in_catalog_form(contents)
     assert sorted(int(str(entry["_id"])) for entry in entries.values()) == sorted(i or 0 for i in file_ids(ledger, job))
 
 
@@ -75,7 +75,7 @@ def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_i
     assert state["complete"] is True
     run = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")
     assert run["state"] == "failed"
-    assert catalogued(ledger, job) is None
+    assert cataloged(ledger, job) is None
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
@@ -91,7 +91,7 @@ def test_stage_marked_success_by_hand_never_shows_a_job_complete(
     state = stack.wait(job, lambda state: state["complete"] and state["task"] == "ingest metadata")
     assert state["state"] == "FAILED"
     assert "marked by hand" in state["exception"]
-    assert catalogued(ledger, job) is None
+    assert cataloged(ledger, job) is None
 
 
 def test_run_marked_success_by_hand_never_shows_a_job_complete(stack: Stack, ledger: Engine, archive_away: ArchiveAway):

@@ -35,7 +35,7 @@ def count(ledger: Engine, jobs: list[int], *conditions: object) -> int:
 
 
 def completed(ledger: Engine, jobs: list[int]) -> int:
-    return count(ledger, jobs, Job.outcome == Outcome.CATALOGUED)
+    return count(ledger, jobs, Job.outcome == Outcome.CATALOGED)
 
 
 def started(ledger: Engine, jobs: list[int]) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tools.bundles import file_entry, make_bundle, transaction
-from tools.pacifica_core.contents import catalogued, fetch, stored
+from tools.pacifica_core.contents import cataloged, fetch, stored
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Fault, Proxy
 from tools.pacifica_core.services import ARCHIVE, METADATA, UNIQUEID
@@ -131,6 +131,6 @@ def test_ids_of_files_in_the_catalogue_that_are_of_no_job_are_not_taken(
         job = stack.post(make_bundle(THREE))
         assert_complete(stack, core, job, THREE)
     assert fault.seen == 1
-    assert len(catalogued(core, 1_950_000) or {}) == len(taken)
+    assert len(cataloged(core, 1_950_000) or {}) == len(taken)
     assert not set(file_ids(ledger, job)) & set(taken)
     assert len(stored(core) - before) == len(THREE)

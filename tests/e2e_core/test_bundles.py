@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 from tools.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
-from tools.pacifica_core.contents import archived, catalogued, stored
+from tools.pacifica_core.contents import archived, cataloged, stored
 from tools.pacifica_core.core import Core
 from tools.stack import Stack
 
@@ -30,7 +30,7 @@ def assert_complete(stack: Stack, core: Core, job: int, contents: dict[str, byte
     """The job is complete, and archive and catalogue hold exactly its files."""
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"], state["task_percent"]) == ("OK", "ingest metadata", "100.0"), state
-    files = catalogued(core, job)
+    files = cataloged(core, job)
     assert files is not None
     assert archived(core, files) == {path.removeprefix("data/"): content for path, content in contents.items()}
 
@@ -39,7 +39,7 @@ def test_good_bundle_is_archived_and_catalogued(stack: Stack, core: Core):
     entries = [file_entry(path, content, subdir=SUBDIRS[path]) for path, content in THREE.items()]
     job = stack.post(make_bundle(THREE, [*transaction(), *entries]))
     assert_complete(stack, core, job, THREE)
-    files = catalogued(core, job) or {}
+    files = cataloged(core, job) or {}
     assert {path: (file["hashtype"], file["hashsum"], file["size"]) for path, file in files.items()} == {
         path.removeprefix("data/"): ("sha1", hashlib.sha1(content).hexdigest(), len(content))
         for path, content in THREE.items()
@@ -58,7 +58,7 @@ def test_hash_is_taken_in_every_form_that_clients_write(stack: Stack, core: Core
         expected[f"{number}.txt"] = (hash_type.lower(), hash_sum)
     job = stack.post(make_bundle(contents, [*transaction(), *entries]))
     assert_complete(stack, core, job, contents)
-    files = catalogued(core, job) or {}
+    files = cataloged(core, job) or {}
     assert {path: (file["hashtype"], file["hashsum"]) for path, file in files.items()} == expected
 
 
@@ -108,4 +108,4 @@ def test_bad_bundle_fails_at_its_stage_and_leaves_nothing(stack: Stack, core: Co
     assert "\n" not in state["exception"]
     assert "Traceback" not in state["exception"]
     assert stored(core) == before
-    assert catalogued(core, job) is None
+    assert cataloged(core, job) is None

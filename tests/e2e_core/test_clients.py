@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
-from tools.pacifica_core.contents import archived, catalogued
+from tools.pacifica_core.contents import archived, cataloged
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import PROJECT
 from tools.stack import Stack
@@ -75,7 +75,7 @@ def files_of(upload: Upload, clients: Clients) -> dict[str, bytes]:
 
 def held(core: Core, job: int) -> dict[str, bytes]:
     """What archive and catalogue hold of a job."""
-    files = catalogued(core, job)
+    files = cataloged(core, job)
     assert files is not None
     return archived(core, files)
 

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e_core.clients import USUAL, Client, Clients, clients_in
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tools.bundles import make_bundle
-from tools.pacifica_core.contents import catalogued
+from tools.pacifica_core.contents import cataloged
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Fault, Proxy
 from tools.pacifica_core.services import ARCHIVE, UNIQUEID
@@ -77,7 +77,7 @@ def test_job_that_fails_ends_the_wait_and_the_reason_is_printed(
     assert (seen["state"], seen["task"], seen["complete"]) == ("FAILED", failure.task, True), seen
     assert failure.reason in seen["exception"]
     assert stack.state(ended.job)["exception"] == seen["exception"]
-    assert catalogued(core, ended.job) is None
+    assert cataloged(core, ended.job) is None
 
 
 def test_client_waits_on_while_a_stage_is_tried_again(

@@ -9,7 +9,7 @@ import requests
 from tests.e2e_core.clients import Clients, clients_in
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tools.bundles import make_bundle
-from tools.pacifica_core.contents import catalogued
+from tools.pacifica_core.contents import cataloged
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
 from tools.stack import Stack
@@ -39,7 +39,7 @@ def test_library_uploads_a_stream_and_polls_on_its_connection(
     assert sent["requests"] > 2
     assert sent["connections"] == 1
     assert_complete(stack, core, job, FILES)
-    assert {file["hashtype"] for file in (catalogued(core, job) or {}).values()} == {hash_type}
+    assert {file["hashtype"] for file in (cataloged(core, job) or {}).values()} == {hash_type}
 
 
 def test_client_that_is_killed_in_the_middle_leaves_nothing_and_can_be_run_again(

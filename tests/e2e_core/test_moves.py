@@ -9,7 +9,7 @@ from tests.e2e.test_moves import CONTENTS, lay_out, move, names_in
 from tests.e2e_core.conftest import Away
 from tests.e2e_core.test_bundles import assert_complete
 from tools.bundles import file_entry
-from tools.pacifica_core.contents import catalogued, stored
+from tools.pacifica_core.contents import cataloged, stored
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Fault, Proxy
 from tools.pacifica_core.services import ARCHIVE, METADATA
@@ -49,7 +49,7 @@ def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, core: Core,
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"]) == ("FAILED", "move files")
     assert "lost.raw" in state["exception"]
-    assert catalogued(core, job) is None
+    assert cataloged(core, job) is None
     assert stored(core) == before
     assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
 

@@ -81,7 +81,7 @@ def declared(contents: dict[str, bytes], *more: Entry, wrong: str | None = None)
 ONE = {"data/one.txt": b"one\n"}
 LAST = max(MANY)
 # The built-in catalogue takes all that load_metadata takes, so the test forbids it this one.
-REFUSED_BY_CATALOGUE = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "refused"}
+REFUSED_BY_CATALOG = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "refused"}
 REFUSE = "ALTER TABLE catalogue_entry ADD CHECK (coalesce(entry->>'value', '') <> 'refused')"
 
 KINDS = {
@@ -93,7 +93,7 @@ KINDS = {
     "bundle without a project": Kind(bundle(ONE, declared(ONE)[:1] + declared(ONE)[2:]), ONE, "Policy Validation"),
     "bundle with a wrong hash": Kind(bundle(MANY, declared(MANY, wrong=LAST)), MANY, "ingest files"),
     "bundle that the catalogue refuses": Kind(
-        bundle(MANY, declared(MANY, REFUSED_BY_CATALOGUE)), MANY, "ingest metadata"
+        bundle(MANY, declared(MANY, REFUSED_BY_CATALOG)), MANY, "ingest metadata"
     ),
     "move with a wrong hash": Kind(move(SOURCES, wrong="run/three.raw"), SOURCES, "move files"),
 }

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.ledger.models import CatalogueEntry, CatalogueFile, File
+from ingest.ledger.models import CatalogEntry, CatalogFile, File
 from tools.bundles import Entry, metadata_of
 from tools.stack import JOB_SECONDS, Stack
-from tools.stack_contents import archived, catalogued, file_ids, in_catalogue_form, stored_names
+from tools.stack_contents import archived, cataloged, file_ids, in_catalog_form, stored_names
 from tools.waiting import wait_until
 
 GIVEN_BY_US = ("_id",)
@@ -23,9 +23,9 @@ def assert_complete(
     """Wait for a job's end without touching it: archive, catalogue and spool must be as after an uninterrupted run."""
     state = stack.wait_for_end(job_id, seconds)
     assert {name: state[name] for name in COMPLETE} == COMPLETE
-    entries = catalogued(ledger, job_id)
+    entries = cataloged(ledger, job_id)
     assert entries is not None
-    assert archived(stack.home, entries) == in_catalogue_form(dict(contents))
+    assert archived(stack.home, entries) == in_catalog_form(dict(contents))
     assert sorted(int(str(entry["_id"])) for entry in entries.values()) == sorted(
         file_id or 0 for file_id in file_ids(ledger, job_id)
     )
@@ -34,7 +34,7 @@ def assert_complete(
 
 def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> None:
     """The catalogue must hold the entries of the metadata, each once, and of others the transaction's id only."""
-    entries = (catalogued(ledger, job_id) or {}).values()
+    entries = (cataloged(ledger, job_id) or {}).values()
     expected = list(metadata)
     files = [entry for entry in expected if entry["destinationTable"] == "Files"]
     others = [entry for entry in expected if entry["destinationTable"] != "Files"]
@@ -57,7 +57,7 @@ def wait_until_not_spooled(stack: Stack, *jobs: int) -> None:
 def ownerless(stack: Stack, ledger: Engine) -> set[str]:
     """The names of what lies in the archive and is no catalogued file, half-written files among them."""
     with Session(ledger) as session:
-        known = {str(file_id) for file_id in session.scalars(select(CatalogueFile.id))}
+        known = {str(file_id) for file_id in session.scalars(select(CatalogFile.id))}
     return {name for name in stored_names(stack.home) if name.rpartition("/")[2] not in known}
 
 
@@ -74,7 +74,7 @@ def _transaction_id(job_id: int) -> dict[str, Any]:
 
 def _other_entries(ledger: Engine, job_id: int) -> list[dict[str, Any]]:
     with Session(ledger) as session:
-        return _sorted(session.scalars(select(CatalogueEntry.entry).where(CatalogueEntry.transaction_id == job_id)))
+        return _sorted(session.scalars(select(CatalogEntry.entry).where(CatalogEntry.transaction_id == job_id)))
 
 
 def _without_ids(entries: Any) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tests.faults.cases import KINDS, MANY, REFUSE, SOURCES, Case, declared_move
 from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
 from tools.stack import Stack
-from tools.stack_contents import archived, catalogued, events
+from tools.stack_contents import archived, cataloged, events
 
 SECONDS = 300
 IN_THE_SECOND_BATCH = BATCH_FILES + 10
@@ -131,7 +131,7 @@ def test_move_whose_process_was_killed_ends_as_one_that_nothing_interrupted(
     state = stack.wait_for_end(wave[case], SECONDS)
     assert (state["state"], state["task_percent"], state["exception"]) == ("OK", "100.0", "")
     assert not points.is_armed(case.point, wave[case]), "it was never killed"
-    entries = catalogued(ledger, wave[case])
+    entries = cataloged(ledger, wave[case])
     assert entries is not None
     assert archived(stack.home, entries) == SOURCES
     assert_entries(ledger, wave[case], declared_move(SOURCES, folder_of(stack, case)))
@@ -145,7 +145,7 @@ def test_refused_job_whose_process_was_killed_leaves_nothing_and_is_refused(
     state = stack.wait_for_end(wave[case], SECONDS)
     assert (state["state"], state["task"]) == ("FAILED", KINDS[case.job].failed_at)
     assert not points.is_armed(case.point, wave[case]), "it was never killed"
-    assert catalogued(ledger, wave[case]) is None
+    assert cataloged(ledger, wave[case]) is None
     if case.job.startswith("move"):
         folder = folder_of(stack, case)
         assert {

@@ -278,7 +278,7 @@ def test_process_from_before_an_override_stays_stopped_after_it_is_lifted(databa
 
 @pytest.mark.parametrize("call", ["override", "lift_override"])
 def test_catalogued_job_is_finished(database_engine: Engine, job_id: int, call: str):
-    set_columns(database_engine, job_id, outcome=Outcome.CATALOGUED)
+    set_columns(database_engine, job_id, outcome=Outcome.CATALOGED)
     before = jobs.read(database_engine, job_id)
     calls = {
         "override": lambda: jobs.override(database_engine, job_id, FAILED_BY_HAND),
@@ -290,7 +290,7 @@ def test_catalogued_job_is_finished(database_engine: Engine, job_id: int, call: 
     assert len(events(database_engine, job_id)) == 1
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CATALOGUING, Outcome.REJECTING, Outcome.REJECTED])
+@pytest.mark.parametrize("outcome", [Outcome.CATALOGING, Outcome.REJECTING, Outcome.REJECTED])
 def test_job_on_its_way_can_be_overridden_and_keeps_its_outcome(database_engine: Engine, job_id: int, outcome: Outcome):
     set_columns(database_engine, job_id, outcome=outcome)
     assert jobs.override(database_engine, job_id, FAILED_BY_HAND).record.outcome is outcome
@@ -326,14 +326,14 @@ def unfinished_of(engine: Engine, *ids: int) -> list[int]:
     ("columns", "listed"),
     [
         ({"percent": 99.0}, True),
-        ({"outcome": Outcome.CATALOGUING}, True),
+        ({"outcome": Outcome.CATALOGING}, True),
         ({"outcome": Outcome.REJECTING}, True),
-        ({"outcome": Outcome.CATALOGUED}, False),
+        ({"outcome": Outcome.CATALOGED}, False),
         ({"error": stage_error(final=False)}, True),
         ({"error": stage_error(final=True)}, False),
         ({"outcome": Outcome.REJECTED, "error": stage_error(final=True)}, False),
         ({"outcome": Outcome.REJECTING, "error": stage_error(final=False)}, True),
-        ({"outcome": Outcome.CATALOGUED, "error": stage_error(final=False)}, False),
+        ({"outcome": Outcome.CATALOGED, "error": stage_error(final=False)}, False),
         ({"finished": Stage.VALIDATE_POLICY, "stage": Stage.INGEST_FILES, "holder": "host:1:1"}, True),
     ],
 )
@@ -367,7 +367,7 @@ def test_unfinished_jobs_come_in_order_of_their_ids_and_in_batches(database_engi
     ids = [next(next_id) for _ in range(5)]
     for job in reversed(ids):
         create_job(database_engine, received(job))
-    set_columns(database_engine, ids[1], outcome=Outcome.CATALOGUED)
+    set_columns(database_engine, ids[1], outcome=Outcome.CATALOGED)
     first = [job.received.job_id for job in jobs.unfinished(database_engine, ids[0] - 1, 2)]
     second = [job.received.job_id for job in jobs.unfinished(database_engine, first[-1], 2)]
     assert first + second == [ids[0], ids[2], ids[3], ids[4]]

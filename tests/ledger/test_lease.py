@@ -53,7 +53,7 @@ def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: 
     before = jobs.read(database_engine, job_id)
     writes: dict[str, Callable[[], None]] = {
         "report": lambda: held.report(5, 10),
-        "set": lambda: held.set(outcome=Outcome.CATALOGUED),
+        "set": lambda: held.set(outcome=Outcome.CATALOGED),
         "event": lambda: held.event("anything", ""),
         "finish": held.finish,
         "fail": lambda: held.fail("code", "text", final=True),
@@ -85,7 +85,7 @@ def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
 def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
-    held.set(outcome=Outcome.CATALOGUED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
+    held.set(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
     with acquire_job(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 

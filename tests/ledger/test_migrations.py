@@ -28,7 +28,7 @@ PLUGINS = MIGRATIONS.parents[2]
 MIGRATION_LOCK = "0, 8066"  # as in migrations/env.py, which only Alembic can import
 VERSIONS = "alembic_version"
 # What a schema consists of, as PostgreSQL itself tells it.
-CATALOGUE = {
+CATALOG = {
     "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
         FROM information_schema.columns WHERE table_schema = 'public'""",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -70,7 +70,7 @@ def empty(database_url: str) -> Iterator[Engine]:
 def describe(engine: Engine) -> Description:
     """All of the schema but Alembic's own table."""
     with engine.connect() as connection:
-        found = {part: rows(connection, query) for part, query in CATALOGUE.items()}
+        found = {part: rows(connection, query) for part, query in CATALOG.items()}
     return {part: [row for row in listed if row[0] != VERSIONS] for part, listed in found.items()}
 
 

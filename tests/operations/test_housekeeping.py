@@ -293,7 +293,7 @@ def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, datab
     job = make_job()
     with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.set(outcome=Outcome.CATALOGUED)
+        lease.set(outcome=Outcome.CATALOGED)
     housekeeping.run_housekeeping()
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 

@@ -86,7 +86,7 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
     [
         (with_dag("ingest", is_paused=True), job(), [PAUSED]),
         (with_dag("ingest", is_paused=True), job(Kind.MOVE), []),
-        (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGUED), []),
+        (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGED), []),
         (with_dag("ingest", is_paused=True), job(override=JobState("FAILED", "open tar", 0.0, "", True)), []),
         (with_dag("ingest", is_paused=True), job(error=StageError(Stage.OPEN_TAR, "why", final=True)), []),
         (pool(ARCHIVE_POOL, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),

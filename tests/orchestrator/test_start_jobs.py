@@ -117,7 +117,7 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
         end(database_engine, first)
     elif how == "catalogued":
         with transaction(database_engine) as session:
-            session.get_one(Job, first).outcome = Outcome.CATALOGUED
+            session.get_one(Job, first).outcome = Outcome.CATALOGED
     else:
         override(database_engine, first, BY_HAND)
     start_jobs.start_next(settings, database_engine, api, first)

@@ -88,8 +88,8 @@ def test_job_that_is_not_complete_never_shows_what_ends_the_stock_client(job: Jo
 @given(records(), st.none() | runs)
 def test_job_is_complete_when_it_is_catalogued_or_failed(job: JobRecord, run: Run | None):
     state = job_state(job, run)
-    catalogued = job.outcome is Outcome.CATALOGUED
-    assert state.complete == (catalogued or state.state == FAILED)
+    cataloged = job.outcome is Outcome.CATALOGED
+    assert state.complete == (cataloged or state.state == FAILED)
 
 
 @property_of
@@ -102,5 +102,5 @@ def test_job_of_an_ended_run_is_complete_or_housekeeping_starts_it_again(job: Jo
 @property_of
 @given(records(), broken_runs)
 def test_job_of_a_run_that_lacks_tasks_is_replaced_or_given_up_unless_it_has_ended(job: JobRecord, run: Run):
-    has_ended = job.is_stopped or job.outcome is Outcome.CATALOGUED
+    has_ended = job.is_stopped or job.outcome is Outcome.CATALOGED
     assert has_ended != (lost_by_airflow(job, run) or lost_for_good(job, run))

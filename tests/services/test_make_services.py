@@ -9,7 +9,7 @@ from ingest.services import make_services
 from ingest.services.archive import PacificaArchive
 from ingest.services.archive_folder import FolderArchive
 from ingest.services.metadata import PacificaMetadata
-from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID
 from ingest.settings.loading import Settings

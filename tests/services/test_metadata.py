@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ingest.errors.types import CatalogueRejected, ServiceUnavailable
+from ingest.errors.types import CatalogRejected, ServiceUnavailable
 from ingest.services.http_client import HttpClient
 from ingest.services.metadata import FileHash, PacificaMetadata
 from tests.services.scripted_server import ScriptedServer, broken_reply, failure, reply
@@ -78,7 +78,7 @@ def test_document_is_sent(server: ScriptedServer, metadata: PacificaMetadata) ->
 def test_duplicate_is_rejected_with_the_services_own_reason(server: ScriptedServer, metadata: PacificaMetadata) -> None:
     message = "Could not insert records [ID: 7] due to duplicated ID values. Remove or change the duplicated id values"
     server.then(failure(f"cherrypy._cperror.HTTPError: (400, '{message}')", 400, message))
-    with pytest.raises(CatalogueRejected) as caught:
+    with pytest.raises(CatalogRejected) as caught:
         ingest(metadata)
     assert str(caught.value).endswith(message)
 
@@ -100,7 +100,7 @@ def test_fault_of_the_metadata_is_rejected_in_one_line(
     server: ScriptedServer, metadata: PacificaMetadata, exception: str, reason: str
 ) -> None:
     server.then(failure(exception))
-    with pytest.raises(CatalogueRejected) as caught:
+    with pytest.raises(CatalogRejected) as caught:
         ingest(metadata)
     assert str(caught.value) == f"Metadata does not accept the transaction: {reason}"
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from ingest.errors.types import InvalidMetadata
 from ingest.ledger.database import transaction as in_transaction
-from ingest.ledger.models import CatalogueEntry, Event, File, Job
+from ingest.ledger.models import CatalogEntry, Event, File, Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
 from ingest.states import STAGES, Kind, Stage
@@ -31,8 +31,8 @@ def value_of(path: str, **changes: Any) -> Entry:
 
 
 def entries_of(engine: Engine, job: int, table: str) -> list[Entry]:
-    of_table = CatalogueEntry.entry["destinationTable"].astext == table
-    query = select(CatalogueEntry.entry).where(CatalogueEntry.transaction_id == job, of_table)
+    of_table = CatalogEntry.entry["destinationTable"].astext == table
+    query = select(CatalogEntry.entry).where(CatalogEntry.transaction_id == job, of_table)
     with in_transaction(engine) as session:
         return list(session.scalars(query))
 
@@ -101,7 +101,7 @@ def test_the_catalog_keeps_nothing_that_is_not_the_job_s(
     job = make_job(make_bundle(metadata=listed))
     run_all(job, run_stage)
     with in_transaction(database_engine) as session:
-        kept = list(session.scalars(select(CatalogueEntry.entry).where(CatalogueEntry.transaction_id == job)))
+        kept = list(session.scalars(select(CatalogEntry.entry).where(CatalogEntry.transaction_id == job)))
         events = list(session.scalars(select(Event.text).where(Event.job_id == job, Event.kind == "entries_left_out")))
     assert [entry for entry in kept if entry["destinationTable"] not in {"Transactions._id", "FileKeyValue"}] == (
         transaction()

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import (
-    CatalogueConflict,
-    CatalogueRejected,
+    CatalogConflict,
+    CatalogRejected,
     FilesRejected,
     InvalidBundle,
     JobOverridden,
@@ -25,9 +25,9 @@ from ingest.errors.types import (
 )
 from ingest.ledger import files, jobs, lease
 from ingest.ledger.lease import JobLease
-from ingest.ledger.models import CatalogueTransaction, Event
+from ingest.ledger.models import CatalogTransaction, Event
 from ingest.services.archive_folder import FolderArchive
-from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy
 from ingest.settings.loading import Settings
 from ingest.spool import SpoolUnavailable
@@ -63,9 +63,9 @@ def stored(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
 
 
-def is_catalogued(engine: Engine, job: int) -> bool:
+def is_cataloged(engine: Engine, job: int) -> bool:
     with Session(engine) as session:
-        return session.get(CatalogueTransaction, job) is not None
+        return session.get(CatalogTransaction, job) is not None
 
 
 def test_job_runs_from_its_bundle_to_the_catalogue(
@@ -77,8 +77,8 @@ def test_job_runs_from_its_bundle_to_the_catalogue(
         "files": 3, "bytes": sum(map(len, CONTENTS.values())), "project": "1234a", "instrument": "54"
     }  # fmt: skip
     run_all(run, job, *INGEST[2:])
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
-    assert is_catalogued(database_engine, job)
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
+    assert is_cataloged(database_engine, job)
     assert len(stored(tmp_path)) == len(CONTENTS)
     assert not list(settings.volume_path.iterdir())
 
@@ -183,7 +183,7 @@ def test_stage_that_was_skipped_by_hand_stops_the_job(make_job: MakeJob, run: Ru
     run(job, Stage.OPEN_TAR)
     with pytest.raises(StageSkipped):
         run(job, Stage.INGEST_METADATA)
-    assert not is_catalogued(database_engine, job)
+    assert not is_cataloged(database_engine, job)
 
 
 def test_job_that_an_admin_failed_does_not_begin_a_stage(make_job: MakeJob, run: Run, database_engine: Engine):
@@ -208,18 +208,18 @@ def test_rejection_by_the_catalogue_removes_the_files_and_a_clear_sends_them_aga
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def rejects(_self: BuiltInMetadata, _job: int, _document: BinaryIO, _size: int) -> None:
-        raise CatalogueRejected("mime type unknown")
+        raise CatalogRejected("mime type unknown")
 
     job = make_job()
     run_all(run, job, *INGEST[:4])
     with monkeypatch.context() as rejecting:
         rejecting.setattr(BuiltInMetadata, "ingest", rejects)
-        with pytest.raises(CatalogueRejected):
+        with pytest.raises(CatalogRejected):
             run(job, Stage.INGEST_METADATA)
     assert stored(tmp_path) == []
-    assert not is_catalogued(database_engine, job)
+    assert not is_cataloged(database_engine, job)
     run(job, Stage.INGEST_METADATA)
-    assert is_catalogued(database_engine, job)
+    assert is_cataloged(database_engine, job)
     assert len(stored(tmp_path)) == len(CONTENTS)
 
 
@@ -264,15 +264,15 @@ def test_answer_of_the_catalogue_that_was_lost_is_asked_for_again(
 ):
     ingest = BuiltInMetadata.ingest
 
-    def loses_the_answer(catalogue: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
-        ingest(catalogue, job, document, size)
+    def loses_the_answer(catalog: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
+        ingest(catalog, job, document, size)
         raise ServiceUnavailable("metadata", "http://metadata", "connection lost")
 
     job = make_job()
     run_all(run, job, *INGEST[:4])
     monkeypatch.setattr(BuiltInMetadata, "ingest", loses_the_answer)
     run(job, Stage.INGEST_METADATA)
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
 
 
 def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
@@ -280,8 +280,8 @@ def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
 ):
     ingest = BuiltInMetadata.ingest
 
-    def dies_after(catalogue: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
-        ingest(catalogue, job, document, size)
+    def dies_after(catalog: BuiltInMetadata, job: int, document: BinaryIO, size: int) -> None:
+        ingest(catalog, job, document, size)
         raise Killed
 
     job = make_job()
@@ -290,10 +290,10 @@ def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
         killing.setattr(BuiltInMetadata, "ingest", dies_after)
         with pytest.raises(Killed):
             run(job, Stage.INGEST_METADATA)
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUING
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGING
     monkeypatch.setattr(BuiltInMetadata, "ingest", unavailable)
     run(job, Stage.INGEST_METADATA)
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
 
 
 def test_killed_before_the_spool_is_free_the_next_process_frees_it(
@@ -305,7 +305,7 @@ def test_killed_before_the_spool_is_free_the_next_process_frees_it(
         killing.setattr(Path, "unlink", die)
         with pytest.raises(Killed):
             run(job, Stage.INGEST_METADATA)
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
     assert list(settings.volume_path.iterdir())
     run(job, Stage.INGEST_METADATA)
     assert not list(settings.volume_path.iterdir())
@@ -323,7 +323,7 @@ def test_bundle_that_cannot_be_deleted_does_not_fail_the_job(
         refusing.setattr(Path, "unlink", refuse)
         run(job, Stage.INGEST_METADATA)
     record = jobs.read(database_engine, job).record
-    assert (record.outcome, record.error, record.finished) == (Outcome.CATALOGUED, None, Stage.INGEST_METADATA)
+    assert (record.outcome, record.error, record.finished) == (Outcome.CATALOGED, None, Stage.INGEST_METADATA)
 
 
 def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_removed(
@@ -332,8 +332,8 @@ def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_remov
     job = make_job()
     run_all(run, job, *INGEST[:4])
     with Session(database_engine) as session, session.begin():
-        session.add(CatalogueTransaction(id=job))
-    with pytest.raises(CatalogueConflict):
+        session.add(CatalogTransaction(id=job))
+    with pytest.raises(CatalogConflict):
         run(job, Stage.INGEST_METADATA)
     assert len(stored(tmp_path)) == len(CONTENTS)
 
@@ -351,7 +351,7 @@ def test_policy_that_says_no_to_what_the_catalogue_holds_comes_too_late(
         with pytest.raises(ServiceUnavailable):
             run(job, Stage.INGEST_METADATA)
     with Session(database_engine) as session:
-        assert session.get(CatalogueTransaction, job) is None
+        assert session.get(CatalogTransaction, job) is None
     with monkeypatch.context() as killing:
         killing.setattr(JobLease, "finish", die)
         ingest = BuiltInMetadata.ingest
@@ -366,7 +366,7 @@ def test_policy_that_says_no_to_what_the_catalogue_holds_comes_too_late(
     with monkeypatch.context() as rejecting:
         rejecting.setattr(BuiltInPolicy, "check", reject_all)
         assert run(job, Stage.VALIDATE_POLICY) is None
-    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGUED
+    assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
     assert len(stored(tmp_path)) == len(CONTENTS)
 
 
@@ -397,7 +397,7 @@ def test_early_stage_that_is_killed_when_it_runs_again_makes_the_job_begin_there
             run(job, stage)
     assert first_unfinished(jobs.read(database_engine, job).record) is stage
     run_all(run, job, *INGEST[INGEST.index(stage) :])
-    assert is_catalogued(database_engine, job)
+    assert is_cataloged(database_engine, job)
 
 
 def test_stage_that_ran_again_to_its_end_leaves_what_was_finished(make_job: MakeJob, run: Run, database_engine: Engine):

@@ -16,7 +16,7 @@ from tests.upgrade.conftest import REAL_SERVICES, Call
 from tests.upgrade.original import Original, State
 from tools.bundles import make_bundle
 
-CATALOGUED: State = (11, "OK", "ingest metadata", 100, "")
+CATALOGED: State = (11, "OK", "ingest metadata", 100, "")
 RUNNING: State = (12, "OK", "ingest files", 0, "")
 FAILED: State = (15, "FAILED", "open tar", 0, "Failed to open tarfile.")
 NOT_ENDED = ": run them again with retry --path, or wait until its workers have finished them and call dbsync again\n"
@@ -26,7 +26,7 @@ EVERYTHING = "SELECT *, xmin::text FROM ingeststate"
 @pytest.fixture
 def jobs(original: Original) -> Original:
     """The original, which has received jobs."""
-    original.update_states([CATALOGUED, RUNNING, FAILED])
+    original.update_states([CATALOGED, RUNNING, FAILED])
     return original
 
 

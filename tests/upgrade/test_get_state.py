@@ -17,9 +17,9 @@ pacifica.ingest.tarutils.HashValidationException: File 12 日本\\u00e9 "é" fai
 
 File 12 日本 failed to validate.
 """
-CATALOGUED, RECEIVED, RUNNING, DECIMALS, FAILED, ROUNDED, BY_HAND = range(101, 108)
+CATALOGED, RECEIVED, RUNNING, DECIMALS, FAILED, ROUNDED, BY_HAND = range(101, 108)
 STATES: list[State] = [
-    (CATALOGUED, "OK", "ingest metadata", 100, ""),
+    (CATALOGED, "OK", "ingest metadata", 100, ""),
     (RECEIVED, "OK", "UPLOADING", 0, ""),
     (RUNNING, "OK", "ingest files", 0, ""),
     (DECIMALS, "OK", "ingest files", 41.26, ""),
@@ -108,4 +108,4 @@ def test_old_jobs_are_unknown_before_dbsync_has_taken_them_over(
 ):
     execute(engine, "ALTER TABLE ingeststate RENAME TO elsewhere")
     assert call("dbsync") == (0, "", "")
-    assert client.get(f"/get_state?job_id={CATALOGUED}").status_code == 404
+    assert client.get(f"/get_state?job_id={CATALOGED}").status_code == 404

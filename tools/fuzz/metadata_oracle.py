@@ -106,10 +106,10 @@ def check_completed(document: bytes, files: Iterable[DeclaredFile], kind: Kind) 
     archived = [
         ArchivedAs(file.position, file.path, 100 + n, file.hash_type, file.hash_sum) for n, file in enumerate(files)
     ]
-    found_once = list(completed(io.BytesIO(document), JOB, archived, _ids, for_catalogue=False))
+    found_once = list(completed(io.BytesIO(document), JOB, archived, _ids, for_catalog=False))
     # A file's value names the file by its id when it is complete, which no uploader may.
     once = [entry for entry in found_once if "file_id" not in entry]
-    again = list(completed(io.BytesIO(json.dumps(once).encode()), JOB, archived, _ids, for_catalogue=False))
+    again = list(completed(io.BytesIO(json.dumps(once).encode()), JOB, archived, _ids, for_catalog=False))
     assert repr(again) == repr(once), f"completed twice it is {again!r}, once it is {once!r}"
     found = declared_files(json.dumps(once).encode(), kind)
     assert found is not None

@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 30
 File = dict[str, Any]
 
 
-def catalogued(core: Core, job_id: int) -> dict[str, File] | None:
+def cataloged(core: Core, job_id: int) -> dict[str, File] | None:
     """The catalogue's files of a job by their path; None when it does not hold the transaction."""
     url = f"{core.url(METADATA)}/transactioninfo"
     if requests.get(f"{url}/by_id/{job_id}", timeout=TIMEOUT_SECONDS).status_code == 404:

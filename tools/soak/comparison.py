@@ -35,12 +35,12 @@ class Comparison:
         for job_id in self.journal.answered.keys() - set(job_ids):
             self.journal.violate(job_id, "was answered, and the ledger has no such job")
         numbers = self._numbers(job_ids)
-        catalogued: dict[int, int] = {}
+        cataloged: dict[int, int] = {}
         for job_id, number in numbers.items():
-            self._compare_job(job_id, number, catalogued)
+            self._compare_job(job_id, number, cataloged)
         self._compare_sources(numbers)
-        self._compare_archive(catalogued)
-        self._compare_catalogue(job_ids)
+        self._compare_archive(cataloged)
+        self._compare_catalog(job_ids)
 
     def _numbers(self, job_ids: list[int]) -> dict[int, int]:
         """The upload that each job of the ledger came from: what was not answered is one whole job, or none."""
@@ -71,11 +71,11 @@ class Comparison:
     def _is_no_tar(self, number: int) -> bool:
         return upload(self.seed, number).mistake is Mistake.NO_TAR
 
-    def _compare_job(self, job_id: int, number: int, catalogued: dict[int, int]) -> None:
+    def _compare_job(self, job_id: int, number: int, cataloged: dict[int, int]) -> None:
         """Compare one job, and remember which files are catalogued for it."""
-        found = self.holdings.catalogued(job_id)
+        found = self.holdings.cataloged(job_id)
         for entry in (found or {}).values():
-            owner = catalogued.setdefault(int(entry["_id"]), job_id)
+            owner = cataloged.setdefault(int(entry["_id"]), job_id)
             if owner != job_id:
                 self.journal.violate(job_id, f"file {entry['_id']} is catalogued for job {owner} too")
         record = jobs.read(self.engine, job_id).record
@@ -88,16 +88,16 @@ class Comparison:
             for fault in faults_of_sources(upload(self.seed, number), self._place):
                 self.journal.violate(None, f"upload {number}: {fault}")
 
-    def _compare_archive(self, catalogued: dict[int, int]) -> None:
+    def _compare_archive(self, cataloged: dict[int, int]) -> None:
         for name, file_id in self.holdings.stored().items():
-            if file_id not in catalogued:
+            if file_id not in cataloged:
                 self.journal.violate(self._owner(file_id), f"{name} lies in the archive and is not catalogued")
 
-    def _compare_catalogue(self, job_ids: list[int]) -> None:
+    def _compare_catalog(self, job_ids: list[int]) -> None:
         """Ids that were burnt between the lowest and the highest job must not be catalogued."""
         lowest, highest = min(job_ids, default=0), max(job_ids, default=-1)
         for burnt in sorted(set(range(lowest, highest + 1)) - set(job_ids)):
-            if self.holdings.catalogued(burnt) is not None:
+            if self.holdings.cataloged(burnt) is not None:
                 self.journal.violate(burnt, "is catalogued, and the ledger has no such job")
 
     @property

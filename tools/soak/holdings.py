@@ -14,13 +14,13 @@ from tools.pacifica_core import contents as core_contents
 from tools.pacifica_core.core import Core
 from tools.stack_contents import stored_names
 
-CatalogueFiles = dict[str, dict[str, Any]]
+CatalogFiles = dict[str, dict[str, Any]]
 
 
 class Holdings(Protocol):
     """What the two hold at the end."""
 
-    def catalogued(self, job_id: int) -> CatalogueFiles | None:
+    def cataloged(self, job_id: int) -> CatalogFiles | None:
         """The catalogue's files of a job by their path below `data/`; None when it does not hold the transaction."""
         ...
 
@@ -36,9 +36,9 @@ class BuiltIn:
     home: Path
     engine: Engine
 
-    def catalogued(self, job_id: int) -> CatalogueFiles | None:
+    def cataloged(self, job_id: int) -> CatalogFiles | None:
         """See `Holdings.catalogued`."""
-        return stack_contents.catalogued(self.engine, job_id)
+        return stack_contents.cataloged(self.engine, job_id)
 
     def stored(self) -> dict[str, int | None]:
         """See `Holdings.stored`."""
@@ -51,9 +51,9 @@ class Real:
 
     core: Core
 
-    def catalogued(self, job_id: int) -> CatalogueFiles | None:
+    def cataloged(self, job_id: int) -> CatalogFiles | None:
         """See `Holdings.catalogued`."""
-        return core_contents.catalogued(self.core, job_id)
+        return core_contents.cataloged(self.core, job_id)
 
     def stored(self) -> dict[str, int | None]:
         """See `Holdings.stored`."""

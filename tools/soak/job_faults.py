@@ -12,7 +12,7 @@ from typing import Any
 from ingest.errors.types import ServiceUnavailable
 from ingest.services import Archive
 from ingest.states import JobRecord, Kind, Outcome
-from tools.soak.holdings import CatalogueFiles
+from tools.soak.holdings import CatalogFiles
 from tools.soak.uploads import Mistake, Upload
 
 
@@ -24,11 +24,11 @@ class Place:
     archive: Archive
 
 
-def faults_of(record: JobRecord, made: Upload, found: CatalogueFiles | None, place: Place) -> Iterator[str]:
+def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place: Place) -> Iterator[str]:
     """What is wrong with a job; `found` is what the catalogue holds of it."""
     if made.mistake is not None:
         yield from _of_rejected(record, made, made.mistake, found, place)
-    elif found is None or record.outcome is not Outcome.CATALOGUED:
+    elif found is None or record.outcome is not Outcome.CATALOGED:
         where = f"finished {record.finished}, outcome {record.outcome}, error {record.error}"
         yield f"upload {made.number} is not complete: {where}"
     else:
@@ -49,7 +49,7 @@ def faults_of_sources(made: Upload, place: Place) -> Iterator[str]:
         yield f"beside the sources lie {_names(strays)}"
 
 
-def _of_complete(made: Upload, found: CatalogueFiles, place: Place) -> Iterator[str]:
+def _of_complete(made: Upload, found: CatalogFiles, place: Place) -> Iterator[str]:
     for path, content in made.contents():
         if fault := _of_file(content, found.get(path.removeprefix("data/")), place.archive):
             yield f"{path} {fault}"
@@ -60,7 +60,7 @@ def _of_complete(made: Upload, found: CatalogueFiles, place: Place) -> Iterator[
 
 
 def _of_rejected(
-    record: JobRecord, made: Upload, mistake: Mistake, found: CatalogueFiles | None, place: Place
+    record: JobRecord, made: Upload, mistake: Mistake, found: CatalogFiles | None, place: Place
 ) -> Iterator[str]:
     if found is not None:
         yield f"is catalogued in spite of {mistake}"

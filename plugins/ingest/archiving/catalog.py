@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 
 from ingest.context import StageContext
-from ingest.errors.types import CatalogueConflict, CatalogueRejected, CatalogueUnsettled
+from ingest.errors.types import CatalogConflict, CatalogRejected, CatalogUnsettled
 from ingest.ledger.files import archived_as
 from ingest.ledger.models import Job
 from ingest.services.metadata import FileHash
@@ -26,21 +26,21 @@ def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
     context.lease.set(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
     try:
         yield
-    except CatalogueRejected:
+    except CatalogRejected:
         # It was answered, and is over.
         context.lease.set(catalogue_settles=before)
         raise
 
 
 def check_settled(context: StageContext) -> None:
-    """Raise CatalogueUnsettled while a transaction that was sent may still appear in a catalogue that lacks it."""
+    """Raise CatalogUnsettled while a transaction that was sent may still appear in a catalogue that lacks it."""
     with context.lease.transaction() as session:
         settles = session.get_one(Job, context.lease.job_id).catalogue_settles
         now = session.scalar(select(func.clock_timestamp()))
     if settles and now and settles > now:
         at = settles.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         seconds = (settles - now).total_seconds()
-        raise CatalogueUnsettled(
+        raise CatalogUnsettled(
             f"the catalogue may still be working on transaction {context.lease.job_id}; nothing of it is removed before "
             f"{at}, in {seconds:.0f} seconds"
         )
@@ -51,10 +51,10 @@ def _settles(context: StageContext) -> datetime | None:
         return session.get_one(Job, context.lease.job_id).catalogue_settles
 
 
-def is_catalogued(context: StageContext) -> bool:
+def is_cataloged(context: StageContext) -> bool:
     """Ask for the job's transaction, and compare ids and hashes.
 
-    Raises CatalogueConflict when the catalogue holds another one under the job's id, ServiceUnavailable.
+    Raises CatalogConflict when the catalogue holds another one under the job's id, ServiceUnavailable.
     """
     job_id = context.lease.job_id
     found = context.services.metadata.find(job_id)
@@ -62,7 +62,7 @@ def is_catalogued(context: StageContext) -> bool:
         return False
     for file in archived_as(context.lease):
         if found.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
-            raise CatalogueConflict(f"transaction {job_id} of the catalogue lacks file {file.file_id}")
+            raise CatalogConflict(f"transaction {job_id} of the catalogue lacks file {file.file_id}")
     if found:
-        raise CatalogueConflict(f"transaction {job_id} of the catalogue has files that are not the job's")
+        raise CatalogConflict(f"transaction {job_id} of the catalogue has files that are not the job's")
     return True

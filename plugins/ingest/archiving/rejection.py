@@ -7,11 +7,11 @@ leaves a job that is `rejecting`, and the next process that takes it over finish
 
 from collections.abc import Iterable
 
-from ingest.archiving.catalog import check_settled, is_catalogued
+from ingest.archiving.catalog import check_settled, is_cataloged
 from ingest.archiving.deletion import remove_files
 from ingest.archiving.moves.restore import put_files_back
 from ingest.context import StageContext
-from ingest.errors.types import CatalogueConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
+from ingest.errors.types import CatalogConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.ledger.files import MAY_BE_STORED, LedgerFile, files_to_remove, totals
 from ingest.ledger.models import Job
 from ingest.states import Kind, Outcome
@@ -22,7 +22,7 @@ def reject(context: StageContext, error: Rejection) -> bool:
     """Leave nothing of the job in archive or catalogue; gives False when the catalogue holds the job already.
 
     That is so when a process died before it could record it; then the job has ended well, whatever a stage says now.
-    Raises CatalogueConflict; RejectionUnfinished when a service is away, or the catalogue may still be at work.
+    Raises CatalogConflict; RejectionUnfinished when a service is away, or the catalogue may still be at work.
     """
     try:
         return _reject(context, error)
@@ -40,8 +40,8 @@ def _reject(context: StageContext, error: Rejection) -> bool:
     failpoint("rejection.rejecting", context.lease.job_id)
     # Before it is asked: what is settled appears no more.
     check_settled(context)
-    if is_catalogued(context):
-        context.lease.event("catalogued", outcome=Outcome.CATALOGUED)
+    if is_cataloged(context):
+        context.lease.event("catalogued", outcome=Outcome.CATALOGED)
         return False
     remove_all(context)
     failpoint("rejection.removed", context.lease.job_id)
@@ -55,14 +55,14 @@ def remove_all(context: StageContext) -> None:
     remove(context, files_to_remove(context.lease))
 
 
-def remove_uncatalogued(context: StageContext) -> None:
+def remove_uncataloged(context: StageContext) -> None:
     """Remove all from the archive by somebody's will and not by a fault.
 
-    Raises CatalogueConflict if it is catalogued, CatalogueUnsettled as long as it may become so.
+    Raises CatalogConflict if it is catalogued, CatalogUnsettled as long as it may become so.
     """
     check_settled(context)
     if context.services.metadata.find(context.lease.job_id) is not None:
-        raise CatalogueConflict(f"the catalogue holds transaction {context.lease.job_id}; retry the job as it is")
+        raise CatalogConflict(f"the catalogue holds transaction {context.lease.job_id}; retry the job as it is")
     remove_all(context)
 
 

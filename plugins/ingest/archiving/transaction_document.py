@@ -19,7 +19,7 @@ from ingest.system.durable_files import write_all
 
 
 @contextmanager
-def transaction_document(context: StageContext, *, for_catalogue: bool) -> Iterator[tuple[BinaryIO, int]]:
+def transaction_document(context: StageContext, *, for_catalog: bool) -> Iterator[tuple[BinaryIO, int]]:
     """Give the document, positioned at its start, and its size in bytes; raises SpoolFull, SpoolUnavailable."""
     folder = context.settings.volume_path
     with translate_disk_errors(folder):
@@ -27,14 +27,14 @@ def transaction_document(context: StageContext, *, for_catalogue: bool) -> Itera
         document = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
     with document:
         with translate_disk_errors(folder):
-            for block in _blocks(context, for_catalogue=for_catalogue):
+            for block in _blocks(context, for_catalog=for_catalog):
                 write_all(document, block)
             size = document.tell()
             document.seek(0)
         yield document, size
 
 
-def _blocks(context: StageContext, *, for_catalogue: bool) -> Iterator[bytes]:
+def _blocks(context: StageContext, *, for_catalog: bool) -> Iterator[bytes]:
     """Give the document in blocks of about `transfer_size` bytes."""
     lease, block = context.lease, io.BytesIO()
     with context.open_metadata() as metadata:
@@ -45,7 +45,7 @@ def _blocks(context: StageContext, *, for_catalogue: bool) -> Iterator[bytes]:
             lease.job_id,
             archived_as(lease),
             lambda paths: ids_by_path(lease, paths),
-            for_catalogue=for_catalogue,
+            for_catalog=for_catalog,
         ):
             block.write(separator + json.dumps(entry).encode())
             separator = b",\n"

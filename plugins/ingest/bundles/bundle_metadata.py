@@ -118,7 +118,7 @@ def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
 
 
 def completed(
-    document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], file_ids: FileIds, *, for_catalogue: bool
+    document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], file_ids: FileIds, *, for_catalog: bool
 ) -> Iterator[Entry]:
     """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
 
@@ -129,7 +129,7 @@ def completed(
         job_id: The id of the job, which is the transaction's.
         files: What the ledger adds to each `Files` entry, in their order.
         file_ids: Looks up the ids of the job's files by their paths.
-        for_catalogue: See below.
+        for_catalog: See below.
 
     For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
     """
@@ -142,7 +142,7 @@ def completed(
             yield from file_values.add(entry)
             continue
         if table == FILES:
-            _complete_file(entry, next(archived, None), for_catalogue=for_catalogue)
+            _complete_file(entry, next(archived, None), for_catalog=for_catalog)
         elif table in TRANSACTION_VALUES:
             entry["value"] = whole_number(entry["value"])
         yield passed_on(entry)
@@ -151,11 +151,11 @@ def completed(
     yield {TABLE: TRANSACTION_ID, "value": job_id}
 
 
-def _complete_file(entry: Entry, added: ArchivedAs | None, *, for_catalogue: bool) -> None:
+def _complete_file(entry: Entry, added: ArchivedAs | None, *, for_catalog: bool) -> None:
     """Add what the ledger knows of a file, and write whole numbers as integers."""
     if added is None:
         raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
-    if for_catalogue:
+    if for_catalog:
         entry["subdir"] = _folder(added.path, str(entry["name"]))
     entry.update(_id=added.file_id, hashtype=added.hash_type, hashsum=added.hash_sum, size=size_of(entry))
     entry.update((key, whole_number(entry[key])) for key in TIMES if key in entry)

@@ -13,11 +13,11 @@
      │    │    ├── PolicyRejected
      │    │    ├── SubmitterMismatch the user may not upload as the submitter that the metadata names
      │    │    ├── FilesRejected  what was read is not what the metadata declares
-     │    │    ├── CatalogueRejected
-     │    │    │    └── CatalogueHoldsIds  ids in use: new ones are taken
+     │    │    ├── CatalogRejected
+     │    │    │    └── CatalogHoldsIds  ids in use: new ones are taken
      │    │    └── RejectedBefore a rejection that an earlier process began and this one finished
      │    ├── UnknownJob          nobody ever received that job id
-     │    ├── CatalogueConflict   the catalogue holds another transaction under the job's id
+     │    ├── CatalogConflict   the catalogue holds another transaction under the job's id
      │    ├── SourceExchanged     the archive took another file than the source that was checked
      │    ├── MoveFolderNotWritable a source cannot be taken out of its folder
      │    ├── BundleRemoved       the bundle of a job that failed long ago
@@ -30,7 +30,7 @@
           ├── RunNotStarted       Airflow accepted a retry, but the job's run has not started
           ├── AirflowNotReady     a DAG or a pool in Airflow is not as a job needs it
           ├── DatabaseUnavailable
-          ├── CatalogueUnsettled  the catalogue may still be working on the job's transaction
+          ├── CatalogUnsettled  the catalogue may still be working on the job's transaction
           ├── RejectionUnfinished what was archived of a rejected job cannot be removed now
           ├── SubmittersUnavailable the file that says who may be which submitter cannot be read
           ├── MoveFolderUnavailable a folder that files are moved from is not mounted
@@ -170,7 +170,7 @@ class FilesRejected(Rejection):
     code = "files_rejected"
 
 
-class CatalogueRejected(Rejection):
+class CatalogRejected(Rejection):
     """The metadata service does not accept the transaction; `file_id` is the file that it names, if it names one."""
 
     code = "catalogue_rejected"
@@ -180,7 +180,7 @@ class CatalogueRejected(Rejection):
         self.file_id = file_id
 
 
-class CatalogueHoldsIds(CatalogueRejected):
+class CatalogHoldsIds(CatalogRejected):
     """The catalogue holds some of the transaction's ids for something else; `ids` are those."""
 
     def __init__(self, text: str, ids: frozenset[int]) -> None:
@@ -201,7 +201,7 @@ class RejectedBefore(Rejection):
         return self.text
 
 
-class CatalogueConflict(PermanentError):
+class CatalogConflict(PermanentError):
     """The catalogue holds a transaction with the job's id that is not the job's."""
 
     code = "catalogue_conflict"
@@ -288,7 +288,7 @@ class DatabaseUnavailable(TransientError):
     code = "database_unavailable"
 
 
-class CatalogueUnsettled(TransientError):
+class CatalogUnsettled(TransientError):
     """The catalogue may still take up the transaction that it was sent, so nothing that it names is removed now."""
 
     code = "catalogue_unsettled"

@@ -267,7 +267,7 @@ def is_valid_id(job_id: int) -> bool:
 
 def _unfinished_job(session: Session, job_id: int) -> Job:
     job = get_job(session, job_id, for_update=True)
-    if job.outcome == Outcome.CATALOGUED:
+    if job.outcome == Outcome.CATALOGED:
         raise JobFinished(f"job {job_id} is catalogued; its state cannot be changed any more")
     return job
 

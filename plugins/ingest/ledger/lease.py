@@ -211,7 +211,7 @@ def _go_on(job: Job, stage: Stage) -> None:
 def _is_over(job: Job, stage: Stage) -> bool:
     """Whether the catalogue holds the job, and nothing is left to be done: the last stage may have to free the spool."""
     freed = job.finished == Stage.INGEST_METADATA and job.spool_name == REMOVED
-    return job.outcome == Outcome.CATALOGUED and (stage is not Stage.INGEST_METADATA or freed)
+    return job.outcome == Outcome.CATALOGED and (stage is not Stage.INGEST_METADATA or freed)
 
 
 @contextmanager

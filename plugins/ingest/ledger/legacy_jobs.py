@@ -111,8 +111,8 @@ def _copy(session: Session, *, stores_complete: bool) -> int:
 
 def _ended(rows: FromClause) -> ColumnElement[bool]:
     """Whether a job has ended, as the original finds out when it writes a state."""
-    catalogued = and_(rows.c.task == Stage.INGEST_METADATA.label, rows.c.task_percent == DONE)
-    return or_(rows.c.state == FAILED, catalogued)
+    cataloged = and_(rows.c.task == Stage.INGEST_METADATA.label, rows.c.task_percent == DONE)
+    return or_(rows.c.state == FAILED, cataloged)
 
 
 def _unfinished() -> Select[int]:

@@ -177,7 +177,7 @@ class OriginalJob(Base):
     updated: Mapped[datetime] = mapped_column(DateTime())
 
 
-class CatalogueTransaction(Base):
+class CatalogTransaction(Base):
     """A transaction that the built-in catalogue holds."""
 
     __tablename__ = "catalogue_transaction"
@@ -186,7 +186,7 @@ class CatalogueTransaction(Base):
     created: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class CatalogueEntry(Base):
+class CatalogEntry(Base):
     """One entry of a transaction's metadata that is no file, as it was sent."""
 
     __tablename__ = "catalogue_entry"
@@ -196,7 +196,7 @@ class CatalogueEntry(Base):
     entry: Mapped[dict[str, Any]]
 
 
-class CatalogueFile(Base):
+class CatalogFile(Base):
     """One file of a transaction, as it was sent; its id is the archive's."""
 
     __tablename__ = "catalogue_file"

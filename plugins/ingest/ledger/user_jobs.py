@@ -16,7 +16,7 @@ from ingest.states import FAILED, Outcome
 # What holds for the jobs that will go on by themselves.
 UNFINISHED: tuple[ColumnElement[bool], ...] = (
     or_(Job.override.is_(None), Job.override["state"].as_string() != FAILED),
-    Job.outcome.is_distinct_from(Outcome.CATALOGUED),
+    Job.outcome.is_distinct_from(Outcome.CATALOGED),
     Job.error["final"].as_boolean().is_not(True),
 )
 # Served by a partial index of the few jobs that have their bundle.

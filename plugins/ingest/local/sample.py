@@ -88,8 +88,8 @@ def _over(state: Mapping[str, Any]) -> bool:
     # As the existing clients see it: they know `state`, `task` and `task_percent` alone.
     if not state:
         return False
-    catalogued = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
-    return bool(state["state"] != "OK" or catalogued)
+    cataloged = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
+    return bool(state["state"] != "OK" or cataloged)
 
 
 def _line(state: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, delete
 
-from ingest.archiving.rejection import remove_uncatalogued
+from ingest.archiving.rejection import remove_uncataloged
 from ingest.context import StageContext
 from ingest.errors.types import ConfigurationError, JobFinished, UnknownJob
 from ingest.ledger import jobs, uploads
@@ -77,7 +77,7 @@ def _replaced(settings: Settings, engine: Engine, received: Received) -> str:
         if lease is None:
             raise JobFinished(f"job {received.job_id} is catalogued; its bundle cannot be replaced")
         with closing(make_services(settings, engine)) as services:
-            remove_uncatalogued(StageContext(settings, lease, services))
+            remove_uncataloged(StageContext(settings, lease, services))
         failpoint("replacing.removed", received.job_id)
         _replace(lease, received)
         return lease.job.received.spool_name

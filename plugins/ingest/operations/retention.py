@@ -23,7 +23,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select
 
 from ingest import spool
-from ingest.archiving.rejection import remove_uncatalogued
+from ingest.archiving.rejection import remove_uncataloged
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.context import StageContext
 from ingest.errors.types import IngestError
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 NO_ATTEMPT = 0
 # A try of the last stage that is still at it would have freed the spool long before.
-CATALOGUED_AGE = timedelta(hours=1)
+CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
 
 # Not when the row was last changed, which a round that could not finish does too.
@@ -48,7 +48,7 @@ ENDED = select(func.max(Event.at)).where(Event.job_id == Job.id, Event.kind.in_(
 STOPPED = or_(Job.override["state"].as_string() == FAILED, Job.error["final"].as_boolean())
 # Never NULL: what is not true of a job must be false, because it is also asked for what is not so.
 REJECTED = func.coalesce(and_(Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean()), False)
-CATALOGUED = func.coalesce(Job.outcome == Outcome.CATALOGUED, False)
+CATALOGED = func.coalesce(Job.outcome == Outcome.CATALOGED, False)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def remove_leftovers() -> dict[str, int]:
     try:
         with closing(make_services(settings, engine)) as services:
             known = Round(settings, engine, services)
-            kinds = _abandoned_uploads, _rejected_bundles, _failed_bundles, _catalogued_bundles
+            kinds = _abandoned_uploads, _rejected_bundles, _failed_bundles, _cataloged_bundles
             return dict(sum((kind(known) for kind in kinds), Counter()))
     finally:
         engine.dispose()
@@ -92,12 +92,12 @@ def _rejected_bundles(known: Round) -> Counter[str]:
 
 def _failed_bundles(known: Round) -> Counter[str]:
     days = known.settings.keep_failed_days
-    found = _ended(known, days, STOPPED, not_(REJECTED), not_(CATALOGUED))
+    found = _ended(known, days, STOPPED, not_(REJECTED), not_(CATALOGED))
     return _remove_each("failed", found, lambda job_id: _remove_bundle(known, job_id, f"{days:g} days"))
 
 
-def _catalogued_bundles(known: Round) -> Counter[str]:
-    found = jobs.with_bundle(known.engine, CATALOGUED, Job.updated < func.now() - CATALOGUED_AGE)
+def _cataloged_bundles(known: Round) -> Counter[str]:
+    found = jobs.with_bundle(known.engine, CATALOGED, Job.updated < func.now() - CATALOGED_AGE)
     return _remove_each("catalogued", found, lambda job_id: _free(known, job_id))
 
 
@@ -119,7 +119,7 @@ def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) 
 
 
 def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
-    """Remove the bundle of a job that ended badly, and what the archive holds of it; raises CatalogueConflict.
+    """Remove the bundle of a job that ended badly, and what the archive holds of it; raises CatalogConflict.
 
     What clients see of the job stays as it was, because it is only held by an admin's right.
     """
@@ -132,7 +132,7 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
             return False
         context = StageContext(known.settings, lease, known.services)
         if lease.job.record.outcome is not Outcome.REJECTED:
-            remove_uncatalogued(context)
+            remove_uncataloged(context)
         with lease.transaction() as session:
             # Inside: a retry that comes before has taken the fence away, and one that comes now waits and finds no bundle.
             spool.remove(context.spool_path)

@@ -65,7 +65,7 @@ def obstacles_of(airflow: AirflowApi, job: JobSnapshot, seconds: float | None = 
 
     Raises ServiceUnavailable.
     """
-    if job.record.outcome is Outcome.CATALOGUED or job.record.is_stopped:
+    if job.record.outcome is Outcome.CATALOGED or job.record.is_stopped:
         return []
     kind = job.record.kind
     remaining = STAGES[kind][STAGES[kind].index(first_unfinished(job.record)) :]

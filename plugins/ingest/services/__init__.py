@@ -13,7 +13,7 @@ from ingest.services.archive import Archive, PacificaArchive
 from ingest.services.archive_folder import FolderArchive
 from ingest.services.http_client import HttpClient
 from ingest.services.metadata import Metadata, PacificaMetadata
-from ingest.services.metadata_catalogue import BuiltInMetadata
+from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy, Policy
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID, UniqueID
 from ingest.settings.loading import BUILT_IN, Settings

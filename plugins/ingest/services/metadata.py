@@ -1,7 +1,7 @@
 """The catalogue of transactions and their files: the protocol, and the client of Pacifica's Metadata.
 
 Called by the stage `ingest_metadata`, before files are deleted again, and by `ingest.operations.reconcile`. The
-built-in one is in `metadata_catalogue`.
+built-in one is in `metadata_catalog`.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import ijson
 
-from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected
+from ingest.errors.types import CatalogHoldsIds, CatalogRejected
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient, json_body
 
@@ -70,8 +70,8 @@ class Metadata(Protocol):
             size: Its length in bytes.
 
         Raises:
-            CatalogueRejected: The entries are not accepted; the reason in one line.
-            CatalogueHoldsIds: An id in them is there already.
+            CatalogRejected: The entries are not accepted; the reason in one line.
+            CatalogHoldsIds: An id in them is there already.
             ServiceUnavailable: The catalogue may hold the transaction now, or not: ask with `find`.
         """
         ...
@@ -143,11 +143,11 @@ class PacificaMetadata:
     def _raise_for(self, answer: Answer) -> None:
         exception, text = answer.exception()
         if answer.status == 400 and answer.message().startswith(DUPLICATE):  # noqa: PLR2004
-            raise CatalogueHoldsIds(f"Metadata does not accept the transaction: {answer.message()}", _ids(answer))
+            raise CatalogHoldsIds(f"Metadata does not accept the transaction: {answer.message()}", _ids(answer))
         if answer.status == 500 and exception in METADATA_FAULTS:  # noqa: PLR2004
             named = INVALID_FILE.search(text)
             file_id = int(named[1]) if named else None
-            raise CatalogueRejected(f"Metadata does not accept the transaction: {text}", file_id)
+            raise CatalogRejected(f"Metadata does not accept the transaction: {text}", file_id)
         if answer.document().get("status") != "success":
             raise self._client.unavailable("/ingest", answer.failure_text())
 

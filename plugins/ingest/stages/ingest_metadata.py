@@ -11,14 +11,14 @@ there, an admin clears this task, and the files are sent again.
 """
 
 from ingest.archiving.batches import send_files
-from ingest.archiving.catalog import is_catalogued, pending_transaction
+from ingest.archiving.catalog import is_cataloged, pending_transaction
 from ingest.archiving.file_ids import CLASHES_ALLOWED, replace_ids
 from ingest.archiving.moves.move import send_sources
 from ingest.archiving.rejection import remove
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.archiving.transaction_document import transaction_document
 from ingest.context import StageContext
-from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected, ServiceUnavailable
+from ingest.errors.types import CatalogHoldsIds, CatalogRejected, ServiceUnavailable
 from ingest.ledger.files import FileState, batches, files_in
 from ingest.states import Kind, Outcome
 from ingest.system.failpoints import failpoint
@@ -28,23 +28,23 @@ from ingest.system.sanitize import quote_name
 def ingest_metadata(context: StageContext) -> None:
     """Catalogue the job and free the spool.
 
-    Raises CatalogueRejected, CatalogueConflict, ServiceUnavailable. A process that dies after the PUT leaves a job that is
+    Raises CatalogRejected, CatalogConflict, ServiceUnavailable. A process that dies after the PUT leaves a job that is
     `cataloguing`: the next one asks the catalogue before it sends anything. One that dies before the spool is free leaves a
     job that is catalogued and not finished: the next one frees the spool.
     """
-    if context.lease.job.record.outcome is not Outcome.CATALOGUED:
-        _catalogue(context)
+    if context.lease.job.record.outcome is not Outcome.CATALOGED:
+        _catalog(context)
     free_spool(context)
 
 
-def _catalogue(context: StageContext) -> None:
+def _catalog(context: StageContext) -> None:
     for _ in range(CLASHES_ALLOWED):
         _archive(context)
-        context.lease.event("cataloguing", outcome=Outcome.CATALOGUING)
+        context.lease.event("cataloguing", outcome=Outcome.CATALOGING)
         failpoint("ingest_metadata.cataloguing", context.lease.job_id)
-        if is_catalogued(context) or _accepted(context):
+        if is_cataloged(context) or _accepted(context):
             failpoint("ingest_metadata.accepted", context.lease.job_id)
-            context.lease.event("catalogued", outcome=Outcome.CATALOGUED)
+            context.lease.event("catalogued", outcome=Outcome.CATALOGED)
             failpoint("ingest_metadata.catalogued", context.lease.job_id)
             return
     raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it goes on handing out ids in use")
@@ -61,26 +61,26 @@ def _accepted(context: StageContext) -> bool:
     """Send the transaction; gives False when files need other ids, because the catalogue has theirs for other files."""
     try:
         with (
-            transaction_document(context, for_catalogue=True) as (document, size),
+            transaction_document(context, for_catalog=True) as (document, size),
             pending_transaction(context, size),
         ):
             context.services.metadata.ingest(context.lease.job_id, document, size)
-    except (CatalogueRejected, ServiceUnavailable) as error:
+    except (CatalogRejected, ServiceUnavailable) as error:
         # The transaction may be there although the answer was lost, or was that it is there already.
-        if is_catalogued(context):
+        if is_cataloged(context):
             return True
-        if isinstance(error, CatalogueHoldsIds) and _replaced(context, error.ids):
+        if isinstance(error, CatalogHoldsIds) and _replaced(context, error.ids):
             return False
-        if isinstance(error, CatalogueRejected) and error.file_id is not None:
+        if isinstance(error, CatalogRejected) and error.file_id is not None:
             raise _naming_the_file(context, error, error.file_id) from error
         raise
     return True
 
 
-def _naming_the_file(context: StageContext, error: CatalogueRejected, file_id: int) -> CatalogueRejected:
+def _naming_the_file(context: StageContext, error: CatalogRejected, file_id: int) -> CatalogRejected:
     """Name the file that the catalogue knows by its id only, and what the real one checks of a file."""
     path = next((file.path for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id == file_id), "")
-    return CatalogueRejected(f"{error.text}, which is {quote_name(path)}: see its mimetype, hashtype and hashsum")
+    return CatalogRejected(f"{error.text}, which is {quote_name(path)}: see its mimetype, hashtype and hashsum")
 
 
 def _replaced(context: StageContext, ids: frozenset[int]) -> bool:

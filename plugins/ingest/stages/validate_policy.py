@@ -24,7 +24,7 @@ def validate_policy(context: StageContext) -> None:
     Raises SubmitterMismatch, PolicyRejected with its reason, ServiceUnavailable, SubmittersUnavailable.
     """
     _check_submitter(context)
-    with transaction_document(context, for_catalogue=False) as (document, size):
+    with transaction_document(context, for_catalog=False) as (document, size):
         context.services.policy.check(document, size, context.lease.job.received.user)
 
 

@@ -252,7 +252,7 @@ def test_a_state_that_cannot_be_kept_is_answered(
 def test_a_catalogued_job_is_complete_and_airflow_is_not_asked(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
-    change(engine, job_id, outcome=Outcome.CATALOGUED)
+    change(engine, job_id, outcome=Outcome.CATALOGED)
     document = state(client, job_id)
     assert (document["task"], document["task_percent"], document["complete"]) == ("ingest metadata", "100.0", True)
     assert airflow.asked == []
@@ -278,7 +278,7 @@ def test_airflow_is_not_asked_for_a_job_that_was_never_triggered(
 def test_a_job_that_is_catalogued_while_airflow_is_asked_is_not_shown_as_skipped(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
-    airflow.before_answer = lambda: change(engine, job_id, outcome=Outcome.CATALOGUED)
+    airflow.before_answer = lambda: change(engine, job_id, outcome=Outcome.CATALOGED)
     airflow.answer = Run("success", ())
     document = wait_for_state(client, job_id, lambda state: bool(state["complete"]))
     assert (document["state"], document["task"], document["complete"]) == ("OK", "ingest metadata", True)
@@ -340,7 +340,7 @@ def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
     document = state(app.test_client(), waiting)
     assert (document["state"], document["task"], document["complete"]) == ("OK", "UPLOADING", False)
     assert document["exception"] == "waits for earlier jobs of the same user: 1 of them run at a time"
-    change(resources.engine, first, outcome=Outcome.CATALOGUED)
+    change(resources.engine, first, outcome=Outcome.CATALOGED)
     assert state(app.test_client(), waiting)["exception"] == ""
 
 

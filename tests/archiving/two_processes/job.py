@@ -18,7 +18,7 @@ from tools.waiting import wait_until
 WAIT_SECONDS = 60
 BLOCK = 65536
 CONTENTS = {"data/one.bin": b"1" * BLOCK * 16, "data/two.bin": b"2" * BLOCK * 16}
-IN_CATALOGUE = {path.removeprefix("data/"): content for path, content in CONTENTS.items()}
+IN_CATALOG = {path.removeprefix("data/"): content for path, content in CONTENTS.items()}
 # Sessions that hold, or wait for, the lock of a job.
 KEY = "(classid::bigint << 32) + objid::bigint"
 SESSIONS = f"FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND {KEY} = :job AND granted = :granted"
@@ -92,11 +92,11 @@ class ContestedJob:
         """Archive, catalogue and ledger hold the job's files, each once, and nothing else."""
         with Session(self.engine) as session:
             files = session.scalars(select(File).where(File.job_id == self.job_id)).all()
-            assert session.get_one(Job, self.job_id).outcome == Outcome.CATALOGUED
-        assert {file.path: file.state for file in files} == dict.fromkeys(IN_CATALOGUE, "archived")
+            assert session.get_one(Job, self.job_id).outcome == Outcome.CATALOGED
+        assert {file.path: file.state for file in files} == dict.fromkeys(IN_CATALOG, "archived")
         archived = {file.path: b"".join(self.services.archive.get(file.file_id or 0)) for file in files}
-        assert {path: len(content) for path, content in archived.items()} == dict.fromkeys(IN_CATALOGUE, BLOCK * 16)
-        assert archived == IN_CATALOGUE
+        assert {path: len(content) for path, content in archived.items()} == dict.fromkeys(IN_CATALOG, BLOCK * 16)
+        assert archived == IN_CATALOG
         hashes = {file.file_id: FileHash("sha1", file.hash_sum or "") for file in files}
         assert self.services.metadata.find(self.job_id) == hashes
         assert len(self.stored() - self.stored_before) == len(files)

@@ -22,38 +22,38 @@ def with_file_id(file_id: int, position: int = 0, hash_sum: str = SHA1, path: st
     return ArchivedAs(position, path, file_id, "sha1", hash_sum)
 
 
-def complete(listed: list[Entry], files: Iterable[ArchivedAs] = (), *, for_catalogue: bool = True) -> list[Entry]:
-    return list(completed(encoded(listed), JOB, files, no_ids, for_catalogue=for_catalogue))
+def complete(listed: list[Entry], files: Iterable[ArchivedAs] = (), *, for_catalog: bool = True) -> list[Entry]:
+    return list(completed(encoded(listed), JOB, files, no_ids, for_catalog=for_catalog))
 
 
 def no_ids(paths: Sequence[str]) -> dict[str, int | None]:
     raise AssertionError(f"nothing is to be looked up, but {paths} is")
 
 
-@pytest.mark.parametrize("for_catalogue", [True, False])
-def test_transaction_id_is_added_once_at_the_end(for_catalogue: bool):
+@pytest.mark.parametrize("for_catalog", [True, False])
+def test_transaction_id_is_added_once_at_the_end(for_catalog: bool):
     listed: list[Entry] = [{"destinationTable": "Transactions._id", "value": JOB}, *transaction()]
     listed.append({"destinationTable": "Transactions._id", "value": str(JOB)})
-    given = complete(listed, for_catalogue=for_catalogue)
+    given = complete(listed, for_catalog=for_catalog)
     assert given == [*transaction(), {"destinationTable": "Transactions._id", "value": JOB}]
 
 
-@pytest.mark.parametrize("for_catalogue", [True, False])
-def test_files_get_their_ids_and_normalised_hashes(for_catalogue: bool):
+@pytest.mark.parametrize("for_catalog", [True, False])
+def test_files_get_their_ids_and_normalised_hashes(for_catalog: bool):
     entry = file_entry("data/a/one.txt", ONE, hashtype="SHA1", hashsum=f"SHA1:{SHA1.upper()}")
-    given = complete([entry], [with_file_id(501)], for_catalogue=for_catalogue)[0]
+    given = complete([entry], [with_file_id(501)], for_catalog=for_catalog)[0]
     assert (given["_id"], given["hashtype"], given["hashsum"]) == (501, "sha1", SHA1)
 
 
-@pytest.mark.parametrize("for_catalogue", [True, False])
-def test_whole_numbers_are_sent_on_as_integers(for_catalogue: bool):
+@pytest.mark.parametrize("for_catalog", [True, False])
+def test_whole_numbers_are_sent_on_as_integers(for_catalog: bool):
     """As R and JavaScript write them: `1e+05`, `4.0`."""
     listed = [
         file_entry("data/a", ONE, size=4.0, mtime=1.5e9, ctime=0.0),
         {"destinationTable": "Transactions.submitter", "value": 1e5},
         {"destinationTable": "Transactions.instrument", "value": 5.5},
     ]
-    file, submitter, instrument, _ = complete(listed, [with_file_id(1)], for_catalogue=for_catalogue)
+    file, submitter, instrument, _ = complete(listed, [with_file_id(1)], for_catalog=for_catalog)
     whole = [file["size"], file["mtime"], file["ctime"], submitter["value"]]
     assert (whole, [type(number) for number in whole]) == ([4, 1_500_000_000, 0, 100_000], [int] * 4)
     assert instrument["value"] == 5.5
@@ -84,8 +84,8 @@ def test_data_is_cut_from_the_folder_for_the_catalogue_only(subdir: str, cut: st
     [declared] = MetadataReader(encoded(listed), Kind.INGEST, JOB).files()
     assert declared.path == f"{cut}/x".removeprefix("/")
     files = [with_file_id(1, path=declared.path)]
-    assert complete(listed, files, for_catalogue=True)[0]["subdir"] == cut
-    assert complete(listed, files, for_catalogue=False)[0]["subdir"] == subdir
+    assert complete(listed, files, for_catalog=True)[0]["subdir"] == cut
+    assert complete(listed, files, for_catalog=False)[0]["subdir"] == subdir
 
 
 @pytest.mark.parametrize("subdir", ["data", "data/", "data/a", "data/data", "other"])
@@ -109,12 +109,12 @@ def test_name_may_hold_folders_itself(subdir: str, name: str, folder: str):
 
 def test_file_without_a_folder_gets_an_empty_one_for_the_catalogue_only():
     listed, files = [without("subdir")], [with_file_id(1, path="one.txt")]
-    assert complete(listed, files, for_catalogue=True)[0]["subdir"] == ""
-    assert "subdir" not in complete(listed, files, for_catalogue=False)[0]
+    assert complete(listed, files, for_catalog=True)[0]["subdir"] == ""
+    assert "subdir" not in complete(listed, files, for_catalog=False)[0]
 
 
-@pytest.mark.parametrize("for_catalogue", [True, False])
-def test_order_is_kept_and_only_known_keys_are_passed_on(for_catalogue: bool):
+@pytest.mark.parametrize("for_catalog", [True, False])
+def test_order_is_kept_and_only_known_keys_are_passed_on(for_catalog: bool):
     kept: list[Entry] = [
         file_entry("data/z", b"z", source="/srv/a"),
         {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": {"deep": [1, None, "é"]}},
@@ -124,14 +124,14 @@ def test_order_is_kept_and_only_known_keys_are_passed_on(for_catalogue: bool):
     foreign: dict[str, Any] = {"deleted": TIME, "transaction_id": 5, "transaction": 5, "query_results": [{"a": 1}]}
     foreign.update(dict.fromkeys(("displayTitle", "encoding", "updated", "suspense_date", "file_id", ""), "x"))
     files = [with_file_id(8, 0, "8" * 40, "z"), with_file_id(9, 2, "9" * 40, "a")]
-    given = complete([entry | foreign for entry in kept], files, for_catalogue=for_catalogue)
+    given = complete([entry | foreign for entry in kept], files, for_catalog=for_catalog)
     changes = [{"_id": 8, "hashsum": "8" * 40}, {}, {"_id": 9, "hashsum": "9" * 40}, {}]
-    folder = {"subdir": ""} if for_catalogue else {}
+    folder = {"subdir": ""} if for_catalog else {}
     expected = [entry | change | (folder if change else {}) for entry, change in zip(kept, changes, strict=True)]
     assert given == [*expected, {"destinationTable": "Transactions._id", "value": JOB}]
 
 
-@pytest.mark.parametrize("for_catalogue", [True, False])
+@pytest.mark.parametrize("for_catalog", [True, False])
 @pytest.mark.parametrize(
     "table",
     [
@@ -146,9 +146,9 @@ def test_order_is_kept_and_only_known_keys_are_passed_on(for_catalogue: bool):
         "Files ",
     ],
 )
-def test_entries_of_other_tables_are_not_passed_on(table: str, for_catalogue: bool):
+def test_entries_of_other_tables_are_not_passed_on(table: str, for_catalog: bool):
     entry = {"destinationTable": table, "_id": 10, "value": 1, "metaID": "directory"}
-    assert complete([*transaction(), entry], for_catalogue=for_catalogue)[:-1] == transaction()
+    assert complete([*transaction(), entry], for_catalog=for_catalog)[:-1] == transaction()
     reader = MetadataReader(encoded([*transaction(), entry, entry]), Kind.INGEST, JOB)
     assert list(reader.files()) == []
     assert not reader.faults
@@ -172,7 +172,7 @@ def test_completing_a_document_again_gives_the_same():
 
 def test_completing_a_broken_document_is_refused():
     with pytest.raises(InvalidMetadata):
-        list(completed(io.BytesIO(b"[{}]"), JOB, [], no_ids, for_catalogue=True))
+        list(completed(io.BytesIO(b"[{}]"), JOB, [], no_ids, for_catalog=True))
 
 
 # Memory
@@ -207,7 +207,7 @@ def test_memory_stays_flat_while_a_document_is_completed(large_document: bytes):
 
     tracemalloc.start()
     try:
-        count = sum(1 for _ in completed(document, JOB, files(), no_ids, for_catalogue=True))
+        count = sum(1 for _ in completed(document, JOB, files(), no_ids, for_catalog=True))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -30,7 +30,7 @@ class Ids:
 
 
 def complete(listed: list[Entry], ids: Ids) -> list[Entry]:
-    return list(completed(encoded(listed), JOB, [], ids, for_catalogue=True))
+    return list(completed(encoded(listed), JOB, [], ids, for_catalog=True))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_ids_are_looked_up_in_batches_and_memory_stays_flat():
     ids = Ids()
     tracemalloc.start()
     try:
-        count = sum(1 for _ in completed(document, JOB, [], ids, for_catalogue=True))
+        count = sum(1 for _ in completed(document, JOB, [], ids, for_catalog=True))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

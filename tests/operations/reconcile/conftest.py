@@ -68,7 +68,7 @@ def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def catalogued(make_job: MakeJob, run_stage: RunStage) -> int:
+def cataloged(make_job: MakeJob, run_stage: RunStage) -> int:
     job = make_job()
     for stage in INGEST:
         run_stage(job, stage)

@@ -70,7 +70,7 @@ def test_file_with_other_bytes_than_the_jobs_is_not_deleted(
 
 
 def test_nothing_of_other_jobs_is_deleted(
-    catalogued: int, failed: int, going_on: int, no_youth: None, compare: Compare, tmp_path: Path
+    cataloged: int, failed: int, going_on: int, no_youth: None, compare: Compare, tmp_path: Path
 ):
     before = files(tmp_path / "archive")
     assert compare(delete_dark=True) == []
@@ -103,7 +103,7 @@ def test_file_that_nobody_knows_is_deleted_from_the_built_in_archive(
 
 
 def test_half_written_file_is_deleted_and_the_whole_one_stays(
-    catalogued: int, no_youth: None, compare: Compare, tmp_path: Path
+    cataloged: int, no_youth: None, compare: Compare, tmp_path: Path
 ):
     before = files(tmp_path / "archive")
     path = next(path for path in (tmp_path / "archive").rglob("*") if path.is_file())

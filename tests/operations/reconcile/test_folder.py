@@ -29,7 +29,7 @@ def archive(services: Services) -> FolderArchive:
 
 
 def test_file_that_nobody_knows_is_dark(
-    catalogued: int, going_on: int, no_youth: None, archive: FolderArchive, compare: Compare
+    cataloged: int, going_on: int, no_youth: None, archive: FolderArchive, compare: Compare
 ):
     put(archive, NOBODYS, b"whose?")
     assert in_short(compare()) == [("dark", None, NOBODYS)]
@@ -51,9 +51,9 @@ def test_file_that_the_catalogue_knows_is_another_systems(
 
 
 def test_half_written_file_is_dark_unless_a_process_writes_it(
-    catalogued: int, no_youth: None, database_engine: Engine, compare: Compare, tmp_path: Path
+    cataloged: int, no_youth: None, database_engine: Engine, compare: Compare, tmp_path: Path
 ):
-    path = stored(tmp_path / "archive", next(iter(ids_of(database_engine, catalogued).values())))
+    path = stored(tmp_path / "archive", next(iter(ids_of(database_engine, cataloged).values())))
     with writing(path) as part:
         part.write(b"half")
         assert compare() == []

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger import jobs
 from ingest.ledger.lease import acquire_job
-from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction, Event, File, Job
+from ingest.ledger.models import CatalogEntry, CatalogFile, CatalogTransaction, Event, File, Job
 from ingest.operations.reconcile.findings import Counts
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
@@ -25,13 +25,13 @@ TWO = "data/a/c/two.bin"
 
 def drop_transaction(engine: Engine, job: int) -> None:
     with Session(engine) as session, session.begin():
-        for table in (CatalogueFile, CatalogueEntry):
+        for table in (CatalogFile, CatalogEntry):
             session.execute(delete(table).where(table.transaction_id == job))
-        session.execute(delete(CatalogueTransaction).where(CatalogueTransaction.id == job))
+        session.execute(delete(CatalogTransaction).where(CatalogTransaction.id == job))
 
 
 def test_nothing_is_found_where_all_is_well(
-    catalogued: int, rejected: int, failed: int, going_on: int, compare: Compare, counts: Counts
+    cataloged: int, rejected: int, failed: int, going_on: int, compare: Compare, counts: Counts
 ):
     assert compare(hash_percent=100.0) == []
     summary = counts.summary()
@@ -52,42 +52,42 @@ def test_file_that_the_archive_lacks_is_lost(
     assert found[0].path == TWO.removeprefix("data/")
 
 
-def test_file_that_was_cut_is_corrupt(catalogued: int, compare: Compare, database_engine: Engine, tmp_path: Path):
-    file_id = ids_of(database_engine, catalogued)[TWO]
+def test_file_that_was_cut_is_corrupt(cataloged: int, compare: Compare, database_engine: Engine, tmp_path: Path):
+    file_id = ids_of(database_engine, cataloged)[TWO]
     with stored(tmp_path / "archive", file_id).open("r+b") as file:
         file.truncate(10)
-    assert in_short(compare(hash_percent=0.0)) == [("corrupt", catalogued, file_id)]
+    assert in_short(compare(hash_percent=0.0)) == [("corrupt", cataloged, file_id)]
 
 
 def test_byte_that_was_changed_is_found_by_reading_the_file(
-    catalogued: int, compare: Compare, database_engine: Engine, tmp_path: Path
+    cataloged: int, compare: Compare, database_engine: Engine, tmp_path: Path
 ):
-    file_id = ids_of(database_engine, catalogued)[TWO]
+    file_id = ids_of(database_engine, cataloged)[TWO]
     with stored(tmp_path / "archive", file_id).open("r+b") as file:
         file.write(b"!")
     assert compare(hash_percent=0.0) == []
-    assert in_short(compare(hash_percent=100.0)) == [("corrupt", catalogued, file_id)]
+    assert in_short(compare(hash_percent=100.0)) == [("corrupt", cataloged, file_id)]
 
 
-def test_transaction_that_the_catalogue_lacks(catalogued: int, compare: Compare, database_engine: Engine):
-    drop_transaction(database_engine, catalogued)
-    assert in_short(compare()) == [("uncatalogued", catalogued, None)]
+def test_transaction_that_the_catalogue_lacks(cataloged: int, compare: Compare, database_engine: Engine):
+    drop_transaction(database_engine, cataloged)
+    assert in_short(compare()) == [("uncatalogued", cataloged, None)]
 
 
-def test_transaction_with_another_hash_and_another_file(catalogued: int, compare: Compare, database_engine: Engine):
-    ids = ids_of(database_engine, catalogued)
+def test_transaction_with_another_hash_and_another_file(cataloged: int, compare: Compare, database_engine: Engine):
+    ids = ids_of(database_engine, cataloged)
     with Session(database_engine) as session, session.begin():
-        file = session.get_one(CatalogueFile, ids[TWO])
+        file = session.get_one(CatalogFile, ids[TWO])
         file.entry = {**file.entry, "hashsum": "0" * 40}
-        session.add(CatalogueFile(id=10**6, transaction_id=catalogued, entry=file.entry))
-        session.delete(session.get_one(CatalogueFile, ids["data/日本.txt"]))
-    conflicts = [("conflict", catalogued, file_id) for file_id in (ids[TWO], ids["data/日本.txt"], 10**6)]
+        session.add(CatalogFile(id=10**6, transaction_id=cataloged, entry=file.entry))
+        session.delete(session.get_one(CatalogFile, ids["data/日本.txt"]))
+    conflicts = [("conflict", cataloged, file_id) for file_id in (ids[TWO], ids["data/日本.txt"], 10**6)]
     assert sorted(in_short(compare())) == sorted(conflicts)
 
 
 def test_transaction_of_a_job_that_was_rejected(rejected: int, compare: Compare, database_engine: Engine):
     with Session(database_engine) as session, session.begin():
-        session.add(CatalogueTransaction(id=rejected))
+        session.add(CatalogTransaction(id=rejected))
     assert in_short(compare()) == [("conflict", rejected, None)]
 
 
@@ -113,7 +113,7 @@ def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
     assert compare() == []
 
 
-@pytest.mark.parametrize("outcome", [None, Outcome.CATALOGUING])
+@pytest.mark.parametrize("outcome", [None, Outcome.CATALOGING])
 def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
     failed: int, compare: Compare, services: Services, database_engine: Engine, outcome: Outcome | None
 ):
@@ -170,12 +170,12 @@ def test_job_that_is_taken_over_while_it_is_looked_at_yields_nothing(
 
 
 def test_one_job_is_looked_at_alone(
-    catalogued: int, failed: int, compare: Compare, database_engine: Engine, tmp_path: Path
+    cataloged: int, failed: int, compare: Compare, database_engine: Engine, tmp_path: Path
 ):
-    for job in (catalogued, failed):
+    for job in (cataloged, failed):
         stored(tmp_path / "archive", ids_of(database_engine, job)[TWO]).unlink()
     assert [each.job_id for each in compare(job_id=failed)] == [failed]
-    assert {each.job_id for each in compare()} == {failed, catalogued}
+    assert {each.job_id for each in compare()} == {failed, cataloged}
 
 
 def test_files_without_an_id_are_in_no_archive(failed: int, compare: Compare, database_engine: Engine):

@@ -39,7 +39,7 @@ def rejected(make_job: MakeJob) -> int:
 
 
 @pytest.fixture
-def catalogued(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
+def cataloged(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
     """A job that is complete, but whose bundle could not be removed."""
     job = make_job()
     with monkeypatch.context() as broken:

@@ -61,16 +61,16 @@ def test_days_that_a_bundle_stays_are_a_setting(
 
 
 def test_bundle_that_cannot_be_removed_keeps_no_other_from_it(
-    rejected: int, catalogued: int, make_old: MakeOld, settings: Settings
+    rejected: int, cataloged: int, make_old: MakeOld, settings: Settings
 ):
     make_old(rejected)
-    make_old(catalogued)
+    make_old(cataloged)
     # A folder in its place: it can be unlinked by nobody.
     bundle_of(settings, rejected).unlink()
     bundle_of(settings, rejected).mkdir()
     counts = retention.remove_leftovers()
     assert counts["kept"] >= 1
-    assert not bundle_of(settings, catalogued).exists()
+    assert not bundle_of(settings, cataloged).exists()
     bundle_of(settings, rejected).rmdir()
     retention.remove_leftovers()
 
@@ -291,26 +291,26 @@ def test_job_without_its_bundle_cannot_begin_again(
 
 
 def test_bundle_that_could_not_be_removed_is_removed_an_hour_later(
-    catalogued: int, make_old: MakeOld, settings: Settings, database_engine: Engine, tmp_path: Path
+    cataloged: int, make_old: MakeOld, settings: Settings, database_engine: Engine, tmp_path: Path
 ):
-    make_old(catalogued, 0.9 / 24)
+    make_old(cataloged, 0.9 / 24)
     retention.remove_leftovers()
-    assert bundle_of(settings, catalogued).exists()
-    make_old(catalogued, 1.1 / 24)
+    assert bundle_of(settings, cataloged).exists()
+    make_old(cataloged, 1.1 / 24)
     retention.remove_leftovers()
-    assert not bundle_of(settings, catalogued).exists()
-    assert told(database_engine, catalogued, "spool_freed") == ["spool_freed"]
-    assert jobs.read(database_engine, catalogued).received.spool_name == jobs.REMOVED
+    assert not bundle_of(settings, cataloged).exists()
+    assert told(database_engine, cataloged, "spool_freed") == ["spool_freed"]
+    assert jobs.read(database_engine, cataloged).received.spool_name == jobs.REMOVED
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 
 
 def test_bundle_that_cannot_be_removed_even_then_is_tried_again(
-    catalogued: int, make_old: MakeOld, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    cataloged: int, make_old: MakeOld, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    make_old(catalogued)
+    make_old(cataloged)
     with monkeypatch.context() as broken:
         broken.setattr(spool, "remove", refuse)
         assert retention.remove_leftovers()["kept"] >= 1
-    make_old(catalogued)
+    make_old(cataloged)
     retention.remove_leftovers()
-    assert not bundle_of(settings, catalogued).exists()
+    assert not bundle_of(settings, cataloged).exists()

@@ -77,13 +77,13 @@ def test_bundle_of_a_failed_job(
 
 
 def test_bundle_of_a_catalogued_job(
-    catalogued: int, make_old: MakeOld, settings: Settings, database_engine: Engine, points: Points
+    cataloged: int, make_old: MakeOld, settings: Settings, database_engine: Engine, points: Points
 ):
-    make_old(catalogued)
-    kill_retention(points, "ingest_metadata.unlinked", catalogued)
-    assert not bundle_of(settings, catalogued).exists()
-    assert told(database_engine, catalogued, "spool_freed") == []
-    make_old(catalogued)
+    make_old(cataloged)
+    kill_retention(points, "ingest_metadata.unlinked", cataloged)
+    assert not bundle_of(settings, cataloged).exists()
+    assert told(database_engine, cataloged, "spool_freed") == []
+    make_old(cataloged)
     retention.remove_leftovers()
-    assert told(database_engine, catalogued, "spool_freed") == ["spool_freed"]
-    assert jobs.read(database_engine, catalogued).received.spool_name == jobs.REMOVED
+    assert told(database_engine, cataloged, "spool_freed") == ["spool_freed"]
+    assert jobs.read(database_engine, cataloged).received.spool_name == jobs.REMOVED

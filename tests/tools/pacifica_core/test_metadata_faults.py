@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest.errors.types import CatalogueRejected, ServiceUnavailable
+from ingest.errors.types import CatalogRejected, ServiceUnavailable
 from ingest.services.metadata import Metadata
 from tests.contracts.transactions import document, hashes, ingest, lacking
 from tools.bundles import Entry
@@ -85,7 +85,7 @@ def without_table(table: str) -> Documents:
 def test_fault_of_the_metadata_is_rejected_with_its_reason(
     metadata: Metadata, transaction_id: int, documents: Documents, reason: str
 ):
-    with pytest.raises(CatalogueRejected) as caught:
+    with pytest.raises(CatalogRejected) as caught:
         ingest(metadata, transaction_id, documents(transaction_id))
     assert str(caught.value).startswith(f"Metadata does not accept the transaction: {reason.format(transaction_id)}")
     assert_nothing_stayed(metadata, transaction_id, str(caught.value))

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from ingest.ledger.models import CatalogueFile, Job
+from ingest.ledger.models import CatalogFile, Job
 from ingest.states import Kind
 from tests.job_fixtures import MakeJob
 from tests.tools.soak.conftest import Jobs, first_upload
@@ -22,7 +22,7 @@ def found(comparison: Comparison) -> list[Violation]:
 
 def archived_file(comparison: Comparison, job_id: int) -> Path:
     """A file with contents that the archive holds of a job."""
-    entries = (comparison.holdings.catalogued(job_id) or {}).values()
+    entries = (comparison.holdings.cataloged(job_id) or {}).values()
     ids = {str(entry["_id"]) for entry in entries if entry["size"]}
     return next(path for path in (comparison.home / "archive").rglob("*") if path.name in ids)
 
@@ -64,7 +64,7 @@ def test_stray_file_in_the_archive_is_found(comparison: Comparison, jobs: Jobs, 
 def test_file_that_the_catalogue_lacks_is_found(comparison: Comparison, jobs: Jobs):
     path = archived_file(comparison, jobs["bundle"])
     with Session(comparison.engine) as session, session.begin():
-        session.execute(delete(CatalogueFile).where(CatalogueFile.id == int(path.name)))
+        session.execute(delete(CatalogFile).where(CatalogFile.id == int(path.name)))
     of_file, of_archive = found(comparison)
     assert (of_file.job_id, of_archive.job_id) == (jobs["bundle"], jobs["bundle"])
     assert "is not catalogued" in of_file.what

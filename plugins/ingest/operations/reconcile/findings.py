@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 10.0
 
 FROM_BACKUP = "restore it from a backup"
-CATALOGUE_FROM_BACKUP = "restore the catalogue from a backup"
+CATALOG_FROM_BACKUP = "restore the catalogue from a backup"
 SEND_ANEW = "send its bundle anew: retry --path"
 DELETE = "delete it: reconcile --delete-dark"
 RETRY = "retry it: if the transaction is its own, it is complete then"
@@ -26,7 +26,7 @@ class Problem(StrEnum):
     LOST = "lost"
     CORRUPT = "corrupt"
     DARK = "dark"
-    UNCATALOGUED = "uncatalogued"
+    UNCATALOGED = "uncatalogued"
     CONFLICT = "conflict"
 
 

@@ -70,7 +70,7 @@ def is_idle() -> ColumnElement[bool]:
     """
     stopped = or_(Job.error["final"].as_boolean(), Job.override["state"].as_string() == FAILED)
     let_go = or_(Job.holder.is_(None), Job.updated < func.now() - SILENCE)
-    return func.coalesce(or_(Job.outcome == Outcome.CATALOGUED, and_(stopped, let_go)), False)
+    return func.coalesce(or_(Job.outcome == Outcome.CATALOGED, and_(stopped, let_go)), False)
 
 
 def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJob]:

@@ -11,7 +11,7 @@ from ingest.archiving.fixity import damage
 from ingest.errors.types import FenceLost
 from ingest.ledger.files import FileState, LedgerFile, batches, files_with_ids
 from ingest.operations.reconcile.findings import (
-    CATALOGUE_FROM_BACKUP,
+    CATALOG_FROM_BACKUP,
     DELETE,
     FROM_BACKUP,
     RETRY,
@@ -57,18 +57,18 @@ class JobComparison:
             self.counts.add("jobs")
 
     def _differences(self, compared: ComparedJob) -> Iterator[Finding]:
-        if compared.outcome is Outcome.CATALOGUED:
-            return self._of_catalogued(compared)
+        if compared.outcome is Outcome.CATALOGED:
+            return self._of_cataloged(compared)
         return self._of_ended_otherwise(compared)
 
-    def _of_catalogued(self, compared: ComparedJob) -> Iterator[Finding]:
+    def _of_cataloged(self, compared: ComparedJob) -> Iterator[Finding]:
         known = self.services.metadata.find(compared.job_id)
         if known is None:
             what = "the catalogue lacks its transaction"
-            yield Finding(Problem.UNCATALOGUED, what, CATALOGUE_FROM_BACKUP, compared.job_id)
+            yield Finding(Problem.UNCATALOGED, what, CATALOG_FROM_BACKUP, compared.job_id)
         for file in files_with_ids(compared.lease):
             if known is not None and (conflict := _conflict(file, known.pop(file.file_id, None))):
-                yield _finding(Problem.CONFLICT, conflict, CATALOGUE_FROM_BACKUP, compared, file)
+                yield _finding(Problem.CONFLICT, conflict, CATALOG_FROM_BACKUP, compared, file)
             yield from self._of_archived(compared, file, FROM_BACKUP)
         for file_id in known or ():
             what = "its transaction has a file that is not the job's"

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import CatalogueHoldsIds, CatalogueRejected
+from ingest.errors.types import CatalogHoldsIds, CatalogRejected
 from ingest.ledger.database import transaction
-from ingest.ledger.models import CatalogueEntry, CatalogueFile, CatalogueTransaction
+from ingest.ledger.models import CatalogEntry, CatalogFile, CatalogTransaction
 from ingest.services.metadata import FileHash
 from ingest.system.sanitize import to_one_line
 
@@ -27,12 +27,12 @@ class BuiltInMetadata:
 
     def find(self, transaction_id: int) -> dict[int, FileHash] | None:
         """See `Metadata.find`."""
-        entry = CatalogueFile.entry
-        query = select(CatalogueFile.id, entry["hashtype"].astext, entry["hashsum"].astext).where(
-            CatalogueFile.transaction_id == transaction_id
+        entry = CatalogFile.entry
+        query = select(CatalogFile.id, entry["hashtype"].astext, entry["hashsum"].astext).where(
+            CatalogFile.transaction_id == transaction_id
         )
         with transaction(self._engine) as session:
-            if session.get(CatalogueTransaction, transaction_id) is None:
+            if session.get(CatalogTransaction, transaction_id) is None:
                 return None
             rows = session.execute(query.execution_options(yield_per=BATCH))
             return {file_id: FileHash(hash_type, hash_sum) for file_id, hash_type, hash_sum in rows}
@@ -54,7 +54,7 @@ class BuiltInMetadata:
         """See `Metadata.ingest`; memory does not grow with the number of entries."""
         try:
             with transaction(self._engine) as session:
-                session.execute(insert(CatalogueTransaction).values(id=transaction_id))
+                session.execute(insert(CatalogTransaction).values(id=transaction_id))
                 _insert_entries(session, transaction_id, document)
         except (IntegrityError, DataError) as error:
             raise _rejected(to_one_line(str(error.orig))) from error
@@ -74,8 +74,8 @@ def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -
             (files if table == "Files" else others).append(entry)
         rows = list(_file_rows(transaction_id, files))
         _check_free(session, [row["id"] for row in rows])
-        _insert(session, CatalogueFile, rows)
-        _insert(session, CatalogueEntry, [{"transaction_id": transaction_id, "entry": entry} for entry in others])
+        _insert(session, CatalogFile, rows)
+        _insert(session, CatalogEntry, [{"transaction_id": transaction_id, "entry": entry} for entry in others])
     if named != [transaction_id]:
         raise _rejected(f"it names the transactions {named}, not {transaction_id}")
 
@@ -102,11 +102,11 @@ def _file_rows(transaction_id: int, files: list[dict[str, Any]]) -> Iterator[dic
 
 def _check_free(session: Session, ids: list[int]) -> None:
     if held := _held(session, ids):
-        raise CatalogueHoldsIds(f"{REFUSAL}: it holds {len(held)} of its file ids, such as {min(held)}", held)
+        raise CatalogHoldsIds(f"{REFUSAL}: it holds {len(held)} of its file ids, such as {min(held)}", held)
 
 
 def _held(session: Session, ids: Collection[int]) -> frozenset[int]:
-    return frozenset(session.scalars(select(CatalogueFile.id).where(CatalogueFile.id.in_(ids))))
+    return frozenset(session.scalars(select(CatalogFile.id).where(CatalogFile.id.in_(ids))))
 
 
 def _insert(session: Session, table: type, rows: list[dict[str, Any]]) -> None:
@@ -114,5 +114,5 @@ def _insert(session: Session, table: type, rows: list[dict[str, Any]]) -> None:
         session.execute(insert(table), rows)
 
 
-def _rejected(reason: str) -> CatalogueRejected:
-    return CatalogueRejected(f"{REFUSAL}: {reason}")
+def _rejected(reason: str) -> CatalogRejected:
+    return CatalogRejected(f"{REFUSAL}: {reason}")
