@@ -82,7 +82,7 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
 
 
 @pytest.mark.parametrize(
-    ("found", "view", "sentences"),
+    ("found", "snapshot", "sentences"),
     [
         (with_dag("ingest", is_paused=True), job(), [PAUSED]),
         (with_dag("ingest", is_paused=True), job(Kind.MOVE), []),
