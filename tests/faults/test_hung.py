@@ -5,7 +5,7 @@ import signal
 
 from sqlalchemy import Engine
 
-from ingest.local.watchdog import PATIENCE_SECONDS
+from ingest.local.watchdog import UNRESPONSIVE_TIMEOUT_SECONDS
 from tests.faults.ending import assert_complete
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, Stack
@@ -14,7 +14,7 @@ from tools.waiting import wait_until
 
 HUNG = (Role.SCHEDULER, Role.DAG_PROCESSOR)
 # Airflow calls a heartbeat healthy for 30 s.
-NOTICED_SECONDS = 30 + PATIENCE_SECONDS
+NOTICED_SECONDS = 30 + UNRESPONSIVE_TIMEOUT_SECONDS
 
 
 def test_scheduler_and_dag_processor_that_hang_are_started_anew(stack: Stack, ledger: Engine):

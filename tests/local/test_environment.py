@@ -61,7 +61,7 @@ def test_admins_shell_asks_the_services_that_the_stack_asks(layout: Layout):
 
 def test_folder_for_moves_that_is_missing_is_refused_at_start(layout: Layout):
     check_move_folders(environment(layout))
-    with pytest.raises(LaunchFailure, match="/nowhere is no folder"):
+    with pytest.raises(LaunchFailure, match="/nowhere is not a folder"):
         check_move_folders(environment(layout, INGEST_MOVE_FOLDERS=f"{layout.home}:/nowhere"))
 
 

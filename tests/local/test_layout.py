@@ -49,7 +49,7 @@ def test_what_is_made_is_private_and_what_was_there_keeps_its_permissions(tmp_pa
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(LaunchFailure, match=r"cannot make .*file.*: .*; set INGEST_HOME"):
+    with pytest.raises(LaunchFailure, match=r"cannot create .*file.*: .*; set INGEST_HOME"):
         make_folders(Layout(tmp_path / "file" / "home"))
 
 
@@ -58,7 +58,7 @@ def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path):
     layout.sockets.mkdir()
     layout.sockets.chmod(0o777)
     try:
-        with pytest.raises(LaunchFailure, match="nobody else can enter"):
+        with pytest.raises(LaunchFailure, match="only you can enter"):
             make_folders(layout)
     finally:
         layout.sockets.rmdir()

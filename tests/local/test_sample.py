@@ -9,7 +9,7 @@ import requests
 
 from ingest.local import sample
 from ingest.local.ports import Ports
-from ingest.local.sample import _over, ingest_sample, make_bundle
+from ingest.local.sample import _has_ended, ingest_sample, make_bundle
 from tests.services.scripted_server import reply, scripted_server
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -39,7 +39,7 @@ def test_the_metadata_comes_last_and_describes_every_file():
     ],
 )
 def test_a_job_is_over_when_the_existing_clients_see_it_over(state: str, task: str, percent: str, over: bool):
-    assert _over({"state": state, "task": task, "task_percent": percent}) is over
+    assert _has_ended({"state": state, "task": task, "task_percent": percent}) is over
 
 
 @pytest.mark.parametrize("authentication", ["proxy", "token"])
@@ -47,7 +47,7 @@ def test_no_sample_is_sent_where_the_launcher_could_not_prove_who_it_is(
     authentication: str, capsys: pytest.CaptureFixture[str]
 ):
     ingest_sample(Ports(ingest=1, airflow=1), authentication)
-    assert capsys.readouterr().out == f"  No sample bundle is ingested: authentication is {authentication}.\n"
+    assert capsys.readouterr().out == f"  The sample bundle is skipped, because authentication is {authentication}.\n"
 
 
 def test_sample_that_waits_says_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

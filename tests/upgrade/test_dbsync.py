@@ -19,7 +19,7 @@ from tools.bundles import make_bundle
 CATALOGED: State = (11, "OK", "ingest metadata", 100, "")
 RUNNING: State = (12, "OK", "ingest files", 0, "")
 FAILED: State = (15, "FAILED", "open tar", 0, "Failed to open tarfile.")
-NOT_ENDED = ": run them again with retry --path, or wait until its workers have finished them and call dbsync again\n"
+NOT_ENDED = "; run each again with retry --path, or wait until its workers have finished them and run dbsync again\n"
 EVERYTHING = "SELECT *, xmin::text FROM ingeststate"
 
 
@@ -38,7 +38,7 @@ def task_of(client: FlaskClient, job_id: int) -> str:
 def test_rows_are_counted_and_jobs_that_had_not_ended_are_named(jobs: Original, call: Call):
     assert call("dbsync") == (
         0,
-        f"3 jobs of the original taken over\n1 job of the original had not ended: 12{NOT_ENDED}",
+        f"3 jobs of the original service imported\n1 job of the original service had not ended: 12{NOT_ENDED}",
         "",
     )
 
@@ -46,7 +46,7 @@ def test_rows_are_counted_and_jobs_that_had_not_ended_are_named(jobs: Original, 
 def test_at_most_twenty_jobs_that_had_not_ended_are_named_and_all_are_counted(original: Original, call: Call):
     original.update_states([(number, "OK", "UPLOADING", 0, "") for number in range(1, 23)])
     listed = ", ".join(map(str, range(1, 21)))
-    assert f"\n22 jobs of the original had not ended: {listed}, ...{NOT_ENDED}" in call("dbsync")[1]
+    assert f"\n22 jobs of the original service had not ended: {listed}, ...{NOT_ENDED}" in call("dbsync")[1]
 
 
 def test_a_database_without_the_originals_tables_has_nothing_to_take_over(engine: Engine, call: Call):
@@ -55,7 +55,7 @@ def test_a_database_without_the_originals_tables_has_nothing_to_take_over(engine
 
 
 def test_an_original_that_never_had_a_job_gives_none(original: Original, call: Call):
-    assert call("dbsync") == (0, "0 jobs of the original taken over\n", "")
+    assert call("dbsync") == (0, "0 jobs of the original service imported\n", "")
 
 
 def test_the_originals_tables_are_left_exactly_as_they_were(jobs: Original, engine: Engine, call: Call):
@@ -72,7 +72,7 @@ def test_the_originals_tables_are_left_exactly_as_they_were(jobs: Original, engi
 
 def test_a_second_call_takes_over_nothing(jobs: Original, call: Call):
     call("dbsync")
-    assert call("dbsync")[1].startswith("0 jobs of the original taken over\n")
+    assert call("dbsync")[1].startswith("0 jobs of the original service imported\n")
 
 
 def test_a_later_call_takes_over_what_is_new_or_has_changed(jobs: Original, call: Call, client: FlaskClient):
@@ -80,7 +80,7 @@ def test_a_later_call_takes_over_what_is_new_or_has_changed(jobs: Original, call
     new: State = (16, "OK", "UPLOADING", 0, "")
     jobs.update_states([(12, "OK", "ingest metadata", 100, ""), new])
     _, out, _ = call("dbsync")
-    assert out.startswith("2 jobs of the original taken over\n1 job of the original had not ended: 16:")
+    assert out.startswith("2 jobs of the original service imported\n1 job of the original service had not ended: 16;")
     assert (task_of(client, 12), task_of(client, 16)) == ("ingest metadata", "UPLOADING")
 
 
@@ -89,7 +89,7 @@ def test_the_original_goes_on_on_the_same_database(jobs: Original, call: Call, c
     jobs.dbsync()
     with jobs.serving():
         jobs.update_states([(17, "OK", "UPLOADING", 0, "")])
-    assert call("dbsync")[1].startswith("1 job of the original taken over\n")
+    assert call("dbsync")[1].startswith("1 job of the original service imported\n")
 
 
 def test_a_job_that_the_original_is_writing_is_not_waited_for(jobs: Original, engine: Engine, call: Call):
@@ -102,7 +102,9 @@ def test_a_database_from_before_the_versions_is_one_of_1_0(jobs: Original, engin
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE ingeststate DROP COLUMN complete")
         connection.exec_driver_sql("DROP TABLE ingeststatesystem")
-    assert call("dbsync")[1].startswith("3 jobs of the original taken over\n1 job of the original had not ended: 12:")
+    assert call("dbsync")[1].startswith(
+        "3 jobs of the original service imported\n1 job of the original service had not ended: 12;"
+    )
 
 
 def test_a_table_that_cannot_be_read_is_one_line(jobs: Original, engine: Engine, call: Call):
@@ -122,7 +124,10 @@ def test_services_that_are_still_built_in_are_named_in_a_warning(
     monkeypatch.setenv("ARCHIVEINTERFACE_URL", "file:///srv/archive")
     code, _, err = call("dbsync")
     assert (code, err.count("\n")) == (0, 1)
-    assert "warning: built in are UniqueID (UNIQUEID_URL), ArchiveInterface (ARCHIVEINTERFACE_URL); " in err
+    assert (
+        "warning: these services are built in: UniqueID (UNIQUEID_URL), ArchiveInterface (ARCHIVEINTERFACE_URL); "
+        in err
+    )
     # It is said once: a facility may mean it.
     assert call("dbsync")[2] == ""
 

@@ -94,7 +94,9 @@ def test_jobs_of_1_0_that_the_original_brought_to_2_0_are_not_complete_as_there(
     _, out, _ = call("dbsync")
     assert our_answers(client) == expected
     # Those that are catalogued or failed have ended all the same.
-    assert out.splitlines()[1].startswith(f"4 jobs of the original had not ended: {RECEIVED}, {RUNNING}, {DECIMALS}, ")
+    assert out.splitlines()[1].startswith(
+        f"4 jobs of the original service had not ended: {RECEIVED}, {RUNNING}, {DECIMALS}, "
+    )
 
 
 def test_a_job_that_neither_service_received_is_unknown(jobs: Original, call: Call, client: FlaskClient):

@@ -1,1 +1,1 @@
-"""The subcommands of `pacifica-ingest-cmd`, one module each: `add` declares its options, and what it runs."""
+"""The command `pacifica-ingest-cmd`: `main`, and one module per subcommand, whose `add` declares it."""

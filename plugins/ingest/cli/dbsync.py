@@ -1,6 +1,6 @@
-"""`pacifica-ingest-cmd dbsync`: brings the tables to this version, takes over the original's jobs, and says what it did.
+"""What `pacifica-ingest-cmd dbsync` does: upgrade the tables, and import the jobs of the original service.
 
-Called by `ingest.cli.main`. May be repeated at any time.
+Called by `ingest.cli.schema`. Every run may be repeated.
 """
 
 import sys
@@ -19,38 +19,39 @@ SERVICES = {
 }
 
 
-def synchronise(settings: Settings, engine: Engine) -> None:
-    """Make or upgrade the tables; where the original's are beside them, take its jobs over and report on stdout.
+def synchronize(settings: Settings, engine: Engine) -> None:
+    """Create or upgrade the tables, import the original service's jobs if its tables are there, and report on stdout.
 
     Raises ConfigurationError, DatabaseUnavailable.
     """
     upgrade_schema(engine)
-    taken = import_jobs(engine)
-    if taken is None:
+    result = import_jobs(engine)
+    if result is None:
         return
-    sys.stdout.writelines(f"{line}\n" for line in report(taken))
+    sys.stdout.writelines(f"{line}\n" for line in report(result))
     built_in = [f"{name} ({sources(Settings)[field]['environment'][0]})" for field, name in built_in_services(settings)]
-    if taken.count and built_in:
+    if result.count and built_in:
         sys.stderr.write(
-            f"pacifica-ingest-cmd: warning: built in are {', '.join(built_in)}; the original always used real services, "
-            "at http://127.0.0.1:8051 and the like if nothing was set: name the URLs in every process's settings\n"
+            f"pacifica-ingest-cmd: warning: these services are built in: {', '.join(built_in)}; the original service always "
+            "used real ones, by default at http://127.0.0.1:8051 and the like; set their URLs for every process\n"
         )
 
 
-def report(taken: ImportResult) -> list[str]:
-    """Say what was taken over, and which jobs somebody must look after."""
-    lines = [f"{_jobs(taken.count)} of the original taken over"]
-    if taken.unfinished:
-        ids = [*map(str, taken.first_unfinished), *(["..."] if taken.unfinished > len(taken.first_unfinished) else [])]
+def report(result: ImportResult) -> list[str]:
+    """Return lines that say what was imported, and which jobs an admin must act on."""
+    lines = [f"{_jobs(result.count)} of the original service imported"]
+    if result.unfinished:
+        more = ["..."] if result.unfinished > len(result.first_unfinished) else []
+        ids = [*map(str, result.first_unfinished), *more]
         lines.append(
-            f"{_jobs(taken.unfinished)} of the original had not ended: {', '.join(ids)}: run them again with retry --path, "
-            "or wait until its workers have finished them and call dbsync again"
+            f"{_jobs(result.unfinished)} of the original service had not ended: {', '.join(ids)}; run each again with "
+            "retry --path, or wait until its workers have finished them and run dbsync again"
         )
     return lines
 
 
 def built_in_services(settings: Settings) -> list[tuple[str, str]]:
-    """Give field and name of each service that no URL is set for."""
+    """Return the field and the name of each service that has no URL."""
     return [
         (field, name)
         for field, name in SERVICES.items()

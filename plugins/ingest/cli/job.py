@@ -1,4 +1,4 @@
-"""`job`: the state of a job, set by hand."""
+"""The subcommand `job`: set the state of a job by hand."""
 
 import argparse
 
@@ -19,8 +19,8 @@ def add(subcommands: Subcommands) -> None:
     job = subcommands.add_parser(
         "job",
         help="set the state of a job by hand",
-        description="Set the state that clients see of a job. FAILED stops it until it is retried; OK is shown until "
-        "its next stage begins.",
+        description="Set the state of a job that clients see. FAILED stops the job until it is retried; OK is shown until "
+        "its next stage starts.",
     )
     add_job_id(job)
     job.add_argument("--state", required=True, choices=("OK", FAILED), help="FAILED also fails the run in Airflow")
@@ -31,7 +31,7 @@ def add(subcommands: Subcommands) -> None:
         default="",
         type=to_one_line,
         metavar="TEXT",
-        help="what clients are told, such as who did it and why",
+        help="the text that clients see, such as who did it and why",
     )
     job.set_defaults(run=_run)
 
@@ -49,7 +49,7 @@ def _percent(text: str) -> float:
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     percent = options.task_percent
     if options.state != FAILED and options.task == Stage.INGEST_METADATA.label:
-        # Clients take this label with 100 for the end; only the catalogue may say that.
+        # Clients take this label with 100 % for the end, which only the catalog may report.
         percent = min(percent, ALMOST_DONE)
     state = JobState(options.state, options.task, percent, options.exception, complete=options.state == FAILED)
     set_state(engine, AirflowApi(settings), options.job_id, state)

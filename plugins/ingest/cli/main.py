@@ -1,6 +1,6 @@
-"""`pacifica-ingest-cmd`: what admins do to jobs, to the database and to tokens. Most subcommands are the original's.
+"""`pacifica-ingest-cmd`: administer jobs, the database and tokens. Most subcommands are those of the original service.
 
-Called from a shell. Errors of ours end in one line on stderr and exit code 1, wrong usage in exit code 2.
+Called from a shell. An error of the service is one line on stderr and exit code 1; wrong usage is exit code 2.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from ingest.system.sanitize import to_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; gives the exit code."""
+    """Run one subcommand and return the exit code."""
     options = parser().parse_args(arguments)
     try:
         named = {CONFIG_FILE_VARIABLE: options.config} if options.config is not None else {}
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Make the parser of the command, its subcommands and their options."""
+    """Return the parser of the command, with its subcommands and their options."""
     command = argparse.ArgumentParser(prog="pacifica-ingest-cmd", description="Administer the jobs of Pacifica Ingest.")
     command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
     command.set_defaults(needs_database=True)

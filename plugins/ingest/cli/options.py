@@ -1,4 +1,4 @@
-"""What the subcommands share: the type of what they add themselves to, and the option that names a job."""
+"""What the subcommands share: the type of the group that they are added to, and the option that names a job."""
 
 import argparse
 from typing import TypeAlias
@@ -7,5 +7,5 @@ Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_job_id(subcommand: argparse.ArgumentParser) -> None:
-    """Declare `--job-id`; `--job_id` is how the original service wrote it."""
+    """Declare `--job-id`, which the original service wrote as `--job_id`."""
     subcommand.add_argument("--job-id", "--job_id", type=int, required=True, metavar="N", help="the job's id")

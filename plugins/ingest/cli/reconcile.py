@@ -1,4 +1,4 @@
-"""`reconcile`: ledger, archive and catalogue compared."""
+"""The subcommand `reconcile`: compare ledger, archive and catalog."""
 
 import argparse
 import json
@@ -23,30 +23,32 @@ def add(subcommands: Subcommands) -> None:
     """Declare the subcommand."""
     reconcile = subcommands.add_parser(
         "reconcile",
-        help="compare ledger, archive and catalogue",
-        description="Report files that are lost, corrupt or nobody's, and transactions that are missing or differ, of "
-        f"all jobs that have ended. Exit code 0: nothing was found; {FOUND}: something was; 1: an error.",
+        help="compare ledger, archive and catalog",
+        description="For all jobs that have ended, report files that are lost, corrupt or belong to no job, and "
+        f"transactions that are missing or differ. Exit code 0: no differences; {FOUND}: differences; 1: an error.",
     )
     reconcile.add_argument("--job-id", "--job_id", type=int, metavar="N", help="only this job (default: all)")
     reconcile.add_argument(
         "--rehash",
         choices=("none", "sample", "full"),
         default="sample",
-        help="which files are read and hashed; existence and size are always compared (default: sample)",
+        help="which files to read and hash; existence and size are always compared (default: sample)",
     )
     reconcile.add_argument(
-        "--sample-percent", type=_percent, default=1.0, metavar="PERCENT", help="how large the sample is (default: 1)"
+        "--sample-percent", type=_percent, default=1.0, metavar="PERCENT", help="the size of the sample (default: 1)"
     )
     reconcile.add_argument(
         "--archive-folder",
         type=Path,
         metavar="PATH",
-        help="the folder of ArchiveInterface's posix storage, to be read for files that nobody knows",
+        help="the folder of ArchiveInterface's posix storage, to search for files that belong to no job",
     )
     reconcile.add_argument(
-        "--delete-dark", action="store_true", help="delete from the archive what surely is ours and nobody's any more"
+        "--delete-dark",
+        action="store_true",
+        help="delete from the archive the files that this service sent and that belong to no job any more",
     )
-    reconcile.add_argument("--json", action="store_true", help="one JSON object a line, the last one the summary")
+    reconcile.add_argument("--json", action="store_true", help="print one JSON object per line, the summary last")
     reconcile.set_defaults(run=_run)
 
 

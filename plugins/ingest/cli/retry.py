@@ -1,4 +1,4 @@
-"""`retry`: a job goes on, or a local file is run as a job."""
+"""The subcommand `retry`: continue a job, or run a local file as a job."""
 
 import argparse
 from pathlib import Path
@@ -19,14 +19,14 @@ def add(subcommands: Subcommands) -> None:
     """Declare the subcommand."""
     again = subcommands.add_parser(
         "retry",
-        help="let a job go on, or run a local file as a job",
-        description="Clear the unfinished stages of a job, or replace its run where that does not help, and lift a state "
-        "that was set by hand. With --path: run that file as the job, in place of the bundle that it had.",
+        help="continue a job, or run a local file as a job",
+        description="Clear the unfinished stages of a job, or replace its run if clearing cannot help, and remove a state "
+        "that was set by hand. With --path: run that file as the job, in place of its former bundle.",
     )
     add_job_id(again)
     again.add_argument("--path", type=Path, metavar="FILE", help="a bundle, or with --move a move document")
     again.add_argument(
-        "--username", type=to_one_line, metavar="NAME", help="the user that policy is asked about (with --path)"
+        "--username", type=to_one_line, metavar="NAME", help="the user that policy is queried about (with --path)"
     )
     again.add_argument("--move", action="store_true", help="the file is a move document (with --path)")
     again.set_defaults(run=_run)

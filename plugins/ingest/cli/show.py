@@ -1,4 +1,4 @@
-"""`show`: all that is known of a job, for a person or as JSON."""
+"""The subcommand `show`: everything that is known of a job, as text or as JSON."""
 
 import argparse
 import json
@@ -23,10 +23,10 @@ def add(subcommands: Subcommands) -> None:
     show = subcommands.add_parser(
         "show",
         help="show a job: its state, its files and its events",
-        description="Show what the ledger holds of a job, and all that happened to it, in order. Times are UTC.",
+        description="Show what the ledger holds of a job, and its events in order. Times are UTC.",
     )
     add_job_id(show)
-    show.add_argument("--json", action="store_true", help="as one JSON document")
+    show.add_argument("--json", action="store_true", help="print one JSON document")
     show.set_defaults(run=_run)
 
 
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int
 
 def _lines(document: Document) -> Iterator[str]:
     yield f"job: {document['job_id']}"
-    facts = _of_job(document["job"]) if document["job"] else {}
+    facts = _job_facts(document["job"]) if document["job"] else {}
     if document["original"]:
         facts["received by the original service"] = "{state} {task} {task_percent}% {exception}".format(
             **document["original"]
@@ -58,22 +58,22 @@ def _lines(document: Document) -> Iterator[str]:
         yield f"{name}: {fact or NOTHING}"
     yield ""
     for event in document["events"]:
-        yield _of_event(event)
+        yield _event_line(event)
 
 
-def _of_job(job: Document) -> dict[str, str | None]:
+def _job_facts(job: Document) -> dict[str, str | None]:
     return {
         "kind": job["kind"],
         "user": job["user"],
         "size": f"{job['size']} bytes",
         "received": job["created"],
         "run": f"{job['run_id']}, triggered {job['triggered'] or 'not yet'}",
-        "bundle": job["spool_name"] or "has left the spool",
+        "bundle": job["spool_name"] or "removed from the spool",
         "stage": f"{job['stage']}, {job['percent']:.1f} %" if job["stage"] else None,
         "finished": job["finished"],
         "outcome": job["outcome"],
         "set by an admin": "{state} {task}: {exception}".format(**job["override"]) if job["override"] else None,
-        "error": _of_error(job["error"]) if job["error"] else None,
+        "error": _error_text(job["error"]) if job["error"] else None,
         "tries": ", ".join(f"{stage} {count}" for stage, count in job["tries"].items()),
         "cleared by housekeeping": f"{job['clears']} times" if job["clears"] else None,
         "left out": f"{job['skipped_members']} files that the metadata does not list"
@@ -85,19 +85,19 @@ def _of_job(job: Document) -> dict[str, str | None]:
 
 
 def _obstacles(settings: Settings, engine: Engine, job_id: int) -> list[str]:
-    """Return what keeps Airflow from running the job, or why that is unknown."""
+    """Return what prevents Airflow from running the job, or why that is unknown."""
     try:
         return obstacles_of(AirflowApi(settings), jobs.read(engine, job_id), REPORT_SECONDS)
     except ServiceUnavailable as error:
         return [f"unknown: {error}"]
 
 
-def _of_error(error: Document) -> str:
+def _error_text(error: Document) -> str:
     follows = "no try follows" if error["final"] else "another try follows"
     return f"{error['stage']}, {follows}: {error['code']}: {error['text']}"
 
 
-def _of_event(event: Document) -> str:
-    said = ": ".join(part for part in (event["code"], event["text"]) if part)
+def _event_line(event: Document) -> str:
+    detail = ": ".join(part for part in (event["code"], event["text"]) if part)
     stage = f"{event['stage']} {event['attempt'] or ''}".rstrip() if event["stage"] else NOTHING
-    return f"{event['at']}  {stage:<17}  {event['kind']:<25}  {said}".rstrip()
+    return f"{event['at']}  {stage:<17}  {event['kind']:<25}  {detail}".rstrip()

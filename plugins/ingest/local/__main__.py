@@ -1,6 +1,6 @@
-"""`python -m ingest.local [--no-sample]`, what `make run` runs: the whole stack on one machine, in the foreground.
+"""`python -m ingest.local [--no-sample]`: run the whole stack on one machine, in the foreground. Called by `make run`.
 
-Prepare, start, warm up, say ready, ingest a sample, stay until SIGINT, SIGTERM or the terminal's end, stop everything.
+Prepare, start and warm up the programs, ingest a sample bundle, run until SIGINT, SIGTERM or SIGHUP, stop everything.
 """
 
 import os
@@ -31,15 +31,15 @@ from ingest.settings.loading import load_settings
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0
 SUPERVISOR_SECONDS = 60
-OTHERS_MAY_NOTHING = 0o077
+PRIVATE_UMASK = 0o077
 
 
 class Stopped(BaseException):
-    """Somebody asked the launcher to stop; no error, so it must pass every `except Exception`."""
+    """The launcher received a signal to stop. Not an `Exception`, so that no handler of errors catches it."""
 
 
 def main() -> int:
-    """Run the stack until it is told to stop; gives the exit status."""
+    """Run the stack until a signal arrives, and return the exit status."""
     arguments = _arguments()
     _handle_signals()
     # supervisord's XML-RPC transport has no time-out of its own.
@@ -58,11 +58,11 @@ def main() -> int:
 
 
 def launch(arguments: Namespace) -> None:
-    """Prepare the folder of all state, then start everything and stay; raises LaunchFailure and Stopped."""
+    """Prepare the instance's folder, start everything and keep it running; raises LaunchFailure and Stopped."""
     layout, ports = find_layout(os.environ), find_ports(os.environ)
-    # Nobody else on the machine reads what any program of the stack writes.
-    os.umask(OTHERS_MAY_NOTHING)
-    # Refused before anything is written.
+    # No other account of the machine may read what the programs of the stack write.
+    os.umask(PRIVATE_UMASK)
+    # Fail before anything is written.
     account()
     make_folders(layout)
     descriptor = lock(layout)
@@ -84,13 +84,13 @@ def launch(arguments: Namespace) -> None:
         if not arguments.no_sample:
             ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")
-        stay(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)))
+        keep_running(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)))
     finally:
         _stop(supervisor)
 
 
 def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, environment: dict[str, str]) -> None:
-    """Start the programs in their order and warm them up; raises LaunchFailure."""
+    """Start the programs in order and warm them up; raises LaunchFailure."""
     since = datetime.now(UTC)
     airflow = AirflowClient(ports, credentials)
     with step("PostgreSQL"):
@@ -113,31 +113,34 @@ def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, enviro
         readiness.warm_up(supervisor, airflow)
 
 
-def stay(supervisor: Supervisor, watchdog: Watchdog) -> None:
-    """Stay until a signal raises Stopped; raises LaunchFailure when supervisord or a program is gone for good."""
+def keep_running(supervisor: Supervisor, watchdog: Watchdog) -> None:
+    """Watch the programs until a signal raises Stopped.
+
+    Raises LaunchFailure when supervisord has ended or has given up on a program.
+    """
     while True:
         supervisor.check_running(*SERVICES)
-        watchdog.look()
+        watchdog.check()
         time.sleep(WATCH_SECONDS)
 
 
 def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
     say(f"Ready: API {ports.ingest_url}, Airflow {ports.airflow_url}")
-    say(f"  Everything took {seconds:.1f} s. The logs are in {layout.logs}.")
+    say(f"  The start took {seconds:.1f} s. The logs are in {layout.logs}.")
 
 
 def say_password(layout: Layout, credentials: Credentials, *, first_start: bool) -> None:
-    """Show the password when it was made, and on a terminal only: what else the launcher writes may end up in a log."""
+    """Show the password once, when it was created, and only on a terminal: other output may end up in a log."""
     if first_start and sys.stdout.isatty():
         say(
-            f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (shown this once, kept in {layout.secrets})."
+            f"  Log in to Airflow as {ADMIN} with {credentials.admin_password} (shown only now, kept in {layout.secrets})."
         )
     else:
         say(f"  Log in to Airflow as {ADMIN}; the password is kept in {layout.secrets}.")
 
 
 def _stop(supervisor: Supervisor) -> None:
-    # The end is on its way; another Ctrl-C cannot make it faster, only leave something behind.
+    # Another Ctrl-C cannot stop the programs faster, it could only leave some of them running.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with step("\n  everything stopped" if sys.stdout.isatty() else "everything stopped"):
@@ -149,8 +152,8 @@ def _handle_signals() -> None:
         raise Stopped
 
     for number in STOP_SIGNALS:
-        # `nohup make run` ignores SIGHUP. A script's background job starts with SIGINT ignored too, but whoever sends
-        # it one means it.
+        # Under `nohup`, SIGHUP stays ignored. A script's background job starts with SIGINT ignored, too, but a SIGINT that
+        # is sent to it is meant for it.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 

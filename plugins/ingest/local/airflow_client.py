@@ -1,4 +1,4 @@
-"""The few calls of Airflow's REST API that a launch needs, as its admin. Used by `ingest.local.readiness`."""
+"""A client of Airflow's REST API as Airflow's admin. Used by `ingest.local.readiness` and the watchdog."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ TIMEOUT_SECONDS = 15
 
 
 class AirflowClient:
-    """Airflow's REST API, logged in as the admin."""
+    """Calls Airflow's REST API, logged in as the admin."""
 
     def __init__(self, ports: Ports, credentials: Credentials) -> None:
         self._url = ports.airflow_url
         self._password = credentials.admin_password
         self._session = requests.Session()
-        # A proxy that the user has set is not for this machine.
+        # A proxy that the user has configured must not be used for this machine.
         self._session.trust_env = False
 
     def log_in(self) -> None:
@@ -29,11 +29,11 @@ class AirflowClient:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own
-        """Call `/api/v2/<path>`, whatever the answer is; raises requests.RequestException when there is none."""
+        """Call `/api/v2/<path>` and return any answer; raises requests.RequestException when there is none."""
         return self._session.request(method, f"{self._url}/api/v2/{path}", timeout=TIMEOUT_SECONDS, **options)
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Get the JSON of `/api/v2/<path>`, None when it is not there; raises requests.RequestException."""
+        """Return the JSON of `/api/v2/<path>`, None for a 404; raises requests.RequestException."""
         answer = self.call("GET", path)
         if answer.status_code == requests.codes.not_found:
             return None

@@ -1,7 +1,7 @@
-"""supervisord's configuration: which programs there are, and how each is ended. Written by `ingest.local.supervision`.
+"""supervisord's configuration: the programs, and how each is stopped. Written by `ingest.local.supervision`.
 
-Order of the end: everything but PostgreSQL at once, then PostgreSQL (the priorities). A program that does not end
-within 5 seconds of SIGTERM is killed with its process group; Airflow's tasks are in groups of their own and die with
+The priorities stop everything but PostgreSQL simultaneously, then PostgreSQL. A program that does not end within
+5 seconds of SIGTERM is killed with its process group. Airflow's tasks run in process groups of their own and end with
 their parents (config/airflow_local_settings.py).
 """
 
@@ -44,16 +44,16 @@ stdout_logfile_maxbytes = 20MB
 stdout_logfile_backups = 2
 """
 SERVICE = "autorestart = true\nstopsignal = TERM\nstopwaitsecs = 5\nstopasgroup = true\nkillasgroup = true\n"
-SHOT = "autorestart = false\nstartsecs = 0\nstopasgroup = true\nkillasgroup = true\nstopwaitsecs = 5\n"
-# SIGINT is PostgreSQL's fast shutdown; its own processes are told by it, not by the group.
+ONE_SHOT_OPTIONS = "autorestart = false\nstartsecs = 0\nstopasgroup = true\nkillasgroup = true\nstopwaitsecs = 5\n"
+# SIGINT is PostgreSQL's fast shutdown. PostgreSQL stops its own processes, so the signal must not go to the group.
 DATABASE = "autorestart = true\npriority = 1\nstopsignal = INT\nstopwaitsecs = 10\nkillasgroup = true\n"
 
 
 def configuration(layout: Layout) -> str:
-    """Give supervisord's configuration; all paths in it are plain, or relative to INGEST_HOME."""
+    """Return supervisord's configuration; its paths are plain, or relative to INGEST_HOME."""
     user = "user = root\n" if os.geteuid() == 0 else ""
     socket = layout.sockets / "supervisor.sock"
     parts = [HEAD.format(user=user, socket=socket, group=GROUP, services=",".join(SERVICES))]
-    kinds = {program.POSTGRES: DATABASE} | dict.fromkeys(SERVICES, SERVICE) | dict.fromkeys(ONE_SHOT, SHOT)
+    kinds = {program.POSTGRES: DATABASE} | dict.fromkeys(SERVICES, SERVICE) | dict.fromkeys(ONE_SHOT, ONE_SHOT_OPTIONS)
     parts += [PROGRAM.format(name=name) + options for name, options in kinds.items()]
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""The passwords and keys of an instance: made at its first start, kept in `INGEST_HOME/secrets`. Called at launch."""
+"""The passwords and keys of an instance: created at its first start, kept in `INGEST_HOME/secrets`. Called at launch."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ def _fernet_key() -> str:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What must stay the same from start to start, or tokens and stored connections would be void."""
+    """Secrets that must stay the same from start to start, or tokens and stored connections become invalid."""
 
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
     ingest_password: str = field(default_factory=_key, repr=False)
@@ -33,9 +33,9 @@ class Credentials:
 
 
 def load_credentials(layout: Layout) -> Credentials:
-    """Read the credentials, or make them at the first start; writes the passwords file that Airflow reads.
+    """Read the credentials, or create them at the first start, and write the passwords file that Airflow reads.
 
-    Raises LaunchFailure when the file is damaged: with new keys, what the old ones encrypted would be lost.
+    Raises LaunchFailure when the file is damaged: new keys could not decrypt what the old ones encrypted.
     """
     if layout.secrets.exists():
         credentials = _read(layout)
@@ -52,4 +52,4 @@ def _read(layout: Layout) -> Credentials:
         found = json.loads(layout.secrets.read_text(encoding="utf-8"))
         return Credentials(**{each.name: str(found[each.name]) for each in fields(Credentials)})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LaunchFailure(f"cannot read {layout.secrets} ({error!r}); restore it") from error
+        raise LaunchFailure(f"cannot read {layout.secrets} ({error!r}); restore it from a backup") from error

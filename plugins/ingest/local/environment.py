@@ -1,7 +1,7 @@
-"""The environment of every process of the stack. Called at launch, once; supervisord hands it to its programs.
+"""The environment of every process of the stack. Called once per launch; supervisord passes it on to its programs.
 
-What the user has set wins where it is about ingest or about tuning; the instance's own databases, addresses and keys
-are never taken from outside, so that an `AIRFLOW__...` of another Airflow cannot make us migrate that one's database.
+The user's variables win for settings of the service and for tuning. The instance's own databases, addresses and keys are
+never taken from the user's environment: a variable of another Airflow could otherwise make us migrate its database.
 """
 
 import os
@@ -23,10 +23,10 @@ from ingest.settings.types import folder_of
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
     "AIRFLOW__CORE__PARALLELISM": "8",
-    # An idle scheduler looks for work this often; what a waiting job costs in latency, an idle machine pays in power.
+    # How often an idle scheduler looks for work: a short interval costs some power, a long one costs latency.
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-    # An api-server that is away for two minutes costs no task a try: what a task has to tell it is tried for some three
-    # minutes, at most ten seconds apart, and for as long nobody takes a silent task for dead.
+    # An api-server that is unavailable for two minutes costs no task a try: a task repeats its requests to it for about
+    # three minutes, at most ten seconds apart, and a task without heartbeats is not declared dead before that.
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "40",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "10",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "180",
@@ -34,10 +34,10 @@ AIRFLOW_TUNING = {
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20",
     "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "10",
-    # A worker that has ended a task takes the next one only when this has passed.
+    # A worker starts its next task only after this interval.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # The api-server's event loop asks the database too. When requests have taken all connections (5 and 10 more by default),
-    # it waits half a minute for one, and they wait for the event loop before they give theirs back.
+    # The api-server's event loop queries the database, too. If requests hold all connections (15 by default), it waits half
+    # a minute for one, while they wait for the event loop before they release theirs.
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "50",
     "AIRFLOW__API__INSTANCE_NAME": "Pacifica Ingest",
 }
@@ -49,7 +49,7 @@ def database_url(layout: Layout, database: str) -> str:
 
 
 def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
-    """Give the variables that the stack sets or completes; raises ConfigurationError for a wrong ingest setting."""
+    """Return the variables that the stack sets or completes; raises ConfigurationError for a wrong setting."""
     tuning = {name: user.get(name) or value for name, value in AIRFLOW_TUNING.items()}
     paths = {
         "INGEST_HOME": str(layout.home),
@@ -63,12 +63,12 @@ def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, crede
 
 
 def check_move_folders(environment: Mapping[str, str]) -> None:
-    """Raise LaunchFailure for a folder of moves that is not there, or of staging that others could exchange."""
+    """Raise LaunchFailure for a missing move folder, or for a staging folder that other accounts could replace."""
     settings = load_settings(environment)
     for folder in settings.move_folders:
         if not folder.is_dir():
             raise LaunchFailure(
-                f"INGEST_MOVE_FOLDERS: {folder} is no folder; make or mount it, or take it from the list"
+                f"INGEST_MOVE_FOLDERS: {folder} is not a folder; create or mount it, or remove it from the list"
             )
     for folder in settings.move_staging if folder_of(settings.archiveinterface_url) is None else ():
         try:
@@ -78,13 +78,13 @@ def check_move_folders(environment: Mapping[str, str]) -> None:
 
 
 def whole_environment(user: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Lay the stack's own variables over the user's, without those that would lead to another Airflow."""
+    """Return the user's variables overridden by the stack's own, without those that point to another Airflow."""
     misleading = {"AIRFLOW_CONFIG", "PYTHONHOME", "PYTHONSTARTUP"}
     return {name: value for name, value in user.items() if name not in misleading} | dict(own)
 
 
 def write_environment(layout: Layout, own: Mapping[str, str]) -> None:
-    """Write the variables for an admin's shell: `. var/environment`."""
+    """Write the variables to a file for an admin's shell: `. var/environment`."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(own.items()) if name != "PATH"]
     lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
     write_private(layout.home / "environment", "\n".join(lines) + "\n")
@@ -96,7 +96,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
-        # config/airflow_local_settings.py needs it: what is forked dies with its parent.
+        # config/airflow_local_settings.py needs it: a forked process ends with its parent.
         "AIRFLOW__CORE__MP_START_METHOD": "fork",
         "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
@@ -115,7 +115,7 @@ def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str
 
 def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
     user = _without_former_url(user, layout)
-    # Empty where it is not set: a file in the home folder may be a facility's, and lead to its database.
+    # Empty if unset: a configuration file in the home folder may belong to a facility and name its database.
     named_file = {CONFIG_FILE_VARIABLE: user.get(CONFIG_FILE_VARIABLE, "")}
     given = given_settings({**user, **named_file})
     defaults = {
@@ -129,20 +129,20 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
     variables = [variable for source in sources(Settings).values() for variable in source["environment"]]
     own = {
         **named_file,
-        # Also what is given already, so that an admin's shell asks the same services as the stack.
+        # Also the variables that are set already, so that an admin's shell uses the same services as the stack.
         **{variable: user[variable] for variable in variables if variable in user},
         **{variable: value for name, (variable, value) in defaults.items() if name not in given},
         "INGEST_AIRFLOW_URL": ports.airflow_url,
         "INGEST_AIRFLOW_USERNAME": INGEST,
         "INGEST_AIRFLOW_PASSWORD": credentials.ingest_password,
     }
-    # Only now: some settings must go with others.
+    # Check now, because some settings depend on others.
     load_settings({**user, **own})
     return own
 
 
 def _without_former_url(user: Mapping[str, str], layout: Layout) -> dict[str, str]:
-    """Leave out the ledger's URL that an earlier version has given a shell: it names the superuser."""
+    """Drop the database URL that an earlier version exported to shells: it names the superuser."""
     former = database_url(layout, "ingest").replace("//ingest@", "//postgres@")
     return {name: value for name, value in user.items() if (name, value) != ("INGEST_DATABASE_URL", former)}
 

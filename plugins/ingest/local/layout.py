@@ -1,16 +1,16 @@
-"""Where the stack on one machine keeps its state, and the lock that lets one launcher at a time use it.
+"""The files of the stack on one machine, and the lock that allows one launcher at a time.
 
     INGEST_HOME (default: var/ in the project)
      ├── lock                    held by the launcher and by supervisord
-     ├── secrets                 made once: passwords and keys (0600)
-     ├── environment             to be sourced by an admin's shell (0600)
+     ├── secrets                 passwords and keys, created once (0600)
+     ├── environment             variables for an admin's shell (0600)
      ├── supervisord.conf
-     ├── sockets/                of PostgreSQL and supervisord (in the temp folder when the path is no good for sockets)
+     ├── sockets/                PostgreSQL and supervisord (in the temporary folder if this path is too long)
      ├── postgres/               the data of both databases
      ├── airflow/                AIRFLOW_HOME
-     ├── spool/ archive/ move/   received bundles; the built-in archive; where moves may come from
-     ├── staging/                in which files that are moved are handed over to an ArchiveInterface
-     └── logs/                   a file for each program
+     ├── spool/ archive/ move/   received bundles; the built-in archive; files that may be moved into it
+     ├── staging/                files on their way to an ArchiveInterface, for moves
+     └── logs/                   one file per program
 
 Used by all of `ingest.local`.
 """
@@ -32,7 +32,7 @@ PRIVATE = 0o700
 FOLDERS = ("spool", "archive", "move", "staging")
 # A socket's path has at most 107 bytes (unix(7)); the longest name here is `.supervisor.sock.<process id>`.
 SOCKET_FOLDER_BYTES = 107 - len("/.supervisor.sock.4194304")
-# What needs no quoting in a URL, in supervisord's configuration and in PostgreSQL's list of folders.
+# Paths that need no quoting in a URL, in supervisord's configuration and in PostgreSQL's list of folders.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]+")
 
 
@@ -59,7 +59,7 @@ class Layout:
 
     @property
     def secrets(self) -> Path:
-        """The file of the passwords and keys that were made at the first start."""
+        """The file of the passwords and keys."""
         return self.home / "secrets"
 
     @property
@@ -85,7 +85,7 @@ class Layout:
 
 
 def find_layout(environment: Mapping[str, str]) -> Layout:
-    """Give the layout below `INGEST_HOME`; raises LaunchFailure for a path that PYTHONPATH could not hold."""
+    """Return the layout below `INGEST_HOME`; raises LaunchFailure for a path that PYTHONPATH cannot hold."""
     if os.pathsep in str(PROJECT):
         raise LaunchFailure(f"the project cannot run in {PROJECT}: its path holds a '{os.pathsep}'; move it")
     home = environment.get("INGEST_HOME")
@@ -93,20 +93,20 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
 
 
 def make_folders(layout: Layout) -> None:
-    """Make the folders that are not there yet; raises LaunchFailure when one cannot be made or written to."""
+    """Create missing folders; raises LaunchFailure when one cannot be created."""
     inside = [layout.home, layout.airflow, layout.logs, *(layout.home / name for name in FOLDERS)]
     try:
         for folder in (*inside, layout.sockets):
             folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
         raise LaunchFailure(
-            f"cannot make {error.filename}: {error.strerror}; set INGEST_HOME to a folder that you can write to"
+            f"cannot create {error.filename}: {error.strerror}; set INGEST_HOME to a folder that you can write to"
         ) from error
     _check_private(layout.sockets)
 
 
 def lock(layout: Layout) -> int:
-    """Take the lock of the instance and give its file descriptor; raises LaunchFailure when another one has it."""
+    """Lock the instance and return the lock's file descriptor; raises LaunchFailure when another launcher holds it."""
     try:
         descriptor = os.open(layout.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -118,7 +118,7 @@ def lock(layout: Layout) -> int:
     except OSError as error:
         os.close(descriptor)
         raise LaunchFailure(
-            f"another instance runs, or is just stopping, in {layout.home}; stop it, or set INGEST_HOME"
+            f"another instance runs or is stopping in {layout.home}; stop it, or set INGEST_HOME"
         ) from error
     return descriptor
 
@@ -134,7 +134,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _check_private(folder: Path) -> None:
-    # Whoever can write here could put a socket of his own in the place of ours.
+    # An account that can write here could replace our sockets by its own.
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise LaunchFailure(f"{folder} must be a folder of yours that nobody else can enter; remove it")
+        raise LaunchFailure(f"{folder} must be a folder that belongs to you and that only you can enter; remove it")

@@ -1,4 +1,4 @@
-"""The two ports of an instance: `INGEST_PORT` and `AIRFLOW_PORT`. Called at launch, and for each program's command."""
+"""The ports of an instance, `INGEST_PORT` and `AIRFLOW_PORT`. Called at launch, and for each program's command."""
 
 import socket
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ HIGHEST_PORT = 65535
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the API and Airflow's api-server listen."""
+    """The ports that the API and Airflow's api-server listen on."""
 
     ingest: int
     airflow: int
@@ -29,7 +29,7 @@ class Ports:
 
 
 def find_ports(environment: Mapping[str, str]) -> Ports:
-    """Read the ports from the environment; raises LaunchFailure when one is no port, or both are the same."""
+    """Read the ports from the environment; raises LaunchFailure for an invalid port, or for two equal ones."""
     ports = Ports(_port(environment, "INGEST_PORT", 8066), _port(environment, "AIRFLOW_PORT", 8090))
     if ports.ingest == ports.airflow:
         raise LaunchFailure(f"INGEST_PORT and AIRFLOW_PORT are both {ports.ingest}; they must differ")

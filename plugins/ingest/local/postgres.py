@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel: its data folder, the two databases with a role each, and their schemas. Called at launch."""
+"""PostgreSQL from a wheel: its data folder, two databases with a role each, and their schemas. Called at launch."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ DATABASES = (AIRFLOW_DATABASE, "ingest")
 
 
 def start_postgres(supervisor: Supervisor) -> None:
-    """Make the data folder at the first start, start PostgreSQL and wait until it answers; raises LaunchFailure."""
+    """Create the data folder at the first start, start PostgreSQL and wait for it; raises LaunchFailure."""
     layout = supervisor.layout
     if not layout.postgres.exists():
         _make_data_folder(supervisor)
@@ -44,7 +44,7 @@ def start_postgres(supervisor: Supervisor) -> None:
 
 
 def create_databases(layout: Layout) -> None:
-    """Create the databases that are not there yet, each with a role of its own; hand over those of earlier versions."""
+    """Create missing databases, each with a role of its own; give those of earlier versions to their roles."""
     for name in DATABASES:
         create_database(layout, name)
     connect = partial(_connect, layout)
@@ -53,19 +53,19 @@ def create_databases(layout: Layout) -> None:
 
 
 def create_database(layout: Layout, name: str) -> None:
-    """Create a database, and the role of the same name that owns it, unless they are there."""
-    # Without a password: only the account of the stack can reach the socket, and it could read a password as well.
+    """Create a database and the role of the same name that owns it, if they are missing."""
+    # No password: only the stack's account can reach the socket, and that account could read a password file, too.
     provide_database(partial(_connect, layout), OwnedDatabase(name, role=name))
 
 
 def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:
-    """Bring both schemas to this version, Airflow's only when another version migrated it last.
+    """Upgrade both schemas to this version, Airflow's only if another version migrated it last.
 
     Raises LaunchFailure, ConfigurationError and DatabaseUnavailable.
     """
     layout = supervisor.layout
     wanted = f"migrated by Airflow {version('apache-airflow')}"
-    needed = _note(layout) != wanted
+    needed = _read_note(layout) != wanted
     if needed:
         supervisor.start(program.MIGRATION)
     _migrate_ingest(environment)
@@ -94,7 +94,7 @@ def _wait_for_airflow_migration(supervisor: Supervisor) -> None:
 
 
 def _make_data_folder(supervisor: Supervisor) -> None:
-    # Under another name until it is complete: an initdb that was killed half-way must not be taken for a database.
+    # Another name until it is complete, so that a folder of an interrupted initdb is not mistaken for a database.
     final = supervisor.layout.postgres
     new = Path(f"{final}.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -104,7 +104,7 @@ def _make_data_folder(supervisor: Supervisor) -> None:
         try:
             os.chown(new, user.pw_uid, user.pw_gid)
         except OSError as error:
-            raise LaunchFailure(f"cannot give {new} to the account '{user.pw_name}': {error.strerror}") from error
+            raise LaunchFailure(f"cannot change the owner of {new} to '{user.pw_name}': {error.strerror}") from error
     supervisor.run_to_end(program.INITDB, INITDB_SECONDS)
     new.rename(final)
 
@@ -125,8 +125,8 @@ def _answers(layout: Layout) -> bool:
     return True
 
 
-def _note(layout: Layout) -> str | None:
-    # Kept as the comment of the database itself, so that it goes wherever the data goes.
+def _read_note(layout: Layout) -> str | None:
+    # Kept as a comment on the database itself, so that it moves with the data.
     with closing(_connect(layout)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [AIRFLOW_DATABASE]

@@ -1,7 +1,7 @@
-"""Who a program runs as and whom it dies with: `prctl(2)`, `capabilities(7)`. Called by `ingest.local.program`.
+"""The account of a program and its end with its parent: `prctl(2)`, `capabilities(7)`. Called by `ingest.local.program`.
 
-PostgreSQL refuses to run as root. As root it therefore runs as `nobody`, but keeps the one capability that lets it
-through folders that are closed to others (a clone below /root), because their permissions are not ours to change.
+PostgreSQL refuses to run as root. If the launcher is root, PostgreSQL runs as `nobody` and keeps one capability, which
+lets it pass folders that are closed to other accounts (a clone below /root) without changing their permissions.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 
 def die_with(parent: int, signal: int) -> None:
-    """Ask Linux to send this process `signal` when its parent ends; ends at once when it has ended already."""
+    """Make Linux send this process `signal` when its parent ends; exit immediately if the parent has ended."""
     if sys.platform != "linux":
         return
     _libc().prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
@@ -32,33 +32,35 @@ def die_with(parent: int, signal: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Ask Linux to make this process the parent of what its programs leave behind.
+    """Make Linux reparent orphaned processes of the programs to this process.
 
-    supervisord then collects what was killed, where the machine's first process does not (in a container, often).
+    supervisord then reaps them; in a container the first process often does not.
     """
     if sys.platform == "linux":
         _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def account() -> pwd.struct_passwd | None:
-    """Give the account that PostgreSQL runs as, or None when that is the present one; raises LaunchFailure."""
+    """Return the account that PostgreSQL runs as, None for the current one; raises LaunchFailure."""
     name = _name_of(os.geteuid())
     if name is None:
-        raise LaunchFailure(f"the user id {os.geteuid()} has no account, and PostgreSQL and Airflow need its name")
+        raise LaunchFailure(
+            f"user id {os.geteuid()} has no account; PostgreSQL and Airflow need an account with a name"
+        )
     if os.geteuid() != 0:
         return None
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError as error:
-        raise LaunchFailure(f"PostgreSQL does not run as root, and there is no account '{ACCOUNT}' for it") from error
+        raise LaunchFailure(f"PostgreSQL cannot run as root, and the account '{ACCOUNT}' does not exist") from error
 
 
 def become(user: pwd.struct_passwd) -> None:
-    """Become that account for good, and keep the right to enter closed folders where the kernel grants it."""
+    """Change to that account for good, and keep the capability to enter closed folders if the kernel grants it."""
     linux = sys.platform == "linux"
     if linux:
-        # Keeps the capabilities when the account changes, and lets access(2), by which PostgreSQL looks for its own
-        # programs, take them into account.
+        # Keep the capabilities when the account changes, and let access(2), which PostgreSQL uses to find its own
+        # programs, respect them.
         _libc().prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(user.pw_gid)
@@ -75,7 +77,7 @@ def _name_of(user_id: int) -> str | None:
 
 
 def _keep_only(capability: int) -> None:
-    # A container may lack the capability. Then open folders still work, and PostgreSQL says which one does not.
+    # A container may lack the capability. Open folders then still work, and PostgreSQL reports one that does not.
     bit = 1 << capability
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     if _libc().capset(header, (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)) != 0:

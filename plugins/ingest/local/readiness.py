@@ -1,8 +1,7 @@
-"""From "the processes were started" to "the first job runs at full speed". Called at launch.
+"""Wait until the first job can run at full speed. Called at launch, after the processes were started.
 
-In order: the API is ready and the api-server answers, the pool is there, scheduler and dag-processor have written a
-heartbeat since this start, the DAGs are known, and one task has run, because the first one after a start takes seconds
-longer.
+In order: the api-server answers, the pool exists, the API is ready, scheduler and dag-processor have written a heartbeat
+since this start, Airflow has parsed the DAGs, and one task has run, because the first one takes seconds longer.
 """
 
 import time
@@ -25,16 +24,16 @@ from ingest.orchestrator.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_ob
 from ingest.orchestrator.pools import ARCHIVE_POOL, archive_pool
 from ingest.settings.loading import Settings, load_dag_settings
 
-# On two cores that others keep busy the api-server was seen to need a minute; a program that has ended is noticed at once.
-PATIENCE_SECONDS = 600
-# A DAG that cannot be parsed is not noticed before; an error that is known may be of an earlier start.
+# On two busy cores the api-server has needed a minute. A program that has ended is noticed immediately.
+START_TIMEOUT_SECONDS = 600
+# How long a DAG may be missing before its import errors are reported: a recorded error may be of an earlier start.
 DAGS_SECONDS = 240
 WARM_UP_DAG = HOUSEKEEPING_DAG
 DAGS = NEEDED_DAGS
 
 
 def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
-    """Wait until Airflow's api-server lets the admin in; raises LaunchFailure."""
+    """Wait until the admin can log in to Airflow's api-server; raises LaunchFailure."""
 
     def answers() -> bool:
         airflow.log_in()
@@ -44,7 +43,7 @@ def wait_for_airflow(supervisor: Supervisor, airflow: AirflowClient) -> None:
 
 
 def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
-    """Wait until the API takes uploads; raises LaunchFailure."""
+    """Wait until the API accepts uploads; raises LaunchFailure."""
     session = requests.Session()
     session.trust_env = False
 
@@ -55,18 +54,18 @@ def wait_for_api(supervisor: Supervisor, ports: Ports) -> None:
 
 
 def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mapping[str, str]) -> None:
-    """Give the pool `archive` as many slots as `INGEST_ARCHIVE_SLOTS` says; raises LaunchFailure."""
+    """Set the slots of the pool `archive` to `INGEST_ARCHIVE_SLOTS`; raises LaunchFailure."""
     pool = archive_pool(load_dag_settings(environment).archive_slots)
     _wait(supervisor, lambda: _has_pool(airflow, pool), program.API_SERVER, "does not answer")
 
 
 def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
-    """Change or make a pool; gives whether it is as it should be. Raises LaunchFailure."""
+    """Update or create the pool; return whether it succeeded. Raises LaunchFailure when Airflow refuses it."""
     answer = airflow.call("PATCH", f"pools/{ARCHIVE_POOL}", params={"update_mask": ["slots"]}, json=pool)
     if answer.status_code == requests.codes.not_found:
         answer = airflow.call("POST", "pools", json=pool)
     if answer.status_code == requests.codes.conflict:
-        # Made meanwhile by an earlier call, whose answer came too late.
+        # An earlier call, whose answer came too late, has created it.
         return False
     if not answer.ok:
         raise LaunchFailure(f"Airflow refuses the pool '{ARCHIVE_POOL}': {answer.text[:300]}")
@@ -74,7 +73,7 @@ def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
 
 
 def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: datetime) -> None:
-    """Wait until scheduler and dag-processor live; heartbeats before `since` are of an earlier start."""
+    """Wait for heartbeats of scheduler and dag-processor; those before `since` are of an earlier start."""
     for key, name in (("scheduler", program.SCHEDULER), ("dag_processor", program.DAG_PROCESSOR)):
 
         def beats(key: str = key) -> bool:
@@ -84,18 +83,18 @@ def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: d
 
 
 def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
-    """Wait until Airflow knows the DAGs; raises LaunchFailure that says which one it cannot import, and why."""
+    """Wait until Airflow has parsed the DAGs; raises LaunchFailure with the import errors."""
 
     def known() -> bool:
         return all(_usable(airflow.get(f"dags/{dag}")) for dag in DAGS)
 
-    wait_until(lambda: _holds(supervisor, known), DAGS_SECONDS, lambda: _unknown_dags(supervisor, airflow))
+    wait_until(lambda: _is_met(supervisor, known), DAGS_SECONDS, lambda: _unknown_dags(supervisor, airflow))
 
 
 def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
-    """Have one task run; raises LaunchFailure when none runs at all."""
+    """Run one task; raises LaunchFailure when none can run."""
     if airflow.get(f"dags/{WARM_UP_DAG}")["is_paused"]:
-        say(f"  The DAG '{WARM_UP_DAG}' is paused in Airflow, so nothing is run to warm up.")
+        say(f"  The DAG '{WARM_UP_DAG}' is paused in Airflow; the warm-up is skipped.")
         return
     run = f"warm-up-{time.time_ns()}"
     path = f"dags/{WARM_UP_DAG}/dagRuns/{run}"
@@ -103,9 +102,9 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
 
     def triggered() -> bool:
         answer = airflow.call("POST", f"dags/{WARM_UP_DAG}/dagRuns", json={"dag_run_id": run, "logical_date": None})
-        # It is there already when the answer before was lost.
+        # The run exists already if an earlier answer was lost.
         if not answer.ok and answer.status_code != requests.codes.conflict:
-            raise LaunchFailure(f"Airflow does not run the DAG '{WARM_UP_DAG}': {answer.text[:300]}")
+            raise LaunchFailure(f"Airflow cannot run the DAG '{WARM_UP_DAG}': {answer.text[:300]}")
         return True
 
     def ended() -> bool:
@@ -116,12 +115,12 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     _wait(supervisor, triggered, program.API_SERVER, "does not answer")
     _wait(supervisor, ended, program.SCHEDULER, "runs no task")
     if state != "success":
-        # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
+        # A single job that housekeeping fails on must not prevent the start.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
 
 
 def say_obstacles(settings: Settings) -> None:
-    """Say what prevents Airflow from doing its work, such as a DAG that somebody has paused."""
+    """Print what prevents Airflow from running jobs, such as a paused DAG."""
     try:
         found = find_obstacles(AirflowApi(settings), TIMEOUT_SECONDS).sentences
     except ServiceUnavailable as error:
@@ -131,14 +130,14 @@ def say_obstacles(settings: Settings) -> None:
 
 
 def _wait(supervisor: Supervisor, condition: Callable[[], bool], name: str, what: str) -> None:
-    failure = f"{what} after {PATIENCE_SECONDS} s"
+    failure = f"{what} after {START_TIMEOUT_SECONDS} s"
     wait_until(
-        lambda: _holds(supervisor, condition), PATIENCE_SECONDS, lambda: supervisor.program_failure(name, failure)
+        lambda: _is_met(supervisor, condition), START_TIMEOUT_SECONDS, lambda: supervisor.program_failure(name, failure)
     )
 
 
-def _holds(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:
-    """Ask a condition; it does not hold while nobody answers, for the machine may be busy."""
+def _is_met(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:
+    """Return whether a condition is met; it is not while Airflow or the API does not answer."""
     supervisor.check_running(*SERVICES)
     try:
         return condition()

@@ -1,4 +1,4 @@
-"""What the launcher tells the person at the terminal. Used by all of `ingest.local`."""
+"""Messages of the launcher on the terminal. Used by all of `ingest.local`."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ TAIL_BYTES = 8192
 
 
 class LaunchFailure(Exception):
-    """The stack cannot run; the text says why in one line, and `log` is the file that says more."""
+    """The stack cannot run: one line that says why, and the log file with more."""
 
     def __init__(self, text: str, log: Path | None = None) -> None:
         super().__init__(text)
@@ -21,7 +21,7 @@ class LaunchFailure(Exception):
 
 
 def say(text: str) -> None:
-    """Write one line at once, also into a pipe; a reader that has gone away is no reason to stop."""
+    """Print one line and flush it, also into a pipe; ignore a reader that has closed the pipe."""
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
@@ -31,14 +31,14 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Say what was done and how many seconds it took, when it succeeded."""
+    """Print the name of a step and its seconds when it has succeeded."""
     started = time.monotonic()
     yield
     say(f"  {name} ... {time.monotonic() - started:.1f} s")
 
 
 def complain(failure: LaunchFailure) -> None:
-    """Write why the stack cannot run to stderr: one line, and the end of a log file when one tells more."""
+    """Print a failure to stderr: one line, and the last lines of its log file."""
     lines = [f"pacifica-ingest: {failure}"]
     if failure.log is not None:
         lines += [f"The last lines of {failure.log}:", *(f"  | {escape(line)}" for line in _tail(failure.log))]

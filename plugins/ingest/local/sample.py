@@ -1,4 +1,4 @@
-"""A sample bundle, uploaded with the documented calls, its states shown as they change. Called at the end of a launch."""
+"""Upload a sample bundle with the documented calls, and print its states. Called at the end of a launch."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ CONTENTS = {
 
 
 def make_bundle(contents: Mapping[str, bytes], now: datetime) -> bytes:
-    """Make a bundle: a tar of the contents below `data/`, with `metadata.txt` at its end."""
+    """Return a bundle: a tar of the contents below `data/`, with `metadata.txt` at its end."""
     members = {f"data/{path}": content for path, content in contents.items()}
     metadata = [*_transaction(), *(_file(path, content, now) for path, content in members.items())]
     members["metadata.txt"] = json.dumps(metadata, indent=1).encode()
@@ -41,19 +41,19 @@ def make_bundle(contents: Mapping[str, bytes], now: datetime) -> bytes:
 
 
 def ingest_sample(ports: Ports, authentication: str) -> None:
-    """Upload a bundle and show how its job goes on, until it is over or takes too long.
+    """Upload a bundle and print the states of its job, until the job has ended or takes too long.
 
-    Not where callers must prove who they are, because the launcher is none of them.
+    Skipped if callers must authenticate, because the launcher has no account.
     """
     if authentication not in (NONE, OPEN):
-        say(f"  No sample bundle is ingested: authentication is {authentication}.")
+        say(f"  The sample bundle is skipped, because authentication is {authentication}.")
         return
     session = requests.Session()
     session.trust_env = False
     try:
         _follow(session, ports, _upload(session, ports))
     except requests.RequestException as error:
-        say(f"  The sample could not be ingested: {error}")
+        say(f"  The sample bundle could not be ingested: {error}")
 
 
 def _upload(session: requests.Session, ports: Ports) -> int:
@@ -70,7 +70,7 @@ def _follow(session: requests.Session, ports: Ports, job: int) -> None:
     say(f"  GET {url}")
     started, shown = time.monotonic(), ""
     state: dict[str, Any] = {}
-    while not _over(state) and time.monotonic() - started < SAMPLE_SECONDS:
+    while not _has_ended(state) and time.monotonic() - started < SAMPLE_SECONDS:
         answer = session.get(url, timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         state = answer.json()
@@ -79,13 +79,13 @@ def _follow(session: requests.Session, ports: Ports, job: int) -> None:
             say(f"  {time.monotonic() - started:6.1f} s  {line}")
             shown = line
         time.sleep(POLL_SECONDS)
-    if not _over(state):
-        say(f"  The sample is not complete after {SAMPLE_SECONDS} s: {state['exception'] or 'it waits for its turn'}")
+    if not _has_ended(state):
+        say(f"  The sample is not complete after {SAMPLE_SECONDS} s: {state['exception'] or 'it is waiting'}")
     say(json.dumps(state, indent=2))
 
 
-def _over(state: Mapping[str, Any]) -> bool:
-    # As the existing clients see it: they know `state`, `task` and `task_percent` alone.
+def _has_ended(state: Mapping[str, Any]) -> bool:
+    # The rule of existing clients, which read only `state`, `task` and `task_percent`.
     if not state:
         return False
     cataloged = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004

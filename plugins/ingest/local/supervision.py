@@ -1,4 +1,4 @@
-"""supervisord, which runs the programs: its start and end, and talking to it. Called at launch."""
+"""supervisord, which runs the programs: start it, call it, stop it. Called at launch."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from ingest.local.layout import Layout
 from ingest.local.reporting import LaunchFailure
 from ingest.local.waiting import wait_until
 
-# A program that ended is EXITED for a moment, until supervisord starts it again; FATAL, when it has given up on it.
+# A program that ended is EXITED until supervisord restarts it, and FATAL once supervisord has given up.
 GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})
 ENDED = GIVEN_UP | {"EXITED"}
 START_SECONDS = 20
@@ -28,9 +28,9 @@ class Supervisor:
     """A running supervisord."""
 
     def __init__(self, layout: Layout, environment: Mapping[str, str], lock: int) -> None:
-        """Start supervisord in a session of its own, so that a terminal's Ctrl-C reaches the launcher alone.
+        """Start supervisord in a session of its own, so that a terminal's Ctrl-C reaches only the launcher.
 
-        It keeps the lock of the instance as long as it lives, also when the launcher was killed.
+        supervisord inherits the lock of the instance and holds it until it ends, even if the launcher is killed.
         """
         self.layout = layout
         (layout.home / "supervisord.conf").write_text(configuration(layout), encoding="utf-8")
@@ -49,20 +49,20 @@ class Supervisor:
         wait_until(self._answers, START_SECONDS, lambda: self._failure("does not answer"))
 
     def start(self, name: str) -> None:
-        """Have a program started, without waiting for it."""
+        """Start a program without waiting for it."""
         self._remote.startProcess(self._full_name(name), False)
 
     def restart(self, name: str) -> None:
-        """End a program, by SIGKILL if it does not listen, and start it again."""
+        """Stop a program, by SIGKILL if SIGTERM has no effect, and start it again."""
         try:
             self._remote.stopProcess(self._full_name(name), True)
         except Fault:
-            # It has ended since, so supervisord starts it again by itself.
+            # It has ended in the meantime, and supervisord restarts it.
             return
         self.start(name)
 
     def run_to_end(self, name: str, seconds: float) -> None:
-        """Run a program to its end; raises LaunchFailure when it fails or takes longer."""
+        """Run a program to its end; raises LaunchFailure when it fails or exceeds `seconds`."""
         self.start(name)
         wait_until(lambda: self.state(name) in ENDED, seconds, lambda: self.program_failure(name, "takes too long"))
         self.check_ended_well(name)
@@ -73,20 +73,20 @@ class Supervisor:
             raise self.program_failure(name, "failed")
 
     def state(self, name: str) -> str:
-        """Give supervisord's word for a program's state, such as RUNNING."""
+        """Return a program's state as supervisord names it, such as RUNNING."""
         self.check_alive()
         return str(self._remote.getProcessInfo(self._full_name(name))["statename"])
 
     def process(self, name: str) -> int:
-        """Give the id of a program's process, 0 when it has none."""
+        """Return the process id of a program, 0 when it has no process."""
         self.check_alive()
         return int(self._remote.getProcessInfo(self._full_name(name))["pid"])
 
     def check_running(self, *names: str) -> None:
-        """Raise LaunchFailure when supervisord has given up on one of the programs, or is gone itself."""
+        """Raise LaunchFailure when supervisord has given up on one of the programs or has ended itself."""
         for name in names:
             if self.state(name) in GIVEN_UP:
-                raise self.program_failure(name, "ends as soon as it is started")
+                raise self.program_failure(name, "ends immediately after its start")
 
     def check_alive(self) -> None:
         """Raise LaunchFailure when supervisord itself has ended."""
@@ -94,7 +94,7 @@ class Supervisor:
             raise self._failure("has ended")
 
     def program_failure(self, name: str, what: str) -> LaunchFailure:
-        """Make the failure of a program, with its log."""
+        """Return the failure of a program, with its log."""
         return LaunchFailure(f"{name} {what}", self.layout.log(name))
 
     def stop(self) -> None:
@@ -104,20 +104,20 @@ class Supervisor:
         try:
             wait_until(self._has_ended, STOP_SECONDS, lambda: self._failure("does not end"))
         except LaunchFailure:
-            # Its programs die with it.
+            # Its programs end with it.
             self._process.kill()
             self._process.wait(STOP_SECONDS)
 
     def _has_ended(self) -> bool:
-        # supervisord looks for signals and ended programs once a second, or when somebody speaks to it.
-        self._speaks()
+        # supervisord handles signals and ended programs once a second, or when it receives a call.
+        self._responds()
         return self._process.poll() is not None
 
     def _answers(self) -> bool:
         self.check_alive()
-        return self._speaks()
+        return self._responds()
 
-    def _speaks(self) -> bool:
+    def _responds(self) -> bool:
         try:
             return bool(self._remote.getState())
         except (OSError, HTTPException, Fault):

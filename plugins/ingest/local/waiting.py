@@ -1,4 +1,4 @@
-"""Waiting by condition, with a limit. Used wherever the launcher waits for a process."""
+"""Wait for a condition, with a limit. Used wherever the launcher waits for a process."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ POLL_SECONDS = 0.1
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[[], LaunchFailure]) -> None:
-    """Ask `condition` until it is true; after `seconds` raise what `failure` makes."""
+    """Poll `condition` until it is true; after `seconds` raise the exception that `failure` returns."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
-"""Restarts what runs and does nothing: a scheduler or dag-processor without a heartbeat, an api-server without an answer.
+"""Restart programs that hang: a scheduler or dag-processor without a heartbeat, an unresponsive api-server.
 
-Called by the launcher as long as it stays. A program that ends needs nobody here, supervisord starts it again; neither
-does a worker of the API that hangs, gunicorn ends it.
+Called by the launcher while the stack runs. Programs that end are restarted by supervisord, and hanging workers of the
+API by gunicorn.
 """
 
 import time
@@ -15,50 +15,50 @@ from ingest.local.airflow_client import AirflowClient
 from ingest.local.reporting import say
 from ingest.local.supervision import Supervisor
 
-# Long enough for a machine that is merely busy. Airflow itself calls a heartbeat healthy for 30 s.
-PATIENCE_SECONDS = 90.0
-PAUSE_SECONDS = 5.0
+# Long enough for a busy machine. Airflow itself considers a heartbeat healthy for 30 s.
+UNRESPONSIVE_TIMEOUT_SECONDS = 90.0
+CHECK_INTERVAL_SECONDS = 5.0
 HEARTBEATS = {program.SCHEDULER: "scheduler", program.DAG_PROCESSOR: "dag_processor"}
 HEALTHY = "healthy"
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A sign of life: of which process, and when."""
+class SignOfLife:
+    """The last sign of life of a process."""
 
     process: int
     at: float
 
 
 class Watchdog:
-    """Remembers when each program last gave a sign of life; one that has just been started owes none yet."""
+    """Records the last sign of life of each program; a program without one has just been started."""
 
     def __init__(self, supervisor: Supervisor, airflow: AirflowClient) -> None:
         self._supervisor = supervisor
         self._airflow = airflow
-        self._looked = time.monotonic()
-        self._signs: dict[str, Sign] = {}
+        self._checked = time.monotonic()
+        self._signs: dict[str, SignOfLife] = {}
 
-    def look(self) -> None:
-        """Look for signs of life, every few seconds, and restart what has given none for too long."""
-        if time.monotonic() - self._looked < PAUSE_SECONDS:
+    def check(self) -> None:
+        """Check for signs of life every few seconds, and restart programs that have given none for too long."""
+        if time.monotonic() - self._checked < CHECK_INTERVAL_SECONDS:
             return
         alive = self._alive()
-        self._looked = time.monotonic()
-        self._signs.update({name: Sign(self._supervisor.process(name), self._looked) for name in alive})
+        self._checked = time.monotonic()
+        self._signs.update({name: SignOfLife(self._supervisor.process(name), self._checked) for name in alive})
         for name, sign in self._signs.items():
-            silent = self._looked - sign.at
-            if silent > PATIENCE_SECONDS and self._supervisor.process(name) == sign.process:
-                say(f"{name} has given no sign of life for {silent:.0f} s and is started anew.")
+            seconds = self._checked - sign.at
+            if seconds > UNRESPONSIVE_TIMEOUT_SECONDS and self._supervisor.process(name) == sign.process:
+                say(f"{name} has been unresponsive for {seconds:.0f} s and is restarted.")
                 self._supervisor.restart(name)
 
     def _alive(self) -> Iterable[str]:
-        """The programs that live, as far as can be known: without the api-server nobody's heartbeat is."""
+        """Return the programs that are alive; without the api-server the heartbeats of the others are unknown."""
         try:
             health = self._airflow.get("monitor/health")
         except requests.RequestException:
             return HEARTBEATS.keys() & self._signs.keys()
         if health["metadatabase"]["status"] != HEALTHY:
-            # Heartbeats are kept there.
+            # Heartbeats are recorded in that database.
             return self._signs
         return [program.API_SERVER, *(name for name, key in HEARTBEATS.items() if health[key]["status"] == HEALTHY)]
