@@ -1,4 +1,4 @@
-"""Backup and restore: the commands of docs/operate.md, run on a real stack with jobs in several states."""
+"""The commands of docs/how-to/back-up-and-restore.md, run on a real stack with jobs in several states."""
 
 import os
 import re
@@ -24,8 +24,8 @@ from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.pacifica_core.database import postgres_in
 
 PROJECT = Path(__file__).parents[2]
-PAGE = PROJECT / "docs/operate.md"
-SECTION = re.compile(r"^## Backup and restore\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+PAGE = PROJECT / "docs/how-to/back-up-and-restore.md"
+SECTION = re.compile(r"^# Back up and restore\n(.*?)^## Where the data is\n", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS = 120
 # A job that waits for the archive has tries left when the archive is back.
