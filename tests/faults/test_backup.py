@@ -25,7 +25,9 @@ from tests.pacifica_core.database import postgres_in
 
 PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs/how-to/back-up-and-restore.md"
-SECTION = re.compile(r"^# Back up and restore\n(.*?)^## Where the data is\n", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(
+    r"^## Back up while the stack is stopped\n(.*?)^## What a restore loses\n", re.MULTILINE | re.DOTALL
+)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS = 120
 # A job that waits for the archive has tries left when the archive is back.
