@@ -1,4 +1,4 @@
-"""The documentation says what the code does: every test here names the page that is to be mended."""
+"""The documentation says what the code does: each test here names the page to fix."""
 
 import hashlib
 import io
