@@ -148,7 +148,7 @@ def _listen(address: str, port: int, *, local_only: bool) -> socket.socket:
     if local_only and not is_loopback(str(endpoint[0])):
         raise ConfigurationError(
             f"{address} is open to other machines, but nobody has to prove who they are: set INGEST_AUTHENTICATION to proxy "
-            "or token (docs/install.md says how), or to open if whoever reaches it may do everything"
+            "or token (docs/how-to/install.md says how), or to open if whoever reaches it may do everything"
         )
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Draws the curves of `results.json` for `docs/performance.md`, as PNG and SVG.
+"""Draws the curves of `results.json` for `docs/explanation/performance.md`, as PNG and SVG.
 
     build/bench/venv/bin/python -m bench.plot RESULTS FOLDER
 

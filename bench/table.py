@@ -1,4 +1,4 @@
-"""The table of `docs/performance.md`, made from the results, and put between two markers of the page."""
+"""The table of `docs/explanation/performance.md`: made from the results, and put between two markers of the page."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.measuring import LIMIT, ORIGINAL, OURS, Line
 from bench.results import Results, RowResult
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "performance.md"
 BEGIN = "<!-- made by make bench: begin -->"
 END = "<!-- made by make bench: end -->"
 HEAD = "| | this service | the original | the limit | times the original | share of the limit |"

@@ -1,4 +1,4 @@
-"""Write `docs/configuration.md` from the settings in the code: `make docs`.
+"""Write `docs/reference/configuration.md` from the settings in the code: `make docs`.
 
 `tests/test_docs.py` compares the page with what this makes, so a setting cannot change without its documentation.
 """
@@ -14,7 +14,7 @@ from ingest.local.environment import AIRFLOW_TUNING
 from ingest.settings.loading import CONFIG_FILE_VARIABLE, DagSettings, Settings, sources
 
 COLUMNS = ["Variable", "Default", "Form", "What it is"]
-PAGE = Path(__file__).with_name("configuration.md")
+PAGE = Path(__file__).parent / "reference" / "configuration.md"
 # The value is the path of the clone, which differs from machine to machine.
 NOT_SHOWN = frozenset({"AIRFLOW__CORE__DAGS_FOLDER"})
 
@@ -38,7 +38,7 @@ Settings are read once by the API, and at the start of each try by a stage.
 ## From the original service
 
 An INI file and the variables of the original Pacifica Ingest work as they are, if `peewee_url` names a PostgreSQL database
-([upgrading](upgrading.md) tells all). Its `[celery]` section is not used; the log says so.
+([upgrading](../how-to/upgrade.md) tells all). Its `[celery]` section is not used; the log says so.
 
 - `peewee_url` and `PEEWEE_URL` are read as peewee reads them: also with the schemes `postgres`, `postgresext`,
   `postgresqlext` and each of them with `+pool`, and with **user and password as they are written**. In `INGEST_DATABASE_URL`

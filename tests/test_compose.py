@@ -1,4 +1,4 @@
-"""The facility's deployment as it is written: docker-compose.yaml, the Dockerfile and docs/install.md."""
+"""The facility's deployment as it is written: docker-compose.yaml, the Dockerfile and docs/how-to/install.md."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ TEXT = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
-INSTALL = (PROJECT / "docs" / "install.md").read_text(encoding="utf-8")
+INSTALL = (PROJECT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
 
 ONE_SHOT = {"databases", "init"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
@@ -286,7 +286,7 @@ def test_it_must_be_said_whom_the_api_believes() -> None:
     found = VARIABLE.fullmatch(environment("api")["INGEST_AUTHENTICATION"])
     assert found
     assert found[2] == ":?"
-    assert "docs/install.md" in found[3]
+    assert "docs/how-to/install.md" in found[3]
 
 
 def test_only_the_host_is_a_trusted_proxy() -> None:

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: every test here names the page that is to be mended."""
+"""The documentation says what the code does: each test here names the page to fix."""
 
 import hashlib
 import io
@@ -47,6 +47,7 @@ from ingest.states import (
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 DOCS = PROJECT / "docs"
+REFERENCE = DOCS / "reference"
 PAGES = sorted([README, PROJECT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -123,35 +124,35 @@ def test_error_codes_are_found_in_the_code() -> None:
 
 @pytest.mark.parametrize("code", sorted(codes_in_the_code()))
 def test_every_error_code_is_explained(code: str) -> None:
-    assert f"`{code}`" in section(DOCS / "errors.md", "Codes"), f"explain `{code}` in docs/errors.md"
+    assert f"`{code}`" in section(REFERENCE / "errors.md", "Codes"), f"explain `{code}` in docs/reference/errors.md"
 
 
 def test_every_explained_error_code_exists() -> None:
-    explained = {row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes"))}
-    assert explained <= codes_in_the_code(), "docs/errors.md explains codes that no error has"
+    explained = {row[0].strip("`") for row in cells(section(REFERENCE / "errors.md", "Codes"))}
+    assert explained <= codes_in_the_code(), "docs/reference/errors.md explains codes that no error has"
 
 
-@pytest.mark.parametrize("row", cells(section(DOCS / "errors.md", "Codes")), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", cells(section(REFERENCE / "errors.md", "Codes")), ids=lambda row: row[0])
 def test_every_code_says_whose_fault_it_is(row: list[str]) -> None:
-    assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/errors.md, {row[0]}"
+    assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/reference/errors.md, {row[0]}"
 
 
 def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
-    whose = {row[0].strip("`"): row[2] for row in cells(section(DOCS / "errors.md", "Codes"))}
+    whose = {row[0].strip("`"): row[2] for row in cells(section(REFERENCE / "errors.md", "Codes"))}
     assert all(whose[kind.code].startswith("uploader") for kind in REJECTIONS)
 
 
 def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
-    explained = [row[0].strip("`") for row in cells(section(DOCS / "errors.md", "Codes of single faults"))]
-    assert sorted(explained) == sorted(FaultCode), "docs/errors.md, Codes of single faults"
+    explained = [row[0].strip("`") for row in cells(section(REFERENCE / "errors.md", "Codes of single faults"))]
+    assert sorted(explained) == sorted(FaultCode), "docs/reference/errors.md, Codes of single faults"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:
-    rows = cells(section(DOCS / "api.md", "Labels"))
+    rows = cells(section(REFERENCE / "api.md", "Labels"))
     documented = {row[0].strip("`"): row[1].strip("`") for row in rows}
     received = documented.pop(RECEIVED_LABEL)
     assert received == "(received, nothing has started)"
-    assert documented == {stage.label: stage.value for stage in Stage}, "docs/api.md, Labels"
+    assert documented == {stage.label: stage.value for stage in Stage}, "docs/reference/api.md, Labels"
 
 
 def run(state: str, *tasks: tuple[Stage, str]) -> Run:
@@ -207,12 +208,14 @@ TEXTS = {**TEXTS_OF_STATES, "the error": PERMANENT.text, "empty": ""}
 
 
 def test_the_state_table_has_a_row_for_each_example() -> None:
-    assert len(cells(section(DOCS / "api.md", "How the state is found"))) == len(EXAMPLES)
+    assert len(cells(section(REFERENCE / "api.md", "How the state is found"))) == len(EXAMPLES)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_state_table_is_what_the_code_does(number: int) -> None:
-    what, state, task, percent, exception, complete = cells(section(DOCS / "api.md", "How the state is found"))[number]
+    what, state, task, percent, exception, complete = cells(section(REFERENCE / "api.md", "How the state is found"))[
+        number
+    ]
     answer = job_state(*EXAMPLES[number])
     if state == "as set":
         assert answer == AS_SET
@@ -231,7 +234,7 @@ def test_the_state_table_is_what_the_code_does(number: int) -> None:
 
 @pytest.mark.parametrize("text", TEXTS_OF_STATES.values())
 def test_the_texts_of_states_are_documented(text: str) -> None:
-    assert f"`{text}`" in to_one_line(text_of(DOCS / "api.md")), "docs/api.md, How the state is found"
+    assert f"`{text}`" in to_one_line(text_of(REFERENCE / "api.md")), "docs/reference/api.md, How the state is found"
 
 
 def endpoints() -> list[str]:
@@ -241,11 +244,11 @@ def endpoints() -> list[str]:
 
 @pytest.mark.parametrize("endpoint", endpoints())
 def test_every_endpoint_is_documented(endpoint: str) -> None:
-    assert f"`{endpoint}`" in text_of(DOCS / "api.md"), f"describe {endpoint} in docs/api.md"
+    assert f"`{endpoint}`" in text_of(REFERENCE / "api.md"), f"describe {endpoint} in docs/reference/api.md"
 
 
 def test_every_documented_endpoint_exists() -> None:
-    documented = set(re.findall(r"^\| \[`((?:GET|POST) [^`]+)`\]", text_of(DOCS / "api.md"), re.MULTILINE))
+    documented = set(re.findall(r"^\| \[`((?:GET|POST) [^`]+)`\]", text_of(REFERENCE / "api.md"), re.MULTILINE))
     assert documented == set(endpoints())
 
 
@@ -253,7 +256,9 @@ def test_every_status_that_the_api_answers_is_in_its_table_of_errors() -> None:
     document = create_app(Settings()).test_client().get("/openapi.json").get_json()
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     answered = {status for operation in operations for status in operation["responses"]} - {"200"}
-    assert answered <= {row[0] for row in cells(section(DOCS / "api.md", "Errors"))}, "docs/api.md, Errors"
+    assert answered <= {row[0] for row in cells(section(REFERENCE / "api.md", "Errors"))}, (
+        "docs/reference/api.md, Errors"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -275,7 +280,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 @pytest.mark.parametrize(("heading", "kind"), [("metadata.txt", Kind.INGEST), ("Move documents", Kind.MOVE)])
 def test_the_examples_of_the_bundle_format_are_good(heading: str, kind: Kind) -> None:
-    document = JSON_BLOCK.findall(section(DOCS / "bundle-format.md", heading))[0]
+    document = JSON_BLOCK.findall(section(REFERENCE / "bundle-format.md", heading))[0]
     reader = MetadataReader(io.BytesIO(document.encode()), kind, job_id=1)
     assert [file.path for file in reader.files()] == ["mywork/results.csv"]
     assert not reader.faults
@@ -294,8 +299,10 @@ def test_the_bundle_of_the_readme_fits_its_metadata() -> None:
 
 
 def test_answers_in_the_pages_have_the_documented_keys() -> None:
-    keys = {row[0].strip("`") for row in cells(section(DOCS / "api.md", "`GET /get_state`"))}
-    answers = [json.loads(block) for page in (README, DOCS / "api.md") for block in JSON_BLOCK.findall(text_of(page))]
+    keys = {row[0].strip("`") for row in cells(section(REFERENCE / "api.md", "`GET /get_state`"))}
+    answers = [
+        json.loads(block) for page in (README, REFERENCE / "api.md") for block in JSON_BLOCK.findall(text_of(page))
+    ]
     states = [answer for answer in answers if "created" in answer]
     assert states
     assert all(set(state) == keys for state in states)
@@ -313,7 +320,9 @@ def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
     rules = {
         rule.endpoint: rule.rule for rule in create_app(Settings(database_url="postgresql://x/y")).url_map.iter_rules()
     }
-    without_user = re.search(r"location ~ (\S+) \{\n(.*?)\}", section(DOCS / "access.md", "Behind a proxy"), re.DOTALL)
+    without_user = re.search(
+        r"location ~ (\S+) \{\n(.*?)\}", section(DOCS / "how-to/control-access.md", "Behind a proxy"), re.DOTALL
+    )
     assert without_user
     assert {name for name, rule in rules.items() if re.search(without_user[1], rule)} == set(PUBLIC)
     # A client could name a user otherwise, in a path that nginx reads in another way than the API.
@@ -321,7 +330,7 @@ def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
 
 
 def test_every_test_that_shows_something_of_security_exists() -> None:
-    named = re.findall(r"`((?:test_|tests/|tools/)[\w/.]+)`", text_of(DOCS / "security.md"))
+    named = re.findall(r"`((?:test_|tests/|tools/)[\w/.]+)`", text_of(DOCS / "explanation/security.md"))
     tests = "\n".join(text_of(path) for path in (PROJECT / "tests").rglob("test_*.py"))
     functions = set(re.findall(r"^ *def (test_\w+)\(", tests, re.MULTILINE))
     assert len(named) > 50

@@ -1,4 +1,4 @@
-"""docs/making-a-bundle.md: each block of code makes a bundle that we take, and `tarfile` and GNU tar read as we do."""
+"""docs/how-to/make-a-bundle.md: each block of code makes a bundle that we, `tarfile` and GNU tar read alike."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.states import Kind
 from tools.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_by_us
 
-PAGE = (Path(__file__).parents[1] / "docs" / "making-a-bundle.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "make-a-bundle.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BSDTAR = "bsdtar"
 SECONDS = 120

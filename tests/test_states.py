@@ -1,4 +1,4 @@
-"""The mapping from ledger and task states to what clients see: a test for every row of the table in docs/api.md."""
+"""The mapping from ledger and task states to what clients see: each row of the table in docs/reference/api.md."""
 
 import pytest
 

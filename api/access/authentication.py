@@ -36,10 +36,10 @@ def unchecked(settings: Settings) -> Iterator[str]:
     if settings.authentication == PROXY and settings.proxy_secret_file is None:
         yield (
             "every account of a machine in trusted_proxies can claim to be any user: let the proxy prove itself with a "
-            "secret (INGEST_PROXY_SECRET_FILE, docs/access.md)"
+            "secret (INGEST_PROXY_SECRET_FILE, docs/how-to/control-access.md)"
         )
     if settings.authentication in (PROXY, TOKEN) and settings.submitter_check == UNCHECKED:
         yield (
             "each uploader may name any submitter in the metadata: let the service compare them "
-            "(INGEST_SUBMITTER_CHECK, docs/access.md)"
+            "(INGEST_SUBMITTER_CHECK, docs/how-to/control-access.md)"
         )

@@ -186,7 +186,7 @@ class Run:
 def job_state(job: JobRecord, run: Run | None) -> JobState:
     """Map what is known of a job to its state; `run` is None when Airflow does not answer.
 
-    The rows of the table in docs/api.md, in their order; the first that matches wins.
+    The rows of the table in docs/reference/api.md, in their order; the first that matches wins.
     """
     if job.outcome is Outcome.CATALOGED:
         return JobState("OK", Stage.INGEST_METADATA.label, DONE, "", complete=True)

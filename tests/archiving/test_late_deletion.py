@@ -1,6 +1,6 @@
 """A request to delete that was never answered, and that a busy archive carries out much later, takes nothing that is ours.
 
-The real ArchiveInterface, as docs/operate.md recommends it: several processes with one thread each, on one folder.
+The real ArchiveInterface, as docs/how-to/scale.md recommends it: several processes with one thread each, on one folder.
 """
 
 import socket

@@ -30,7 +30,7 @@ def unprivileged_archive() -> Iterator[str]:
 
 @contextmanager
 def unprivileged_archives(count: int) -> Iterator[list[str]]:
-    """Run several on one folder, as docs/operate.md recommends it; gives their URLs."""
+    """Run several on one folder, as docs/how-to/scale.md recommends it; gives their URLs."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
         services = [Service(ARCHIVE, free_port(), Path(name) / f"{ARCHIVE}{number}") for number in range(count)]

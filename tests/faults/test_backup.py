@@ -1,4 +1,4 @@
-"""Backup and restore: the commands of docs/operate.md, run on a real stack with jobs in several states."""
+"""The commands of docs/how-to/back-up-and-restore.md, run on a real stack with jobs in several states."""
 
 import os
 import re
@@ -24,8 +24,10 @@ from tools.stack import Stack, ledger_of, start_stack, stop_stack
 from tools.stack_contents import file_ids
 
 PROJECT = Path(__file__).parents[2]
-PAGE = PROJECT / "docs/operate.md"
-SECTION = re.compile(r"^## Backup and restore\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+PAGE = PROJECT / "docs/how-to/back-up-and-restore.md"
+SECTION = re.compile(
+    r"^## Back up while the stack is stopped\n(.*?)^## What a restore loses\n", re.MULTILINE | re.DOTALL
+)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS = 120
 # A job that waits for the archive has tries left when the archive is back.

@@ -22,7 +22,7 @@ from tools.stack import Stack, ledger_of, start_stack, stop_stack
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="libfaketime is in no wheel for this machine")
 
 HELD_AT = "ingest_files.reading"
-# What docs/operate.md states, for a busy machine.
+# What docs/explanation/failures.md states, for a busy machine.
 SECONDS = 300
 
 

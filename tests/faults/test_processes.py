@@ -20,7 +20,8 @@ ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.IDLE_WORKE
 SPARES_THE_TASK = (
     Role.API_WORKER, Role.API_MASTER, Role.API_SERVER, Role.DAG_PROCESSOR, Role.BACKEND, Role.POSTMASTER
 )  # fmt: skip
-# docs/operate.md, "What happens when something dies": for no longer is a stage shown as going on that nobody works on.
+# docs/explanation/failures.md, "What happens when a part dies": the longest time for which a dead stage is shown as
+# running.
 TAKEN_OVER_SECONDS = 60
 ANSWERED_SECONDS = 60
 ENDED_SECONDS = 30

@@ -58,7 +58,7 @@ DOCUMENTED_URL = "peewee_url = sqliteext:///db.sqlite3"
 POSTGRES = "postgresql://ingest:geheim@db:5432/jobs"
 OTHER_DATABASE = (
     "[database] peewee_url, or INGEST_DATABASE_URL: its value names a database of {}, but jobs are kept in PostgreSQL: "
-    "make a database there and name it as postgresql://user:password@host:port/database (docs/upgrading.md says more)"
+    "make a database there and name it as postgresql://user:password@host:port/database (docs/how-to/upgrade.md says more)"
 )
 
 # For each setting: section, option, variable, a text and what it is then.

@@ -66,6 +66,6 @@ def test_bundle_of_the_original_s_tests_ends_where_the_page_on_upgrading_says(
 ):
     ended = run_on_core(make_bundle(DATA, BUNDLES[bundle]), INGEST_UNLISTED_MEMBERS=unlisted_members)
     assert ended == (skipping if unlisted_members == SKIP else rejecting)
-    page = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "upgrade.md").read_text(encoding="utf-8")
     if originally != skipping:
         assert f"| `{bundle}` |" in page

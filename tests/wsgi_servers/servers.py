@@ -1,4 +1,4 @@
-"""The API under WSGI servers that facilities use: how each is started, as docs/install.md says."""
+"""The API under WSGI servers that facilities use: how each is started, as docs/how-to/install.md says."""
 
 import signal
 import subprocess

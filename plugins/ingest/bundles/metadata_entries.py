@@ -16,7 +16,7 @@ from ingest.errors.types import InvalidMetadata
 from ingest.system.sanitize import quote_name
 
 # Hexadecimal digits of each hash type: all of `hashlib.algorithms_guaranteed` that have a fixed length, which are those that
-# the real metadata service accepts (docs/upgrading.md says why no others).
+# the real metadata service accepts (docs/how-to/upgrade.md says why no others).
 HASH_LENGTHS = {
     **{"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128},
     **{"sha3_224": 56, "sha3_256": 64, "sha3_384": 96, "sha3_512": 128, "blake2b": 128, "blake2s": 64},

@@ -1,4 +1,4 @@
-"""The codes of single faults in an upload, which never change; docs/errors.md explains each.
+"""The codes of single faults in an upload, which never change; docs/reference/errors.md explains each.
 
 Raised by what reads bundles, metadata and sources. A rejected job has the code of its `Rejection` (`bundle_invalid`); each
 fault in the text has one of these beneath it. Each is for the uploader to mend.

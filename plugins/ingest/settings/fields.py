@@ -1,6 +1,6 @@
 """The fields of all settings: where each is read from, what it may be, what it is when nobody sets it.
 
-Read and checked by `ingest.settings.loading`; `docs/configuration.md` is made from what is said here (`make docs`).
+Read and checked by `ingest.settings.loading`. `make docs` generates docs/reference/configuration.md from it.
 """
 
 from pathlib import Path
@@ -145,7 +145,8 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
             raise contradiction(
                 "move_staging",
                 "with move_folders and ArchiveInterface it must name folders that only these two services can write to: "
-                "ArchiveInterface takes files by their paths, which others could change (docs/security.md says more)",
+                "ArchiveInterface takes files by their paths, which others could change "
+                "(docs/explanation/security.md says more)",
             )
         return self
 

@@ -82,7 +82,7 @@ def check_database_url(value: str) -> str:
         raise PydanticCustomError(
             EXPLAINED,
             "names a database of {other}, but jobs are kept in PostgreSQL: make a database there and name it as "
-            "postgresql://user:password@host:port/database (docs/upgrading.md says more)",
+            "postgresql://user:password@host:port/database (docs/how-to/upgrade.md says more)",
             {"other": other},
         )
     if not re.match(DATABASE_URL, value):
