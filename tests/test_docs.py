@@ -349,3 +349,33 @@ MODULES = sorted(path.stem for folder in ("plugins/ingest", "api") for path in r
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_is_in_the_page_for_developers(module: str) -> None:
     assert f"`{module}`" in text_of(PROJECT / "docs/develop.md")
+
+
+DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+STATUS = re.compile(r"accepted|superseded by \d+")
+
+
+@pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.stem)
+def test_every_decision_has_number_date_and_status_and_is_listed(record: Path) -> None:
+    number = int(record.name[:4])
+    head = re.match(r"# (\d+)\. (.+)\n\n- Status: (.+)\n- Date: (\d{4}-\d\d-\d\d)\b.*\n", text_of(record))
+    assert head, f"{record.name} does not begin with a numbered title, a status and a date"
+    assert int(head[1]) == number
+    assert STATUS.fullmatch(head[3]), record.name
+    listed = cells(text_of(DOCS / "decisions/README.md"))
+    assert [f"[{number}. {head[2]}]({record.name})", head[4], head[3]] in listed, "docs/decisions/README.md"
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(record.name[:4]) for record in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.stem)
+def test_every_decision_has_the_same_sections(record: Path) -> None:
+    headings = re.findall(r"^## (.*)$", text_of(record), re.MULTILINE)
+    optional = {"Measurement", "Consequences"}
+    assert headings == [
+        heading
+        for heading in ("Question", "Measurement", "Choice", "Consequences")
+        if heading in headings or heading not in optional
+    ]
