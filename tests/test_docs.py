@@ -13,6 +13,7 @@ from api.app import create_app
 from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.errors import (
+    FOR_UPLOADER,
     INTERNAL_ERROR,
     RUN_LOST,
     RUN_MARKED_FAILED,
@@ -145,6 +146,11 @@ def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
 def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
     explained = [row[0].strip("`") for row in cells(section(REFERENCE / "errors.md", "Codes of single faults"))]
     assert sorted(explained) == sorted(Fault), "docs/reference/errors.md, Codes of single faults"
+
+
+@pytest.mark.parametrize("page", ["api.md", "errors.md"])
+def test_what_texts_for_uploaders_begin_with_is_documented(page: str) -> None:
+    assert f"`{FOR_UPLOADER}`" in text_of(REFERENCE / page), f"docs/reference/{page}"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:
