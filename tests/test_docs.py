@@ -14,6 +14,7 @@ from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import (
+    FOR_UPLOADER,
     INTERNAL_ERROR,
     RUN_LOST,
     RUN_MARKED_FAILED,
@@ -145,6 +146,11 @@ def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
 def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
     explained = [row[0].strip("`") for row in cells(section(REFERENCE / "errors.md", "Codes of single faults"))]
     assert sorted(explained) == sorted(FaultCode), "docs/reference/errors.md, Codes of single faults"
+
+
+@pytest.mark.parametrize("page", ["api.md", "errors.md"])
+def test_what_texts_for_uploaders_begin_with_is_documented(page: str) -> None:
+    assert f"`{FOR_UPLOADER}`" in text_of(REFERENCE / page), f"docs/reference/{page}"
 
 
 def test_the_labels_are_those_of_the_stages() -> None:
@@ -348,3 +354,33 @@ ROOMS = sorted(
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_is_in_the_tree_of_the_page_for_developers(room: str) -> None:
     assert f"\n  {room}/ " in section(PROJECT / "docs/develop.md", "The tree")
+
+
+DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+STATUS = re.compile(r"accepted|superseded by \d+")
+
+
+@pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.stem)
+def test_every_decision_has_number_date_and_status_and_is_listed(record: Path) -> None:
+    number = int(record.name[:4])
+    head = re.match(r"# (\d+)\. (.+)\n\n- Status: (.+)\n- Date: (\d{4}-\d\d-\d\d)\b.*\n", text_of(record))
+    assert head, f"{record.name} does not begin with a numbered title, a status and a date"
+    assert int(head[1]) == number
+    assert STATUS.fullmatch(head[3]), record.name
+    listed = cells(text_of(DOCS / "decisions/README.md"))
+    assert [f"[{number}. {head[2]}]({record.name})", head[4], head[3]] in listed, "docs/decisions/README.md"
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(record.name[:4]) for record in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.stem)
+def test_every_decision_has_the_same_sections(record: Path) -> None:
+    headings = re.findall(r"^## (.*)$", text_of(record), re.MULTILINE)
+    optional = {"Measurement", "Consequences"}
+    assert headings == [
+        heading
+        for heading in ("Question", "Measurement", "Choice", "Consequences")
+        if heading in headings or heading not in optional
+    ]

@@ -176,4 +176,4 @@ def test_r_makes_a_bundle(folder: Path):
 def test_listing_shows_the_bundle(folder: Path):
     write_metadata(folder)
     run(folder, "sh", "-e", "-c", blocks("Linux")[0][1])
-    run(folder, "sh", "-e", "-c", blocks("Look at it, and send it")[0][1])
+    run(folder, "sh", "-e", "-c", blocks("Check the bundle and send it")[0][1])
