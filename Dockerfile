@@ -1,14 +1,14 @@
-# The one image of the facility's deployment (docker-compose.yaml): the API, and Airflow with its DAGs and plugins.
+# The image of the facility's deployment (docker-compose.yaml): the API, and Airflow with its DAGs and plugins.
 FROM python:3.12.12-slim-bookworm
 
 WORKDIR /opt/pacifica-ingest
 
-# First what changes seldom. Where requirements.txt pins the same packages, the versions are the same ones, and tested.
+# Dependencies first, because they change rarely. Packages that requirements.txt also pins have the same, tested versions.
 COPY requirements-facility.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements-facility.txt
 
-# A number, because a bind mount knows the owner by number only. Docker gives an empty volume, and an empty folder of the host
-# that is mounted as one, the owner and the mode of the folder that it is mounted on, so the folders are made here.
+# A fixed number, because a bind mount knows its owner by number only. Docker copies owner and mode of the folder in the image
+# to an empty volume that is mounted on it, so the folders are created here.
 RUN groupadd --gid 10001 pacifica \
  && useradd --uid 10001 --gid pacifica --no-create-home --home-dir /var/lib/pacifica-ingest pacifica \
  && install --directory --owner=pacifica --group=pacifica --mode=0700 \
@@ -24,9 +24,9 @@ COPY config config
 COPY dags dags
 COPY plugins plugins
 COPY api api
-# A checkout made under umask 077 is closed to the user that runs here.
+# The user below cannot read a checkout that was made under umask 077.
 RUN chmod -R a+rX .
-# Editable, as on one machine: Airflow's plugins folder and the package are one copy of the code, not two.
+# Editable, as on one machine: Airflow's plugins folder and the package are the same copy of the code.
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
 ENV AIRFLOW_HOME=/var/lib/pacifica-ingest/airflow \
@@ -35,7 +35,7 @@ ENV AIRFLOW_HOME=/var/lib/pacifica-ingest/airflow \
     PYTHONPATH=/opt/pacifica-ingest/config \
     PYTHONUNBUFFERED=1
 
-# The code belongs to root: what runs cannot change it.
+# The code belongs to root, so the running processes cannot change it.
 USER 10001:10001
 EXPOSE 8066 8090
 CMD ["pacifica-ingest", "-a", "0.0.0.0", "-p", "8066"]

@@ -51,7 +51,7 @@ lock: ## compile every requirements*.txt, which pin everything, from their .in f
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
-docs: $(STAMP) ## write docs/reference/configuration.md from the settings
+docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml
 	$(BIN)/python docs/build.py
 
 clean: ## remove the environment and what was built; the data of `make run` stays in var/

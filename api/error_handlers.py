@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError
-from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, TransientError, UnknownJob, UserLimit
-from ingest.spool import SpoolFull
+from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, SpoolFull, TransientError, UnknownJob, UserLimit
 
 logger = logging.getLogger(__name__)
 

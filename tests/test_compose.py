@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from api.server import DEFAULT_PORT
+from docs import build
 from ingest.ledger.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
@@ -36,6 +37,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 INSTALL = (PROJECT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
+CONFIGURATION = build.PAGE.read_text(encoding="utf-8")
 
 ONE_SHOT = {"databases", "init"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
@@ -128,10 +130,24 @@ def variables(text: str) -> Iterator[re.Match[str]]:
         yield from variables(found[3] or "")
 
 
+def named_variables() -> set[str]:
+    """The variables that compose puts into values: `${NAME}`."""
+    return {found[1] for found in variables(TEXT)}
+
+
+def passed_on() -> set[str]:
+    """The variables that compose passes on unchanged: names without a value."""
+    return {name for service in SERVICES for name, value in environment(service).items() if value is None}
+
+
 def taken_from_outside() -> set[str]:
-    """The variables that compose takes from its environment: `${NAME}`, and names without a value."""
-    named = {found[1] for found in variables(TEXT)}
-    return named | {name for service in SERVICES for name, value in environment(service).items() if value is None}
+    """The variables that compose takes from its environment."""
+    return named_variables() | passed_on()
+
+
+def backquoted(text: str) -> set[str]:
+    """The names between backquotes in a text."""
+    return set(re.findall(r"`([A-Za-z_]+)`", text))
 
 
 def image_environment() -> dict[str, str]:
@@ -259,8 +275,27 @@ def test_redis_takes_its_password_from_a_file_in_memory() -> None:
 
 
 def test_every_variable_is_documented() -> None:
-    documented = set(re.findall(r"`([A-Za-z_]+)`", INSTALL))
-    assert taken_from_outside() <= documented
+    assert named_variables() <= backquoted(INSTALL)
+    assert passed_on() <= backquoted(CONFIGURATION)
+
+
+def test_the_variables_that_cannot_be_set_are_documented() -> None:
+    sentence = re.search(r"Compose itself sets\s([^.]*) and does not read\s`PEEWEE_URL`", INSTALL)
+    assert sentence
+    assert backquoted(sentence[1]) == INGEST_VARIABLES - taken_from_outside() - {"PEEWEE_URL"}
+
+
+def test_the_block_of_settings_is_up_to_date() -> None:
+    assert build.compose_file(TEXT) == TEXT, "run make docs"
+    block = build.COMPOSE_BLOCK.search(TEXT)
+    assert block
+    assert set(re.findall(r"^  (\w+):$", block[0], re.MULTILINE)) == INGEST_VARIABLES - {"PEEWEE_URL"}
+
+
+def test_a_setting_without_a_value_is_not_set_in_a_container() -> None:
+    # Compose leaves out a variable without a value; `NAME: ${NAME:-}` would set it to an empty text.
+    assert all(value != "" for service in SERVICES for value in filled_environment(service).values())
+    assert environment("api")["INGEST_ADMINS"] is None
 
 
 def test_every_documented_variable_of_the_facility_exists() -> None:

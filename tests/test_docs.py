@@ -49,7 +49,7 @@ PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 DOCS = PROJECT / "docs"
 REFERENCE = DOCS / "reference"
-PAGES = sorted([README, PROJECT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)

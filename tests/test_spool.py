@@ -8,7 +8,8 @@ from typing import BinaryIO
 import pytest
 
 from ingest import spool
-from ingest.spool import Announced, IncompleteBody, SpoolFull, SpoolUnavailable
+from ingest.errors.types import IncompleteBody, SpoolFull, SpoolUnavailable
+from ingest.spool import Announced
 
 BLOCK = 4096
 

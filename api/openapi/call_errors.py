@@ -29,16 +29,18 @@ from api.request_errors import (
 )
 from ingest.errors.types import (
     DatabaseUnavailable,
+    IncompleteBody,
     IngestError,
     InvalidMetadata,
     ServiceUnavailable,
+    SpoolFull,
+    SpoolUnavailable,
     UnknownJob,
+    UploadAbandoned,
     UserJobsLimit,
     UserSpaceLimit,
     UserUploadsLimit,
 )
-from ingest.ledger.uploads import UploadAbandoned
-from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
 
 OF_ACCESS: tuple[type[IngestError], ...] = (
     NotAuthenticated,

@@ -23,8 +23,8 @@ from api.request_errors import (
 )
 from api.serving.client_socket import ClientSocket
 from api.serving.pace import Pace, slowest_rate
+from ingest.errors.types import IncompleteBody
 from ingest.settings.loading import Settings
-from ingest.spool import IncompleteBody
 
 # Under gunicorn alone. Of the other servers, none tells a chunked body that was cut or broken from one that has ended.
 GUNICORN_SOCKET = "gunicorn.socket"

@@ -11,10 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from api.resources import Resources
-from ingest.errors.types import DatabaseUnavailable, JobExists, ServiceUnavailable, UnknownJob
+from ingest.errors.types import DatabaseUnavailable, JobExists, ReceivedByOriginal, ServiceUnavailable, UnknownJob
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
-from ingest.ledger.legacy_jobs import ReceivedByOriginal
 from ingest.states import JobRecord
 
 logger = logging.getLogger(__name__)

@@ -18,10 +18,9 @@ from api.openapi.schemas import JobPath, JobQuery
 from api.polling.recent_runs import run_key
 from api.polling.run_reading import needs_run, read_with_run
 from api.resources import Resources, get_resources
-from ingest.errors.types import DatabaseUnavailable
+from ingest.errors.types import DatabaseUnavailable, ReceivedByOriginal
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
-from ingest.ledger.legacy_jobs import ReceivedByOriginal
 from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import start_jobs
 from ingest.orchestrator.inferred_run import expected_run

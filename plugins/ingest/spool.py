@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ingest.errors.types import Rejection, TransientError, UserSpaceLimit
+from ingest.errors.types import IncompleteBody, SpoolFull, SpoolUnavailable, UserSpaceLimit
 from ingest.system.durable_files import sync_folder, write_all
 from ingest.system.failpoints import failpoint
 from ingest.system.linux import FULL, reserve, write_back
@@ -23,25 +23,6 @@ PART_SUFFIX = ".part"
 RANDOM_BYTES = 4
 # What is in a bundle is for its uploader, and for the account of the API and the workers (or their group).
 OTHERS_MAY_NOTHING = 0o640
-
-
-class SpoolUnavailable(TransientError):
-    """The spool's folder cannot be written."""
-
-    code = "spool_unavailable"
-
-
-class SpoolFull(SpoolUnavailable):
-    """The spool has no space for what is sent."""
-
-    code = "spool_full"
-    retry_seconds = 60
-
-
-class IncompleteBody(Rejection):
-    """Less arrived than was announced, or nothing at all."""
-
-    code = "body_incomplete"
 
 
 @dataclass(frozen=True)

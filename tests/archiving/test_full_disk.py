@@ -7,11 +7,10 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import ServiceUnavailable
+from ingest.errors.types import ServiceUnavailable, SpoolFull
 from ingest.ledger import jobs, lease
 from ingest.ledger.models import CatalogTransaction
 from ingest.settings.loading import Settings
-from ingest.spool import SpoolFull
 from ingest.stages import run_stage
 from ingest.states import STAGES, Kind, Outcome, Stage
 from tests.job_fixtures import MakeJob

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.api.live_server import NOWHERE, listening_port
-from tests.test_migrations import fresh_database
+from tests.ledger.test_migrations import fresh_database
 
 PROJECT = Path(__file__).parents[2]
 # What a wheel is built from, as pyproject.toml names it.

@@ -75,7 +75,7 @@ def test_another_submitter_is_refused_and_both_are_named(services: Services, peo
     assert refused.value.text == (
         f"user 'ada' may upload as submitter 10 only; the metadata names Transactions.submitter {named!r}"
     )
-    assert refused.value.text_of_job.startswith("the uploader must mend this: ")
+    assert refused.value.text_of_job.startswith("the uploader must fix this: ")
 
 
 @pytest.mark.parametrize("user", ["Ada", "bob", "", "10"])

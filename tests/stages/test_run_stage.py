@@ -20,6 +20,7 @@ from ingest.errors.types import (
     RejectedBefore,
     RejectionUnfinished,
     ServiceUnavailable,
+    SpoolUnavailable,
     StageSkipped,
     StageTerminated,
 )
@@ -30,7 +31,6 @@ from ingest.services.archive_folder import FolderArchive
 from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy
 from ingest.settings.loading import Settings
-from ingest.spool import SpoolUnavailable
 from ingest.stages import run_stage
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage, first_unfinished
 from tests.job_fixtures import MakeJob
@@ -249,7 +249,7 @@ def test_archive_that_is_away_in_the_middle_of_a_rejection_does_not_hide_why(
     run_all(run, job, *INGEST[:3])
     with monkeypatch.context() as away:
         away.setattr(FolderArchive, "delete", unavailable)
-        with pytest.raises(RejectionUnfinished, match=r"the metadata declares 0000.* still to be removed"):
+        with pytest.raises(RejectionUnfinished, match=r"the metadata declares 0000.* still to be deleted"):
             run(job, Stage.INGEST_FILES, last_try=True)
     error = jobs.read(database_engine, job).record.error
     assert error
@@ -419,7 +419,7 @@ def test_error_text_that_cannot_be_stored_is_made_storable(
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error
     assert error is not None
-    assert error.text == "bundle_invalid: the uploader must mend this: a\\x00b\\ud800c d"
+    assert error.text == "bundle_invalid: the uploader must fix this: a\\x00b\\ud800c d"
 
 
 def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine: Engine):

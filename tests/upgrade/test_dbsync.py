@@ -165,7 +165,7 @@ def test_an_old_job_cannot_be_changed_and_the_error_says_how_to_run_it_again(job
     assert call(line) == (
         1,
         "",
-        "pacifica-ingest-cmd: job 15 was received by the original service; run it again from its file: retry "
+        "pacifica-ingest-cmd: job 15 was received by the original service; to run it again, send its file: retry "
         "--path <volume_path>/15.tar --username NAME --job_id 15 (a move: 15.json and --move)\n",
     )
 

@@ -13,11 +13,10 @@ from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import JobExists, JobFinished
+from ingest.errors.types import JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import legacy_jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import add_event
-from ingest.ledger.legacy_jobs import ReceivedByOriginal
 from ingest.ledger.models import REMOVED, Job
 from ingest.ledger.user_jobs import UNFINISHED
 from ingest.states import (

@@ -24,18 +24,6 @@ COMPLETE_SINCE = 2
 MAX_LISTED = 20
 
 
-class ReceivedByOriginal(UnknownJob):
-    """The original service received the job, and nothing of it is here but its last state."""
-
-    code = "job_of_original"
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__(
-            f"job {job_id} was received by the original service; run it again from its file: retry "
-            f"--path <volume_path>/{job_id}.tar --username NAME --job_id {job_id} (a move: {job_id}.json and --move)"
-        )
-
-
 @dataclass(frozen=True)
 class ImportResult:
     """What one call took over: how many rows were new or changed, and which jobs had not ended.

@@ -11,11 +11,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import UserSpaceLimit
+from ingest.errors.types import SpoolFull, UserSpaceLimit
 from ingest.ledger import user_jobs
 from ingest.ledger.models import Upload
 from ingest.ledger.user_shares import part_of
-from ingest.spool import Announced, SpoolFull, free_bytes, translate_disk_errors
+from ingest.spool import Announced, free_bytes, translate_disk_errors
 from ingest.spool import part_of as part_file_of
 
 ANNOUNCING_LOCK = (3, 8066)

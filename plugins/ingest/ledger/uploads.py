@@ -18,7 +18,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from ingest import spool
-from ingest.errors.types import DatabaseUnavailable, IngestError, TransientError, UserJobsLimit
+from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned, UserJobsLimit
 from ingest.ledger import user_jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import add_event
@@ -31,12 +31,6 @@ from ingest.system.sanitize import to_one_line
 
 logger = logging.getLogger(__name__)
 BATCH = 500
-
-
-class UploadAbandoned(TransientError):
-    """The file was removed before its job could be committed, because nothing more had come for a long time."""
-
-    code = "upload_abandoned"
 
 
 @contextmanager

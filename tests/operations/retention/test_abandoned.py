@@ -6,12 +6,11 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import UnknownJob
+from ingest.errors.types import UnknownJob, UploadAbandoned
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received
 from ingest.ledger.models import Upload
-from ingest.ledger.uploads import UploadAbandoned
 from ingest.operations import retention
 from ingest.settings.loading import Settings
 from ingest.spool import Announced

@@ -1,0 +1,100 @@
+"""Errors that the uploader must fix. Everything that was archived for the job is deleted again."""
+
+from ingest.errors.fault_codes import FaultCode, with_code
+from ingest.errors.permanent import PermanentError
+
+# Prefix of every message that the uploader must act on, and of no other.
+FOR_UPLOADER = "the uploader must fix this"
+
+
+class Rejection(PermanentError):
+    """The uploader must fix the upload; nothing of the job stays in archive or catalog.
+
+    `sentence` describes the fault, `fault` is its code if there is exactly one. A list of faults has the codes in its text
+    (`ingest.errors.fault_list`).
+    """
+
+    code = "rejected"
+
+    def __init__(self, sentence: str, fault: FaultCode | None = None) -> None:
+        super().__init__(with_code(sentence, fault))
+        self.sentence = sentence
+        self.fault = fault
+
+    @property
+    def text_of_job(self) -> str:
+        """See `IngestError.text_of_job`."""
+        return f"{FOR_UPLOADER}: {self.text}"
+
+
+class InvalidBundle(Rejection):
+    """The bundle is not a tar, is truncated, or contains members that are not accepted."""
+
+    code = "bundle_invalid"
+
+
+class InvalidMetadata(Rejection):
+    """metadata.txt, or a move document, violates the bundle format."""
+
+    code = "metadata_invalid"
+
+
+class InvalidSource(Rejection):
+    """A source of a move is missing, outside the allowed folders, or not a regular file."""
+
+    code = "source_invalid"
+
+
+class IncompleteBody(Rejection):
+    """The body is empty or shorter than announced."""
+
+    code = "body_incomplete"
+
+
+class PolicyRejected(Rejection):
+    """Policy does not accept the metadata."""
+
+    code = "policy_rejected"
+
+
+class SubmitterMismatch(Rejection):
+    """The user may not upload as the submitter that the metadata names."""
+
+    code = "submitter_mismatch"
+
+
+class FilesRejected(Rejection):
+    """The size or hash of a file differs from its metadata."""
+
+    code = "files_rejected"
+
+
+class CatalogRejected(Rejection):
+    """The metadata service does not accept the transaction; `file_id` is the file that it names, if any."""
+
+    code = "catalogue_rejected"
+
+    def __init__(self, text: str, file_id: int | None = None) -> None:
+        super().__init__(text)
+        self.file_id = file_id
+
+
+class CatalogHoldsIds(CatalogRejected):
+    """The catalog uses some of the transaction's file ids for other files; `ids` are those."""
+
+    def __init__(self, text: str, ids: frozenset[int]) -> None:
+        super().__init__(text)
+        self.ids = ids
+
+
+class RejectedBefore(Rejection):
+    """A rejection that an earlier process began and this one finished; it keeps the earlier code and text."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def text_of_job(self) -> str:
+        """See `IngestError.text_of_job`; the earlier process has added the prefix."""
+        return self.text
