@@ -15,7 +15,7 @@ from ingest.errors.types import DatabaseUnavailable, JobExists, ServiceUnavailab
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.ledger.legacy_jobs import ReceivedByOriginal
-from ingest.states import JobRecord
+from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
 

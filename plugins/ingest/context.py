@@ -13,7 +13,7 @@ from ingest.ledger.models import Job
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.spool import SpoolUnavailable
-from ingest.states import Kind
+from ingest.states.stages import Kind
 
 
 @dataclass(frozen=True)
