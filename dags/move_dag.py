@@ -18,7 +18,7 @@ from stage_defaults import JOB_DAG, documentation, run
 
 from ingest.orchestrator.pools import ARCHIVE_POOL
 from ingest.stages.load_metadata import Summary
-from ingest.states import Stage
+from ingest.states.stages import Stage
 
 
 @dag(dag_id="move", doc_md=__doc__, tags=["pacifica", "move"], **JOB_DAG)

@@ -14,7 +14,7 @@ from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection, Unknown
 from ingest.settings.loading import load_dag_settings
 from ingest.stages.load_metadata import Summary
 from ingest.stages.run_stage import run_stage
-from ingest.states import Stage
+from ingest.states.stages import Stage
 
 SETTINGS = load_dag_settings()
 

@@ -19,7 +19,7 @@ from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.stages import run_stage as stage_wrapper
 from ingest.stages.run_stage import FUNCTIONS
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.received import create_job
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core

@@ -26,24 +26,18 @@ from ingest.errors.types import (
     PolicyRejected,
 )
 from ingest.settings.loading import Settings, sources
-from ingest.states import (
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
+from ingest.states.job_state import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
     LOST_TEXT,
     MISSING_TEXT,
     RECEIVED_LABEL,
     SKIPPED_TEXT,
-    STAGES,
-    JobRecord,
-    JobState,
-    Kind,
-    Outcome,
-    Run,
-    Stage,
-    StageError,
-    TaskInstance,
     job_state,
 )
+from ingest.states.stages import STAGES, Kind, Stage
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -184,7 +178,7 @@ def job(
     )
 
 
-AS_SET = JobState("FAILED", "ingest files", 5.0, "Failed by administrator", complete=True)
+AS_SET = JobState(JobStatus.FAILED, "ingest files", 5.0, "Failed by administrator", complete=True)
 TAR_DONE = (Stage.OPEN_TAR, "success")
 # One for each row of the table "How the state is found", in its order.
 EXAMPLES = [

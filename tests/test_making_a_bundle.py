@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingest.bundles.bundle_metadata import MetadataReader
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_by_us
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "make-a-bundle.md").read_text()

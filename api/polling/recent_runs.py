@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
-from ingest.states import JobRecord, Run
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
 

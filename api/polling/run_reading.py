@@ -8,7 +8,8 @@ from api.resources import Resources
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.inferred_run import expected_run, presumed_run
-from ingest.states import FAILED, Outcome, Run
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobStatus, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,6 @@ def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
     if run is not None:
         return RunReading(run, is_certain=True)
     last = snapshot.record.last
-    if last is not None and last.state == FAILED:
+    if last is not None and last.state == JobStatus.FAILED:
         return LAST_STATE
     return RunReading(presumed_run(snapshot.record), is_certain=False)

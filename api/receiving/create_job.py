@@ -14,7 +14,7 @@ from api.resources import Resources
 from ingest.errors.types import DatabaseUnavailable, JobExists, ReceivedByOriginal, ServiceUnavailable, UnknownJob
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
-from ingest.states import JobRecord
+from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
 

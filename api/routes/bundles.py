@@ -34,7 +34,8 @@ from ingest.ledger.jobs import Received
 from ingest.ledger.user_shares import share_of
 from ingest.orchestrator import start_jobs
 from ingest.spool import Announced
-from ingest.states import Kind, received
+from ingest.states.job_state import received
+from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Report: `GET /get_state`.
 
-What a job's state is, is decided by `ingest.states` alone; here is gathered what is known of it. The ledger is read for each
-answer; no answer waits for Airflow.
+What a job's state is, is decided by `ingest.states.job_state` alone; here is gathered what is known of it. The ledger is
+read for each answer; no answer waits for Airflow.
 """
 
 import logging
@@ -24,7 +24,9 @@ from ingest.ledger.jobs import JobSnapshot
 from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import start_jobs
 from ingest.orchestrator.inferred_run import expected_run
-from ingest.states import FAILED, JobState, Run, first_unfinished, job_state
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobState, JobStatus
+from ingest.states.job_state import first_unfinished, job_state
 
 logger = logging.getLogger(__name__)
 routes = APIBlueprint("state", __name__)
@@ -107,7 +109,7 @@ def keep_end(engine: Engine, snapshot: JobSnapshot, run: Run) -> None:
 
 def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None, state: JobState) -> JobState:
     """Add to the state of a job that waits what it waits for: earlier jobs of its user, or what prevents it in Airflow."""
-    if run is None or state.state == FAILED or run.is_working or expected_run(snapshot):
+    if run is None or state.state == JobStatus.FAILED or run.is_working or expected_run(snapshot):
         return state
     waits = (
         "" if snapshot.triggered else start_jobs.reason_to_wait(resources.settings, resources.engine, snapshot.received)

@@ -12,7 +12,7 @@ from ingest.ledger.lease import JobLease
 from ingest.ledger.models import Job
 from ingest.services import Services
 from ingest.settings.loading import Settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ingest.errors.types import FilesRejected, ServiceUnavailable
 from ingest.ledger.models import File
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tests.killing import Killed, Patch, die, kill_at_step
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction

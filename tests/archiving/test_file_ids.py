@@ -16,7 +16,7 @@ from ingest.services import Services
 from ingest.services.uniqueid import BuiltInUniqueID, IdMode
 from ingest.settings.loading import Settings
 from ingest.stages import ingest_metadata
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, RunStage
 from tests.killing import Killed, Patch, kill_at_step
 from tools.bundles import CONTENTS, file_entry, transaction

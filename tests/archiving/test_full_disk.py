@@ -12,7 +12,8 @@ from ingest.ledger import jobs, lease
 from ingest.ledger.models import CatalogTransaction
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
-from ingest.states import STAGES, Kind, Outcome, Stage
+from ingest.states.job_record import Outcome
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob
 from tests.small_disk import empty, fill, small_disk
 

@@ -21,7 +21,7 @@ from ingest.services import Services
 from ingest.services.archive import PacificaArchive
 from ingest.services.http_client import HttpClient
 from ingest.settings.loading import Settings
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.test_batches import RunBefore, assert_archived, rows
 from tests.archiving.test_refusing_archive import BLOCK, die_half_way, send_and_die
 from tests.contracts.unprivileged_archive import unprivileged_archives

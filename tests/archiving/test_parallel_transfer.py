@@ -11,7 +11,7 @@ from ingest.errors.types import FenceLost, FilesRejected, ServiceUnavailable
 from ingest.ledger.models import Job
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.test_batches import RunBefore, assert_archived, rows
 from tests.job_fixtures import MakeJob, RunStage
 from tools.bundles import file_entry, make_bundle, transaction

@@ -26,7 +26,8 @@ from ingest.services.metadata import INGEST_BYTES_PER_SECOND, PacificaMetadata
 from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
-from ingest.states import STAGES, Kind, Outcome, Stage
+from ingest.states.job_record import Outcome
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.archiving.test_batches import assert_archived
 from tests.job_fixtures import MakeJob, OpenContext
 from tools.bundles import CONTENTS, make_bundle

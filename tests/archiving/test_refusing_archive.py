@@ -17,7 +17,7 @@ from ingest.ledger.files import FileState, files_in, mark
 from ingest.services import Services
 from ingest.services.archive import PacificaArchive
 from ingest.settings.loading import Settings
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.test_batches import RunBefore, assert_archived, rows
 from tests.contracts.unprivileged_archive import unprivileged_archive
 from tests.job_fixtures import MakeJob, OpenContext, RunStage

@@ -22,7 +22,8 @@ from ingest.ledger.lease import acquire_job
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings
-from ingest.states import FAILED, STAGES, JobState, Kind, Outcome, Stage
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.ledger.test_migrations import fresh_database
 from tests.orchestrator.test_client import TASKS, Airflow, handler_of, job_run, tasks
 from tests.received import create_job
@@ -324,7 +325,7 @@ def test_documented_call_fails_the_job_and_its_run(
     )
     assert command(documented.format(job_id)) == 0
     assert (command.out, command.err) == ("", "")
-    expected = JobState(FAILED, "ingest files", 0.0, "Failed by adminstrator", complete=True)
+    expected = JobState(JobStatus.FAILED, "ingest files", 0.0, "Failed by adminstrator", complete=True)
     assert override_of(database_engine, job_id) == expected
     assert airflow.requests() == [f"PATCH {run_path(job_id)}"]
     assert airflow.asked[-1].body == {"state": "failed"}
@@ -335,7 +336,7 @@ def test_job_id_may_be_spelled_as_in_the_original(
 ):
     airflow.answer("PATCH", run_path(job_id), (200, {}))
     assert command(f"job --job_id {job_id} --state FAILED --task UPLOADING") == 0
-    assert override_of(database_engine, job_id) == JobState(FAILED, "UPLOADING", 0.0, "", complete=True)
+    assert override_of(database_engine, job_id) == JobState(JobStatus.FAILED, "UPLOADING", 0.0, "", complete=True)
 
 
 def test_run_of_a_move_is_failed_in_the_dag_of_moves(command: Command, airflow: Airflow, make_job: Callable[..., int]):
@@ -360,7 +361,7 @@ def test_job_stays_failed_when_airflow_is_away(
     assert command(f"job --job-id {job_id} --state FAILED --task UPLOADING") == 1
     assert command.is_one_line_on_stderr()
     assert "Airflow at " in command.err
-    assert override_of(database_engine, job_id) == JobState(FAILED, "UPLOADING", 0.0, "", complete=True)
+    assert override_of(database_engine, job_id) == JobState(JobStatus.FAILED, "UPLOADING", 0.0, "", complete=True)
 
 
 @pytest.mark.parametrize("task", LABELS)
@@ -368,13 +369,13 @@ def test_ok_is_set_for_every_task_and_leaves_the_run_alone(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int, task: str
 ):
     assert command(f"job --job-id {job_id} --state OK --task '{task}' --task-percent 50 --exception 'by ada'") == 0
-    assert override_of(database_engine, job_id) == JobState("OK", task, 50.0, "by ada", complete=False)
+    assert override_of(database_engine, job_id) == JobState(JobStatus.OK, task, 50.0, "by ada", complete=False)
     assert airflow.asked == []
 
 
 def test_ok_by_hand_never_says_that_the_catalogue_holds_the_job(command: Command, database_engine: Engine, job_id: int):
     assert command(f"job --job-id {job_id} --state OK --task 'ingest metadata' --task-percent 100") == 0
-    assert override_of(database_engine, job_id) == JobState("OK", "ingest metadata", 99.9, "", complete=False)
+    assert override_of(database_engine, job_id) == JobState(JobStatus.OK, "ingest metadata", 99.9, "", complete=False)
 
 
 @pytest.mark.parametrize("given", ["99.95", "99.9999"])
@@ -387,13 +388,15 @@ def test_ok_by_hand_is_not_rounded_to_a_hundred(command: Command, database_engin
 
 def test_other_tasks_may_be_at_a_hundred_by_hand(command: Command, database_engine: Engine, job_id: int):
     assert command(f"job --job-id {job_id} --state OK --task 'ingest files' --task-percent 100") == 0
-    assert override_of(database_engine, job_id) == JobState("OK", "ingest files", 100.0, "", complete=False)
+    assert override_of(database_engine, job_id) == JobState(JobStatus.OK, "ingest files", 100.0, "", complete=False)
 
 
 def test_failed_job_may_be_at_any_percent(command: Command, airflow: Airflow, database_engine: Engine, job_id: int):
     airflow.answer("PATCH", run_path(job_id), (200, {}))
     assert command(f"job --job-id {job_id} --state FAILED --task 'ingest metadata' --task-percent 100") == 0
-    assert override_of(database_engine, job_id) == JobState(FAILED, "ingest metadata", 100.0, "", complete=True)
+    assert override_of(database_engine, job_id) == JobState(
+        JobStatus.FAILED, "ingest metadata", 100.0, "", complete=True
+    )
 
 
 @pytest.mark.parametrize("job", [UNKNOWN, 0, -1, 2**63, 10**30])
@@ -442,7 +445,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
         lease.finish()
-    jobs.override(database_engine, job_id, JobState(FAILED, "open tar", 0.0, "by hand", complete=True))
+    jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     listed = tasks("success", 1, f"job-{job_id}")
     own = job_run("failed", job_id)
     airflow.answer("POST", RUNS, (409, {}))
@@ -533,7 +536,7 @@ def test_local_move_document_becomes_a_move_of_the_default_user(
 def test_local_file_that_cannot_be_read_is_one_line_and_changes_nothing(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int, tmp_path: Path, name: str
 ):
-    stopped = JobState(FAILED, "open tar", 0.0, "by hand", complete=True)
+    stopped = JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True)
     jobs.override(database_engine, job_id, stopped)
     assert command(f"retry --job-id {job_id} --path {tmp_path}/{name}") == 1
     assert command.is_one_line_on_stderr()

@@ -20,7 +20,8 @@ from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
 from ingest.stages.run_stage import run_stage
-from ingest.states import STAGES, Kind, Stage, failed
+from ingest.states.job_state import failed
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.api.live_server import NOWHERE
 from tests.job_fixtures import MakeJob
 from tools.bundles import CONTENTS, file_entry, make_bundle

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import Rejection
-from ingest.states import Kind, Stage
+from ingest.states.stages import Kind, Stage
 
 # Writes the bundle, or the move document, to a path. Sources of a move go to the folder `sources_beside(path)`.
 Build = Callable[[Path], None]

@@ -16,7 +16,7 @@ import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401 - loaded before the
 
 from ingest.errors.types import IngestError, PermanentError
 from ingest.stages.run_stage import run_stage
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 
 # Beyond any case's bound: a child that would take the machine along is stopped.
 MOST_MEMORY = 2 * 1024**3

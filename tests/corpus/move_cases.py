@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata, InvalidSource, Rejection
-from ingest.states import Kind, Stage
+from ingest.states.stages import Kind, Stage
 from tests.corpus.case import Accepted, Build, Case, Refused, sources_beside
 from tools.bundles import Entry, file_entry, transaction
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import FOR_UPLOADER
 from ingest.ledger import jobs
 from ingest.ledger.models import CatalogTransaction, Event
-from ingest.states import Outcome
+from ingest.states.job_record import Outcome
 from tests.corpus.case import Accepted, Case, Refused
 from tests.corpus.cases import CASES
 from tests.corpus.report import Measured

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import pytest
 
 from ingest.orchestrator.pools import ARCHIVE_STAGES
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 from tools.bundles import make_bundle
 from tools.stack import Stack
 from tools.waiting import wait_until

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest.states import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
+from ingest.states.job_state import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
 from tests.e2e.conftest import ArchiveAway
 from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
 from tests.faults import held_jobs

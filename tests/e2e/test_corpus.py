@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from ingest.errors.types import FOR_UPLOADER
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.corpus.case import Refused
 from tests.corpus.cases import CASES
 from tools.stack import Stack, State

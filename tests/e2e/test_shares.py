@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Job
-from ingest.states import Outcome
+from ingest.states.job_record import Outcome
 from tests.e2e.guarded import guarded, new_token
 from tools.bundles import make_bundle
 from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack

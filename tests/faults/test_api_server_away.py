@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import requests
 from sqlalchemy import Engine
 
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points

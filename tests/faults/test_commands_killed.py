@@ -7,7 +7,7 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from ingest.states import MISSING_TEXT
+from ingest.states.job_state import MISSING_TEXT
 from tests.faults import held_jobs
 from tests.faults.ending import assert_complete, ownerless
 from tests.faults.points import Points

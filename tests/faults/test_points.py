@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.states import Stage
+from ingest.states.stages import Stage
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("plugins/ingest", "api", "dags", "config")

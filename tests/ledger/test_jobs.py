@@ -15,12 +15,13 @@ from ingest.ledger.jobs import LARGEST_ID, Received
 from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.settings.loading import Settings
-from ingest.states import FAILED, JobState, Kind, Outcome, Stage, StageError
+from ingest.states.job_record import JobState, JobStatus, Outcome, StageError
+from ingest.states.stages import Kind, Stage
 from tests.received import create_job
 
 next_id = count(7_100_000)
-FAILED_BY_HAND = JobState(FAILED, "ingest files", 12.5, "Failed by administrator", complete=True)
-OK_BY_HAND = JobState("OK", "open tar", 50.0, "looked at by ada", complete=False)
+FAILED_BY_HAND = JobState(JobStatus.FAILED, "ingest files", 12.5, "Failed by administrator", complete=True)
+OK_BY_HAND = JobState(JobStatus.OK, "open tar", 50.0, "looked at by ada", complete=False)
 OUT_OF_RANGE = [-1, -(2**63), LARGEST_ID + 1, 2**64, 10**30]
 
 
@@ -181,7 +182,7 @@ def test_state_that_a_poll_found_before_the_run_was_changed_is_not_kept_after_it
 
 
 @pytest.mark.parametrize(
-    "state", [OK_BY_HAND, FAILED_BY_HAND, JobState("OK", "open tar", 0.1, "日本 'x' \"y\"\n", False)]
+    "state", [OK_BY_HAND, FAILED_BY_HAND, JobState(JobStatus.OK, "open tar", 0.1, "日本 'x' \"y\"\n", False)]
 )
 def test_last_state_is_kept_exactly(database_engine: Engine, job_id: int, state: JobState):
     jobs.keep_last_state(database_engine, jobs.read(database_engine, job_id), state)

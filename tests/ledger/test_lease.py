@@ -11,7 +11,8 @@ from ingest.ledger import jobs, lease
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
-from ingest.states import STAGES, JobState, Kind, Outcome, Stage
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.received import create_job
 
 next_id = iter(range(5_000_000, 6_000_000))
@@ -64,13 +65,13 @@ def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: 
 
 
 def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: JobLease, job_id: int):
-    jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(FenceLost):
         held.report(1, 10)
 
 
 def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_engine: Engine, job_id: int):
-    given = JobState("OK", "open tar", 50.0, "by hand", complete=False)
+    given = JobState(JobStatus.OK, "open tar", 50.0, "by hand", complete=False)
     jobs.override(database_engine, job_id, given)
     assert jobs.read(database_engine, job_id).record.override == given
     take_over(database_engine, job_id)
@@ -78,7 +79,7 @@ def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_en
 
 
 def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
-    jobs.override(database_engine, job_id, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(JobOverridden, match="by hand"), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1):
         pass
 

@@ -20,7 +20,7 @@ from ingest.ledger.database import MIGRATIONS, _alembic_configuration, make_engi
 from ingest.ledger.jobs import Received
 from ingest.ledger.models import Base
 from ingest.settings.loading import Settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.received import create_job
 
 next_name = count(1)

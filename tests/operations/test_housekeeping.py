@@ -19,27 +19,17 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.pools import ARCHIVE_POOL
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import DagSettings, Settings
-from ingest.states import (
-    CLEARS_ALLOWED,
-    GIVEN_UP_TEXT,
-    MARKED_TEXT,
-    STAGES,
-    JobState,
-    Kind,
-    Outcome,
-    Run,
-    Stage,
-    TaskInstance,
-    failed,
-    job_state,
-)
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.received import create_job
 
 MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")
 QUEUED = Run("queued")
 WITHOUT_LAST = Run("success", (), (Stage.INGEST_METADATA,))
-BY_HAND = JobState("FAILED", "open tar", 0.0, "by hand", complete=True)
+BY_HAND = JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True)
 next_id = iter(range(7_000_000, 8_000_000))
 
 

@@ -13,7 +13,7 @@ from ingest.operations.replace_bundle import run_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
-from ingest.states import Kind
+from ingest.states.stages import Kind
 
 JOB = 7_300_001
 

@@ -14,7 +14,8 @@ from ingest.orchestrator.client import RUNS_AT_ONCE, TASKS_LIMIT, AirflowApi
 from ingest.orchestrator.failure_marks import who_marked_failed
 from ingest.orchestrator.session import QUESTIONS_AT_ONCE
 from ingest.settings.loading import Settings
-from ingest.states import STAGES, Kind, Run, Stage, TaskInstance
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.stages import STAGES, Kind, Stage
 from tools.waiting import wait_until
 
 RUN = "/api/v2/dags/ingest/dagRuns/job-7"

@@ -7,7 +7,9 @@ import pytest
 
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator.inferred_run import LEDGER_TRUST_SECONDS, expected_run, presumed_run
-from ingest.states import JobRecord, Kind, Stage, StageError, job_state, received
+from ingest.states.job_record import JobRecord, StageError
+from ingest.states.job_state import job_state, received
+from ingest.states.stages import Kind, Stage
 
 UPDATED = datetime(2026, 11, 26, tzinfo=UTC)
 BEGUN = JobRecord(Kind.INGEST, stage=Stage.LOAD_METADATA, percent=41.2, is_held=True, finished=Stage.OPEN_TAR)

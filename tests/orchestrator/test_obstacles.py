@@ -14,7 +14,8 @@ from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
 from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL
-from ingest.states import JobRecord, JobState, Kind, Outcome, Stage, StageError
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
+from ingest.states.stages import Kind, Stage
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
 from tests.received import create_job
 
@@ -87,7 +88,7 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
         (with_dag("ingest", is_paused=True), job(), [PAUSED]),
         (with_dag("ingest", is_paused=True), job(Kind.MOVE), []),
         (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGED), []),
-        (with_dag("ingest", is_paused=True), job(override=JobState("FAILED", "open tar", 0.0, "", True)), []),
+        (with_dag("ingest", is_paused=True), job(override=JobState(JobStatus.FAILED, "open tar", 0.0, "", True)), []),
         (with_dag("ingest", is_paused=True), job(error=StageError(Stage.OPEN_TAR, "why", final=True)), []),
         (pool(ARCHIVE_POOL, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
         (pool(ARCHIVE_POOL, None), job(), [NO_POOL]),

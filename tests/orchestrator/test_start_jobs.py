@@ -18,13 +18,14 @@ from ingest.operations import housekeeping
 from ingest.orchestrator import start_jobs
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
-from ingest.states import FAILED, JobState, Kind, Outcome, Stage
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.stages import Kind, Stage
 from tests.orchestrator.test_client import TASKS, Airflow, handler_of, tasks
 from tests.received import create_job
 
 LIMIT = 2
 RUNS = "/api/v2/dags/ingest/dagRuns"
-BY_HAND = JobState(FAILED, "open tar", 0.0, "by hand", complete=True)
+BY_HAND = JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True)
 MakeJobs = Callable[..., list[int]]
 next_id = iter(range(8_000_000, 9_000_000))
 

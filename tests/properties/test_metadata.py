@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingest.bundles.bundle import DATA_FOLDER, relative_path
 from ingest.bundles.bundle_metadata import MetadataReader
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.properties import documents
 from tests.properties.profile import property_of
 from tools.bundles import Entry

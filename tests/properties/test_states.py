@@ -5,48 +5,35 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.states import (
-    DONE,
-    ENDED_RUN,
-    FAILED,
-    RUNNING,
-    SCHEDULED,
-    STAGES,
-    WAITING,
-    JobRecord,
-    JobState,
-    Kind,
-    Outcome,
-    Run,
-    Stage,
-    StageError,
-    TaskInstance,
-    job_state,
-    lost_by_airflow,
-    lost_for_good,
-)
+from ingest.states.airflow import ENDED_RUN_STATES, RUNNING_STATES, SCHEDULED_STATES, WAITING_STATES, Run, TaskInstance
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
+from ingest.states.job_state import DONE, job_state, lost_by_airflow, lost_for_good
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.properties.profile import property_of
 
 # Also those that Airflow has and the mapping has no name for, and any that it will have.
 task_states = st.sampled_from(
-    sorted({*RUNNING, *WAITING, *SCHEDULED, *ENDED_RUN, "skipped", "upstream_failed", "removed"})
+    sorted({*RUNNING_STATES, *WAITING_STATES, *SCHEDULED_STATES, *ENDED_RUN_STATES, "skipped", "upstream_failed", "removed"})
 ) | st.none() | st.text(max_size=5)  # fmt: skip
 tasks = st.builds(TaskInstance, st.sampled_from(Stage) | st.text(max_size=5), task_states, st.integers(-1, 9))
 missing = st.lists(st.sampled_from(Stage), max_size=5).map(tuple)
-runs = st.builds(Run, st.none() | st.sampled_from(["queued", "running", *ENDED_RUN]) | st.text(max_size=5),
+runs = st.builds(Run, st.none() | st.sampled_from(["queued", "running", *ENDED_RUN_STATES]) | st.text(max_size=5),
                  st.lists(tasks, max_size=8).map(tuple), missing)  # fmt: skip
 # Nothing more happens to these by themselves.
-ended_tasks = st.builds(TaskInstance, st.sampled_from(Stage), st.none() | st.sampled_from([*ENDED_RUN, "skipped"]))
-ended_runs = st.builds(Run, st.sampled_from(sorted(ENDED_RUN)), st.lists(ended_tasks, max_size=8).map(tuple), missing)
-broken_runs = st.builds(Run, st.sampled_from(["queued", "running", *ENDED_RUN]),
+ended_tasks = st.builds(
+    TaskInstance, st.sampled_from(Stage), st.none() | st.sampled_from([*ENDED_RUN_STATES, "skipped"])
+)
+ended_runs = st.builds(
+    Run, st.sampled_from(sorted(ENDED_RUN_STATES)), st.lists(ended_tasks, max_size=8).map(tuple), missing
+)
+broken_runs = st.builds(Run, st.sampled_from(["queued", "running", *ENDED_RUN_STATES]),
                         st.lists(ended_tasks, max_size=8).map(tuple), missing.filter(bool))  # fmt: skip
 texts = st.text(max_size=10)
 # What the service itself writes down: a state that it answered, or one that an admin set.
 percents = st.floats(0, 100)
-unfinished = st.builds(JobState, st.just("OK"), st.sampled_from(Stage).map(lambda stage: stage.label), st.just(50.0), texts,
-                       complete=st.just(False))  # fmt: skip
-failures = st.builds(JobState, st.just(FAILED), st.sampled_from(Stage).map(lambda stage: stage.label), st.just(0.0), texts,
-                     complete=st.just(True))  # fmt: skip
+labels = st.sampled_from(Stage).map(lambda stage: stage.label)
+unfinished = st.builds(JobState, st.just(JobStatus.OK), labels, st.just(50.0), texts, complete=st.just(False))
+failures = st.builds(JobState, st.just(JobStatus.FAILED), labels, st.just(0.0), texts, complete=st.just(True))
 
 
 @st.composite
@@ -71,7 +58,7 @@ def records(draw: st.DrawFn) -> JobRecord:
 @given(records(), st.none() | runs)
 def test_every_job_has_a_state_that_clients_understand(job: JobRecord, run: Run | None):
     state = job_state(job, run)
-    assert state.state in ("OK", FAILED)
+    assert state.state in ("OK", JobStatus.FAILED)
     assert 0 <= state.task_percent <= 100
     assert state.percent_text == f"{float(state.percent_text):.1f}"
 
@@ -89,7 +76,7 @@ def test_job_that_is_not_complete_never_shows_what_ends_the_stock_client(job: Jo
 def test_job_is_complete_when_it_is_catalogued_or_failed(job: JobRecord, run: Run | None):
     state = job_state(job, run)
     cataloged = job.outcome is Outcome.CATALOGED
-    assert state.complete == (cataloged or state.state == FAILED)
+    assert state.complete == (cataloged or state.state == JobStatus.FAILED)
 
 
 @property_of

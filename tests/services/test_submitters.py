@@ -23,7 +23,7 @@ from ingest.settings.access import PROXY, TOKEN
 from ingest.settings.loading import Settings, load_settings
 from ingest.settings.submitters import CLAIM, FILE, NETWORK_ID
 from ingest.stages.validate_policy import validate_policy
-from ingest.states import Kind, Stage
+from ingest.states.stages import Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunOnCore, RunStage
 from tests.received import create_job
 from tools.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction

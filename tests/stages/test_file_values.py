@@ -13,7 +13,7 @@ from ingest.ledger.database import transaction as in_transaction
 from ingest.ledger.models import CatalogEntry, Event, File, Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.contracts.transactions import document, ingest
 from tests.job_fixtures import MakeJob, RunOnCore, RunStage
 from tools.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction

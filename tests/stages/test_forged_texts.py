@@ -17,7 +17,7 @@ from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 from tests.hostile import ALL_AT_ONCE
 from tests.job_fixtures import MakeJob
 from tests.services.scripted_server import ScriptedServer, failure, scripted_server

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.errors.types import InvalidMetadata
 from ingest.services import Services
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, RunStage
 from tools.bundles import file_entry, make_bundle, transaction
 

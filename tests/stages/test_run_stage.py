@@ -32,7 +32,9 @@ from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
-from ingest.states import STAGES, JobState, Kind, Outcome, Stage, first_unfinished
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.job_state import first_unfinished
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob
 from tests.killing import Killed, die
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
@@ -188,7 +190,7 @@ def test_stage_that_was_skipped_by_hand_stops_the_job(make_job: MakeJob, run: Ru
 
 def test_job_that_an_admin_failed_does_not_begin_a_stage(make_job: MakeJob, run: Run, database_engine: Engine):
     job = make_job()
-    jobs.override(database_engine, job, JobState("FAILED", "open tar", 0.0, "by hand", complete=True))
+    jobs.override(database_engine, job, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(JobOverridden):
         run(job, Stage.OPEN_TAR)
 

@@ -14,7 +14,7 @@ from ingest.ledger.job_history import read
 from ingest.ledger.models import Event, File
 from ingest.services import Services
 from ingest.settings.loading import Settings
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import CONTENTS, file_entry, make_bundle, metadata_of
 

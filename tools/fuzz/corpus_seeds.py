@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.corpus.cases import CASES
 
 # A case that writes more is left out: a fuzzer wants small inputs.

@@ -14,7 +14,7 @@ from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed
 from ingest.bundles.metadata_entries import DeclaredFile
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.fuzz.json_in_python import loads
 
 JOB = 7

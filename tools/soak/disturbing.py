@@ -16,7 +16,8 @@ from random import Random
 
 import requests
 
-from ingest.states import RECEIVED_LABEL, STAGES, Kind
+from ingest.states.job_state import RECEIVED_LABEL
+from ingest.states.stages import STAGES, Kind
 from tools.pacifica_core.core import Core
 from tools.soak.journal import Answered, Journal
 from tools.stack import Stack

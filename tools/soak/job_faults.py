@@ -11,7 +11,8 @@ from typing import Any
 
 from ingest.errors.types import ServiceUnavailable
 from ingest.services import Archive
-from ingest.states import JobRecord, Kind, Outcome
+from ingest.states.job_record import JobRecord, Outcome
+from ingest.states.stages import Kind
 from tools.soak.holdings import CatalogFiles
 from tools.soak.uploads import Mistake, Upload
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.soak.uploads import Upload
 from tools.stack import State
 

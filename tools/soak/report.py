@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Event
-from ingest.states import FAILED
+from ingest.states.job_record import JobStatus
 from tools.soak.journal import Answered, Journal, Violation
 
 KILOBYTES_PER_MEGABYTE = 1024
@@ -129,7 +129,7 @@ def _story(engine: Engine, job_id: int) -> list[str]:
 def _end(job: Answered) -> str:
     if job.ended is None:
         return "unfinished"
-    return "rejected" if job.shown["state"] == FAILED else "complete"
+    return "rejected" if job.shown["state"] == JobStatus.FAILED else "complete"
 
 
 def _table(title: str, counts: dict[str, int] | dict[int, int]) -> list[str]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger.jobs import run_id
 from ingest.ledger.models import Job
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.soak.journal import Journal
 from tools.stack import Stack
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.soak.journal import Journal
 from tools.soak.uploads import Upload, body, upload
 from tools.stack import Stack

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from random import Random
 
-from ingest.states import Kind, Stage
+from ingest.states.stages import Kind, Stage
 from tools.bundles import Entry, make_bundle, metadata_of
 
 KILOBYTE, MEGABYTE = 1000, 1000_000

@@ -9,7 +9,7 @@ from random import Random
 
 import requests
 
-from ingest.states import FAILED
+from ingest.states.job_record import JobStatus
 from tools.soak.journal import Answered, Journal
 from tools.stack import State
 
@@ -70,10 +70,10 @@ def look_at(job: Answered, state: State, now: float) -> str | None:
 
 
 def _fault(job: Answered, state: State, now: float) -> str | None:
-    shown, failed = f"{state['state']} {state['task']}: {state['exception']}", state["state"] == FAILED
+    shown, failed = f"{state['state']} {state['task']}: {state['exception']}", state["state"] == JobStatus.FAILED
     if job.shown.get("complete") and not state["complete"] and not job.touched:
         return f"was shown as ended, and then as {shown}"
-    if job.shown.get("complete") and job.shown["state"] != FAILED and failed:
+    if job.shown.get("complete") and job.shown["state"] != JobStatus.FAILED and failed:
         return f"was shown as complete, and then as {shown}"
     if state["complete"] and failed and job.good and not job.touched:
         return f"a good job is shown as {shown}"

@@ -14,7 +14,8 @@ from ingest.context import StageContext
 from ingest.errors.types import CatalogConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.ledger.files import MAY_BE_STORED, LedgerFile, files_to_remove, totals
 from ingest.ledger.models import Job
-from ingest.states import Kind, Outcome
+from ingest.states.job_record import Outcome
+from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 
 

@@ -16,7 +16,7 @@ from ingest.bundles.passed_on import FILE_VALUES, FILES, KEYS, TABLE, TRANSACTIO
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Kind
+from ingest.states.stages import Kind
 
 SUBMITTER = f"{TRANSACTION}submitter"
 # What a transaction has once.

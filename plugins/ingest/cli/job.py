@@ -8,9 +8,12 @@ from ingest.cli.options import Subcommands, add_job_id
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import set_state
 from ingest.settings.loading import Settings
-from ingest.states import ALMOST_DONE, DONE, FAILED, RECEIVED_LABEL, JobState, Stage
+from ingest.states.job_record import JobState, JobStatus
+from ingest.states.job_state import ALMOST_DONE, DONE, RECEIVED_LABEL
+from ingest.states.stages import Stage
 from ingest.system.sanitize import to_one_line
 
+STATES = tuple(map(str, JobStatus))
 LABELS = (RECEIVED_LABEL, *(stage.label for stage in Stage))
 
 
@@ -23,7 +26,7 @@ def add(subcommands: Subcommands) -> None:
         "its next stage starts.",
     )
     add_job_id(job)
-    job.add_argument("--state", required=True, choices=("OK", FAILED), help="FAILED also fails the run in Airflow")
+    job.add_argument("--state", required=True, choices=STATES, help="FAILED also fails the run in Airflow")
     job.add_argument("--task", required=True, choices=LABELS, metavar="TASK", help=f"one of: {', '.join(LABELS)}")
     job.add_argument("--task-percent", type=_percent, default=0.0, metavar="PERCENT", help="from 0.0 to 100.0")
     job.add_argument(
@@ -47,10 +50,10 @@ def _percent(text: str) -> float:
 
 
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
-    percent = options.task_percent
-    if options.state != FAILED and options.task == Stage.INGEST_METADATA.label:
+    status, percent = JobStatus(options.state), options.task_percent
+    if status is not JobStatus.FAILED and options.task == Stage.INGEST_METADATA.label:
         # Clients take this label with 100 % for the end, which only the catalog may report.
         percent = min(percent, ALMOST_DONE)
-    state = JobState(options.state, options.task, percent, options.exception, complete=options.state == FAILED)
+    state = JobState(status, options.task, percent, options.exception, complete=status is JobStatus.FAILED)
     set_state(engine, AirflowApi(settings), options.job_id, state)
     return 0

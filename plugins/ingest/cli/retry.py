@@ -11,7 +11,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import reports_obstacles
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import Settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from ingest.system.sanitize import to_one_line
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Event
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from ingest.system.sanitize import to_one_line
 
 

@@ -38,7 +38,7 @@ from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import File, Job
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from ingest.system.sanitize import quote_name
 
 BATCH = 1000

@@ -19,16 +19,9 @@ from ingest.ledger.database import transaction
 from ingest.ledger.events import add_event
 from ingest.ledger.models import REMOVED, Job
 from ingest.ledger.user_jobs import UNFINISHED
-from ingest.states import (
-    FAILED,
-    JobRecord,
-    JobState,
-    Kind,
-    Outcome,
-    Stage,
-    StageError,
-    first_unfinished,
-)
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
+from ingest.states.job_state import first_unfinished
+from ingest.states.stages import Kind, Stage
 
 LARGEST_ID = 2**63 - 1
 
@@ -138,7 +131,7 @@ def count_run_change(engine: Engine, job_id: int) -> None:
         job = get_job(session, job_id, for_update=True)
         job.run_changes += 1
         # A poll may have kept it between the lift of an override and the change.
-        if job.last_state and job.last_state["state"] == FAILED:
+        if job.last_state and job.last_state["state"] == JobStatus.FAILED:
             job.last_state = None
 
 
@@ -163,7 +156,7 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
     with transaction(engine) as session:
         job = _unfinished_job(session, job_id)
         job.override = asdict(state)
-        job.fence += state.state == FAILED
+        job.fence += state.state == JobStatus.FAILED
         job.updated = func.now()
         add_event(session, job_id, "override", text=f"{state.state} {state.task}: {state.exception}")
         session.flush()
@@ -277,14 +270,14 @@ def to_snapshot(job: Job) -> JobSnapshot:
     record = JobRecord(
         kind=kind,
         outcome=Outcome(job.outcome) if job.outcome else None,
-        override=JobState(**job.override) if job.override else None,
+        override=JobState.from_stored(job.override) if job.override else None,
         stage=Stage(job.stage) if job.stage else None,
         percent=job.percent,
         is_held=job.holder is not None,
         finished=Stage(job.finished) if job.finished else None,
         error=_stage_error(job.error) if job.error else None,
         clears=job.clears,
-        last=JobState(**job.last_state) if job.last_state else None,
+        last=JobState.from_stored(job.last_state) if job.last_state else None,
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
     return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)

@@ -22,7 +22,9 @@ from ingest.ledger import database
 from ingest.ledger.events import add_event
 from ingest.ledger.jobs import REMOVED, JobSnapshot, get_job, to_snapshot
 from ingest.ledger.models import Job
-from ingest.states import DONE, FAILED, STAGES, Outcome, Stage
+from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.job_state import DONE
+from ingest.states.stages import STAGES, Stage
 
 CHECK_SECONDS = 1.0
 LOCK_SECONDS = 60
@@ -189,7 +191,7 @@ def _acquire(
 
 def _lift_override(job: Job) -> None:
     """Forget a state that an admin set by hand, which stands until the job goes on; FAILED stands until it is retried."""
-    if job.override is not None and job.override["state"] == FAILED:
+    if job.override is not None and job.override["state"] == JobStatus.FAILED:
         raise JobOverridden(f"an admin has failed job {job.id}: {job.override['exception']}")
     job.override = None
 
@@ -203,7 +205,7 @@ def _go_on(job: Job, stage: Stage) -> None:
         job.outcome = None
     if job.error:
         job.error = {**job.error, "final": False}
-    if job.last_state and job.last_state["state"] == FAILED:
+    if job.last_state and job.last_state["state"] == JobStatus.FAILED:
         job.last_state = None
     job.updated = func.now()
 

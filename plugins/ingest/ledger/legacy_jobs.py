@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import ConfigurationError, UnknownJob
 from ingest.ledger.database import first_line, transaction
 from ingest.ledger.models import Job, OriginalJob
-from ingest.states import DONE, FAILED, Stage
+from ingest.states.job_record import JobStatus
+from ingest.states.job_state import DONE
+from ingest.states.stages import Stage
 
 COLUMNS = tuple(OriginalJob.__table__.columns.keys())
 STATES = table("ingeststate", *(column(name) for name in COLUMNS))
@@ -100,7 +102,7 @@ def _copy(session: Session, *, stores_complete: bool) -> int:
 def _ended(rows: FromClause) -> ColumnElement[bool]:
     """Whether a job has ended, as the original finds out when it writes a state."""
     cataloged = and_(rows.c.task == Stage.INGEST_METADATA.label, rows.c.task_percent == DONE)
-    return or_(rows.c.state == FAILED, cataloged)
+    return or_(rows.c.state == JobStatus.FAILED, cataloged)
 
 
 def _unfinished() -> Select[int]:

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger.database import transaction
 from ingest.ledger.models import REMOVED, Job, Upload
-from ingest.states import FAILED, Outcome
+from ingest.states.job_record import JobStatus, Outcome
 
 # What holds for the jobs that will go on by themselves.
 UNFINISHED: tuple[ColumnElement[bool], ...] = (
-    or_(Job.override.is_(None), Job.override["state"].as_string() != FAILED),
+    or_(Job.override.is_(None), Job.override["state"].as_string() != JobStatus.FAILED),
     Job.outcome.is_distinct_from(Outcome.CATALOGED),
     Job.error["final"].as_boolean().is_not(True),
 )

@@ -21,7 +21,9 @@ from ingest.orchestrator.obstacles import restore_pool
 from ingest.orchestrator.runs import start_again, trigger
 from ingest.orchestrator.start_jobs import may_start
 from ingest.settings.loading import Settings, load_dag_settings, load_settings
-from ingest.states import GIVEN_UP_TEXT, MARKED_TEXT, Outcome, Run, lost_by_airflow, lost_for_good
+from ingest.states.airflow import Run
+from ingest.states.job_record import Outcome
+from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from ingest.orchestrator.runs import retry, set_state, settled, trigger
 from ingest.services import make_services
 from ingest.settings.loading import Settings
 from ingest.spool import Announced, file_name, receive
-from ingest.states import STAGES, Kind, failed
+from ingest.states.job_state import failed
+from ingest.states.stages import STAGES, Kind
 from ingest.system.failpoints import failpoint
 
 NO_ATTEMPT = 0

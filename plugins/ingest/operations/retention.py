@@ -33,7 +33,8 @@ from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
-from ingest.states import FAILED, STAGES, Outcome, Stage
+from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.stages import STAGES, Stage
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ Key = TypeVar("Key", int, str)
 
 # Not when the row was last changed, which a round that could not finish does too.
 ENDED = select(func.max(Event.at)).where(Event.job_id == Job.id, Event.kind.in_(("stage_failed", "override")))
-STOPPED = or_(Job.override["state"].as_string() == FAILED, Job.error["final"].as_boolean())
+STOPPED = or_(Job.override["state"].as_string() == JobStatus.FAILED, Job.error["final"].as_boolean())
 # Never NULL: what is not true of a job must be false, because it is also asked for what is not so.
 REJECTED = func.coalesce(and_(Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean()), False)
 CATALOGED = func.coalesce(Job.outcome == Outcome.CATALOGED, False)

@@ -16,7 +16,8 @@ from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.orchestrator.session import AirflowSession
 from ingest.settings.loading import Settings
-from ingest.states import IN_PROGRESS, STAGES, Kind, Run, TaskInstance
+from ingest.states.airflow import IN_PROGRESS_STATES, Run, TaskInstance
+from ingest.states.stages import STAGES, Kind
 
 ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 # Of one answer: more would keep its api-server, which has one process, from all others for longer.
@@ -181,7 +182,7 @@ def _names_job(run: Mapping[str, Any], run_id: str) -> bool:
 def _goes_on(tasks: Sequence[TaskInstance]) -> bool:
     """Whether a run cannot have ended: no public request gives its state together with its tasks."""
     untried = all(task.state is None and task.try_number == 0 for task in tasks)
-    return bool(tasks) and (untried or any(task.state in IN_PROGRESS for task in tasks))
+    return bool(tasks) and (untried or any(task.state in IN_PROGRESS_STATES for task in tasks))
 
 
 def _task(instance: dict[str, Any]) -> TaskInstance:

@@ -4,7 +4,9 @@ Called by the API for every poll of a job.
 """
 
 from ingest.ledger.jobs import JobSnapshot
-from ingest.states import STAGES, JobRecord, Run, TaskInstance
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.job_record import JobRecord
+from ingest.states.stages import STAGES
 
 # What Airflow alone knows (a Clear, a worker that was killed) may be seen this late.
 LEDGER_TRUST_SECONDS = 2.0

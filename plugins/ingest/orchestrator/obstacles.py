@@ -16,7 +16,9 @@ from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL, archive_pool, pool_of
-from ingest.states import STAGES, Kind, Outcome, Stage, first_unfinished
+from ingest.states.job_record import Outcome
+from ingest.states.job_state import first_unfinished
+from ingest.states.stages import STAGES, Kind, Stage
 
 HOUSEKEEPING_DAG = "housekeeping"
 # `retention` is here because a spool that nobody tidies fills up in the end.

@@ -6,7 +6,7 @@ Used by the DAGs and the launcher, and by `ingest.orchestrator.obstacles`. The s
 
 from typing import Any
 
-from ingest.states import Stage
+from ingest.states.stages import Stage
 
 ARCHIVE_POOL = "archive"
 # Airflow creates it, and lets nobody delete it.

@@ -16,7 +16,10 @@ from ingest.errors.types import RunChanged, RunNotStarted
 from ingest.ledger import jobs, user_jobs
 from ingest.ledger.jobs import JobSnapshot, Received, run_id
 from ingest.orchestrator.client import AirflowApi
-from ingest.states import FAILED, STAGES, JobState, Run, first_unfinished
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobState, JobStatus
+from ingest.states.job_state import first_unfinished
+from ingest.states.stages import STAGES
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
@@ -73,7 +76,7 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     """
     job = jobs.override(engine, job_id, state)
     failpoint("set_state.overridden", job_id)
-    if state.state == FAILED:
+    if state.state == JobStatus.FAILED:
         settled(lambda: airflow.fail(job.received.kind, job.run_id))
         failpoint("set_state.failed", job_id)
         jobs.count_run_change(engine, job_id)

@@ -20,7 +20,8 @@ from ingest.archiving.transaction_document import transaction_document
 from ingest.context import StageContext
 from ingest.errors.types import CatalogHoldsIds, CatalogRejected, ServiceUnavailable
 from ingest.ledger.files import FileState, batches, files_in
-from ingest.states import Kind, Outcome
+from ingest.states.job_record import Outcome
+from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
 

@@ -27,7 +27,7 @@ from ingest.ledger.files import (
     record_declarations,
     totals,
 )
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 

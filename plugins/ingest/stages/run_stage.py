@@ -33,7 +33,7 @@ from ingest.stages.load_metadata import Summary, load_metadata
 from ingest.stages.move_files import move_files
 from ingest.stages.open_tar import open_tar
 from ingest.stages.validate_policy import validate_policy
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 

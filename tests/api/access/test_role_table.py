@@ -21,7 +21,7 @@ from ingest.ledger.jobs import Received
 from ingest.ledger.models import OriginalJob
 from ingest.services import make_services
 from ingest.settings.loading import Settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.api.access.callers import (
     ADMIN,
     HEADER,

@@ -25,7 +25,7 @@ from api.request_errors import (
 )
 from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.settings.loading import Settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.api.live_server import Server
 
 Document = dict[str, Any]

@@ -12,7 +12,7 @@ from api.polling.batched_reads import BatchedReads
 from ingest.errors.types import DatabaseUnavailable, UnknownJob
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot, Received
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.received import create_job
 from tools.waiting import wait_until
 

@@ -15,7 +15,9 @@ from api.polling.recent_runs import ENDING_SECONDS, POLLED_SECONDS, REFRESH_SECO
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
-from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobRecord, JobState, JobStatus, StageError
+from ingest.states.stages import Kind, Stage
 from tools.waiting import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -238,7 +240,7 @@ def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
 def test_progress_is_no_reason_to_ask(runs: RecentRuns, airflow: CountingAirflow):
     wait_for_run(runs, job(), "running")
     for percent in range(10):
-        last = JobState("OK", "open tar", percent, "", complete=False)
+        last = JobState(JobStatus.OK, "open tar", percent, "", complete=False)
         assert runs.run(job(percent=float(percent), last=last)) is RUNNING
     assert airflow.was_asked(1)
 

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, func, update
 from ingest.ledger import jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.models import Job
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.api.live_server import Server, serving_alone
 from tests.orchestrator.test_client import tasks
 from tests.received import create_job

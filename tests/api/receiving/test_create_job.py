@@ -14,7 +14,7 @@ from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.received import create_job
 
 create_for_real = jobs.create

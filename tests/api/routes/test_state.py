@@ -19,7 +19,10 @@ from ingest.ledger.models import Job
 from ingest.orchestrator import inferred_run
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
-from ingest.states import CLEARS_ALLOWED, JobState, Kind, Outcome, Run, TaskInstance
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.job_state import CLEARS_ALLOWED
+from ingest.states.stages import Kind
 from tests.api.live_server import Server
 from tests.orchestrator.airflow_documents import Document, documents, with_dag
 from tests.received import create_job
@@ -261,7 +264,7 @@ def test_a_catalogued_job_is_complete_and_airflow_is_not_asked(
 def test_an_overridden_job_is_as_the_admin_said_and_airflow_is_not_asked(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
-    jobs.override(engine, job_id, JobState("FAILED", "ingest files", 0.0, "by hand", complete=True))
+    jobs.override(engine, job_id, JobState(JobStatus.FAILED, "ingest files", 0.0, "by hand", complete=True))
     document = state(client, job_id)
     assert (document["state"], document["task"], document["exception"]) == ("FAILED", "ingest files", "by hand")
     assert airflow.asked == []

@@ -7,7 +7,7 @@ import pytest
 from ingest.archiving.moves import move
 from ingest.services import archive_folder
 from ingest.settings.loading import Settings
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 from tests.archiving.moves.contents import CONTENTS
 from tests.job_fixtures import MakeJob, RunStage
 from tools.bundles import file_entry, transaction

@@ -16,7 +16,7 @@ from ingest.services import Services
 from ingest.services.archive_listing import posix_name
 from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.moves.exchanging import exchanging
 from tests.job_fixtures import OpenContext, RunStage
 from tools.pacifica_core.core import Core

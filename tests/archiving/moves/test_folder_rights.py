@@ -13,7 +13,7 @@ from ingest.archiving.moves.source_folder import source_folder
 from ingest.errors.types import MoveFolderNotWritable, PermanentError, Rejection
 from ingest.services import Services
 from ingest.settings.loading import Settings
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.moves.contents import CONTENTS, archived, visible_in
 from tests.job_fixtures import RunStage
 from tests.without_rights import without_root_s_rights

@@ -15,7 +15,7 @@ from ingest.archiving.rejection import remove_all
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUnavailable
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.moves.contents import CONTENTS, STEPS, lying_in, stored_files, visible_in
 from tests.job_fixtures import OpenContext, RunStage
 from tests.killing import Killed, kill_at_step

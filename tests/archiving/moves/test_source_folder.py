@@ -21,7 +21,7 @@ from ingest.services import Services
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings.loading import Settings
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import file_entry, transaction
 

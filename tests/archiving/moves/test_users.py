@@ -19,7 +19,7 @@ from ingest.ledger.models import Event, Job
 from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
 from ingest.stages import run_stage as stage_wrapper
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.archiving.moves.contents import lying_in, visible_in
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import Entry, file_entry, transaction

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from ingest.ledger.models import FILE_IDS, JOB_IDS
 from ingest.services import Services
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from ingest.system.failpoints import VARIABLE
 from tests.archiving.two_processes.job import BLOCK, CONTENTS, ContestedJob, Stored
 from tests.archiving.two_processes.process import StageProcess, Start

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from ingest.ledger.models import File, Job
 from ingest.services import Services
 from ingest.services.metadata import FileHash
-from ingest.states import STAGES, Kind, Outcome, Stage
+from ingest.states.job_record import Outcome
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.archiving.two_processes.process import StageProcess, Start
 from tests.faults.points import Points
 from tests.job_fixtures import RunStage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.errors.types import IngestError
 from ingest.stages.run_stage import run_stage
-from ingest.states import Stage
+from ingest.states.stages import Stage
 
 ROOT = Path(__file__).parents[3]
 END_SECONDS = 120

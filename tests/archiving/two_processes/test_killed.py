@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.two_processes.job import BLOCK, ContestedJob
 from tests.archiving.two_processes.process import FINISHED
 

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.errors.types import FenceLost, RejectedBefore
 from ingest.settings.loading import Settings
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.archiving.two_processes.job import BLOCK, ContestedJob
 from tests.archiving.two_processes.process import FINISHED
 

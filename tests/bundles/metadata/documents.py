@@ -11,7 +11,7 @@ from ingest.bundles.bundle_metadata import DeclaredFile, MetadataReader, entries
 from ingest.bundles.metadata_document import Entry
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.bundles import file_entry
 
 JOB = 77

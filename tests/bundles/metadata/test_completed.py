@@ -11,7 +11,7 @@ import pytest
 from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed
 from ingest.bundles.passed_on import NAMED
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.bundles.metadata.documents import JOB, ONE, SHA1, Entry, encoded, without
 from tools.bundles import CONTENTS, file_entry, metadata_of, transaction
 

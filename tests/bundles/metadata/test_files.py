@@ -7,7 +7,7 @@ import pytest
 from ingest.bundles.bundle_metadata import DeclaredFile
 from ingest.bundles.metadata_entries import HASH_LENGTHS
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.bundles.metadata.documents import ONE, SHA1, Entry, codes, declared, fault_of, reader_of, without
 from tools.bundles import CONTENTS, file_entry, metadata_of
 

@@ -8,7 +8,7 @@ import zipfile
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.corpus.archive_cases.making import blocks, refused
 from tests.corpus.case import Case, Refused
 from tools.bundles import make_bundle

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.corpus.case import Accepted, Build, Refused
 from tools.bundles import metadata_of
 from tools.tar_blocks import END, file

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidBundle, InvalidMetadata
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.corpus.case import Build, Case, Refused
 from tools.tar_blocks import END, file, header
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
-from ingest.states import Stage
+from ingest.states.stages import Stage
 from tests.corpus.case import Build, Refused
 from tools.bundles import Entry, file_entry, make_tar, transaction
 from tools.tar_blocks import BLOCK, END, file, header

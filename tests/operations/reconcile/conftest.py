@@ -16,7 +16,7 @@ from ingest.operations.reconcile.findings import Counts, Finding
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage as stage_wrapper
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, RunStage
 from tests.ledger.test_migrations import fresh_database
 from tools.bundles import file_entry, make_bundle, metadata_of, transaction

@@ -13,7 +13,7 @@ from ingest.ledger import jobs
 from ingest.operations.reconcile.findings import Counts
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Outcome
+from ingest.states.job_record import Outcome
 from ingest.system.durable_files import part_path
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points

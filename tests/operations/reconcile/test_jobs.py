@@ -14,7 +14,9 @@ from ingest.ledger.models import CatalogEntry, CatalogFile, CatalogTransaction, 
 from ingest.operations.reconcile.findings import Counts
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
-from ingest.states import Outcome, Stage, failed
+from ingest.states.job_record import Outcome
+from ingest.states.job_state import failed
+from ingest.states.stages import Stage
 from tests.job_fixtures import MakeOld
 from tests.operations.reconcile.conftest import Compare, ids_of, in_short, stored
 from tests.services.archive_folders import put
@@ -40,7 +42,7 @@ def test_nothing_is_found_where_all_is_well(
     assert (summary["files"], summary["hashed"]) == (2 * len(CONTENTS) + 2, 2 * len(CONTENTS))
 
 
-@pytest.mark.parametrize("ended", ["catalogued", "failed"])
+@pytest.mark.parametrize("ended", ["cataloged", "failed"])
 def test_file_that_the_archive_lacks_is_lost(
     ended: str, request: pytest.FixtureRequest, compare: Compare, database_engine: Engine, tmp_path: Path
 ):

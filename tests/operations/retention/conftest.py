@@ -17,7 +17,7 @@ from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
 from ingest.stages.run_stage import run_stage
-from ingest.states import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob
 
 NO_TAR = b"this is no tar " * 100

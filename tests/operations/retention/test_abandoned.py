@@ -14,7 +14,7 @@ from ingest.ledger.models import Upload
 from ingest.operations import retention
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.operations.retention.conftest import MakeUpload, told
 
 

@@ -19,7 +19,10 @@ from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from ingest.settings.loading import Settings
 from ingest.stages.run_stage import run_stage
-from ingest.states import JobState, Run, Stage, failed, job_state
+from ingest.states.airflow import Run
+from ingest.states.job_record import JobState
+from ingest.states.job_state import failed, job_state
+from ingest.states.stages import Stage
 from tests.job_fixtures import MakeJob, MakeOld, OpenContext
 from tests.operations.retention.conftest import bundle_of, refuse, told
 from tests.services.archive_folders import files

@@ -18,7 +18,7 @@ from ingest.local.postgres import create_database
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
-from ingest.states import STAGES, Kind
+from ingest.states.stages import STAGES, Kind
 from tests.job_fixtures import MakeJob
 from tools.soak.comparison import Comparison
 from tools.soak.holdings import BuiltIn

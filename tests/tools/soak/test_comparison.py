@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import CatalogFile, Job
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tests.job_fixtures import MakeJob
 from tests.tools.soak.conftest import Jobs, first_upload
 from tools.soak.comparison import Comparison

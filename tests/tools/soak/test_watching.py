@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.states import Kind
+from ingest.states.stages import Kind
 from tools.soak.journal import Answered
 from tools.soak.watching import STANDSTILL_SECONDS, look_at
 from tools.stack import State

@@ -14,7 +14,8 @@ from ingest.ledger.database import transaction
 from ingest.ledger.jobs import get_job, to_snapshot
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import Event, Job
-from ingest.states import FAILED, STAGES, Outcome, Stage
+from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.stages import STAGES, Stage
 
 BATCH = 500
 NO_ATTEMPT = 0
@@ -68,7 +69,7 @@ def is_idle() -> ColumnElement[bool]:
     After the catalogue holds a job, only its bundle leaves the spool. A job that failed because Airflow lost it is cleared
     by housekeeping, and does not rest.
     """
-    stopped = or_(Job.error["final"].as_boolean(), Job.override["state"].as_string() == FAILED)
+    stopped = or_(Job.error["final"].as_boolean(), Job.override["state"].as_string() == JobStatus.FAILED)
     let_go = or_(Job.holder.is_(None), Job.updated < func.now() - SILENCE)
     return func.coalesce(or_(Job.outcome == Outcome.CATALOGED, and_(stopped, let_go)), False)
 

@@ -25,7 +25,7 @@ from ingest.operations.reconcile.idle_jobs import ComparedJob
 from ingest.operations.reconcile.stored_files import is_dark, is_ours
 from ingest.services import Services
 from ingest.services.metadata import FileHash
-from ingest.states import Outcome
+from ingest.states.job_record import Outcome
 from ingest.system.sanitize import quote_name
 
 ALL_PERCENT = 100.0

@@ -8,7 +8,7 @@ from ingest.archiving.fixity import damage
 from ingest.ledger.files import FileState, LedgerFile
 from ingest.services import Services
 from ingest.services.archive import Archive
-from ingest.states import Outcome
+from ingest.states.job_record import Outcome
 
 
 def is_dark(services: Services, outcome: Outcome | None, file: LedgerFile) -> bool:

@@ -2,25 +2,19 @@
 
 import pytest
 
-from ingest.states import (
+from ingest.states.airflow import Run, TaskInstance
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
+from ingest.states.job_state import (
     CLEARS_ALLOWED,
     GIVEN_UP_TEXT,
     LOST_TEXT,
     MISSING_TEXT,
     SKIPPED_TEXT,
-    STAGES,
-    JobRecord,
-    JobState,
-    Kind,
-    Outcome,
-    Run,
-    Stage,
-    StageError,
-    TaskInstance,
     job_state,
     lost_by_airflow,
     received,
 )
+from ingest.states.stages import STAGES, Kind, Stage
 
 INGEST = STAGES[Kind.INGEST]
 
@@ -37,18 +31,18 @@ def error(stage: Stage, *, final: bool, text: str = "why") -> StageError:
 
 def test_catalogued_is_complete_whatever_airflow_says():
     job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED)
-    expected = JobState("OK", "ingest metadata", 100.0, "", complete=True)
+    expected = JobState(JobStatus.OK, "ingest metadata", 100.0, "", complete=True)
     for known in (None, Run(None), run("failed", ingest_metadata="failed"), run("running", open_tar="running")):
         assert job_state(job, known) == expected
 
 
 def test_override_stands_as_given():
-    override = JobState("FAILED", "ingest files", 12.0, "Failed by administrator", complete=True)
+    override = JobState(JobStatus.FAILED, "ingest files", 12.0, "Failed by administrator", complete=True)
     assert job_state(JobRecord(Kind.INGEST, override=override), run("running", open_tar="running")) == override
 
 
 def test_catalogued_wins_over_an_override():
-    override = JobState("FAILED", "ingest files", 0.0, "late", complete=True)
+    override = JobState(JobStatus.FAILED, "ingest files", 0.0, "late", complete=True)
     assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED, override=override), None).state == "OK"
 
 
@@ -64,7 +58,7 @@ def test_catalogued_wins_over_an_override():
     ],
 )
 def test_nothing_started_is_uploading(known: Run):
-    assert job_state(JobRecord(Kind.INGEST), known) == JobState("OK", "UPLOADING", 0.0, "", complete=False)
+    assert job_state(JobRecord(Kind.INGEST), known) == JobState(JobStatus.OK, "UPLOADING", 0.0, "", complete=False)
 
 
 @pytest.mark.parametrize("stage", INGEST)
@@ -72,7 +66,7 @@ def test_nothing_started_is_uploading(known: Run):
 def test_running_stage_shows_its_label_and_progress(stage: Stage, task_state: str):
     job = JobRecord(Kind.INGEST, stage=stage, percent=41.26)
     assert job_state(job, run("running", **{stage: task_state})) == JobState(
-        "OK", stage.label, 41.26, "", complete=False
+        JobStatus.OK, stage.label, 41.26, "", complete=False
     )
 
 
@@ -102,7 +96,7 @@ def test_waiting_stage_shows_the_last_error(task: tuple[str | None, int]):
         Kind.INGEST, stage=Stage.INGEST_FILES, percent=60.0, error=error(Stage.INGEST_FILES, final=False, text="away")
     )
     known = run("running", validate_policy="success", ingest_files=task)
-    assert job_state(job, known) == JobState("OK", "ingest files", 60.0, "away", complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 60.0, "away", complete=False)
 
 
 def test_waiting_stage_does_not_show_the_error_of_another():
@@ -113,7 +107,7 @@ def test_waiting_stage_does_not_show_the_error_of_another():
 def test_cleared_job_waits_at_the_first_cleared_stage():
     job = JobRecord(Kind.INGEST, error=error(Stage.INGEST_FILES, final=True))
     known = run("queued", open_tar="success", ingest_files=(None, 9), ingest_metadata=None)
-    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, "why", complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 0.0, "why", complete=False)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +116,7 @@ def test_cleared_job_waits_at_the_first_cleared_stage():
 def test_between_two_stages_the_finished_one_is_at_a_hundred(finished: Stage, label: str):
     tasks = dict.fromkeys(INGEST[: INGEST.index(finished) + 1], "success")
     assert job_state(JobRecord(Kind.INGEST), run("running", **tasks)) == JobState(
-        "OK", label, 100.0, "", complete=False
+        JobStatus.OK, label, 100.0, "", complete=False
     )
 
 
@@ -135,13 +129,13 @@ def test_last_stage_that_succeeded_in_airflow_alone_is_not_shown_as_done():
 def test_final_error_of_a_failed_stage_is_the_end():
     job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, error=error(Stage.LOAD_METADATA, final=True))
     known = run("failed", open_tar="success", load_metadata="failed", validate_policy="upstream_failed")
-    assert job_state(job, known) == JobState("FAILED", "load metadata", 0.0, "why", complete=True)
+    assert job_state(job, known) == JobState(JobStatus.FAILED, "load metadata", 0.0, "why", complete=True)
 
 
 def test_final_error_is_not_the_end_before_airflow_has_ended_the_run():
     job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, error=error(Stage.LOAD_METADATA, final=True))
     known = run("running", open_tar="success", load_metadata="failed")
-    assert job_state(job, known) == JobState("OK", "load metadata", 0.0, "why", complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "load metadata", 0.0, "why", complete=False)
 
 
 def test_final_error_is_the_end_when_the_tasks_behind_were_skipped():
@@ -152,7 +146,7 @@ def test_final_error_is_the_end_when_the_tasks_behind_were_skipped():
 def test_run_lost_by_airflow_waits_to_be_cleared():
     job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY, error=error(Stage.INGEST_FILES, final=False))
     known = run("failed", ingest_files="failed", ingest_metadata="upstream_failed")
-    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, LOST_TEXT, complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 0.0, LOST_TEXT, complete=False)
     assert lost_by_airflow(job, known)
 
 
@@ -163,14 +157,14 @@ def test_failed_run_without_a_failed_task_waits_to_be_cleared():
 def test_run_that_was_cleared_too_often_has_failed():
     job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, clears=CLEARS_ALLOWED)
     known = run("failed", load_metadata="failed")
-    assert job_state(job, known) == JobState("FAILED", "load metadata", 0.0, GIVEN_UP_TEXT, complete=True)
+    assert job_state(job, known) == JobState(JobStatus.FAILED, "load metadata", 0.0, GIVEN_UP_TEXT, complete=True)
     assert not lost_by_airflow(job, known)
 
 
 def test_rejection_that_is_not_finished_is_cleared_however_often_it_was():
     job = JobRecord(Kind.INGEST, outcome=Outcome.REJECTING, finished=Stage.VALIDATE_POLICY, clears=CLEARS_ALLOWED)
     known = run("failed", ingest_files="failed")
-    assert job_state(job, known) == JobState("OK", "ingest files", 0.0, LOST_TEXT, complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 0.0, LOST_TEXT, complete=False)
     assert lost_by_airflow(job, known)
 
 
@@ -178,24 +172,24 @@ def test_successful_run_without_the_catalogue_has_failed():
     job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
     tasks = dict.fromkeys(INGEST, "success")
     assert job_state(job, run("success", **tasks)) == JobState(
-        "FAILED", "ingest files", 0.0, SKIPPED_TEXT, complete=True
+        JobStatus.FAILED, "ingest files", 0.0, SKIPPED_TEXT, complete=True
     )
 
 
 def test_airflow_away_answers_the_last_state():
-    last = JobState("OK", "ingest files", 50.0, "", complete=False)
+    last = JobState(JobStatus.OK, "ingest files", 50.0, "", complete=False)
     assert job_state(JobRecord(Kind.INGEST, last=last), None) == last
     assert job_state(JobRecord(Kind.INGEST), None) == received()
 
 
 def test_run_that_airflow_no_longer_knows_answers_the_last_state():
-    last = JobState("OK", "load metadata", 100.0, "", complete=False)
+    last = JobState(JobStatus.OK, "load metadata", 100.0, "", complete=False)
     assert job_state(JobRecord(Kind.INGEST, last=last), Run(None)) == last
 
 
 def test_failed_job_stays_failed_when_airflow_no_longer_knows_its_run():
     job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True))
-    assert job_state(job, Run(None)) == JobState("FAILED", "open tar", 0.0, "why", complete=True)
+    assert job_state(job, Run(None)) == JobState(JobStatus.FAILED, "open tar", 0.0, "why", complete=True)
 
 
 def test_move_has_stages_of_its_own():
@@ -218,7 +212,7 @@ LAST = Stage.INGEST_METADATA
 )
 def test_run_whose_tasks_were_deleted_waits_to_be_replaced(known: Run):
     job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR)
-    assert job_state(job, known) == JobState("OK", "load metadata", 0.0, MISSING_TEXT, complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "load metadata", 0.0, MISSING_TEXT, complete=False)
     assert lost_by_airflow(job, known)
 
 
@@ -233,14 +227,14 @@ def test_run_whose_last_task_was_deleted_goes_on_as_far_as_it_can(state: str):
 def test_rejected_job_stays_rejected_when_the_tasks_of_its_run_were_deleted():
     job = JobRecord(Kind.INGEST, outcome=Outcome.REJECTED, error=error(Stage.OPEN_TAR, final=True))
     known = Run("failed", (), INGEST)
-    assert job_state(job, known) == JobState("FAILED", "open tar", 0.0, "why", complete=True)
+    assert job_state(job, known) == JobState(JobStatus.FAILED, "open tar", 0.0, "why", complete=True)
     assert not lost_by_airflow(job, known)
 
 
 def test_final_error_of_a_deleted_task_is_not_the_end_before_airflow_has_ended_the_run():
     job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, error=error(Stage.LOAD_METADATA, final=True))
     known = Run("running", (TaskInstance(Stage.OPEN_TAR, "success", 1),), (Stage.LOAD_METADATA,))
-    assert job_state(job, known) == JobState("OK", "load metadata", 0.0, "why", complete=False)
+    assert job_state(job, known) == JobState(JobStatus.OK, "load metadata", 0.0, "why", complete=False)
 
 
 @pytest.mark.parametrize("known", [run("running"), run("success"), run(None)])
@@ -253,7 +247,7 @@ def test_only_failed_runs_are_lost(known: Run):
     [
         JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED),
         JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True)),
-        JobRecord(Kind.INGEST, override=JobState("FAILED", "open tar", 0.0, "", complete=True)),
+        JobRecord(Kind.INGEST, override=JobState(JobStatus.FAILED, "open tar", 0.0, "", complete=True)),
     ],
 )
 def test_ended_jobs_are_not_lost(job: JobRecord):

@@ -1,0 +1,83 @@
+"""The facts about a job that its state is derived from, and the state itself, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from ingest.states.stages import Kind, Stage
+
+
+class JobStatus(StrEnum):
+    """The key `state` of the state JSON."""
+
+    OK = "OK"
+    FAILED = "FAILED"
+
+
+class Outcome(StrEnum):
+    """How far the end of a job is; a job without an outcome is not there yet."""
+
+    CATALOGING = "cataloguing"
+    CATALOGED = "catalogued"
+    REJECTING = "rejecting"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class JobState:
+    """The part of the state JSON that changes while the job is processed."""
+
+    state: JobStatus
+    task: str
+    task_percent: float
+    exception: str
+    complete: bool
+
+    @classmethod
+    def from_stored(cls, document: Mapping[str, Any]) -> Self:
+        """Return a state that the ledger holds as JSON."""
+        return cls(**{**document, "state": JobStatus(document["state"])})
+
+    @property
+    def percent_text(self) -> str:
+        """The percentage as the documented string, such as "0.0"."""
+        return f"{self.task_percent:.1f}"
+
+
+@dataclass(frozen=True)
+class StageError:
+    """The last error of a job; `final` when no further try follows."""
+
+    stage: Stage
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """The ledger's facts about a job.
+
+    - `stage` and `percent`: the stage that last reported progress, and how far it was.
+    - `is_held`: whether a process works on the job, or died while it did.
+    - `finished`: the last stage that the ledger holds as finished.
+    - `clears`: how often housekeeping has started its run again.
+    - `last`: the last state that was sent to a client.
+    """
+
+    kind: Kind
+    outcome: Outcome | None = None
+    override: JobState | None = None
+    stage: Stage | None = None
+    percent: float = 0.0
+    is_held: bool = False
+    finished: Stage | None = None
+    error: StageError | None = None
+    clears: int = 0
+    last: JobState | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the job has failed, and continues only when somebody retries it."""
+        failed_by_admin = self.override is not None and self.override.state == JobStatus.FAILED
+        return failed_by_admin or (self.error is not None and self.error.final)
