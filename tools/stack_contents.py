@@ -5,8 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from ingest.ledger.files import FileState
-from ingest.ledger.models import CatalogFile, CatalogTransaction, Event, File, Job
+from ingest.ledger.models import CatalogFile, CatalogTransaction, Event, File, FileState, Job
 from ingest.services.archive_folder import FolderArchive
 
 BLOCK = 1024 * 1024

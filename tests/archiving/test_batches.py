@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 RunBefore = Callable[[int, Stage], None]
 
 
-STEPS: list[Patch] = [(batches, "mark"), (FolderArchive, "put")]
+STEPS: list[Patch] = [(batches, "mark_sending"), (batches, "mark_archived"), (FolderArchive, "put")]
 
 
 @pytest.fixture

@@ -29,9 +29,10 @@ RunBefore = Callable[[int, Stage], None]
 STEPS: list[Patch] = [
     (ingest_metadata, "remove"),
     (ingest_metadata, "replace_ids"),
-    (deletion, "mark"),
+    (deletion, "mark_deleting"),
     (deletion, "mark_removed"),
-    (batches, "mark"),
+    (batches, "mark_sending"),
+    (batches, "mark_archived"),
 ]
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from ingest.archiving import batches, transfer
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger import lease
-from ingest.ledger.files import FileState, files_in, mark
+from ingest.ledger.file_states import mark_sending
+from ingest.ledger.files import files_in
+from ingest.ledger.models import FileState
 from ingest.services import Services
 from ingest.services.archive import PacificaArchive
 from ingest.settings.loading import Settings
@@ -21,7 +22,7 @@ from ingest.states.stages import Stage
 from tests.archiving.test_batches import RunBefore, assert_archived, rows
 from tests.contracts.unprivileged_archive import unprivileged_archive
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
-from tests.killing import Killed, Patch, kill_at_step
+from tests.killing import Killed, Patch, die, kill_at_step
 from tools.bundles import CONTENTS
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 
 BLOCK = 4096
 LARGEST = max(map(len, CONTENTS.values()))
-STEPS: list[Patch] = [(batches, "mark"), (PacificaArchive, "put")]
+STEPS: list[Patch] = [(batches, "mark_sending"), (batches, "mark_archived"), (PacificaArchive, "put")]
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +86,8 @@ def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    mark = batches.mark
-
-    def die_before_archived(holder: lease.JobLease, files: list[batches.LedgerFile], state: FileState) -> None:
-        if state is FileState.ARCHIVED:
-            raise Killed
-        mark(holder, files, state)
-
     with monkeypatch.context() as killing:
-        killing.setattr(batches, "mark", die_before_archived)
+        killing.setattr(batches, "mark_archived", die)
         send_and_die(open_context, job)
     assert {row.state for row in rows(database_engine, job)} == {"sending"}
     assert sorted(sent_and_refused(database_engine, services, job)) == sorted(map(len, CONTENTS.values()))
@@ -109,7 +103,7 @@ def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
 ):
     with open_context(job, Stage.INGEST_FILES) as context:
         [file, *_] = files_in(context.lease, FileState.PENDING)
-        mark(context.lease, [file], FileState.SENDING)
+        mark_sending(context.lease, [file])
     services.archive.put(file.file_id, io.BytesIO(bytes(file.size)), file.size)
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)

@@ -12,7 +12,7 @@ from ingest.cli.main import main
 from ingest.errors.types import FilesRejected
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
-from ingest.ledger.events import add_event
+from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
@@ -151,7 +151,7 @@ def test_obstacles_are_unknown_while_airflow_is_away(show: Show, make_job: MakeJ
 def test_terminal_escapes_do_not_come_through(show: Show, make_job: MakeJob, database_engine: Engine):
     job = make_job()
     with transaction(database_engine) as session:
-        add_event(session, job, "stage_failed", Stage.OPEN_TAR, 1, "bundle_invalid", ESCAPES)
+        add_event(session, job, EventKind.STAGE_FAILED, Stage.OPEN_TAR, 1, "bundle_invalid", ESCAPES)
         session.execute(text("UPDATE job SET submitted_by = :user WHERE id = :id"), {"user": ESCAPES, "id": job})
     _, out, _ = show(job)
     assert [letter for letter in out.replace("\n", "") if not letter.isprintable()] == []
@@ -168,7 +168,7 @@ def test_upload_that_never_became_a_job_has_its_events(
     name = f"{job}.tar"
     uploads.announce(database_engine, settings.volume_path, Announced(job, name, 10))
     assert f"upload {name}: since " in show(job)[1]
-    uploads.remove(database_engine, settings.volume_path, name, "upload_refused", "body_incomplete", "cut")
+    uploads.remove(database_engine, settings.volume_path, name, EventKind.UPLOAD_REFUSED, "body_incomplete", "cut")
     code, out, _ = show(job)
     assert code == 0
     assert out.splitlines()[0] == f"job: {job}"

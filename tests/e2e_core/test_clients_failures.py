@@ -48,7 +48,7 @@ FAILURES = {
         (*USUAL, "unnamed-key"),
     ),
     "wrong hash": Failure(("--local-retry", "wrong.tar"), "ingest files", "a/b/one.txt"),
-    "the same file twice": Failure(("run", "run/two.txt"), "open tar", "'run/two.txt' stands in the bundle twice"),
+    "the same file twice": Failure(("run", "run/two.txt"), "open tar", "'run/two.txt' is in the bundle twice"),
     # The original took this one and catalogued the dots.
     "folder above": Failure(("here/../run",), "open tar", "'data/here/../run/two.txt' is neither"),
 }

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
 from ingest.ledger import jobs, lease
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
@@ -55,7 +56,7 @@ def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: 
     writes: dict[str, Callable[[], None]] = {
         "report": lambda: held.report(5, 10),
         "set": lambda: held.set(outcome=Outcome.CATALOGED),
-        "event": lambda: held.event("anything", ""),
+        "event": lambda: held.event(EventKind.RETRY, ""),
         "finish": held.finish,
         "fail": lambda: held.fail("code", "text", final=True),
     }

@@ -24,7 +24,7 @@ from ingest.errors.types import (
     StageSkipped,
     StageTerminated,
 )
-from ingest.ledger import files, jobs, lease
+from ingest.ledger import file_records, jobs, lease
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import CatalogTransaction, Event
 from ingest.services.archive_folder import FolderArchive
@@ -394,7 +394,7 @@ def test_early_stage_that_is_killed_when_it_runs_again_makes_the_job_begin_there
     job = make_job()
     run_all(run, job, *INGEST[:4])
     with monkeypatch.context() as killing:
-        killing.setattr(files, "_record", die)
+        killing.setattr(file_records, "_record", die)
         with pytest.raises(Killed):
             run(job, stage)
     assert first_unfinished(jobs.read(database_engine, job).record) is stage

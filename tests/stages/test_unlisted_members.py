@@ -84,7 +84,7 @@ def killed_at(point: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingest.archiving.unlisted_members.failpoint", reached)
+        patched.setattr("ingest.ledger.file_states.failpoint", reached)
         with pytest.raises(Killed):
             yield
 

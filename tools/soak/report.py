@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from ingest.ledger.events import EventKind
 from ingest.ledger.models import Event
 from ingest.states.job_record import JobStatus
 from tools.soak.journal import Answered, Journal, Violation
@@ -103,7 +104,7 @@ def make_report(seed: int, services: str, seconds: float, journal: Journal, figu
 
 def read_figures(engine: Engine, violations: list[Violation]) -> Figures:
     """Read what the ledger says."""
-    counts = select(func.count()).where(Event.kind == "stage_started").group_by(Event.job_id, Event.stage)
+    counts = select(func.count()).where(Event.kind == EventKind.STAGE_STARTED).group_by(Event.job_id, Event.stage)
     with Session(engine) as session:
         tries = list(session.scalars(counts))
     named = sorted({violation.job_id for violation in violations if violation.job_id is not None})

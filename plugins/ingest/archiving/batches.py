@@ -1,53 +1,105 @@
-"""Sending a job's files to the archive, with the ledger one step ahead of the archive.
+"""Send a job's files to the archive: the way of a batch from `pending` to `archived`.
 
-Called by `ingest_files` and `ingest_metadata`. The order of writes for each batch: make sure that the archive holds none of
-its ids; commit `sending`; PUT each file while it is hashed; ask for its size; let the archive sync; commit `archived`. A
-process that dies
-- before the first commit has sent nothing;
-- before the second leaves files that are `sending`: the next process asks for their sizes. What is not there is sent;
-  what is there and has the declared hash is archived; of any other, what is there is deleted first
-  (`ingest.archiving.deletion`). Nobody else's id is ever deleted, because only our own commit makes a file `sending`.
+Called by `ingest_files` and `ingest_metadata`. `_archive_batch` reads from top to bottom in the order of writes, with the
+ledger one step ahead of the archive:
+
+1. delete once more what an earlier process was deleting, and assign new ids;
+2. assign new ids where the archive holds another system's file;
+3. commit `sending`;
+4. PUT each file while it is hashed, and compare its size;
+5. let the archive sync;
+6. commit `archived`.
+
+A process that dies before step 3 has sent nothing. One that dies later leaves files that are `sending`. The next process
+queries their sizes: a file that the archive does not hold is sent; one that it holds with the declared size and hash is
+archived; of any other the archive's part is deleted first. Only the commit of step 3 allows a process to overwrite or delete
+the file of an id, so another system's file is never changed.
 """
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from ingest.archiving.deletion import finish_deletions
-from ingest.archiving.file_ids import with_free_ids
+from ingest.archiving.deletion import delete_partial, finish_deletions
+from ingest.archiving.file_ids import replace_ids_in_use
 from ingest.archiving.parallel import parallel_map
-from ingest.archiving.transfer import BatchTransfer, Progress
+from ingest.archiving.progress import Progress
+from ingest.archiving.transfer import BatchTransfer, Stored
 from ingest.context import StageContext
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import FilesRejected
-from ingest.ledger.files import NOT_ARCHIVED, FileState, LedgerFile, files_in, mark
+from ingest.ledger.file_states import mark_archived, mark_sending
+from ingest.ledger.files import NOT_ARCHIVED, LedgerFile, files_in
 from ingest.system.failpoints import failpoint
 
-# A batch is two commits and one sync: as many small files as a kill may cost to send again, but no more bytes than this.
+# A batch costs two commits and one sync; after a kill, at most one batch is sent again: so many files or so many bytes.
 BATCH_FILES = 500
 BATCH_BYTES = 64 * 1024 * 1024
 
 
 def send_files(context: StageContext) -> None:
-    """Send every file that is not archived yet; raises FilesRejected with all files that are not what they should be.
+    """Send every file that is not archived yet; raises FilesRejected with all files that differ from their metadata.
 
     After the first such file the others are only read and hashed, so that the uploader learns of all of them.
     """
     faults = FaultList()
     progress = Progress(context.lease)
-    for batch in _batches(files_in(context.lease, *NOT_ARCHIVED)):
-        with open_transfer(context, progress, faults) as transfer:
+    for batch in _split(files_in(context.lease, *NOT_ARCHIVED)):
+        with _open_transfer(context, progress, faults) as transfer:
             if faults:
                 for file in batch:
                     transfer.check(file)
             else:
-                _send_batch(transfer, with_free_ids(context, finish_deletions(context, batch)))
+                _archive_batch(context, transfer, batch)
     faults.raise_as(FilesRejected)
 
 
+def _archive_batch(context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile]) -> None:
+    """Archive a batch; files that were not verified stay `sending`. Raises ServiceUnavailable, FenceLost."""
+    batch = finish_deletions(context, batch)
+    batch = replace_ids_in_use(context, batch)
+    mark_sending(context.lease, batch)
+    archived: list[LedgerFile] = []
+    try:
+        _transfer_files(context, transfer, batch, archived)
+    finally:
+        # Also when the archive became unavailable on the way: files that it holds and that were verified are not sent again.
+        context.services.archive.sync(file.file_id for file in archived)
+        failpoint("ingest_files.synced", context.lease.job_id)
+        mark_archived(context.lease, archived)
+
+
+def _transfer_files(
+    context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile], archived: list[LedgerFile]
+) -> None:
+    """Transfer files in parallel; append each that the archive holds, verified, to `archived`."""
+
+    def transfer_one(file: LedgerFile) -> None:
+        if _transfer_file(context, transfer, file):
+            archived.append(file)
+
+    parallel_map(transfer_one, batch, context.services.archive.parallel_requests, transfer.progress.end)
+
+
+def _transfer_file(context: StageContext, transfer: BatchTransfer, file: LedgerFile) -> bool:
+    """Send a file unless the archive holds it; return whether the archive then holds it with the declared hash.
+
+    Once a file of the job is not as declared, the others are only hashed.
+    """
+    if transfer.faults:
+        transfer.check(file)
+        return False
+    stored = transfer.find_stored(file)
+    if stored is Stored.WHOLE:
+        return True
+    if stored is Stored.PART:
+        delete_partial(context, file)
+    return transfer.send(file)
+
+
 @contextmanager
-def open_transfer(context: StageContext, progress: Progress, faults: FaultList) -> Iterator[BatchTransfer]:
-    """Open the bundle, and the threads that hash it, for the transfer of the job's files."""
+def _open_transfer(context: StageContext, progress: Progress, faults: FaultList) -> Iterator[BatchTransfer]:
+    """Open the bundle, and the threads that hash it."""
     with (
         context.received_path.open("rb", buffering=0) as bundle,
         ThreadPoolExecutor(context.services.archive.parallel_requests) as hasher,
@@ -55,27 +107,8 @@ def open_transfer(context: StageContext, progress: Progress, faults: FaultList) 
         yield BatchTransfer(context, bundle, progress, faults, hasher)
 
 
-def _send_batch(transfer: BatchTransfer, batch: list[LedgerFile]) -> None:
-    lease, archive = transfer.context.lease, transfer.context.services.archive
-    mark(lease, batch, FileState.SENDING)
-    failpoint("ingest_files.sending", lease.job_id)
-    archived: list[LedgerFile] = []
-
-    def send(file: LedgerFile) -> None:
-        if transfer.archive(file):
-            archived.append(file)
-
-    try:
-        parallel_map(send, batch, archive.parallel_requests, transfer.progress.end)
-    finally:
-        # Also when the archive went away in the middle: what it holds and was verified is not sent again.
-        archive.sync(file.file_id for file in archived)
-        failpoint("ingest_files.synced", lease.job_id)
-        mark(lease, archived, FileState.ARCHIVED)
-    failpoint("ingest_files.archived", lease.job_id)
-
-
-def _batches(files: Iterable[LedgerFile]) -> Iterator[list[LedgerFile]]:
+def _split(files: Iterable[LedgerFile]) -> Iterator[list[LedgerFile]]:
+    """Split the files into batches, limited by number and by bytes."""
     batch: list[LedgerFile] = []
     size = 0
     for file in files:

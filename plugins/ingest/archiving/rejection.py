@@ -12,6 +12,7 @@ from ingest.archiving.deletion import remove_files
 from ingest.archiving.moves.restore import put_files_back
 from ingest.context import StageContext
 from ingest.errors.types import CatalogConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
+from ingest.ledger.events import EventKind
 from ingest.ledger.files import MAY_BE_STORED, LedgerFile, files_to_remove, totals
 from ingest.ledger.models import Job
 from ingest.states.job_record import Outcome
@@ -33,20 +34,20 @@ def reject(context: StageContext, error: Rejection) -> bool:
 
 def _reject(context: StageContext, error: Rejection) -> bool:
     if _nothing_was_sent(context):
-        context.lease.event("rejected", outcome=Outcome.REJECTED)
+        context.lease.event(EventKind.REJECTED, outcome=Outcome.REJECTED)
         failpoint("rejection.nothing_sent", context.lease.job_id)
         return True
     reason = {"code": error.code, "text": error.text_of_job}
-    context.lease.event("rejecting", **reason, outcome=Outcome.REJECTING, rejection=reason)
+    context.lease.event(EventKind.REJECTING, **reason, outcome=Outcome.REJECTING, rejection=reason)
     failpoint("rejection.rejecting", context.lease.job_id)
     # Before it is asked: what is settled appears no more.
     check_settled(context)
     if is_cataloged(context):
-        context.lease.event("catalogued", outcome=Outcome.CATALOGED)
+        context.lease.event(EventKind.CATALOGED, outcome=Outcome.CATALOGED)
         return False
     remove_all(context)
     failpoint("rejection.removed", context.lease.job_id)
-    context.lease.event("rejected", outcome=Outcome.REJECTED)
+    context.lease.event(EventKind.REJECTED, outcome=Outcome.REJECTED)
     failpoint("rejection.rejected", context.lease.job_id)
     return True
 

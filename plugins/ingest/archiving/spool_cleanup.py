@@ -9,6 +9,7 @@ from ingest import spool
 from ingest.archiving.moves.restore import remove_links
 from ingest.context import StageContext
 from ingest.errors.types import MoveFolderUnavailable
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import REMOVED
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
@@ -32,5 +33,5 @@ def free_spool(context: StageContext) -> bool:
         logger.warning("job %s: the spool was not freed: %s", context.lease.job_id, error)
         return False
     failpoint("ingest_metadata.unlinked", context.lease.job_id)
-    context.lease.event("spool_freed", context.spool_path.name, spool_name=REMOVED)
+    context.lease.event(EventKind.SPOOL_FREED, context.spool_path.name, spool_name=REMOVED)
     return True

@@ -1,117 +1,44 @@
-"""Sending one file to the archive: hashed while it goes, and its size asked for afterwards.
+"""Transfer one file to the archive: hashed while it is sent, and its size compared afterwards.
 
-Called by `ingest.archiving.batches`, from several threads where the archive takes several files at once.
+Called by `ingest.archiving.batches`, from several threads where the archive accepts several requests simultaneously.
 """
 
-import hashlib
-import io
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from threading import Lock
+from enum import Enum, auto
 from typing import BinaryIO, cast
 
-from ingest.archiving.deletion import delete_part
 from ingest.archiving.fixity import damage
+from ingest.archiving.hashing_body import HashingBody
+from ingest.archiving.progress import Progress
 from ingest.bundles.bundle import Section
 from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
-from ingest.errors.types import ServiceUnavailable, StageTerminated
-from ingest.ledger.files import FileState, LedgerFile, totals
-from ingest.ledger.lease import JobLease
+from ingest.errors.types import ServiceUnavailable
+from ingest.ledger.files import LedgerFile
+from ingest.ledger.models import FileState
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
 
 
-class Progress:
-    """Counts the bytes that are archived and reports them to the ledger, which is also the check of the fence."""
+class Stored(Enum):
+    """How much of a file an earlier process has sent to the archive."""
 
-    def __init__(self, lease: JobLease) -> None:
-        self.job_id = lease.job_id
-        self._ledger = lease
-        self._total = totals(lease)[1]
-        self._done = totals(lease, FileState.ARCHIVED)[1]
-        self._lock = Lock()
-        self._is_over = False
-
-    def add(self, size: int) -> None:
-        """Count `size` more bytes; raises FenceLost, and StageTerminated when another thread has failed."""
-        with self._lock:
-            self._done += size
-        if self._is_over:
-            raise StageTerminated("another file could not be sent")
-        self._ledger.report(self._done, self._total)
-
-    def end(self) -> None:
-        """Let every thread end that counts bytes here."""
-        self._is_over = True
-
-
-class HashingBody(io.RawIOBase):
-    """The bytes of a file on their way to the archive: hashed and counted as they pass.
-
-    With a `hasher` each block is hashed there while the archive takes it.
-    """
-
-    def __init__(self, section: Section, hash_type: str, progress: Progress, hasher: Executor | None = None) -> None:
-        super().__init__()
-        self._section = section
-        self._progress = progress
-        self._hash = hashlib.new(hash_type, usedforsecurity=False)
-        self._hasher = hasher
-        self._hashing: Future[None] | None = None
-        self.size = 0
-
-    def readable(self) -> bool:
-        """Say that this can be read."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Give the next bytes; raises FenceLost in the middle of a transfer when the job was taken over."""
-        failpoint("ingest_files.reading", self._progress.job_id)
-        data = self._section.read(size)
-        self._add(data)
-        self.size += len(data)
-        self._progress.add(len(data))
-        return data
-
-    def _add(self, data: bytes) -> None:
-        if self._hasher is None:
-            self._hash.update(data)
-            return
-        self._wait()
-        self._hashing = self._hasher.submit(self._hash.update, data)
-
-    def _wait(self) -> None:
-        if self._hashing is not None:
-            self._hashing.result()
-
-    @property
-    def hash_sum(self) -> str:
-        """The hash of what was read, in hexadecimal digits."""
-        self._wait()
-        return self._hash.hexdigest()
+    NOTHING = auto()
+    PART = auto()
+    WHOLE = auto()
 
 
 @dataclass(frozen=True)
 class BatchTransfer:
-    """What the files of a batch have in common: the open bundle, who counts, what is wrong, and where blocks are hashed."""
+    """What the files of a batch share: the open bundle, the progress, the faults, and the threads that hash."""
 
     context: StageContext
     bundle: BinaryIO
     progress: Progress
     faults: FaultList
     hasher: Executor
-
-    def archive(self, file: LedgerFile) -> bool:
-        """Send a file unless the archive holds all of it; gives whether it does then, and has the declared hash.
-
-        After a file that is not what it should be, the others are only hashed. Raises ServiceUnavailable, FenceLost.
-        """
-        if self.faults:
-            self.check(file)
-            return False
-        return self._is_stored(file) or self._send(file)
 
     def check(self, file: LedgerFile) -> None:
         """Read and hash a file; a hash that differs is a fault. Raises FenceLost."""
@@ -120,22 +47,25 @@ class BatchTransfer:
             pass
         self._is_as_declared(file, body.hash_sum)
 
-    def _is_stored(self, file: LedgerFile) -> bool:
-        """Whether the archive holds all of a file that an earlier process was sending; a part of it is deleted."""
-        if file.state is not FileState.SENDING:
-            return False
-        archive = self.context.services.archive
-        stored = archive.size(file.file_id)
-        if stored is None:
-            return False
-        if stored == file.size and damage(archive, file, self.progress.add) is None:
-            return True
-        delete_part(self.context, file)
-        return False
+    def find_stored(self, file: LedgerFile) -> Stored:
+        """Find out how much the archive holds of a file; a stored file with another size or hash counts as a part.
 
-    def _send(self, file: LedgerFile) -> bool:
+        Only a file that is `sending` can be there: the ids of all others are known to be free.
+        """
+        if file.state is not FileState.SENDING:
+            return Stored.NOTHING
+        archive = self.context.services.archive
+        size = archive.size(file.file_id)
+        if size is None:
+            return Stored.NOTHING
+        if size == file.size and damage(archive, file, self.progress.add) is None:
+            return Stored.WHOLE
+        return Stored.PART
+
+    def send(self, file: LedgerFile) -> bool:
+        """Send a file; return whether it has the declared hash. Raises ServiceUnavailable, FenceLost."""
         context, archive, body = self.context, self.context.services.archive, self._body(file)
-        # The real archive empties a file when a PUT begins, before any of its body is read.
+        # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
         context.lease.check()
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
         failpoint("ingest_files.sent", context.lease.job_id)

@@ -4,9 +4,10 @@ Called by the stage `load_metadata`, once it is clear that the bundle has no fau
 the stage may run again, but no other stage reads it.
 """
 
-from ingest.ledger.files import batches, mark_skipped, unlisted_members
+from ingest.ledger.events import EventKind
+from ingest.ledger.file_states import skip_members
+from ingest.ledger.files import batches, unlisted_members
 from ingest.ledger.lease import JobLease
-from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
 
 REJECT, SKIP = "reject", "skip"
@@ -19,8 +20,7 @@ def skip_unlisted(lease: JobLease) -> int:
     named: list[str] = []
     count = 0
     for batch in batches(unlisted_members(lease)):
-        mark_skipped(lease, [member.id for member in batch])
-        failpoint("load_metadata.skipped", lease.job_id)
+        skip_members(lease, [member.id for member in batch])
         named += [quote_name(member.path) for member in batch[: NAMED - len(named)]]
         count += len(batch)
         lease.report(count, count + 1)
@@ -29,5 +29,5 @@ def skip_unlisted(lease: JobLease) -> int:
         text = (
             f"{count} of the bundle's files are not listed in the metadata and were left out: {', '.join(named)}{more}"
         )
-        lease.event("members_skipped", text, skipped_members=count)
+        lease.event(EventKind.MEMBERS_SKIPPED, text, skipped_members=count)
     return count

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import UnknownJob
 from ingest.ledger.database import transaction
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import is_valid_id, run_id
 from ingest.ledger.models import Event, File, Job, OriginalJob, Upload
 
 Document = dict[str, Any]
-STARTED = "stage_started"
 
 
 def read(engine: Engine, job_id: int) -> Document:
@@ -54,7 +54,7 @@ def _job(job: Job, events: list[Event]) -> Document:
     said = _columns(
         job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
     )
-    tries = Counter(event.stage for event in events if event.kind == STARTED)
+    tries = Counter(event.stage for event in events if event.kind == EventKind.STAGE_STARTED)
     about = _columns(job, "kind", "user", "submitter_claim", "size")
     return {**about, **times, "run_id": run_id(job.id), "spool_name": job.spool_name or None, **said, "tries": tries}
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import legacy_jobs, uploads
 from ingest.ledger.database import transaction
-from ingest.ledger.events import add_event
+from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.models import REMOVED, Job
 from ingest.ledger.user_jobs import UNFINISHED
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
@@ -85,7 +85,7 @@ def create(engine: Engine, received: Received) -> None:
             session.add(row)
             session.flush()
             uploads.claim(session, received.spool_name)
-            add_event(session, received.job_id, "received", text=f"{received.size} bytes by {received.user}")
+            add_event(session, received.job_id, EventKind.RECEIVED, text=f"{received.size} bytes by {received.user}")
     except IntegrityError as error:
         raise JobExists(f"job {received.job_id} exists already") from error
 
@@ -111,14 +111,14 @@ def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
     with transaction(engine) as session:
         if session.scalar(is_first) is not None or made:
             _count_run_change(session, job_id)
-            add_event(session, job_id, "triggered")
+            add_event(session, job_id, EventKind.TRIGGERED)
 
 
 def record_deleted_run(engine: Engine, job_id: int, text: str) -> None:
     """Record that the run in Airflow with the job's id was deleted, and why."""
     with transaction(engine) as session:
         _count_run_change(session, job_id)
-        add_event(session, job_id, "run_deleted", text=text)
+        add_event(session, job_id, EventKind.RUN_DELETED, text=text)
 
 
 def count_run_change(engine: Engine, job_id: int) -> None:
@@ -158,7 +158,7 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
         job.override = asdict(state)
         job.fence += state.state == JobStatus.FAILED
         job.updated = func.now()
-        add_event(session, job_id, "override", text=f"{state.state} {state.task}: {state.exception}")
+        add_event(session, job_id, EventKind.OVERRIDE, text=f"{state.state} {state.task}: {state.exception}")
         session.flush()
         session.refresh(job)
         return to_snapshot(job)
@@ -180,7 +180,7 @@ def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
         job.clears = 0
         job.run_changes += 1
         job.updated = func.now()
-        add_event(session, job_id, "retry", text="by an admin")
+        add_event(session, job_id, EventKind.RETRY, text="by an admin")
         session.flush()
         session.refresh(job)
         return to_snapshot(job)
@@ -191,7 +191,7 @@ def count_clear(engine: Engine, job_id: int) -> None:
     with transaction(engine) as session:
         session.execute(update(Job).where(Job.id == job_id).values(clears=Job.clears + 1, updated=func.now()))
         _count_run_change(session, job_id)
-        add_event(session, job_id, "cleared", text="Airflow lost the run; housekeeping has started it again")
+        add_event(session, job_id, EventKind.CLEARED, text="Airflow lost the run; housekeeping has started it again")
 
 
 def give_up(engine: Engine, seen: JobSnapshot, code: str, text: str, detail: str = "") -> None:
@@ -207,7 +207,9 @@ def give_up(engine: Engine, seen: JobSnapshot, code: str, text: str, detail: str
             job.error = {"stage": stage, "code": code, "text": text, "final": True, "attempt": 0}
             job.fence += 1
             job.updated = func.now()
-            add_event(session, job.id, "stage_failed", stage, code=code, text=f"{text} ({detail})" if detail else text)
+            add_event(
+                session, job.id, EventKind.STAGE_FAILED, stage, code=code, text=f"{text} ({detail})" if detail else text
+            )
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobSnapshot]:
@@ -234,7 +236,7 @@ def forget_bundle(session: Session, job_id: int, text: str) -> None:
     """Record that a job's bundle is gone: no stage can begin any more, and the first one says so."""
     job = get_job(session, job_id)
     job.spool_name, job.finished, job.holder = REMOVED, None, None
-    add_event(session, job_id, "bundle_removed", text=text)
+    add_event(session, job_id, EventKind.BUNDLE_REMOVED, text=text)
 
 
 def _count_run_change(session: Session, job_id: int) -> None:

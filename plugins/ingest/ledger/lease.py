@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import DatabaseUnavailable, FenceLost, JobBusy, JobOverridden, StageSkipped
 from ingest.ledger import database
-from ingest.ledger.events import add_event
+from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.jobs import REMOVED, JobSnapshot, get_job, to_snapshot
 from ingest.ledger.models import Job
 from ingest.states.job_record import JobStatus, Outcome
@@ -82,13 +82,13 @@ class JobLease:
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
 
-    def event(self, kind: str, text: str = "", code: str | None = None, **values: object) -> None:
+    def event(self, kind: EventKind, text: str = "", code: str | None = None, **values: object) -> None:
         """Append an event and change the columns of the job's row that it tells of, in a transaction of its own."""
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
             self.add_event(session, kind, text, code)
 
-    def add_event(self, session: Session, kind: str, text: str = "", code: str | None = None) -> None:
+    def add_event(self, session: Session, kind: EventKind, text: str = "", code: str | None = None) -> None:
         """Append an event in the transaction that it tells of."""
         add_event(session, self.job_id, kind, self.stage, self.attempt, code, text)
 
@@ -98,7 +98,7 @@ class JobLease:
         with self.transaction() as session:
             values = {"finished": finished, "percent": DONE, "error": None, "holder": None, "clears": 0}
             session.execute(update(Job).where(Job.id == self.job_id).values(updated=func.now(), **values))
-            self.add_event(session, "stage_finished")
+            self.add_event(session, EventKind.STAGE_FINISHED)
 
     def fail(self, code: str, text: str, *, final: bool) -> None:
         """Record why the stage failed, and let go; `final` when no further try follows."""
@@ -108,7 +108,7 @@ class JobLease:
             values["finished"] = before(self.job, self.stage)
         with self.transaction() as session:
             session.execute(update(Job).where(Job.id == self.job_id).values(**values))
-            kind = "stage_failed" if final else "stage_will_be_tried_again"
+            kind = EventKind.STAGE_FAILED if final else EventKind.STAGE_WILL_BE_RETRIED
             self.add_event(session, kind, text, code)
 
     def let_go(self) -> None:
@@ -181,10 +181,10 @@ def _acquire(
         job.fence += 1
         job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
         if by_admin:
-            add_event(session, job_id, "taken_over", stage)
+            add_event(session, job_id, EventKind.ACQUIRED_BY_ADMIN, stage)
         else:
             _go_on(job, stage)
-            add_event(session, job_id, "stage_started", stage, attempt)
+            add_event(session, job_id, EventKind.STAGE_STARTED, stage, attempt)
         session.flush()
         return JobLease(engine, before_begin, stage, attempt, job.fence), left_uncleanly
 

@@ -7,6 +7,7 @@ The `catalogue_*` tables and the two sequences belong to the built-in services.
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text
@@ -103,6 +104,23 @@ class Job(Base):
         # Of the few jobs that have their bundle: what one user's share is compared with, at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
     )
+
+
+class FileState(StrEnum):
+    """The state of a file in the archive, as the ledger records it; `ingest.ledger.file_states` writes it.
+
+    - `pending`: the archive holds nothing of the file.
+    - `sending`: the archive may hold all of the file, a part of it or nothing.
+    - `deleting`: as `sending`, and a request to delete the file may still be under way: its id is not used again.
+    - `archived`: the archive holds the file, and its size and hash are the declared ones.
+    - `skipped`: the bundle holds the file, but its metadata does not list it: the file is not part of the job.
+    """
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELETING = "deleting"
+    ARCHIVED = "archived"
+    SKIPPED = "skipped"
 
 
 class File(Base):

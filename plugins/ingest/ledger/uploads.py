@@ -21,7 +21,7 @@ from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned, UserJobsLimit
 from ingest.ledger import user_jobs
 from ingest.ledger.database import transaction
-from ingest.ledger.events import add_event
+from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.models import Upload
 from ingest.ledger.spool_reservations import promise_room
 from ingest.ledger.user_shares import WHOLE, UserShare
@@ -93,7 +93,7 @@ def release(session: Session, name: str, job_id: int, size: int) -> None:
     session.add(Upload(spool_name=name, job_id=job_id, size=size))
 
 
-def remove(engine: Engine, folder: Path, name: str, kind: str, code: str | None = None, text: str = "") -> bool:
+def remove(engine: Engine, folder: Path, name: str, kind: EventKind, code: str | None = None, text: str = "") -> bool:
     """Remove a file that no job names, with an event; gives False when a job has it. Raises OSError, DatabaseUnavailable."""
     with transaction(engine) as session:
         upload = session.get(Upload, name, with_for_update=True)
@@ -121,7 +121,7 @@ def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) ->
         if upload is None or spool.last_written(folder / name) > time.time() - age.total_seconds():
             return False
         text = f"{name}: nothing was written for {age.total_seconds():g} seconds, and no job took it"
-        _remove(session, folder, upload, "upload_abandoned", None, text)
+        _remove(session, folder, upload, EventKind.UPLOAD_ABANDONED, None, text)
     return True
 
 
@@ -132,7 +132,7 @@ def _names_after(engine: Engine, age: timedelta, last: str) -> list[str]:
         return list(session.scalars(query))
 
 
-def _remove(session: Session, folder: Path, upload: Upload, kind: str, code: str | None, text: str) -> None:
+def _remove(session: Session, folder: Path, upload: Upload, kind: EventKind, code: str | None, text: str) -> None:
     spool.remove(folder / upload.spool_name)
     failpoint("upload.removed", upload.job_id)
     add_event(session, upload.job_id, kind, code=code, text=text)
@@ -142,6 +142,6 @@ def _remove(session: Session, folder: Path, upload: Upload, kind: str, code: str
 def _give_up(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:
     code = error.code if isinstance(error, IngestError) else None
     try:
-        remove(engine, folder, upload.name, "upload_refused", code, to_one_line(str(error)))
+        remove(engine, folder, upload.name, EventKind.UPLOAD_REFUSED, code, to_one_line(str(error)))
     except (OSError, DatabaseUnavailable) as fault:
         logger.warning("job %d: what came of it stays until retention removes it: %s", upload.job_id, fault)

@@ -17,6 +17,7 @@ from ingest.archiving.rejection import remove_uncataloged
 from ingest.context import StageContext
 from ingest.errors.types import ConfigurationError, JobFinished, UnknownJob
 from ingest.ledger import jobs, uploads
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import File
@@ -57,7 +58,9 @@ def run_file(
         set_state(engine, airflow, job_id, failed(STAGES[kind][0], REPLACING))
         old_name = _replaced(settings, engine, received)
     failpoint("replacing.replaced", job_id)
-    uploads.remove(engine, settings.volume_path, old_name, "bundle_removed", text=f"{old_name}, which was replaced")
+    uploads.remove(
+        engine, settings.volume_path, old_name, EventKind.BUNDLE_REMOVED, text=f"{old_name}, which was replaced"
+    )
     retry(engine, airflow, job_id)
 
 
@@ -97,4 +100,4 @@ def _replace(lease: JobLease, received: Received) -> None:
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
         job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None
-        jobs.add_event(session, lease.job_id, "bundle_replaced", text=received.spool_name)
+        jobs.add_event(session, lease.job_id, EventKind.BUNDLE_REPLACED, text=received.spool_name)

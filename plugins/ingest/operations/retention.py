@@ -29,6 +29,7 @@ from ingest.context import StageContext
 from ingest.errors.types import IngestError
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import first_line, make_engine
+from ingest.ledger.events import EventKind
 from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
@@ -45,7 +46,9 @@ CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
 
 # Not when the row was last changed, which a round that could not finish does too.
-ENDED = select(func.max(Event.at)).where(Event.job_id == Job.id, Event.kind.in_(("stage_failed", "override")))
+ENDED = select(func.max(Event.at)).where(
+    Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE))
+)
 STOPPED = or_(Job.override["state"].as_string() == JobStatus.FAILED, Job.error["final"].as_boolean())
 # Never NULL: what is not true of a job must be false, because it is also asked for what is not so.
 REJECTED = func.coalesce(and_(Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean()), False)

@@ -12,14 +12,16 @@ there, an admin clears this task, and the files are sent again.
 
 from ingest.archiving.batches import send_files
 from ingest.archiving.catalog import is_cataloged, pending_transaction
-from ingest.archiving.file_ids import CLASHES_ALLOWED, replace_ids
+from ingest.archiving.file_ids import MAX_CLASHES, replace_ids
 from ingest.archiving.moves.move import send_sources
 from ingest.archiving.rejection import remove
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.archiving.transaction_document import transaction_document
 from ingest.context import StageContext
 from ingest.errors.types import CatalogHoldsIds, CatalogRejected, ServiceUnavailable
-from ingest.ledger.files import FileState, batches, files_in
+from ingest.ledger.events import EventKind
+from ingest.ledger.files import batches, files_in
+from ingest.ledger.models import FileState
 from ingest.states.job_record import Outcome
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
@@ -39,16 +41,16 @@ def ingest_metadata(context: StageContext) -> None:
 
 
 def _catalog(context: StageContext) -> None:
-    for _ in range(CLASHES_ALLOWED):
+    for _ in range(MAX_CLASHES):
         _archive(context)
-        context.lease.event("cataloguing", outcome=Outcome.CATALOGING)
+        context.lease.event(EventKind.CATALOGING, outcome=Outcome.CATALOGING)
         failpoint("ingest_metadata.cataloguing", context.lease.job_id)
         if is_cataloged(context) or _accepted(context):
             failpoint("ingest_metadata.accepted", context.lease.job_id)
-            context.lease.event("catalogued", outcome=Outcome.CATALOGED)
+            context.lease.event(EventKind.CATALOGED, outcome=Outcome.CATALOGED)
             failpoint("ingest_metadata.catalogued", context.lease.job_id)
             return
-    raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it goes on handing out ids in use")
+    raise ServiceUnavailable("uniqueid", context.settings.uniqueid_url, "it hands out ids in use")
 
 
 def _archive(context: StageContext) -> None:

@@ -11,22 +11,16 @@ bundle.
 **An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
 
-from ingest.archiving.file_ids import give_ids
+from ingest.archiving.file_ids import assign_missing_ids
 from ingest.archiving.unlisted_members import SKIP, skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
-from ingest.ledger.files import (
-    batches,
-    check_annotated,
-    compare_members,
-    compare_sources,
-    find_ambiguous_paths,
-    forget_declarations,
-    record_declarations,
-    totals,
-)
+from ingest.ledger.events import EventKind
+from ingest.ledger.file_comparison import check_annotated, compare_members, compare_sources, find_ambiguous_paths
+from ingest.ledger.file_records import forget_declarations, record_declarations
+from ingest.ledger.files import batches, totals
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
@@ -61,9 +55,9 @@ def load_metadata(context: StageContext) -> Summary:
         reader = reader if other.faults else other
     reader.faults.raise_as(InvalidMetadata)
     if left_out := str(reader.left_out):
-        context.lease.event("entries_left_out", f"entries for these tables are not passed on: {left_out}")
+        context.lease.event(EventKind.ENTRIES_LEFT_OUT, f"entries for these tables are not passed on: {left_out}")
     skipped = skip_unlisted(context.lease)
-    give_ids(context)
+    assign_missing_ids(context)
     files, size = totals(context.lease)
     return {"files": files, "bytes": size, **({"skipped": skipped} if skipped else {}), **_for_people(reader)}
 

@@ -15,7 +15,9 @@ from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
-from ingest.ledger.files import batches, find_ambiguous_paths, forget_members, record_members
+from ingest.ledger.file_comparison import find_ambiguous_paths
+from ingest.ledger.file_records import forget_members, record_members
+from ingest.ledger.files import batches
 from ingest.system.failpoints import failpoint
 
 
@@ -42,6 +44,6 @@ def _data_members(context: StageContext, faults: FaultList) -> Iterator[Member]:
         elif metadata is None:
             metadata = member
         else:
-            faults.add(FaultCode.METADATA_TWICE, "metadata.txt stands in the bundle twice")
+            faults.add(FaultCode.METADATA_TWICE, "metadata.txt is in the bundle twice")
     offset, size = (metadata.offset, metadata.size) if metadata else (None, None)
     context.lease.set(metadata_offset=offset, metadata_size=size)

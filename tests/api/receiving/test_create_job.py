@@ -13,6 +13,7 @@ from api.resources import EXTENSION, Resources
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.states.stages import Kind
 from tests.received import create_job
@@ -199,7 +200,7 @@ def test_an_upload_that_was_given_up_meanwhile_is_no_job(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def create_too_late(engine: Engine, received: Received) -> None:
-        assert uploads.remove(engine, resources.settings.volume_path, received.spool_name, "upload_abandoned")
+        assert uploads.remove(engine, resources.settings.volume_path, received.spool_name, EventKind.UPLOAD_ABANDONED)
         create_for_real(engine, received)
 
     monkeypatch.setattr(jobs, "create", create_too_late)

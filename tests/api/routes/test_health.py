@@ -18,6 +18,7 @@ from api.probes import readiness
 from api.probes.readiness import ReadinessCheck
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import uploads
+from ingest.ledger.events import EventKind
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.orchestrator.client import AirflowApi
@@ -150,7 +151,7 @@ def test_not_ready_while_uploads_have_reserved_all_that_is_free(
         try:
             spool = client.get("/readyz").get_json()["spool"]
         finally:
-            uploads.remove(database_engine, disk, upload.name, "upload_refused")
+            uploads.remove(database_engine, disk, upload.name, EventKind.UPLOAD_REFUSED)
         assert (spool["ready"], spool["message"]) == (False, readiness.SPOOL_FULL)
         assert spool["bytes_promised"] == before + 15 * MIB
         assert client.get("/readyz").get_json()["spool"]["ready"]

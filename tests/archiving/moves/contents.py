@@ -15,12 +15,13 @@ from tests.killing import Patch
 CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
 # Where a process can be killed.
 STEPS: list[Patch] = [
-    (move, "mark"),
+    (move, "mark_moving"),
+    (move, "mark_moved"),
     (move, "_link"),
     (SourceFolder, "rename"),
     (SourceFolder, "remove"),
-    (restore, "mark"),
-    (restore, "mark_removed"),
+    (restore, "mark_restoring"),
+    (restore, "mark_restored"),
     (restore, "_name"),
     (FolderArchive, "move"),
     (FolderArchive, "delete"),

@@ -82,7 +82,7 @@ CASES: list[Case] = [
         "has a path of more than 4095 bytes",
         "data/" + "/".join(["n" * 199] * 21),
     ),
-    of_several("member twice", FaultCode.MEMBER_TWICE, "member 'a' stands in the bundle twice", "data/a", "data/a"),
+    of_several("member twice", FaultCode.MEMBER_TWICE, "member 'a' is in the bundle twice", "data/a", "data/a"),
     of_several("member twice in two ways", FaultCode.MEMBER_TWICE, "member 'a/b'", "data/a/b", "./data//a/./b"),
     refused(
         "names that differ in case",
@@ -114,7 +114,7 @@ CASES: list[Case] = [
         (FaultCode.MEMBER_OUTSIDE_DATA, FaultCode.MEMBER_TWICE, FaultCode.PATH_AMBIGUOUS),
         "member 'x' is neither",
         "member '/y' is neither",
-        "member 'a' stands in the bundle twice",
+        "member 'a' is in the bundle twice",
         "paths 'A' and 'a'",
     ),
     refused(

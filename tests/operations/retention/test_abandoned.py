@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import UnknownJob, UploadAbandoned
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.ledger.models import Upload
 from ingest.operations import retention
@@ -112,7 +113,7 @@ def test_bundle_that_was_replaced_is_removed_when_the_command_died_before_it_cou
     with transaction(database_engine) as session:
         uploads.release(session, upload.name, upload.job_id, 5)
     assert is_announced(database_engine, upload)
-    assert uploads.remove(database_engine, settings.volume_path, upload.name, "bundle_removed")
+    assert uploads.remove(database_engine, settings.volume_path, upload.name, EventKind.BUNDLE_REMOVED)
     assert names(settings) == []
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ingest import spool
 from ingest.errors.types import BundleRemoved, IngestError, StageSkipped
 from ingest.ledger import jobs, lease
-from ingest.ledger.files import forget_declarations, forget_members
+from ingest.ledger.file_records import forget_declarations, forget_members
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
 from ingest.operations import retention

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from ingest.archiving.file_ids import with_free_ids
+from ingest.archiving.file_ids import replace_ids_in_use
 from ingest.archiving.fixity import stored_hash
 from ingest.archiving.moves.folder_rights import check_removable
 from ingest.archiving.moves.permissions import hides_findings, source_path
@@ -29,11 +29,13 @@ from ingest.archiving.moves.removal import remove_source
 from ingest.archiving.moves.restore import hidden_link, put_back, with_new_id
 from ingest.archiving.moves.source_faults import SourceFaults
 from ingest.archiving.moves.source_folder import SourceFolder, open_source, source_folder, unreadable
-from ingest.archiving.transfer import Progress
+from ingest.archiving.progress import Progress
 from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUnavailable, SourceExchanged
-from ingest.ledger.files import FileState, LedgerFile, files_in, mark
+from ingest.ledger.file_states import mark_moved, mark_moving
+from ingest.ledger.files import LedgerFile, files_in
+from ingest.ledger.models import FileState
 from ingest.services.archive import OpenFile
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
@@ -66,7 +68,7 @@ def send_sources(context: StageContext) -> None:
         try:
             with _checked_source(context, file, progress) as source:
                 if not faults:
-                    [free] = with_free_ids(context, [file])
+                    [free] = replace_ids_in_use(context, [file])
                     _move(context, free, source)
         except InvalidSource as error:
             faults.take(file, error)
@@ -75,8 +77,7 @@ def send_sources(context: StageContext) -> None:
 
 def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
     job_id = context.lease.job_id
-    mark(context.lease, [file], FileState.SENDING, inode=source.found.st_ino)
-    failpoint("move_files.sending", job_id)
+    mark_moving(context.lease, file, source.found.st_ino)
     context.lease.check()
     names = source.found.st_nlink + _link(source, hidden_link(file))
     failpoint("move_files.linked", job_id)
@@ -89,8 +90,7 @@ def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
     failpoint("move_files.verified", job_id)
     _remove(context, file, source)
     failpoint("move_files.removed", job_id)
-    mark(context.lease, [file], FileState.ARCHIVED)
-    failpoint("move_files.archived", job_id)
+    mark_moved(context.lease, file)
 
 
 def _remove(context: StageContext, file: LedgerFile, source: Source) -> None:

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from itertools import count, takewhile
 
-from ingest.archiving.file_ids import UNANSWERED, replace_ids
+from ingest.archiving.file_ids import DELETION_UNANSWERED, replace_ids
 from ingest.archiving.moves.permissions import hides_findings, source_path
 from ingest.archiving.moves.source_folder import OURS, SourceFolder, source_folder
 from ingest.context import StageContext
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUnavailable
-from ingest.ledger.files import FileState, LedgerFile, files_in, mark, mark_removed
+from ingest.ledger.events import EventKind
+from ingest.ledger.file_states import mark_restored, mark_restoring
+from ingest.ledger.files import LedgerFile, files_in
+from ingest.ledger.models import FileState
 from ingest.services.archive import OpenFile
 from ingest.system.durable_files import write_all
 from ingest.system.failpoints import failpoint
@@ -31,17 +34,16 @@ NAME_BYTES = 200
 def put_files_back(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Put sources that were moved back where they were, and remove them from the archive."""
     for file in files:
-        mark(context.lease, [file], FileState.SENDING)
+        mark_restoring(context.lease, file)
         put_back(context, file)
         if file.state is FileState.SENDING:
             with_new_id(context, file)
-        mark_removed(context.lease, [file])
-        failpoint("put_back.pending", context.lease.job_id)
+        mark_restored(context.lease, file)
 
 
 def with_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
     """Give a file that was found `sending` and was put back another id: an older process may have asked to delete it."""
-    [renamed] = replace_ids(context, [file], UNANSWERED)
+    [renamed] = replace_ids(context, [file], DELETION_UNANSWERED)
     return renamed
 
 
@@ -68,7 +70,7 @@ def _not_restored(context: StageContext, file: LedgerFile, error: InvalidSource)
     if not hides_findings(context.settings):
         return MoveFolderUnavailable(f"what was moved cannot be put back: {error.sentence}")
     logger.warning("job %d: what was moved cannot be restored: %s", context.lease.job_id, error.text)
-    context.lease.event("source_not_restored", error.text)
+    context.lease.event(EventKind.SOURCE_NOT_RESTORED, error.text)
     return MoveFolderUnavailable(
         f"what was moved cannot be restored to {quote_name(file.source)}: its folder cannot be used now"
     )
@@ -137,7 +139,7 @@ def give_place(context: StageContext, file: LedgerFile, folder: SourceFolder, hi
             if place != source_path(file.source).name:
                 source = quote_name(file.source)
                 text = f"{source} was written anew; what had been moved is put back as {quote_name(place)}"
-                context.lease.event("source_kept", text)
+                context.lease.event(EventKind.SOURCE_KEPT, text)
             return
         if _same(folder.find(place), folder.find(hidden)):
             return

@@ -13,12 +13,12 @@ from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.errors.types import InvalidSource
+from ingest.ledger.events import EventKind
 from ingest.ledger.files import LedgerFile
 from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
-EVENT = "sources_refused"
 # What follows from the document and the settings alone, or happened after size and hash were found to be right.
 HARMLESS = frozenset({FaultCode.SOURCE_NOT_ALLOWED, FaultCode.SOURCE_CHANGED})
 
@@ -52,5 +52,5 @@ class SourceFaults:
     def raise_all(self) -> None:
         """Raise InvalidSource with all faults, after what is hidden of them is an event; do nothing when there are none."""
         if self._hidden:
-            self._context.lease.event(EVENT, "; ".join(self._hidden))
+            self._context.lease.event(EventKind.SOURCES_REFUSED, "; ".join(self._hidden))
         self._shown.raise_as(InvalidSource)

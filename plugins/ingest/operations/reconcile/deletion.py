@@ -6,6 +6,7 @@ job is held.
 
 from ingest.archiving.rejection import remove
 from ingest.context import StageContext
+from ingest.ledger.events import EventKind
 from ingest.ledger.files import batches, files_with_ids
 from ingest.ledger.lease import acquire_job
 from ingest.operations.reconcile.idle_jobs import NO_ATTEMPT, ComparedJob
@@ -35,5 +36,5 @@ def delete_dark(settings: Settings, services: Services, compared: ComparedJob) -
             remove(context, batch)
             deleted += len(batch)
         failpoint("reconcile.deleted", compared.job_id)
-        lease.event("dark_files_deleted", f"{deleted} files, from the archive", holder=None)
+        lease.event(EventKind.DARK_FILES_DELETED, f"{deleted} files, from the archive", holder=None)
     return deleted

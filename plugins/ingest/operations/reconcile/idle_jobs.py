@@ -11,6 +11,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
 
 from ingest.ledger.database import transaction
+from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import get_job, to_snapshot
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import Event, Job
@@ -75,7 +76,9 @@ def is_idle() -> ColumnElement[bool]:
 
 
 def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJob]:
-    was_sent = exists().where(Event.job_id == Job.id, Event.kind == "stage_started", Event.stage.in_(SENDING_STAGES))
+    was_sent = exists().where(
+        Event.job_id == Job.id, Event.kind == EventKind.STAGE_STARTED, Event.stage.in_(SENDING_STAGES)
+    )
     query = select(Job, is_idle(), was_sent).where(which).order_by(Job.id).limit(BATCH)
     with transaction(engine) as session:
         return [

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ingest.archiving.fixity import damage
 from ingest.errors.types import FenceLost
-from ingest.ledger.files import FileState, LedgerFile, batches, files_with_ids
+from ingest.ledger.files import LedgerFile, batches, files_with_ids
+from ingest.ledger.models import FileState
 from ingest.operations.reconcile.findings import (
     CATALOG_FROM_BACKUP,
     DELETE,

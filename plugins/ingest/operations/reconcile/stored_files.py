@@ -5,7 +5,8 @@ where the catalogue is asked, DatabaseUnavailable.
 """
 
 from ingest.archiving.fixity import damage
-from ingest.ledger.files import FileState, LedgerFile
+from ingest.ledger.files import LedgerFile
+from ingest.ledger.models import FileState
 from ingest.services import Services
 from ingest.services.archive import Archive
 from ingest.states.job_record import Outcome

@@ -1,0 +1,81 @@
+"""Compare the members of a bundle with the files that its metadata declares, and paths with each other.
+
+Called by the stages `open_tar` and `load_metadata`, once their records are complete. Each difference is added to the faults.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
+
+from ingest.bundles.alike_names import shown_apart
+from ingest.bundles.names import DATA_FOLDER, folded
+from ingest.bundles.unmatched_names import UnmatchedNames
+from ingest.errors.fault_codes import FaultCode
+from ingest.errors.fault_list import FaultList
+from ingest.ledger.files import BATCH, batches, ids_by_path, read_rows
+from ingest.ledger.lease import JobLease
+from ingest.ledger.models import File
+from ingest.states.stages import Kind
+from ingest.system.sanitize import quote_name
+
+
+def compare_members(lease: JobLease, faults: FaultList, *, may_be_unlisted: bool) -> None:
+    """Compare the bundle's members with the metadata; add each difference to the faults.
+
+    A member that is not listed is a fault unless `may_be_unlisted`.
+    """
+    differs = File.offset.is_(None) | (File.found_size != File.size)
+    unmatched = UnmatchedNames()
+    for file in read_rows(lease, differs if may_be_unlisted else differs | File.position.is_(None)):
+        if file.position is None:
+            unmatched.add_member(file.path)
+        elif file.offset is None:
+            unmatched.add_file(file.path)
+        else:
+            declared = f"the metadata declares {file.size}"
+            faults.add(FaultCode.SIZE_DIFFERS, f"file {quote_name(file.path)} has {file.found_size} bytes, {declared}")
+    unmatched.report(faults)
+
+
+def compare_sources(lease: JobLease, faults: FaultList) -> None:
+    """Add each source of a move that more than one entry lists to the faults, because it can be moved only once."""
+    is_source = (File.job_id == lease.job_id) & File.position.is_not(None) & File.source.is_not(None)
+    query = select(File.source).where(is_source).group_by(File.source).having(func.count() > 1).order_by(File.source)
+    with lease.transaction() as session:
+        for source in session.scalars(query.execution_options(yield_per=BATCH)):
+            faults.add(
+                FaultCode.SOURCE_LISTED_TWICE, f"source {quote_name(source or '')} is listed twice in the metadata"
+            )
+
+
+def find_ambiguous_paths(lease: JobLease, faults: FaultList) -> None:
+    """Add each group of paths that differ only in case or in Unicode form to the faults."""
+    is_present = File.offset if lease.job.record.kind is Kind.INGEST else File.position
+    # Paths are folded in Python: the result of PostgreSQL's lower() depends on the locale of the database.
+    groups = (
+        select(func.min(File.path), func.max(File.path), func.count())
+        .where(File.job_id == lease.job_id, is_present.is_not(None))
+        .group_by(File.folded)
+        .where(File.folded.is_not(None))
+        .having(func.count() > 1)
+        .execution_options(yield_per=BATCH)
+    )
+    with lease.transaction() as session:
+        for one, other, count in session.execute(groups):
+            # Two paths may have the same digest by chance.
+            if folded(one) == folded(other):
+                shown = shown_apart(one, other)
+                of = f", two of {count}," if count > 2 else ""  # noqa: PLR2004 - a pair needs no count
+                faults.add(
+                    FaultCode.PATH_AMBIGUOUS, f"paths {shown}{of} differ only in case or in Unicode form; rename one"
+                )
+
+
+def check_annotated(lease: JobLease, annotated: Iterable[tuple[int, str]], faults: FaultList) -> None:
+    """Add each `FileKeyValue` whose path no `Files` entry lists to the faults; `annotated` yields positions and paths."""
+    for batch in batches(annotated):
+        listed = ids_by_path(lease, [path for _, path in batch])
+        for position, path in batch:
+            if path not in listed:
+                shown = quote_name(f"{DATA_FOLDER}/{path}")
+                faults.add(FaultCode.PATH_UNLISTED, f"entry {position} (FileKeyValue): no Files entry lists {shown}")
