@@ -23,12 +23,12 @@ def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
     """Send a transaction of `size` bytes in this block: until it is settled nothing is removed, unless it is refused."""
     before = _settles(context)
     seconds = context.services.metadata.max_processing_seconds(size)
-    context.lease.set(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
+    context.lease.update_job(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
     try:
         yield
     except CatalogRejected:
         # It was answered, and is over.
-        context.lease.set(catalogue_settles=before)
+        context.lease.update_job(catalogue_settles=before)
         raise
 
 

@@ -10,7 +10,7 @@ from ingest.archiving.moves.restore import remove_links
 from ingest.context import StageContext
 from ingest.errors.types import MoveFolderUnavailable
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import REMOVED
+from ingest.ledger.models import REMOVED
 from ingest.states import Kind
 from ingest.system.failpoints import failpoint
 

@@ -66,7 +66,7 @@ class BatchTransfer:
         """Send a file; return whether it has the declared hash. Raises ServiceUnavailable, FenceLost."""
         context, archive, body = self.context, self.context.services.archive, self._body(file)
         # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
-        context.lease.check()
+        context.lease.check_fence()
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
         failpoint("ingest_files.sent", context.lease.job_id)
         stored = archive.size(file.file_id)

@@ -23,7 +23,7 @@ def skip_unlisted(lease: JobLease) -> int:
         skip_members(lease, [member.id for member in batch])
         named += [quote_name(member.path) for member in batch[: NAMED - len(named)]]
         count += len(batch)
-        lease.report(count, count + 1)
+        lease.report_progress(count, count + 1)
     if count:
         more = f", and {count - len(named)} more" if count > len(named) else ""
         text = (

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import UnknownJob
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import is_valid_id, run_id
+from ingest.ledger.job_snapshots import run_id
+from ingest.ledger.jobs import is_valid_id
 from ingest.ledger.models import Event, File, Job, OriginalJob, Upload
 
 Document = dict[str, Any]

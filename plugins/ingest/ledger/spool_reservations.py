@@ -8,17 +8,17 @@ promise good, where the file system can.
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import UserSpaceLimit
-from ingest.ledger import user_jobs
+from ingest.ledger import locks, user_jobs
+from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Upload
 from ingest.ledger.user_shares import part_of
 from ingest.spool import Announced, SpoolFull, free_bytes, translate_disk_errors
 from ingest.spool import part_of as part_file_of
 
-ANNOUNCING_LOCK = (3, 8066)
 # The unit of st_blocks, whatever the file system's own is.
 STAT_BLOCK = 512
 # How often it is looked again when the free room has changed while what is promised was summed up.
@@ -32,7 +32,7 @@ def promise_room(session: Session, folder: Path, upload: Announced, kept_free: i
     of that rest are for other users, which an upload of unknown size must leave. Raises SpoolFull, UserSpaceLimit,
     SpoolUnavailable.
     """
-    session.execute(select(func.pg_advisory_xact_lock(*ANNOUNCING_LOCK)))
+    locks.acquire(session, SharedLock.SPOOL_SPACE)
     size = upload.size or 0
     left = _unpromised(session, folder) - kept_free
     if size > left:
