@@ -1,6 +1,6 @@
 """Job rows, events and overrides, on a real PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -156,11 +156,15 @@ def test_time_of_the_first_trigger_is_kept(database_engine: Engine, job_id: int)
 # Changes of the run in Airflow
 
 
-@pytest.mark.parametrize("call", ["mark_triggered", "count_clear", "count_run_change", "lift_override"])
-def test_change_of_the_run_in_airflow_is_counted(database_engine: Engine, job_id: int, call: str):
+@pytest.mark.parametrize(
+    "change", [job_runs.mark_triggered, job_runs.count_clear, job_runs.count_run_change, jobs.lift_override]
+)
+def test_change_of_the_run_in_airflow_is_counted(
+    database_engine: Engine, job_id: int, change: Callable[[Engine, int], object]
+):
     job_runs.mark_triggered(database_engine, job_id)
     before = jobs.read(database_engine, job_id).run_changes
-    getattr(jobs, call)(database_engine, job_id)
+    change(database_engine, job_id)
     assert jobs.read(database_engine, job_id).run_changes == before + 1
 
 

@@ -245,7 +245,7 @@ def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
 
 def test_a_table_that_somebody_keeps_locked_is_unavailability(empty: Engine, monkeypatch: pytest.MonkeyPatch):
     upgrade_schema(empty)
-    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_SECONDS", 1)
     with empty.connect() as other, other.begin():
         other.exec_driver_sql(f"LOCK TABLE {VERSIONS} IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import BinaryIO, cast
 
-from ingest.archiving.fixity import damage
+from ingest.archiving.fixity import find_damage
 from ingest.archiving.hashing_body import HashingBody
 from ingest.archiving.progress import Progress
 from ingest.bundles.bundle import Section
@@ -58,7 +58,7 @@ class BatchTransfer:
         size = archive.size(file.file_id)
         if size is None:
             return Stored.NOTHING
-        if size == file.size and damage(archive, file, self.progress.add) is None:
+        if size == file.size and find_damage(archive, file, self.progress.add) is None:
             return Stored.WHOLE
         return Stored.PART
 
