@@ -101,7 +101,7 @@ def run_stage(open_context: OpenContext) -> RunStage:
     def run(job_id: int, stage: Stage) -> object:
         with open_context(job_id, stage) as context:
             result = FUNCTIONS[stage](context)
-            context.lease.finish()
+            context.lease.finish_stage()
             return result
 
     return run

@@ -17,7 +17,7 @@ from api.polling.recent_obstacles import RecentObstacles
 from api.probes.background_probe import BackgroundProbe
 from ingest.ledger.database import make_probe, transaction
 from ingest.ledger.models import Job
-from ingest.ledger.spool_reservations import promised
+from ingest.ledger.spool_reservations import reserved_bytes
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.spool import free_bytes, translate_disk_errors
@@ -88,7 +88,7 @@ class ReadinessCheck:
 
     def _ask_promised(self) -> int:
         with transaction(self._engine) as session, translate_disk_errors(self._settings.volume_path):
-            return promised(session, self._settings.volume_path)
+            return reserved_bytes(session, self._settings.volume_path)
 
     def _ask_airflow(self) -> Part:
         self._airflow.check_health(QUESTION_SECONDS)

@@ -14,7 +14,7 @@ from threading import Lock
 
 from api.request_errors import TooManyUploads
 from ingest.errors.types import UserUploadsLimit
-from ingest.ledger.user_shares import part_of
+from ingest.ledger.user_shares import fraction_of
 
 RETRY_SECONDS = 10
 OWNER_BYTES = 16
@@ -56,7 +56,7 @@ class UploadSlots:
             # Written before it is counted: of two processes that take a user's last slot, one sees the other.
             os.pwrite(self._file.fileno(), owner, slot * OWNER_BYTES)
             mine, others = self._count_held(owner)
-            if mine > part_of(self._count - others, share):
+            if mine > fraction_of(self._count - others, share):
                 self._unlock(slot)
                 raise UserUploadsLimit(
                     f"{mine - 1} of your uploads are under way, as many as one user may have now; others are taken: send "

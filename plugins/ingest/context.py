@@ -7,9 +7,8 @@ from pathlib import Path
 from ingest.bundles.bundle import Section, open_section
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import BundleRemoved, InvalidMetadata, SpoolUnavailable
-from ingest.ledger.jobs import REMOVED
 from ingest.ledger.lease import JobLease
-from ingest.ledger.models import Job
+from ingest.ledger.models import REMOVED, Job
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind

@@ -1,4 +1,4 @@
-"""Sending files: nothing twice, nothing orphaned, nothing missing, wherever the process before was killed."""
+"""Files are sent once, and none is orphaned or missing, wherever an earlier process was killed."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +16,7 @@ from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
 from ingest.states.stages import Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
-from tests.killing import Killed, Patch, die, kill_at_step
+from tests.killing import Killed, Patch, count_steps, die, kill_at_step
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -26,11 +26,12 @@ RunBefore = Callable[[int, Stage], None]
 
 
 STEPS: list[Patch] = [(batches, "mark_sending"), (batches, "mark_archived"), (FolderArchive, "put")]
+BATCH_FILES = (1, 2, 100)
 
 
 @pytest.fixture
 def puts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ids that were sent, in their order."""
+    """The ids that were sent, in order."""
     sent: list[int] = []
     put = FolderArchive.put
 
@@ -74,9 +75,31 @@ def test_stage_that_runs_again_sends_nothing(
     assert len(puts) == len(CONTENTS)
 
 
-@pytest.mark.parametrize("batch_files", [1, 2, 100])
-@pytest.mark.parametrize("kill_at", range(20))
-def test_killed_between_any_two_steps_the_next_process_ends_with_one_set_of_files(
+def batches_of(batch_files: int) -> int:
+    return -(-len(CONTENTS) // batch_files)
+
+
+def steps_of(batch_files: int) -> int:
+    """Return the number of steps: before and after both commits of each batch, and before and after each PUT."""
+    return 2 * (2 * batches_of(batch_files) + len(CONTENTS))
+
+
+@pytest.mark.parametrize("batch_files", BATCH_FILES)
+def test_kill_points_are_all_steps_of_a_job(
+    make_job: MakeJob, run_before: RunBefore, run_stage: RunStage, monkeypatch: pytest.MonkeyPatch, batch_files: int
+):
+    monkeypatch.setattr(batches, "BATCH_FILES", batch_files)
+    job = make_job()
+    run_before(job, Stage.INGEST_FILES)
+    steps = count_steps(monkeypatch, STEPS)
+    run_stage(job, Stage.INGEST_FILES)
+    assert steps() == steps_of(batch_files)
+
+
+@pytest.mark.parametrize(
+    ("batch_files", "kill_at"), [(files, step) for files in BATCH_FILES for step in range(steps_of(files))]
+)
+def test_after_a_kill_between_any_two_steps_the_next_process_archives_each_file_once(
     make_job: MakeJob,
     run_before: RunBefore,
     run_stage: RunStage,
@@ -88,23 +111,18 @@ def test_killed_between_any_two_steps_the_next_process_ends_with_one_set_of_file
     batch_files: int,
     kill_at: int,
 ):
-    """The steps are: before and after each commit of `sending` and `archived`, before and after each PUT."""
     monkeypatch.setattr(batches, "BATCH_FILES", batch_files)
     job = make_job()
     run_before(job, Stage.INGEST_FILES)
     ids = [row.file_id for row in rows(database_engine, job)]
-    with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.INGEST_FILES) as context:
+    with monkeypatch.context() as killing, open_context(job, Stage.INGEST_FILES) as context:
         kill_at_step(killing, kill_at, STEPS)
-        batches.send_files(context)
-        assert kill_at >= 2 * batches_of(batch_files) * 2 + 2 * len(CONTENTS), "it was to be killed on its way"
+        with pytest.raises(Killed):
+            batches.send_files(context)
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)
     assert [row.file_id for row in rows(database_engine, job)] == ids
     assert len([path for path in (tmp_path / "archive").rglob("*") if path.is_file()]) == len(CONTENTS)
-
-
-def batches_of(batch_files: int) -> int:
-    return -(-len(CONTENTS) // batch_files)
 
 
 def test_files_that_were_archived_before_the_kill_are_not_sent_again(
@@ -121,12 +139,12 @@ def test_files_that_were_archived_before_the_kill_are_not_sent_again(
     run_before(job, Stage.INGEST_FILES)
     with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.INGEST_FILES) as context:
         size = FolderArchive.size
-        asked = iter(range(100))
-        killing.setattr(FolderArchive, "size", lambda *given: die() if next(asked) == 8 else size(*given))
+        calls = iter(range(100))
+        killing.setattr(FolderArchive, "size", lambda *given: die() if next(calls) == 8 else size(*given))
         batches.send_files(context)
     sent = len(puts)
     run_stage(job, Stage.INGEST_FILES)
-    # Nor the one that was whole in the archive, though the ledger did not say so yet.
+    # Also not the file that the archive held whole when the ledger did not record it yet.
     assert len(puts) - sent == 1
 
 
@@ -162,7 +180,7 @@ def test_after_a_kill_at_90_percent_the_last_tenth_of_the_bytes_is_sent(
     assert_archived(database_engine, services, job, contents)
 
 
-def test_file_of_which_the_archive_stored_less_is_not_taken_for_archived(
+def test_file_that_the_archive_stored_in_part_is_not_archived(
     make_job: MakeJob,
     run_before: RunBefore,
     run_stage: RunStage,
@@ -181,7 +199,7 @@ def test_file_of_which_the_archive_stored_less_is_not_taken_for_archived(
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def test_archive_that_answers_before_it_has_read_all_is_not_the_uploaders_fault(
+def test_archive_that_responds_before_it_has_read_all_is_a_service_fault(
     make_job: MakeJob, run_before: RunBefore, run_stage: RunStage, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
@@ -192,7 +210,7 @@ def test_archive_that_answers_before_it_has_read_all_is_not_the_uploaders_fault(
         run_stage(job, Stage.INGEST_FILES)
 
 
-def test_all_files_that_differ_are_named_and_the_good_ones_behind_them_are_not_sent(
+def test_all_files_that_differ_are_reported_and_good_files_after_them_are_not_sent(
     make_job: MakeJob, run_before: RunBefore, run_stage: RunStage, puts: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(batches, "BATCH_FILES", 2)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.archiving import transfer
+from ingest.archiving.hashing_body import HashingBody
 from ingest.archiving.rejection import remove
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.files import files_to_remove
@@ -106,7 +106,7 @@ def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
     database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
 ):  # fmt: skip
     with monkeypatch.context() as killing:
-        killing.setattr(transfer.HashingBody, "read", die_half_way)
+        killing.setattr(HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
     before = [row.file_id for row in rows(database_engine, job)]
     with monkeypatch.context() as unlucky:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from ingest.archiving import batches, transfer
+from ingest.archiving import batches
+from ingest.archiving.hashing_body import HashingBody
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.file_states import mark_sending
 from ingest.ledger.files import files_in
@@ -63,10 +64,10 @@ def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
     return sizes
 
 
-READ = transfer.HashingBody.read
+READ = HashingBody.read
 
 
-def die_half_way(body: transfer.HashingBody, size: int = -1) -> bytes:
+def die_half_way(body: HashingBody, size: int = -1) -> bytes:
     """Take the place of `HashingBody.read`: the process ends in the middle of the largest file."""
     if body.size > LARGEST / 2:
         raise Killed
@@ -118,7 +119,7 @@ def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
     monkeypatch: pytest.MonkeyPatch,
 ):
     with monkeypatch.context() as killing:
-        killing.setattr(transfer.HashingBody, "read", die_half_way)
+        killing.setattr(HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
     assert LARGEST / 2 < max(sent_and_refused(database_engine, services, job)) < LARGEST
     run_stage(job, Stage.INGEST_FILES)

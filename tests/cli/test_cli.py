@@ -414,7 +414,7 @@ def test_catalogued_job_is_one_line(
 ):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.set(outcome=Outcome.CATALOGED, holder=None)
+        lease.update_job(outcome=Outcome.CATALOGED, holder=None)
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
     assert "is catalogued" in command.err
@@ -444,7 +444,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
 ):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.finish()
+        lease.finish_stage()
     jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     listed = tasks("success", 1, f"job-{job_id}")
     own = job_run("failed", job_id)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert, text
 
 from ingest.cli.main import main
 from ingest.errors.types import FilesRejected
-from ingest.ledger import jobs, uploads
+from ingest.ledger import job_runs, jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.models import OriginalJob
@@ -70,7 +70,7 @@ def run_all(job: int) -> None:
 
 def test_story_of_a_complete_job_is_told_in_order(show: Show, make_job: MakeJob, database_engine: Engine):
     job = make_job()
-    jobs.mark_triggered(database_engine, job)
+    job_runs.mark_triggered(database_engine, job)
     run_all(job)
     assert kinds(document(show, job)) == [
         "received",
@@ -134,7 +134,7 @@ def test_job_that_cannot_run_in_airflow_says_why(
     show: Show, make_job: MakeJob, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
-    jobs.mark_triggered(database_engine, job)
+    job_runs.mark_triggered(database_engine, job)
     found = Obstacles(dags={"ingest": "the DAG ingest is paused", "move": "the DAG move is paused"})
     monkeypatch.setattr(obstacles, "find_obstacles", lambda _airflow, _seconds: found)
     assert "cannot run in Airflow: the DAG ingest is paused" in show(job)[1].splitlines()

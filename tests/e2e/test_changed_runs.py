@@ -116,7 +116,7 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
     said = [retry.communicate(timeout=120)[1] for retry in retries]
     # One that comes late may find that those before it were enough.
     refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
-    assert all("is catalogued; its state cannot be changed any more" in text for text in refused), said
+    assert all("is cataloged; its state cannot be changed any more" in text for text in refused), said
     assert len(refused) < RETRIES_AT_ONCE
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)

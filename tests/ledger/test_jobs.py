@@ -1,6 +1,6 @@
 """Job rows, events and overrides, on a real PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from ingest.errors.types import DatabaseUnavailable, FenceLost, JobExists, JobFinished, UnknownJob
-from ingest.ledger import jobs
+from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import make_engine, transaction
-from ingest.ledger.jobs import LARGEST_ID, Received
+from ingest.ledger.job_snapshots import Received
+from ingest.ledger.jobs import LARGEST_ID
 from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.settings.loading import Settings
@@ -145,9 +146,9 @@ def test_database_that_is_away_is_said_so_without_its_password():
 
 
 def test_time_of_the_first_trigger_is_kept(database_engine: Engine, job_id: int):
-    jobs.mark_triggered(database_engine, job_id)
+    job_runs.mark_triggered(database_engine, job_id)
     first = jobs.read(database_engine, job_id).triggered
-    jobs.mark_triggered(database_engine, job_id)
+    job_runs.mark_triggered(database_engine, job_id)
     assert first is not None
     assert jobs.read(database_engine, job_id).triggered == first
     assert [kind for kind, _ in events(database_engine, job_id)] == ["received", "triggered", "triggered"]
@@ -156,24 +157,28 @@ def test_time_of_the_first_trigger_is_kept(database_engine: Engine, job_id: int)
 # Changes of the run in Airflow
 
 
-@pytest.mark.parametrize("call", ["mark_triggered", "count_clear", "count_run_change", "lift_override"])
-def test_change_of_the_run_in_airflow_is_counted(database_engine: Engine, job_id: int, call: str):
-    jobs.mark_triggered(database_engine, job_id)
+@pytest.mark.parametrize(
+    "change", [job_runs.mark_triggered, job_runs.count_clear, job_runs.count_run_change, jobs.lift_override]
+)
+def test_change_of_the_run_in_airflow_is_counted(
+    database_engine: Engine, job_id: int, change: Callable[[Engine, int], object]
+):
+    job_runs.mark_triggered(database_engine, job_id)
     before = jobs.read(database_engine, job_id).run_changes
-    getattr(jobs, call)(database_engine, job_id)
+    change(database_engine, job_id)
     assert jobs.read(database_engine, job_id).run_changes == before + 1
 
 
 def test_failed_that_a_poll_kept_while_a_retry_cleared_the_run_is_forgotten(database_engine: Engine, job_id: int):
     seen = jobs.lift_override(database_engine, job_id)
     jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
-    jobs.count_run_change(database_engine, job_id)
+    job_runs.count_run_change(database_engine, job_id)
     assert jobs.read(database_engine, job_id).record.last is None
 
 
 def test_state_that_a_poll_found_before_the_run_was_changed_is_not_kept_after_it(database_engine: Engine, job_id: int):
     seen = jobs.lift_override(database_engine, job_id)
-    jobs.count_run_change(database_engine, job_id)
+    job_runs.count_run_change(database_engine, job_id)
     jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
     assert jobs.read(database_engine, job_id).record.last is None
 
@@ -243,7 +248,7 @@ def test_override_to_ok_leaves_the_running_stage_its_fence(database_engine: Engi
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as held:
         assert held is not None
         jobs.override(database_engine, job_id, OK_BY_HAND)
-        held.finish()
+        held.finish_stage()
     assert jobs.read(database_engine, job_id).record.finished is Stage.OPEN_TAR
 
 
@@ -257,7 +262,7 @@ def test_second_override_replaces_the_first(database_engine: Engine, job_id: int
 def test_lifted_override_is_gone_with_what_was_counted_and_kept(database_engine: Engine, job_id: int):
     overridden = jobs.override(database_engine, job_id, FAILED_BY_HAND)
     jobs.keep_last_state(database_engine, overridden, FAILED_BY_HAND)
-    jobs.count_clear(database_engine, job_id)
+    job_runs.count_clear(database_engine, job_id)
     lifted = jobs.lift_override(database_engine, job_id)
     assert (lifted.record.override, lifted.record.last, lifted.record.clears) == (None, None, 0)
     assert jobs.read(database_engine, job_id) == lifted
@@ -274,7 +279,7 @@ def test_process_from_before_an_override_stays_stopped_after_it_is_lifted(databa
         jobs.override(database_engine, job_id, FAILED_BY_HAND)
         jobs.lift_override(database_engine, job_id)
         with pytest.raises(FenceLost):
-            held.finish()
+            held.finish_stage()
 
 
 @pytest.mark.parametrize("call", ["override", "lift_override"])
@@ -285,7 +290,7 @@ def test_catalogued_job_is_finished(database_engine: Engine, job_id: int, call: 
         "override": lambda: jobs.override(database_engine, job_id, FAILED_BY_HAND),
         "lift_override": lambda: jobs.lift_override(database_engine, job_id),
     }
-    with pytest.raises(JobFinished, match=f"^job {job_id} is catalogued; its state cannot be changed any more$"):
+    with pytest.raises(JobFinished, match=f"^job {job_id} is cataloged; its state cannot be changed any more$"):
         calls[call]()
     assert jobs.read(database_engine, job_id) == before
     assert len(events(database_engine, job_id)) == 1
@@ -303,7 +308,7 @@ def test_job_on_its_way_can_be_overridden_and_keeps_its_outcome(database_engine:
 
 def test_clears_are_counted_with_an_event_each(database_engine: Engine, job_id: int):
     for expected in (1, 2, 3):
-        jobs.count_clear(database_engine, job_id)
+        job_runs.count_clear(database_engine, job_id)
         assert jobs.read(database_engine, job_id).record.clears == expected
     assert [kind for kind, _ in events(database_engine, job_id)] == ["received", *["cleared"] * 3]
 
@@ -385,4 +390,4 @@ def test_nothing_is_unfinished_above_the_largest_id(database_engine: Engine):
 def test_database_that_can_only_be_read_is_unavailable(database_engine: Engine, job_id: int):
     read_only = database_engine.execution_options(postgresql_readonly=True)
     with pytest.raises(DatabaseUnavailable, match="read-only"):
-        jobs.mark_triggered(read_only, job_id)
+        job_runs.mark_triggered(read_only, job_id)

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
-from ingest.ledger import jobs, lease
+from ingest.ledger import jobs, lease, locks
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import Received
+from ingest.ledger.job_snapshots import Received
 from ingest.ledger.lease import JobLease, acquire_job
-from ingest.ledger.models import Job
+from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.received import create_job
@@ -49,16 +49,16 @@ def test_unknown_job_cannot_be_held(database_engine: Engine):
         pass
 
 
-@pytest.mark.parametrize("write", ["report", "set", "event", "finish", "fail"])
+@pytest.mark.parametrize("write", ["report_progress", "update_job", "event", "finish_stage", "fail_stage"])
 def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: JobLease, job_id: int, write: str):
     take_over(database_engine, job_id)
     before = jobs.read(database_engine, job_id)
     writes: dict[str, Callable[[], None]] = {
-        "report": lambda: held.report(5, 10),
-        "set": lambda: held.set(outcome=Outcome.CATALOGED),
+        "report_progress": lambda: held.report_progress(5, 10),
+        "update_job": lambda: held.update_job(outcome=Outcome.CATALOGED),
         "event": lambda: held.event(EventKind.RETRY, ""),
-        "finish": held.finish,
-        "fail": lambda: held.fail("code", "text", final=True),
+        "finish_stage": held.finish_stage,
+        "fail_stage": lambda: held.fail_stage("code", "text", final=True),
     }
     with pytest.raises(FenceLost):
         writes[write]()
@@ -68,7 +68,7 @@ def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: 
 def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: JobLease, job_id: int):
     jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(FenceLost):
-        held.report(1, 10)
+        held.report_progress(1, 10)
 
 
 def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_engine: Engine, job_id: int):
@@ -87,7 +87,7 @@ def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
 def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
-    held.set(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=jobs.REMOVED)
+    held.update_job(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=REMOVED)
     with acquire_job(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 
@@ -95,7 +95,7 @@ def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int
 def test_process_that_does_not_let_go_makes_the_next_one_wait(
     database_engine: Engine, held: JobLease, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(lease, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(locks, "JOB_LOCK_SECONDS", 1)
     with pytest.raises(JobBusy), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2):
         pass
 
@@ -107,7 +107,7 @@ def test_next_process_begins_when_the_older_one_has_found_out(database_engine: E
         with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2) as newer:
             assert newer is not None
             begun.set()
-            newer.finish()
+            newer.finish_stage()
 
     thread = threading.Thread(target=next_process)
 
@@ -117,7 +117,7 @@ def test_next_process_begins_when_the_older_one_has_found_out(database_engine: E
             thread.start()
             while True:
                 assert not begun.is_set()
-                older.report(1, 10)
+                older.report_progress(1, 10)
 
     with pytest.raises(FenceLost):
         older_process()
@@ -138,7 +138,7 @@ def test_stage_waits_before_it_acts_when_the_last_holder_did_not_end_cleanly(
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2) as second:
         assert waits == [2.0]
         assert second is not None
-        second.finish()
+        second.finish_stage()
     with acquire_job(database_engine, job_id, Stage.LOAD_METADATA, 1):
         assert waits == [2.0]
 
@@ -154,7 +154,7 @@ def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine:
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.OPEN_TAR):
         with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
-            mine.finish()
+            mine.finish_stage()
     assert jobs.read(database_engine, job_id).record.finished is Stage.LOAD_METADATA
 
 
@@ -162,10 +162,10 @@ def test_stage_that_fails_for_good_is_not_finished_any_more(database_engine: Eng
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
         with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
-            mine.finish()
+            mine.finish_stage()
     with acquire_job(database_engine, job_id, Stage.LOAD_METADATA, 2) as mine:
         assert mine is not None
-        mine.fail("metadata_invalid", "why", final=True)
+        mine.fail_stage("metadata_invalid", "why", final=True)
     record = jobs.read(database_engine, job_id).record
     assert record.finished is Stage.OPEN_TAR
     assert record.error is not None
@@ -183,7 +183,7 @@ def test_progress_is_written_at_most_once_a_second(
     monkeypatch.setattr(lease.time, "monotonic", lambda: next(now) / 10)
     held._checked = 0.0
     for done in range(100):
-        held.report(done, 100)
+        held.report_progress(done, 100)
     event.remove(database_engine, "commit", count)
     assert 9 <= len(commits) <= 11
 
@@ -192,7 +192,7 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
     for attempt in (1, 2, 3):
         with acquire_job(database_engine, job_id, Stage.OPEN_TAR, attempt) as mine:
             assert mine is not None
-            mine.finish()
+            mine.finish_stage()
     with database_engine.connect() as connection:
         # PostgreSQL frees it when it notices that the holder's connection is closed, a moment after.
         connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
@@ -202,7 +202,7 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
 def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
         assert mine is not None
-        mine.fail("service_unavailable", "away", final=True)
+        mine.fail_stage("service_unavailable", "away", final=True)
     take_over(database_engine, job_id)
     record = jobs.read(database_engine, job_id).record
     assert record.error is not None

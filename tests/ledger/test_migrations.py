@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.schema import CreateSchema
 
 from ingest.errors.types import DatabaseUnavailable
-from ingest.ledger import database, jobs
+from ingest.ledger import database, jobs, locks
 from ingest.ledger.database import MIGRATIONS, _alembic_configuration, make_engine, schema_versions, upgrade_schema
-from ingest.ledger.jobs import Received
+from ingest.ledger.job_snapshots import Received
+from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Base
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
@@ -25,7 +26,6 @@ from tests.received import create_job
 
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[2]
-MIGRATION_LOCK = "0, 8066"  # as in migrations/env.py, which only Alembic can import
 VERSIONS = "alembic_version"
 # What a schema consists of, as PostgreSQL itself tells it.
 CATALOG = {
@@ -150,7 +150,7 @@ def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_othe
     arguments = [sys.executable, "-m", "ingest.cli.main", "dbsync"]
     with empty.begin() as first:
         # What a service does that is in the middle of its migration.
-        first.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        locks.acquire(first, SharedLock.MIGRATION)
         services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
         wait_until(lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services))
         assert waiting(empty) == 2
@@ -245,7 +245,7 @@ def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
 
 def test_a_table_that_somebody_keeps_locked_is_unavailability(empty: Engine, monkeypatch: pytest.MonkeyPatch):
     upgrade_schema(empty)
-    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_SECONDS", 1)
     with empty.connect() as other, other.begin():
         other.exec_driver_sql(f"LOCK TABLE {VERSIONS} IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, delete, select
 
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, RunNotStarted, ServiceUnavailable
-from ingest.ledger import jobs
+from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
@@ -124,7 +124,7 @@ def make_job(database_engine: Engine) -> MakeJob:
         job = next(next_id)
         create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
         if triggered:
-            jobs.mark_triggered(database_engine, job)
+            job_runs.mark_triggered(database_engine, job)
         return job
 
     return make
@@ -133,13 +133,13 @@ def make_job(database_engine: Engine) -> MakeJob:
 def finish_stage(engine: Engine, job: int) -> None:
     with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.finish()
+        lease.finish_stage()
 
 
 def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
     with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.fail("code", "text", final=final)
+        lease.fail_stage("code", "text", final=final)
 
 
 def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
@@ -231,7 +231,7 @@ def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJo
     job = make_job()
     seen = jobs.read(database_engine, job)
     finish_stage(database_engine, job)
-    jobs.give_up(database_engine, seen, RUN_LOST, GIVEN_UP_TEXT)
+    job_runs.give_up(database_engine, seen, RUN_LOST, GIVEN_UP_TEXT)
     assert jobs.read(database_engine, job).record.error is None
 
 
@@ -283,7 +283,7 @@ def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, datab
     job = make_job()
     with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.set(outcome=Outcome.CATALOGED)
+        lease.update_job(outcome=Outcome.CATALOGED)
     housekeeping.run_housekeeping()
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 
@@ -462,7 +462,7 @@ def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
         assert lease is not None
         housekeeping.run_housekeeping()
         with pytest.raises(FenceLost):
-            lease.fail("stage_terminated", "the process was told to stop", final=False)
+            lease.fail_stage("stage_terminated", "the process was told to stop", final=False)
     assert jobs.read(database_engine, job).record.is_stopped
 
 
@@ -472,7 +472,7 @@ def test_rejection_under_way_is_carried_out_although_an_operator_marked_the_run_
     job = make_job()
     with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.set(outcome=Outcome.REJECTING)
+        lease.update_job(outcome=Outcome.REJECTING)
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.marked[f"job-{job}"] = "ada"
     housekeeping.run_housekeeping()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.errors.types import AirflowNotReady, ServiceUnavailable
-from ingest.ledger import jobs
+from ingest.ledger import job_runs
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
@@ -116,7 +116,7 @@ def test_job_that_waits_meets_the_pool_of_its_next_stage_only():
 def job_id(database_engine: Engine) -> int:
     number = next(next_id)
     create_job(database_engine, Received(number, Kind.INGEST, "ada", f"{number}.tar", 1))
-    jobs.mark_triggered(database_engine, number)
+    job_runs.mark_triggered(database_engine, number)
     return number
 
 

@@ -84,7 +84,7 @@ def names(made: list[int]) -> list[str]:
 def end(engine: Engine, job: int) -> None:
     with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
-        lease.fail("code", "text", final=True)
+        lease.fail_stage("code", "text", final=True)
 
 
 def test_jobs_of_one_user_above_the_limit_wait_and_those_of_another_start(

@@ -232,7 +232,7 @@ def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
     run_all(run, job, *INGEST[:3])
     with monkeypatch.context() as killing:
         killing.setattr(FolderArchive, "delete", die)
-        killing.setattr(lease.JobLease, "fail", die)
+        killing.setattr(lease.JobLease, "fail_stage", die)
         with pytest.raises(Killed):
             run(job, Stage.INGEST_FILES)
     assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTING
@@ -355,7 +355,7 @@ def test_policy_that_says_no_to_what_the_catalogue_holds_comes_too_late(
     with Session(database_engine) as session:
         assert session.get(CatalogTransaction, job) is None
     with monkeypatch.context() as killing:
-        killing.setattr(JobLease, "finish", die)
+        killing.setattr(JobLease, "finish_stage", die)
         ingest = BuiltInMetadata.ingest
 
         def ingest_and_die(*given: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.ledger.jobs import run_id
+from ingest.ledger.job_snapshots import run_id
 from ingest.ledger.models import Job
 from ingest.states.stages import Kind
 from tools.soak.journal import Journal

@@ -1,1 +1,1 @@
-"""Send files to the archive, check what it holds, and undo that for a rejected job."""
+"""Send a job's files to the archive, verify them, and remove them when the job is rejected."""

@@ -1,8 +1,8 @@
-"""Asking the catalogue whether it holds a job.
+"""Find out whether the catalog holds a job.
 
-Called by `ingest_metadata` before and after it sends the transaction, and by whatever is about to remove the job's files. A
-catalogue goes on working on what it was sent after the process that sent it has died, for minutes when there are many files.
-So it is committed beforehand how long that may take, and nothing that the transaction names is removed before.
+Called by `ingest_metadata` before and after it sends the transaction, and before a job's files are removed. A catalog
+continues to process a transaction after the process that sent it has died, for minutes when there are many files. So the
+time until which it may do so is committed beforehand, and no file that the transaction names is removed before.
 """
 
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ from ingest.services.metadata import FileHash
 
 @contextmanager
 def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
-    """Send a transaction of `size` bytes in this block: until it is settled nothing is removed, unless it is refused."""
+    """Send a transaction of `size` bytes within the block: until it is settled, or refused, no file is removed."""
     before = _settles(context)
     seconds = context.services.metadata.max_processing_seconds(size)
-    context.lease.set(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
+    context.lease.update_job(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))
     try:
         yield
     except CatalogRejected:
-        # It was answered, and is over.
-        context.lease.set(catalogue_settles=before)
+        # The catalog responded: it no longer processes the transaction.
+        context.lease.update_job(catalogue_settles=before)
         raise
 
 
 def check_settled(context: StageContext) -> None:
-    """Raise CatalogUnsettled while a transaction that was sent may still appear in a catalogue that lacks it."""
+    """Raise CatalogUnsettled while a transaction that was sent may still appear in a catalog that lacks it."""
     with context.lease.transaction() as session:
         settles = session.get_one(Job, context.lease.job_id).catalogue_settles
         now = session.scalar(select(func.clock_timestamp()))
@@ -41,20 +41,15 @@ def check_settled(context: StageContext) -> None:
         at = settles.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         seconds = (settles - now).total_seconds()
         raise CatalogUnsettled(
-            f"the catalogue may still be working on transaction {context.lease.job_id}; nothing of it is removed before "
+            f"the catalog may still be working on transaction {context.lease.job_id}; nothing of it is removed before "
             f"{at}, in {seconds:.0f} seconds"
         )
 
 
-def _settles(context: StageContext) -> datetime | None:
-    with context.lease.transaction() as session:
-        return session.get_one(Job, context.lease.job_id).catalogue_settles
-
-
 def is_cataloged(context: StageContext) -> bool:
-    """Ask for the job's transaction, and compare ids and hashes.
+    """Query the job's transaction, and compare the ids and hashes of its files.
 
-    Raises CatalogConflict when the catalogue holds another one under the job's id, ServiceUnavailable.
+    Raises CatalogConflict when the catalog holds another transaction under the job's id, ServiceUnavailable.
     """
     job_id = context.lease.job_id
     found = context.services.metadata.find(job_id)
@@ -62,7 +57,12 @@ def is_cataloged(context: StageContext) -> bool:
         return False
     for file in archived_as(context.lease):
         if found.pop(file.file_id, None) != FileHash(file.hash_type, file.hash_sum):
-            raise CatalogConflict(f"transaction {job_id} of the catalogue lacks file {file.file_id}")
+            raise CatalogConflict(f"transaction {job_id} of the catalog lacks file {file.file_id}")
     if found:
-        raise CatalogConflict(f"transaction {job_id} of the catalogue has files that are not the job's")
+        raise CatalogConflict(f"transaction {job_id} of the catalog has files that are not the job's")
     return True
+
+
+def _settles(context: StageContext) -> datetime | None:
+    with context.lease.transaction() as session:
+        return session.get_one(Job, context.lease.job_id).catalogue_settles

@@ -41,7 +41,7 @@ def delete_partial(context: StageContext, file: LedgerFile) -> None:
 def _delete(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
     """Delete files; return those that were found `deleting`, with new ids."""
     for done, file in enumerate(files):
-        context.lease.report(done, BATCH)
+        context.lease.report_progress(done, BATCH)
         context.services.archive.delete(file.file_id)
         failpoint("rejection.deleted", context.lease.job_id)
     found_deleting = _find_deleting(files)

@@ -1,6 +1,6 @@
-"""Whether what the archive holds of a file is what its metadata declares: read and hashed.
+"""Compare what the archive stores of a file with its declared hash.
 
-Called before a file that may be whole is sent again, after a move that may have been a copy, and by
+Called for a file that may be stored whole before it is sent again, for a move that may have been a copy, and by
 `ingest.operations.reconcile`.
 """
 
@@ -12,27 +12,27 @@ from ingest.ledger.files import LedgerFile
 from ingest.services.archive import Archive
 
 
-def stored_hash(archive: Archive, file: LedgerFile, read: Callable[[int], None] = lambda _size: None) -> str:
-    """Read what is stored of a file and give its hash, in hexadecimal digits; raises ServiceUnavailable.
+def stored_hash(archive: Archive, file: LedgerFile, on_read: Callable[[int], None] = lambda _size: None) -> str:
+    """Read a stored file and return its hash in hexadecimal digits; raises ServiceUnavailable.
 
-    `read` is told how many bytes were read, on the way.
+    `on_read` is called with the number of bytes of each block.
     """
     hashed = hashlib.new(file.hash_type, usedforsecurity=False)
     for block in archive.get(file.file_id):
         hashed.update(block)
-        read(len(block))
+        on_read(len(block))
     return hashed.hexdigest()
 
 
-def damage(archive: Archive, file: LedgerFile, read: Callable[[int], None] = lambda _size: None) -> str | None:
-    """Read what is stored of a file; gives what is wrong with it, None when its hash is the declared one.
+def find_damage(archive: Archive, file: LedgerFile, on_read: Callable[[int], None] = lambda _size: None) -> str | None:
+    """Read a stored file and return what is wrong with it; None when its hash is the declared one.
 
-    `read` is as for `stored_hash`. Raises ServiceUnavailable.
+    `on_read` is as for `stored_hash`. Raises ServiceUnavailable.
     """
     try:
-        found = stored_hash(archive, file, read)
+        found = stored_hash(archive, file, on_read)
     except ServiceUnavailable as error:
-        # An archive that is away is no damage, and says so here again.
+        # If the archive is unavailable rather than the file damaged, this raises.
         archive.size(file.file_id)
         return f"it cannot be read: {error.text}"
     if found == file.hash_sum:

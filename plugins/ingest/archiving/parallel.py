@@ -1,6 +1,6 @@
-"""Doing the same for many items, several at once.
+"""Call a function for many items in parallel.
 
-Called by what asks the archive for many files: most of the time goes by waiting for its answers.
+Used where the archive is queried for many files: most of the time is spent waiting for its responses.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +17,10 @@ def parallel_map(
     workers: int,
     on_failure: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Call a function for each item, in up to `workers` threads, and give the results in the order of the items.
+    """Call a function for each item, in up to `workers` threads, and return the results in the order of the items.
 
-    What a call raises is raised here when those under way have ended, and no other begins; `on_failure` is called
-    before, and may tell them to end sooner. So nothing is under way any more when this returns, however it does.
+    After the first exception no further call starts. It is raised once the running calls have ended, so no call is running
+    when this function returns or raises. `on_failure` is called before that wait and may make the running calls end early.
     """
     if workers == 1:
         return [function(item) for item in items]

@@ -28,7 +28,7 @@ class Progress:
             self._done += size
         if self._has_ended:
             raise StageTerminated("another file could not be sent")
-        self._lease.report(self._done, self._total)
+        self._lease.report_progress(self._done, self._total)
 
     def end(self) -> None:
         """Make the next `add` of every thread raise StageTerminated."""

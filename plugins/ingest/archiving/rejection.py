@@ -1,8 +1,14 @@
-"""Rejecting a job for good: what was archived of it is removed, and the catalogue never learns of it.
+"""Reject a job: remove its files from the archive, and never send it to the catalog.
 
-Called by the stages' wrapper. The order of writes: commit `rejecting` with the reason; make sure that the catalogue has
-nothing and is not about to; remove the files in batches, each committed; commit `rejected`. A process that dies in between
-leaves a job that is `rejecting`, and the next process that takes it over finishes it before anything else.
+Called by the stages' wrapper. The order of writes:
+
+1. commit `rejecting` with the reason;
+2. verify that the catalog neither holds the job nor is about to;
+3. remove the files in batches, each committed;
+4. commit `rejected`.
+
+A process that dies in between leaves a job that is `rejecting`. The next process that acquires it first finishes the
+rejection.
 """
 
 from collections.abc import Iterable
@@ -21,10 +27,11 @@ from ingest.system.failpoints import failpoint
 
 
 def reject(context: StageContext, error: Rejection) -> bool:
-    """Leave nothing of the job in archive or catalogue; gives False when the catalogue holds the job already.
+    """Remove everything of a job from the archive; return False when the catalog holds the job.
 
-    That is so when a process died before it could record it; then the job has ended well, whatever a stage says now.
-    Raises CatalogConflict; RejectionUnfinished when a service is away, or the catalogue may still be at work.
+    The catalog holds it when an earlier process died before it could record that. The job is then complete, whatever a
+    stage found since. Raises CatalogConflict; RejectionUnfinished when a service is unavailable or the catalog may still
+    be working.
     """
     try:
         return _reject(context, error)
@@ -40,7 +47,7 @@ def _reject(context: StageContext, error: Rejection) -> bool:
     reason = {"code": error.code, "text": error.text_of_job}
     context.lease.event(EventKind.REJECTING, **reason, outcome=Outcome.REJECTING, rejection=reason)
     failpoint("rejection.rejecting", context.lease.job_id)
-    # Before it is asked: what is settled appears no more.
+    # In this order: a transaction that has not appeared by the time it is settled never does.
     check_settled(context)
     if is_cataloged(context):
         context.lease.event(EventKind.CATALOGED, outcome=Outcome.CATALOGED)
@@ -53,18 +60,18 @@ def _reject(context: StageContext, error: Rejection) -> bool:
 
 
 def remove_all(context: StageContext) -> None:
-    """Remove from the archive what it holds of the job; the sources of a move are put back where they were."""
+    """Remove all that the archive may hold of the job; the sources of a move are restored."""
     remove(context, files_to_remove(context.lease))
 
 
 def remove_uncataloged(context: StageContext) -> None:
-    """Remove all from the archive by somebody's will and not by a fault.
+    """Remove all files from the archive for an operation, not because of a fault.
 
-    Raises CatalogConflict if it is catalogued, CatalogUnsettled as long as it may become so.
+    Raises CatalogConflict if the job is cataloged, CatalogUnsettled as long as it may become so.
     """
     check_settled(context)
     if context.services.metadata.find(context.lease.job_id) is not None:
-        raise CatalogConflict(f"the catalogue holds transaction {context.lease.job_id}; retry the job as it is")
+        raise CatalogConflict(f"the catalog holds transaction {context.lease.job_id}; retry the job as it is")
     remove_all(context)
 
 
@@ -77,12 +84,12 @@ def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
 
 
 def resume_rejection(context: StageContext) -> None:
-    """Raise again the rejection that an earlier process began and did not finish; do nothing when there is none."""
+    """Raise the rejection that an earlier process began and did not finish; do nothing when there is none."""
     if context.lease.job.record.outcome is not Outcome.REJECTING:
         return
     with context.lease.transaction() as session:
-        begun = session.get_one(Job, context.lease.job_id).rejection or {}
-    raise RejectedBefore(begun["code"], begun["text"])
+        reason = session.get_one(Job, context.lease.job_id).rejection or {}
+    raise RejectedBefore(reason["code"], reason["text"])
 
 
 def _nothing_was_sent(context: StageContext) -> bool:

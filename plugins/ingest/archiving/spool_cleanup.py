@@ -10,7 +10,7 @@ from ingest.archiving.moves.restore import remove_links
 from ingest.context import StageContext
 from ingest.errors.types import MoveFolderUnavailable
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import REMOVED
+from ingest.ledger.models import REMOVED
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def free_spool(context: StageContext) -> bool:
-    """Delete the bundle and a move's hidden links; gives whether they are gone.
+    """Delete the bundle and a move's hidden links; return whether they were deleted.
 
-    A bundle that stays on the disk is no failure of the job; retention, which calls this too, tries again.
+    An error does not fail the job: it is logged, and retention tries again.
     """
     if context.lease.job.received.spool_name == REMOVED:
         return True
@@ -30,7 +30,9 @@ def free_spool(context: StageContext) -> bool:
             failpoint("ingest_metadata.links_removed", context.lease.job_id)
         spool.remove(context.spool_path)
     except (OSError, MoveFolderUnavailable) as error:
-        logger.warning("job %s: the spool was not freed: %s", context.lease.job_id, error)
+        logger.warning(
+            "job %s: the bundle stays in the spool until retention deletes it: %s", context.lease.job_id, error
+        )
         return False
     failpoint("ingest_metadata.unlinked", context.lease.job_id)
     context.lease.event(EventKind.SPOOL_FREED, context.spool_path.name, spool_name=REMOVED)

@@ -1,7 +1,7 @@
-"""The completed metadata as one JSON document, for policy and for the catalogue.
+"""Write the completed metadata as one JSON document, for policy and for the catalog.
 
-Called by `validate_policy` and `ingest_metadata`. The document lies in an unnamed temporary file beside the bundle, not in
-memory; the system removes it when the process ends, however it ends.
+Called by `validate_policy` and `ingest_metadata`. The document is in an unnamed temporary file beside the bundle, not in
+memory; the operating system removes it when the process ends, also when it is killed.
 """
 
 import io
@@ -20,10 +20,10 @@ from ingest.system.durable_files import write_all
 
 @contextmanager
 def transaction_document(context: StageContext, *, for_catalog: bool) -> Iterator[tuple[BinaryIO, int]]:
-    """Give the document, positioned at its start, and its size in bytes; raises SpoolFull, SpoolUnavailable."""
+    """Open the document, positioned at its start, with its size in bytes; raises SpoolFull, SpoolUnavailable."""
     folder = context.settings.volume_path
     with translate_disk_errors(folder):
-        # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
+        # Unbuffered: bytes that a full disk refused would be written again, and fail again, when the file is closed.
         document = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
     with document:
         with translate_disk_errors(folder):
@@ -35,7 +35,7 @@ def transaction_document(context: StageContext, *, for_catalog: bool) -> Iterato
 
 
 def _blocks(context: StageContext, *, for_catalog: bool) -> Iterator[bytes]:
-    """Give the document in blocks of about `transfer_size` bytes."""
+    """Return the document in blocks of about `transfer_size` bytes."""
     lease, block = context.lease, io.BytesIO()
     with context.open_metadata() as metadata:
         block.write(b"[")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import BinaryIO, cast
 
-from ingest.archiving.fixity import damage
+from ingest.archiving.fixity import find_damage
 from ingest.archiving.hashing_body import HashingBody
 from ingest.archiving.progress import Progress
 from ingest.bundles.bundle import Section
@@ -58,7 +58,7 @@ class BatchTransfer:
         size = archive.size(file.file_id)
         if size is None:
             return Stored.NOTHING
-        if size == file.size and damage(archive, file, self.progress.add) is None:
+        if size == file.size and find_damage(archive, file, self.progress.add) is None:
             return Stored.WHOLE
         return Stored.PART
 
@@ -66,7 +66,7 @@ class BatchTransfer:
         """Send a file; return whether it has the declared hash. Raises ServiceUnavailable, FenceLost."""
         context, archive, body = self.context, self.context.services.archive, self._body(file)
         # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
-        context.lease.check()
+        context.lease.check_fence()
         archive.put(file.file_id, cast(BinaryIO, body), file.size)
         failpoint("ingest_files.sent", context.lease.job_id)
         stored = archive.size(file.file_id)

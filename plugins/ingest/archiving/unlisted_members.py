@@ -1,7 +1,7 @@
-"""Members of a bundle that its metadata does not list: left out of the job where `unlisted_members = skip` says so.
+"""Exclude members from the job that its metadata does not list, where `unlisted_members = skip` allows it.
 
-Called by the stage `load_metadata`, once it is clear that the bundle has no faults. A skipped member keeps its row, so that
-the stage may run again, but no other stage reads it.
+Called by the stage `load_metadata`, once the bundle is known to have no faults. A skipped member keeps its row, so that the
+stage can run again, but no other stage reads it.
 """
 
 from ingest.ledger.events import EventKind
@@ -11,19 +11,19 @@ from ingest.ledger.lease import JobLease
 from ingest.system.sanitize import quote_name
 
 REJECT, SKIP = "reject", "skip"
-# Enough to recognize the members, and short however many there are.
-NAMED = 20
+# Enough names to recognize the members by, in a text of limited length.
+MAX_NAMED = 20
 
 
 def skip_unlisted(lease: JobLease) -> int:
-    """Leave out every unlisted member; record their count and, in one event, the first names. Return the count."""
+    """Skip every unlisted member; record their number, and the first names in one event. Return the number."""
     named: list[str] = []
     count = 0
     for batch in batches(unlisted_members(lease)):
         skip_members(lease, [member.id for member in batch])
-        named += [quote_name(member.path) for member in batch[: NAMED - len(named)]]
+        named += [quote_name(member.path) for member in batch[: MAX_NAMED - len(named)]]
         count += len(batch)
-        lease.report(count, count + 1)
+        lease.report_progress(count, count + 1)
     if count:
         more = f", and {count - len(named)} more" if count > len(named) else ""
         text = (

@@ -1,1 +1,1 @@
-"""The tables of jobs, files and events: their models, migrations and every write to them."""
+"""The tables of jobs, files, uploads and events: models, migrations, and all reads and writes of them."""

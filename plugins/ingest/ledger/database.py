@@ -1,7 +1,7 @@
-"""The connection to the database of jobs, its sessions, and its schema (Alembic, in `migrations/`).
+"""Connect to the database of jobs, open transactions, and upgrade the schema (Alembic, in `migrations/`).
 
-Called by the API, the stages' wrapper and the command line. An engine is made where a process begins to work and
-disposed of where it ends: nothing connects at import, and no connection crosses a fork.
+Called by the API, the stages' wrapper and the command line. A process creates its engine when it starts to work and
+disposes of it at the end: nothing connects at import, and no connection crosses a fork.
 """
 
 import time
@@ -25,11 +25,12 @@ from ingest.settings.loading import Settings
 from ingest.system.sanitize import to_one_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-CONNECT_SECONDS = 10
-STATEMENT_SECONDS = 600
+CONNECT_TIMEOUT_SECONDS = 10
+STATEMENT_TIMEOUT_SECONDS = 600
 UNDEFINED_TABLE = "42P01"
 READ_ONLY = "25006"
-NOTICE_A_HOST_THAT_IS_GONE = {
+# A host that has disappeared is noticed within a minute.
+KEEPALIVE_OPTIONS = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -38,32 +39,34 @@ NOTICE_A_HOST_THAT_IS_GONE = {
 
 
 def database_url(settings: Settings) -> URL:
-    """Give the URL for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg2."""
+    """Return the URL for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg2."""
     return make_url(settings.database_url.replace("postgres://", "postgresql://", 1)).set(
         drivername="postgresql+psycopg2"
     )
 
 
 def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
-    """Make an engine; it connects when it is first used. `pool_size` is in connections."""
-    options = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+    """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
+    options = (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+    )
     return create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **NOTICE_A_HOST_THAT_IS_GONE},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS},
     )
 
 
 def make_probe(settings: Settings, seconds: int) -> Engine:
-    """Make an engine that connects anew each time, and gives up connecting and asking after `seconds` (2 or more)."""
+    """Create an engine that opens a connection for each use; connecting and queries take at most `seconds` (2 or more)."""
     return create_engine(
         database_url(settings),
         poolclass=NullPool,
         connect_args={
-            **NOTICE_A_HOST_THAT_IS_GONE,
+            **KEEPALIVE_OPTIONS,
             "connect_timeout": seconds,
             "options": f"-c statement_timeout={seconds}s",
         },
@@ -72,7 +75,7 @@ def make_probe(settings: Settings, seconds: int) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """Open a session for one short transaction: committed at the end, rolled back by an exception.
+    """Open a session for one short transaction, committed at the end and rolled back by an exception.
 
     Raises DatabaseUnavailable when the connection cannot be made or is lost.
     """
@@ -83,7 +86,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
         raise DatabaseUnavailable("all connections to the database of jobs are in use; try again later") from error
     except DBAPIError as error:
         code = getattr(error.orig, "pgcode", None)
-        # Read only is a standby that is about to be made the primary.
+        # A read-only database is a standby that is about to become the primary.
         if isinstance(error, OperationalError) or error.connection_invalidated or code == READ_ONLY:
             raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error
         if code == UNDEFINED_TABLE:
@@ -92,7 +95,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 def wait_for_database(settings: Settings, engine: Engine) -> None:
-    """Connect once, in `connect_attempts` tries `connect_wait` seconds apart; raises DatabaseUnavailable."""
+    """Connect once, in up to `connect_attempts` attempts `connect_wait` seconds apart; raises DatabaseUnavailable."""
     for attempt in range(1, settings.connect_attempts + 1):
         try:
             with engine.connect():
@@ -104,34 +107,36 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
 
 
 def upgrade_schema(engine: Engine) -> None:
-    """Bring the schema to the newest version; does nothing when it is there already.
+    """Upgrade the schema to the newest version; do nothing when it has that version.
 
-    An index of a large table takes as long as it takes. Raises ConfigurationError when the tables are those of a newer
-    program, DatabaseUnavailable, also when somebody else keeps a table locked.
+    Statements have no time limit, because an index of a large table takes long. Raises ConfigurationError when the tables
+    are those of a newer version, DatabaseUnavailable, also when another session keeps a table locked.
     """
     configuration = _alembic_configuration()
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"SET LOCAL lock_timeout = '{STATEMENT_SECONDS}s'; SET LOCAL statement_timeout = 0"
+                f"SET LOCAL lock_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'; SET LOCAL statement_timeout = 0"
             )
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
     except CommandError as error:
-        raise ConfigurationError(f"the tables are of a version that this program does not know: {error}") from error
+        raise ConfigurationError(
+            f"the tables have a version that this program does not know; install the newer one: {error}"
+        ) from error
     except OperationalError as error:
-        raise DatabaseUnavailable(f"the tables cannot be brought up to date: {first_line(error.orig)}") from error
+        raise DatabaseUnavailable(f"the tables cannot be upgraded: {first_line(error.orig)}") from error
 
 
 def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
-    """Give the version that the database has and the version that this code wants."""
+    """Return the version of the database's schema and the version that this code needs."""
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current, ScriptDirectory.from_config(_alembic_configuration()).get_current_head()
 
 
 def first_line(error: BaseException | None) -> str:
-    """Give the first line of an error's text, for messages of one line."""
+    """Return the first line of an error's text, for messages of one line."""
     return to_one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
 
 

@@ -1,9 +1,9 @@
-"""One PostgreSQL role for each database: it owns that database, enters no other one, and is no superuser.
+"""Create one PostgreSQL role for each database: it owns that database, cannot connect to others, and is not a superuser.
 
 Called at each launch by `ingest.local.postgres`, and by the service `databases` of docker-compose.yaml (`python -m
-ingest.ledger.database_roles`). Both connect as the superuser, which no other process of the service does: a superuser's
-statement can read every file and start every program that PostgreSQL can. Every step may be repeated. A database that
-an earlier version made as the superuser is handed to its role.
+ingest.ledger.database_roles`). Both connect as the superuser. No other process of the service does, because a superuser's
+statements can read every file and start every program that PostgreSQL can. Every step may be repeated. The ownership of a
+database that an earlier version created as the superuser is transferred to its role.
 """
 
 import os
@@ -21,21 +21,21 @@ from ingest.errors.types import ConfigurationError
 from ingest.system.sanitize import to_one_line
 
 MAINTENANCE_DATABASE = "postgres"
-CONNECT_SECONDS = 10
-LOCK_SECONDS = 60
-LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-# The variable of each URL, and the one that a facility gives its password by.
+CONNECT_TIMEOUT_SECONDS = 10
+LOCK_TIMEOUT_SECONDS = 60
+ROLE_OPTIONS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+# The variable of each URL, and the variable by which a facility sets its password.
 URLS = {
     "INGEST_DATABASE_URL": "INGEST_DATABASE_PASSWORD",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "AIRFLOW_DATABASE_PASSWORD",
 }
-# A password with other characters would have to be quoted, and each reader of URLs does that differently.
+# Other characters in a password would have to be quoted, which each parser of URLs does differently.
 URL = re.compile(r"postgresql(\+\w+)?://(?P<role>\w+):(?P<password>[A-Za-z0-9]+)@[\w.:-]*/(?P<name>\w+)(\?.*)?")
 
-# Statements that hand over what another role owns in the present database. PostgreSQL's own REASSIGN OWNED refuses to take
-# anything from the superuser that made the cluster. A sequence of a column, an array type and the row type of a table
-# follow their table; what an extension has made stays with it.
-HAND_OVER = """
+# Select the statements that transfer objects of other roles in the current database. PostgreSQL's own REASSIGN OWNED
+# refuses to take anything from the superuser that created the cluster. A column's sequence, an array type and the row type
+# of a table follow their table; objects of an extension stay with it.
+TRANSFER_OWNERSHIP = """
 WITH new AS (SELECT oid, quote_ident(rolname) AS name FROM pg_roles WHERE rolname = %s),
      ours AS (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
      follows AS (SELECT classid, objid FROM pg_depend
@@ -61,7 +61,7 @@ Connect = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class OwnedDatabase:
-    """A database and the role that owns it; without a password where PostgreSQL lets the role in by other means."""
+    """A database and the role that owns it; no password where PostgreSQL authenticates the role by other means."""
 
     name: str
     role: str
@@ -69,7 +69,7 @@ class OwnedDatabase:
 
 
 def provide_database(connect: Connect, wanted: OwnedDatabase) -> None:
-    """Create role and database unless they exist, and let nobody but the role enter; raises psycopg2.Error.
+    """Create role and database unless they exist, and allow only the role to connect; raises psycopg2.Error.
 
     `connect` opens a connection to a database as the superuser, with autocommit.
     """
@@ -77,11 +77,11 @@ def provide_database(connect: Connect, wanted: OwnedDatabase) -> None:
         _provide_role(cursor, wanted)
         _provide_database(cursor, wanted)
     with closing(connect(wanted.name)) as connection, connection.cursor() as cursor:
-        _hand_over(cursor, wanted.role)
+        _transfer_ownership(cursor, wanted.role)
 
 
 def close_other_databases(connect: Connect) -> None:
-    """Take the right to enter a database away from everybody but its owner, also for those that PostgreSQL brings."""
+    """Allow only owners to connect to their databases, also to those that PostgreSQL creates itself."""
     with closing(connect(MAINTENANCE_DATABASE)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT datname FROM pg_database")
         for (name,) in cursor.fetchall():
@@ -89,7 +89,7 @@ def close_other_databases(connect: Connect) -> None:
 
 
 def limit_idle_transactions(connect: Connect, name: str) -> None:
-    """Keep a killed scheduler's connection from holding the scheduler's lock for ever."""
+    """End idle transactions, so that the connection of a killed scheduler does not hold the scheduler's lock forever."""
     with closing(connect(MAINTENANCE_DATABASE)) as connection, connection.cursor() as cursor:
         statement = sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '60s'")
         cursor.execute(statement.format(sql.Identifier(name)))
@@ -101,10 +101,10 @@ def read_databases(environment: Mapping[str, str]) -> list[OwnedDatabase]:
 
 
 def main() -> int:
-    """Provide both databases of a facility; libpq's own variables (`PGHOST`, ...) name the superuser's connection."""
+    """Provide both databases of a facility; libpq's variables (`PGHOST`, ...) define the superuser's connection."""
     try:
-        lease, airflow = read_databases(os.environ)
-        for wanted in (lease, airflow):
+        ledger, airflow = read_databases(os.environ)
+        for wanted in (ledger, airflow):
             provide_database(_connect, wanted)
         limit_idle_transactions(_connect, airflow.name)
         close_other_databases(_connect)
@@ -119,9 +119,9 @@ def _provide_role(cursor: Any, wanted: OwnedDatabase) -> None:  # noqa: ANN401 -
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [wanted.role])
     if cursor.fetchone() is None:
         cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
-    cursor.execute(sql.SQL("ALTER ROLE {} WITH " + LIMITS).format(role))
+    cursor.execute(sql.SQL("ALTER ROLE {} WITH " + ROLE_OPTIONS).format(role))
     if wanted.password is not None:
-        # Hashed here, so that no log of the server can show it.
+        # Hashed here, so that it appears in no log of the server.
         verifier = extensions.encrypt_password(wanted.password, wanted.role, cursor.connection, "scram-sha-256")
         cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
 
@@ -138,10 +138,10 @@ def _close(cursor: Any, name: str) -> None:  # noqa: ANN401
     cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
 
-def _hand_over(cursor: Any, role: str) -> None:  # noqa: ANN401
-    # One statement a transaction: an older process may use the tables, and many locks together could be a deadlock.
-    cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-    cursor.execute(HAND_OVER, [role])
+def _transfer_ownership(cursor: Any, role: str) -> None:  # noqa: ANN401
+    # One statement per transaction: an older process may use the tables, and several locks could deadlock with it.
+    cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+    cursor.execute(TRANSFER_OWNERSHIP, [role])
     for (statement,) in cursor.fetchall():
         cursor.execute(statement)
 
@@ -149,7 +149,7 @@ def _hand_over(cursor: Any, role: str) -> None:  # noqa: ANN401
 def _read(text: str, variable: str, password_variable: str) -> OwnedDatabase:
     found = URL.fullmatch(text)
     if found is None:
-        sentence = f"{variable} is no URL with a password of letters and digits; set {password_variable}"
+        sentence = f"{variable} must be a URL with a password of letters and digits; set {password_variable}"
         raise ConfigurationError(sentence)
     if found["role"] == os.environ.get("PGUSER"):
         raise ConfigurationError(f"{variable} names the superuser {found['role']}; it must name a role of its own")
@@ -157,7 +157,7 @@ def _read(text: str, variable: str, password_variable: str) -> OwnedDatabase:
 
 
 def _connect(database: str) -> Any:  # noqa: ANN401
-    connection = psycopg2.connect(dbname=database, connect_timeout=CONNECT_SECONDS)
+    connection = psycopg2.connect(dbname=database, connect_timeout=CONNECT_TIMEOUT_SECONDS)
     connection.autocommit = True
     return connection
 

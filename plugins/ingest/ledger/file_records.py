@@ -30,7 +30,7 @@ def forget_members(lease: JobLease) -> None:
     with lease.transaction() as session:
         session.execute(delete(File).where(is_of_job, File.file_id.is_(None)))
         session.execute(update(File).where(is_of_job).values(offset=None, found_size=None))
-        lease.begin_anew(session)
+        lease.restart_stage(session)
 
 
 def record_members(lease: JobLease, members: Sequence[Member], faults: FaultList) -> None:
@@ -52,7 +52,7 @@ def forget_declarations(lease: JobLease) -> None:
         session.execute(update(File).where(is_of_job, File.position.is_not(None)).values(position=None))
         reset_skipped(session, lease.job_id)
         session.execute(update(Job).where(Job.id == lease.job_id).values(skipped_members=0))
-        lease.begin_anew(session)
+        lease.restart_stage(session)
 
 
 def record_declarations(lease: JobLease, declared: Sequence[DeclaredFile], faults: FaultList) -> None:

@@ -1,4 +1,4 @@
-"""All that is known here of one job id, as one JSON document: the job, its files by state, and its events in order.
+"""Read all that the ledger holds of one job id as a JSON document: the job, its files by state, and its events in order.
 
 Called by the command line (`show`). Times are UTC.
 """
@@ -13,17 +13,18 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import UnknownJob
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import is_valid_id, run_id
+from ingest.ledger.job_snapshots import run_id
+from ingest.ledger.jobs import is_valid_id
 from ingest.ledger.models import Event, File, Job, OriginalJob, Upload
 
 Document = dict[str, Any]
 
 
 def read(engine: Engine, job_id: int) -> Document:
-    """Give the document; raises UnknownJob, DatabaseUnavailable.
+    """Return the document; raises UnknownJob, DatabaseUnavailable.
 
-    `job` is None for an upload that never became a job; `uploads` are files on their way into the spool (or out of it);
-    `original` is what the original service said of the job when it received it.
+    `job` is None for an upload that never became a job; `uploads` are files that are being received or removed; `original`
+    is the last state of a job that pacifica-ingest 0.4.1 received.
     """
     with transaction(engine) as session:
         document = _read(session, job_id) if is_valid_id(job_id) else {}
@@ -51,16 +52,23 @@ def _read(session: Session, job_id: int) -> Document:
 
 def _job(job: Job, events: list[Event]) -> Document:
     times = {name: _time(getattr(job, name)) for name in ("created", "updated", "triggered")}
-    said = _columns(
+    progress = _columns(
         job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
     )
     tries = Counter(event.stage for event in events if event.kind == EventKind.STAGE_STARTED)
-    about = _columns(job, "kind", "user", "submitter_claim", "size")
-    return {**about, **times, "run_id": run_id(job.id), "spool_name": job.spool_name or None, **said, "tries": tries}
+    received = _columns(job, "kind", "user", "submitter_claim", "size")
+    return {
+        **received,
+        **times,
+        "run_id": run_id(job.id),
+        "spool_name": job.spool_name or None,
+        **progress,
+        "tries": tries,
+    }
 
 
 def _files(session: Session, job_id: int) -> dict[str, dict[str, int]]:
-    # The metadata may not have declared a size yet, or not list the file at all.
+    # The metadata may not have been read yet, or may not list the file.
     size = func.coalesce(File.size, File.found_size)
     query = select(File.state, func.count(), func.sum(size)).where(File.job_id == job_id).group_by(File.state)
     return {state: {"files": count, "bytes": int(size or 0)} for state, count, size in session.execute(query)}

@@ -1,7 +1,7 @@
-"""The jobs that the original Pacifica Ingest received: taken over from its database, and answered as it answered them.
+"""The jobs that pacifica-ingest 0.4.1 received: imported from its database, and answered as it answered them.
 
-`take_over` is called by `pacifica-ingest-cmd dbsync`; the API and `ingest.ledger.jobs` look here for a job that is not
-ours. The original's tables are only read: it may run on, and an admin may go back to it.
+`pacifica-ingest-cmd dbsync` calls `import_jobs`; the API and `ingest.ledger.jobs` look up jobs here that are not in the
+table `job`. The tables of the original service are only read: it may continue to run, and an admin may return to it.
 """
 
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from ingest.states.stages import Stage
 COLUMNS = tuple(OriginalJob.__table__.columns.keys())
 STATES = table("ingeststate", *(column(name) for name in COLUMNS))
 VERSIONS = table("ingeststatesystem", column("part"), column("value"))
-# From this version of the original's schema on, it stores whether a job is complete.
+# The first version of that schema which stores whether a job is complete.
 COMPLETE_SINCE = 2
 MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What one call took over: how many rows were new or changed, and which jobs had not ended.
+    """What one import did: the number of new or changed rows, and the jobs that had not ended.
 
-    `unfinished` counts them all, `first_unfinished` are the lowest ids, at most 20.
+    `unfinished` counts all of these, `first_unfinished` are the lowest ids, at most 20.
     """
 
     count: int
@@ -39,7 +39,7 @@ class ImportResult:
 
 
 def import_jobs(engine: Engine) -> ImportResult | None:
-    """Take over what is new or changed in the original's table, in one transaction; None when it has none here.
+    """Import new and changed rows of the original service's table, in one transaction; None when there is no such table.
 
     May be repeated. Raises ConfigurationError when the table cannot be read, DatabaseUnavailable.
     """
@@ -56,7 +56,7 @@ def import_jobs(engine: Engine) -> ImportResult | None:
 
 
 def read(engine: Engine, job_id: int) -> OriginalJob:
-    """Read a job as it was taken over; raises UnknownJob, DatabaseUnavailable."""
+    """Read an imported job; raises UnknownJob, DatabaseUnavailable."""
     with transaction(engine) as session:
         job = session.get(OriginalJob, job_id)
     if job is None:
@@ -65,12 +65,12 @@ def read(engine: Engine, job_id: int) -> OriginalJob:
 
 
 def unknown(job_id: int) -> UnknownJob:
-    """Make the error that says that nobody ever received a job of this id."""
+    """Return the error for a job id that neither service knows."""
     return UnknownJob(f"job ID {job_id} does not exist.")
 
 
 def holds(session: Session, job_id: int) -> bool:
-    """Whether the original received a job of this id."""
+    """Whether the original service received a job of this id."""
     return session.get(OriginalJob, job_id) is not None
 
 
@@ -79,17 +79,17 @@ def _exists(session: Session, name: str) -> bool:
 
 
 def _major_version(session: Session) -> int:
-    # A database from before the versions has no table of them.
+    # A database of its first versions has no table of versions.
     if not _exists(session, VERSIONS.name):
         return 0
     return session.scalar(select(VERSIONS.c.value).where(VERSIONS.c.part == "major")) or 0
 
 
 def _copy(session: Session, *, stores_complete: bool) -> int:
-    """Copy inside the database, so that the memory of this process stays flat; give how many rows that were."""
-    complete = STATES.c.complete if stores_complete else _ended(STATES)
+    """Copy new and changed rows within the database, so that this process needs little memory; return their number."""
+    complete = STATES.c.complete if stores_complete else _has_ended(STATES)
     columns = [complete if name == "complete" else STATES.c[name] for name in COLUMNS]
-    # In order of the ids, so that two who do it at once wait for each other, and do not block each other.
+    # Ordered by id, so that two simultaneous imports wait for each other instead of deadlocking.
     copying = insert(OriginalJob).from_select(COLUMNS, select(*columns).order_by(STATES.c.id))
     others = [name for name in COLUMNS if name != "id"]
     changed = or_(*(getattr(OriginalJob, name).is_distinct_from(copying.excluded[name]) for name in others))
@@ -99,14 +99,14 @@ def _copy(session: Session, *, stores_complete: bool) -> int:
     return session.connection().execute(copying, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _ended(rows: FromClause) -> ColumnElement[bool]:
-    """Whether a job has ended, as the original finds out when it writes a state."""
+def _has_ended(rows: FromClause) -> ColumnElement[bool]:
+    """Whether a job has ended, by the rule of the original service."""
     cataloged = and_(rows.c.task == Stage.INGEST_METADATA.label, rows.c.task_percent == DONE)
     return or_(rows.c.state == JobStatus.FAILED, cataloged)
 
 
 def _unfinished() -> Select[int]:
-    # Not by `complete` alone: the original's own upgrade to 2.0 sets it to false for every old job.
-    ended = or_(OriginalJob.complete, _ended(OriginalJob.__table__))
+    # `complete` alone does not say it: the upgrade of the original service to 2.0 sets it to false for every old job.
+    ended = or_(OriginalJob.complete, _has_ended(OriginalJob.__table__))
     run_again = select(Job).where(Job.id == OriginalJob.id).exists()
     return select(OriginalJob.id).where(~ended, ~run_again).order_by(OriginalJob.id)

@@ -1,8 +1,13 @@
-"""The tables of the service, as typed SQLAlchemy models; `migrations/` makes them.
+"""The tables of the service, as typed SQLAlchemy models; `migrations/` creates them.
 
-`job`, `file` and `event` are the ledger. `job` is written by `ingest.ledger.jobs` and `ingest.ledger.lease` only,
-`upload` by `ingest.ledger.uploads`, `event` by those three. `original_job` is written by `ingest.ledger.legacy_jobs`.
-The `catalogue_*` tables and the two sequences belong to the built-in services.
+| Table | Written by |
+|---|---|
+| `job` | `ingest.ledger.jobs`, `job_runs` and `lease` |
+| `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
+| `event` | `ingest.ledger.events` |
+| `upload` | `ingest.ledger.uploads` |
+| `original_job` | `ingest.ledger.legacy_jobs` |
+| `catalogue_*` and the two sequences | the built-in services |
 """
 
 from datetime import datetime
@@ -35,17 +40,19 @@ class Base(DeclarativeBase):
     }
 
 
-# The name of a bundle that is not in the spool any more.
+# The spool name of a job whose bundle was removed from the spool.
 REMOVED = ""
 JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
 
 
 class Upload(Base):
-    """A file in the spool, whole or in part or not begun, that no job names yet (or no longer, when it is being removed).
+    """A file in the spool that no job names yet, or no longer while it is being removed.
 
-    Here before its first byte is written; the transaction that commits the job takes it away. `size` is what was announced,
-    in bytes, None when nobody said: as much room as it may still take. `user` is the uploader, None for an admin's file.
+    The row is committed before the file's first byte is written, and deleted by the transaction that commits the job.
+
+    - `size`: the announced size in bytes, which is reserved; None when it is unknown.
+    - `user`: the uploader; None for a file of an admin.
     """
 
     __tablename__ = "upload"
@@ -58,16 +65,23 @@ class Upload(Base):
 
 
 class Job(Base):
-    """One bundle or move document that was received, and how far it is.
+    """A bundle or move document that was received, and the progress of its processing.
 
-    `fence` counts the processes that took the job over: a write that does not name the newest is void. `holder` is the
-    process that works on it and has not ended cleanly. `finished` is the last stage that ended well. `error` is how the last
-    try ended; `rejection` is why the job is being rejected, which a later try must not forget. `spool_name` is empty once
-    the bundle has left the spool. `catalogue_settles` is the time from which on a transaction that was sent, and that the
-    catalogue lacks, does not appear there any more. `run_changes` counts the changes of the job's run in Airflow by this
-    service: whatever was read of the run before the last one is void. `skipped_members` counts the members of the bundle
-    that were left out because its metadata does not list them. `submitter_claim` is the submitter's id in the token of the
-    user, where `submitter_check` needs it. `seen` is no column: it is when the row was read.
+    - `submitter_claim`: the submitter's id in the user's token, where `submitter_check` needs it.
+    - `spool_name`: the name of the bundle in the spool; empty once it was removed.
+    - `fence`: counts the processes that acquired the job; a write under an older count has no effect.
+    - `holder`: the process that works on the job, or died while it did.
+    - `finished`: the last stage that finished.
+    - `error`: how the last attempt failed.
+    - `rejection`: why the job is being rejected, so that a later attempt can complete the rejection.
+    - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
+    - `clears`: how often housekeeping has restarted the job's run.
+    - `last_state`: the state that was last answered, for times when Airflow does not respond.
+    - `run_changes`: counts the changes of the job's run in Airflow; what was read of the run before the last one is
+      outdated.
+    - `metadata_offset`, `metadata_size`: where metadata.txt is in the bundle.
+    - `skipped_members`: the number of members that are not part of the job because the metadata does not list them.
+    - `seen`: not a column, but the time at which the row was read.
     """
 
     __tablename__ = "job"
@@ -101,7 +115,7 @@ class Job(Base):
 
     __table_args__ = (
         Index(None, "outcome", "created"),
-        # Of the few jobs that have their bundle: what one user's share is compared with, at each upload.
+        # The few jobs that have their bundle: read for the share of a user at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
     )
 
@@ -124,12 +138,15 @@ class FileState(StrEnum):
 
 
 class File(Base):
-    """One file of a job: where it lies, what the metadata declares of it, and whether the archive holds it.
+    """A member of a bundle and the file that the metadata declares under the same path.
 
-    `open_tar` fills `offset` and `found_size`; `load_metadata` the rest. `state` is one of
-    `ingest.ledger.files.FileState`. Of a move, `source` is the path that the file lies at, `inode` what it was when it
-    was hashed. `folded` is a digest that paths have in common when some system takes them for one
-    (`ingest.bundles.names`).
+    - `offset`, `found_size`: where the bundle holds the member; NULL until `open_tar` finds it, and for a move.
+    - `position`: the place of the entry in the metadata; NULL until `load_metadata` reads it, as the columns after it.
+    - `folded`: a digest that is equal for paths that some file systems treat as equal (`ingest.bundles.names`).
+    - `file_id`: the id in the archive and the catalog.
+    - `source`: the path that a move takes the file from.
+    - `inode`: the source's inode when it was hashed.
+    - `state`: a `FileState`.
     """
 
     __tablename__ = "file"
@@ -149,25 +166,25 @@ class File(Base):
     inode: Mapped[int | None]
     state: Mapped[str] = mapped_column(server_default="pending")
 
-    # Of the path's digest, because an index takes no text of more than 2,704 bytes and a path may be longer.
+    # On the path's digest, because an index entry is limited to 2,704 bytes and a path may be longer.
     __table_args__ = (
         Index("uq_file_job_id_path", "job_id", text("md5(path)"), unique=True),
         Index(None, "job_id", "position"),
-        # Without it, each batch of a large job's files would be sorted out of all of them.
+        # Without it, reading each batch of a large job's files would sort all of them.
         Index(None, "job_id", "id"),
     )
 
 
 class Event(Base):
-    """One thing that happened to a job, or to an upload that never became one; never changed, never deleted.
+    """An event of a job, or of an upload that never became a job; never changed, never deleted.
 
-    Each is written in the transaction that it tells of.
+    Written in the transaction that it describes. `kind` is an `EventKind`.
     """
 
     __tablename__ = "event"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # No foreign key: an upload that never became a job has events too.
+    # Not a foreign key: an upload that never became a job has events too.
     job_id: Mapped[int] = mapped_column(index=True)
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     kind: Mapped[str]
@@ -178,9 +195,10 @@ class Event(Base):
 
 
 class OriginalJob(Base):
-    """A job that the original service received, as its table `ingeststate` held it when it was last taken over.
+    """A job that pacifica-ingest 0.4.1 received, as its table `ingeststate` held it at the last import.
 
-    `task_percent` keeps the digits that it was written with; times are UTC without saying so, as the original wrote them.
+    `task_percent` keeps the digits that it was written with. Times are UTC without a time zone, as the original service
+    writes them.
     """
 
     __tablename__ = "original_job"
@@ -196,7 +214,7 @@ class OriginalJob(Base):
 
 
 class CatalogTransaction(Base):
-    """A transaction that the built-in catalogue holds."""
+    """A transaction of the built-in catalog."""
 
     __tablename__ = "catalogue_transaction"
 
@@ -205,7 +223,7 @@ class CatalogTransaction(Base):
 
 
 class CatalogEntry(Base):
-    """One entry of a transaction's metadata that is no file, as it was sent."""
+    """An entry of a transaction's metadata other than a file, as it was sent."""
 
     __tablename__ = "catalogue_entry"
 
@@ -215,7 +233,7 @@ class CatalogEntry(Base):
 
 
 class CatalogFile(Base):
-    """One file of a transaction, as it was sent; its id is the archive's."""
+    """A file of a transaction, as it was sent; its id is that of the archive."""
 
     __tablename__ = "catalogue_file"
 
@@ -224,5 +242,5 @@ class CatalogFile(Base):
     entry: Mapped[dict[str, Any]]
 
 
-# Now, not at the first query: a task is a fork, and each would do it again.
+# At import, not at the first query, because each task is a fork and would repeat it.
 Base.registry.configure()

@@ -1,40 +1,39 @@
-"""The space on the spool's disk, shared out among the uploads and their users before their first byte.
+"""Reserve space on the spool's disk for uploads before their first byte arrives, within the share of their user.
 
 Called by `ingest.ledger.uploads` in the transaction that announces a file, so that all processes, on all machines that
-share the spool, share one count, and by `api.probes.readiness` (`promised`). `ingest.system.linux` then makes the
-promise good, where the file system can.
+share the spool, count together, and by `api.probes.readiness` (`reserved_bytes`). `ingest.system.linux` then allocates the
+space on disk, where the file system supports it.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import SpoolFull, UserSpaceLimit
-from ingest.ledger import user_jobs
+from ingest.ledger import locks, user_jobs
+from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Upload
-from ingest.ledger.user_shares import part_of
-from ingest.spool import Announced, free_bytes, translate_disk_errors
-from ingest.spool import part_of as part_file_of
+from ingest.ledger.user_shares import fraction_of
+from ingest.spool import Announced, free_bytes, part_of, translate_disk_errors
 
-ANNOUNCING_LOCK = (3, 8066)
-# The unit of st_blocks, whatever the file system's own is.
+# The unit of st_blocks, whatever the file system's own block size is.
 STAT_BLOCK = 512
-# How often it is looked again when the free room has changed while what is promised was summed up.
+# How often the free space is measured again when it has changed while the reservations were summed up.
 MAX_SAMPLES = 5
 
 
-def promise_room(session: Session, folder: Path, upload: Announced, kept_free: int, share: float = 1.0) -> int:
-    """Wait for other announcements to be committed, and reserve the space of an upload.
+def reserve_space(session: Session, folder: Path, upload: Announced, kept_free: int, share: float = 1.0) -> int:
+    """Wait until other announcements are committed, and reserve the space of an upload.
 
-    `kept_free` bytes are for no upload, `share` is the fraction of the rest that one user may take. Returns how many bytes
-    of that rest are for other users, which an upload of unknown size must leave. Raises SpoolFull, UserSpaceLimit,
-    SpoolUnavailable.
+    `kept_free` bytes are reserved for no upload; `share` is the fraction of the remaining space that one user may use.
+    Returns the bytes of the remaining space that are for other users, which an upload of unknown size must leave free.
+    Raises SpoolFull, UserSpaceLimit, SpoolUnavailable.
     """
-    session.execute(select(func.pg_advisory_xact_lock(*ANNOUNCING_LOCK)))
+    locks.acquire(session, SharedLock.SPOOL_SPACE)
     size = upload.size or 0
-    left = _unpromised(session, folder) - kept_free
+    left = _unreserved(session, folder) - kept_free
     if size > left:
         raise SpoolFull(
             f"the spool has no space for {size} bytes: {max(left, 0)} are left, after what other uploads have announced"
@@ -43,47 +42,48 @@ def promise_room(session: Session, folder: Path, upload: Announced, kept_free: i
 
 
 def _left_to_others(session: Session, folder: Path, upload: Announced, left: int, share: float) -> int:
-    """Return how much of the free space is for other users; raises UserSpaceLimit when the upload would take of it."""
+    """Return how much of the free space is for other users; raises UserSpaceLimit when the upload would use some of it."""
     if share >= 1 or upload.user is None:
         return 0
-    mine = _announced_by(session, folder, upload.user) + user_jobs.bytes_received(session, upload.user)
-    most = part_of(left + mine, share)
-    if mine + max(upload.size or 0, 1) > most:
+    used = _used_by_uploads(session, folder, upload.user) + user_jobs.bytes_received(session, upload.user)
+    limit = fraction_of(left + used, share)
+    if used + max(upload.size or 0, 1) > limit:
         wanted = "more" if upload.size is None else f"{upload.size} more"
         raise UserSpaceLimit(
-            f"your uploads and bundles take {mine} bytes of the spool, of {most} that one user may take, and there is no "
-            f"space for {wanted}; send it again when some of your jobs are complete, or ask an admin"
+            f"your uploads and bundles use {used} bytes of the spool, of {limit} that one user may use, and there is no "
+            f"space for {wanted}; send it again when some of your jobs are complete, or contact an admin"
         )
-    return left + mine - most
+    return left + used - limit
 
 
-def _announced_by(session: Session, folder: Path, user: str) -> int:
-    """Return the bytes that a user's uploads take up or will take up."""
+def _used_by_uploads(session: Session, folder: Path, user: str) -> int:
+    """Return the bytes that a user's uploads occupy or have reserved."""
     uploads = session.execute(select(Upload.spool_name, Upload.size).where(Upload.user == user))
-    return sum(max(size or 0, _taken_up(folder / name)) for name, size in uploads)
+    return sum(max(size or 0, _occupied(folder / name)) for name, size in uploads)
 
 
-def _unpromised(session: Session, folder: Path) -> int:
-    """Return the bytes that are free and that no upload has announced."""
+def _unreserved(session: Session, folder: Path) -> int:
+    """Return the bytes that are free and not reserved."""
     for _ in range(MAX_SAMPLES):
         with translate_disk_errors(folder):
             before = free_bytes(folder)
-            taken = promised(session, folder)
+            reserved = reserved_bytes(session, folder)
             after = free_bytes(folder)
         if before == after:
             break
-    # What an upload took meanwhile is missing here or counted twice: rather refused than promised twice.
-    return min(before, after) - taken
+    # Bytes that arrived in between are missing or counted twice; the smaller value never reserves space twice.
+    return min(before, after) - reserved
 
 
-def promised(session: Session, folder: Path) -> int:
-    """Return the bytes that uploads have announced and that their files do not take up yet."""
+def reserved_bytes(session: Session, folder: Path) -> int:
+    """Return the bytes that uploads have announced and that their files do not occupy yet."""
     announced = session.execute(select(Upload.spool_name, Upload.size).where(Upload.size.is_not(None)))
-    return sum(max(0, size - _taken_up(folder / name)) for name, size in announced if size is not None)
+    return sum(max(0, size - _occupied(folder / name)) for name, size in announced if size is not None)
 
 
-def _taken_up(path: Path) -> int:
-    for each in (part_file_of(path), path):
+def _occupied(path: Path) -> int:
+    """Return the bytes that a file, whole or in part, occupies on the disk."""
+    for each in (part_of(path), path):
         with suppress(FileNotFoundError):
             return each.stat().st_blocks * STAT_BLOCK
     return 0

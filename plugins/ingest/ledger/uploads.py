@@ -1,10 +1,13 @@
-"""Files on their way into the spool: each has a row here before its first byte is written, until a job's row names it.
+"""The files that are being received into the spool: each has a row here before its first byte, until a job's row names it.
 
-Called by the API and by `retry --path` (`announced`), by `ingest.ledger.jobs` when a job takes its file (`claim`), and
-by retention (`abandoned`, `remove_abandoned`). Whoever removes a file locks its row, removes the file, and then the
-row; whoever commits a job removes the row with it. So one of the two finds the row gone, and a process that dies at any
-point leaves a row that names the file, or a job that does. A file that neither names is not ours: two services may
-share a folder.
+Called by the API and by `retry --path` (`announced`), by `ingest.ledger.jobs` when a job claims its file (`claim`), and by
+retention (`abandoned`, `remove_abandoned`).
+
+- To remove a file, a process locks its row, deletes the file, then deletes the row.
+- To commit a job, a process deletes the row in the same transaction.
+
+So one of the two finds that the row is gone, and a process that dies at any point leaves a row or a job that names the
+file. A file that neither names belongs to another service, because two services may share a folder.
 """
 
 import logging
@@ -23,8 +26,8 @@ from ingest.ledger import user_jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.models import Upload
-from ingest.ledger.spool_reservations import promise_room
-from ingest.ledger.user_shares import WHOLE, UserShare
+from ingest.ledger.spool_reservations import reserve_space
+from ingest.ledger.user_shares import NO_LIMITS, UserShare
 from ingest.spool import Announced
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
@@ -35,12 +38,12 @@ BATCH = 500
 
 @contextmanager
 def announced(
-    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE
+    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS
 ) -> Iterator[int]:
     """Announce a file that the `with` block receives and makes the bundle of a job.
 
-    `kept_free` bytes of the spool's disk are for no upload. Gives how many more are for other users, because they are not
-    within the user's `share`. What is raised in the block removes the file, unless a job has it already. Raises
+    `kept_free` bytes of the spool's disk are reserved for no upload. Yields the bytes that are for other users, because
+    they exceed the user's `share`. An exception in the block removes the file, unless a job has claimed it. Raises
     DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
     """
     kept_for_others = announce(engine, folder, upload, kept_free, share)
@@ -48,18 +51,17 @@ def announced(
     try:
         yield kept_for_others
     except BaseException as error:
-        _give_up(engine, folder, upload, error)
+        _remove_refused(engine, folder, upload, error)
         raise
 
 
-def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = WHOLE) -> int:
-    """Commit the row of a file that is going to be received, and with it the reservation of its space.
+def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS) -> int:
+    """Commit the row of a file that is about to be received, which reserves its space.
 
-    For a file of unknown size nothing is reserved, but it is not begun when no space is left. Gives and raises as
-    `announced`.
+    A file of unknown size reserves nothing, but is refused when no space is left. Returns and raises as `announced`.
     """
     with transaction(engine) as session:
-        kept_for_others = promise_room(session, folder, upload, kept_free, share.space)
+        kept_for_others = reserve_space(session, folder, upload, kept_free, share.space)
         _check_number_of_jobs(session, upload, share)
         session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size, user=upload.user))
     return kept_for_others
@@ -77,24 +79,27 @@ def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare)
 
 
 def is_announced(engine: Engine, name: str) -> bool:
-    """Whether a file waits for its job still; raises DatabaseUnavailable."""
+    """Whether a file is still waiting for its job; raises DatabaseUnavailable."""
     with transaction(engine) as session:
         return session.get(Upload, name) is not None
 
 
 def claim(session: Session, name: str) -> None:
-    """Take a file for a job, in the transaction that makes the job name it; raises UploadAbandoned."""
+    """Delete a file's row in the transaction that makes a job name the file; raises UploadAbandoned."""
     if session.scalar(delete(Upload).where(Upload.spool_name == name).returning(Upload.job_id)) is None:
-        raise UploadAbandoned("the upload took so long that what had come was removed; send it again")
+        raise UploadAbandoned("the upload took so long that the received part was removed; send it again")
 
 
 def release(session: Session, name: str, job_id: int, size: int) -> None:
-    """Let go of a job's file, in the transaction after which the job does not name it; `remove` comes next."""
+    """Add a row for a file in the transaction after which its job no longer names it; `remove` follows."""
     session.add(Upload(spool_name=name, job_id=job_id, size=size))
 
 
 def remove(engine: Engine, folder: Path, name: str, kind: EventKind, code: str | None = None, text: str = "") -> bool:
-    """Remove a file that no job names, with an event; gives False when a job has it. Raises OSError, DatabaseUnavailable."""
+    """Remove a file that no job names, with an event; return False when a job has claimed it.
+
+    Raises OSError, DatabaseUnavailable.
+    """
     with transaction(engine) as session:
         upload = session.get(Upload, name, with_for_update=True)
         if upload is None:
@@ -104,7 +109,7 @@ def remove(engine: Engine, folder: Path, name: str, kind: EventKind, code: str |
 
 
 def abandoned(engine: Engine, age: timedelta) -> Iterator[str]:
-    """Give the names of the files that were announced that long ago and that no job took, in their order."""
+    """Return the names of the files that were announced so long ago and that no job has claimed, in order."""
     last = ""
     while batch := _names_after(engine, age, last):
         yield from batch
@@ -112,7 +117,7 @@ def abandoned(engine: Engine, age: timedelta) -> Iterator[str]:
 
 
 def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) -> bool:
-    """Remove such a file when it was not written for that long either; gives whether it was removed.
+    """Remove such a file unless it was written to more recently; return whether it was removed.
 
     Raises OSError, DatabaseUnavailable.
     """
@@ -120,7 +125,7 @@ def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) ->
         upload = session.get(Upload, name, with_for_update=True)
         if upload is None or spool.last_written(folder / name) > time.time() - age.total_seconds():
             return False
-        text = f"{name}: nothing was written for {age.total_seconds():g} seconds, and no job took it"
+        text = f"{name}: nothing was written for {age.total_seconds():g} seconds, and no job claimed it"
         _remove(session, folder, upload, EventKind.UPLOAD_ABANDONED, None, text)
     return True
 
@@ -139,9 +144,9 @@ def _remove(session: Session, folder: Path, upload: Upload, kind: EventKind, cod
     session.delete(upload)
 
 
-def _give_up(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:
+def _remove_refused(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:
     code = error.code if isinstance(error, IngestError) else None
     try:
         remove(engine, folder, upload.name, EventKind.UPLOAD_REFUSED, code, to_one_line(str(error)))
     except (OSError, DatabaseUnavailable) as fault:
-        logger.warning("job %d: what came of it stays until retention removes it: %s", upload.job_id, fault)
+        logger.warning("job %d: the partial upload stays until retention removes it: %s", upload.job_id, fault)

@@ -1,4 +1,4 @@
-"""What one user may take of what all users share: upload slots, space in the spool, jobs.
+"""The limits of one user on what all users share: upload slots, space in the spool, jobs.
 
 Used by `api.receiving.upload_slots`, by `ingest.ledger.uploads` (space and number of jobs) and by
 `ingest.orchestrator.start_jobs` (running jobs).
@@ -13,7 +13,7 @@ from ingest.settings.loading import Settings
 
 @dataclass(frozen=True)
 class UserShare:
-    """The limits of one user: fractions of what other users leave, and numbers of jobs (None: no limit)."""
+    """Limits of one user: fractions of what other users do not use, and numbers of jobs (None: no limit)."""
 
     uploads: float = 1.0
     space: float = 1.0
@@ -21,18 +21,18 @@ class UserShare:
     running_jobs: int | None = None
 
 
-WHOLE = UserShare()
+NO_LIMITS = UserShare()
 
 
 def share_of(settings: Settings, user: str) -> UserShare:
-    """Return a user's limits; none for the default user where callers need not name themselves: that user is everybody."""
+    """Return a user's limits; none for the default user without authentication, because that user is everybody."""
     if settings.authentication in (NONE, OPEN) and user == settings.default_user:
-        return WHOLE
+        return NO_LIMITS
     return UserShare(
         settings.user_upload_share, settings.user_space_share, settings.user_jobs, settings.user_running_jobs
     )
 
 
-def part_of(total: int, fraction: float) -> int:
-    """Return a fraction of a total, rounded up, so that the smallest share is not nothing."""
+def fraction_of(total: int, fraction: float) -> int:
+    """Return a fraction of a total, rounded up, so that the smallest share is not zero."""
     return total if fraction >= 1 else math.ceil(total * fraction)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Engine
 
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavailable
-from ingest.ledger import jobs
+from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import make_engine
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
@@ -89,17 +89,17 @@ def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: J
         trigger(engine, airflow, job.received)
         return ["triggered"]
     if who := _who_ended(airflow, job, run):
-        jobs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {who}")
+        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {who}")
         return ["stopped"]
     if lost_by_airflow(job.record, run):
         # Not counted first: while the run is not cleared, the last clear that is allowed would show the job as failed for
         # good. A kill in between costs one clear too many, which harms nothing.
         start_again(engine, airflow, job, run)
         failpoint("housekeeping.cleared", job.received.job_id)
-        jobs.count_clear(engine, job.received.job_id)
+        job_runs.count_clear(engine, job.received.job_id)
         return ["cleared"]
     if lost_for_good(job.record, run):
-        jobs.give_up(engine, job, RUN_LOST, GIVEN_UP_TEXT)
+        job_runs.give_up(engine, job, RUN_LOST, GIVEN_UP_TEXT)
         return ["given_up"]
     return []
 

@@ -17,10 +17,10 @@ from ingest.archiving.rejection import remove_uncataloged
 from ingest.context import StageContext
 from ingest.errors.types import ConfigurationError, JobFinished, UnknownJob
 from ingest.ledger import jobs, uploads
-from ingest.ledger.events import EventKind
+from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.jobs import Received
-from ingest.ledger.lease import JobLease, acquire_job
-from ingest.ledger.models import File
+from ingest.ledger.lease import NO_ATTEMPT, JobLease, acquire_job
+from ingest.ledger.models import REMOVED, File
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import retry, set_state, settled, trigger
 from ingest.services import make_services
@@ -30,7 +30,6 @@ from ingest.states.job_state import failed
 from ingest.states.stages import STAGES, Kind
 from ingest.system.failpoints import failpoint
 
-NO_ATTEMPT = 0
 REPLACING = "its bundle is being replaced; call retry --path again if nothing happens"
 EXTENSIONS = {Kind.INGEST: "tar", Kind.MOVE: "json"}
 
@@ -92,7 +91,7 @@ def _replace(lease: JobLease, received: Received) -> None:
         session.execute(delete(File).where(File.job_id == lease.job_id))
         job = jobs.get_job(session, lease.job_id)
         uploads.claim(session, received.spool_name)
-        if job.spool_name != jobs.REMOVED:
+        if job.spool_name != REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
         if job.user != received.user:
             # It was in the other user's token.
@@ -100,4 +99,4 @@ def _replace(lease: JobLease, received: Received) -> None:
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
         job.skipped_members = 0
         job.finished = job.outcome = job.error = job.holder = job.override = None
-        jobs.add_event(session, lease.job_id, EventKind.BUNDLE_REPLACED, text=received.spool_name)
+        add_event(session, lease.job_id, EventKind.BUNDLE_REPLACED, text=received.spool_name)

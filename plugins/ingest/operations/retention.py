@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Engine, func, not_, select
 
 from ingest import spool
 from ingest.archiving.rejection import remove_uncataloged
@@ -30,17 +30,17 @@ from ingest.errors.types import IngestError
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import first_line, make_engine
 from ingest.ledger.events import EventKind
-from ingest.ledger.lease import acquire_job
+from ingest.ledger.job_predicates import IS_CATALOGED, IS_REJECTED, IS_STOPPED
+from ingest.ledger.lease import NO_ATTEMPT, acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
-from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.job_record import Outcome
 from ingest.states.stages import STAGES, Stage
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-NO_ATTEMPT = 0
 # A try of the last stage that is still at it would have freed the spool long before.
 CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
@@ -49,10 +49,6 @@ Key = TypeVar("Key", int, str)
 ENDED = select(func.max(Event.at)).where(
     Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE))
 )
-STOPPED = or_(Job.override["state"].as_string() == JobStatus.FAILED, Job.error["final"].as_boolean())
-# Never NULL: what is not true of a job must be false, because it is also asked for what is not so.
-REJECTED = func.coalesce(and_(Job.outcome == Outcome.REJECTED, Job.error["final"].as_boolean()), False)
-CATALOGED = func.coalesce(Job.outcome == Outcome.CATALOGED, False)
 
 
 @dataclass(frozen=True)
@@ -90,18 +86,18 @@ def _abandoned_uploads(known: Round) -> Counter[str]:
 
 def _rejected_bundles(known: Round) -> Counter[str]:
     days = known.settings.keep_rejected_days
-    found = _ended(known, days, REJECTED)
+    found = _ended(known, days, IS_REJECTED)
     return _remove_each("rejected", found, lambda job_id: _remove_bundle(known, job_id, f"{days:g} days"))
 
 
 def _failed_bundles(known: Round) -> Counter[str]:
     days = known.settings.keep_failed_days
-    found = _ended(known, days, STOPPED, not_(REJECTED), not_(CATALOGED))
+    found = _ended(known, days, IS_STOPPED, not_(IS_REJECTED), not_(IS_CATALOGED))
     return _remove_each("failed", found, lambda job_id: _remove_bundle(known, job_id, f"{days:g} days"))
 
 
 def _cataloged_bundles(known: Round) -> Counter[str]:
-    found = jobs.with_bundle(known.engine, CATALOGED, Job.updated < func.now() - CATALOGED_AGE)
+    found = jobs.with_bundle(known.engine, IS_CATALOGED, Job.updated < func.now() - CATALOGED_AGE)
     return _remove_each("catalogued", found, lambda job_id: _free(known, job_id))
 
 
@@ -132,7 +128,7 @@ def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
         if lease is None:
             return False
         if not lease.job.record.is_stopped:
-            lease.let_go()
+            lease.release()
             return False
         context = StageContext(known.settings, lease, known.services)
         if lease.job.record.outcome is not Outcome.REJECTED:
@@ -151,5 +147,5 @@ def _free(known: Round, job_id: int) -> bool:
         if lease is None:
             return False
         freed = free_spool(StageContext(known.settings, lease, known.services))
-        lease.finish()
+        lease.finish_stage()
     return freed

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger import jobs
+from ingest.ledger import job_snapshots
 from ingest.orchestrator.session import AirflowSession
 from ingest.settings.loading import Settings
 from ingest.states.airflow import IN_PROGRESS_STATES, Run, TaskInstance
@@ -176,7 +176,7 @@ def _run(dag_id: str, run_id: str) -> str:
 def _names_job(run: Mapping[str, Any], run_id: str) -> bool:
     """Whether a run's configuration names the job that the run's id names: anybody can trigger a run with any id."""
     job_id = (run["conf"] or {}).get("job_id")
-    return isinstance(job_id, int) and jobs.run_id(job_id) == run_id
+    return isinstance(job_id, int) and job_snapshots.run_id(job_id) == run_id
 
 
 def _goes_on(tasks: Sequence[TaskInstance]) -> bool:

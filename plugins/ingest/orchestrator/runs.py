@@ -1,8 +1,8 @@
 """A job's run in Airflow: starting it, starting the rest of it again, and ending it by an admin's hand.
 
 Called by the API, housekeeping and the command line. Whatever changes a run in Airflow is here, and nowhere else. Each
-change is counted in the job's row when it is made (`jobs.mark_triggered`, `jobs.record_deleted_run`, `jobs.count_clear`,
-`jobs.count_run_change`), so that no API process answers what it read of the run before.
+change is counted in the job's row when it is made (`mark_triggered`, `record_deleted_run`, `count_clear` and
+`count_run_change` of `ingest.ledger.job_runs`), so that no API process answers what it read of the run before.
 """
 
 import random
@@ -13,8 +13,8 @@ from typing import TypeVar
 from sqlalchemy import Engine
 
 from ingest.errors.types import RunChanged, RunNotStarted
-from ingest.ledger import jobs, user_jobs
-from ingest.ledger.jobs import JobSnapshot, Received, run_id
+from ingest.ledger import job_runs, jobs, user_jobs
+from ingest.ledger.job_snapshots import JobSnapshot, Received, run_id
 from ingest.orchestrator.client import AirflowApi
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobState, JobStatus
@@ -40,7 +40,7 @@ def trigger(engine: Engine, airflow: AirflowApi, received: Received) -> bool:
         _delete_run(engine, airflow, received, f"it was not a run of this job: {found}")
         made = _make_run(engine, airflow, received)
     failpoint("run.triggered", received.job_id)
-    jobs.mark_triggered(engine, received.job_id, made=made)
+    job_runs.mark_triggered(engine, received.job_id, made=made)
     return made
 
 
@@ -64,7 +64,7 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     failpoint("retry.lifted", job_id)
     settled(lambda: _trigger_or_start_again(engine, airflow, job))
     failpoint("retry.cleared", job_id)
-    jobs.count_run_change(engine, job_id)
+    job_runs.count_run_change(engine, job_id)
     failpoint("retry.counted", job_id)
     _check_started(engine, airflow, job)
 
@@ -79,7 +79,7 @@ def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState)
     if state.state == JobStatus.FAILED:
         settled(lambda: airflow.fail(job.received.kind, job.run_id))
         failpoint("set_state.failed", job_id)
-        jobs.count_run_change(engine, job_id)
+        job_runs.count_run_change(engine, job_id)
         failpoint("set_state.counted", job_id)
 
 
@@ -129,7 +129,7 @@ def _delete_run(engine: Engine, airflow: AirflowApi, received: Received, reason:
     failpoint("run.failed", received.job_id)
     airflow.delete(received.kind, run_id(received.job_id))
     failpoint("run.deleted", received.job_id)
-    jobs.record_deleted_run(engine, received.job_id, reason)
+    job_runs.record_deleted_run(engine, received.job_id, reason)
 
 
 def _trigger_or_start_again(engine: Engine, airflow: AirflowApi, job: JobSnapshot) -> None:

@@ -10,9 +10,9 @@ import logging
 from sqlalchemy import Engine
 
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
-from ingest.ledger import jobs, user_jobs
+from ingest.ledger import user_jobs
 from ingest.ledger.database import transaction
-from ingest.ledger.jobs import Received
+from ingest.ledger.job_snapshots import Received, to_snapshot
 from ingest.ledger.user_shares import share_of
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import trigger
@@ -62,4 +62,4 @@ def _waiting_for(settings: Settings, engine: Engine, job_id: int) -> list[Receiv
         if user is None or limit is None:
             return []
         first = user_jobs.first_unfinished(session, user, limit)
-        return [jobs.to_snapshot(job).received for job in first if job.triggered is None]
+        return [to_snapshot(job).received for job in first if job.triggered is None]

@@ -7,14 +7,15 @@ from typing import Literal, Protocol
 
 from sqlalchemy import Engine, func, select
 
+from ingest.ledger import locks
 from ingest.ledger.database import transaction
+from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import FILE_IDS, JOB_IDS, File, Job, OriginalJob
 from ingest.services.http_client import HttpClient
 
 IdMode = Literal["upload_job", "file"]
 
-# Advisory locks of two numbers, because those of one number are the jobs'.
-ALLOCATION_LOCKS = {"upload_job": (1, 8066), "file": (2, 8066)}
+LOCKS: dict[IdMode, SharedLock] = {"upload_job": SharedLock.JOB_IDS, "file": SharedLock.FILE_IDS}
 
 
 class UniqueID(Protocol):
@@ -64,7 +65,7 @@ class BuiltInUniqueID:
         sequence, columns = (JOB_IDS, (Job.id, OriginalJob.id)) if mode == "upload_job" else (FILE_IDS, (File.file_id,))
         with transaction(self._engine) as session:
             # A sequence gives single ids; under the lock nobody else moves it between reading and setting it.
-            session.execute(select(func.pg_advisory_xact_lock(*ALLOCATION_LOCKS[mode])))
+            locks.acquire(session, LOCKS[mode])
             taken = max(session.scalar(select(func.max(column))) or 0 for column in columns)
             start = max(session.scalar(sequence.next_value()) or 0, taken + 1)
             session.execute(select(func.setval(sequence.name, start + count - 1)))

@@ -70,7 +70,7 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
     with context.open_metadata() as document:
         reader = MetadataReader(document, lease.job.record.kind, lease.job_id, below_data=below_data)  # type: ignore[arg-type]
         for number, batch in enumerate(batches(reader.files())):
-            lease.report(number, number + 1)
+            lease.report_progress(number, number + 1)
             record_declarations(lease, batch, reader.faults)
             failpoint("load_metadata.recorded", lease.job_id)
     if lease.job.record.kind is Kind.INGEST:

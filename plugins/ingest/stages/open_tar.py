@@ -38,7 +38,7 @@ def _data_members(context: StageContext, faults: FaultList) -> Iterator[Member]:
     """Give the members below `data/`; the metadata's place goes to the job's row."""
     metadata: Member | None = None
     for member in members(context.received_path, faults):
-        context.lease.report(member.offset, context.lease.job.received.size)
+        context.lease.report_progress(member.offset, context.lease.job.received.size)
         if member.path is not None:
             yield member
         elif metadata is None:
@@ -46,4 +46,4 @@ def _data_members(context: StageContext, faults: FaultList) -> Iterator[Member]:
         else:
             faults.add(FaultCode.METADATA_TWICE, "metadata.txt is in the bundle twice")
     offset, size = (metadata.offset, metadata.size) if metadata else (None, None)
-    context.lease.set(metadata_offset=offset, metadata_size=size)
+    context.lease.update_job(metadata_offset=offset, metadata_size=size)

@@ -77,14 +77,14 @@ def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary
     except FenceLost:
         raise
     except IngestError as error:
-        lease.fail(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
+        lease.fail_stage(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
         failpoint(f"{stage}.failed", lease.job_id)
         raise
     except BaseException as error:
-        lease.fail(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
+        lease.fail_stage(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
         raise
     failpoint(f"{stage}.done", lease.job_id)
-    lease.finish()
+    lease.finish_stage()
     failpoint(f"{stage}.finished", lease.job_id)
     return result
 

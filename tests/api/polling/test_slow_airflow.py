@@ -17,7 +17,7 @@ import pytest
 import requests
 from sqlalchemy import Engine, func, update
 
-from ingest.ledger import jobs
+from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.models import Job
 from ingest.states.stages import Kind
@@ -109,7 +109,7 @@ def server(airflow: SlowAirflow, tmp_path: Path, database_url: str) -> Iterator[
 def failed_job(database_engine: Engine) -> Iterator[int]:
     """A job whose stage failed for good a minute ago; whether its run has ended, only Airflow knows."""
     create_job(database_engine, jobs.Received(JOB, Kind.INGEST, "anonymous", f"{JOB}.tar", 1))
-    jobs.mark_triggered(database_engine, JOB)
+    job_runs.mark_triggered(database_engine, JOB)
     error = {"stage": "open_tar", "code": "tar_unreadable", "text": "no tar", "final": True, "attempt": 1}
     change(database_engine, stage="open_tar", error=error, updated=func.now() - func.make_interval(0, 0, 0, 0, 0, 1))
     yield JOB

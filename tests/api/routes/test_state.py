@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, update
 from api.polling.recent_runs import WAIT_SECONDS, RecentRuns
 from api.resources import EXTENSION, Resources
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
-from ingest.ledger import jobs
+from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.models import Job
 from ingest.orchestrator import inferred_run
@@ -81,7 +81,7 @@ def job_id(app: Flask, engine: Engine) -> int:
     """A job that was received and triggered, a while ago."""
     allocated: int = app.extensions[EXTENSION].services.uniqueid.allocate("upload_job", 1)[0]
     create_job(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
-    jobs.mark_triggered(engine, allocated)
+    job_runs.mark_triggered(engine, allocated)
     change(engine, allocated, updated=func.now() - timedelta(minutes=1))
     return allocated
 
@@ -201,7 +201,7 @@ def test_a_failed_job_that_is_retried_is_not_failed_in_a_process_that_knows_the_
     airflow.answer = Run("success", ())
     assert wait_for_state(client, job_id, lambda state: bool(state["complete"]))["state"] == "FAILED"
     jobs.lift_override(engine, job_id)
-    jobs.count_run_change(engine, job_id)
+    job_runs.count_run_change(engine, job_id)
     hangs = threading.Event()
     airflow.before_answer, airflow.answer = lambda: assert_true(hangs.wait(30)), Run("queued", ())
     change(engine, job_id, updated=func.now() - timedelta(minutes=1))
@@ -292,7 +292,7 @@ def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_s
 ) -> None:
     def clear() -> None:
         airflow.before_answer = lambda: None
-        jobs.count_clear(engine, job_id)
+        job_runs.count_clear(engine, job_id)
 
     change(engine, job_id, clears=CLEARS_ALLOWED - 1)
     airflow.answers = [Run("failed", (TaskInstance("open_tar", "failed", 1),))]

@@ -29,7 +29,7 @@ NEW = b"another measurement of the same name"
 def put_all_back(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-        context.lease.finish()
+        context.lease.finish_stage()
 
 
 def arrange(request: pytest.FixtureRequest, links: bool) -> None:

@@ -119,7 +119,7 @@ def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalogue_was
     job = make_job()
     run_before(job, Stage.INGEST_METADATA)
     with open_context(job, stage) as context:
-        context.lease.fail("service_unavailable", "away", final=True)
+        context.lease.fail_stage("service_unavailable", "away", final=True)
     make_old(job, YEAR)
     retention.remove_leftovers()
     assert not bundle_of(settings, job).exists()
@@ -138,7 +138,7 @@ def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_whe
 ):
     with open_context(failed, Stage.OPEN_TAR) as context:
         forget(context.lease)
-        context.lease.fail("bundle_invalid", "it cannot be read any more", final=True)
+        context.lease.fail_stage("bundle_invalid", "it cannot be read any more", final=True)
     make_old(failed, YEAR)
     retention.remove_leftovers()
     assert not bundle_of(settings, failed).exists()
@@ -248,7 +248,7 @@ def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle
 ):  # fmt: skip
     job: int = request.getfixturevalue(outcome)
     make_old(job, YEAR)
-    lock = lease._job_lock
+    lock = lease.hold_job_lock
 
     @contextmanager
     def retried_meanwhile(engine: Engine, job_id: int) -> Iterator[None]:
@@ -258,7 +258,7 @@ def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle
             yield
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(lease, "_job_lock", retried_meanwhile)
+        meanwhile.setattr(lease, "hold_job_lock", retried_meanwhile)
         assert retention.remove_leftovers()["kept"] >= 1
     assert bundle_of(settings, job).exists()
     assert told(database_engine, job, "bundle_removed", "files_removed") == []

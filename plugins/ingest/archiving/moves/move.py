@@ -78,12 +78,12 @@ def send_sources(context: StageContext) -> None:
 def _move(context: StageContext, file: LedgerFile, source: Source) -> None:
     job_id = context.lease.job_id
     mark_moving(context.lease, file, source.found.st_ino)
-    context.lease.check()
+    context.lease.check_fence()
     names = source.found.st_nlink + _link(source, hidden_link(file))
     failpoint("move_files.linked", job_id)
     if not _is_still(source.folder.find(source.path.name), source):
         raise _changed(file)
-    context.lease.check()
+    context.lease.check_fence()
     context.services.archive.move(file.file_id, OpenFile(source.path, source.opened))
     failpoint("move_files.moved", job_id)
     _verify(context, file, source, names)
@@ -120,7 +120,7 @@ def _verify(context: StageContext, file: LedgerFile, source: Source, names: int)
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
     if _is_also_archived(source, names):
         return
-    if stored_hash(archive, file, lambda _size: context.lease.check()) != file.hash_sum:
+    if stored_hash(archive, file, lambda _size: context.lease.check_fence()) != file.hash_sum:
         raise _changed(file)
 
 

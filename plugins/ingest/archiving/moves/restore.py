@@ -49,7 +49,7 @@ def with_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
 
 def put_back(context: StageContext, file: LedgerFile) -> None:
     """Put one source back and remove it from the archive. Raises ServiceUnavailable, MoveFolderUnavailable."""
-    context.lease.check()
+    context.lease.check_fence()
     held = context.services.archive.holds(file.file_id)
     try:
         with _own_folder(context, file, make=held) as folder:
@@ -93,7 +93,7 @@ def _put_back(context: StageContext, file: LedgerFile, folder: SourceFolder, *, 
         if linked:
             _part_from_archive(context, file, folder)
             failpoint("put_back.parted", context.lease.job_id)
-    context.lease.check()
+    context.lease.check_fence()
     context.services.archive.delete(file.file_id)
     failpoint("put_back.deleted", context.lease.job_id)
     _remove_hidden(file, folder)
@@ -199,7 +199,7 @@ def _archived(context: StageContext, file: LedgerFile) -> Iterator[bytes]:
     done = 0
     for block in context.services.archive.get(file.file_id):
         done += len(block)
-        context.lease.report(done, max(done, file.size))
+        context.lease.report_progress(done, max(done, file.size))
         yield block
 
 
@@ -211,7 +211,7 @@ def _part_from_archive(context: StageContext, file: LedgerFile, folder: SourceFo
     name = f"{hidden_link(file)}.empty"
     with folder.create(name) as empty:
         failpoint("put_back.empty", context.lease.job_id)
-        context.lease.check()
+        context.lease.check_fence()
         context.services.archive.move(file.file_id, OpenFile(source_path(file.source).with_name(name), empty))
 
 

@@ -8,8 +8,8 @@ from ingest.archiving.rejection import remove
 from ingest.context import StageContext
 from ingest.ledger.events import EventKind
 from ingest.ledger.files import batches, files_with_ids
-from ingest.ledger.lease import acquire_job
-from ingest.operations.reconcile.idle_jobs import NO_ATTEMPT, ComparedJob
+from ingest.ledger.lease import NO_ATTEMPT, acquire_job
+from ingest.operations.reconcile.idle_jobs import ComparedJob
 from ingest.operations.reconcile.stored_files import is_dark, is_ours
 from ingest.services import Services
 from ingest.settings.loading import Settings
@@ -27,7 +27,7 @@ def delete_dark(settings: Settings, services: Services, compared: ComparedJob) -
         if lease is None:
             return 0
         if not lease.job.record.is_stopped:
-            lease.let_go()
+            lease.release()
             return 0
         failpoint("reconcile.held", compared.job_id)
         context, deleted, outcome = StageContext(settings, lease, services), 0, lease.job.record.outcome

@@ -6,23 +6,21 @@ fence that it had, without holding it: reading on raises FenceLost as soon as an
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, exists, select
 
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import get_job, to_snapshot
-from ingest.ledger.lease import JobLease
+from ingest.ledger.job_predicates import IS_IDLE
+from ingest.ledger.job_snapshots import to_snapshot
+from ingest.ledger.jobs import get_job
+from ingest.ledger.lease import NO_ATTEMPT, JobLease
 from ingest.ledger.models import Event, Job
-from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.job_record import Outcome
 from ingest.states.stages import STAGES, Stage
 
 BATCH = 500
-NO_ATTEMPT = 0
 SENDING_STAGES = (Stage.INGEST_FILES, Stage.MOVE_FILES, Stage.INGEST_METADATA)
-# A process that holds a job says so every second: one that was silent for so long is dead.
-SILENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -64,22 +62,11 @@ def one_job(engine: Engine, job_id: int) -> Iterator[ComparedJob]:
     yield from _compared_jobs(engine, Job.id == job_id)
 
 
-def is_idle() -> ColumnElement[bool]:
-    """The condition that a job rests, for queries.
-
-    After the catalogue holds a job, only its bundle leaves the spool. A job that failed because Airflow lost it is cleared
-    by housekeeping, and does not rest.
-    """
-    stopped = or_(Job.error["final"].as_boolean(), Job.override["state"].as_string() == JobStatus.FAILED)
-    let_go = or_(Job.holder.is_(None), Job.updated < func.now() - SILENCE)
-    return func.coalesce(or_(Job.outcome == Outcome.CATALOGED, and_(stopped, let_go)), False)
-
-
 def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJob]:
     was_sent = exists().where(
         Event.job_id == Job.id, Event.kind == EventKind.STAGE_STARTED, Event.stage.in_(SENDING_STAGES)
     )
-    query = select(Job, is_idle(), was_sent).where(which).order_by(Job.id).limit(BATCH)
+    query = select(Job, IS_IDLE, was_sent).where(which).order_by(Job.id).limit(BATCH)
     with transaction(engine) as session:
         return [
             ComparedJob(

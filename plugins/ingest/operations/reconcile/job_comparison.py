@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.archiving.fixity import damage
+from ingest.archiving.fixity import find_damage
 from ingest.errors.types import FenceLost
 from ingest.ledger.files import LedgerFile, batches, files_with_ids
 from ingest.ledger.models import FileState
@@ -102,7 +102,7 @@ class JobComparison:
             yield _finding(Problem.CORRUPT, what, remedy, compared, file)
         elif self._is_chosen():
             self.counts.add("hashed")
-            if damaged := damage(self.services.archive, file):
+            if damaged := find_damage(self.services.archive, file):
                 yield _finding(Problem.CORRUPT, damaged, remedy, compared, file)
 
     def _of_unarchived(self, compared: ComparedJob, file: LedgerFile) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ Called by the comparison of a job, and again right before a file is deleted. Eve
 where the catalogue is asked, DatabaseUnavailable.
 """
 
-from ingest.archiving.fixity import damage
+from ingest.archiving.fixity import find_damage
 from ingest.ledger.files import LedgerFile
 from ingest.ledger.models import FileState
 from ingest.services import Services
@@ -29,4 +29,4 @@ def is_ours(archive: Archive, file: LedgerFile) -> bool:
     """
     if file.state is not FileState.PENDING:
         return True
-    return archive.size(file.file_id) == file.size > 0 and damage(archive, file) is None
+    return archive.size(file.file_id) == file.size > 0 and find_damage(archive, file) is None

@@ -1,4 +1,4 @@
-"""The table of jobs that the original service received"""
+"""The table of jobs that pacifica-ingest 0.4.1 received"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The table of uploads; events of what never became a job; bundles that have left the spool are no longer named"""
+"""The table of uploads; events of uploads that never became jobs; no spool name for bundles that were removed"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Until when the catalogue may still be working on a transaction that it was sent"""
+"""The time until which the catalog may still process a transaction that was sent"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What paths have in common that differ only in case or in Unicode form"""
+"""The common digest of paths that differ only in case or in Unicode form"""
 
 import sqlalchemy as sa
 from alembic import op

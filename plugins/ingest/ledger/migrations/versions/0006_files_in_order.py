@@ -1,4 +1,4 @@
-"""An index that gives the files of a job in the order in which they were recorded"""
+"""An index of the files of a job in the order in which they were recorded"""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""How often the run of a job was changed in Airflow: what was read of the run before the last change is void"""
+"""The number of changes of a job's run in Airflow: runs read before the last change are outdated"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whose an upload is, and an index of each user's jobs whose bundle is in the spool"""
+"""The user of an upload, and an index of each user's jobs whose bundle is in the spool"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How many members of a job's bundle were left out because its metadata does not list them"""
+"""The number of members of a bundle that are not part of the job because its metadata does not list them"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The submitter's id in the token of the user who has posted a job"""
+"""The submitter's id in the token of the user who sent a job"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,32 @@
+"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished, idle.
+
+Used in queries by `ingest.ledger.jobs`, `ingest.ledger.user_jobs` and `ingest.operations`. Each is true or false for every
+row, never NULL, so that it can be negated.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_
+
+from ingest.ledger.models import REMOVED, Job
+from ingest.states.job_record import JobStatus, Outcome
+
+# A process that holds a job updates its row every second: one that has not for so long is dead.
+HOLDER_TIMEOUT = timedelta(hours=1)
+
+_HAS_FINAL_ERROR: ColumnElement[bool] = func.coalesce(Job.error["final"].as_boolean(), False)
+_IS_FAILED_BY_ADMIN: ColumnElement[bool] = func.coalesce(Job.override["state"].as_string() == JobStatus.FAILED, False)
+_IS_HELD: ColumnElement[bool] = Job.holder.is_not(None) & (Job.updated >= func.now() - HOLDER_TIMEOUT)
+
+# The bundle or move document is in the spool. An index holds the few such jobs.
+IS_IN_SPOOL: ColumnElement[bool] = Job.spool_name != REMOVED
+IS_CATALOGED: ColumnElement[bool] = func.coalesce(Job.outcome == Outcome.CATALOGED, False)
+# The job has failed and continues only when it is retried (`JobRecord.is_stopped`).
+IS_STOPPED: ColumnElement[bool] = or_(_IS_FAILED_BY_ADMIN, _HAS_FINAL_ERROR)
+# The uploader must fix the bundle, and nothing of the job is in the archive.
+IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJECTED, False), _HAS_FINAL_ERROR)
+# The job continues without anybody's help.
+IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
+# The job has ended, and no process works on it: ledger, archive and catalog must agree. Of a cataloged job only the bundle
+# may still be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
+IS_IDLE: ColumnElement[bool] = or_(IS_CATALOGED, and_(IS_STOPPED, not_(_IS_HELD)))

@@ -1,0 +1,76 @@
+"""A job's row as the typed, immutable value that other modules read.
+
+Created by `ingest.ledger.jobs` and `ingest.ledger.lease`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ingest.ledger.models import Job
+from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
+from ingest.states.stages import Kind, Stage
+
+
+@dataclass(frozen=True)
+class Received:
+    """What is known of a job when it is received; `size` is in bytes.
+
+    `submitter_claim` is the submitter's id in the user's token, where the settings require one.
+    """
+
+    job_id: int
+    kind: Kind
+    user: str
+    spool_name: str
+    size: int
+    submitter_claim: str | None = None
+
+
+@dataclass(frozen=True)
+class JobSnapshot:
+    """A job as the ledger held it at the time `seen`; all times are by the database's clock.
+
+    `run_changes` counts the changes of the job's run in Airflow: what was read of the run under another number is outdated.
+    """
+
+    received: Received
+    record: JobRecord
+    created: datetime
+    updated: datetime
+    triggered: datetime | None
+    seen: datetime = field(compare=False)
+    run_changes: int = 0
+
+    @property
+    def run_id(self) -> str:
+        """The id of the job's run in Airflow."""
+        return run_id(self.received.job_id)
+
+
+def run_id(job_id: int) -> str:
+    """Return the id of a job's run in Airflow; each job has one run."""
+    return f"job-{job_id}"
+
+
+def to_snapshot(job: Job) -> JobSnapshot:
+    """Convert a row to a snapshot."""
+    kind = Kind(job.kind)
+    record = JobRecord(
+        kind=kind,
+        outcome=Outcome(job.outcome) if job.outcome else None,
+        override=JobState(**job.override) if job.override else None,
+        stage=Stage(job.stage) if job.stage else None,
+        percent=job.percent,
+        is_held=job.holder is not None,
+        finished=Stage(job.finished) if job.finished else None,
+        error=_stage_error(job.error) if job.error else None,
+        clears=job.clears,
+        last=JobState(**job.last_state) if job.last_state else None,
+    )
+    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
+    return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
+
+
+def _stage_error(error: dict[str, Any]) -> StageError:
+    return StageError(Stage(error["stage"]), f"{error['code']}: {error['text']}", error["final"])

@@ -1,0 +1,96 @@
+"""Each SQL condition on jobs agrees with its Python counterpart, for every combination of the columns that it reads."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import ColumnElement, Engine, select
+from sqlalchemy.orm import Session
+
+from ingest.ledger import job_predicates
+from ingest.ledger.jobs import to_snapshot
+from ingest.ledger.models import REMOVED, Job
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome
+from ingest.states.stages import Kind, Stage
+
+FIRST_ID = 9_100_000_000
+NOW = datetime.now(UTC)
+OVERRIDES = [
+    None,
+    *(asdict(JobState(state, "open tar", 0.0, "", complete=False)) for state in JobStatus),
+]
+ERRORS = [None, *({"stage": Stage.OPEN_TAR, "code": "c", "text": "t", "final": final} for final in (False, True))]
+OUTCOMES = [None, *Outcome]
+HOLDERS = [None, "host:1:1"]
+# Well before and well after the limit, however long the test takes.
+UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
+SPOOL_NAMES = ["name", REMOVED]
+
+
+def is_cataloged(record: JobRecord) -> bool:
+    return record.outcome is Outcome.CATALOGED
+
+
+def is_rejected(record: JobRecord) -> bool:
+    return record.outcome is Outcome.REJECTED and record.error is not None and record.error.final
+
+
+def is_dead(job: Job) -> bool:
+    return job.updated < NOW - job_predicates.HOLDER_TIMEOUT
+
+
+def is_idle(job: Job, record: JobRecord) -> bool:
+    return is_cataloged(record) or (record.is_stopped and (not record.is_held or is_dead(job)))
+
+
+EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
+    "IS_IN_SPOOL": lambda job, _record: job.spool_name != REMOVED,
+    "IS_CATALOGED": lambda _job, record: is_cataloged(record),
+    "IS_STOPPED": lambda _job, record: record.is_stopped,
+    "IS_REJECTED": lambda _job, record: is_rejected(record),
+    "IS_UNFINISHED": lambda _job, record: not is_cataloged(record) and not record.is_stopped,
+    "IS_IDLE": is_idle,
+}
+
+
+@pytest.fixture(scope="module")
+def session(database_engine: Engine) -> Iterator[Session]:
+    """A transaction that holds a job of each combination and is rolled back."""
+    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES)
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name")
+    combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
+    with Session(database_engine) as session:
+        session.add_all(
+            Job(id=FIRST_ID + number, kind=Kind.INGEST, user="ada", size=1, **values)
+            for number, values in enumerate(combinations)
+        )
+        session.flush()
+        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2
+        yield session
+        session.rollback()
+
+
+def test_every_predicate_is_compared():
+    names = {name for name in vars(job_predicates) if name.startswith("IS_")}
+    assert names == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_predicate_agrees_with_python_for_every_combination(session: Session, name: str):
+    predicate: ColumnElement[bool] = getattr(job_predicates, name)
+    rows = session.execute(select(Job, predicate, ~predicate).where(Job.id >= FIRST_ID)).all()
+    assert len(rows) == 360
+    for job, found, negated in rows:
+        expected = EXPECTED[name](job, to_snapshot(job).record)
+        assert (found, negated) == (expected, not expected), vars(job)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_predicate_selects_the_same_rows_in_a_where_clause(session: Session, name: str):
+    predicate: ColumnElement[bool] = getattr(job_predicates, name)
+    jobs = session.scalars(select(Job).where(Job.id >= FIRST_ID)).all()
+    expected = {job.id for job in jobs if EXPECTED[name](job, to_snapshot(job).record)}
+    assert set(session.scalars(select(Job.id).where(Job.id >= FIRST_ID, predicate))) == expected
