@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import psutil
 
-# gunicorn's master kills a worker without a recent heartbeat, so the workers must send one before the master continues.
+# A master process kills a worker without a recent heartbeat, so the workers must send one before the master continues.
 HEARTBEAT_SECONDS = 1.5
 
 
