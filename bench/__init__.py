@@ -1,5 +1,5 @@
-"""`make bench`: this service, the original one and the raw limit of the machine, on the same work, in turn.
+"""`make bench`: measure this service, the original service and the limit of the machine with the same work.
 
-`rows/` holds what is measured, a module each; `contestants/` what is measured with; `results.json` the last figures, of
-which `table` makes the table in `docs/explanation/performance.md` and `plot` the curves beside it.
+`rows/` holds the measurements, a module each. `systems/` holds the systems under test. `results.json` holds the latest
+figures. `table` writes them as the table in `docs/explanation/performance.md`, and `plot` draws the curves beside it.
 """

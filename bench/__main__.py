@@ -1,8 +1,8 @@
-"""`python -m bench [ROW ...]`, what `make bench` runs: measure the rows, print each as it comes, write what came of them.
+"""`python -m bench [ROW ...]`, run by `make bench`: measure the rows, print each line immediately, save the results.
 
-BENCH_LARGE=1 measures also what takes half an hour more; BENCH_ROUNDS=1 takes one round of each, for a quick look;
-BENCH_FOLDER names a folder on the file system that is to be measured. A row that fails does not end the others. Figures of
-rows that were not run stay as they were.
+BENCH_LARGE=1 also measures what takes half an hour more. BENCH_ROUNDS=1 limits each row to one round, for a quick look.
+BENCH_FOLDER names a folder on the file system to measure. A row that fails does not stop the others. Rows that are not
+run keep their figures.
 """
 
 import os
@@ -17,72 +17,72 @@ from bench import results, rows, table
 from bench.environment import draw_plots
 from bench.machine import PROJECT, commit, date, machine
 from bench.results import Results, RowResult
-from bench.surroundings import Surroundings
+from bench.testbed import Testbed
 
-MOST_ROUNDS = 1000
-LONGEST_FAILURE = 500
+DEFAULT_MAX_ROUNDS = 1000
+MAX_FAILURE_LENGTH = 500
 
 
 def main(names: list[str]) -> int:
-    """Measure the named rows, or all; gives the exit status."""
-    # Ended as by Ctrl-C: what was started must not stay.
+    """Measure the named rows, or all rows; return the exit status."""
+    # SIGTERM is handled as Ctrl-C is, so that no started process stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     unknown = set(names) - set(rows.NAMES)
     if unknown:
-        say(f"bench: there is no {', '.join(sorted(unknown))}; rows are {', '.join(rows.NAMES)}")
+        report(f"bench: unknown row: {', '.join(sorted(unknown))}; the rows are {', '.join(rows.NAMES)}")
         return 2
-    folder = _folder()
+    folder = _make_working_folder()
     data = machine(folder)
     measured: list[RowResult] = []
     try:
-        with _surroundings(folder) as bench:
+        with _testbed(folder) as testbed:
             for name in names or rows.NAMES:
-                measured.append(_measure(bench, rows.row(name)))
-                _keep(Results(data, measured))
+                measured.append(_measure(testbed, rows.row(name)))
+                _save(Results(data, measured))
     except KeyboardInterrupt:
-        say("Stopped.")
+        report("Stopped.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return int(any(row.failure for row in measured))
 
 
-def _measure(bench: Surroundings, row: rows.Row) -> RowResult:
-    result, begun = RowResult(row.NAME, row.TITLE, row.LIMIT_IS, commit(), date()), time.monotonic()
-    say(f"\n{row.TITLE}\n{table.HEAD}")
+def _measure(testbed: Testbed, row: rows.Row) -> RowResult:
+    result, begun = RowResult(row.NAME, row.TITLE, row.LIMIT_LABEL, commit(), date()), time.monotonic()
+    report(f"\n{row.TITLE}\n{table.HEADER}")
     try:
-        for line in row.measure(bench):
+        for line in row.measure(testbed):
             result.lines.append(line)
-            say(table.cells(line))
+            report(table.format_line(line))
     except Exception as error:
-        result.failure = " ".join(f"{type(error).__name__}: {error}".split())[-LONGEST_FAILURE:]
-        say(f"failed: {result.failure}")
-    result.lacking = list(bench.lacking)
+        result.failure = " ".join(f"{type(error).__name__}: {error}".split())[-MAX_FAILURE_LENGTH:]
+        report(f"failed: {result.failure}")
+    result.lacking = list(testbed.missing)
     result.seconds = round(time.monotonic() - begun, 1)
-    say(f"({result.seconds:.0f} s)")
+    report(f"({result.seconds:.0f} s)")
     return result
 
 
-def _keep(new: Results) -> None:
-    kept = results.merged(results.read(), new, list(rows.NAMES))
-    results.write(kept)
-    if kept.curves():
+def _save(new: Results) -> None:
+    merged = results.merge(results.read(), new, list(rows.NAMES))
+    results.write(merged)
+    if merged.curves():
         draw_plots()
-    table.put_into_page(table.table(kept))
+    table.update_page(table.table(merged))
 
 
-def _surroundings(folder: Path) -> Surroundings:
-    rounds = int(os.environ.get("BENCH_ROUNDS") or MOST_ROUNDS)
-    return Surroundings(folder, large=bool(os.environ.get("BENCH_LARGE")), most_rounds=rounds)
+def _testbed(folder: Path) -> Testbed:
+    max_rounds = int(os.environ.get("BENCH_ROUNDS") or DEFAULT_MAX_ROUNDS)
+    return Testbed(folder, large=bool(os.environ.get("BENCH_LARGE")), max_rounds=max_rounds)
 
 
-def _folder() -> Path:
+def _make_working_folder() -> Path:
     base = Path(os.environ.get("BENCH_FOLDER") or PROJECT / "build")
     base.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="bench-", dir=base))
 
 
-def say(text: str) -> None:
-    """Write a line at once."""
+def report(text: str) -> None:
+    """Print a line and flush it."""
     print(text, flush=True)
 
 

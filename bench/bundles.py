@@ -1,8 +1,7 @@
-"""Bundles of any size, written to a file piece by piece: many files or large ones, all of the same random bytes.
+"""Bundles of any size, written to a file block by block: many files or large ones, all with the same random bytes.
 
-Files of more than 8 GiB hold zeros, which take no room in the bundle: so the disk needs to hold them twice, not three times.
-
-Called by the rows.
+Files of more than 8 GiB hold zeros, which take no space in the bundle. So the disk must hold them only twice, not three
+times. Called by the rows.
 """
 
 import hashlib
@@ -20,42 +19,42 @@ from tools.bundles import file_entry, transaction
 
 BLOCK = 1024**2
 FILES_PER_FOLDER = 1000
-LARGEST_OF_RANDOM_BYTES = 8 * 2**30
+MAX_RANDOM_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of every file of a bundle: the same block, again and again."""
+    """The content of every file of a bundle: one block, repeated up to `size` bytes."""
 
     block: bytes
     size: int
 
-    def pieces(self) -> Iterator[bytes]:
-        """The bytes, a block at a time."""
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes, a block at a time."""
         for begin in range(0, self.size, len(self.block)):
             yield self.block[: self.size - begin]
 
-    def hash_sum(self) -> str:
-        """The SHA-1 of the bytes."""
+    def sha1(self) -> str:
+        """Return the SHA-1 of the bytes."""
         hashed = hashlib.sha1(usedforsecurity=False)
-        for piece in self.pieces():
-            hashed.update(piece)
+        for block in self.blocks():
+            hashed.update(block)
         return hashed.hexdigest()
 
 
-def content(size: int) -> Content:
-    """Random bytes, or zeros of a file that is very large."""
+def make_content(size: int) -> Content:
+    """Return random content, or zeros if the file is larger than MAX_RANDOM_BYTES."""
     length = max(1, min(size, BLOCK))
-    return Content(os.urandom(length) if size <= LARGEST_OF_RANDOM_BYTES else bytes(length), size)
+    return Content(os.urandom(length) if size <= MAX_RANDOM_BYTES else bytes(length), size)
 
 
 @contextmanager
-def bundle_in(folder: Path, files: int, size: int) -> Iterator[Path]:
-    """A bundle of so many files of so many bytes, in a file that is synced, and removed afterwards."""
+def temporary_bundle(folder: Path, files: int, size: int) -> Iterator[Path]:
+    """Write a bundle of `files` files of `size` bytes, sync it, yield its path, and remove it afterwards."""
     path = folder / f"bundle-{files}-{size}.tar"
     try:
         with path.open("wb") as file:
-            _write(file, files, content(size))
+            _write(file, files, make_content(size))
             file.flush()
             os.fsync(file.fileno())
         yield path
@@ -63,34 +62,34 @@ def bundle_in(folder: Path, files: int, size: int) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _write(file: BinaryIO, files: int, of_each: Content) -> None:
-    # By hand, because a TarFile keeps every member in memory.
+def _write(file: BinaryIO, files: int, content: Content) -> None:
+    # Without TarFile, which keeps every member in memory.
     for number in range(files):
-        _write_member(file, _path(number), of_each.size, of_each.pieces())
+        _write_member(file, _path(number), content.size, content.blocks())
     with tempfile.TemporaryFile() as metadata:
-        size = sum(metadata.write(piece) for piece in _metadata(files, of_each))
+        size = sum(metadata.write(part) for part in _metadata(files, content))
         metadata.seek(0)
         _write_member(file, "metadata.txt", size, iter(lambda: metadata.read(BLOCK), b""))
     file.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
-def _write_member(file: BinaryIO, path: str, size: int, pieces: Iterable[bytes]) -> None:
+def _write_member(file: BinaryIO, path: str, size: int, blocks: Iterable[bytes]) -> None:
     member = tarfile.TarInfo(path)
     member.size = size
     file.write(member.tobuf(tarfile.PAX_FORMAT))
-    for piece in pieces:
-        if piece == bytes(len(piece)):
-            file.seek(len(piece), os.SEEK_CUR)
+    for block in blocks:
+        if block == bytes(len(block)):
+            file.seek(len(block), os.SEEK_CUR)
         else:
-            file.write(piece)
+            file.write(block)
     file.write(bytes(-size % tarfile.BLOCKSIZE))
 
 
-def _metadata(files: int, of_each: Content) -> Iterator[bytes]:
-    hash_sum = of_each.hash_sum()
+def _metadata(files: int, content: Content) -> Iterator[bytes]:
+    sha1 = content.sha1()
     yield b"[" + b",".join(json.dumps(entry).encode() for entry in transaction())
     for number in range(files):
-        entry = file_entry(_path(number), b"", size=of_each.size, hashsum=hash_sum)
+        entry = file_entry(_path(number), b"", size=content.size, hashsum=sha1)
         yield b"," + json.dumps(entry).encode()
     yield b"]"
 

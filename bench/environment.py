@@ -1,6 +1,6 @@
-"""The benchmark's own environment in `build/bench`: a Redis server and what draws the plots.
+"""The benchmark's own environment in `build/bench`: a Redis server and matplotlib for the plots.
 
-Called by `contestants.redis` and by `__main__`.
+Called by `systems.redis` and by `__main__`.
 """
 
 import os
@@ -17,7 +17,7 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def bench_binaries() -> Path:
-    """Give the folder with its programs; it is made first where it is not there yet."""
+    """Return the folder of the environment's programs; create the environment first if it does not exist."""
     return binaries_of("bench", REQUIREMENTS)
 
 

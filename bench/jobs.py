@@ -1,4 +1,4 @@
-"""Whole jobs of bundles that lie in files: posted, followed to their end, and how long each part of them took.
+"""Whole jobs: post a bundle from a file, wait until the job is complete, and return the duration of each part.
 
 Called by the rows that measure stages and whole jobs.
 """
@@ -8,32 +8,32 @@ import time
 from pathlib import Path
 
 from bench import stages
-from bench.contestants.original import OriginalService
-from bench.contestants.ours import Ours
+from bench.systems.original_service import OriginalService
+from bench.systems.this_service import ThisService
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.services import ARCHIVE
 
 
-def our_job(ours: Ours, bundle: Path, patience: float) -> dict[str, float]:
-    """Run a job through our stack; gives the seconds of its stages and of the whole of it."""
-    client, begun = ours.client(), time.monotonic()
+def run_job(service: ThisService, bundle: Path, timeout: float) -> dict[str, float]:
+    """Run a job on this service; return the seconds of its stages and of the whole job."""
+    client, begun = service.client(), time.monotonic()
     job = client.post_file(bundle)
-    client.complete(job, patience)
+    client.wait_until_complete(job, timeout)
     took = time.monotonic() - begun
-    with ours.ledger() as ledger:
-        return {stages.WHOLE: took, **stages.seconds_of_ours(ledger, job)}
+    with service.ledger() as ledger:
+        return {stages.WHOLE: took, **stages.stage_seconds(ledger, job)}
 
 
-def original_job(original: OriginalService, bundle: Path, patience: float) -> dict[str, float]:
-    """Run a job through the original; gives the same."""
+def run_original_job(service: OriginalService, bundle: Path, timeout: float) -> dict[str, float]:
+    """Run a job on the original service; return the seconds of its stages and of the whole job."""
     begun = time.monotonic()
-    job = original.client.post_file(bundle)
-    took = stages.original_job(original.client, job, patience)
-    return {stages.WHOLE: time.monotonic() - begun, **took}
+    job = service.client.post_file(bundle)
+    stage_seconds = stages.follow_original_job(service.client, job, timeout)
+    return {stages.WHOLE: time.monotonic() - begun, **stage_seconds}
 
 
-def empty(folder: Path) -> None:
-    """Remove all that is in a folder, so that the disk does not fill."""
+def empty_folder(folder: Path) -> None:
+    """Remove the contents of a folder, so that the disk does not fill."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -42,5 +42,5 @@ def empty(folder: Path) -> None:
 
 
 def empty_core_archive(core: Core) -> None:
-    """Remove what the real archive holds."""
-    empty(core.services[ARCHIVE].archive)
+    """Remove all files from the real archive."""
+    empty_folder(core.services[ARCHIVE].archive)

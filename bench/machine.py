@@ -1,4 +1,4 @@
-"""What the figures were measured on, and at which commit."""
+"""Describe the machine and the commit that the figures belong to."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def machine(folder: Path) -> dict[str, str]:
-    """The machine's data by name; `folder` lies on the file system that is measured."""
+    """Return the machine's properties by name; `folder` is on the file system to measure."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -29,13 +29,13 @@ def machine(folder: Path) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit that is measured, with a `+` when files were changed since."""
+    """Return the measured commit, with a `+` if the work tree has uncommitted changes."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results.json", ":!docs")
     return _git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def date() -> str:
-    """The time of day, UTC."""
+    """Return the current date and time in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -53,7 +53,7 @@ def _file_system(folder: Path) -> str:
 
 def _git(*words: str) -> str:
     done = subprocess.run(
-        ["git", *words],  # noqa: S607 - whichever git is used here
+        ["git", *words],  # noqa: S607 - the git on the PATH
         cwd=PROJECT, capture_output=True, text=True, timeout=GIT_SECONDS, check=False,
     )  # fmt: skip
     return done.stdout.strip()

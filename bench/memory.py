@@ -1,4 +1,4 @@
-"""The largest memory of every program while something runs: resident and not shared, which is what a process adds.
+"""The peak memory of every program while a block runs: resident and not shared, which is what a process adds.
 
 Called by the rows.
 """
@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from bench.contestants.freezing import tree
+from bench.systems.freezing import tree
 
 SAMPLE_SECONDS = 0.5
 MEBIBYTE = 2**20
-# Parts of a command line, and the name that is shown; the first that fits.
-NAMES = {
+# Program names by a part of the command line; the first match applies.
+PROGRAMS = {
     "airflow api": "api-server", "airflow scheduler": "scheduler", "airflow dag-processor": "dag-processor",
     "airflow worker": "task", "gunicorn": "API", "postgres": "PostgreSQL", "celery": "worker", "pacifica-ingest": "server",
     "supervisord": "supervisord", "ingest.local": "launcher",
@@ -22,33 +22,35 @@ NAMES = {
 
 
 @contextmanager
-def largest_memory(roots: Sequence[int]) -> Iterator[dict[str, float]]:
-    """Look twice a second, and give the largest process of each name in MiB, complete when the block ends."""
-    found: dict[str, float] = {}
+def peak_memory(roots: Sequence[int], peaks: dict[str, float]) -> Iterator[None]:
+    """Sample memory twice a second, and raise each program's peak in `peaks` to the MiB of its largest process.
+
+    `roots` are process IDs; all their descendants are included.
+    """
     ended = threading.Event()
-    looking = threading.Thread(target=_look_until, args=(ended, roots, found), daemon=True)
-    looking.start()
+    sampler = threading.Thread(target=_sample_until, args=(ended, roots, peaks), daemon=True)
+    sampler.start()
     try:
-        yield found
+        yield
     finally:
         ended.set()
-        looking.join()
+        sampler.join()
 
 
-def _look_until(ended: threading.Event, roots: Sequence[int], found: dict[str, float]) -> None:
+def _sample_until(ended: threading.Event, roots: Sequence[int], peaks: dict[str, float]) -> None:
     while not ended.wait(SAMPLE_SECONDS):
         for root in roots:
             with suppress(psutil.Error):
                 for process in tree(root):
-                    _look(process, found)
+                    _sample(process, peaks)
 
 
-def _look(process: psutil.Process, found: dict[str, float]) -> None:
+def _sample(process: psutil.Process, peaks: dict[str, float]) -> None:
     with suppress(psutil.Error):
-        used, name = process.memory_info(), name_of(" ".join(process.cmdline()))
-        found[name] = max(found.get(name, 0), (used.rss - used.shared) / MEBIBYTE)
+        used, name = process.memory_info(), program_name(" ".join(process.cmdline()))
+        peaks[name] = max(peaks.get(name, 0), (used.rss - used.shared) / MEBIBYTE)
 
 
-def name_of(command: str) -> str:
-    """The name of a program, by its command line."""
-    return next((name for part, name in NAMES.items() if part in command), "other")
+def program_name(command: str) -> str:
+    """Return the name of the program with this command line."""
+    return next((name for part, name in PROGRAMS.items() if part in command), "other")

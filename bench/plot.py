@@ -1,8 +1,8 @@
-"""Draws the curves of `results.json` for `docs/explanation/performance.md`, as PNG and SVG.
+"""Draw the curves of `results.json` for `docs/explanation/performance.md`, as PNG and SVG.
 
     build/bench/venv/bin/python -m bench.plot RESULTS FOLDER
 
-Run in the benchmark's own environment, which holds matplotlib, by `__main__`.
+Run by `__main__` in the benchmark's own environment, which has matplotlib.
 """
 
 import sys
@@ -10,38 +10,38 @@ from pathlib import Path
 
 import matplotlib
 
-from bench.measuring import LIMIT, ORIGINAL, OURS, Line
+from bench.measurements import MACHINE_LIMIT, ORIGINAL_SERVICE, THIS_SERVICE, Line
 from bench.results import read
 from bench.table import plot_name
 
-LABELS = {OURS: "this service", ORIGINAL: "the original", LIMIT: "limit: copies that are synced"}
+LABELS = {THIS_SERVICE: "this service", ORIGINAL_SERVICE: "the original service", MACHINE_LIMIT: "limit: synced copies"}
 FORMATS = ("png", "svg")
 
 
-def main(results: str, folder: str) -> None:
+def main(results_file: str, folder: str) -> None:
     """Draw every curve."""
     matplotlib.use("Agg")
-    # The same figures make the same file.
+    # With a fixed salt, the same figures result in the same file.
     matplotlib.rcParams["svg.hashsalt"] = "pacifica-ingest"
-    found = read(Path(results))
-    for curve in found.curves():
-        draw(curve, [line for row in found.rows for line in row.lines if line.curve == curve], Path(folder))
+    results = read(Path(results_file))
+    for curve in results.curves():
+        draw(curve, [line for row in results.rows for line in row.lines if line.curve == curve], Path(folder))
 
 
 def draw(curve: str, lines: list[Line], folder: Path) -> None:
-    """Draw one curve: a point for each line, with its spread."""
-    from matplotlib import pyplot  # noqa: PLC0415 - only after a backend was chosen that needs no screen
+    """Draw one curve: a point with its range for each line."""
+    from matplotlib import pyplot  # noqa: PLC0415 - imported after main() has chosen a backend that needs no display
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     for name, label in LABELS.items():
         points = [(line.at, line.median(name), line.samples[name]) for line in lines if line.samples.get(name)]
         if points:
-            places, medians, samples = zip(*points, strict=True)
-            spread = [
-                [median - min(all_of) for median, all_of in zip(medians, samples, strict=True)],
-                [max(all_of) - median for median, all_of in zip(medians, samples, strict=True)],
+            positions, medians, samples = zip(*points, strict=True)
+            ranges = [
+                [median - min(figures) for median, figures in zip(medians, samples, strict=True)],
+                [max(figures) - median for median, figures in zip(medians, samples, strict=True)],
             ]
-            axes.errorbar(places, medians, yerr=spread, marker="o", capsize=3, label=label)
+            axes.errorbar(positions, medians, yerr=ranges, marker="o", capsize=3, label=label)
     axes.set(xscale="log", yscale="log", xlabel="files of a job", ylabel=f"{curve}, {lines[0].unit}")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend()

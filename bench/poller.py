@@ -1,12 +1,14 @@
-"""Many clients that poll, in one lean process: plain sockets, one epoll, requests made beforehand.
+"""Many polling clients in one process with little overhead: plain sockets, one epoll, prepared requests.
 
     python -m bench.poller ADDRESS PORT CLIENTS SECONDS WARM_UP INTERVAL < paths
 
-Each client keeps its connection and asks for one of the paths (client n for path n, modulo their number), and again when
-INTERVAL seconds have passed since it was to ask before; with 0, at once. A time is counted from when the client was to ask,
-so that an answer that comes late is not hidden by the questions it held back. The first WARM_UP seconds are not counted,
-while connections are made and caches fill. Prints JSON: answers a second, the times in
-milliseconds, how much of a core the process itself took, and how many answers were no 200.
+Client n keeps its connection open and requests path n (modulo the number of paths). Each request is scheduled INTERVAL
+seconds after the previous one was scheduled; with 0, immediately after the previous answer. A response time is counted from
+the scheduled time, so that a late answer also counts for the requests that it delayed. The first WARM_UP seconds, in which
+connections are opened and caches fill, are not counted.
+
+Prints JSON: answers per second, response times in milliseconds, the share of a core that this process used, and the number
+of answers with a status other than 200.
 """
 
 import json
@@ -22,15 +24,15 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 
 BLOCK = 64 * 1024
-LONGEST_WAIT = 0.1
-LEAST_ANSWERS = 2
+MAX_WAIT_SECONDS = 0.1
+MIN_ANSWERS = 2
 HEAD_END = b"\r\n\r\n"
-GOOD = b"HTTP/1.1 200"
+STATUS_OK = b"HTTP/1.1 200"
 
 
 @dataclass
-class Poller:
-    """One client: its connection, its request, and when it was to ask."""
+class PollingClient:
+    """One client: its connection, its request, and the scheduled time of the request."""
 
     address: tuple[str, int]
     request: bytes
@@ -42,124 +44,126 @@ class Poller:
         self.connect()
 
     def connect(self) -> None:
-        """Begin to connect; what is sent next waits until the server has taken the connection."""
+        """Start to connect; the socket becomes writable when the server has accepted the connection."""
         self.connection = socket.socket()
         self.connection.setblocking(False)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection.connect_ex(self.address)
 
-    def ask(self) -> None:
+    def send_request(self) -> None:
         """Send the request; raises ConnectionError."""
         self.answer = b""
         self.connection.sendall(self.request)
 
-    def has_answer(self) -> bool:
-        """Read what has come; gives whether the answer is whole. Raises ConnectionError."""
+    def receive(self) -> bool:
+        """Read the available bytes; return whether the answer is complete. Raises ConnectionError."""
         block = self.connection.recv(BLOCK)
         if not block:
-            raise ConnectionError("the server has ended the connection")
+            raise ConnectionError("the server closed the connection")
         self.answer += block
         head, end, body = self.answer.partition(HEAD_END)
         return bool(end) and len(body) >= content_length(head)
 
 
-class Polling:
-    """All clients, each of which asks every `interval` seconds, and what they were answered."""
+class Poller:
+    """All clients, each of which sends a request every `interval` seconds, and their response times."""
 
-    def __init__(self, pollers: Sequence[Poller], interval: float) -> None:
+    def __init__(self, clients: Sequence[PollingClient], interval: float) -> None:
         self.times: list[float] = []
-        self.bad = 0
+        self.bad_answers = 0
         self._interval = interval
         self._epoll = select.epoll()
-        self._asking: dict[int, Poller] = {}
-        # Of two that are due at the same time, the one that was answered first asks first.
+        self._active: dict[int, PollingClient] = {}
+        # If two requests are due at the same time, the client that was answered first sends first.
         self._order = count()
-        self._waiting = [(poller.due, next(self._order), poller) for poller in pollers]
-        heapify(self._waiting)
+        self._scheduled = [(client.due, next(self._order), client) for client in clients]
+        heapify(self._scheduled)
 
     def poll_for(self, seconds: float) -> None:
-        """Poll for so long; forgets what was found before."""
-        self.times, self.bad = [], 0
+        """Poll for a number of seconds; discard earlier response times."""
+        self.times, self.bad_answers = [], 0
         end = time.perf_counter() + seconds
         while (now := time.perf_counter()) < end:
-            while self._waiting and self._waiting[0][0] <= now:
-                self._ask(heappop(self._waiting)[2])
-            wait = self._waiting[0][0] - now if self._waiting else LONGEST_WAIT
-            for descriptor, events in self._epoll.poll(max(min(wait, LONGEST_WAIT), 0)):
-                self._act(self._asking[descriptor], events)
+            while self._scheduled and self._scheduled[0][0] <= now:
+                self._start_request(heappop(self._scheduled)[2])
+            wait = self._scheduled[0][0] - now if self._scheduled else MAX_WAIT_SECONDS
+            for descriptor, events in self._epoll.poll(max(min(wait, MAX_WAIT_SECONDS), 0)):
+                self._handle(self._active[descriptor], events)
 
-    def _ask(self, poller: Poller) -> None:
-        descriptor = poller.connection.fileno()
-        self._asking[descriptor] = poller
+    def _start_request(self, client: PollingClient) -> None:
+        descriptor = client.connection.fileno()
+        self._active[descriptor] = client
         self._epoll.register(descriptor, select.EPOLLOUT)
 
-    def _act(self, poller: Poller, events: int) -> None:
-        descriptor = poller.connection.fileno()
+    def _handle(self, client: PollingClient, events: int) -> None:
+        descriptor = client.connection.fileno()
         try:
             if events & select.EPOLLOUT:
-                poller.ask()
+                client.send_request()
                 self._epoll.modify(descriptor, select.EPOLLIN)
-            elif poller.has_answer():
-                self._forget(descriptor)
-                self._answered(poller)
+            elif client.receive():
+                self._unregister(descriptor)
+                self._finish(client)
         except (ConnectionError, TimeoutError):
-            # A kept connection may end at any time, and the client asks again.
-            self._forget(descriptor)
-            poller.connection.close()
-            poller.connect()
-            self._ask(poller)
+            # A server may close a kept-alive connection at any time; the client sends the request again.
+            self._unregister(descriptor)
+            client.connection.close()
+            client.connect()
+            self._start_request(client)
 
-    def _answered(self, poller: Poller) -> None:
+    def _finish(self, client: PollingClient) -> None:
         now = time.perf_counter()
-        self.times.append(now - poller.due)
-        self.bad += not poller.answer.startswith(GOOD)
-        poller.due = poller.due + self._interval if self._interval else now
-        heappush(self._waiting, (poller.due, next(self._order), poller))
+        self.times.append(now - client.due)
+        self.bad_answers += not client.answer.startswith(STATUS_OK)
+        client.due = client.due + self._interval if self._interval else now
+        heappush(self._scheduled, (client.due, next(self._order), client))
 
-    def _forget(self, descriptor: int) -> None:
+    def _unregister(self, descriptor: int) -> None:
         self._epoll.unregister(descriptor)
-        del self._asking[descriptor]
+        del self._active[descriptor]
 
 
 def content_length(head: bytes) -> int:
-    """The length of the body that a head announces; raises ValueError when it announces none."""
+    """Return the Content-Length of a response head; raises ValueError if there is none."""
     for line in head.split(b"\r\n"):
         if line[:15].lower() == b"content-length:":
             return int(line[15:])
-    raise ValueError(f"an answer without a length: {head!r}")
+    raise ValueError(f"an answer without Content-Length: {head!r}")
 
 
 def main(host: str, port: str, clients: str, seconds: str, warm_up: str, interval: str) -> None:
-    """Poll, and print what came of it."""
+    """Poll, and print the figures."""
     paths = sys.stdin.read().split()
-    number, apart = int(clients), float(interval)
+    number, spacing = int(clients), float(interval)
     requests = (f"GET {paths[each % len(paths)]} HTTP/1.1\r\nHost: {host}\r\n\r\n" for each in range(number))
-    pollers = [Poller((host, int(port)), request.encode()) for request in requests]
+    polling_clients = [PollingClient((host, int(port)), request.encode()) for request in requests]
     begun = time.perf_counter()
-    for place, poller in enumerate(pollers):
-        poller.due = begun + apart * place / number
-    polling = Polling(pollers, apart)
-    polling.poll_for(float(warm_up))
+    for index, client in enumerate(polling_clients):
+        client.due = begun + spacing * index / number
+    poller = Poller(polling_clients, spacing)
+    poller.poll_for(float(warm_up))
     begun, used = time.perf_counter(), cpu_seconds()
-    polling.poll_for(float(seconds))
-    if len(polling.times) < LEAST_ANSWERS:
-        sys.exit("hardly anybody was answered")
-    took, parts = time.perf_counter() - begun, statistics.quantiles(polling.times, n=100)
-    print(
-        json.dumps(
-            {
-                "answers": len(polling.times) / took,
-                "p50": parts[49] * 1000,
-                "p99": parts[98] * 1000,
-                "the poller": (cpu_seconds() - used) / took,
-                "bad answers": polling.bad,
-            }
-        )
-    )
+    poller.poll_for(float(seconds))
+    took, used = time.perf_counter() - begun, cpu_seconds() - used
+    print(json.dumps(figures(poller, took, used)))
+
+
+def figures(poller: Poller, seconds: float, cpu: float) -> dict[str, float]:
+    """Return the figures of a poll that took `seconds` and `cpu` seconds of a core; exits if too few were answered."""
+    if len(poller.times) < MIN_ANSWERS:
+        sys.exit(f"only {len(poller.times)} requests were answered in {seconds:.1f} s")
+    percentiles = statistics.quantiles(poller.times, n=100)
+    return {
+        "answers": len(poller.times) / seconds,
+        "p50": percentiles[49] * 1000,
+        "p99": percentiles[98] * 1000,
+        "the poller": cpu / seconds,
+        "bad answers": poller.bad_answers,
+    }
 
 
 def cpu_seconds() -> float:
-    """What this process has taken of the processor."""
+    """Return the CPU time that this process has used."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

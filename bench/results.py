@@ -1,17 +1,20 @@
-"""What was measured, as it is kept in `bench/results.json`; rows that were not run again keep their figures."""
+"""The results in `bench/results.json`. The fields of the dataclasses are its keys."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.measuring import Line
+from bench.measurements import Line
 
 FILE = Path(__file__).with_name("results.json")
 
 
 @dataclass
 class RowResult:
-    """What came of one row: its lines, when and at which commit they were measured, and why it failed, if it did."""
+    """The result of one row.
+
+    `limit` describes the machine's limit, `failure` the reason if the row failed, `lacking` the missing requirements.
+    """
 
     name: str
     title: str
@@ -26,18 +29,18 @@ class RowResult:
 
 @dataclass
 class Results:
-    """All rows, in the order of the table, and the machine of the last run."""
+    """The rows in the order of the table, and the machine of the latest run."""
 
     machine: dict[str, str]
     rows: list[RowResult]
 
     def curves(self) -> list[str]:
-        """The names of the curves that there are points of."""
+        """Return the names of the curves that have points."""
         return sorted({line.curve for row in self.rows for line in row.lines if line.curve})
 
 
 def read(path: Path = FILE) -> Results:
-    """Read what is kept; nothing, where nothing is."""
+    """Read the saved results; return empty results if there is no file."""
     if not path.exists():
         return Results({}, [])
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -45,12 +48,12 @@ def read(path: Path = FILE) -> Results:
     return Results(document["machine"], rows)
 
 
-def merged(old: Results, new: Results, order: list[str]) -> Results:
-    """Lay new rows over old ones; rows that are in no order are gone."""
+def merge(old: Results, new: Results, order: list[str]) -> Results:
+    """Replace old rows by new ones; drop rows that `order` does not name."""
     rows = {row.name: row for row in (*old.rows, *new.rows)}
     return Results(new.machine, [rows[name] for name in order if name in rows])
 
 
 def write(results: Results, path: Path = FILE) -> None:
-    """Write all of it, readable for people too."""
+    """Write the results as indented JSON."""
     path.write_text(json.dumps(asdict(results), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

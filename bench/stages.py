@@ -1,4 +1,4 @@
-"""How long the stages of a job took: ours by the events of the ledger, the original's by the states that it shows.
+"""The durations of a job's stages: by the ledger's events for this service, by the states for the original service.
 
 Called by the rows.
 """
@@ -11,43 +11,45 @@ from sqlalchemy import Engine, text
 from bench.client import Client, State
 
 POLICY, FILES, METADATA, WHOLE = "policy", "files", "metadata", "whole job"
-OURS = {"validate_policy": POLICY, "ingest_files": FILES, "ingest_metadata": METADATA}
+STAGE_LABELS = {"validate_policy": POLICY, "ingest_files": FILES, "ingest_metadata": METADATA}
 EVENTS = text(
     "SELECT stage, extract(epoch FROM max(at) - min(at)) FROM event WHERE job_id = :job AND stage IS NOT NULL GROUP BY stage"
 )
-# What the original's job says, one after the other.
-STEPS = (
+# The tasks and percentages that a job of the original service shows, in their order.
+ORIGINAL_STEPS = (
     ("UPLOADING", 0), ("open tar", 0), ("open tar", 100), ("load metadata", 0), ("load metadata", 100),
     ("Policy Validation", 100), ("ingest files", 0), ("ingest files", 100), ("ingest metadata", 0), ("ingest metadata", 100),
 )  # fmt: skip
-ORIGINAL = {POLICY: (4, 5), FILES: (6, 7), METADATA: (8, 9)}
+# The indexes of the steps that begin and end a stage.
+ORIGINAL_STAGES = {POLICY: (4, 5), FILES: (6, 7), METADATA: (8, 9)}
 
 
-def seconds_of_ours(ledger: Engine, job: int) -> dict[str, float]:
-    """The seconds of a job's stages: from its beginning to its last event."""
+def stage_seconds(ledger: Engine, job: int) -> dict[str, float]:
+    """Return the seconds of a job's stages, from the first event of a stage to its last."""
     with ledger.connect() as connection:
-        return {OURS[stage]: float(took) for stage, took in connection.execute(EVENTS, {"job": job}) if stage in OURS}
+        rows = connection.execute(EVENTS, {"job": job})
+        return {STAGE_LABELS[stage]: float(took) for stage, took in rows if stage in STAGE_LABELS}
 
 
 @dataclass
-class Steps:
-    """When each step of one of the original's jobs was first seen, as exactly as it is polled."""
+class StepTimes:
+    """The times at which each step of a job of the original service was first seen, as precise as the polling."""
 
-    seen: dict[int, float] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
 
-    def see(self, state: State) -> None:
-        """Take note of a state; a step that nobody saw had passed by then."""
-        step = STEPS.index((state["task"], int(float(state["task_percent"]))))
-        for passed in range(step + 1):
-            self.seen.setdefault(passed, time.monotonic())
+    def record(self, state: State) -> None:
+        """Record the time of a state's step and of earlier steps that no poll has seen."""
+        step = ORIGINAL_STEPS.index((state["task"], int(float(state["task_percent"]))))
+        for reached in range(step + 1):
+            self.times.setdefault(reached, time.monotonic())
 
-    def seconds(self) -> dict[str, float]:
-        """The seconds of the stages."""
-        return {name: self.seen[end] - self.seen[begin] for name, (begin, end) in ORIGINAL.items()}
+    def stage_seconds(self) -> dict[str, float]:
+        """Return the seconds of the stages."""
+        return {name: self.times[end] - self.times[begin] for name, (begin, end) in ORIGINAL_STAGES.items()}
 
 
-def original_job(client: Client, job: int, patience: float) -> dict[str, float]:
-    """Wait until one of the original's jobs is complete; gives the seconds of its stages."""
-    steps = Steps()
-    client.complete(job, patience, steps.see)
-    return steps.seconds()
+def follow_original_job(client: Client, job: int, timeout: float) -> dict[str, float]:
+    """Wait until a job of the original service is complete; return the seconds of its stages."""
+    steps = StepTimes()
+    client.wait_until_complete(job, timeout, steps.record)
+    return steps.stage_seconds()

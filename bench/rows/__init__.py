@@ -1,11 +1,11 @@
-"""What is measured: a module each, in the order of the table and of the run."""
+"""The rows of the table: one module each, in the order of the table and of the run."""
 
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-from bench.measuring import Line
-from bench.surroundings import Surroundings
+from bench.measurements import Line
+from bench.testbed import Testbed
 
 NAMES = (
     "tiny", "tiny_at_once", "receiving", "receiving_at_once", "built_in_archive", "file_counts", "file_sizes", "get_state",
@@ -14,19 +14,19 @@ NAMES = (
 
 
 class Row(Protocol):
-    """One row: its name, its title, what its limit is, and how it is measured."""
+    """One row: its name, its title, a description of its limit, and its measurement."""
 
     NAME: str
     TITLE: str
-    LIMIT_IS: str
+    LIMIT_LABEL: str
 
-    def measure(self, bench: Surroundings) -> Iterator[Line]:
-        """Give the lines as they come."""
+    def measure(self, testbed: Testbed) -> Iterator[Line]:
+        """Yield each line as soon as it is measured."""
         ...
 
 
 def row(name: str) -> Row:
-    """Give a row by its name; raises KeyError for one that there is not."""
+    """Return the row with this name; raises KeyError if there is none."""
     if name not in NAMES:
         raise KeyError(name)
     return cast(Row, import_module(f"{__name__}.{name}"))

@@ -1,23 +1,23 @@
-"""Ingest into the built-in archive: 1,000 files of 4 KiB, and one file of 1 GiB; what is stored is on the disk.
+"""Ingest into the built-in archive: 1,000 files of 4 KiB, and one file of 1 GiB; stored files are synced.
 
-Measured is the stage `ingest_files` by the ledger's events. The limit is a plain copy that is synced: the large file once,
-the small ones all together before they get their names.
+The row measures the stage `ingest_files` by the ledger's events. The limit is a plain synced copy: the large file is synced
+by itself, the small files all together before they get their names.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.bundles import bundle_in
-from bench.contestants.copying import copy_large, copy_small
-from bench.jobs import empty, our_job
-from bench.measuring import Figures, Line
+from bench.bundles import temporary_bundle
+from bench.jobs import empty_folder, run_job
+from bench.measurements import Figures, Line
 from bench.stages import FILES
-from bench.surroundings import RUNS_IN_A_ROW, Surroundings
+from bench.systems.copying import copy_large, copy_small
+from bench.testbed import CONSECUTIVE_RUNS, Testbed
 
 NAME = "built_in_archive"
 TITLE = "Ingest into the built-in archive"
-LIMIT_IS = "file to file, synced"
+LIMIT_LABEL = "file to file, synced"
 ROUNDS = 3
 SMALL_FILES, SMALL_BYTES = 1000, 4096
 LARGE_BYTES = 1024**3
@@ -26,35 +26,35 @@ JOB_SECONDS = 120
 Copy = Callable[[Path, Path], None]
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
-    """Measure both."""
+def measure(testbed: Testbed) -> Iterator[Line]:
+    """Measure the small files and the large file."""
     yield _line(
-        bench, (SMALL_FILES, SMALL_BYTES), SMALL_FILES, "1,000 files of 4 KiB: rate of the stage", "files/s",
+        testbed, (SMALL_FILES, SMALL_BYTES), SMALL_FILES, "1,000 files of 4 KiB: rate of the stage", "files/s",
         lambda bundle, folder: copy_small(bundle, folder, SMALL_FILES, SMALL_BYTES),
     )  # fmt: skip
     yield _line(
-        bench, (1, LARGE_BYTES), LARGE_BYTES / MEGABYTE, "one file of 1 GiB: rate of the stage", "MB/s",
+        testbed, (1, LARGE_BYTES), LARGE_BYTES / MEGABYTE, "one file of 1 GiB: rate of the stage", "MB/s",
         lambda bundle, folder: copy_large(bundle, folder / "copy"),
     )  # fmt: skip
 
 
-def _line(bench: Surroundings, files: tuple[int, int], amount: float, what: str, unit: str, copy: Copy) -> Line:
-    stack = bench.ours.stack("built-in")
-    copies = bench.folder / "copies"
+def _line(testbed: Testbed, files: tuple[int, int], amount: float, what: str, unit: str, copy: Copy) -> Line:
+    stack = testbed.this_service.stack("built-in")
+    copies = testbed.folder / "copies"
     copies.mkdir(exist_ok=True)
-    with bundle_in(bench.folder, *files) as bundle:
+    with temporary_bundle(testbed.folder, *files) as bundle:
 
-        def ours() -> Figures:
-            took = our_job(bench.ours, bundle, JOB_SECONDS)[FILES]
-            empty(stack.home / "archive")
+        def measure_this_service() -> Figures:
+            took = run_job(testbed.this_service, bundle, JOB_SECONDS)[FILES]
+            empty_folder(stack.home / "archive")
             return {FILES: amount / took}
 
-        def limit() -> Figures:
+        def measure_limit() -> Figures:
             begun = time.monotonic()
             copy(bundle, copies)
             took = time.monotonic() - begun
-            empty(copies)
+            empty_folder(copies)
             return {FILES: amount / took}
 
-        turns = bench.take_turns(ROUNDS, ours, limit, runs=RUNS_IN_A_ROW)
-    return Line(what, unit, turns.samples[FILES], lower_is_better=False)
+        measurements = testbed.compare(ROUNDS, measure_this_service, measure_limit, runs=CONSECUTIVE_RUNS)
+    return Line(what, unit, measurements.samples[FILES], lower_is_better=False)

@@ -1,6 +1,7 @@
-"""Whole jobs of one file of 1 GiB and more, with the built-in services: rate, and the largest memory of each program.
+"""Whole jobs of one file of 1 GiB and more, with the built-in services: rate, and the peak memory of each program.
 
-The limit is two copies, both synced: from a socket to a file, and from file to file. The original is measured at 1 GiB.
+The limit is two synced copies: from a socket to a file, and from file to file. The original service is
+measured only at 1 GiB.
 """
 
 import shutil
@@ -8,72 +9,73 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.bundles import bundle_in
+from bench.bundles import temporary_bundle
 from bench.client import send_file
-from bench.contestants.copying import copy_large
-from bench.contestants.original import OriginalService
-from bench.contestants.programs import program
-from bench.contestants.receiver import SIZE
-from bench.jobs import empty, empty_core_archive, original_job, our_job
-from bench.measuring import Figures, Line
-from bench.memory import largest_memory
+from bench.jobs import empty_core_archive, empty_folder, run_job, run_original_job
+from bench.measurements import Figures, Line
+from bench.memory import peak_memory
 from bench.rows.file_counts import memory_line
 from bench.stages import WHOLE
-from bench.surroundings import Surroundings
+from bench.systems.copying import copy_large
+from bench.systems.original_service import OriginalService
+from bench.systems.programs import running_server
+from bench.systems.receiver import SIZE
+from bench.testbed import Testbed
 
 NAME = "file_sizes"
 TITLE = "Whole jobs of one file"
-LIMIT_IS = "socket to file to file, fsync"
+LIMIT_LABEL = "socket to file to file, fsync"
 GIBIBYTE = 1024**3
 ROUNDS = {1: 3}
 LARGE_ROUNDS = {8: 1, 32: 1}
-# Spool and archive, and some more.
-ROOM = 2.1
+# The spool, the archive, and a reserve.
+REQUIRED_SPACE_FACTOR = 2.1
 MEGABYTE = 1e6
-LEAST_SECONDS, SECONDS_A_GIBIBYTE = 120, 60
+MIN_TIMEOUT_SECONDS, TIMEOUT_SECONDS_PER_GIBIBYTE = 120, 60
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
+def measure(testbed: Testbed) -> Iterator[Line]:
     """Measure each size."""
-    for gibibytes, rounds in {**ROUNDS, **(LARGE_ROUNDS if bench.large else {})}.items():
-        if shutil.disk_usage(bench.folder).free < ROOM * gibibytes * GIBIBYTE:
-            yield Line(f"{gibibytes} GiB: whole job", "MB/s", {}, note="not measured: no room on the disk")
+    for gibibytes, rounds in {**ROUNDS, **(LARGE_ROUNDS if testbed.large else {})}.items():
+        if shutil.disk_usage(testbed.folder).free < REQUIRED_SPACE_FACTOR * gibibytes * GIBIBYTE:
+            yield Line(f"{gibibytes} GiB: whole job", "MB/s", {}, note="not measured: not enough free disk space")
             continue
-        with bundle_in(bench.folder, 1, gibibytes * GIBIBYTE) as bundle:
-            yield from _lines(bench, bundle, gibibytes, rounds)
+        with temporary_bundle(testbed.folder, 1, gibibytes * GIBIBYTE) as bundle:
+            yield from _lines(testbed, bundle, gibibytes, rounds)
 
 
-def _lines(bench: Surroundings, bundle: Path, gibibytes: int, rounds: int) -> Iterator[Line]:
-    stack = bench.ours.stack("built-in")
-    copies = bench.folder / "copies"
+def _lines(testbed: Testbed, bundle: Path, gibibytes: int, rounds: int) -> Iterator[Line]:
+    stack = testbed.this_service.stack("built-in")
+    copies = testbed.folder / "copies"
     copies.mkdir(exist_ok=True)
-    patience = LEAST_SECONDS + gibibytes * SECONDS_A_GIBIBYTE
-    used: dict[str, float] = {}
+    timeout = MIN_TIMEOUT_SECONDS + gibibytes * TIMEOUT_SECONDS_PER_GIBIBYTE
+    peaks: dict[str, float] = {}
 
     def rate(seconds: float) -> Figures:
         return {WHOLE: gibibytes * GIBIBYTE / seconds / MEGABYTE}
 
-    def ours() -> Figures:
-        with largest_memory([bench.ours.process()]) as found:
-            took = our_job(bench.ours, bundle, patience)[WHOLE]
-        used.update({name: max(size, used.get(name, 0)) for name, size in found.items()})
-        empty(stack.home / "archive")
+    def measure_this_service() -> Figures:
+        with peak_memory([testbed.this_service.launcher_id()], peaks):
+            took = run_job(testbed.this_service, bundle, timeout)[WHOLE]
+        empty_folder(stack.home / "archive")
         return rate(took)
 
-    def original(service: OriginalService) -> Figures:
-        took = original_job(service, bundle, patience)[WHOLE]
-        empty_core_archive(bench.core())
+    def measure_original(service: OriginalService) -> Figures:
+        took = run_original_job(service, bundle, timeout)[WHOLE]
+        empty_core_archive(testbed.core())
         return rate(took)
 
-    def limit() -> Figures:
+    def measure_limit() -> Figures:
         begun = time.monotonic()
         send_file(address, SIZE.pack(bundle.stat().st_size), bundle)
         copy_large(bundle, copies / "copy")
         took = time.monotonic() - begun
-        empty(copies)
+        empty_folder(copies)
         return rate(took)
 
-    with program("bench.contestants.receiver", str(copies)) as address:
-        turns = bench.take_turns(rounds, ours, limit, original if gibibytes in ROUNDS else None)
-    yield Line(f"{gibibytes} GiB: whole job", "MB/s", turns.samples[WHOLE], lower_is_better=False)
-    yield memory_line(f"{gibibytes} GiB", used)
+    with running_server("bench.systems.receiver", str(copies)) as address:
+        measurements = testbed.compare(
+            rounds, measure_this_service, measure_limit, measure_original if gibibytes in ROUNDS else None
+        )
+    yield Line(f"{gibibytes} GiB: whole job", "MB/s", measurements.samples[WHOLE], lower_is_better=False)
+    yield memory_line(f"{gibibytes} GiB", peaks)

@@ -1,7 +1,7 @@
 """1,000 files of 4 KiB into the real ArchiveInterface: one process of a single thread, and four behind a plain TCP proxy.
 
-Ours by the ledger's events, the original by the states that it shows. The limit of the files is bare PUTs, over one
-connection or four, unverified. Policy and metadata take their share whoever asks them.
+This service is timed by the ledger's events, the original service by its states. The limit of the files is bare PUTs without
+verification, over one connection or four. The time of policy and metadata is mostly that of the real services.
 """
 
 import os
@@ -10,52 +10,52 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.bundles import bundle_in
-from bench.contestants.copying import put_small
-from bench.contestants.four_archives import PROCESSES, four_archives
-from bench.contestants.original import OriginalService
-from bench.jobs import empty_core_archive, original_job, our_job
-from bench.measuring import Figures, Line
+from bench.bundles import temporary_bundle
+from bench.jobs import empty_core_archive, run_job, run_original_job
+from bench.measurements import Figures, Line
 from bench.stages import FILES, METADATA, POLICY, WHOLE
-from bench.surroundings import Surroundings
+from bench.systems.copying import put_small
+from bench.systems.four_archives import PROCESSES, four_archives
+from bench.systems.original_service import OriginalService
+from bench.testbed import Testbed
 from tools.pacifica_core.services import ARCHIVE
 
 NAME = "real_archive_small"
 TITLE = "1,000 files of 4 KiB, real archive"
-LIMIT_IS = "bare PUTs"
+LIMIT_LABEL = "bare PUTs"
 ROUNDS = 3
 COUNT, BYTES = 1000, 4096
 JOB_SECONDS = 120
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
-    """Measure both."""
-    core = bench.core()
-    with bundle_in(bench.folder, COUNT, BYTES) as bundle:
-        bench.ours.stack("core", core.settings())
-        yield from _lines(bench, bundle, "one archive", 1)
-        bench.ours.stack("core", {**core.settings(), "INGEST_ARCHIVE_CONNECTIONS": str(PROCESSES)})
+def measure(testbed: Testbed) -> Iterator[Line]:
+    """Measure with one archive process and with four."""
+    core = testbed.core()
+    with temporary_bundle(testbed.folder, COUNT, BYTES) as bundle:
+        testbed.this_service.stack("core", core.settings())
+        yield from _lines(testbed, bundle, "one archive", 1)
+        testbed.this_service.stack("core", {**core.settings(), "INGEST_ARCHIVE_CONNECTIONS": str(PROCESSES)})
         with four_archives(core):
-            yield from _lines(bench, bundle, "four archives", PROCESSES)
+            yield from _lines(testbed, bundle, "four archives", PROCESSES)
 
 
-def _lines(bench: Surroundings, bundle: Path, archives: str, connections: int) -> Iterator[Line]:
-    core = bench.core()
+def _lines(testbed: Testbed, bundle: Path, archives: str, connections: int) -> Iterator[Line]:
+    core = testbed.core()
     parsed = urlsplit(core.url(ARCHIVE))
     address, content = (str(parsed.hostname), int(parsed.port or 0)), os.urandom(BYTES)
 
-    def ours() -> Figures:
-        return our_job(bench.ours, bundle, JOB_SECONDS)
+    def measure_this_service() -> Figures:
+        return run_job(testbed.this_service, bundle, JOB_SECONDS)
 
-    def original(service: OriginalService) -> Figures:
-        return original_job(service, bundle, JOB_SECONDS)
+    def measure_original(service: OriginalService) -> Figures:
+        return run_original_job(service, bundle, JOB_SECONDS)
 
-    def limit() -> Figures:
+    def measure_limit() -> Figures:
         begun = time.monotonic()
         put_small(address, content, COUNT, connections)
         return {FILES: time.monotonic() - begun}
 
-    turns = bench.take_turns(ROUNDS, ours, limit, original)
+    measurements = testbed.compare(ROUNDS, measure_this_service, measure_limit, measure_original)
     empty_core_archive(core)
     for what in (FILES, POLICY, METADATA, WHOLE):
-        yield Line(f"{archives}: {what}", "s", turns.samples[what])
+        yield Line(f"{archives}: {what}", "s", measurements.samples[what])

@@ -1,7 +1,7 @@
-"""Receiving: from the first byte of a POST to its answer; what ours has answered is on the disk.
+"""Receiving: from the first byte of a POST to its answer. When this service answers, the bundle is on the disk.
 
-The limit is a bare socket whose bytes are written to a file and synced (`contestants.receiver`). What is sent is no tar, so
-that the jobs end at once and take nothing from what is measured next.
+The limit is a bare socket whose bytes are written to a file and synced (`systems.receiver`). The file that is sent is not
+a tar file, so its jobs fail immediately and do not disturb the next measurement.
 """
 
 import os
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.client import Client, send_file
-from bench.contestants.original import OriginalService
-from bench.contestants.programs import program
-from bench.contestants.receiver import SIZE
-from bench.measuring import Figures, Line
-from bench.surroundings import RUNS_IN_A_ROW, Surroundings
+from bench.measurements import Figures, Line
+from bench.systems.original_service import OriginalService
+from bench.systems.programs import running_server
+from bench.systems.receiver import SIZE
+from bench.testbed import CONSECUTIVE_RUNS, Testbed
 
 NAME = "receiving"
 TITLE = "Receiving 1 GiB"
-LIMIT_IS = "socket to file, fsync"
+LIMIT_LABEL = "socket to file, fsync"
 ROUNDS = 3
 BYTES = 1024**3
 BLOCK = 1024**2
@@ -31,55 +31,60 @@ RATE = "rate"
 JOB_SECONDS = 60
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
-    """Measure it."""
-    return measure_receiving(bench, ROUNDS, BYTES, 1)
+def measure(testbed: Testbed) -> Iterator[Line]:
+    """Measure one upload."""
+    return measure_receiving(testbed, ROUNDS, BYTES, 1)
 
 
-def measure_receiving(bench: Surroundings, rounds: int, size: int, at_once: int) -> Iterator[Line]:
-    """Measure so many uploads of so many bytes at once; the rate is that of all together."""
-    bench.ours.stack("built-in")
-    folder = bench.folder / "received"
+def measure_receiving(testbed: Testbed, rounds: int, size: int, concurrency: int) -> Iterator[Line]:
+    """Measure simultaneous uploads of `size` bytes; the rate is the total of all uploads."""
+    testbed.this_service.stack("built-in")
+    folder = testbed.folder / "received"
     folder.mkdir(exist_ok=True)
-    with file_of(bench.folder / "sent", size) as sent, program("bench.contestants.receiver", str(folder)) as address:
+    with (
+        temporary_file(testbed.folder / "sent", size) as sent,
+        running_server("bench.systems.receiver", str(folder)) as address,
+    ):
 
-        def ours() -> Figures:
-            figures = upload(bench.ours.client(), sent, at_once)
-            bench.ours.remove_bundles()
+        def measure_this_service() -> Figures:
+            figures = upload_rate(testbed.this_service.client(), sent, concurrency)
+            testbed.this_service.remove_bundles()
             return figures
 
-        def original(service: OriginalService) -> Figures:
-            figures = upload(service.client, sent, at_once)
+        def measure_original(service: OriginalService) -> Figures:
+            figures = upload_rate(service.client, sent, concurrency)
             service.remove_bundles()
             return figures
 
-        def limit() -> Figures:
-            return rate_of(lambda: send_file(address, SIZE.pack(size), sent), size, at_once)[0]
+        def measure_limit() -> Figures:
+            return measure_rate(lambda: send_file(address, SIZE.pack(size), sent), size, concurrency)[0]
 
-        turns = bench.take_turns(rounds, ours, limit, original, runs=RUNS_IN_A_ROW)
-        yield from turns.lines("MB/s", lower_is_better=False)
+        measurements = testbed.compare(
+            rounds, measure_this_service, measure_limit, measure_original, runs=CONSECUTIVE_RUNS
+        )
+        yield from measurements.lines("MB/s", lower_is_better=False)
 
 
-def upload(client: Client, sent: Path, at_once: int) -> Figures:
-    """Post a file that is no tar; gives the rate, when the jobs have failed as they must."""
-    figures, jobs = rate_of(lambda: client.post_file(sent), sent.stat().st_size, at_once)
+def upload_rate(client: Client, sent: Path, concurrency: int) -> Figures:
+    """Post a file that is not a tar file; return the rate after the jobs have failed as expected."""
+    figures, jobs = measure_rate(lambda: client.post_file(sent), sent.stat().st_size, concurrency)
     for job in jobs:
-        client.follow(job, JOB_SECONDS)
+        client.wait_for_end(job, JOB_SECONDS)
     return figures
 
 
-def rate_of(send: Callable[[], Answer], size: int, at_once: int) -> tuple[Figures, list[Answer]]:
-    """Send so many at once; gives the rate of all together, in MB/s, and what was answered."""
-    with ThreadPoolExecutor(at_once) as pool:
+def measure_rate(send: Callable[[], Answer], size: int, concurrency: int) -> tuple[Figures, list[Answer]]:
+    """Call `send` in several threads; return the total rate in MB/s, and the answers."""
+    with ThreadPoolExecutor(concurrency) as pool:
         begun = time.monotonic()
-        answers = [sending.result() for sending in [pool.submit(send) for _ in range(at_once)]]
+        answers = [future.result() for future in [pool.submit(send) for _ in range(concurrency)]]
         seconds = time.monotonic() - begun
-    return {RATE: size * at_once / seconds / MEGABYTE}, answers
+    return {RATE: size * concurrency / seconds / MEGABYTE}, answers
 
 
 @contextmanager
-def file_of(path: Path, size: int) -> Iterator[Path]:
-    """A file of random bytes, in the page cache and on the disk; it is removed afterwards."""
+def temporary_file(path: Path, size: int) -> Iterator[Path]:
+    """Write a file of random bytes, sync it, yield its path, and remove it afterwards; it stays in the page cache."""
     block = os.urandom(BLOCK)
     try:
         with path.open("wb") as file:

@@ -1,22 +1,22 @@
-"""The start of everything, as `make run` does it, until it says that it is ready: in a folder that it has been in before."""
+"""The start of the whole stack, as `make run` starts it, until it is ready, in a folder that it has used before."""
 
 from collections.abc import Iterator
 
-from bench.measuring import OURS, Line
-from bench.surroundings import Surroundings
+from bench.measurements import THIS_SERVICE, Line
+from bench.testbed import Testbed
 
 NAME = "start"
-TITLE = "Start of everything, until it is ready"
-LIMIT_IS = ""
+TITLE = "Start of the whole stack, until it is ready"
+LIMIT_LABEL = ""
 ROUNDS = 3
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
-    """Measure it."""
-    bench.ours.stack("built-in")
+def measure(testbed: Testbed) -> Iterator[Line]:
+    """Measure the start."""
+    testbed.this_service.stack("built-in")
     seconds = []
     for _ in range(ROUNDS):
-        bench.ours.stop()
-        bench.ours.stack("built-in")
-        seconds.append(bench.ours.start_seconds)
-    yield Line("second time", "s", {OURS: seconds})
+        testbed.this_service.stop()
+        testbed.this_service.stack("built-in")
+        seconds.append(testbed.this_service.start_seconds)
+    yield Line("second start", "s", {THIS_SERVICE: seconds})

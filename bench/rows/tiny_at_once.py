@@ -1,29 +1,29 @@
-"""Twenty tiny bundles at once, until all are complete; beside it twenty runs of the floor."""
+"""Twenty tiny bundles simultaneously, until all are complete. The limit is twenty runs of five no-op tasks."""
 
 from collections.abc import Iterator
 
-from bench.contestants.floor import Floor
-from bench.measuring import Line
-from bench.rows.tiny import whole_jobs
-from bench.surroundings import Surroundings
+from bench.measurements import Line
+from bench.rows.tiny import job_seconds
+from bench.systems.noop_dag import NoopDag
+from bench.testbed import Testbed
 
 NAME = "tiny_at_once"
-TITLE = "20 tiny bundles at once, until all are complete"
-LIMIT_IS = "20 runs of five no-op tasks"
+TITLE = "20 tiny bundles simultaneously, until all are complete"
+LIMIT_LABEL = "20 runs of five no-op tasks"
 ROUNDS = 3
 JOBS = 20
 JOBS_SECONDS = 180
 
 
-def measure(bench: Surroundings) -> Iterator[Line]:
-    """Measure it."""
-    floor = Floor(bench.ours.stack("built-in"))
-    client = bench.ours.client()
-    turns = bench.take_turns(
+def measure(testbed: Testbed) -> Iterator[Line]:
+    """Measure the simultaneous jobs."""
+    noop_dag = NoopDag(testbed.this_service.stack("built-in"))
+    client = testbed.this_service.client()
+    measurements = testbed.compare(
         ROUNDS,
-        ours=lambda: {"seconds": whole_jobs(client, JOBS)},
-        limit=lambda: {"seconds": floor.seconds(JOBS, JOBS_SECONDS)},
-        original=lambda original: {"seconds": whole_jobs(original.client, JOBS)},
-        limit_on_our_stack=True,
+        this_service=lambda: {"seconds": job_seconds(client, JOBS)},
+        limit=lambda: {"seconds": noop_dag.seconds(JOBS, JOBS_SECONDS)},
+        original=lambda original: {"seconds": job_seconds(original.client, JOBS)},
+        limit_uses_stack=True,
     )
-    yield Line("seconds", "s", turns.samples["seconds"])
+    yield Line("seconds", "s", measurements.samples["seconds"])

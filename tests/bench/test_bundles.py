@@ -1,4 +1,4 @@
-"""Bundles of the benchmark are what the service takes."""
+"""The benchmark's bundles: their files match their metadata."""
 
 import json
 import tarfile
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from bench import bundles
-from bench.bundles import BLOCK, bundle_in
+from bench.bundles import BLOCK, temporary_bundle
 from tools.bundles import Entry
 
 
-def test_bundle_holds_what_its_metadata_say(tmp_path: Path):
-    with bundle_in(tmp_path, 3, BLOCK + 5) as path, tarfile.open(path) as tar:
+def test_files_of_a_bundle_match_its_metadata(tmp_path: Path):
+    with temporary_bundle(tmp_path, 3, BLOCK + 5) as path, tarfile.open(path) as tar:
         names = tar.getnames()
         metadata = tar.extractfile("metadata.txt")
         assert metadata
@@ -23,9 +23,9 @@ def test_bundle_holds_what_its_metadata_say(tmp_path: Path):
     assert [entry["size"] for entry in files] == [sizes[name] for name in names[:-1]] == [BLOCK + 5] * 3
 
 
-def test_very_large_file_holds_zeros_that_take_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bundles, "LARGEST_OF_RANDOM_BYTES", 4 * BLOCK)
-    with bundle_in(tmp_path, 1, 16 * BLOCK) as path, tarfile.open(path) as tar:
+def test_very_large_file_holds_zeros_that_take_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bundles, "MAX_RANDOM_BYTES", 4 * BLOCK)
+    with temporary_bundle(tmp_path, 1, 16 * BLOCK) as path, tarfile.open(path) as tar:
         member = tar.extractfile("data/0000/000.bin")
         assert member
         assert member.read() == bytes(16 * BLOCK)
@@ -33,6 +33,6 @@ def test_very_large_file_holds_zeros_that_take_no_room(tmp_path: Path, monkeypat
 
 
 def test_bundle_is_removed_afterwards(tmp_path: Path):
-    with bundle_in(tmp_path, 1, 1):
+    with temporary_bundle(tmp_path, 1, 1):
         pass
     assert list(tmp_path.iterdir()) == []

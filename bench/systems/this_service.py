@@ -1,10 +1,9 @@
-"""This service: the whole stack, started as `make run` starts it, and the floor of Airflow on the same stack.
+"""This service: the whole stack as `make run` starts it, with the benchmark's own DAGs beside those of the service.
 
-Called by `surroundings`. One stack runs at a time; each kind of services has a folder of its own, because a ledger must not
-meet ids of two sources.
+One stack runs at a time. Each set of services has its own folder, because a ledger must not contain IDs from two sources.
+Called by `testbed`.
 """
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -15,20 +14,20 @@ import requests
 from sqlalchemy import Engine
 
 from bench.client import Client
-from bench.contestants.freezing import freeze, thaw
+from bench.systems.freezing import freeze, thaw
 from ingest.local.layout import PROJECT
 from tools.stack import Stack, launch, ledger_of, starting, stop_stack
 from tools.waiting import wait_until
 
 DAGS = Path(__file__).resolve().parents[1] / "dags"
 HEALTHY_SECONDS = 60
-# After it was frozen, the scheduler has something to catch up on.
+# After a freeze, the scheduler has missed work to process.
 SETTLE_SECONDS = 2
 TIMEOUT_SECONDS = 10
 
 
-class Ours:
-    """Our stack; started when it is asked for, and again when it is to be another one."""
+class ThisService:
+    """The stack; started on first use, and restarted when a row needs another folder or other settings."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,7 +41,7 @@ class Ours:
         self.start_seconds = 0.0
 
     def stack(self, name: str, settings: Mapping[str, str] | None = None) -> Stack:
-        """Give the running stack in the folder `name`, with these settings."""
+        """Return the running stack in the folder `name` with these settings; start it if necessary."""
         wanted = (name, dict(settings or {}))
         if self._stack is None or self._running != wanted:
             self.stop()
@@ -51,18 +50,18 @@ class Ours:
         return self._stack
 
     def client(self) -> Client:
-        """A client of the stack that runs."""
+        """Return a client of the running stack."""
         assert self._stack
         return Client(self._stack.api)
 
-    def process(self) -> int:
-        """The id of the launcher's process, above all others of the stack."""
+    def launcher_id(self) -> int:
+        """Return the process ID of the launcher, the ancestor of all processes of the stack."""
         assert self._process
         return self._process.pid
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold the stack still, if one runs; it answers again afterwards."""
+        """Freeze the stack if one runs; afterwards, thaw it and wait until it is healthy."""
         if self._process is None:
             yield
             return
@@ -70,12 +69,14 @@ class Ours:
         try:
             yield
         finally:
-            # The launcher last: it restarts what gives no sign of life.
+            # The launcher is thawed last, because it restarts programs that do not respond.
             thaw(frozen[1:])
             try:
                 time.sleep(SETTLE_SECONDS)
                 wait_until(
-                    self._is_healthy, HEALTHY_SECONDS, lambda: "our stack does not come back after it was frozen"
+                    self._is_healthy,
+                    HEALTHY_SECONDS,
+                    lambda: f"the stack was not healthy {HEALTHY_SECONDS} s after it was thawed",
                 )
             finally:
                 thaw(frozen[:1])
@@ -88,20 +89,14 @@ class Ours:
             yield engine
 
     def remove_bundles(self) -> None:
-        """Remove what failed jobs leave in the spool, which retention would only do later."""
+        """Remove the bundles of failed jobs from the spool, which retention would do only later."""
         assert self._stack
         for path in (self._stack.home / "spool").iterdir():
             with suppress(FileNotFoundError, IsADirectoryError):
                 path.unlink()
 
-    def remove_archive(self) -> None:
-        """Remove what jobs have put into the built-in archive, so that the disk does not fill."""
-        assert self._stack
-        for path in (self._stack.home / "archive").iterdir():
-            shutil.rmtree(path)
-
     def stop(self) -> None:
-        """Stop the stack that runs."""
+        """Stop the running stack, if any."""
         if self._process is not None:
             stop_stack(self._process)
         self._process = self._stack = self._running = None

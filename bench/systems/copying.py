@@ -1,4 +1,4 @@
-"""The limit of an archive: a plain copy from file to file that is synced; and bare PUTs to an archive that is a server.
+"""The limit of an archive: a plain synced copy from file to file, or bare PUTs to an archive server.
 
 Called by the rows.
 """
@@ -18,31 +18,34 @@ BLOCK = 1024**2
 TIMEOUT_SECONDS = 120
 FILES_PER_SYNC = 1000
 CREATED, NO_CONTENT = 201, 204
-# Above every id that a service hands out here.
+# Larger than any file ID that a service allocates during the benchmark.
 _ids = count(10**9)
 
 
 def copy_large(source: Path, target: Path) -> None:
     """Copy a file and sync it."""
     buffer = memoryview(bytearray(BLOCK))
-    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as written:
-        reserve(written.fileno(), source.stat().st_size)
-        while length := read.readinto(buffer):
-            written.write(buffer[:length])
-        os.fsync(written.fileno())
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        reserve(writer.fileno(), source.stat().st_size)
+        while length := reader.readinto(buffer):
+            writer.write(buffer[:length])
+        os.fsync(writer.fileno())
 
 
 def copy_small(source: Path, folder: Path, files: int, size: int) -> None:
-    """Copy so many pieces of a file into files of their own; a thousand are synced at once, and then get their names."""
+    """Copy a file in pieces of `size` bytes into `files` files.
+
+    A thousand files are written, synced together, and then renamed to their final names.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    with source.open("rb", buffering=0) as read:
+    with source.open("rb", buffering=0) as reader:
         for first in range(0, files, FILES_PER_SYNC):
-            below = folder / str(first)
-            below.mkdir(parents=True)
-            names = [below / str(number) for number in range(first, min(first + FILES_PER_SYNC, files))]
+            subfolder = folder / str(first)
+            subfolder.mkdir(parents=True)
+            names = [subfolder / str(number) for number in range(first, min(first + FILES_PER_SYNC, files))]
             for name in names:
-                name.with_suffix(".part").write_bytes(read.read(size))
-            descriptor = os.open(below, os.O_RDONLY)
+                name.with_suffix(".part").write_bytes(reader.read(size))
+            descriptor = os.open(subfolder, os.O_RDONLY)
             try:
                 libc.syncfs(descriptor)
                 for name in names:
@@ -53,7 +56,7 @@ def copy_small(source: Path, folder: Path, files: int, size: int) -> None:
 
 
 def put_large(address: tuple[str, int], source: Path, size: int) -> None:
-    """Send the first bytes of a file to an archive, hashed as they pass, and ask for the size that it stored."""
+    """Send the first `size` bytes of a file to an archive, hash them meanwhile, and request the stored size."""
     connection, number = http.client.HTTPConnection(*address, timeout=TIMEOUT_SECONDS), next(_ids)
     connection.putrequest("PUT", f"/{number}")
     connection.putheader("Content-Type", "application/octet-stream")
@@ -68,11 +71,11 @@ def put_large(address: tuple[str, int], source: Path, size: int) -> None:
 
 
 def put_small(address: tuple[str, int], content: bytes, files: int, connections: int) -> None:
-    """Send so many files to an archive, over so many connections."""
+    """Send `files` files with the same content to an archive, over several connections."""
     with ThreadPoolExecutor(connections) as pool:
         shares = [range(first, files, connections) for first in range(connections)]
-        for done in [pool.submit(_put_share, address, content, share) for share in shares]:
-            done.result()
+        for future in [pool.submit(_put_share, address, content, share) for share in shares]:
+            future.result()
 
 
 def _put_share(address: tuple[str, int], content: bytes, share: Sequence[int]) -> None:
@@ -97,4 +100,4 @@ def _expect(connection: http.client.HTTPConnection, status: int) -> None:
     answer = connection.getresponse()
     body = answer.read()
     if answer.status != status:
-        raise RuntimeError(f"the archive answered {answer.status}: {body[:300]!r}")
+        raise RuntimeError(f"the archive returned HTTP {answer.status} instead of {status}: {body[:300]!r}")

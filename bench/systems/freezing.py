@@ -1,6 +1,6 @@
-"""Holding a tree of processes still while others are measured: an idle Airflow takes a sixth of two cores.
+"""Freeze a tree of processes while another system is measured: an idle Airflow uses a sixth of two cores.
 
-Called by `contestants.ours`.
+Called by `systems.this_service` and by `memory`.
 """
 
 import time
@@ -8,35 +8,35 @@ from contextlib import suppress
 
 import psutil
 
-# A master ends a worker that has given no sign of life for long, so the workers must have been seen to live before.
-HEAD_START_SECONDS = 1.5
+# A master process kills a worker without a recent heartbeat, so the workers must send one before the master continues.
+HEARTBEAT_SECONDS = 1.5
 
 
 def freeze(root: int) -> list[psutil.Process]:
-    """Stop a process and all below it, the parents first; gives them."""
+    """Suspend a process and its descendants, parents first; return them."""
     frozen: list[psutil.Process] = []
-    while found := [process for process in tree(root) if process not in frozen]:
-        # Again, because one may have been forked meanwhile.
-        for process in found:
+    while running := [process for process in tree(root) if process not in frozen]:
+        # The loop repeats because a process may have forked before it was suspended.
+        for process in running:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
-        frozen += found
+        frozen += running
     return frozen
 
 
 def thaw(frozen: list[psutil.Process]) -> None:
-    """Let all go on, the children first."""
+    """Resume the processes, children first."""
     parents = {process.ppid() for process in frozen if process.is_running()}
     for process in frozen:
         if process.pid not in parents:
             _resume(process)
-    time.sleep(HEAD_START_SECONDS)
+    time.sleep(HEARTBEAT_SECONDS)
     for process in reversed(frozen):
         _resume(process)
 
 
 def tree(root: int) -> list[psutil.Process]:
-    """A process and all below it."""
+    """Return a process and its descendants."""
     first = psutil.Process(root)
     return [first, *first.children(recursive=True)]
 

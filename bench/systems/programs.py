@@ -1,4 +1,4 @@
-"""Programs of the benchmark's own, each a process apart: what listens says its port first, what measures says what it found.
+"""Run modules of the benchmark as separate processes: servers, which print their port first, and measuring programs.
 
 Called by the rows.
 """
@@ -19,35 +19,35 @@ STOP_SECONDS = 10
 
 
 @contextmanager
-def program(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
-    """Run a module of the project; gives the address that it listens at. Raises RuntimeError when it names none."""
+def running_server(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """Run a module as a server; yield its address. Raises RuntimeError if it prints no port in time."""
     process = start(module, *arguments)
     try:
         assert process.stdout
         ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
         line = process.stdout.readline().strip() if ready else ""
         if not line.isdecimal():
-            raise RuntimeError(f"{module} does not start")
+            raise RuntimeError(f"{module} did not print its port within {START_SECONDS} s")
         yield "127.0.0.1", int(line)
     finally:
         process.terminate()
         process.communicate(timeout=STOP_SECONDS)
 
 
-def output_of(module: str, *arguments: str, given: str, seconds: float) -> str:
-    """Run a module to its end, with a text on its input; gives its output. Raises RuntimeError, TimeoutExpired."""
+def run_module(module: str, *arguments: str, stdin: str, timeout: float) -> str:
+    """Run a module with a text on stdin; return its output. Raises RuntimeError, TimeoutExpired."""
     process = start(module, *arguments)
     try:
-        output, _ = process.communicate(given, timeout=seconds)
+        output, _ = process.communicate(stdin, timeout=timeout)
     finally:
         process.kill()
     if process.returncode != 0:
-        raise RuntimeError(f"{module} failed")
+        raise RuntimeError(f"{module} failed with exit status {process.returncode}")
     return output
 
 
 def start(module: str, *arguments: str) -> "subprocess.Popen[str]":
-    """Start a module of the project, which dies with this process."""
+    """Start a module of the project; it is killed when this process ends."""
     parent = os.getpid()
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -56,5 +56,5 @@ def start(module: str, *arguments: str) -> "subprocess.Popen[str]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509 - it calls one function of libc
+        preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509 - calls only one libc function
     )

@@ -1,7 +1,7 @@
-"""The floor of our latency: a DAG of five tasks that do nothing, on the same Airflow, triggered through its REST API.
+"""The limit of our latency: a DAG of five no-op tasks on the same Airflow, triggered through its REST API.
 
-Its end is the end that Airflow notes of its last task. Airflow is asked for it four times a second only: asking it as often
-as a client asks us would slow it.
+A run ends when its last task ends, by the time that Airflow records. Airflow is polled only four times a second: polling
+it as often as a client polls this service would slow it down.
 """
 
 import time
@@ -15,11 +15,11 @@ from tools.stack import Stack
 
 TIMEOUT_SECONDS = 30
 POLL_SECONDS = 0.25
-RUNS = "/api/v2/dags/floor/dagRuns"
+RUNS = "/api/v2/dags/noop/dagRuns"
 
 
-class Floor:
-    """The DAG `floor` of a stack."""
+class NoopDag:
+    """The DAG `noop` of a stack."""
 
     def __init__(self, stack: Stack) -> None:
         self._url = stack.airflow
@@ -29,11 +29,11 @@ class Floor:
         answer = self._session.post(f"{self._url}/auth/token", json=body, timeout=TIMEOUT_SECONDS)
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def seconds(self, runs: int, patience: float) -> float:
-        """Trigger so many runs at once; gives the seconds until the last has ended. Raises TimeoutError, RuntimeError."""
+    def seconds(self, runs: int, timeout: float) -> float:
+        """Trigger a number of runs; return the seconds until the last has ended. Raises TimeoutError, RuntimeError."""
         begun = time.time()
         names = [self._trigger() for _ in range(runs)]
-        return max(self._wait(name, begun + patience) for name in names) - begun
+        return max(self._wait(name, begun + timeout) for name in names) - begun
 
     def _trigger(self) -> str:
         name = uuid.uuid4().hex
@@ -45,17 +45,17 @@ class Floor:
         while time.time() < end:
             answer = self._session.get(f"{self._url}{RUNS}/{name}/taskInstances", timeout=TIMEOUT_SECONDS)
             answer.raise_for_status()
-            ended = _ended(answer.json()["task_instances"])
+            ended = _end_of(answer.json()["task_instances"])
             if ended is not None:
                 return ended
             time.sleep(POLL_SECONDS)
-        raise TimeoutError(f"the floor's run {name} does not end")
+        raise TimeoutError(f"the run {name} of the DAG noop did not end in time")
 
 
-def _ended(tasks: Sequence[dict[str, str]]) -> float | None:
-    """When the last task ended; None while one has not."""
+def _end_of(tasks: Sequence[dict[str, str]]) -> float | None:
+    """Return the time at which the last task ended; None if a task has not ended."""
     if any(task["state"] == "failed" for task in tasks):
-        raise RuntimeError(f"a task that does nothing failed: {tasks}")
+        raise RuntimeError(f"a no-op task failed: {tasks}")
     if not tasks or any(task["state"] != "success" for task in tasks):
         return None
     return max(datetime.fromisoformat(task["end_date"]).timestamp() for task in tasks)

@@ -1,11 +1,11 @@
-"""The floor of a job's latency: five tasks that do nothing, in a row, wired as the stages of `ingest` are."""
+"""The limit of a job's latency: five no-op tasks in sequence, as the stages of the DAG `ingest` are."""
 
 from airflow.sdk import dag, task
 
 
-@dag(dag_id="floor", schedule=None, catchup=False, is_paused_upon_creation=False, max_active_runs=64)
-def floor() -> None:
-    """Wire five tasks that do nothing."""
+@dag(dag_id="noop", schedule=None, catchup=False, is_paused_upon_creation=False, max_active_runs=64)
+def noop() -> None:
+    """Run five no-op tasks in sequence."""
 
     @task
     def one() -> None:
@@ -30,4 +30,4 @@ def floor() -> None:
     one() >> two() >> three() >> four() >> five()
 
 
-floor()
+noop()

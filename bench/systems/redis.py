@@ -1,4 +1,4 @@
-"""A Redis server, the original's broker: from a wheel where there is one, else whatever the machine has."""
+"""A Redis server, the broker of the original service: from a wheel if there is one, otherwise the installed one."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ STOP_SECONDS = 20
 CONNECT_SECONDS = 2
 
 
-class Lacking(Exception):
-    """What the machine lacks for one of the contestants, and how to get it."""
+class RequirementMissing(Exception):
+    """A system under test cannot run on this machine; the message says which program to install."""
 
 
 @contextmanager
 def redis() -> Iterator[str]:
-    """Run a Redis that keeps nothing; gives its URL. Raises Lacking."""
+    """Run a Redis server without persistence; yield its URL. Raises RequirementMissing."""
     port, parent = free_port(), os.getpid()
     words = [str(_server()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(
@@ -34,7 +34,9 @@ def redis() -> Iterator[str]:
         preexec_fn=lambda: die_with(parent, signal.SIGKILL),  # noqa: PLW1509
     )
     try:
-        wait_until(lambda: _answers(port), START_SECONDS, lambda: "redis-server does not answer")
+        wait_until(
+            lambda: _answers(port), START_SECONDS, lambda: f"redis-server did not answer within {START_SECONDS} s"
+        )
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
@@ -47,7 +49,9 @@ def _server() -> Path:
         return found
     installed = shutil.which("redis-server") or shutil.which("valkey-server")
     if installed is None:
-        raise Lacking("the original is left out: there is no redis-server for it (apt-get install redis-server)")
+        raise RequirementMissing(
+            "the original service was not measured: redis-server is not installed (apt-get install redis-server)"
+        )
     return Path(installed)
 
 

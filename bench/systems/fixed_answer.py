@@ -1,8 +1,9 @@
-"""The limit of answering: a bare epoll that gives every request the same answer, which is also the poller's own limit.
+"""The limit of `get_state`: a bare epoll server that returns the same answer to every request.
 
-    python -m bench.contestants.mirror BODY
+    python -m bench.systems.fixed_answer BODY
 
-Prints its port, and serves until it is ended. Started by the row `get_state`.
+It is also the limit of the poller itself. Prints its port, and serves until it is terminated. Started by the row
+`get_state`.
 """
 
 import select
@@ -14,7 +15,7 @@ REQUEST_END = b"\r\n\r\n"
 
 
 def main(body: str) -> None:
-    """Serve for ever."""
+    """Serve until the process is terminated."""
     encoded = body.encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(encoded)}\r\n\r\n"
     answer = head.encode() + encoded
@@ -28,12 +29,12 @@ def main(body: str) -> None:
                     connection, _address = server.accept()
                     clients[connection.fileno()] = connection
                     epoll.register(connection, select.EPOLLIN)
-                elif not answered(clients[descriptor], answer):
+                elif not answer_request(clients[descriptor], answer):
                     clients.pop(descriptor).close()
 
 
-def answered(connection: socket.socket, answer: bytes) -> bool:
-    """Answer the request that has come, if it is whole; gives whether the client is still there."""
+def answer_request(connection: socket.socket, answer: bytes) -> bool:
+    """Answer the request if it is complete; return whether the client is still connected."""
     try:
         block = connection.recv(BLOCK)
         if block.endswith(REQUEST_END):

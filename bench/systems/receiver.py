@@ -1,9 +1,10 @@
 """The limit of receiving: a bare socket whose bytes are written to a file and synced, in blocks of 1 MiB.
 
-    python -m bench.contestants.receiver FOLDER [sha1]
+    python -m bench.systems.receiver FOLDER [sha1]
 
-Prints its port, and serves each connection in a thread until it is ended: eight bytes with the size, then the bytes; one
-byte is answered when they are on the disk. The room is reserved before, as our service does. Started by `limits`.
+Prints its port, and serves each connection in a thread until it is terminated. A client sends the size in eight bytes, then
+the bytes; the answer is one byte when they are on the disk. Space is reserved beforehand, as this service does. Started by
+the rows `receiving`, `receiving_at_once` and `file_sizes`.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ TIMEOUT_SECONDS = 120
 
 
 def main(folder: str, algorithm: str = "") -> None:
-    """Serve for ever."""
+    """Serve until the process is terminated."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         print(server.getsockname()[1], flush=True)
         while True:
@@ -33,7 +34,7 @@ def main(folder: str, algorithm: str = "") -> None:
 
 
 def receive(connection: socket.socket, folder: Path, algorithm: str) -> None:
-    """Receive one file, and remove it when the client has gone."""
+    """Receive one file into a temporary file, sync it, and send one byte as the answer."""
     with connection, tempfile.NamedTemporaryFile(dir=folder, buffering=0) as file:
         size = SIZE.unpack(connection.recv(SIZE.size, socket.MSG_WAITALL))[0]
         reserve(file.fileno(), size)
@@ -43,13 +44,13 @@ def receive(connection: socket.socket, folder: Path, algorithm: str) -> None:
 
 
 def copy(connection: socket.socket, descriptor: int, size: int, algorithm: str) -> None:
-    """Copy so many bytes from a socket to a file; raises ConnectionError when fewer come."""
+    """Copy `size` bytes from a socket to a file; raises ConnectionError if the client closes the connection early."""
     hashed = hashlib.new(algorithm, usedforsecurity=False) if algorithm else None
     buffer = memoryview(bytearray(BLOCK))
     while size:
         count = connection.recv_into(buffer, min(size, BLOCK))
         if count == 0:
-            raise ConnectionError("the sender has gone away")
+            raise ConnectionError(f"the client closed the connection; {size} bytes are missing")
         if hashed:
             hashed.update(buffer[:count])
         os.write(descriptor, buffer[:count])

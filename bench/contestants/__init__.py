@@ -1,1 +1,0 @@
-"""Those that do the work: this service, the original, the floor of Airflow, and the machine with nothing in between."""
