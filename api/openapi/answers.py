@@ -1,6 +1,6 @@
 """The answers of the OpenAPI document; those of errors are made from the types of the errors.
 
-Called by `api.openapi.operations`.
+Called by `api.routes.operations`.
 """
 
 import inspect

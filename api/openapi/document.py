@@ -1,6 +1,6 @@
 """What the OpenAPI document says of the API as a whole: what it is, who may call it, what errors look like.
 
-Called by `api.app`. What it says of each call is in `api.openapi.operations`.
+Called by `api.app`. What it says of each call is in `api.routes.operations`.
 """
 
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The bodies of requests, as the OpenAPI document shows them. Named by `api.openapi.operations`."""
+"""The bodies of requests, as the OpenAPI document shows them. Named by `api.routes.operations`."""
 
 from typing import Any
 

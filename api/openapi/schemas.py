@@ -1,6 +1,6 @@
 """What the API takes as parameters and what it answers, as types: the OpenAPI document is made from them.
 
-Used by the routes and by `api.openapi.operations`. Answers are made by the routes themselves, and tests hold them against
+Used by the routes and by `api.routes.operations`. Answers are made by the routes themselves, and tests hold them against
 these types.
 """
 

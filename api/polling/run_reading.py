@@ -3,7 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from api.polling.recent_runs import run_key
+from api.polling.batched_reads import BatchedReads
+from api.polling.recent_runs import RecentRuns, run_key
 from api.resources import Resources
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
@@ -41,7 +42,7 @@ def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnaps
     for _ in range(READINGS):
         if reading.run is None or not reading.run.has_ended:
             break
-        seen, snapshot = snapshot, resources.reads.read(snapshot.received.job_id)
+        seen, snapshot = snapshot, resources.get(BatchedReads).read(snapshot.received.job_id)
         if run_key(snapshot) == run_key(seen) or not needs_run(snapshot):
             break
         reading = read_run(resources, snapshot)
@@ -57,7 +58,7 @@ def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
     if snapshot.triggered is None:
         return RunReading(Run(None), is_certain=True)
     try:
-        run = expected_run(snapshot) or resources.runs.run(snapshot)
+        run = expected_run(snapshot) or resources.get(RecentRuns).run(snapshot)
     except ServiceUnavailable as error:
         logger.warning("job %d: the last known state is answered: %s", snapshot.received.job_id, error.text)
         return LAST_STATE

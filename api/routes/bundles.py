@@ -20,12 +20,13 @@ from flask import Response
 from flask_openapi3 import APIBlueprint
 
 from api.access.auth import caller
-from api.openapi import operations
 from api.receiving.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.receiving.create_job import create_job, new_job_id
 from api.receiving.move_document import check_move_document, check_mover
+from api.receiving.upload_slots import UploadSlots
 from api.request_errors import DocumentTooLarge
 from api.resources import Resources, get_resources
+from api.routes import operations
 from api.routes.state import answer
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
@@ -71,7 +72,7 @@ def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], 
     """
     user = caller().user
     share = share_of(get_resources().settings, user)
-    with get_resources().upload_slots.one(user, share.uploads):
+    with get_resources().get(UploadSlots).one(user, share.uploads):
         return _receive(kind, body, extension, check)
 
 

@@ -6,9 +6,10 @@ Load balancers and supervisors call these, without saying who they are.
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint
 
-from api.openapi import operations
+from api.probes.readiness import ReadinessCheck
 from api.request_errors import NotReady
 from api.resources import get_resources
+from api.routes import operations
 
 routes = APIBlueprint("health", __name__)
 # Each answer is of its moment.
@@ -24,7 +25,7 @@ def get_health() -> tuple[Response, dict[str, str]]:
 @routes.get("/readyz", **operations.GET_READINESS)
 def get_readiness() -> tuple[Response, dict[str, str]]:
     """Answer the state of each part; raises NotReady when uploads are not taken now."""
-    found = get_resources().readiness.report()
+    found = get_resources().get(ReadinessCheck).report()
     if not found.ready:
         reasons = [part.message for part in (found.database, found.spool) if not part.ready]
         raise NotReady("; ".join(reasons), found.model_dump(), UNCACHED)

@@ -13,11 +13,13 @@ from flask_openapi3 import APIBlueprint
 from sqlalchemy import Engine
 
 from api.access.auth import caller
-from api.openapi import operations
 from api.openapi.schemas import JobPath, JobQuery
-from api.polling.recent_runs import run_key
+from api.polling.batched_reads import BatchedReads
+from api.polling.recent_obstacles import RecentObstacles
+from api.polling.recent_runs import RecentRuns, run_key
 from api.polling.run_reading import needs_run, read_with_run
 from api.resources import Resources, get_resources
+from api.routes import operations
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
@@ -49,14 +51,14 @@ def answer_state(job_id: int) -> Response:
     """Read the state of a job and keep it; raises UnknownJob, DatabaseUnavailable."""
     resources = get_resources()
     try:
-        snapshot = resources.reads.read(job_id)
+        snapshot = resources.get(BatchedReads).read(job_id)
     except ReceivedByOriginal:
         # Whose it was, the original did not keep.
         refuse_unless_seen(job_id, owner=None)
         return answer_as_original(legacy_jobs.read(resources.engine, job_id))
     refuse_unless_seen(job_id, snapshot.received.user)
     if not needs_run(snapshot):
-        resources.runs.forget(snapshot)
+        resources.get(RecentRuns).forget(snapshot)
         return answer(job_id, job_state(snapshot.record, None), snapshot.created, snapshot.updated)
     snapshot, reading = read_with_run(resources, snapshot)
     state = job_state(snapshot.record, reading.run)
@@ -115,7 +117,8 @@ def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None
     )
     needs_housekeeping = run.state is None or run.has_ended
     stages = [first_unfinished(snapshot.record)]
-    found = resources.obstacles.last_known().of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
+    obstacles = resources.get(RecentObstacles).last_known()
+    found = obstacles.of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
     return replace(state, exception="; ".join(filter(None, [state.exception, waits, *found])))
 
 

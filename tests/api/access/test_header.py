@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.resources import EXTENSION
+from api.resources import resources_of
 from ingest.ledger import jobs
 from ingest.settings.loading import Settings
 
@@ -42,7 +42,7 @@ def test_header_names_the_user_and_the_default_user_stands_in(
     app: Flask, client: FlaskClient, headers: Mapping[str, str], user: str
 ):
     job = post(client, headers)
-    assert jobs.read(app.extensions[EXTENSION].engine, job).received.user == user
+    assert jobs.read(resources_of(app).engine, job).received.user == user
 
 
 def test_roles_do_not_apply(client: FlaskClient):
@@ -66,7 +66,7 @@ def test_other_machines_are_let_in_with_open_alone(app: Flask, client: FlaskClie
     answer = client.get(
         "/get_state/999999999", environ_base={"REMOTE_ADDR": address}, headers={"X-Forwarded-For": "127.0.0.1"}
     )
-    if app.extensions[EXTENSION].settings.authentication == "open":
+    if resources_of(app).settings.authentication == "open":
         assert answer.status_code == 404
     else:
         assert (answer.status_code, answer.get_json()["code"]) == (403, "caller_not_trusted")

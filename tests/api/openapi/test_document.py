@@ -98,7 +98,7 @@ def test_every_route_is_in_the_document(document: Document) -> None:
 @pytest.mark.parametrize("kind", OF_ROUTES, ids=lambda kind: str(kind.code))
 def test_every_error_of_requests_is_in_the_document(document: Document, kind: type[RequestError]) -> None:
     found = [example for example in examples(document) if example["code"] == kind.code]
-    assert found, f"name {kind.__name__} in api/openapi/call_errors.py"
+    assert found, f"name {kind.__name__} in api.routes.call_errors.py"
     assert {example["below"] for example in found} == {str(kind.status.value)}
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from api.receiving import create_job as job_creation
-from api.resources import EXTENSION, Resources
+from api.resources import Resources, resources_of
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
@@ -39,8 +39,7 @@ def app(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Flas
 
 @pytest.fixture
 def resources(app: Flask) -> Resources:
-    resources: Resources = app.extensions[EXTENSION]
-    return resources
+    return resources_of(app)
 
 
 def files(resources: Resources) -> list[str]:
@@ -59,7 +58,7 @@ def taken_id(resources: Resources) -> int:
 
 
 def replace_uniqueid(app: Flask, *ids: int) -> None:
-    resources = app.extensions[EXTENSION]
+    resources = resources_of(app)
     object.__setattr__(resources.services, "uniqueid", RepeatingUniqueID(list(ids)))
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.receiving import source_folders
-from api.resources import EXTENSION
+from api.resources import resources_of
 from ingest.ledger import jobs
 from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
@@ -56,7 +56,7 @@ def post(make_app: Callable[..., Flask], settings: Settings) -> Iterator[Post]:
         with app.test_client() as client:
             answer = _post(client, [*transaction(), *entries], user)
         if answer[0] == 200:
-            assert jobs.read(app.extensions[EXTENSION].engine, answer[1]["job_id"]).received.user == user
+            assert jobs.read(resources_of(app).engine, answer[1]["job_id"]).received.user == user
         return answer
 
     yield posted

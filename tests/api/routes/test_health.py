@@ -70,7 +70,7 @@ def test_the_server_is_ready_although_airflow_is_away(server: Server) -> None:
     assert document["spool"]["ready"]
     assert document["spool"]["bytes_free"] > document["spool"]["bytes_kept_free"]
     assert not document["airflow"]["ready"]
-    assert "Airflow does not answer" in document["airflow"]["message"]
+    assert "Airflow is unavailable" in document["airflow"]["message"]
     assert server.files() == before
 
 
@@ -81,9 +81,9 @@ def test_alive_does_not_need_the_database_or_the_spool(settings: Settings, make_
 
 def test_not_ready_without_the_database(settings: Settings, make_app: MakeApp) -> None:
     document = refusal(make_app(with_settings(settings, database_url=UNREACHABLE)))
-    assert document["database"] == {"ready": False, "message": readiness.DATABASE_AWAY}
+    assert document["database"] == {"ready": False, "message": readiness.DATABASE_UNAVAILABLE}
     assert document["spool"]["ready"]
-    assert document["message"] == readiness.DATABASE_AWAY
+    assert document["message"] == readiness.DATABASE_UNAVAILABLE
 
 
 def test_not_ready_while_the_database_has_no_tables(settings: Settings, make_app: MakeApp, postgres: Layout) -> None:
@@ -99,14 +99,14 @@ def test_a_database_and_an_airflow_that_are_silent_are_answered_for_in_time(
     begun = time.monotonic()
     document = refusal(app)
     # A few times as long as it should take, for a busy machine.
-    assert time.monotonic() - begun < 4 * readiness.WAIT_SECONDS
+    assert time.monotonic() - begun < 4 * readiness.TOTAL_TIMEOUT_SECONDS
     assert [document[part]["ready"] for part in ("database", "spool", "airflow")] == [False, True, False]
 
 
 @pytest.mark.parametrize("folder", ["/nowhere/at/all", "/dev/null"])
 def test_not_ready_when_the_spool_cannot_be_written(settings: Settings, make_app: MakeApp, folder: str) -> None:
     document = refusal(make_app(with_settings(settings, volume_path=Path(folder))))
-    assert document["spool"]["message"] == readiness.SPOOL_AWAY
+    assert document["spool"]["message"] == readiness.SPOOL_UNAVAILABLE
     assert document["spool"]["bytes_free"] is None
     assert document["database"]["ready"]
 
@@ -141,7 +141,7 @@ def test_not_ready_while_uploads_have_reserved_all_that_is_free(
     settings: Settings, make_app: MakeApp, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A disk that cannot allocate the space of a file ahead shows it as free still.
-    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
     upload = Announced(1, "promised.tar", 15 * MIB)
     with small_disk(tmp_path / "disk", 16 * MIB) as disk:
         client = make_app(with_settings(settings, volume_path=disk, spool_kept_free=MIB)).test_client()
@@ -187,7 +187,7 @@ class ScriptedAirflow(AirflowApi):
 
 def test_what_was_found_is_kept_for_a_moment_whoever_asks(settings: Settings) -> None:
     airflow = ScriptedAirflow(settings, lambda: None)
-    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     callers = [threading.Thread(target=check.report) for _ in range(20)]
     for caller in callers:
         caller.start()
@@ -201,20 +201,20 @@ def test_what_was_found_is_kept_for_a_moment_whoever_asks(settings: Settings) ->
 def test_what_hangs_is_not_asked_again_before_it_answers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
-    monkeypatch.setattr(readiness, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
+    monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 0.1)
     goes_on = threading.Event()
     airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
-    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
     wait_until(lambda: airflow.asked == 1, 30, lambda: "Airflow is not asked")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
     assert airflow.asked == 1
-    assert caplog.text.count("readiness of Airflow: there is no answer yet") == 1
+    assert caplog.text.count("readiness of Airflow: no answer yet") == 1
     goes_on.set()
-    monkeypatch.setattr(readiness, "WAIT_SECONDS", 30.0)
+    monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 30.0)
     assert check.report().airflow.ready
-    assert "readiness of Airflow: it is back" in caplog.text
+    assert "readiness of Airflow: available again" in caplog.text
 
 
 def assert_true(holds: bool) -> None:
@@ -222,13 +222,13 @@ def assert_true(holds: bool) -> None:
 
 
 def test_airflow_that_comes_back_is_shown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
 
     def is_away() -> None:
         raise ServiceUnavailable("Airflow", "http://test", "it is away")
 
     airflow = ScriptedAirflow(settings, is_away)
-    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow))
+    check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
     airflow.answer = lambda: None
     assert check.report().airflow.model_dump() == {"ready": True, "message": ""}
@@ -237,7 +237,7 @@ def test_airflow_that_comes_back_is_shown(settings: Settings, monkeypatch: pytes
 def test_airflow_that_cannot_run_jobs_is_named_with_its_reason_and_uploads_are_taken(settings: Settings) -> None:
     airflow = ScriptedAirflow(settings, lambda: None)
     airflow.documents = with_dag("housekeeping", is_paused=True)
-    found = ReadinessCheck(settings, airflow, RecentObstacles(airflow)).report()
+    found = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current).report()
     assert found.ready
     assert not found.airflow.ready
     assert found.airflow.message.startswith("the DAG housekeeping is paused in Airflow; unpause it")

@@ -1,8 +1,8 @@
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import requests
@@ -10,8 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, update
 
+from api.polling.recent_obstacles import RecentObstacles
 from api.polling.recent_runs import WAIT_SECONDS, RecentRuns
-from api.resources import EXTENSION, Resources
+from api.resources import resources_of
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.database import transaction
@@ -69,14 +70,13 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def engine(app: Flask) -> Engine:
-    resources: Engine = app.extensions[EXTENSION].engine
-    return resources
+    return resources_of(app).engine
 
 
 @pytest.fixture
 def job_id(app: Flask, engine: Engine) -> int:
     """A job that was received and triggered, a while ago."""
-    allocated: int = app.extensions[EXTENSION].services.uniqueid.allocate("upload_job", 1)[0]
+    allocated = resources_of(app).services.uniqueid.allocate("upload_job", 1)[0]
     create_job(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
     jobs.mark_triggered(engine, allocated)
     change(engine, allocated, updated=func.now() - timedelta(minutes=1))
@@ -113,8 +113,8 @@ def wait_until_airflow_was_heard(client: FlaskClient, airflow: ScriptedAirflow, 
     state(client, job_id)
     wait_until(lambda: bool(airflow.asked), 30, lambda: "Airflow is not asked")
     # What comes back from it is kept a moment later.
-    resources = cast(Resources, client.application.extensions[EXTENSION]).runs
-    wait_until(lambda: all(each.requested is not None for each in resources._polled.values()), 30, lambda: "no answer")
+    runs = resources_of(client.application).get(RecentRuns)
+    wait_until(lambda: all(each.requested is not None for each in runs._polled.values()), 30, lambda: "no answer")
     return state(client, job_id)
 
 
@@ -177,7 +177,7 @@ def test_a_job_that_is_known_to_have_failed_is_failed_in_a_process_that_has_not_
     failed = wait_for_state(client, job_id, lambda state: bool(state["complete"]))
     hangs = threading.Event()
     airflow.before_answer = lambda: assert_true(hangs.wait(30))
-    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], runs=RecentRuns(airflow))
+    resources_of(app).register(RecentRuns(airflow))
     assert state(client, job_id) == failed
     hangs.set()
 
@@ -226,7 +226,7 @@ def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(
 ) -> None:
     airflow.answer = RUNNING
     before = wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
-    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], runs=RecentRuns(airflow))
+    resources_of(app).register(RecentRuns(airflow))
     airflow.answer = None
     assert wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata")) == before
 
@@ -332,7 +332,7 @@ def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
     make_app: Callable[..., Flask], settings: Settings, airflow: ScriptedAirflow
 ) -> None:
     app = make_app(settings.model_copy(update={"user_running_jobs": 1}), airflow=airflow)
-    resources: Resources = app.extensions[EXTENSION]
+    resources = resources_of(app)
     first, waiting = resources.services.uniqueid.allocate("upload_job", 2)
     for job in (first, waiting):
         create_job(resources.engine, jobs.Received(job, Kind.INGEST, "penelope", f"{job}-00000000.tar", 1))
@@ -349,7 +349,7 @@ def test_a_stage_that_runs_is_not_kept_from_it_by_a_pause(
 ) -> None:
     airflow.answer, airflow.documents = RUNNING, with_dag("ingest", is_paused=True)
     wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
-    client.application.extensions[EXTENSION].obstacles.current()
+    resources_of(client.application).get(RecentObstacles).current()
     assert state(client, job_id)["exception"] == ""
 
 

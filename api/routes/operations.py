@@ -10,9 +10,9 @@ from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
 from api.openapi.answers import errors, success
-from api.openapi.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
+from api.routes.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
 from ingest.errors.types import IngestError
 
 

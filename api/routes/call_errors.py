@@ -1,4 +1,4 @@
-"""The errors that each call can be answered with, for the OpenAPI document. Read by `api.openapi.operations`.
+"""The errors that each call can be answered with, for the OpenAPI document. Read by `api.routes.operations`.
 
 A test fails until each type of `RequestError` stands here, or in the words about the whole API (`api.openapi.document`).
 """
