@@ -1,6 +1,7 @@
 """Authenticate and authorize the caller of each request, before the body is read. Registered by `api.app`.
 
-`api.access.authentication` identifies the caller, `api.access.roles` says what each role may do.
+`api.access.authentication` identifies the caller; each route declares the roles that may call it, and a route that declares
+none is refused.
 """
 
 import logging
@@ -10,8 +11,9 @@ from flask import Flask, Response, g, request
 
 from api.access.access_errors import NotAllowed
 from api.access.authentication import Authentication
+from api.access.declarations import access_of
 from api.access.read_log import ReadLog
-from api.access.roles import CALLS, PUBLIC, Caller, role_of
+from api.access.roles import Access, Caller, role_of
 from api.request_errors import RequestError
 from api.resources import get_resources
 
@@ -25,10 +27,10 @@ def register(app: Flask, authenticate: Authentication) -> None:
     def admit() -> None:
         # Flask calls this for addresses that do not exist, too: they have no endpoint.
         endpoint = request.endpoint
-        if endpoint is None or endpoint in PUBLIC:
+        if endpoint is None or (access := access_of(app, endpoint)).is_public:
             return
         try:
-            g.caller = _authorize(authenticate, endpoint)
+            g.caller = _authorize(authenticate, access)
         except RequestError as error:
             logger.info("%s of %s from %s refused: %s", request.method, endpoint, request.remote_addr, error.code)
             raise
@@ -47,9 +49,9 @@ def caller() -> Caller:
     return cast(Caller, g.caller)
 
 
-def _authorize(authenticate: Authentication, endpoint: str) -> Caller:
+def _authorize(authenticate: Authentication, access: Access) -> Caller:
     proven = authenticate(request)
     found = Caller(proven.user, role_of(get_resources().settings, proven.user), proven.submitter)
-    if found.role not in CALLS.get(endpoint, ()):
-        raise NotAllowed(f"{found.user} is {found.role}, which may not do this")
+    if found.role not in access.roles:
+        raise NotAllowed(f"the role {found.role} of {found.user} does not permit this call")
     return found

@@ -11,16 +11,15 @@ from flask import request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from api.request_errors import (
+from api.receiving.upload_errors import (
     BundleTooLarge,
     LengthRequired,
     PartNotTaken,
-    RequestError,
-    UnsupportedCoding,
     UnsupportedContentEncoding,
     UnsupportedContentType,
     UploadTooSlow,
 )
+from api.request_errors import RequestError, UnsupportedCoding
 from api.serving.client_socket import ClientSocket
 from api.serving.pace import Pace, slowest_rate
 from ingest.settings.loading import Settings

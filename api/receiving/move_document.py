@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from api.receiving.source_folders import leading_elsewhere
-from api.request_errors import MoveNotAllowed
+from api.receiving.upload_errors import MoveNotAllowed
 from ingest.archiving.moves.permissions import RULES, is_restricted, may_move, rules_for, source_path
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import source_of

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from threading import Lock
 
-from api.request_errors import TooManyUploads
+from api.receiving.upload_errors import TooManyUploads
 from ingest.errors.types import UserUploadsLimit
 from ingest.ledger.user_shares import part_of
 

@@ -17,16 +17,17 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from flask import Response
-from flask_openapi3 import APIBlueprint
 
 from api.access.auth import caller
+from api.access.roles import UPLOADERS
 from api.receiving.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.receiving.create_job import create_job, new_job_id
 from api.receiving.move_document import check_move_document, check_mover
+from api.receiving.upload_errors import DocumentTooLarge
 from api.receiving.upload_slots import UploadSlots
-from api.request_errors import DocumentTooLarge
 from api.resources import Resources, get_resources
 from api.routes import operations
+from api.routes.registration import Routes
 from api.routes.state import answer
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
@@ -39,13 +40,13 @@ from ingest.states import Kind, received
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
-routes = APIBlueprint("receive", __name__)
+routes = Routes("receive", __name__)
 
 LARGEST_DOCUMENT = 1024**3
 
 
-@routes.post("/upload", endpoint="upload", **operations.UPLOAD)
-@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
+@routes.call("POST", "/upload", operations.UPLOAD, UPLOADERS, endpoint="upload")
+@routes.call("POST", "/ingest", operations.INGEST, UPLOADERS, endpoint="ingest")
 def receive_bundle() -> Response:
     """Take a bundle; `/upload` is the name that existing clients use."""
     refuse_multipart()
@@ -54,7 +55,7 @@ def receive_bundle() -> Response:
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
 
-@routes.post("/move", **operations.MOVE)
+@routes.call("POST", "/move", operations.MOVE, UPLOADERS)
 def receive_move() -> Response:
     """Take a move document."""
     refuse_all_but_json()

@@ -1,32 +1,22 @@
-"""The errors that each call can be answered with, for the OpenAPI document. Read by `api.routes.operations`.
+"""The errors that each call raises, for the OpenAPI document. Read by `api.routes.operations`.
 
-A test fails until each type of `RequestError` stands here, or in the words about the whole API (`api.openapi.document`).
+A test fails until each type of `RequestError` is here, in the errors of access (`api.routes.registration`) or in the
+description of the whole API (`api.openapi.document`).
 """
 
-from api.access.access_errors import (
-    CrossSite,
-    NotAllowed,
-    NotAuthenticated,
-    NotTrusted,
-    TokenInvalid,
-    TokensUnavailable,
-    UserNameInvalid,
-)
 from api.receiving.create_job import OutcomeUnknown
-from api.request_errors import (
+from api.receiving.upload_errors import (
     BundleTooLarge,
     DocumentTooLarge,
-    InvalidJobId,
-    LengthInvalid,
     LengthRequired,
     MoveNotAllowed,
     PartNotTaken,
     TooManyUploads,
-    UnsupportedCoding,
     UnsupportedContentEncoding,
     UnsupportedContentType,
     UploadTooSlow,
 )
+from api.request_errors import InvalidJobId, LengthInvalid, UnsupportedCoding
 from ingest.errors.types import (
     DatabaseUnavailable,
     IngestError,
@@ -40,17 +30,7 @@ from ingest.errors.types import (
 from ingest.ledger.uploads import UploadAbandoned
 from ingest.spool import IncompleteBody, SpoolFull, SpoolUnavailable
 
-OF_ACCESS: tuple[type[IngestError], ...] = (
-    NotAuthenticated,
-    TokenInvalid,
-    NotTrusted,
-    UserNameInvalid,
-    TokensUnavailable,
-)
-OF_A_BODY: tuple[type[IngestError], ...] = (
-    *OF_ACCESS,
-    CrossSite,
-    NotAllowed,
+BODY_ERRORS: tuple[type[IngestError], ...] = (
     IncompleteBody,
     UploadTooSlow,
     LengthInvalid,
@@ -70,6 +50,6 @@ OF_A_BODY: tuple[type[IngestError], ...] = (
     UserSpaceLimit,
     UserJobsLimit,
 )
-OF_A_BUNDLE = (*OF_A_BODY, BundleTooLarge)
-OF_A_DOCUMENT = (*OF_A_BODY, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
-OF_A_STATE = (*OF_ACCESS, InvalidJobId, UnknownJob, DatabaseUnavailable)
+BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge)
+MOVE_ERRORS = (*BODY_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)

@@ -13,10 +13,12 @@ from typing import cast
 
 import flask_openapi3_swagger
 from flask import Response, current_app, request
-from flask_openapi3 import APIBlueprint, OpenAPI
+from flask_openapi3 import OpenAPI
 from werkzeug.security import safe_join
 
+from api.access.roles import PUBLIC
 from api.request_errors import NotFound
+from api.routes.registration import Routes
 
 # Asks nobody whether the document is valid, which Swagger UI would ask its makers.
 SCRIPT = """
@@ -50,15 +52,16 @@ DOCUMENT = "openapi document"
 # Where the wheel has its scripts, which this blueprint serves below `/docs/`.
 SCRIPTS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
-routes = APIBlueprint("docs", __name__)
+routes = Routes("docs", __name__)
 
 
-@routes.get("/docs", doc_ui=False)
+@routes.undocumented("/docs", PUBLIC)
 def get_page() -> Response:
     """Answer the page."""
     return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
 
 
+@routes.undocumented("/docs/<path:filename>", PUBLIC, endpoint="static")
 def get_file(filename: str) -> Response:
     """Answer a file of the page; raises NotFound."""
     path = safe_join(str(SCRIPTS), filename)
@@ -72,10 +75,6 @@ def get_file(filename: str) -> Response:
     return response
 
 
-# Not by `routes.get`, which would want a type for the parameter, and describe it.
-routes.add_url_rule("/docs/<path:filename>", "static", get_file)
-
-
 @cache
 def _read(path: str) -> tuple[bytes, str]:
     # Kept, so that clients that take it slowly do not need a copy each.
@@ -83,7 +82,7 @@ def _read(path: str) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-@routes.get("/openapi.json", doc_ui=False)
+@routes.undocumented("/openapi.json", PUBLIC)
 def get_document() -> Response:
     """Answer the document."""
     kept = current_app.extensions

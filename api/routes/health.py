@@ -4,25 +4,26 @@ Load balancers and supervisors call these, without saying who they are.
 """
 
 from flask import Response, jsonify
-from flask_openapi3 import APIBlueprint
 
+from api.access.roles import PROBES, PUBLIC
 from api.probes.readiness import ReadinessCheck
 from api.request_errors import NotReady
 from api.resources import get_resources
 from api.routes import operations
+from api.routes.registration import Routes
 
-routes = APIBlueprint("health", __name__)
+routes = Routes("health", __name__)
 # Each answer is of its moment.
 UNCACHED = {"Cache-Control": "no-store"}
 
 
-@routes.get("/healthz", **operations.GET_HEALTH)
+@routes.call("GET", "/healthz", operations.GET_HEALTH, PROBES)
 def get_health() -> tuple[Response, dict[str, str]]:
     """Answer that this process serves; asks nobody else."""
     return jsonify(alive=True), UNCACHED
 
 
-@routes.get("/readyz", **operations.GET_READINESS)
+@routes.call("GET", "/readyz", operations.GET_READINESS, PROBES)
 def get_readiness() -> tuple[Response, dict[str, str]]:
     """Answer the state of each part; raises NotReady when uploads are not taken now."""
     found = get_resources().get(ReadinessCheck).report()
@@ -32,7 +33,7 @@ def get_readiness() -> tuple[Response, dict[str, str]]:
     return jsonify(found.model_dump()), UNCACHED
 
 
-@routes.get("/", **operations.GET_ROOT)
+@routes.call("GET", "/", operations.GET_ROOT, PUBLIC)
 def get_root() -> Response:
     """Answer that the service is up, in the words of the original."""
     return jsonify(message="Pacifica Ingest Up and Running")

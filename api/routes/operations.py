@@ -1,40 +1,27 @@
-"""What the OpenAPI document says of each call: its words, its body, its answers. The routes name what is here.
+"""The documentation of each call in the OpenAPI document: description, body and answers. Named by the routes.
 
-The library makes the document from this, from the routes and from the types in `api.openapi.schemas`. Nothing here
-changes what the API does: bodies are declared, and the library never reads one.
+Nothing here changes what the API does: bodies are only documented, and the library never reads one.
 """
 
-from typing import Any, TypedDict
+from typing import Any
 
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import errors, success
+from api.openapi.answers import success
+from api.openapi.operation import Operation
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
-from api.routes.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
+from api.routes.call_errors import BUNDLE_ERRORS, MOVE_ERRORS, STATE_ERRORS
 from ingest.errors.types import IngestError
 
+RECEIVE = Tag(name="Receive", description="Receive a bundle or a move document and start a job.")
+REPORT = Tag(name="Report", description="Report the state of a job.")
+SERVICE = Tag(name="Service", description="Report the state of the service. These calls need no authentication.")
 
-class Operation(TypedDict):
-    """What a route hands to its decorator, by the names that the library gives them."""
-
-    operation_id: str
-    summary: str
-    description: str
-    tags: list[Tag]
-    responses: ResponseDict
-    openapi_extensions: dict[str, Any]
-
-
-RECEIVE = Tag(name="Receive", description="Take a bundle or a move document, and start a job.")
-REPORT = Tag(name="Report", description="Tell how far a job is.")
-SERVICE = Tag(name="Service", description="Tell how the service itself is. Nobody needs to say who they are here.")
-
-PUBLIC: dict[str, Any] = {"security": []}
 PROMISE = (
-    "An answer of 200 is a promise that the job will run: what was sent is safe on disk. After any other answer nothing of "
-    "it stays, unless the text says otherwise."
+    "The answer 200 guarantees that the job will run: the upload is safe on disk. After any other answer nothing of the "
+    "upload remains, unless the message says otherwise."
 )
 RECEIVED = {
     "job_id": 4,
@@ -49,71 +36,62 @@ RECEIVED = {
 
 
 def _receive_bundle(operation_id: str, summary: str) -> Operation:
-    words = (
-        "The body is the tar itself, with a `Content-Length` or in chunks; any content type but a form's is taken: "
-        "`curl -T mybundle.tar -X POST <address>`."
+    description = (
+        "The body is the tar itself, with a `Content-Length` or in chunks. Any content type is accepted except those of "
+        "forms: `curl -T mybundle.tar -X POST <address>`."
     )
-    return _receive(operation_id, summary, words, BUNDLE, OF_A_BUNDLE)
+    return _receive(operation_id, summary, description, BUNDLE, BUNDLE_ERRORS)
 
 
 def _receive(
-    operation_id: str, summary: str, words: str, body: dict[str, Any], kinds: tuple[type[IngestError], ...]
+    operation_id: str, summary: str, description: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
 ) -> Operation:
-    return Operation(
-        operation_id=operation_id,
-        summary=summary,
-        description=f"{words}\n\n{PROMISE}",
-        tags=[RECEIVE],
-        responses={200: success(JobState, "The job, which will run.", RECEIVED), **errors(*kinds)},
-        openapi_extensions=body,
-    )
+    answers: ResponseDict = {200: success(JobState, "The new job.", RECEIVED)}
+    return Operation(operation_id, summary, f"{description}\n\n{PROMISE}", RECEIVE, answers, errors, body)
 
 
 def _state(operation_id: str, summary: str) -> Operation:
     return Operation(
-        operation_id=operation_id,
-        summary=summary,
-        description="Poll until `complete` is true, then look at `state`: `OK` means archived and catalogued, `FAILED` that "
-        "`exception` says why. Once a second is often enough.",
-        tags=[REPORT],
-        responses={200: JobState, **errors(*OF_A_STATE)},
-        openapi_extensions={},
+        operation_id,
+        summary,
+        "Poll until `complete` is true, then read `state`: `OK` means that the files are archived and cataloged; after "
+        "`FAILED`, `exception` says why. One request per second is sufficient.",
+        REPORT,
+        {200: JobState},
+        STATE_ERRORS,
     )
 
 
-INGEST = _receive_bundle("ingest", "Take a bundle")
-UPLOAD = _receive_bundle("upload", "Take a bundle, by the name that existing clients use")
+INGEST = _receive_bundle("ingest", "Receive a bundle")
+UPLOAD = _receive_bundle("upload", "Receive a bundle (the address that existing clients use)")
 MOVE = _receive(
     "move",
-    "Take a move document",
-    "The files lie on disks of the facility already, and are moved into the archive instead of being sent.",
+    "Receive a move document",
+    "The files are already on disks of the facility and are moved into the archive instead of being sent.",
     DOCUMENT,
-    OF_A_DOCUMENT,
+    MOVE_ERRORS,
 )
-GET_STATE = _state("get_state", "The state of a job")
-GET_STATE_OF = _state("get_state_of", "The state of a job, in the other form of the address")
+GET_STATE = _state("get_state", "Get the state of a job")
+GET_STATE_OF = _state("get_state_of", "Get the state of a job (alternative address)")
 GET_ROOT = Operation(
-    operation_id="root",
-    summary="Say that the service is up",
-    description="In the words of the original service.",
-    tags=[SERVICE],
-    responses={200: Greeting, **errors()},
-    openapi_extensions=PUBLIC,
+    "root",
+    "Check that the service is up",
+    "The answer of the original service (pacifica-ingest 0.4.1).",
+    SERVICE,
+    {200: Greeting},
 )
 GET_HEALTH = Operation(
-    operation_id="health",
-    summary="Whether the service lives",
-    description="Asks nobody else. A supervisor that restarts what does not answer calls this.",
-    tags=[SERVICE],
-    responses={200: Health, **errors()},
-    openapi_extensions=PUBLIC,
+    "health",
+    "Check that the process is alive",
+    "Depends on no other service. For supervisors that restart an unresponsive process.",
+    SERVICE,
+    {200: Health},
 )
 GET_READINESS = Operation(
-    operation_id="readiness",
-    summary="Whether uploads are taken now",
-    description="The database is reached, the spool can be written and has room: a load balancer calls this. Airflow is "
-    "shown and decides nothing. What was found is kept for a second; an answer takes 3 seconds at the most.",
-    tags=[SERVICE],
-    responses={200: Readiness, 503: Unready, **errors()},
-    openapi_extensions=PUBLIC,
+    "readiness",
+    "Check whether uploads are accepted",
+    "Ready means that the database is available and the spool is writable and has free space. For load balancers. Airflow "
+    "is reported but does not count. Results are kept for a second; an answer takes at most 3 seconds.",
+    SERVICE,
+    {200: Readiness, 503: Unready},
 )

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import Response, jsonify
-from flask_openapi3 import APIBlueprint
 from sqlalchemy import Engine
 
 from api.access.auth import caller
+from api.access.roles import ALL_ROLES
 from api.openapi.schemas import JobPath, JobQuery
 from api.polling.batched_reads import BatchedReads
 from api.polling.recent_obstacles import RecentObstacles
@@ -20,6 +20,7 @@ from api.polling.recent_runs import RecentRuns, run_key
 from api.polling.run_reading import needs_run, read_with_run
 from api.resources import Resources, get_resources
 from api.routes import operations
+from api.routes.registration import Routes
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
@@ -30,18 +31,18 @@ from ingest.orchestrator.inferred_run import expected_run
 from ingest.states import FAILED, JobState, Run, first_unfinished, job_state
 
 logger = logging.getLogger(__name__)
-routes = APIBlueprint("state", __name__)
+routes = Routes("state", __name__)
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-@routes.get("/get_state", **operations.GET_STATE)
+@routes.call("GET", "/get_state", operations.GET_STATE, ALL_ROLES)
 def get_state(query: JobQuery) -> Response:
     """Answer the state of the job that `job_id` names."""
     return answer_state(query.job_id)
 
 
-@routes.get("/get_state/<job_id>", **operations.GET_STATE_OF)
+@routes.call("GET", "/get_state/<job_id>", operations.GET_STATE_OF, ALL_ROLES)
 def get_state_of(path: JobPath) -> Response:
     """Answer the state of a job, in the other form of the address that the original takes."""
     return answer_state(path.job_id)

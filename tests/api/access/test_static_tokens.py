@@ -26,7 +26,7 @@ def test_file_that_is_made_later_is_found(path: Path):
 
 def test_expired_token_is_refused(path: Path):
     text = token_file.add(path, "ada", timedelta(seconds=-1))
-    with pytest.raises(TokenInvalid, match="the token is not taken: it has expired"):
+    with pytest.raises(TokenInvalid, match="the token is not accepted: it has expired"):
         StaticTokens(path).user_of(text)
 
 
@@ -58,7 +58,7 @@ def test_file_that_is_gone_holds_no_token(path: Path):
     text = token_file.add(path, "ada")
     tokens = StaticTokens(path)
     path.unlink()
-    with pytest.raises(TokenInvalid, match="the token is not taken: it is not known"):
+    with pytest.raises(TokenInvalid, match="the token is not accepted: it is unknown"):
         tokens.user_of(text)
 
 
@@ -86,7 +86,7 @@ def test_file_that_cannot_be_read_is_refused_at_start(path: Path):
 def test_folder_that_cannot_be_looked_into_is_refused_at_start(path: Path):
     path.parent.chmod(0)
     try:
-        with pytest.raises(ConfigurationError, match="cannot look at the token file"):
+        with pytest.raises(ConfigurationError, match="cannot read the token file"):
             StaticTokens(path)
     finally:
         path.parent.chmod(0o700)

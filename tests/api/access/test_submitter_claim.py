@@ -9,7 +9,7 @@ from tests.api.access.callers import UPLOADER, bearer, make_tokens, proxy_settin
 from tools.bundles import make_bundle
 from tools.waiting import wait_until
 
-UNCHECKED = "each uploader may name any submitter in the metadata"
+UNCHECKED = "uploaders can name any submitter in the metadata"
 CLAIM = {"INGEST_SUBMITTER_CHECK": "claim", "INGEST_JWT_SUBMITTER_CLAIM": "person"}
 
 
