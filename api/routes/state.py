@@ -15,8 +15,9 @@ from api.access.auth import caller
 from api.access.roles import ALL_ROLES
 from api.openapi.schemas import JobPath, JobQuery
 from api.polling.batched_reads import BatchedReads
+from api.polling.polled_job import run_key
 from api.polling.recent_obstacles import RecentObstacles
-from api.polling.recent_runs import RecentRuns, run_key
+from api.polling.recent_runs import RecentRuns
 from api.polling.run_reading import needs_run, read_with_run
 from api.resources import Resources, get_resources
 from api.routes import operations

@@ -8,6 +8,7 @@ from api.app import create_app
 from api.resources import resources_of
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
+from tests.api.clock import Clock
 from tests.api.live_server import NOWHERE, Server, serving
 
 
@@ -18,6 +19,11 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     spool.mkdir()
     with serving(spool, database_url) as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

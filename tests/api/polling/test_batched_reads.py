@@ -72,14 +72,14 @@ def test_all_that_come_while_the_database_is_asked_are_answered_by_the_next_quer
 
 
 def test_nobody_waits_long_for_a_database_that_is_silent(known: Engine, held: Held, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batched_reads, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(batched_reads, "QUERY_TIMEOUT_SECONDS", 0.1)
     reads = BatchedReads(known)
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
         wait_until(lambda: len(held.asked) == 1, 30, lambda: "nobody asks")
         # The one that asks next, and one that waits for it.
         for later in [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]:
-            with pytest.raises(DatabaseUnavailable, match="does not answer"):
+            with pytest.raises(DatabaseUnavailable, match="did not respond"):
                 later.result(30)
         held.may_ask.release(2)
         assert first.result(30).received.job_id == JOBS[0]

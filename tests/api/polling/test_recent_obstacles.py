@@ -11,6 +11,7 @@ from api.polling.recent_obstacles import KNOWN_SECONDS, REFRESH_SECONDS, RecentO
 from ingest.errors.types import ServiceUnavailable
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import DAGS_PATH, Obstacles
+from tests.api.clock import Clock
 from tests.orchestrator.airflow_documents import Document, documents, with_dag
 from tools.waiting import wait_until
 
@@ -35,24 +36,9 @@ class Airflow(AirflowApi):
         return self.documents[path]
 
 
-@dataclass
-class Clock:
-    """The time, as the test says."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def airflow() -> Airflow:
     return Airflow()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ from functools import partial
 import pytest
 
 from api.polling import recent_runs
-from api.polling.recent_runs import ENDING_SECONDS, POLLED_SECONDS, REFRESH_SECONDS, RecentRuns
+from api.polling.polled_job import ENDING_SECONDS, REFRESH_SECONDS
+from api.polling.recent_runs import POLLED_SECONDS, RecentRuns
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
 from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
+from tests.api.clock import Clock
 from tools.waiting import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +38,7 @@ class CountingAirflow(AirflowApi):
         self.may_answer.set()
 
     def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
-        assert seconds == recent_runs.WAIT_SECONDS
+        assert seconds == recent_runs.REQUEST_TIMEOUT_SECONDS
         self.asked.append(dict(dags))
         assert self.may_answer.wait(30)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -51,24 +53,9 @@ class CountingAirflow(AirflowApi):
         return ServiceUnavailable("Airflow", "http://test", reason)
 
 
-@dataclass
-class Clock:
-    """The time, as the test says."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def airflow() -> CountingAirflow:
     return CountingAirflow()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -175,7 +162,7 @@ def test_job_whose_state_airflow_does_not_change_any_more_is_not_refreshed(
 def test_jobs_beyond_the_limit_are_forgotten_from_the_one_that_was_polled_longest_ago(
     runs: RecentRuns, airflow: CountingAirflow, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(recent_runs, "JOBS", 2)
+    monkeypatch.setattr(recent_runs, "MAX_JOBS", 2)
     for number in (1, 2):
         wait_for_run(runs, job(number), "running")
     airflow.may_answer.clear()

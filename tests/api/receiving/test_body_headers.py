@@ -99,14 +99,16 @@ HTTP_1_0 = POST.replace(b"HTTP/1.1", b"HTTP/1.0")
         pytest.param(POST + b"Content-Length: 1e3\r\n", "the number of bytes in digits", id="an exponent"),
         pytest.param(POST + b"Content-Length:\r\n", "the number of bytes in digits", id="a length of nothing"),
         pytest.param(POST + "Content-Length: ²\r\n".encode("latin-1"), "the number of bytes in digits", id="a power"),
-        pytest.param(POST + CHUNKS + CHUNKS, "say chunked once, and last", id="chunks twice"),
+        pytest.param(POST + CHUNKS + CHUNKS, "name chunked once, and last", id="chunks twice"),
         pytest.param(
-            POST + b"Transfer-Encoding: chunked, chunked\r\n", "say chunked once, and last", id="twice in one"
+            POST + b"Transfer-Encoding: chunked, chunked\r\n", "name chunked once, and last", id="twice in one"
         ),
-        pytest.param(POST + b"Transfer-Encoding: chunked, gzip\r\n", "say chunked once, and last", id="packed outside"),
-        pytest.param(POST + b"Transfer-Encoding: gzip\r\n", "say chunked once, and last", id="packed, without an end"),
-        pytest.param(POST + b"Transfer-Encoding: identity\r\n" + LENGTH, "say chunked once, and last", id="no coding"),
-        pytest.param(POST + b"Transfer-Encoding:\r\n", "say chunked once, and last", id="a coding of nothing"),
+        pytest.param(
+            POST + b"Transfer-Encoding: chunked, gzip\r\n", "name chunked once, and last", id="packed outside"
+        ),
+        pytest.param(POST + b"Transfer-Encoding: gzip\r\n", "name chunked once, and last", id="packed, without an end"),
+        pytest.param(POST + b"Transfer-Encoding: identity\r\n" + LENGTH, "name chunked once, and last", id="no coding"),
+        pytest.param(POST + b"Transfer-Encoding:\r\n", "name chunked once, and last", id="a coding of nothing"),
     ],
 )
 def test_length_of_a_body_that_is_said_in_two_ways_is_refused_with_advice(

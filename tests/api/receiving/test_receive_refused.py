@@ -86,7 +86,10 @@ class TestBody:
         "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
     )
     def test_a_stalled_body(self, impatient_server: Server, request_start: bytes) -> None:
-        refusal = ("408 upload_too_slow", "less than 1024 bytes a second came in 0.5 seconds; send it again, faster")
+        refusal = (
+            "408 upload_too_slow",
+            "less than 1024 bytes a second arrived in 0.5 seconds; send it again over a faster connection",
+        )
         with impatient_server.leaves_nothing():
             assert send(impatient_server, request=request_start, half_close=False) == refusal
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, update
 
 from api.polling.recent_obstacles import RecentObstacles
-from api.polling.recent_runs import WAIT_SECONDS, RecentRuns
+from api.polling.recent_runs import REQUEST_TIMEOUT_SECONDS, RecentRuns
 from api.resources import resources_of
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
 from ingest.ledger import jobs
@@ -45,7 +45,7 @@ class ScriptedAirflow(AirflowApi):
         return self.documents[path]
 
     def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
-        assert seconds == WAIT_SECONDS
+        assert seconds == REQUEST_TIMEOUT_SECONDS
         self.asked.append(dict(dags))
         self.before_answer()
         if self.answer is None:

@@ -8,22 +8,9 @@ from flask import Flask
 
 from api.serving import log_limit
 from api.serving.log_limit import LINES_PER_CLIENT, ClientLimit
+from tests.api.clock import Clock
 
 Log = Callable[..., None]
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -69,7 +56,7 @@ def test_what_was_left_out_is_counted_in_the_next_minute(written: list[str], log
     clock.now = log_limit.WINDOW_SECONDS
     log("other", "192.0.2.2")
     log("again", "192.0.2.1")
-    assert written[LINES_PER_CLIENT:] == ["5 more lines that 192.0.2.1 caused were left out", "other", "again"]
+    assert written[LINES_PER_CLIENT:] == ["suppressed 5 more lines caused by 192.0.2.1", "other", "again"]
 
 
 def test_received_jobs_and_lines_outside_a_request_are_never_left_out(written: list[str], log: Log):
