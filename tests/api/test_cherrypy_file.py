@@ -59,13 +59,13 @@ def test_a_file_that_does_not_say_where_to_listen(tmp_path: Path, text: str) -> 
         ("server.socket_port: -1", "server.socket_port must be a number"),
         ("server.socket_port: True", "server.socket_port must be a number"),
         ("server.socket_port: 8066.0", "server.socket_port must be a number"),
-        ("server.socket_port: int('8066')", "server.socket_port is not written as a value"),
-        ("server.socket_port: ", "server.socket_port is not written as a value"),
-        ("server.socket_host: 0.0.0.0", "server.socket_host is not written as a value"),
+        ("server.socket_port: int('8066')", "server.socket_port is not a Python literal"),
+        ("server.socket_port: ", "server.socket_port is not a Python literal"),
+        ("server.socket_host: 0.0.0.0", "server.socket_host is not a Python literal"),
         ("server.socket_host: ''", "server.socket_host must be an address"),
         ("server.socket_host: 1", "server.socket_host must be an address"),
-        ("server.socket_host: '%(nothing)s'", "is no CherryPy file"),
-        ("nonsense", "is no CherryPy file"),
+        ("server.socket_host: '%(nothing)s'", "is not a CherryPy file"),
+        ("nonsense", "is not a CherryPy file"),
     ],
 )
 def test_what_is_no_place_to_listen_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:

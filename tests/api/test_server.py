@@ -105,7 +105,7 @@ def test_the_cherrypy_file_says_where_to_listen_and_the_rest_of_it_is_ignored_wi
     result = run(tmp_path, *arguments, **environment, **home)
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        f"pacifica-ingest: {path}: not used, because there is no CherryPy here: log.screen, tools.gzip.on",
+        f"pacifica-ingest: {path}: ignored, because this service does not use CherryPy: log.screen, tools.gzip.on",
         tried(taken),
     ]
 

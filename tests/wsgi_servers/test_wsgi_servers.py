@@ -60,7 +60,7 @@ def test_upload_in_chunks_is_taken_whole_or_refused_and_never_called_empty(serve
         connection.sendall(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n")
         status, document, _ = answered(connection)
     assert (status, document["code"]) == (411, "length_required")
-    assert document["message"] == "this server does not hand over bodies in chunks; send a Content-Length"
+    assert document["message"] == "this server does not support bodies in chunks; send a Content-Length"
 
 
 @pytest.mark.parametrize(

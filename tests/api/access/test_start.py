@@ -11,7 +11,7 @@ from api.server import main
 from tests.api.live_server import environment_of
 from tests.api.test_server import NO_DATABASE, cherrypy_file
 
-OPEN_DOOR = "is open to other machines, but nobody has to prove who they are"
+OPEN_DOOR = "accepts connections from other machines, but authentication is off"
 
 
 Run = Callable[..., tuple[int, str]]

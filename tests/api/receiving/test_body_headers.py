@@ -68,7 +68,7 @@ def test_part_of_a_body_is_never_taken_for_a_bundle(
 ) -> None:
     code, message, _ = refused_unread(server, head(path, header, *expect))
     assert (code, header.partition(":")[0] in message) == ("400 part_not_taken", True)
-    assert "a part of a body is not taken; send the whole file" in message
+    assert "partial bodies are not supported; send the whole file" in message
 
 
 @pytest.mark.parametrize("header", [{"Upload-Complete": "?1"}, {"Upload-Incomplete": "?0"}, {"Range": "bytes=0-3"}])

@@ -33,7 +33,7 @@ class RepeatingUniqueID:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr(job_creation, "SETTLE_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(job_creation, "RETRY_PAUSES", (0.0, 0.0))
     return make_app()
 
 
@@ -90,7 +90,7 @@ def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps
 
 
 def test_ids_that_are_always_taken_end_in_503_before_anything_is_read(app: Flask, resources: Resources) -> None:
-    replace_uniqueid(app, *[taken_id(resources)] * job_creation.ID_ATTEMPTS)
+    replace_uniqueid(app, *[taken_id(resources)] * job_creation.MAX_ID_ATTEMPTS)
     status, document = upload(app)
     assert status == 503
     assert "ids of existing jobs 5 times" in document["message"]

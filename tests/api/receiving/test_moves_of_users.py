@@ -112,7 +112,7 @@ def test_refusal_does_not_depend_on_what_exists(post: Post, folder: Path, monkey
     """Paths are compared before anything is looked up."""
     (folder / "otto" / "one.raw").write_bytes(b"x")
     looked_up = []
-    monkeypatch.setattr(source_folders, "_look", lambda *arguments: looked_up.append(arguments))
+    monkeypatch.setattr(source_folders, "_resolve", lambda *arguments: looked_up.append(arguments))
     there, absent = (post(folder / "otto" / "one.raw"), post(folder / "otto" / "two.raw"))
     assert there[1]["message"].replace("one.raw", "two.raw") == absent[1]["message"]
     assert looked_up == []

@@ -109,7 +109,7 @@ def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_tak
             with slots.begin("ada", 50_000) as connection:
                 status, document, headers = answered(connection)
             assert (status, document["code"]) == (429, "user_uploads_limit")
-            assert document["message"].startswith(f"{SLOTS_OF_ONE} of your uploads are under way")
+            assert document["message"].startswith(f"{SLOTS_OF_ONE} of your uploads are in progress")
             assert int(headers["Retry-After"]) > 0
         assert slots.send("bob").status_code == 200
         held[0].close()
