@@ -50,8 +50,8 @@ def caller() -> Caller:
 
 
 def _authorize(authenticate: Authentication, access: Access) -> Caller:
-    proven = authenticate(request)
-    found = Caller(proven.user, role_of(get_resources().settings, proven.user), proven.submitter)
+    identity = authenticate(request)
+    found = Caller(identity.user, role_of(get_resources().settings, identity.user), identity.submitter)
     if found.role not in access.roles:
         raise NotAllowed(f"the role {found.role} of {found.user} does not permit this call")
     return found

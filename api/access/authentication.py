@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from flask import Request
 
 from api.access.header_auth import ByHeader, ByTrustedHeader
-from api.access.proven import Proven
+from api.access.identity import Identity
 from api.access.token_auth import ByToken
 from ingest.settings.access import PROXY, TOKEN
 from ingest.settings.loading import Settings
 from ingest.settings.submitters import UNCHECKED
 
 # Returns the identity that a request proves, or raises a RequestError.
-Authentication = Callable[[Request], Proven]
+Authentication = Callable[[Request], Identity]
 
 
 def make_authentication(settings: Settings) -> Authentication:

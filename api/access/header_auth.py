@@ -7,7 +7,7 @@ connection, which cannot be forged.
 from flask import Request
 
 from api.access.access_errors import NotAuthenticated, NotTrusted, UserNameInvalid
-from api.access.proven import Proven
+from api.access.identity import Identity
 from api.access.proxy_secret import HEADER, ProxySecret
 from ingest.access.user_names import invalid_reason
 from ingest.settings.access import NONE
@@ -26,12 +26,12 @@ class ByHeader:
         self._default = settings.default_user
         self._local_only = settings.authentication == NONE
 
-    def __call__(self, request: Request) -> Proven:
+    def __call__(self, request: Request) -> Identity:
         """Return the user; raises NotTrusted, UserNameInvalid."""
         # `api.server` checks its own address, but another WSGI server may listen on any.
         if self._local_only and not is_loopback(request.remote_addr):
             raise NotTrusted("without authentication only connections from this machine are accepted")
-        return Proven(read_user_name(request, self._header) or self._default)
+        return Identity(read_user_name(request, self._header) or self._default)
 
 
 class ByTrustedHeader:
@@ -43,11 +43,11 @@ class ByTrustedHeader:
         self._proxies = tuple(read_network(word) for word in settings.trusted_proxies)
         self._secret = ProxySecret(settings.proxy_secret_file) if settings.proxy_secret_file is not None else None
 
-    def __call__(self, request: Request) -> Proven:
+    def __call__(self, request: Request) -> Identity:
         """Return the user; raises NotTrusted, NotAuthenticated, UserNameInvalid."""
         if not is_within(request.remote_addr, self._proxies):
             raise NotTrusted(f"{request.remote_addr} is not a trusted proxy")
-        if self._secret is not None and not self._secret.is_proven_by(request.headers.get(HEADER, "")):
+        if self._secret is not None and not self._secret.matches(request.headers.get(HEADER, "")):
             raise NotTrusted(f"{HEADER} does not hold the secret of the proxy")
         name = read_user_name(request, self._header)
         if not name:
@@ -55,7 +55,7 @@ class ByTrustedHeader:
         # WSGI joins two headers of one name with a comma: a proxy that appends its own header would admit anyone.
         if "," in name:
             raise UserNameInvalid(f"{self._header} was sent twice, or holds a comma")
-        return Proven(name)
+        return Identity(name)
 
 
 def read_user_name(request: Request, header: str) -> str:

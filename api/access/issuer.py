@@ -6,8 +6,8 @@ The key determines the algorithm, never the token; shared secrets (HS256) and `n
 import jwt
 
 from api.access.access_errors import TokenInvalid
+from api.access.identity import Identity
 from api.access.key_set import ALGORITHMS, KeySet
-from api.access.proven import Proven
 from ingest.access.user_names import invalid_reason
 from ingest.settings.loading import Settings
 from ingest.settings.submitters import CLAIM
@@ -30,7 +30,7 @@ class Issuer:
         self._settings = settings
         self._keys = KeySet(str(settings.jwks_url))
 
-    def proven_by(self, token: str) -> Proven:
+    def identify(self, token: str) -> Identity:
         """Return the user and the submitter's id of a token; raises TokenInvalid, TokensUnavailable."""
         try:
             claims = self._claims(token)
@@ -41,7 +41,7 @@ class Issuer:
         user = claims[self._settings.jwt_user_claim]
         if not isinstance(user, str) or invalid_reason(user):
             raise TokenInvalid("its user claim is not a valid user name")
-        return Proven(user, self._submitter(claims))
+        return Identity(user, self._submitter(claims))
 
     def _submitter(self, claims: dict[str, object]) -> str | None:
         """Return the submitter's id as text; None if the settings require none or the token holds no valid id."""

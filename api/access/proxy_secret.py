@@ -30,7 +30,7 @@ class ProxySecret:
                 "(create one with: openssl rand -hex 32)"
             )
 
-    def is_proven_by(self, value: str) -> bool:
+    def matches(self, value: str) -> bool:
         """Return whether a header's value is one of the secrets. The time it takes reveals nothing about them."""
         sent = value.encode("latin-1", "replace")
         return any(hmac.compare_digest(sent, secret) for secret in self._secrets)

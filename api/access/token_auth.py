@@ -9,8 +9,8 @@ import base64
 from flask import Request
 
 from api.access.access_errors import NotAuthenticated, TokenInvalid
+from api.access.identity import Identity
 from api.access.issuer import Issuer
-from api.access.proven import Proven
 from api.access.static_tokens import StaticTokens
 from ingest.access import token_file
 from ingest.settings.loading import Settings
@@ -24,7 +24,7 @@ class ByToken:
         self._static = StaticTokens(settings.token_file) if settings.token_file is not None else None
         self._issuer = Issuer(settings) if settings.jwt_issuer else None
 
-    def __call__(self, request: Request) -> Proven:
+    def __call__(self, request: Request) -> Identity:
         """Return the user; raises NotAuthenticated, TokenInvalid, TokensUnavailable."""
         scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() == "bearer":
@@ -33,22 +33,22 @@ class ByToken:
             return self._by_password(credentials.strip())
         raise NotAuthenticated("send a token: `Authorization: Bearer <token>`", "Bearer")
 
-    def _by_token(self, token: str) -> Proven:
+    def _by_token(self, token: str) -> Identity:
         if self._static is not None and token.startswith(token_file.PREFIX):
-            return Proven(self._static.user_of(token))
+            return Identity(self._static.user_of(token))
         if self._issuer is not None:
-            return self._issuer.proven_by(token)
+            return self._issuer.identify(token)
         raise TokenInvalid("it is unknown")
 
-    def _by_password(self, credentials: str) -> Proven:
+    def _by_password(self, credentials: str) -> Identity:
         try:
             name, _, password = _decode(base64.b64decode(credentials, validate=True)).partition(":")
         except ValueError:
             raise TokenInvalid("the credentials are not in Base64") from None
-        proven = self._by_token(password)
-        if proven.user != name:
+        identity = self._by_token(password)
+        if identity.user != name:
             raise TokenInvalid("it belongs to another user")
-        return proven
+        return identity
 
 
 def _decode(credentials: bytes) -> str:

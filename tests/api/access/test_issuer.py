@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from api.access import key_set
 from api.access.access_errors import TokenInvalid, TokensUnavailable
+from api.access.identity import Identity
 from api.access.issuer import LEEWAY_SECONDS, Issuer
-from api.access.proven import Proven
 from ingest.settings.loading import Settings
 from tests.api.access.issuer import NAME, claims, make_key, public, sign, write_key_set
 from tests.services.scripted_server import Handler, Script, ScriptedServer, reply, scripted_server
@@ -56,37 +56,37 @@ def test_submitter_s_id_is_read_from_its_claim_where_it_is_asked_for(
     url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", "one"))
     token = sign(KEY, "ES256", "one", person=claim)
     asked = Issuer(settings_for(url, submitter_check="claim", jwt_submitter_claim="person"))
-    assert asked.proven_by(token) == Proven("ursula", submitter)
-    assert Issuer(settings_for(url)).proven_by(token) == Proven("ursula", None)
+    assert asked.identify(token) == Identity("ursula", submitter)
+    assert Issuer(settings_for(url)).identify(token) == Identity("ursula", None)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS384", "ES256", "ES384", "EdDSA"])
 def test_good_token_names_the_user(tmp_path: Path, algorithm: str):
     key = make_key(algorithm)
     url = write_key_set(tmp_path / "keys.json", public(key, algorithm, "one", alg=algorithm))
-    assert Issuer(settings_for(url)).proven_by(sign(key, algorithm, "one", "müller")).user == "müller"
+    assert Issuer(settings_for(url)).identify(sign(key, algorithm, "one", "müller")).user == "müller"
 
 
 def test_key_that_does_not_say_its_algorithm_has_the_usual_one(issuer: Issuer):
-    assert issuer.proven_by(sign(RSA_KEY, "RS256", "rsa")).user == "ursula"
-    assert issuer.proven_by(sign(KEY, "ES256", "one")).user == "ursula"
+    assert issuer.identify(sign(RSA_KEY, "RS256", "rsa")).user == "ursula"
+    assert issuer.identify(sign(KEY, "ES256", "one")).user == "ursula"
 
 
 def test_another_claim_may_name_the_user(tmp_path: Path):
     url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", "one"))
     issuer = Issuer(settings_for(url, jwt_user_claim="email"))
-    assert issuer.proven_by(sign(KEY, "ES256", "one", "7f3", email="ada@example.org")).user == "ada@example.org"
+    assert issuer.identify(sign(KEY, "ES256", "one", "7f3", email="ada@example.org")).user == "ada@example.org"
     with pytest.raises(TokenInvalid, match="lacks a claim"):
-        issuer.proven_by(sign(KEY, "ES256", "one"))
+        issuer.identify(sign(KEY, "ES256", "one"))
 
 
 def test_token_for_several_audiences_is_taken(issuer: Issuer):
-    assert issuer.proven_by(sign(KEY, "ES256", "one", aud=["other", "pacifica-ingest"])).user == "ursula"
+    assert issuer.identify(sign(KEY, "ES256", "one", aud=["other", "pacifica-ingest"])).user == "ursula"
 
 
 def test_clocks_may_differ_a_little(issuer: Issuer):
-    assert issuer.proven_by(sign(KEY, "ES256", "one", exp=int(time.time()) - LEEWAY_SECONDS + 10)).user == "ursula"
-    assert issuer.proven_by(sign(KEY, "ES256", "one", nbf=int(time.time()) + LEEWAY_SECONDS - 10)).user == "ursula"
+    assert issuer.identify(sign(KEY, "ES256", "one", exp=int(time.time()) - LEEWAY_SECONDS + 10)).user == "ursula"
+    assert issuer.identify(sign(KEY, "ES256", "one", nbf=int(time.time()) + LEEWAY_SECONDS - 10)).user == "ursula"
 
 
 NOW = int(time.time())
@@ -117,7 +117,7 @@ def test_token_that_says_something_wrong_is_refused_with_the_reason(
     issuer: Issuer, changed: dict[str, object], reason: str
 ):
     with pytest.raises(TokenInvalid) as refused:
-        issuer.proven_by(sign(KEY, "ES256", "one", **changed))
+        issuer.identify(sign(KEY, "ES256", "one", **changed))
     assert refused.value.text == f"the token is not accepted: {reason}"
     assert refused.value.headers["WWW-Authenticate"] == (
         f'Bearer realm="pacifica-ingest", error="invalid_token", error_description="{reason}"'
@@ -179,7 +179,7 @@ FORGED: dict[str, Callable[[], str]] = {
 def test_forged_token_is_refused_and_not_quoted(issuer: Issuer, token: Callable[[], str]):
     text = token()
     with pytest.raises(TokenInvalid) as refused:
-        issuer.proven_by(text)
+        issuer.identify(text)
     assert not text or text not in refused.value.text
 
 
@@ -188,12 +188,12 @@ def test_short_key_is_not_taken(tmp_path: Path):
     key = make_key("RS256", bits=1024)
     url = write_key_set(tmp_path / "keys.json", public(key, "RS256", "short"))
     with pytest.raises(TokenInvalid):
-        Issuer(settings_for(url)).proven_by(sign(key, "RS256", "short"))
+        Issuer(settings_for(url)).identify(sign(key, "RS256", "short"))
 
 
 def test_key_id_is_not_needed_where_there_is_one_key(tmp_path: Path):
     url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", None))
-    assert Issuer(settings_for(url)).proven_by(sign(KEY, "ES256", None)).user == "ursula"
+    assert Issuer(settings_for(url)).identify(sign(KEY, "ES256", None)).user == "ursula"
 
 
 # The key set
@@ -234,7 +234,7 @@ NEW = sign(OTHER, "ES256", "two")
 
 def test_keys_are_asked_for_once(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)))
-    assert [remote.proven_by(GOOD).user for _ in range(5)] == ["ursula"] * 5
+    assert [remote.identify(GOOD).user for _ in range(5)] == ["ursula"] * 5
     assert [(each.method, each.path) for each in server.received] == [("GET", "/keys")]
 
 
@@ -242,23 +242,23 @@ def test_tokens_of_unknown_keys_do_not_make_us_ask_again_and_again(remote: Issue
     server.then(reply(document=keys(ONE)))
     for number in range(50):
         with pytest.raises(TokenInvalid, match="not signed with a key of the issuer"):
-            remote.proven_by(sign(OTHER, "ES256", f"unknown {number}"))
+            remote.identify(sign(OTHER, "ES256", f"unknown {number}"))
     assert len(server.received) == 1
 
 
 @pytest.mark.usefixtures("impatient")
 def test_new_key_is_found_without_a_restart(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)), reply(document=keys(ONE, TWO)))
-    assert (remote.proven_by(GOOD).user, remote.proven_by(NEW).user) == ("ursula", "ursula")
+    assert (remote.identify(GOOD).user, remote.identify(NEW).user) == ("ursula", "ursula")
     assert len(server.received) == 2
 
 
 @pytest.mark.usefixtures("forgetful")
 def test_withdrawn_key_is_not_taken_any_more(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)), reply(document=keys(TWO)))
-    assert remote.proven_by(GOOD).user == "ursula"
+    assert remote.identify(GOOD).user == "ursula"
     with pytest.raises(TokenInvalid):
-        remote.proven_by(GOOD)
+        remote.identify(GOOD)
 
 
 AWAY = {
@@ -276,10 +276,10 @@ def test_known_keys_go_on_while_the_issuer_is_away_and_unknown_ones_are_no_fault
     remote: Issuer, server: ScriptedServer, away: Any
 ):
     server.then(reply(document=keys(ONE)), away, away)
-    assert remote.proven_by(GOOD).user == "ursula"
-    assert remote.proven_by(GOOD).user == "ursula"
+    assert remote.identify(GOOD).user == "ursula"
+    assert remote.identify(GOOD).user == "ursula"
     with pytest.raises(TokensUnavailable) as refused:
-        remote.proven_by(NEW)
+        remote.identify(NEW)
     assert refused.value.headers["Retry-After"] == "10"
     assert "http" not in refused.value.text
 
@@ -288,7 +288,7 @@ def test_issuer_that_is_away_at_first_is_not_asked_by_every_request(remote: Issu
     server.then(reply(503, {}))
     for _ in range(5):
         with pytest.raises(TokensUnavailable):
-            remote.proven_by(GOOD)
+            remote.identify(GOOD)
     assert len(server.received) == 1
 
 
@@ -301,7 +301,7 @@ def test_issuer_that_says_nothing_is_not_waited_for_long(
     monkeypatch.setattr(key_set, "FETCH_TIMEOUT_SECONDS", 0.2)
     server.then(silent)
     with pytest.raises(TokensUnavailable):
-        remote.proven_by(GOOD)
+        remote.identify(GOOD)
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
 def asking(remote: Issuer, server: ScriptedServer) -> Iterator[None]:
     """While another request is waiting for the issuer."""
     before = len(server.received)
-    thread = threading.Thread(target=remote.proven_by, args=(GOOD,), daemon=True)
+    thread = threading.Thread(target=remote.identify, args=(GOOD,), daemon=True)
     thread.start()
     wait_until(lambda: len(server.received) > before, 30, lambda: "the issuer is not asked")
     yield
@@ -335,9 +335,9 @@ def test_known_key_does_not_wait_for_another_request_that_asks(
     remote: Issuer, server: ScriptedServer, slow: Callable[[], Script]
 ):
     server.then(reply(document=keys(ONE)), slow())
-    assert remote.proven_by(GOOD).user == "ursula"
+    assert remote.identify(GOOD).user == "ursula"
     with asking(remote, server):
-        assert remote.proven_by(GOOD).user == "ursula"
+        assert remote.identify(GOOD).user == "ursula"
 
 
 def test_unknown_key_waits_a_little_for_another_request_that_asks_and_is_no_fault_of_the_caller(
@@ -346,9 +346,9 @@ def test_unknown_key_waits_a_little_for_another_request_that_asks_and_is_no_faul
     monkeypatch.setattr(key_set, "LOCK_TIMEOUT_SECONDS", 0.1)
     server.then(slow())
     with asking(remote, server), pytest.raises(TokensUnavailable):
-        remote.proven_by(NEW)
+        remote.identify(NEW)
 
 
 def test_missing_file_of_keys_is_an_issuer_that_is_away(tmp_path: Path):
     with pytest.raises(TokensUnavailable):
-        Issuer(settings_for((tmp_path / "none.json").as_uri())).proven_by(GOOD)
+        Issuer(settings_for((tmp_path / "none.json").as_uri())).identify(GOOD)

@@ -174,7 +174,7 @@ def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
     monkeypatch.setattr(uploads, "remove", lose)
     status, document = upload(app)
     assert status == 503
-    assert "ask for its state later" in document["message"]
+    assert "query the job's state later" in document["message"]
     assert [Path(name).suffix for name in files(resources)] == [".tar"]
 
 

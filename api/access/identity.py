@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Proven:
+class Identity:
     """The user's name, and the submitter's id from the user's token, if the settings require one and the token has it."""
 
     user: str
