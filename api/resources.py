@@ -1,7 +1,7 @@
 """The objects that requests share, made once in each process by `api.app`.
 
-The settings and the clients of the domain are attributes. A room of the API registers its own objects, which are found by
-their class, so that this module imports no room.
+The settings and the clients of the domain are attributes. Objects of other packages of the API are registered and found by
+their class, so that this module imports none of these packages.
 """
 
 from dataclasses import dataclass, field

@@ -36,7 +36,7 @@ class Caller:
     submitter: str | None = None
 
     def may_see(self, owner: str | None) -> bool:
-        """Return whether the caller sees the jobs of a user; None stands for an unknown owner."""
+        """Return whether the caller sees the jobs of a user; None means an unknown owner."""
         return self.role is not Role.UPLOADER or owner == self.user
 
 

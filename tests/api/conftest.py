@@ -14,7 +14,7 @@ from tests.api.live_server import NOWHERE, Server, serving
 
 @pytest.fixture(scope="session")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server on a free port, with Airflow away."""
+    """A server on a free port, with Airflow unavailable."""
     spool = tmp_path_factory.mktemp("api") / "spool"
     spool.mkdir()
     with serving(spool, database_url) as server:
@@ -38,7 +38,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    """Make the application in this process, optionally with another client of Airflow."""
+    """Create the application in this process, optionally with another client of Airflow."""
     engines = []
 
     def make(settings: Settings = settings, airflow: AirflowApi | None = None) -> Flask:

@@ -29,7 +29,7 @@ def public(key: Any, algorithm: str, key_id: str | None, **members: str) -> dict
 
 
 def write_key_set(path: Path, *entries: dict[str, Any]) -> str:
-    """Write a key set and give its URL."""
+    """Write a key set and return its URL."""
     path.write_text(json.dumps({"keys": entries}))
     return path.as_uri()
 

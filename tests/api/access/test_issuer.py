@@ -1,4 +1,4 @@
-"""JSON Web Tokens: which are taken, and how the issuer's keys are asked for."""
+"""JSON Web Tokens: which are accepted, and when the issuer's keys are fetched."""
 
 import base64
 import json
@@ -50,13 +50,13 @@ def issuer(tmp_path: Path) -> Issuer:
     ("claim", "submitter"),
     [(10, "10"), ("10", "10"), (None, None), ("", None), (True, None), ([10], None), (1.5, None)],
 )
-def test_submitter_s_id_is_read_from_its_claim_where_it_is_asked_for(
+def test_submitters_id_is_read_from_its_claim_where_the_settings_require_it(
     tmp_path: Path, claim: object, submitter: str | None
 ):
     url = write_key_set(tmp_path / "keys.json", public(KEY, "ES256", "one"))
     token = sign(KEY, "ES256", "one", person=claim)
-    asked = Issuer(settings_for(url, submitter_check="claim", jwt_submitter_claim="person"))
-    assert asked.identify(token) == Identity("ursula", submitter)
+    requiring = Issuer(settings_for(url, submitter_check="claim", jwt_submitter_claim="person"))
+    assert requiring.identify(token) == Identity("ursula", submitter)
     assert Issuer(settings_for(url)).identify(token) == Identity("ursula", None)
 
 
@@ -67,7 +67,7 @@ def test_good_token_names_the_user(tmp_path: Path, algorithm: str):
     assert Issuer(settings_for(url)).identify(sign(key, algorithm, "one", "müller")).user == "müller"
 
 
-def test_key_that_does_not_say_its_algorithm_has_the_usual_one(issuer: Issuer):
+def test_key_without_an_algorithm_has_the_usual_one(issuer: Issuer):
     assert issuer.identify(sign(RSA_KEY, "RS256", "rsa")).user == "ursula"
     assert issuer.identify(sign(KEY, "ES256", "one")).user == "ursula"
 
@@ -80,7 +80,7 @@ def test_another_claim_may_name_the_user(tmp_path: Path):
         issuer.identify(sign(KEY, "ES256", "one"))
 
 
-def test_token_for_several_audiences_is_taken(issuer: Issuer):
+def test_token_for_several_audiences_is_accepted(issuer: Issuer):
     assert issuer.identify(sign(KEY, "ES256", "one", aud=["other", "pacifica-ingest"])).user == "ursula"
 
 
@@ -113,7 +113,7 @@ NOW = int(time.time())
         ({"sub": "a" * 300}, "its user claim is not a valid user name"),
     ],
 )
-def test_token_that_says_something_wrong_is_refused_with_the_reason(
+def test_token_with_an_invalid_claim_is_refused_with_the_reason(
     issuer: Issuer, changed: dict[str, object], reason: str
 ):
     with pytest.raises(TokenInvalid) as refused:
@@ -184,7 +184,7 @@ def test_forged_token_is_refused_and_not_quoted(issuer: Issuer, token: Callable[
 
 
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
-def test_short_key_is_not_taken(tmp_path: Path):
+def test_short_key_is_not_accepted(tmp_path: Path):
     key = make_key("RS256", bits=1024)
     url = write_key_set(tmp_path / "keys.json", public(key, "RS256", "short"))
     with pytest.raises(TokenInvalid):
@@ -212,13 +212,13 @@ def remote(server: ScriptedServer) -> Issuer:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys may be asked for at any time."""
+    """Keys may be fetched at any time."""
     monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL_SECONDS", 0.0)
 
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
-    """Keys are old at once."""
+    """Keys expire immediately."""
     monkeypatch.setattr(key_set, "KEY_LIFETIME_SECONDS", 0.0)
 
 
@@ -232,13 +232,13 @@ GOOD = sign(KEY, "ES256", "one")
 NEW = sign(OTHER, "ES256", "two")
 
 
-def test_keys_are_asked_for_once(remote: Issuer, server: ScriptedServer):
+def test_keys_are_fetched_once(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)))
     assert [remote.identify(GOOD).user for _ in range(5)] == ["ursula"] * 5
     assert [(each.method, each.path) for each in server.received] == [("GET", "/keys")]
 
 
-def test_tokens_of_unknown_keys_do_not_make_us_ask_again_and_again(remote: Issuer, server: ScriptedServer):
+def test_tokens_of_unknown_keys_do_not_cause_repeated_fetches(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)))
     for number in range(50):
         with pytest.raises(TokenInvalid, match="not signed with a key of the issuer"):
@@ -254,14 +254,14 @@ def test_new_key_is_found_without_a_restart(remote: Issuer, server: ScriptedServ
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_withdrawn_key_is_not_taken_any_more(remote: Issuer, server: ScriptedServer):
+def test_withdrawn_key_is_no_longer_accepted(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)), reply(document=keys(TWO)))
     assert remote.identify(GOOD).user == "ursula"
     with pytest.raises(TokenInvalid):
         remote.identify(GOOD)
 
 
-AWAY = {
+UNAVAILABLE = {
     "500": reply(500, {"message": "down"}),
     "no JSON": reply(body=b"<html>"),
     "no keys": reply(document={"keys": []}),
@@ -271,11 +271,11 @@ AWAY = {
 
 
 @pytest.mark.usefixtures("forgetful")
-@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
-def test_known_keys_go_on_while_the_issuer_is_away_and_unknown_ones_are_no_fault_of_the_caller(
-    remote: Issuer, server: ScriptedServer, away: Any
+@pytest.mark.parametrize("failure", UNAVAILABLE.values(), ids=UNAVAILABLE)
+def test_known_keys_remain_valid_while_the_issuer_is_unavailable_and_unknown_ones_answer_503(
+    remote: Issuer, server: ScriptedServer, failure: Any
 ):
-    server.then(reply(document=keys(ONE)), away, away)
+    server.then(reply(document=keys(ONE)), failure, failure)
     assert remote.identify(GOOD).user == "ursula"
     assert remote.identify(GOOD).user == "ursula"
     with pytest.raises(TokensUnavailable) as refused:
@@ -284,7 +284,7 @@ def test_known_keys_go_on_while_the_issuer_is_away_and_unknown_ones_are_no_fault
     assert "http" not in refused.value.text
 
 
-def test_issuer_that_is_away_at_first_is_not_asked_by_every_request(remote: Issuer, server: ScriptedServer):
+def test_unavailable_issuer_is_not_queried_by_every_request(remote: Issuer, server: ScriptedServer):
     server.then(reply(503, {}))
     for _ in range(5):
         with pytest.raises(TokensUnavailable):
@@ -292,21 +292,19 @@ def test_issuer_that_is_away_at_first_is_not_asked_by_every_request(remote: Issu
     assert len(server.received) == 1
 
 
-def test_issuer_that_says_nothing_is_not_waited_for_long(
-    remote: Issuer, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-):
-    def silent(_handler: Handler) -> None:
+def test_unresponsive_issuer_times_out(remote: Issuer, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch):
+    def hang(_handler: Handler) -> None:
         server.ended.wait(30)
 
     monkeypatch.setattr(key_set, "FETCH_TIMEOUT_SECONDS", 0.2)
-    server.then(silent)
+    server.then(hang)
     with pytest.raises(TokensUnavailable):
         remote.identify(GOOD)
 
 
 @pytest.fixture
 def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
-    """Makes answers that come when the test is over."""
+    """Returns answers that arrive when the test is over."""
     over = threading.Event()
 
     def make() -> Script:
@@ -321,34 +319,34 @@ def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
 
 
 @contextmanager
-def asking(remote: Issuer, server: ScriptedServer) -> Iterator[None]:
-    """While another request is waiting for the issuer."""
+def another_request_fetching(remote: Issuer, server: ScriptedServer) -> Iterator[None]:
+    """Let another request wait for the issuer during the `with` block."""
     before = len(server.received)
     thread = threading.Thread(target=remote.identify, args=(GOOD,), daemon=True)
     thread.start()
-    wait_until(lambda: len(server.received) > before, 30, lambda: "the issuer is not asked")
+    wait_until(lambda: len(server.received) > before, 30, lambda: "the issuer is not queried")
     yield
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_known_key_does_not_wait_for_another_request_that_asks(
+def test_known_key_does_not_wait_for_another_request_that_fetches(
     remote: Issuer, server: ScriptedServer, slow: Callable[[], Script]
 ):
     server.then(reply(document=keys(ONE)), slow())
     assert remote.identify(GOOD).user == "ursula"
-    with asking(remote, server):
+    with another_request_fetching(remote, server):
         assert remote.identify(GOOD).user == "ursula"
 
 
-def test_unknown_key_waits_a_little_for_another_request_that_asks_and_is_no_fault_of_the_caller(
+def test_unknown_key_waits_briefly_for_another_request_that_fetches_and_answers_503(
     remote: Issuer, server: ScriptedServer, slow: Callable[[], Script], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(key_set, "LOCK_TIMEOUT_SECONDS", 0.1)
     server.then(slow())
-    with asking(remote, server), pytest.raises(TokensUnavailable):
+    with another_request_fetching(remote, server), pytest.raises(TokensUnavailable):
         remote.identify(NEW)
 
 
-def test_missing_file_of_keys_is_an_issuer_that_is_away(tmp_path: Path):
+def test_missing_file_of_keys_is_an_unavailable_issuer(tmp_path: Path):
     with pytest.raises(TokensUnavailable):
         Issuer(settings_for((tmp_path / "none.json").as_uri())).identify(GOOD)

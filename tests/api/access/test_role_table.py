@@ -1,4 +1,4 @@
-"""Who may call what: every cell of one table, against the real server, for every way to prove who one is."""
+"""The roles of every call: each cell of one table, on the real server, for every form of authentication."""
 
 import base64
 import socket
@@ -74,18 +74,18 @@ TABLE = """
 | GET     | /get_state/<job_id>   | unknown    | 401        | 403         | 404      | 404      | 404   |
 | OPTIONS | /get_state/<job_id>   | unknown    | 401        | 403         | 200      | 200      | 200   |
 """
-# What does not exist says so to everybody: all addresses are documented.
+# Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]
 
 HEAD, _, *LINES = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.strip().splitlines()]
 COLUMNS = HEAD[3:]
-# HEAD is answered as GET is; once for each rule will do.
+# HEAD is answered like GET; one row for each rule is enough.
 ROWS = [*LINES, *(["HEAD", *line[1:]] for line in LINES if line[0] == "GET" and line[2] in ("", "another's"))]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One cell: a request, and the status that its caller must get."""
+    """One cell: a request, and the expected status."""
 
     caller: str
     method: str
@@ -107,7 +107,7 @@ def calls_of(caller: str, column: str) -> list[Call]:
 
 @pytest.fixture(scope="module")
 def jobs(database_engine: Engine, database_url: str) -> dict[str, str]:
-    """A job id for each kind of job that the table names."""
+    """A job id for each kind of job in the table."""
     services = make_services(Settings(database_url=database_url), database_engine)
     own, others, originals, unknown = services.uniqueid.allocate("upload_job", 4)
     for job, user in ((own, UPLOADER), (others, "otto")):
@@ -133,7 +133,7 @@ def token_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def tokens(token_server: AccessServer) -> Tokens:
-    """Static tokens, made while the server runs."""
+    """Static tokens, created while the server runs."""
     return make_tokens(token_server.log.parent / "tokens.json")
 
 
@@ -146,12 +146,12 @@ def proxy_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, str]) -> requests.Response:
     job = jobs.get(call.job, "1")
     path = call.rule.replace("<job_id>", job).replace("<path:filename>", "css/swagger-ui.css")
-    asked = {"job_id": job} if call.job and path == call.rule else {}
+    query = {"job_id": job} if call.job and path == call.rule else {}
     body = b"[{}]" if call.method == "POST" else None
     if call.rule == "/readyz":
-        # Whether it is ready is not the table's question, and a busy machine may be late with the answer.
+        # The table is not about readiness, and the first check may be late on a busy machine.
         wait_until(lambda: caller.request(server, "GET", path).ok, 30, lambda: "it is not ready")
-    return caller.request(server, call.method, path, params=asked, data=body)
+    return caller.request(server, call.method, path, params=query, data=body)
 
 
 def differences(answer: requests.Response, call: Call) -> Iterator[str]:
@@ -183,7 +183,7 @@ def test_every_call_behind_a_proxy(proxy_server: AccessServer, jobs: Mapping[str
     check_calls(proxy_server, caller, calls_of(name, column), jobs)
 
 
-def test_every_route_and_method_stands_in_the_table():
+def test_every_route_and_method_is_in_the_table():
     rules = create_app(Settings()).url_map.iter_rules()
     routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
     assert routes == {tuple(row[:2]) for row in ROWS}, "add a line to TABLE for each method"
@@ -208,7 +208,7 @@ def test_route_without_a_declaration_is_refused():
         assert (answer.status_code, answer.get_json()["code"]) == (403, "not_allowed")
 
 
-def test_document_asks_for_proof_where_the_service_does():
+def test_document_requires_authentication_where_the_service_does():
     app = create_app(Settings(authentication="proxy"))
     assert isinstance(app, OpenAPI)
     for rule in app.url_map.iter_rules():
@@ -217,12 +217,12 @@ def test_document_asks_for_proof_where_the_service_does():
             assert (operation.get("security") == []) == access_of(app, rule.endpoint).is_public, rule
 
 
-def test_column_has_a_caller_for_each_way_to_prove_who_one_is():
+def test_every_column_has_a_caller():
     columns = {column for column, _ in (*TOKEN_CALLERS.values(), *PROXY_CALLERS.values())}
     assert columns == set(COLUMNS)
 
 
-# What the table cannot say
+# Properties that the table cannot express
 
 
 @pytest.mark.parametrize("path", ["/get_state?job_id={}", "/get_state/{}"])
@@ -235,7 +235,7 @@ def test_another_s_job_and_the_original_s_are_answered_to_the_letter_as_one_that
         answer = uploader.request(proxy_server, "GET", path.format(jobs[kind]))
         document = answer.json()
         assert document["message"] == f"job ID {jobs[kind]} does not exist."
-        # The length is that of the number.
+        # The names only: Content-Length depends on the number.
         named = {name for name, _ in answer.headers.items()}
         answers.append((answer.status_code, document["status"], document["code"], document.keys(), named))
     assert answers[0] == answers[1] == answers[2]
@@ -258,7 +258,7 @@ def test_job_is_recorded_for_the_user_that_the_proxy_names(proxy_server: AccessS
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
-def test_name_beside_a_token_may_be_in_either_charset_that_clients_send(token_server: AccessServer, charset: str):
+def test_name_beside_a_token_is_accepted_in_both_charsets_of_clients(token_server: AccessServer, charset: str):
     token = token_file.add(token_server.log.parent / "tokens.json", "Voilà")
     credentials = base64.b64encode(f"Voilà:{token}".encode(charset)).decode()
     answer = Caller({"Authorization": f"Basic {credentials}"}).request(token_server, "POST", "/upload", data=b"x")
@@ -270,12 +270,12 @@ def test_name_beside_a_token_may_be_in_either_charset_that_clients_send(token_se
     [b"", b"Bearer", b"Bearer ", b"Basic", b"Basic x", b"Basic eA==", b"Basic \xe9", b"Digest x", b"Bearer a, Bearer b",
      b"Negotiate x", b"Bearer ingest_", b"Bearer ingest_00000000_", b"Bearer \xc3\xa9.\xc3\xa9.\xc3\xa9"],
 )  # fmt: skip
-def test_authorization_that_is_none_is_401_and_no_mistake_of_ours(token_server: AccessServer, header: bytes):
+def test_malformed_authorization_is_401(token_server: AccessServer, header: bytes):
     answer = Caller({"Authorization": header}).request(token_server, "GET", "/get_state/1")
     assert (answer.status_code, answer.json()["code"] in {"not_authenticated", "token_invalid"}) == (401, True)
 
 
-def test_removed_token_is_refused_at_once_and_a_new_one_taken_without_a_restart(token_server: AccessServer):
+def test_removed_token_is_refused_and_a_new_one_accepted_without_a_restart(token_server: AccessServer):
     file = token_server.log.parent / "tokens.json"
     token = token_file.add(file, "ute")
     assert bearer(token).request(token_server, "POST", "/upload", data=b"x").status_code == 200
@@ -288,14 +288,14 @@ def test_upload_that_is_refused_is_answered_before_its_body_is_sent(token_server
     before = token_server.files()
     with token_server.connect() as connection:
         connection.sendall(b"POST /upload HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" + size + b"\r\n\r\n")
-        # A server may ask for the body before it knows.
+        # A server may send the 100 before it refuses.
         status = connection.makefile("rb").read(len(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 "))
     assert status.endswith(b" 401 ") or status.startswith(b"HTTP/1.1 401 "), status
     assert token_server.files() == before
 
 
 def send(server: AccessServer, headers: bytes) -> bytes:
-    """Send a request as it stands, from the address of the trusted proxy."""
+    """Send raw headers from the address of the trusted proxy."""
     with socket.create_connection(server.address, timeout=30, source_address=(TRUSTED, 0)) as connection:
         connection.sendall(b"GET /get_state/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + b"\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -312,14 +312,12 @@ def send(server: AccessServer, headers: bytes) -> bytes:
         (b"X-Http-Authed-User: a\xe2\x80\xaeb\r\n", b"400", b"cannot be printed"),
         (b"X-Http-Authed-User: " + b"a" * 256 + b"\r\n", b"400", b"longer than 255"),
         (b"X-Http-Authed-User: a\x00b\r\n", b"400", b""),
-        # What a server that maps both to one variable would take for the header.
+        # A server that maps both names to one variable would confuse them.
         (b"X_Http_Authed_User: adam\r\n", b"401", b"has not set"),
         (b"X-Http_Authed-User: adam\r\n", b"401", b"has not set"),
     ],
 )
-def test_header_that_names_nobody_for_certain_is_refused(
-    proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes
-):
+def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes):
     answer = send(proxy_server, headers)
     assert answer.startswith(b"HTTP/1.1 " + status), answer
     assert said in answer

@@ -1,4 +1,4 @@
-"""Whether the service lives and is ready; the whole stack's readiness is in tests/e2e."""
+"""`/healthz` and `/readyz`; the readiness of the whole stack is tested in tests/e2e."""
 
 import logging
 import socket
@@ -47,8 +47,8 @@ def refusal(app: Flask) -> dict[str, Any]:
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port where connections are taken and never answered."""
+def unresponsive_port() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -59,7 +59,7 @@ def test_the_server_is_alive(server: Server) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_the_server_is_ready_although_airflow_is_away(server: Server) -> None:
+def test_the_server_is_ready_while_airflow_is_unavailable(server: Server) -> None:
     before = server.files()
     # A connection to the database may be late on a machine as busy as this one.
     wait_until(lambda: requests.get(f"{server.url}/readyz", timeout=30).ok, 30, lambda: "it is not ready")
@@ -91,11 +91,13 @@ def test_not_ready_while_the_database_has_no_tables(settings: Settings, make_app
     assert not document["database"]["ready"]
 
 
-def test_a_database_and_an_airflow_that_are_silent_are_answered_for_in_time(
-    settings: Settings, make_app: MakeApp, silent_port: int
+def test_unresponsive_database_and_airflow_are_reported_in_time(
+    settings: Settings, make_app: MakeApp, unresponsive_port: int
 ) -> None:
-    silent = f"127.0.0.1:{silent_port}"
-    app = make_app(with_settings(settings, database_url=f"postgresql://{silent}/x", airflow_url=f"http://{silent}"))
+    unresponsive = f"127.0.0.1:{unresponsive_port}"
+    app = make_app(
+        with_settings(settings, database_url=f"postgresql://{unresponsive}/x", airflow_url=f"http://{unresponsive}")
+    )
     begun = time.monotonic()
     document = refusal(app)
     # A few times as long as it should take, for a busy machine.
@@ -111,7 +113,7 @@ def test_not_ready_when_the_spool_cannot_be_written(settings: Settings, make_app
     assert document["database"]["ready"]
 
 
-def test_not_ready_when_the_spool_has_no_room_but_what_is_kept_free(
+def test_not_ready_when_only_the_reserve_of_the_spool_is_free(
     settings: Settings, make_app: MakeApp, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", 16 * MIB) as disk:
@@ -140,7 +142,7 @@ def test_not_ready_when_the_disk_of_the_spool_is_full(settings: Settings, make_a
 def test_not_ready_while_uploads_have_reserved_all_that_is_free(
     settings: Settings, make_app: MakeApp, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A disk that cannot allocate the space of a file ahead shows it as free still.
+    # A disk that cannot preallocate files still reports their space as free.
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
     upload = Announced(1, "promised.tar", 15 * MIB)
     with small_disk(tmp_path / "disk", 16 * MIB) as disk:
@@ -169,23 +171,23 @@ def test_the_answer_names_no_address_and_no_secret_and_the_log_says_why(
 
 
 class ScriptedAirflow(AirflowApi):
-    """Airflow that does what a test wants, and counts how often it was asked."""
+    """Airflow that behaves as the test wants, and counts its health checks."""
 
     def __init__(self, settings: Settings, answer: Callable[[], None]) -> None:
         super().__init__(settings)
         self.answer = answer
-        self.asked = 0
+        self.checks = 0
         self.documents = documents()
 
     def check_health(self, seconds: float) -> None:  # noqa: ARG002
-        self.asked += 1
+        self.checks += 1
         self.answer()
 
     def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
         return self.documents[path]
 
 
-def test_what_was_found_is_kept_for_a_moment_whoever_asks(settings: Settings) -> None:
+def test_result_is_kept_briefly_for_all_callers(settings: Settings) -> None:
     airflow = ScriptedAirflow(settings, lambda: None)
     check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     callers = [threading.Thread(target=check.report) for _ in range(20)]
@@ -194,11 +196,11 @@ def test_what_was_found_is_kept_for_a_moment_whoever_asks(settings: Settings) ->
     for caller in callers:
         caller.join()
     assert check.report().ready
-    # Twice on a machine so busy that the moment is over in between.
-    assert airflow.asked <= 2
+    # Twice on a machine so busy that the result expires in between.
+    assert airflow.checks <= 2
 
 
-def test_what_hangs_is_not_asked_again_before_it_answers(
+def test_check_that_hangs_is_not_started_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
@@ -207,9 +209,9 @@ def test_what_hangs_is_not_asked_again_before_it_answers(
     airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
     check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
-    wait_until(lambda: airflow.asked == 1, 30, lambda: "Airflow is not asked")
+    wait_until(lambda: airflow.checks == 1, 30, lambda: "Airflow is not queried")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
-    assert airflow.asked == 1
+    assert airflow.checks == 1
     assert caplog.text.count("readiness of Airflow: no answer yet") == 1
     goes_on.set()
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 30.0)
@@ -221,20 +223,20 @@ def assert_true(holds: bool) -> None:
     assert holds
 
 
-def test_airflow_that_comes_back_is_shown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_airflow_that_is_available_again_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
 
-    def is_away() -> None:
-        raise ServiceUnavailable("Airflow", "http://test", "it is away")
+    def is_unavailable() -> None:
+        raise ServiceUnavailable("Airflow", "http://test", "it is unavailable")
 
-    airflow = ScriptedAirflow(settings, is_away)
+    airflow = ScriptedAirflow(settings, is_unavailable)
     check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
     airflow.answer = lambda: None
     assert check.report().airflow.model_dump() == {"ready": True, "message": ""}
 
 
-def test_airflow_that_cannot_run_jobs_is_named_with_its_reason_and_uploads_are_taken(settings: Settings) -> None:
+def test_airflow_that_cannot_run_jobs_is_reported_with_its_reason_and_uploads_are_accepted(settings: Settings) -> None:
     airflow = ScriptedAirflow(settings, lambda: None)
     airflow.documents = with_dag("housekeeping", is_paused=True)
     found = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current).report()

@@ -33,12 +33,12 @@ RUNNING = Run("running", (TaskInstance("open_tar", "success", 1), TaskInstance("
 
 @dataclass
 class ScriptedAirflow(AirflowApi):
-    """Airflow that says what the test wants, and remembers what it was asked."""
+    """Airflow that answers as the test wants, and records its requests."""
 
     answer: Run | None = None
     answers: list[Run] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
-    asked: list[dict[str, str]] = field(default_factory=list)
+    requested: list[dict[str, str]] = field(default_factory=list)
     documents: dict[str, Document | None] = field(default_factory=documents)
 
     def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
@@ -46,10 +46,10 @@ class ScriptedAirflow(AirflowApi):
 
     def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
         assert seconds == REQUEST_TIMEOUT_SECONDS
-        self.asked.append(dict(dags))
+        self.requested.append(dict(dags))
         self.before_answer()
         if self.answer is None:
-            raise ServiceUnavailable("Airflow", "http://test", "it is away")
+            raise ServiceUnavailable("Airflow", "http://test", "it is unavailable")
         return dict.fromkeys(dags, self.answers.pop(0) if self.answers else self.answer)
 
 
@@ -108,11 +108,11 @@ def wait_for_state(client: FlaskClient, job_id: int, until: Callable[[dict[str, 
     return found[-1]
 
 
-def wait_until_airflow_was_heard(client: FlaskClient, airflow: ScriptedAirflow, job_id: int) -> dict[str, Any]:
-    """Poll until Airflow's answer, whatever it is, is part of the state."""
+def wait_until_airflow_answered(client: FlaskClient, airflow: ScriptedAirflow, job_id: int) -> dict[str, Any]:
+    """Poll until Airflow's answer is part of the state."""
     state(client, job_id)
-    wait_until(lambda: bool(airflow.asked), 30, lambda: "Airflow is not asked")
-    # What comes back from it is kept a moment later.
+    wait_until(lambda: bool(airflow.requested), 30, lambda: "Airflow is not queried")
+    # The answer is recorded a moment later.
     runs = resources_of(client.application).get(RecentRuns)
     wait_until(lambda: all(each.requested is not None for each in runs._polled.values()), 30, lambda: "no answer")
     return state(client, job_id)
@@ -125,7 +125,7 @@ def test_a_running_stage_is_shown_with_its_progress(
     change(engine, job_id, stage="load_metadata", percent=41.26)
     document = wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
-    assert airflow.asked[0] == {f"job-{job_id}": "ingest"}
+    assert airflow.requested[0] == {f"job-{job_id}": "ingest"}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_poll_before_airflows_first_answer_is_answered_from_the_ledger(
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_an_error_is_shown_and_failed_is_not_before_the_end_of_the_run_is_known(
+def test_an_error_is_shown_without_failed_until_the_run_is_known_to_have_ended(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, final: bool
 ) -> None:
     hangs = threading.Event()
@@ -169,7 +169,7 @@ def test_an_error_is_shown_and_failed_is_not_before_the_end_of_the_run_is_known(
         assert wait_for_state(client, job_id, lambda state: bool(state["complete"]))["state"] == "FAILED"
 
 
-def test_a_job_that_is_known_to_have_failed_is_failed_in_a_process_that_has_not_heard_of_its_run(
+def test_a_failed_job_is_failed_in_a_process_that_does_not_know_its_run(
     app: Flask, client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.answer = FAILED_RUN
@@ -182,13 +182,13 @@ def test_a_job_that_is_known_to_have_failed_is_failed_in_a_process_that_has_not_
     hangs.set()
 
 
-def test_the_end_of_a_run_is_kept_though_its_client_polls_no_more(
+def test_the_end_of_a_run_is_kept_even_without_further_polls(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.answer = FAILED_RUN
     change(engine, job_id, stage="open_tar", error={**NO_TAR, "final": True})
     state(client, job_id)
-    wait_until(lambda: jobs.read(engine, job_id).record.last is not None, 30, lambda: "the end is not kept")
+    wait_until(lambda: jobs.read(engine, job_id).record.last is not None, 30, lambda: "the end of the run is not kept")
     assert state(client, job_id)["state"] == "FAILED"
 
 
@@ -210,7 +210,7 @@ def assert_true(holds: bool) -> None:
     assert holds
 
 
-def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
+def test_airflow_is_not_queried_for_a_job_that_has_just_made_progress(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A commit can take as long as the real one on a busy disk.
@@ -218,10 +218,10 @@ def test_airflow_is_not_asked_for_a_job_that_has_just_gone_on(
     change(engine, job_id, stage="load_metadata", percent=41.26, holder="a process", updated=func.now())
     document = state(client, job_id)
     assert (document["state"], document["task"], document["task_percent"]) == ("OK", "load metadata", "41.3")
-    assert airflow.asked == []
+    assert airflow.requested == []
 
 
-def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(
+def test_the_last_answered_state_is_kept_and_answered_while_airflow_is_unavailable(
     app: Flask, client: FlaskClient, airflow: ScriptedAirflow, job_id: int
 ) -> None:
     airflow.answer = RUNNING
@@ -231,10 +231,10 @@ def test_the_state_that_was_answered_is_kept_and_answered_while_airflow_is_away(
     assert wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata")) == before
 
 
-def test_airflows_absence_is_not_kept(
+def test_unavailable_airflow_changes_no_kept_state(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
-    assert wait_until_airflow_was_heard(client, airflow, job_id)["task"] == "UPLOADING"
+    assert wait_until_airflow_answered(client, airflow, job_id)["task"] == "UPLOADING"
     assert jobs.read(engine, job_id).record.last is None
 
 
@@ -249,33 +249,33 @@ def test_a_state_that_cannot_be_kept_is_answered(
     wait_for_state(client, job_id, lambda state: bool(state["task"] == "load metadata"))
 
 
-def test_a_catalogued_job_is_complete_and_airflow_is_not_asked(
+def test_a_cataloged_job_is_complete_without_a_request_to_airflow(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     change(engine, job_id, outcome=Outcome.CATALOGED)
     document = state(client, job_id)
     assert (document["task"], document["task_percent"], document["complete"]) == ("ingest metadata", "100.0", True)
-    assert airflow.asked == []
+    assert airflow.requested == []
 
 
-def test_an_overridden_job_is_as_the_admin_said_and_airflow_is_not_asked(
+def test_an_overridden_job_has_the_admins_state_without_a_request_to_airflow(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     jobs.override(engine, job_id, JobState("FAILED", "ingest files", 0.0, "by hand", complete=True))
     document = state(client, job_id)
     assert (document["state"], document["task"], document["exception"]) == ("FAILED", "ingest files", "by hand")
-    assert airflow.asked == []
+    assert airflow.requested == []
 
 
-def test_airflow_is_not_asked_for_a_job_that_was_never_triggered(
+def test_airflow_is_not_queried_for_a_job_that_was_never_triggered(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     change(engine, job_id, triggered=None)
     assert state(client, job_id)["task"] == "UPLOADING"
-    assert airflow.asked == []
+    assert airflow.requested == []
 
 
-def test_a_job_that_is_catalogued_while_airflow_is_asked_is_not_shown_as_skipped(
+def test_a_job_that_is_cataloged_during_a_request_to_airflow_is_not_shown_as_skipped(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.before_answer = lambda: change(engine, job_id, outcome=Outcome.CATALOGED)
@@ -284,7 +284,7 @@ def test_a_job_that_is_catalogued_while_airflow_is_asked_is_not_shown_as_skipped
     assert (document["state"], document["task"], document["complete"]) == ("OK", "ingest metadata", True)
 
 
-def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_shown_as_failed(
+def test_a_run_that_is_cleared_for_the_last_time_during_a_request_to_airflow_is_not_shown_as_failed(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     def clear() -> None:
@@ -295,7 +295,7 @@ def test_a_run_that_is_cleared_for_the_last_time_while_airflow_is_asked_is_not_s
     airflow.answers = [Run("failed", (TaskInstance("open_tar", "failed", 1),))]
     airflow.before_answer, airflow.answer = clear, Run("queued", (TaskInstance("open_tar", None, 2),))
     for _ in range(20):
-        document = wait_until_airflow_was_heard(client, airflow, job_id)
+        document = wait_until_airflow_answered(client, airflow, job_id)
         assert (document["state"], document["complete"]) == ("OK", False)
 
 
@@ -304,7 +304,7 @@ PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflo
 
 
 @pytest.mark.parametrize("run", [Run("queued", ()), WAITS], ids=["queued", "waits for another try"])
-def test_a_job_that_waits_says_that_its_dag_is_paused_and_why_else_it_waits(
+def test_a_waiting_job_reports_that_its_dag_is_paused_and_its_other_reason_to_wait(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int, run: Run
 ) -> None:
     airflow.answer, airflow.documents = run, with_dag("ingest", is_paused=True)
@@ -314,13 +314,13 @@ def test_a_job_that_waits_says_that_its_dag_is_paused_and_why_else_it_waits(
     wait_for_state(
         client, job_id, lambda state: state["exception"] == (f"no_tar: why; {PAUSED}" if run is WAITS else PAUSED)
     )
-    # What passes is not kept.
+    # Obstacles are temporary, so they are not kept.
     last = jobs.read(engine, job_id).record.last
     assert last is not None
     assert PAUSED not in last.exception
 
 
-def test_a_job_that_was_never_triggered_says_that_its_dag_is_paused(
+def test_a_job_that_was_never_triggered_reports_that_its_dag_is_paused(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.documents = with_dag("ingest", is_paused=True)
@@ -328,7 +328,7 @@ def test_a_job_that_was_never_triggered_says_that_its_dag_is_paused(
     assert wait_for_state(client, job_id, lambda state: bool(state["exception"]))["exception"] == PAUSED
 
 
-def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
+def test_a_job_that_waits_for_earlier_jobs_of_its_user_reports_it(
     make_app: Callable[..., Flask], settings: Settings, airflow: ScriptedAirflow
 ) -> None:
     app = make_app(settings.model_copy(update={"user_running_jobs": 1}), airflow=airflow)
@@ -344,7 +344,7 @@ def test_a_job_that_waits_for_earlier_jobs_of_its_user_says_so(
     assert state(app.test_client(), waiting)["exception"] == ""
 
 
-def test_a_stage_that_runs_is_not_kept_from_it_by_a_pause(
+def test_a_running_stage_does_not_report_a_paused_dag(
     client: FlaskClient, airflow: ScriptedAirflow, engine: Engine, job_id: int
 ) -> None:
     airflow.answer, airflow.documents = RUNNING, with_dag("ingest", is_paused=True)
@@ -353,7 +353,7 @@ def test_a_stage_that_runs_is_not_kept_from_it_by_a_pause(
     assert state(client, job_id)["exception"] == ""
 
 
-def test_a_job_id_in_the_path_is_answered_as_well(client: FlaskClient, job_id: int) -> None:
+def test_a_job_id_in_the_path_is_accepted(client: FlaskClient, job_id: int) -> None:
     assert client.get(f"/get_state/{job_id}").get_json() == state(client, job_id)
 
 
@@ -364,7 +364,7 @@ def test_the_keys_are_the_documented_ones(client: FlaskClient, job_id: int) -> N
 
 
 @pytest.mark.parametrize("path", ["/get_state", "/get_state?job_id=", "/get_state?job_id=abc", "/get_state/1.5"])
-def test_a_job_id_that_is_missing_or_no_integer(client: FlaskClient, path: str) -> None:
+def test_a_job_id_that_is_missing_or_not_an_integer(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 400
     assert (answer.get_json()["status"], answer.get_json()["code"]) == ("400 Bad Request", "job_id_invalid")
@@ -378,9 +378,9 @@ def test_an_unknown_job(client: FlaskClient, job_id: int) -> None:
     assert answer.get_json() == {"status": "404 Not Found", "code": "job_unknown", "message": message}
 
 
-def test_the_database_is_away(settings: Settings, make_app: Callable[..., Flask]) -> None:
-    away = settings.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/none"})
-    answer = make_app(away).test_client().get("/get_state?job_id=1")
+def test_the_database_is_unavailable(settings: Settings, make_app: Callable[..., Flask]) -> None:
+    unavailable = settings.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/none"})
+    answer = make_app(unavailable).test_client().get("/get_state?job_id=1")
     assert answer.status_code == 503
     assert "database of jobs" in answer.get_json()["message"]
 
