@@ -1,88 +1,26 @@
-"""Cached runs: no poll waits for Airflow, and no answer uses a run that is out of date."""
+"""Cached runs: no poll waits for Airflow; which runs are refreshed, and how often."""
 
-import os
-import threading
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from api.polling import recent_runs
-from api.polling.polled_job import ENDING_SECONDS, REFRESH_SECONDS
+from api.polling.polled_job import REFRESH_SECONDS
 from api.polling.recent_runs import POLLED_SECONDS, RecentRuns
-from ingest.errors.types import ServiceUnavailable
-from ingest.ledger.jobs import JobSnapshot, Received
-from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
-from ingest.states import JobRecord, JobState, Kind, Run, Stage, StageError
+from ingest.orchestrator.client import RUNS_AT_ONCE
+from ingest.states import Run
 from tests.api.clock import Clock
-from tools.waiting import wait_until
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RUNNING, SUCCESS = Run("running"), Run("success")
-FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
-UNAVAILABLE = ServiceUnavailable("Airflow", "http://test", "it is unavailable")
-
-
-@dataclass
-class CountingAirflow(AirflowApi):
-    """Airflow that counts its requests."""
-
-    answers: list[Run | Exception] = field(default_factory=lambda: [RUNNING])
-    requested: list[dict[str, str]] = field(default_factory=list)
-    may_answer: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.may_answer.set()
-
-    def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:
-        assert seconds == recent_runs.REQUEST_TIMEOUT_SECONDS
-        self.requested.append(dict(dags))
-        assert self.may_answer.wait(30)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return dict.fromkeys(dags, answer)
-
-    def was_requested(self, times: int) -> bool:
-        return len(self.requested) == times
-
-    def unavailable(self, reason: str) -> ServiceUnavailable:
-        return ServiceUnavailable("Airflow", "http://test", reason)
-
-
-@pytest.fixture
-def airflow() -> CountingAirflow:
-    return CountingAirflow()
-
-
-@pytest.fixture
-def runs(airflow: CountingAirflow, clock: Clock) -> RecentRuns:
-    return RecentRuns(airflow, clock)
-
-
-def job(job_id: int = 7, run_changes: int = 0, **record: object) -> JobSnapshot:
-    received = Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1)
-    known = replace(JobRecord(Kind.INGEST), **record)  # type: ignore[arg-type]
-    return JobSnapshot(received, known, NOW, NOW, NOW, NOW, run_changes)
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    wait_until(holds, 30, lambda: "the condition never became true")
-
-
-def wait_for_run(runs: RecentRuns, snapshot: JobSnapshot, state: str) -> None:
-    wait_for(lambda: (run := runs.run(snapshot)) is not None and run.state == state)
-
-
-def is_unavailable(runs: RecentRuns, snapshot: JobSnapshot) -> bool:
-    try:
-        runs.run(snapshot)
-    except ServiceUnavailable as error:
-        return str(error) == str(UNAVAILABLE)
-    return False
+from tests.api.polling.counting_airflow import (
+    RUNNING,
+    SUCCESS,
+    UNAVAILABLE,
+    CountingAirflow,
+    is_unavailable,
+    job,
+    wait_for,
+    wait_for_run,
+)
 
 
 def test_poll_before_airflow_has_answered_is_answered_without_a_run(runs: RecentRuns, airflow: CountingAirflow):
@@ -222,90 +160,3 @@ def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):
     wait_for_run(runs, job(7), "running")
     wait_for_run(runs, job(8), "queued")
     wait_for_run(runs, job(7), "running")
-
-
-def test_progress_causes_no_request(runs: RecentRuns, airflow: CountingAirflow):
-    wait_for_run(runs, job(), "running")
-    for percent in range(10):
-        last = JobState("OK", "open tar", percent, "", complete=False)
-        assert runs.run(job(percent=float(percent), last=last)) is RUNNING
-    assert airflow.was_requested(1)
-
-
-@pytest.mark.parametrize(
-    "record", [{"stage": Stage.OPEN_TAR}, {"finished": Stage.OPEN_TAR}, {"error": FAILED}, {"clears": 1}]
-)
-def test_run_that_was_read_before_the_ledger_changed_is_not_answered_after_it(
-    runs: RecentRuns, airflow: CountingAirflow, record: dict[str, object]
-):
-    airflow.answers = [SUCCESS, Run("queued")]
-    wait_for_run(runs, job(), "success")
-    changed = job(**record)  # type: ignore[arg-type]
-    assert runs.run(changed) is None
-    wait_for_run(runs, changed, "queued")
-
-
-def test_run_that_was_read_before_a_change_of_it_is_not_answered_after_the_change(
-    runs: RecentRuns, airflow: CountingAirflow
-):
-    airflow.answers = [SUCCESS, Run("queued")]
-    wait_for_run(runs, job(), "success")
-    assert runs.run(job(run_changes=1)) is None
-    wait_for_run(runs, job(run_changes=1), "queued")
-
-
-def test_run_that_is_read_while_it_is_changed_is_not_answered_after_the_change(
-    runs: RecentRuns, airflow: CountingAirflow
-):
-    airflow.answers = [SUCCESS, Run("queued")]
-    airflow.may_answer.clear()
-    runs.run(job())
-    wait_for(partial(airflow.was_requested, 1))
-    # Airflow has read the run but not answered; in the meantime a retry clears the run and counts the change.
-    assert runs.run(job(run_changes=1)) is None
-    airflow.may_answer.set()
-    wait_for(lambda: runs.run(job(run_changes=1)) is not None)
-    assert runs.run(job(run_changes=1)) == Run("queued")
-
-
-@pytest.mark.parametrize(("run", "seconds"), [(RUNNING, ENDING_SECONDS), (Run("failed"), REFRESH_SECONDS)])
-def test_run_whose_stage_has_failed_is_refreshed_more_often(
-    runs: RecentRuns, airflow: CountingAirflow, clock: Clock, run: Run, seconds: float
-):
-    airflow.answers = [run]
-    wait_for(lambda: runs.run(job(error=FAILED)) is run)
-    clock.now += seconds - 0.1
-    assert runs.run(job(error=FAILED)) is run
-    assert airflow.was_requested(1)
-    clock.now += 0.1
-    runs.run(job(error=FAILED))
-    wait_for(partial(airflow.was_requested, 2))
-
-
-def test_end_of_a_run_is_reported_once_even_without_polls(airflow: CountingAirflow, clock: Clock):
-    ended: list[tuple[int, str | None]] = []
-    runs = RecentRuns(airflow, clock, lambda snapshot, run: ended.append((snapshot.received.job_id, run.state)))
-    wait_for_run(runs, job(), "running")
-    airflow.answers = [SUCCESS]
-    clock.now += REFRESH_SECONDS
-    runs.run(job())
-    wait_for(lambda: ended == [(7, "success")])
-    clock.now += REFRESH_SECONDS
-    runs.run(job())
-    wait_for(lambda: len(airflow.requested) == 3)
-    wait_for_run(runs, job(), "success")
-    assert ended == [(7, "success")]
-
-
-def test_forked_process_refreshes_for_itself(airflow: CountingAirflow):
-    runs = RecentRuns(airflow)
-    wait_for_run(runs, job(), "running")
-    # As if another thread held the lock at the moment of the fork.
-    with runs._changed:
-        child = os.fork()
-        if child == 0:
-            try:
-                wait_for_run(runs, job(), "running")
-            finally:
-                os._exit(0 if len(airflow.requested) >= 2 else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
