@@ -44,7 +44,7 @@ class Case(NamedTuple):
 INTERNAL_CASE = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
-def success(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+def success_answer(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
     """Return the documentation of a successful answer whose example differs from the one of its type."""
     return {
         "description": description,
@@ -52,7 +52,7 @@ def success(model: type[BaseModel], description: str, example: dict[str, Any]) -
     }
 
 
-def errors(*kinds: type[IngestError]) -> ResponseDict:
+def error_answers(*kinds: type[IngestError]) -> ResponseDict:
     """Return the documentation of error answers, including the internal error: by status, with an example per code."""
     cases = defaultdict(list)
     for case in (*map(_case, kinds), INTERNAL_CASE):

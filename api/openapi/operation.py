@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import errors
+from api.openapi.answers import error_answers
 from ingest.errors.types import IngestError
 
 
@@ -46,6 +46,6 @@ class Operation:
             summary=self.summary,
             description=self.description,
             tags=[self.tag],
-            responses={**self.answers, **errors(*access_errors, *self.errors)},
+            responses={**self.answers, **error_answers(*access_errors, *self.errors)},
             openapi_extensions={**self.body, **security},
         )

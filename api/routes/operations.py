@@ -8,7 +8,7 @@ from typing import Any
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import success
+from api.openapi.answers import success_answer
 from api.openapi.operation import Operation
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
@@ -46,19 +46,27 @@ def _receive_bundle(operation_id: str, summary: str) -> Operation:
 def _receive(
     operation_id: str, summary: str, description: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
 ) -> Operation:
-    answers: ResponseDict = {200: success(JobState, "The new job.", RECEIVED)}
-    return Operation(operation_id, summary, f"{description}\n\n{PROMISE}", RECEIVE, answers, errors, body)
+    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED)}
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description=f"{description}\n\n{PROMISE}",
+        tag=RECEIVE,
+        answers=answers,
+        errors=errors,
+        body=body,
+    )
 
 
 def _state(operation_id: str, summary: str) -> Operation:
     return Operation(
-        operation_id,
-        summary,
-        "Poll until `complete` is true, then read `state`: `OK` means that the files are archived and cataloged; after "
-        "`FAILED`, `exception` says why. One request per second is sufficient.",
-        REPORT,
-        {200: JobState},
-        STATE_ERRORS,
+        operation_id=operation_id,
+        summary=summary,
+        description="Poll until `complete` is true, then read `state`: `OK` means that the files are archived and "
+        "cataloged; after `FAILED`, `exception` says why. One request per second is sufficient.",
+        tag=REPORT,
+        answers={200: JobState},
+        errors=STATE_ERRORS,
     )
 
 
@@ -74,24 +82,24 @@ MOVE = _receive(
 GET_STATE = _state("get_state", "Get the state of a job")
 GET_STATE_OF = _state("get_state_of", "Get the state of a job (alternative address)")
 GET_ROOT = Operation(
-    "root",
-    "Check that the service is up",
-    "The answer of the original service (pacifica-ingest 0.4.1).",
-    SERVICE,
-    {200: Greeting},
+    operation_id="root",
+    summary="Check that the service is up",
+    description="The answer of the original service (pacifica-ingest 0.4.1).",
+    tag=SERVICE,
+    answers={200: Greeting},
 )
 GET_HEALTH = Operation(
-    "health",
-    "Check that the process is alive",
-    "Depends on no other service. For supervisors that restart an unresponsive process.",
-    SERVICE,
-    {200: Health},
+    operation_id="health",
+    summary="Check that the process is alive",
+    description="Depends on no other service. For supervisors that restart an unresponsive process.",
+    tag=SERVICE,
+    answers={200: Health},
 )
 GET_READINESS = Operation(
-    "readiness",
-    "Check whether uploads are accepted",
-    "Ready means that the database is available and the spool is writable and has free space. For load balancers. Airflow "
-    "is reported but does not count. Results are kept for a second; an answer takes at most 3 seconds.",
-    SERVICE,
-    {200: Readiness, 503: Unready},
+    operation_id="readiness",
+    summary="Check whether uploads are accepted",
+    description="Ready means that the database is available and the spool is writable and has free space. For load "
+    "balancers. Airflow is reported but does not count. Results are kept for a second; an answer takes at most 3 seconds.",
+    tag=SERVICE,
+    answers={200: Readiness, 503: Unready},
 )
