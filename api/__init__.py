@@ -1,1 +1,1 @@
-"""The API of the service: receive bundles and move documents, report the state of jobs."""
+"""The HTTP API of the service: receives bundles and move documents, and reports the state of jobs."""

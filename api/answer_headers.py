@@ -1,8 +1,8 @@
-"""The headers that every answer has. Registered by `api.app`; `api.serving.protocol_errors` adds them to its own answers."""
+"""The headers of every answer. Registered by `api.app`; `api.serving.protocol_errors` adds them to its own answers."""
 
 from flask import Flask, Response
 
-# A browser must not guess another type than the one that is declared, and run an answer as a script.
+# A browser must not guess another type than the declared one, and run an answer as a script.
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
 
 

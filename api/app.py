@@ -1,4 +1,4 @@
-"""The Flask application, made by `api.wsgi` in each process of the WSGI server, and by tests."""
+"""The Flask application. Made by `api.wsgi` in each process of the WSGI server, and by tests."""
 
 from functools import partial
 
@@ -21,37 +21,39 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.services import make_services
 from ingest.settings.loading import Settings
 
-# As many threads as the server has may wait for a connection, but few ever hold one at the same moment.
+# Each thread of the server may wait for a connection, but few hold one at the same moment.
 DATABASE_CONNECTIONS = 10
 
 
-def create_app(settings: Settings, upload_slots: UploadSlots | None = None) -> Flask:
-    """Make the application; nothing connects before the first request.
+def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airflow: AirflowApi | None = None) -> Flask:
+    """Create the application; nothing connects before the first request.
 
-    `upload_slots` are those that it shares with other processes of the same API; without, it has its own.
+    `upload_slots` are shared with the other processes of the API; by default the application has its own. `airflow` is by
+    default the client that the settings describe.
     """
     app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
-    engine, airflow = make_engine(settings, pool_size=DATABASE_CONNECTIONS), AirflowApi(settings)
-    obstacles = RecentObstacles(airflow)
-    app.extensions[EXTENSION] = Resources(
-        settings,
-        engine,
-        make_services(settings, engine),
-        airflow,
-        RecentRuns(airflow, on_end=partial(state.keep_end, engine)),
-        obstacles,
-        BatchedReads(engine),
-        ReadinessCheck(settings, airflow, obstacles),
-        make_authentication(settings),
-        upload_slots or UploadSlots(settings.uploads_at_once),
-    )
-    # Else an address with two slashes is answered with a redirection, in HTML.
+    app.extensions[EXTENSION] = _make_resources(settings, upload_slots, airflow or AirflowApi(settings))
+    # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
     for routes in (bundles.routes, state.routes, health.routes, docs.routes):
         app.register_api(routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
-    auth.register(app)
+    auth.register(app, make_authentication(settings))
     answer_headers.register(app)
     error_handlers.register(app)
     return app
+
+
+def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflow: AirflowApi) -> Resources:
+    engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
+    resources = Resources(settings, engine, make_services(settings, engine), airflow)
+    obstacles = RecentObstacles(airflow)
+    resources.register(
+        RecentRuns(airflow, on_end=partial(state.keep_end, engine)),
+        obstacles,
+        BatchedReads(engine),
+        ReadinessCheck(settings, airflow, obstacles.current),
+        upload_slots or UploadSlots(settings.uploads_at_once),
+    )
+    return resources

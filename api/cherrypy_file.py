@@ -1,6 +1,6 @@
-"""The CherryPy file of the original service: where it listened. All else in it says nothing to gunicorn.
+"""Read the address to listen on from the CherryPy file of pacifica-ingest 0.4.1. Its other options are ignored.
 
-Called by `api.server` at start.
+Called by `api.command_line`.
 """
 
 import ast
@@ -23,7 +23,7 @@ LARGEST_PORT = 65535
 
 @dataclass(frozen=True)
 class Listening:
-    """Where the original listened, as far as the file says it, and the options of the file that say nothing here."""
+    """Address and port, where the file has them, and the names of the options that are ignored."""
 
     address: str | None = None
     port: int | None = None
@@ -31,13 +31,13 @@ class Listening:
 
 
 def find_file(option: str | None, environment: Mapping[str, str]) -> Path | None:
-    """Give the file that the option or the variable names, else the one in the home folder, if it is there."""
+    """Return the file that the option or the variable names, otherwise the one in the home folder, if it exists."""
     named = {VARIABLE: option} if option is not None else {}
     return ini_file.find_file({**environment, **named}, VARIABLE, DEFAULT_NAME)
 
 
 def read_file(path: Path) -> Listening:
-    """Read a CherryPy file; raises ConfigurationError when it cannot be read or names no place to listen at."""
+    """Read a CherryPy file; raises ConfigurationError when it cannot be read or has an invalid address or port."""
     parser = _Parser()
     try:
         with path.open(encoding="utf-8") as file:
@@ -46,7 +46,7 @@ def read_file(path: Path) -> Listening:
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
     except (ConfigParserError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: it is no CherryPy file") from error
+        raise ConfigurationError(f"cannot read {path}: it is not a CherryPy file") from error
     if not (address is None or (isinstance(address, str) and address)):
         raise ConfigurationError(f"{path}: {HOST} must be an address in quotes, such as '0.0.0.0'")
     if not (port is None or (type(port) is int and 0 <= port <= LARGEST_PORT)):
@@ -55,7 +55,7 @@ def read_file(path: Path) -> Listening:
 
 
 class _Parser(ConfigParser):
-    """Keeps the case of names, as CherryPy does."""
+    """Preserves the case of names, as CherryPy does."""
 
     def optionxform(self, optionstr: str) -> str:
         return optionstr
@@ -67,7 +67,7 @@ def _literal(path: Path, parser: ConfigParser, name: str) -> object:
     try:
         value: object = ast.literal_eval(parser.get(SECTION, name))
     except (ValueError, SyntaxError) as error:
-        raise ConfigurationError(f"{path}: {name} is not written as a value of Python") from error
+        raise ConfigurationError(f"{path}: {name} is not a Python literal") from error
     return value
 
 

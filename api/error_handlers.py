@@ -1,6 +1,6 @@
-"""Every error as JSON: `{"status": "404 Not Found", "code": "not_found", "message": "..."}`, never with a traceback.
+"""Answer every error as JSON: `{"status": "404 Not Found", "code": "not_found", "message": "..."}`, without a traceback.
 
-Registered by `api.app`; the routes and the domain raise, and here is the one place that gives errors their HTTP answers.
+Registered by `api.app`. The routes and the domain raise errors; only this module turns them into HTTP answers.
 """
 
 import logging
@@ -17,7 +17,7 @@ from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, SpoolFul
 
 logger = logging.getLogger(__name__)
 
-# The first class that an error of the domain is an instance of gives its status.
+# The status of an error of the domain is that of the first class that matches.
 STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (Rejection, HTTPStatus.BAD_REQUEST),
@@ -25,21 +25,21 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-# What Flask itself raises, as errors of ours.
-OF_FLASK: dict[int | None, type[RequestError]] = {error.status: error for error in (NotFound, MethodNotAllowed)}
-INTERNAL_MESSAGE = "the service made a mistake; its log says more"
+# The types whose codes answer the errors that Flask raises.
+FLASK_ERRORS: dict[int | None, type[RequestError]] = {error.status: error for error in (NotFound, MethodNotAllowed)}
+INTERNAL_MESSAGE = "internal error; see the log of the service"
 
 
 def register(app: Flask) -> None:
-    """Let the application answer every error in JSON."""
+    """Register the handlers, so that the application answers every error as JSON."""
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(RequestError, answer_request_error)
     app.register_error_handler(IngestError, answer_ingest_error)
-    app.register_error_handler(Exception, answer_mistake)
+    app.register_error_handler(Exception, answer_unexpected_error)
 
 
 def status_of(kind: type[IngestError]) -> HTTPStatus:
-    """Give the status that errors of a type are answered with."""
+    """Return the status of the answer to errors of a type."""
     if issubclass(kind, RequestError):
         return kind.status
     statuses = (status for parent, status in STATUSES if issubclass(kind, parent))
@@ -47,22 +47,22 @@ def status_of(kind: type[IngestError]) -> HTTPStatus:
 
 
 def refuse_parameters(_: ValidationError) -> NoReturn:
-    """Called by the library for parameters that do not have their type; raises InvalidJobId, for there is no other."""
-    raise InvalidJobId("job_id must be the integer that the upload was answered with")
+    """Raise InvalidJobId, the only parameter there is; called by flask-openapi3 for a value of another type."""
+    raise InvalidJobId("job_id must be an integer: the job id from the answer to the upload")
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """Answer what Flask raised, with its headers (`Allow` of a 405)."""
+    """Answer an error that Flask raised, with its headers (such as `Allow` for 405)."""
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return answer_mistake(error)
+        return answer_unexpected_error(error)
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
-    kind = OF_FLASK.get(status, RequestError)
+    kind = FLASK_ERRORS.get(status, RequestError)
     return _answer(status, kind.code, error.description or status.description, headers)
 
 
 def answer_request_error(error: RequestError) -> Response:
-    """Answer a request that is not taken."""
+    """Answer a request that is refused."""
     return _answer(error.status, error.code, error.text, error.headers, error.details)
 
 
@@ -70,15 +70,15 @@ def answer_ingest_error(error: IngestError) -> Response:
     """Answer an error of the domain with the status of its type."""
     status = status_of(type(error))
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        return answer_mistake(error)
+        return answer_unexpected_error(error)
     if status > HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("%s %r: %s", request.method, request.path, error.text)
     headers = {"Retry-After": str(error.retry_seconds)} if error.retry_seconds else {}
     return _answer(status, error.code, error.text, headers)
 
 
-def answer_mistake(error: Exception) -> Response:
-    """Answer an error that nobody expected; the traceback goes to the log only."""
+def answer_unexpected_error(error: Exception) -> Response:
+    """Answer an unexpected error; the traceback goes to the log only."""
     logger.error("%s %r: unexpected %s", request.method, request.path, type(error).__name__, exc_info=error)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 

@@ -1,40 +1,48 @@
-"""What the API needs to answer a request, made once in each process by `api.app` and read by every route."""
+"""The objects that requests share, made once in each process by `api.app`.
 
-from dataclasses import dataclass
-from typing import cast
+The settings and the clients of the domain are attributes. Objects of other packages of the API are registered and found by
+their class, so that this module imports none of these packages.
+"""
 
-from flask import current_app
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from flask import Flask, current_app
 from sqlalchemy import Engine
 
-from api.access.authentication import Authentication
-from api.polling.batched_reads import BatchedReads
-from api.polling.recent_obstacles import RecentObstacles
-from api.polling.recent_runs import RecentRuns
-from api.probes.readiness import ReadinessCheck
-from api.receiving.upload_slots import UploadSlots
 from ingest.orchestrator.client import AirflowApi
 from ingest.services import Services
 from ingest.settings.loading import Settings
 
 EXTENSION = "ingest"
 
+Resource = TypeVar("Resource")
+
 
 @dataclass(frozen=True)
 class Resources:
-    """The settings and the clients of a process; each connects when it is first used."""
+    """The settings, the clients and the registered objects of a process. Clients connect when they are first used."""
 
     settings: Settings
     engine: Engine
     services: Services
     airflow: AirflowApi
-    runs: RecentRuns
-    obstacles: RecentObstacles
-    reads: BatchedReads
-    readiness: ReadinessCheck
-    authentication: Authentication
-    upload_slots: UploadSlots
+    _registered: dict[type, object] = field(default_factory=dict)
+
+    def register(self, *resources: object) -> None:
+        """Make objects available by their class; a second object of a class replaces the first."""
+        self._registered.update({type(resource): resource for resource in resources})
+
+    def get(self, kind: type[Resource]) -> Resource:
+        """Return the registered object of a class."""
+        return cast(Resource, self._registered[kind])
 
 
 def get_resources() -> Resources:
-    """Give the resources of the application that answers the current request."""
-    return cast(Resources, current_app.extensions[EXTENSION])
+    """Return the resources of the application that handles the current request."""
+    return resources_of(current_app)
+
+
+def resources_of(app: Flask) -> Resources:
+    """Return the resources of an application."""
+    return cast(Resources, app.extensions[EXTENSION])

@@ -1,7 +1,7 @@
-"""What a WSGI server loads: `api.wsgi` and its `application`, or `api.wsgi:create()` in each of its processes.
+"""The entry points for WSGI servers: `api.wsgi` with its `application`, or `api.wsgi:create()` in each process.
 
-`pacifica-ingest` (`api.server`) calls `create` after its fork. Other servers take `application`, which is made by the first
-request of each process, so that nothing is read or opened by the import, nor shared by what is forked after it.
+`pacifica-ingest` (`api.server`) calls `create` after its fork. Other servers load `application`, which is created by the
+first request of each process: importing this module reads and opens nothing, so forked processes share nothing.
 """
 
 import json
@@ -18,7 +18,7 @@ from api.access.authentication import unchecked
 from api.answer_headers import ALWAYS
 from api.app import create_app
 from api.receiving.upload_slots import UploadSlots
-from api.serving.logs import write_log
+from api.serving.logs import configure_logging
 from ingest.errors.types import ConfigurationError
 from ingest.settings.loading import load_settings
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
-_making = Lock()
+_creation_lock = Lock()
 
 
 def create(upload_slots: UploadSlots | None = None) -> Flask:
-    """Make the application from the settings of the environment; raises ConfigurationError.
+    """Create the application from the settings of the environment; raises ConfigurationError.
 
     `upload_slots` as in `api.app.create_app`.
     """
-    write_log()
+    configure_logging()
     settings = load_settings()
-    for sentence in unchecked(settings):
-        logger.warning(sentence)
+    for warning in unchecked(settings):
+        logger.warning(warning)
     return create_app(settings, upload_slots)
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer a request; wrong settings are an error of each, because other servers start without them."""
+    """Handle a request. Other servers start with invalid settings, so each request reports them."""
     try:
-        with _making:
-            made = _application()
+        with _creation_lock:
+            app = _application()
     except ConfigurationError as error:
-        logger.error("%s", error.text)  # noqa: TRY400 - the text says it all
+        logger.error("%s", error.text)  # noqa: TRY400 - the traceback adds nothing
         return _refuse(error, start_response)
-    return made(environ, start_response)
+    return app(environ, start_response)
 
 
 @cache
@@ -60,7 +60,7 @@ def _application() -> Flask:
 def _refuse(error: ConfigurationError, start_response: "StartResponse") -> Iterable[bytes]:
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     line = f"{status.value} {status.phrase}"
-    document = {"code": error.code, "message": "a setting is wrong; the log says which", "status": line}
+    document = {"code": error.code, "message": "a setting is invalid; see the log", "status": line}
     body = json.dumps(document).encode()
     start_response(line, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *ALWAYS.items()])
     return [body]

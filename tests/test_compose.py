@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 import yaml
 
-from api.server import DEFAULT_PORT
+from api.command_line import DEFAULT_PORT
 from docs import build
 from ingest.ledger.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING

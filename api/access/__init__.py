@@ -1,1 +1,1 @@
-"""Who is calling, how they prove it, and what they may: found out before a request's body is read."""
+"""Access control: identify the caller of a request and check its role, before the body is read."""

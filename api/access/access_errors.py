@@ -1,7 +1,7 @@
-"""The errors of requests that are not let in: 401 where proof of who calls is missing or wrong, 403 where it cannot help.
+"""The errors of requests that are refused because of their caller, their host name or the site that caused them.
 
-Raised by `api.access.auth` and what it is made of. Their texts say what to mend, and nothing of what was sent: tokens are
-secret, and what is no token may be a password.
+Raised by `api.access.auth`, `api.access.authentication` and `api.access.sites`. The texts say what to fix and quote nothing
+that was sent: tokens are secret, and a malformed token may be a password.
 """
 
 from http import HTTPStatus
@@ -9,83 +9,83 @@ from http import HTTPStatus
 from api.request_errors import RequestError
 
 REALM = 'realm="pacifica-ingest"'
-# Of a service that somebody has to mend, or that is just starting.
+# After how long a client should try again while tokens cannot be checked.
 RETRY_SECONDS = 10
 
 
 class NotAuthenticated(RequestError):
-    """Nothing in the request says who calls.
-
-    `scheme` is the way that would.
-    """
+    """The request has no credentials."""
 
     code = "not_authenticated"
     status = HTTPStatus.UNAUTHORIZED
 
     def __init__(self, text: str, scheme: str) -> None:
+        """`scheme` is the authentication scheme that the service accepts."""
         super().__init__(text, {"WWW-Authenticate": f"{scheme} {REALM}"})
 
 
 class TokenInvalid(RequestError):
-    """The token of the request is not taken.
-
-    The reason is a text of ours, because it becomes part of a header (RFC 6750, 3).
-    """
+    """The token is not accepted."""
 
     code = "token_invalid"
     status = HTTPStatus.UNAUTHORIZED
 
     def __init__(self, reason: str) -> None:
+        """`reason` becomes part of a header (RFC 6750, 3), so it must be a text of this service."""
         challenge = f'Bearer {REALM}, error="invalid_token", error_description="{reason}"'
-        super().__init__(f"the token is not taken: {reason}", {"WWW-Authenticate": challenge})
+        super().__init__(f"the token is not accepted: {reason}", {"WWW-Authenticate": challenge})
 
 
 class NotTrusted(RequestError):
-    """The other end of the connection is not one whose word counts."""
+    """The connection does not come from a trusted machine."""
 
     code = "caller_not_trusted"
     status = HTTPStatus.FORBIDDEN
 
 
 class NotAllowed(RequestError):
-    """The role of the caller does not include the call."""
+    """The role of the caller does not permit the call."""
 
     code = "not_allowed"
     status = HTTPStatus.FORBIDDEN
 
 
 class CrossSite(RequestError):
-    """A page of another site has made a browser send the request."""
+    """A page of another site made a browser send the request."""
 
     code = "cross_site"
     status = HTTPStatus.FORBIDDEN
 
 
 class HostInvalid(RequestError):
-    """There is no `Host` header, or it names no host."""
+    """The `Host` header is missing or malformed."""
 
     code = "host_invalid"
 
 
 class HostNotAllowed(RequestError):
-    """The `Host` header holds a name that is not one of the service's."""
+    """The `Host` header names another host."""
 
     code = "host_not_allowed"
     status = HTTPStatus.MISDIRECTED_REQUEST
 
 
 class UserNameInvalid(RequestError):
-    """What the request says is no name of a user."""
+    """The name of the user is malformed."""
 
     code = "user_name_invalid"
     status = HTTPStatus.BAD_REQUEST
 
 
 class TokensUnavailable(RequestError):
-    """Whether a token is good cannot be found out now: the token file cannot be read, or the issuer is away."""
+    """Tokens cannot be checked now: the token file cannot be read, or the issuer is unavailable."""
 
     code = "tokens_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, text: str) -> None:
         super().__init__(text, {"Retry-After": str(RETRY_SECONDS)})
+
+
+# The errors that `api.access.authentication` raises.
+AUTHENTICATION_ERRORS = (NotAuthenticated, TokenInvalid, NotTrusted, UserNameInvalid, TokensUnavailable)

@@ -1,10 +1,10 @@
-"""How a caller proves who it is, as the setting `authentication` says.
+"""How callers are authenticated, by the setting `authentication`.
 
-    none, open    a header names the user, and is believed (`none`: of this machine only), see `api.access.header_auth`
-    proxy         the same, of proxies that are trusted
-    token         a token, static or of an issuer, see `api.access.token_auth`
+    none, open    a header names the user, without proof (`none`: from this machine only), see `api.access.header_auth`
+    proxy         the same, from trusted proxies only
+    token         a token, static or from an issuer, see `api.access.token_auth`
 
-Made by `api.app` for each process, and once by `api.server` to find out at start whether it can be.
+Made by `api.app` in each process, and once by `api.server`, which thereby checks the settings at start.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterator
 from flask import Request
 
 from api.access.header_auth import ByHeader, ByTrustedHeader
-from api.access.proven import Proven
+from api.access.identity import Identity
 from api.access.token_auth import ByToken
 from ingest.settings.access import PROXY, TOKEN
 from ingest.settings.loading import Settings
 from ingest.settings.submitters import UNCHECKED
 
-# Returns what a request has proven about the user who makes it, or raises a RequestError.
-Authentication = Callable[[Request], Proven]
+# Returns the identity that a request proves, or raises a RequestError.
+Authentication = Callable[[Request], Identity]
 
 
 def make_authentication(settings: Settings) -> Authentication:
-    """Make what the settings say; raises ConfigurationError when a file of tokens or secrets cannot be used."""
+    """Return the authentication that the settings describe.
+
+    Raises ConfigurationError when a file of tokens or secrets cannot be used.
+    """
     if settings.authentication == PROXY:
         return ByTrustedHeader(settings)
     if settings.authentication == TOKEN:
@@ -32,14 +35,14 @@ def make_authentication(settings: Settings) -> Authentication:
 
 
 def unchecked(settings: Settings) -> Iterator[str]:
-    """Yield a sentence, for the log at start, for each thing about callers that the settings leave unchecked."""
+    """Yield a warning for each property of callers that the settings leave unchecked, for the log at start."""
     if settings.authentication == PROXY and settings.proxy_secret_file is None:
         yield (
-            "every account of a machine in trusted_proxies can claim to be any user: let the proxy prove itself with a "
-            "secret (INGEST_PROXY_SECRET_FILE, docs/how-to/control-access.md)"
+            "every account of a machine in trusted_proxies can claim to be any user: configure a secret for the proxy "
+            "(INGEST_PROXY_SECRET_FILE, docs/how-to/control-access.md)"
         )
     if settings.authentication in (PROXY, TOKEN) and settings.submitter_check == UNCHECKED:
         yield (
-            "each uploader may name any submitter in the metadata: let the service compare them "
+            "uploaders can name any submitter in the metadata: configure a check of submitters "
             "(INGEST_SUBMITTER_CHECK, docs/how-to/control-access.md)"
         )

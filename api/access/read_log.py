@@ -1,7 +1,7 @@
-"""The audit log of reads: who read what, from where, and with which answer.
+"""The audit log of reads: user, role, address, path and status.
 
-Called by `api.access.auth` after each request. A client that polls writes one line in ten minutes, not one for each poll;
-uploads have lines and events of their own (`api.routes.bundles`).
+Called by `api.access.auth` after each request. A client that polls causes one line in ten minutes, not one per poll.
+Uploads have their own log lines and events (`api.routes.bundles`).
 """
 
 import logging
@@ -18,7 +18,7 @@ from ingest.system.sanitize import quote_name
 logger = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 600.0
-# Reads that a process remembers; beyond that the oldest is forgotten, and logged again when it is repeated.
+# Reads that a process remembers. Beyond that the oldest is forgotten, and logged again when it is repeated.
 MAX_REMEMBERED = 10_000
 
 # User, address, path with its query, and status.
@@ -26,14 +26,14 @@ Read = tuple[str, str, str, int]
 
 
 class ReadLog:
-    """Logs each read when it is new, and again when it goes on for ten minutes."""
+    """Logs each new read, and again when it is repeated after ten minutes."""
 
     def __init__(self) -> None:
         self._logged: OrderedDict[Read, float] = OrderedDict()
         self._lock = Lock()
 
     def record(self, caller: Caller, response: Response) -> None:
-        """Log the current request and its answer, if it is a read that was not logged lately."""
+        """Log the current request and its answer, if it is a read that was not logged recently."""
         if request.method not in ("GET", "HEAD"):
             return
         read = (caller.user, str(request.remote_addr), request.full_path.rstrip("?"), response.status_code)

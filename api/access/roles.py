@@ -1,15 +1,14 @@
-"""Which role may make which call.
+"""Roles, and who may make a call. Each route declares its `Access` (`api.routes.registration`).
 
-Read by `api.access.auth` before each request, and by `api.routes.state` about jobs of others.
+Read by `api.access.auth` before each request, and by `api.routes.state` for jobs of other users.
 
 | | uploads | sees |
 |---|---|---|
-| uploader | yes | own jobs; another's is as unknown to it as one that never was |
+| uploader | yes | own jobs; other users' jobs answer 404, as jobs that do not exist |
 | operator | no | all jobs |
 | admin | yes | all jobs |
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +17,7 @@ from ingest.settings.loading import Settings
 
 
 class Role(StrEnum):
-    """What a user is to the service."""
+    """The role of a user in the service."""
 
     UPLOADER = "uploader"
     OPERATOR = "operator"
@@ -27,9 +26,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and what they are to the service.
+    """The user who makes a request, and their role.
 
-    `submitter` is the submitter's id that their token holds, where the settings need one.
+    `submitter` is the submitter's id in the user's token, where the settings require one.
     """
 
     user: str
@@ -37,35 +36,32 @@ class Caller:
     submitter: str | None = None
 
     def may_see(self, owner: str | None) -> bool:
-        """Whether they see the jobs of a user; of None: jobs of which nobody knows whose they are."""
+        """Return whether the caller sees the jobs of a user; None means an unknown owner."""
         return self.role is not Role.UPLOADER or owner == self.user
 
 
-ALL = frozenset(Role)
-UPLOADING = frozenset({Role.UPLOADER, Role.ADMIN})
+@dataclass(frozen=True)
+class Access:
+    """Who may make a call: callers with one of these roles, or everyone for a public call.
 
-# By endpoint, which is the name of a blueprint and of its function. What stands in neither of the two is for nobody.
-PUBLIC = frozenset(
-    {
-        "health.get_root",
-        "health.get_health",
-        "health.get_readiness",
-        "docs.get_page",
-        "docs.get_document",
-        "docs.static",
-    }
-)
-CALLS: Mapping[str, frozenset[Role]] = {
-    "receive.ingest": UPLOADING,
-    "receive.upload": UPLOADING,
-    "receive.receive_move": UPLOADING,
-    "state.get_state": ALL,
-    "state.get_state_of": ALL,
-}
+    With `any_host`, the call is answered under any `Host` name.
+    """
+
+    roles: frozenset[Role] = frozenset()
+    is_public: bool = False
+    any_host: bool = False
+
+
+NOBODY = Access()
+PUBLIC = Access(is_public=True)
+# Load balancers and supervisors call these by address; the answers hold no data of users.
+PROBES = Access(is_public=True, any_host=True)
+UPLOADERS = Access(frozenset({Role.UPLOADER, Role.ADMIN}))
+ALL_ROLES = Access(frozenset(Role))
 
 
 def role_of(settings: Settings, user: str) -> Role:
-    """Give what a user is; where nobody proves who they are, roles would mean nothing, and all may do all."""
+    """Return the role of a user. Without authentication roles would mean nothing: every caller is an admin."""
     if settings.authentication in (NONE, OPEN) or user in settings.admins:
         return Role.ADMIN
     return Role.OPERATOR if user in settings.operators else Role.UPLOADER

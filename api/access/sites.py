@@ -2,15 +2,16 @@
 
 Registered by `api.app` before `api.access.auth`. A browser sends requests for the page of any site, with the rights of its
 user. It names the site in `Origin` and `Sec-Fetch-Site`, which no page can forge; other clients send neither header. A site
-can also resolve its own name to the address of this service (DNS rebinding); `Host` then holds that name.
+can also resolve its own name to the address of this service (DNS rebinding): `Host` then holds that name.
 """
 
 import logging
 import re
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 
 from api.access.access_errors import CrossSite, HostInvalid, HostNotAllowed
+from api.access.declarations import access_of
 from api.request_errors import RequestError
 from api.resources import get_resources
 from ingest.settings.access import ANY_HOST, NONE
@@ -23,10 +24,8 @@ AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[0-9a-z_.-]+)(?::(?P<port>[0-9
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#]+)", re.IGNORECASE)
 DEFAULT_PORTS = frozenset({"80", "443"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Values of `Sec-Fetch-Site` for requests that no other site has caused.
+# Values of `Sec-Fetch-Site` for requests that no other site caused.
 OWN_SITE = frozenset({"same-origin", "none"})
-# Load balancers and supervisors call these by address, and the answers hold nothing else.
-PROBES = frozenset({"health.get_health", "health.get_readiness"})
 LOCAL_NAME = "localhost"
 
 
@@ -50,22 +49,22 @@ def admit() -> None:
 
 def _check_host(settings: Settings, host: str | None) -> None:
     if host is None:
-        # Clients of HTTP/1.0 need not send it (RFC 9112, 3.2), and browsers always do.
+        # HTTP/1.0 does not require it (RFC 9112, 3.2); browsers always send it.
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return
-        raise HostInvalid("there is no Host header: send the name of this service in it")
+        raise HostInvalid("the Host header is missing: send the name of this service in it")
     found = AUTHORITY.fullmatch(host)
     if found is None:
-        raise HostInvalid("the Host header is no name and port of a host")
+        raise HostInvalid("the Host header is malformed: send the name of this service, and its port")
     name = _plain(found["name"])
-    if request.endpoint not in PROBES and not _is_allowed(settings, name):
-        raise HostNotAllowed(f"{name} is no name of this service; an admin can add it to allowed_hosts")
+    if not access_of(current_app, request.endpoint).any_host and not _is_allowed(settings, name):
+        raise HostNotAllowed(f"{name} is not a name of this service; an admin can add it to allowed_hosts")
 
 
 def _is_allowed(settings: Settings, name: str) -> bool:
     if ANY_HOST in settings.allowed_hosts or name in settings.allowed_hosts or _is_local(name):
         return True
-    # Behind a proxy or tokens a page of another site has no rights to use, whatever its name leads to.
+    # With authentication by a proxy or a token, a page of another site has no rights, whatever its name resolves to.
     return not settings.allowed_hosts and settings.authentication != NONE
 
 
@@ -80,9 +79,9 @@ def _check_site(settings: Settings, host: str | None) -> None:
     authority = _authority_of(origin)
     if authority is not None and authority[0] in settings.allowed_hosts:
         return
-    own = origin is None or (authority is not None and authority == _split(host or ""))
-    if not own or site not in (None, *OWN_SITE):
-        raise CrossSite("a page of another site must not send this; an admin can add its host to allowed_hosts")
+    is_own = origin is None or (authority is not None and authority == _split(host or ""))
+    if not is_own or site not in (None, *OWN_SITE):
+        raise CrossSite("pages of other sites must not send this request; an admin can add their host to allowed_hosts")
 
 
 def _authority_of(origin: str | None) -> tuple[str, str] | None:

@@ -1,1 +1,1 @@
-"""The OpenAPI document, made from the routes and their types, and the page that shows it."""
+"""The OpenAPI document, generated from the routes and their types."""

@@ -1,6 +1,6 @@
-"""The answers of the OpenAPI document; those of errors are made from the types of the errors.
+"""The documentation of answers; that of error answers is generated from the types of the errors.
 
-Called by `api.openapi.operations`.
+Called by `api.routes.operations` and `api.openapi.operation`.
 """
 
 import inspect
@@ -17,12 +17,12 @@ from api.openapi.schemas import Error
 from ingest.errors.types import INTERNAL_ERROR, IngestError
 
 RETRY_AFTER: dict[str, Any] = {
-    "Retry-After": {"description": "Seconds to wait, where that is known.", "schema": {"type": "integer"}}
+    "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
-            "description": "How to prove who is calling (RFC 9110).",
+            "description": "The authentication scheme to use (RFC 9110).",
             "required": True,
             "schema": {"type": "string"},
         }
@@ -34,34 +34,34 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
 
 
 class Case(NamedTuple):
-    """One thing that can be wrong, as the document shows it."""
+    """An error, as the document shows it."""
 
     status: HTTPStatus
     code: str
     text: str
 
 
-OURS = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
+INTERNAL_CASE = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
-def success(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
-    """Give an answer of a type that another call of the document has too, with an example of its own."""
+def success_answer(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+    """Return the documentation of a successful answer whose example differs from the one of its type."""
     return {
         "description": description,
         "content": {"application/json": {"schema": _reference(model), "example": example}},
     }
 
 
-def errors(*kinds: type[IngestError]) -> ResponseDict:
-    """Give the answers to errors of these types, and to a mistake of ours: one for each status, an example for each code."""
+def error_answers(*kinds: type[IngestError]) -> ResponseDict:
+    """Return the documentation of error answers, including the internal error: by status, with an example per code."""
     cases = defaultdict(list)
-    for case in (*map(_case, kinds), OURS):
+    for case in (*map(_case, kinds), INTERNAL_CASE):
         cases[case.status].append(case)
     return {status: _answer(status, cases[status]) for status in sorted(cases)}
 
 
 def _case(kind: type[IngestError]) -> Case:
-    # The first line says what happened, the rest is for developers.
+    # The first line of the docstring is for users, the rest is for developers.
     return Case(status_of(kind), kind.code, (inspect.getdoc(kind) or "").partition("\n")[0])
 
 

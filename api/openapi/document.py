@@ -1,6 +1,6 @@
-"""What the OpenAPI document says of the API as a whole: what it is, who may call it, what errors look like.
+"""The part of the OpenAPI document that describes the whole API: its purpose, authentication, and the form of errors.
 
-Called by `api.app`. What it says of each call is in `api.openapi.operations`.
+Called by `api.app`. `api.routes.operations` documents the calls.
 """
 
 from http import HTTPStatus
@@ -18,24 +18,25 @@ from ingest.settings.loading import Settings
 DISTRIBUTION = "pacifica-ingest-airflow"
 TITLE = "Pacifica Ingest"
 DESCRIPTION = """\
-The door to a Pacifica archive: post a bundle, get a job, ask for its state until `complete` is true.
+Uploads to a Pacifica archive: post a bundle, get a job, and poll its state until `complete` is true.
 
-- Bodies of answers are JSON. Every error has a `status`, a `code` that never changes, and a `message` that says what to
-  mend; there is no traceback.
+- Answers are JSON. Every error has a `status`, a `code` that never changes, and a `message` that says what is wrong and how
+  to fix it.
 - Times are UTC, `YYYY-MM-DD HH:MM:SS`.
 - A `Host` header that is missing or malformed is answered with 400 (`host_invalid`), one that names another host with 421
   (`host_not_allowed`). A page of another site cannot upload: 403 (`cross_site`).
-- An address that is not here is answered with 404 (`not_found`), a method that is not here with 405
-  (`method_not_allowed`) and the header `Allow`. What is no HTTP is answered with 400 (`bad_request`), too much of it with
-  414 (`address_too_long`) or 431 (`headers_too_large`), an unknown `Expect` with 417 (`expectation_unsupported`).
+- An unknown address is answered with 404 (`not_found`), an unsupported method with 405 (`method_not_allowed`) and the header
+  `Allow`.
+- Malformed HTTP is answered with 400 (`bad_request`), an address that is too long with 414 (`address_too_long`), headers
+  that are too large with 431 (`headers_too_large`), an unknown `Expect` with 417 (`expectation_unsupported`).
 """
 BEARER, BASIC, HEADER = "bearer", "basic", "proxy"
-# The schemes of which a caller must satisfy one, by the setting `authentication`; none is asked for otherwise.
+# By the setting `authentication`: the schemes of which a caller must use one. The other values require none.
 REQUIRED: dict[str, tuple[str, ...]] = {access.TOKEN: (BEARER, BASIC), access.PROXY: (HEADER,)}
 
 
 class Document(TypedDict):
-    """What `flask_openapi3.OpenAPI` is told, by its names."""
+    """The arguments of `flask_openapi3.OpenAPI`."""
 
     info: Info
     security_schemes: SecuritySchemesDict
@@ -46,13 +47,13 @@ class Document(TypedDict):
 
 
 def document(settings: Settings) -> Document:
-    """Give what makes an application one with an OpenAPI document, as these settings make it."""
+    """Return the arguments for an application whose OpenAPI document describes these settings."""
     required: list[dict[str, list[str]]] = [{scheme: []} for scheme in REQUIRED.get(settings.authentication, ())]
     return Document(
         info=Info(title=TITLE, version=version(DISTRIBUTION), description=DESCRIPTION),
         security_schemes={BEARER: _bearer(), BASIC: _basic(), HEADER: _header(settings.auth_header)},
         openapi_extensions={"security": required} if required else {},
-        # Adds nothing, for each call lists its own answer to a mistake. The default adds a 422 that is never given.
+        # Every call documents its own 500, so this adds nothing. The default adds a 422 that is never returned.
         validation_error_status=HTTPStatus.INTERNAL_SERVER_ERROR.value,
         validation_error_model=Error,
         validation_error_callback=refuse_parameters,
@@ -64,8 +65,8 @@ def _bearer() -> SecurityScheme:
         type="http",
         scheme="bearer",
         bearerFormat="JWT",
-        description="With `authentication = token`: a JSON Web Token of the issuer that is set, or a token that an admin "
-        "has handed out. The latter is also taken as the password of `Basic`.",
+        description="With `authentication = token`: a JSON Web Token of the configured issuer, or a static token from an "
+        "admin. A static token is also accepted as the password of `Basic`.",
     )
 
 
@@ -73,7 +74,7 @@ def _basic() -> SecurityScheme:
     return SecurityScheme(
         type="http",
         scheme="basic",
-        description="With `authentication = token`, for clients that know nothing else: the user's name, and such a token "
+        description="With `authentication = token`, for clients that support no other scheme: the user's name, and a token "
         "as the password.",
     )
 
@@ -83,6 +84,6 @@ def _header(header: str) -> SecurityScheme:
         type="apiKey",
         name=header,
         **{"in": "header"},
-        description="The user's name, set by a proxy in front. With `authentication = proxy` only the proxies that are "
-        "trusted are believed.",
+        description="The user's name, set by a proxy in front of the service. With `authentication = proxy`, the header is "
+        "accepted from trusted proxies only.",
     )

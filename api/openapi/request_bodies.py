@@ -1,4 +1,4 @@
-"""The bodies of requests, as the OpenAPI document shows them. Named by `api.openapi.operations`."""
+"""The documentation of request bodies. Used by `api.routes.operations`."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ EXAMPLE = [
 ]
 DOCUMENT: dict[str, Any] = {
     "requestBody": {
-        "description": "A move document: a list of objects, of which three name submitter, project and instrument, and "
-        "one each file. Whether it is one is checked before the answer; what the objects say, by the job.",
+        "description": "A move document: a list of objects. Three of them name submitter, project and instrument; each "
+        "other names a file. The form of the document is checked before the answer, the content of the objects by the job.",
         "required": True,
         "content": {
             "application/json": {

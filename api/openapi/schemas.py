@@ -1,58 +1,18 @@
-"""What the API takes as parameters and what it answers, as types: the OpenAPI document is made from them.
+"""The JSON of answers, as types from which the OpenAPI document is generated.
 
-Used by the routes and by `api.openapi.operations`. Answers are made by the routes themselves, and tests hold them against
-these types.
+Used by `api.routes.operations` and `api.probes.readiness`. The routes create the other answers themselves; tests compare
+them with these types.
 """
 
-import re
-from functools import cache
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-INTEGER = re.compile(r"-?[0-9]{1,100}")
-
-
-def _integer(text: Any) -> int:  # noqa: ANN401 - whatever the client sent
-    # Stricter than pydantic, which takes `+4`, `4.0` and ` 4 ` too.
-    if not INTEGER.fullmatch(str(text)):
-        raise ValueError("no integer")
-    return int(text)
-
-
-JobId = Annotated[
-    int,
-    BeforeValidator(_integer),
-    Field(description="The integer that the upload was answered with.", json_schema_extra={"example": 4}),
-]
-
-
-class Parameters(BaseModel):
-    """Parameters of a request; flask-openapi3 asks for their schema at each request, and pydantic would make it anew."""
-
-    @classmethod
-    @cache
-    def model_json_schema(cls, *arguments: Any, **keywords: Any) -> dict[str, Any]:  # type: ignore[override] # noqa: ANN401
-        """Give the schema, which is not to be changed."""
-        return super().model_json_schema(*arguments, **keywords)
-
-
-class JobQuery(Parameters):
-    """The parameters of `GET /get_state`."""
-
-    job_id: JobId
-
-
-class JobPath(Parameters):
-    """The parameters of `GET /get_state/<job_id>`."""
-
-    job_id: JobId
+from pydantic import BaseModel, ConfigDict, Field
 
 
 def answer(description: str, example: dict[str, Any]) -> ConfigDict:
-    """Configure the type of an answer: it has these keys and no other, and is shown with a description and an example."""
-    shown = {"description": description, "example": example}
-    return cast(ConfigDict, {"extra": "forbid", "openapi_extra": shown})
+    """Configure the type of an answer: only the declared keys, with a description and an example in the document."""
+    documentation = {"description": description, "example": example}
+    return cast(ConfigDict, {"extra": "forbid", "openapi_extra": documentation})
 
 
 class Greeting(BaseModel):
@@ -64,28 +24,28 @@ class Greeting(BaseModel):
 
 
 class Health(BaseModel):
-    """The process serves."""
+    """The process is alive."""
 
-    model_config = answer("The process serves.", {"alive": True})
+    model_config = answer("The process is alive.", {"alive": True})
 
     alive: bool
 
 
 class Part(BaseModel):
-    """One part that the service needs."""
+    """The state of one part that the service needs."""
 
     model_config = ConfigDict(extra="forbid")
 
     ready: bool
-    message: str = Field("", description="What is wrong, in a sentence; empty when nothing is.")
+    message: str = Field("", description="What is wrong, in a sentence; empty if nothing is.")
 
 
 class SpoolPart(Part):
-    """The folder that bundles are received in."""
+    """The state of the spool, the folder for received bundles."""
 
-    bytes_free: int | None = Field(None, description="What is free on the disk.")
-    bytes_kept_free: int | None = Field(None, description="What uploads must leave free of it.")
-    bytes_promised: int | None = Field(None, description="What is reserved of it for uploads that are under way.")
+    bytes_free: int | None = Field(None, description="Free bytes on the disk.")
+    bytes_kept_free: int | None = Field(None, description="Bytes that uploads must leave free.")
+    bytes_promised: int | None = Field(None, description="Bytes reserved for uploads in progress.")
 
 
 READY = {"ready": True, "message": ""}
@@ -93,10 +53,10 @@ SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864, 
 
 
 class Readiness(BaseModel):
-    """Whether uploads are taken now, and the state of each part."""
+    """Whether uploads are accepted, and the state of each part."""
 
     model_config = answer(
-        "Uploads are taken. Airflow may be away all the same: they run when it is back.",
+        "Uploads are accepted. Airflow may still be unavailable: uploads run when it is available again.",
         {"ready": True, "database": READY, "spool": SPOOL_READY, "airflow": READY},
     )
 
@@ -104,8 +64,8 @@ class Readiness(BaseModel):
     database: Part
     spool: SpoolPart
     airflow: Part = Field(
-        description="Whether Airflow answers and can run jobs; `message` names a DAG that is paused, missing or broken, and "
-        "a pool that is missing or has no slots."
+        description="Whether Airflow is available and can run jobs; `message` names each DAG that is paused, missing or "
+        "broken, and each pool that is missing or has no slots."
     )
 
 
@@ -129,38 +89,38 @@ class JobState(BaseModel):
     job_id: int
     state: str = Field(description="`OK` or `FAILED`.")
     task: str = Field(description="The label of the stage, such as `ingest files`.")
-    task_percent: str = Field(description="How far that stage is, such as `37.5`.")
+    task_percent: str = Field(description="The progress of that stage in percent, such as `37.5`.")
     created: str = Field(description="When the job was received, in UTC.")
     updated: str = Field(description="When the job was last changed, in UTC.")
-    exception: str = Field(description="What is wrong, or waited for, in a sentence; empty when nothing is.")
-    complete: bool = Field(description="Whether there is nothing more to wait for.")
+    exception: str = Field(description="What is wrong, or what the job waits for; empty if nothing is.")
+    complete: bool = Field(description="Whether the job has ended.")
 
 
 class Error(BaseModel):
-    """What is wrong with a request, or with the service."""
+    """An error of the request or of the service."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: str = Field(description="The HTTP status and its name, such as `404 Not Found`.")
-    code: str = Field(description="The kind of error; it never changes.")
-    message: str = Field(description="What is wrong and what to mend, in a sentence.")
+    code: str = Field(description="The kind of error. Codes never change.")
+    message: str = Field(description="What is wrong and how to fix it.")
 
 
 class Unready(Error, Readiness):
-    """An error, and the state of each part."""
+    """The error `not_ready`, with the state of each part."""
 
     model_config = answer(
-        "`not_ready`: The database or the spool is of no use now, and uploads would be refused.",
+        "`not_ready`: The database or the spool is unavailable; uploads would be refused.",
         {
             "status": "503 Service Unavailable",
             "code": "not_ready",
-            "message": "the spool has no room for uploads",
+            "message": "the spool has no free space for uploads",
             "ready": False,
             "database": READY,
             "spool": {
                 **SPOOL_READY,
                 "ready": False,
-                "message": "the spool has no room for uploads",
+                "message": "the spool has no free space for uploads",
                 "bytes_free": 4096,
             },
             "airflow": READY,

@@ -1,4 +1,4 @@
-"""Keep for some seconds what prevents Airflow from running jobs, and refresh it in the background.
+"""Cache what prevents Airflow from running jobs, and refresh it in the background.
 
 Used by `api.routes.state` for jobs that wait, and by `api.probes.readiness`. No poll waits for Airflow.
 """
@@ -15,14 +15,14 @@ from ingest.orchestrator.obstacles import Obstacles, find_obstacles
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
-# Older than this, nothing is said of obstacles: nobody polled, or Airflow does not answer.
+# Older obstacles are not reported: no client polled, or Airflow is unavailable.
 KNOWN_SECONDS = 20.0
-# The limit of each request to Airflow.
-WAIT_SECONDS = 2.0
+# For each request to Airflow.
+REQUEST_TIMEOUT_SECONDS = 2.0
 
 
 class RecentObstacles:
-    """The obstacles that Airflow showed last; one object serves all threads of a process."""
+    """The obstacles that Airflow reported last; one object serves all threads of a process."""
 
     def __init__(self, airflow: AirflowApi, clock: Callable[[], float] = time.monotonic) -> None:
         self._airflow = airflow
@@ -34,23 +34,20 @@ class RecentObstacles:
         self._refresher: threading.Thread | None = None
 
     def last_known(self) -> Obstacles:
-        """Return the obstacles as they were some seconds ago, none while nothing is known. Never waits."""
+        """Return the obstacles as of some seconds ago, or none if they are unknown. Never waits."""
         with self._lock:
             now = self._clock()
             is_due = self._requested is None or now - self._requested >= REFRESH_SECONDS
             if is_due and not (self._refresher and self._refresher.is_alive()):
                 self._requested = now
-                # A process that ends does not wait for what Airflow answers.
+                # A daemon thread, so that a process can end without waiting for Airflow.
                 self._refresher = threading.Thread(target=self._refresh, name="obstacles", daemon=True)
                 self._refresher.start()
             is_known = self._found_at is not None and now - self._found_at < KNOWN_SECONDS
             return self._found if is_known else Obstacles()
 
     def current(self) -> Obstacles:
-        """Return the obstacles as they were some seconds ago, and wait for them if nothing is known.
-
-        Raises ServiceUnavailable.
-        """
+        """Return the obstacles as of some seconds ago; request them if they are older. Raises ServiceUnavailable."""
         with self._lock:
             if self._found_at is not None and self._clock() - self._found_at < REFRESH_SECONDS:
                 return self._found
@@ -58,10 +55,10 @@ class RecentObstacles:
 
     def _request(self) -> Obstacles:
         requested = self._clock()
-        found = find_obstacles(self._airflow, WAIT_SECONDS)
+        found = find_obstacles(self._airflow, REQUEST_TIMEOUT_SECONDS)
         with self._lock:
             if found != self._found:
-                logger.warning("what jobs need in Airflow: %s", "; ".join(found.sentences) or "all is there again")
+                logger.warning("obstacles in Airflow: %s", "; ".join(found.sentences) or "none any more")
             self._found, self._found_at = found, requested
         return found
 
@@ -69,6 +66,6 @@ class RecentObstacles:
         try:
             self._request()
         except ServiceUnavailable as error:
-            logger.warning("what jobs need in Airflow is unknown: %s", error.text)
+            logger.warning("obstacles in Airflow are unknown: %s", error.text)
         except Exception:
-            logger.exception("what jobs need in Airflow cannot be read")
+            logger.exception("cannot read the obstacles in Airflow")

@@ -1,7 +1,7 @@
-"""Keep what Airflow said last of the runs of jobs that are being polled, and refresh it in the background.
+"""Cache the runs of jobs that clients poll, and refresh them in the background.
 
-Used by `api.routes.state`. No poll waits for Airflow: it is answered from what is kept here, or from the ledger while
-nothing is known yet. Each process of the server has one refresher, which ends when nothing is polled any more.
+Used by `api.routes.state`. No poll waits for Airflow: it is answered from this cache, or from the ledger while the run is
+unknown. Each process of the server has one refresher thread, which ends when no job is polled any more.
 """
 
 import logging
@@ -10,49 +10,21 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
+from api.polling.polled_job import PolledJob, run_key
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
 from ingest.states.airflow import Run
-from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
 
-# Together with the time of a request, no answer is older than two seconds while Airflow answers.
-REFRESH_SECONDS = 1.5
-# The stage has failed for good, and all pollers wait for the moment at which Airflow has ended the run.
-ENDING_SECONDS = 0.5
-# A job that was not polled for so long is forgotten, and no longer refreshed.
+# A job that was not polled for this long is removed from the cache.
 POLLED_SECONDS = 10.0
-# The limit of each request to Airflow.
-WAIT_SECONDS = 3.0
-# Some 4 KiB each. The jobs that were polled longest ago are forgotten first.
-JOBS = 8192
-
-RunKey = tuple[str, int, JobRecord]
-
-
-@dataclass
-class _Polled:
-    """A job that is being polled, and Airflow's last answer about its run: a run, a failure, or nothing yet."""
-
-    snapshot: JobSnapshot
-    polled: float
-    requested: float | None = None
-    run: Run | None = None
-    failure: ServiceUnavailable | None = None
-
-    @property
-    def due(self) -> float:
-        """The time of the next request."""
-        if self.requested is None:
-            return self.polled
-        ends_soon = self.snapshot.record.is_stopped and not (
-            self.run and (self.run.has_ended or self.run.state is None)
-        )
-        return self.requested + (ENDING_SECONDS if ends_soon else REFRESH_SECONDS)
+# For each request to Airflow.
+REQUEST_TIMEOUT_SECONDS = 3.0
+# About 4 KiB each. The jobs that were polled longest ago are removed first.
+MAX_JOBS = 8192
 
 
 class RecentRuns:
@@ -62,32 +34,32 @@ class RecentRuns:
         self,
         airflow: AirflowApi,
         clock: Callable[[], float] = time.monotonic,
-        on_end: Callable[[JobSnapshot, Run], None] = lambda _view, _run: None,
+        on_end: Callable[[JobSnapshot, Run], None] = lambda _snapshot, _run: None,
     ) -> None:
-        """`on_end` is called once for each run that has ended, by the refresher, also when its client polls no more."""
+        """`on_end` is called once for each run that has ended, by the refresher, even if its client polls no more."""
         self._airflow = airflow
         self._clock = clock
         self._on_end = on_end
-        self._begin()
-        # A process that is forked has no refresher, and may have got a lock that nobody releases.
-        begin = weakref.WeakMethod(self._begin)
-        os.register_at_fork(after_in_child=lambda: (again := begin()) and again())
+        self._reset()
+        # A forked process has no refresher, and may have inherited a locked lock.
+        reset = weakref.WeakMethod(self._reset)
+        os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
 
     def run(self, snapshot: JobSnapshot) -> Run | None:
-        """Return the last known run of a job, None before Airflow has answered; raises ServiceUnavailable when it failed to.
+        """Return the last known run of a job, or None before Airflow's first answer. Never waits.
 
-        Never waits. A run that was read before the ledger said something new of the job, or before its run was changed, is
-        not returned.
+        A run that was read before the job's last change in the ledger, or before its run was changed, is not returned.
+        Raises ServiceUnavailable when Airflow failed to answer.
         """
         with self._changed:
             now = self._clock()
             polled = self._polled.pop(snapshot.run_id, None)
             if polled is None or run_key(polled.snapshot) != run_key(snapshot):
-                polled = _Polled(snapshot, now)
+                polled = PolledJob(snapshot, now)
             polled.polled = now
-            # The last one of the dictionary is the one that was polled last.
+            # The dictionary is in the order of the last polls.
             self._polled[snapshot.run_id] = polled
-            if len(self._polled) > JOBS:
+            if len(self._polled) > MAX_JOBS:
                 del self._polled[next(iter(self._polled))]
             if now >= polled.due:
                 self._wake_refresher()
@@ -96,18 +68,18 @@ class RecentRuns:
             return polled.run
 
     def forget(self, snapshot: JobSnapshot) -> None:
-        """Refresh the run of a job no longer, because its state does not depend on it any more."""
+        """Stop refreshing the run of a job, because the job's state no longer depends on it."""
         with self._changed:
             self._polled.pop(snapshot.run_id, None)
 
-    def _begin(self) -> None:
-        self._polled: dict[str, _Polled] = {}
+    def _reset(self) -> None:
+        self._polled: dict[str, PolledJob] = {}
         self._changed = threading.Condition()
         self._refresher: threading.Thread | None = None
 
     def _wake_refresher(self) -> None:
         if self._refresher is None:
-            # A process that ends does not wait for what Airflow answers.
+            # A daemon thread, so that a process can end without waiting for Airflow.
             self._refresher = threading.Thread(target=self._refresh, name="recent runs", daemon=True)
             self._refresher.start()
         self._changed.notify()
@@ -117,8 +89,8 @@ class RecentRuns:
             if due:
                 self._request(due[:RUNS_AT_ONCE], due)
 
-    def _next_due(self) -> list[_Polled] | None:
-        """Return the jobs that are due now, the longest due first, or wait for the next one; None when nothing is polled."""
+    def _next_due(self) -> list[PolledJob] | None:
+        """Return the jobs that are due, longest overdue first, or wait for the next one; None when no job is polled."""
         with self._changed:
             now = self._clock()
             for run_id, polled in list(self._polled.items()):
@@ -133,37 +105,31 @@ class RecentRuns:
                 self._changed.wait(by_time[0].due - now)
             return due
 
-    def _request(self, batch: list[_Polled], due: list[_Polled]) -> None:
-        """Request the runs of a batch; a failure is the answer for all that are due, so that it costs one time-out only."""
+    def _request(self, batch: list[PolledJob], due: list[PolledJob]) -> None:
+        """Request the runs of a batch. A failure is recorded for all jobs that are due, so that it costs one timeout."""
         requested = self._clock()
         dags = {each.snapshot.run_id: each.snapshot.received.kind for each in batch}
         try:
-            runs = self._airflow.runs(dags, WAIT_SECONDS)
+            runs = self._airflow.runs(dags, REQUEST_TIMEOUT_SECONDS)
         except ServiceUnavailable as failure:
-            self._answer([(each, None, failure) for each in due], requested)
+            self._record([(each, None, failure) for each in due], requested)
         except Exception as error:
-            logger.exception("the runs of jobs cannot be read")
-            self._answer([(each, None, self._airflow.unavailable(str(error))) for each in due], requested)
+            logger.exception("cannot read the runs of jobs")
+            self._record([(each, None, self._airflow.unavailable(str(error))) for each in due], requested)
         else:
             self._report_ended(batch, runs)
-            self._answer([(each, runs[each.snapshot.run_id], None) for each in batch], requested)
+            self._record([(each, runs[each.snapshot.run_id], None) for each in batch], requested)
 
-    def _answer(self, answers: list[tuple[_Polled, Run | None, ServiceUnavailable | None]], requested: float) -> None:
+    def _record(self, answers: list[tuple[PolledJob, Run | None, ServiceUnavailable | None]], requested: float) -> None:
         with self._changed:
             for polled, run, failure in answers:
                 polled.requested, polled.run, polled.failure = requested, run, failure
 
-    def _report_ended(self, batch: list[_Polled], runs: dict[str, Run]) -> None:
+    def _report_ended(self, batch: list[PolledJob], runs: dict[str, Run]) -> None:
         for each in batch:
             run = runs[each.snapshot.run_id]
             if run.has_ended and not (each.run and each.run.has_ended):
                 try:
                     self._on_end(each.snapshot, run)
                 except Exception:
-                    logger.exception("the end of %s cannot be kept", each.snapshot.run_id)
-
-
-def run_key(snapshot: JobSnapshot) -> RunKey:
-    """Return what makes a run that was read out of date when it differs."""
-    # Progress changes all the time, and says nothing that Airflow would know.
-    return snapshot.run_id, snapshot.run_changes, replace(snapshot.record, percent=0.0, last=None)
+                    logger.exception("cannot keep the end of %s", each.snapshot.run_id)

@@ -1,9 +1,14 @@
-"""Read the run of a job for one answer: from the ledger, or as Airflow said last. Used by `api.routes.state`."""
+"""Find the run of a job for one answer: inferred from the ledger, or as Airflow reported it last.
+
+Used by `api.routes.state`.
+"""
 
 import logging
 from dataclasses import dataclass
 
-from api.polling.recent_runs import run_key
+from api.polling.batched_reads import BatchedReads
+from api.polling.polled_job import run_key
+from api.polling.recent_runs import RecentRuns
 from api.resources import Resources
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
@@ -13,13 +18,16 @@ from ingest.states.job_record import JobStatus, Outcome
 
 logger = logging.getLogger(__name__)
 
-# How often a job is read until it does not change while its ended run is looked up.
-READINGS = 3
+# How often a job is read again until it does not change while its ended run is looked up.
+MAX_READS = 3
 
 
 @dataclass(frozen=True)
 class RunReading:
-    """A run as it is known, None where the last known state is answered; `is_certain` unless it only fits the ledger."""
+    """A run, or None if the answer is the job's last known state.
+
+    `is_certain` is False for a run that is only consistent with the ledger.
+    """
 
     run: Run | None
     is_certain: bool
@@ -29,38 +37,38 @@ LAST_STATE = RunReading(None, is_certain=False)
 
 
 def needs_run(snapshot: JobSnapshot) -> bool:
-    """Whether the ledger alone does not say what the job's state is."""
+    """Return whether the job's state depends on its run, not on the ledger alone."""
     return snapshot.record.outcome is not Outcome.CATALOGED and snapshot.record.override is None
 
 
 def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnapshot, RunReading]:
-    """Return a job with its run; a run that has ended is older than what is returned of the job.
+    """Return a job with its run. If the run has ended, the job was read after it.
 
-    Else a job that was cataloged in between would look as if its run had ended without it.
+    Otherwise a job that was cataloged in between would look as if its run had ended without cataloging it.
     """
     reading = read_run(resources, snapshot)
-    for _ in range(READINGS):
+    for _ in range(MAX_READS):
         if reading.run is None or not reading.run.has_ended:
             break
-        seen, snapshot = snapshot, resources.reads.read(snapshot.received.job_id)
-        if run_key(snapshot) == run_key(seen) or not needs_run(snapshot):
+        previous, snapshot = snapshot, resources.get(BatchedReads).read(snapshot.received.job_id)
+        if run_key(snapshot) == run_key(previous) or not needs_run(snapshot):
             break
         reading = read_run(resources, snapshot)
     return snapshot, reading
 
 
 def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
-    """Return a job's run as the ledger or Airflow said last.
+    """Return a job's run as the ledger implies it or as Airflow reported it last.
 
-    Before Airflow's first answer the ledger alone says how far the job is; but a job whose end is known already is not shown
-    as one that goes on.
+    Before Airflow's first answer the progress follows from the ledger alone, but a job that is known to have failed is not
+    shown as running.
     """
     if snapshot.triggered is None:
         return RunReading(Run(None), is_certain=True)
     try:
-        run = expected_run(snapshot) or resources.runs.run(snapshot)
+        run = expected_run(snapshot) or resources.get(RecentRuns).run(snapshot)
     except ServiceUnavailable as error:
-        logger.warning("job %d: the last known state is answered: %s", snapshot.received.job_id, error.text)
+        logger.warning("job %d: answering the last known state: %s", snapshot.received.job_id, error.text)
         return LAST_STATE
     if run is not None:
         return RunReading(run, is_certain=True)

@@ -1,1 +1,1 @@
-"""Check in the background whether the API can take uploads."""
+"""Check whether the API can receive uploads."""

@@ -1,7 +1,4 @@
-"""A question that may take long, or for ever: asked in a thread, and not again before it is answered.
-
-Used by `api.probes.readiness`.
-"""
+"""A check that may take long or never return: runs in a thread, once at a time. Used by `api.probes.readiness`."""
 
 import logging
 from collections.abc import Callable
@@ -12,41 +9,41 @@ from ingest.errors.types import IngestError
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class BackgroundProbe(Generic[Answer]):
-    """A question and the last answer to it; used by one thread at a time."""
+class BackgroundProbe(Generic[Result]):
+    """A check and its last result; used by one thread at a time."""
 
-    def __init__(self, name: str, ask: Callable[[], Answer], otherwise: Answer) -> None:
-        """`otherwise` is the answer while there is none, and when `ask` raises an IngestError."""
+    def __init__(self, name: str, check: Callable[[], Result], fallback: Result) -> None:
+        """`fallback` is the result while the check is running, and when it raises an IngestError."""
         self._name = name
-        self._ask = ask
-        self._otherwise = otherwise
-        self._asked: Future[Answer] | None = None
+        self._check = check
+        self._fallback = fallback
+        self._running: Future[Result] | None = None
         self._logged = ""
 
-    def ask(self, threads: Executor) -> Future[Answer]:
-        """Ask, unless it was asked before and is not answered."""
-        if self._asked is None or self._asked.done():
-            self._asked = threads.submit(self._ask)
-        return self._asked
+    def start(self, threads: Executor) -> Future[Result]:
+        """Start the check, unless the previous one is still running."""
+        if self._running is None or self._running.done():
+            self._running = threads.submit(self._check)
+        return self._running
 
-    def answer(self) -> Answer:
-        """Give the answer that there is now."""
-        if self._asked is None or not self._asked.done():
-            self._log("there is no answer yet")
-            return self._otherwise
+    def result(self) -> Result:
+        """Return the result of the last check, or the fallback."""
+        if self._running is None or not self._running.done():
+            self._log("no answer yet")
+            return self._fallback
         try:
-            answer = self._asked.result()
+            result = self._running.result()
         except IngestError as error:
             self._log(error.text)
-            return self._otherwise
+            return self._fallback
         self._log("")
-        return answer
+        return result
 
     def _log(self, text: str) -> None:
-        # Only what is new, because probes come every few seconds.
+        # Changes only, because load balancers call every few seconds.
         if text != self._logged:
-            logger.warning("readiness of %s: %s", self._name, text or "it is back")
+            logger.warning("readiness of %s: %s", self._name, text or "available again")
         self._logged = text

@@ -1,11 +1,12 @@
-"""Whether this API can take uploads now: the database, the spool, and Airflow, each asked with a time-out of its own.
+"""Whether this API can receive uploads: checks the database, the spool and Airflow, each with its own time limit.
 
-Used by `api.routes.health`. What is found is kept for a second, and no part is asked again while it has not answered,
-so that nobody can load the machine by asking. The answer is public: it names no address and no user. The log does.
+Used by `api.routes.health`. A result is kept for a second, and no check runs twice at a time, so that requests cannot
+load the machine. The answer is public: it names no address and no user; the log does.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from tempfile import TemporaryFile
 from typing import Any
@@ -13,93 +14,99 @@ from typing import Any
 from sqlalchemy import select
 
 from api.openapi.schemas import Part, Readiness, SpoolPart
-from api.polling.recent_obstacles import RecentObstacles
 from api.probes.background_probe import BackgroundProbe
 from ingest.ledger.database import make_probe, transaction
 from ingest.ledger.models import Job
 from ingest.ledger.spool_reservations import reserved_bytes
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings
 from ingest.spool import free_bytes, translate_disk_errors
 
-KEPT_SECONDS = 1.0
-# For each question; less is not possible with PostgreSQL's client.
-QUESTION_SECONDS = 2
-# For all of them, which are asked beside each other. What hangs in the kernel, as a lost network disk does, has no time-out.
-WAIT_SECONDS = 3.0
+RESULT_LIFETIME_SECONDS = 1.0
+# For each check. PostgreSQL's client does not support less.
+CHECK_TIMEOUT_SECONDS = 2
+# For all checks, which run simultaneously; a call that hangs in the kernel (lost network disk) has no other limit.
+TOTAL_TIMEOUT_SECONDS = 3.0
 
-DATABASE_AWAY = "the database of jobs does not answer, or has no tables; the log says more"
-SPOOL_AWAY = "the spool cannot be written; the log says more"
-SPOOL_FULL = "the spool has no room for uploads"
-AIRFLOW_AWAY = "Airflow does not answer, or runs nothing; uploads are taken, and run when it is back; the log says more"
+DATABASE_UNAVAILABLE = "the database of jobs is unavailable or has no tables; see the log"
+SPOOL_UNAVAILABLE = "the spool is not writable; see the log"
+SPOOL_FULL = "the spool has no free space for uploads"
+AIRFLOW_UNAVAILABLE = (
+    "Airflow is unavailable or runs no jobs; uploads are received and run when it is available again; see the log"
+)
 
 
 class ReadinessCheck:
-    """Asks what the API needs; one object serves all threads of a process."""
+    """Checks the parts that the API needs; one object serves all threads of a process."""
 
-    def __init__(self, settings: Settings, airflow: AirflowApi, obstacles: RecentObstacles) -> None:
-        """Connects to nothing."""
+    def __init__(self, settings: Settings, airflow: AirflowApi, current_obstacles: Callable[[], Obstacles]) -> None:
+        """Prepare the checks; nothing connects yet. `current_obstacles` raises ServiceUnavailable."""
         self._settings = settings
         self._airflow = airflow
-        self._obstacles = obstacles
-        self._engine = make_probe(settings, QUESTION_SECONDS)
+        self._current_obstacles = current_obstacles
+        self._engine = make_probe(settings, CHECK_TIMEOUT_SECONDS)
         self._threads = ThreadPoolExecutor(thread_name_prefix="readiness")
-        self._database = BackgroundProbe("the database", self._ask_database, Part(ready=False, message=DATABASE_AWAY))
-        self._spool = BackgroundProbe("the spool", self._ask_spool, SpoolPart(ready=False, message=SPOOL_AWAY))
-        self._promised = BackgroundProbe("the reservations of uploads", self._ask_promised, 0)
-        self._airflow_answers = BackgroundProbe("Airflow", self._ask_airflow, Part(ready=False, message=AIRFLOW_AWAY))
+        no_database, no_spool, no_airflow = (
+            Part(ready=False, message=DATABASE_UNAVAILABLE),
+            SpoolPart(ready=False, message=SPOOL_UNAVAILABLE),
+            Part(ready=False, message=AIRFLOW_UNAVAILABLE),
+        )
+        self._database_probe = BackgroundProbe("the database", self._check_database, no_database)
+        self._spool_probe = BackgroundProbe("the spool", self._check_spool, no_spool)
+        self._reserved_probe = BackgroundProbe("the reservations of uploads", self._read_reserved_bytes, 0)
+        self._airflow_probe = BackgroundProbe("Airflow", self._check_airflow, no_airflow)
         self._lock = threading.Lock()
-        self._found: Readiness | None = None
-        self._found_at = 0.0
+        self._readiness: Readiness | None = None
+        self._checked_at = 0.0
 
     def report(self) -> Readiness:
-        """Give the state of each part, as it was a second ago at the most; takes up to 3 seconds."""
+        """Return the state of each part, at most a second old. Takes up to 3 seconds."""
         with self._lock:
-            if self._found is None or time.monotonic() - self._found_at > KEPT_SECONDS:
-                self._found = self._ask()
-                self._found_at = time.monotonic()
-            return self._found
+            if self._readiness is None or time.monotonic() - self._checked_at > RESULT_LIFETIME_SECONDS:
+                self._readiness = self._check()
+                self._checked_at = time.monotonic()
+            return self._readiness
 
-    def _ask(self) -> Readiness:
-        asked: list[Future[Any]] = [
-            each.ask(self._threads) for each in (self._database, self._spool, self._promised, self._airflow_answers)
-        ]
-        wait(asked, WAIT_SECONDS)
-        database, airflow = self._database.answer(), self._airflow_answers.answer()
-        spool = _less_promised(self._spool.answer(), self._promised.answer())
-        # Not by Airflow: uploads are taken while it is away, and run when it is back.
+    def _check(self) -> Readiness:
+        probes = (self._database_probe, self._spool_probe, self._reserved_probe, self._airflow_probe)
+        running: list[Future[Any]] = [probe.start(self._threads) for probe in probes]
+        wait(running, TOTAL_TIMEOUT_SECONDS)
+        database, airflow = self._database_probe.result(), self._airflow_probe.result()
+        spool = _less_reserved(self._spool_probe.result(), self._reserved_probe.result())
+        # Airflow does not count: uploads are received while it is unavailable, and run afterwards.
         return Readiness(ready=database.ready and spool.ready, database=database, spool=spool, airflow=airflow)
 
-    def _ask_database(self) -> Part:
+    def _check_database(self) -> Part:
         with transaction(self._engine) as session:
             session.execute(select(Job.id).limit(1))
         return Part(ready=True)
 
-    def _ask_spool(self) -> SpoolPart:
+    def _check_spool(self) -> SpoolPart:
         folder, kept = self._settings.volume_path, self._settings.spool_kept_free
         with translate_disk_errors(folder):
             free = free_bytes(folder)
             if free <= kept:
                 return SpoolPart(ready=False, message=SPOOL_FULL, bytes_free=free, bytes_kept_free=kept)
-            # A file without a name, so that nothing stays of it when this process dies.
+            # A file without a name leaves nothing behind when this process dies.
             with TemporaryFile(dir=folder, buffering=0) as file:
                 file.write(b"x")
         return SpoolPart(ready=True, bytes_free=free, bytes_kept_free=kept)
 
-    def _ask_promised(self) -> int:
+    def _read_reserved_bytes(self) -> int:
         with transaction(self._engine) as session, translate_disk_errors(self._settings.volume_path):
             return reserved_bytes(session, self._settings.volume_path)
 
-    def _ask_airflow(self) -> Part:
-        self._airflow.check_health(QUESTION_SECONDS)
-        found = self._obstacles.current().sentences
-        return Part(ready=not found, message="; ".join(found))
+    def _check_airflow(self) -> Part:
+        self._airflow.check_health(CHECK_TIMEOUT_SECONDS)
+        obstacles = self._current_obstacles().sentences
+        return Part(ready=not obstacles, message="; ".join(obstacles))
 
 
-def _less_promised(spool: SpoolPart, promised_bytes: int) -> SpoolPart:
-    """Return the state of the spool, not ready when uploads under way have reserved all of its free space."""
+def _less_reserved(spool: SpoolPart, reserved_bytes: int) -> SpoolPart:
+    """Return the state of the spool, not ready when uploads in progress have reserved all of its free space."""
     if spool.bytes_free is None or spool.bytes_kept_free is None:
         return spool
-    is_full = spool.bytes_free - promised_bytes <= spool.bytes_kept_free
+    is_full = spool.bytes_free - reserved_bytes <= spool.bytes_kept_free
     changed: dict[str, object] = {"ready": False, "message": SPOOL_FULL} if spool.ready and is_full else {}
-    return spool.model_copy(update={**changed, "bytes_promised": promised_bytes})
+    return spool.model_copy(update={**changed, "bytes_promised": reserved_bytes})

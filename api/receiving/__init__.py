@@ -1,1 +1,1 @@
-"""From the bytes of a request to a job."""
+"""Receive the body of a request and create its job."""

@@ -1,7 +1,7 @@
-"""Record a received file as a job: the point from which on the service answers for it.
+"""Record a received file as a job. From then on the service guarantees that the job runs.
 
-Called by `api.routes.bundles`, in whose hands the file is again when this raises: the row of the upload tells whether
-the job took it after all.
+Called by `api.routes.bundles`. When this raises, the caller still owns the file; the row of the upload shows whether the job
+was created after all.
 """
 
 import logging
@@ -18,94 +18,97 @@ from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
 
-ID_ATTEMPTS = 5
-# Seconds between the questions whether a commit arrived; long enough for a PostgreSQL that restarts.
-SETTLE_PAUSES = (0.0, 1.0, 3.0, 6.0)
+MAX_ID_ATTEMPTS = 5
+# Seconds before each retry of a commit whose outcome is unknown; together long enough for a restart of PostgreSQL.
+RETRY_PAUSES = (0.0, 1.0, 3.0, 6.0)
 
 
 class OutcomeUnknown(DatabaseUnavailable):
-    """The connection was lost in the commit, and the database does not come back to say what became of it."""
+    """The connection was lost during the commit, and the database remains unavailable: the job may exist."""
 
     code = "outcome_unknown"
 
 
 def new_job_id(resources: Resources) -> int:
-    """Get an id that no job has; raises ServiceUnavailable, DatabaseUnavailable.
+    """Allocate an id that no job has; raises ServiceUnavailable, DatabaseUnavailable.
 
-    Asked of the database too, before anything is read: UniqueID has handed out ids twice, and a bundle that could not be
-    recorded afterwards need not be sent at all.
+    The database is checked before the body is read: UniqueID has allocated ids twice, and an unavailable database is
+    reported before the bundle is sent.
     """
-    for _ in range(ID_ATTEMPTS):
+    for _ in range(MAX_ID_ATTEMPTS):
         job_id = resources.services.uniqueid.allocate("upload_job", 1)[0]
-        if not _taken(resources, job_id):
+        if not _is_taken(resources, job_id):
             return job_id
     raise _no_new_id(resources)
 
 
 def create_job(resources: Resources, received: Received) -> JobSnapshot:
-    """Commit a job's row and give the job; if its id was taken meanwhile, the job gets another.
+    """Commit a job's row and return the job; if its id was taken in the meantime, the job gets another.
 
-    The file keeps its name, whose number nobody reads. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
+    The file keeps its name: nothing reads the number in it. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
     UploadAbandoned.
     """
-    for _ in range(ID_ATTEMPTS):
-        if _recorded(resources, received):
-            return _view(resources, received)
+    for _ in range(MAX_ID_ATTEMPTS):
+        if _record(resources, received):
+            return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)
 
 
-def _recorded(resources: Resources, received: Received) -> bool:
-    """Insert the row and give whether it is there: not, if another job has the id."""
-    # A database that is away is found out here, while it is certain that nothing was committed.
-    if _taken(resources, received.job_id):
+def _record(resources: Resources, received: Received) -> bool:
+    """Insert the row; return False if another job has the id."""
+    # Detects an unavailable database while it is certain that nothing was committed.
+    if _is_taken(resources, received.job_id):
         return False
     try:
         jobs.create(resources.engine, received)
     except JobExists:
         return False
     except DatabaseUnavailable:
-        return _recorded_after_all(resources, received)
+        return _record_again(resources, received)
     return True
 
 
-def _recorded_after_all(resources: Resources, received: Received) -> bool:
-    for pause in SETTLE_PAUSES:
+def _record_again(resources: Resources, received: Received) -> bool:
+    """Repeat an insert whose outcome is unknown; raises OutcomeUnknown when the database remains unavailable."""
+    for pause in RETRY_PAUSES:
         time.sleep(pause)
         try:
-            # Not only read: PostgreSQL may still be at the first insert, and a second one waits for its end.
+            # An insert, not a read: PostgreSQL may still be executing the first insert, and a second one waits for it.
             jobs.create(resources.engine, received)
         except JobExists:
             with suppress(DatabaseUnavailable):
-                # Not by the job's row: it names no file any more when the job is catalogued already.
+                # The upload's row decides: the job's row names no file any more if the job is already cataloged.
                 return not uploads.is_announced(resources.engine, received.spool_name)
         except DatabaseUnavailable as error:
-            logger.warning("job %d: is it recorded? %s", received.job_id, error.text)
+            logger.warning("job %d: unknown whether it was recorded: %s", received.job_id, error.text)
         else:
             return True
-    raise OutcomeUnknown(f"the database went away while job {received.job_id} was recorded; ask for its state later")
+    raise OutcomeUnknown(
+        f"the database became unavailable while job {received.job_id} was recorded; query the job's state later"
+    )
 
 
-def _taken(resources: Resources, job_id: int) -> bool:
+def _is_taken(resources: Resources, job_id: int) -> bool:
     try:
         jobs.read(resources.engine, job_id)
     except ReceivedByOriginal:
         pass
     except UnknownJob:
         return False
-    logger.warning("UniqueID handed out the id of job %d again", job_id)
+    logger.warning("UniqueID allocated the id of job %d again", job_id)
     return True
 
 
 def _no_new_id(resources: Resources) -> ServiceUnavailable:
-    reason = f"it gave ids of existing jobs {ID_ATTEMPTS} times in a row"
+    reason = f"it returned ids of existing jobs {MAX_ID_ATTEMPTS} times in a row"
     return ServiceUnavailable("UniqueID", resources.settings.uniqueid_url, reason)
 
 
-def _view(resources: Resources, received: Received) -> JobSnapshot:
+def _snapshot(resources: Resources, received: Received) -> JobSnapshot:
     try:
         return jobs.read(resources.engine, received.job_id)
     except DatabaseUnavailable:
-        # The job is safe; only the database's clock cannot be read.
+        # The job is committed; only the timestamps of the database are unknown.
         now = datetime.now(UTC)
         return JobSnapshot(received, JobRecord(received.kind), now, now, None, now)

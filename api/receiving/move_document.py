@@ -1,15 +1,14 @@
-"""The first look at a move document, while its sender still listens: its form, and whether its user may move all of it.
+"""Check a move document while its client waits for the answer: its form, and whether the user may move all sources.
 
-Called by `api.routes.bundles`, before the body is read and before the document gets its name in the spool. What the
-objects say is checked by the stage `load_metadata`; `move_files` compares each source with the rules again when it
-opens it.
+Called by `api.routes.bundles`, before the body is read and before the document gets its name in the spool. The stage
+`load_metadata` checks the content of the objects; `move_files` checks each source again when it opens it.
 """
 
 from pathlib import Path
 from typing import BinaryIO
 
 from api.receiving.source_folders import leading_elsewhere
-from api.request_errors import MoveNotAllowed
+from api.receiving.upload_errors import MoveNotAllowed
 from ingest.archiving.moves.permissions import RULES, is_restricted, may_move, rules_for, source_path
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import source_of
@@ -19,21 +18,21 @@ from ingest.settings.loading import Settings
 from ingest.system.sanitize import quote_name
 
 MAX_LISTED = 10
-# Links in more folders than these are looked at by the stage alone.
-LARGEST_NUMBER_OF_FOLDERS = 1000
+# Links in further folders are checked by the stage alone.
+MAX_FOLDERS = 1000
 
 
 def check_mover(settings: Settings, user: str) -> None:
     """Raise MoveNotAllowed when a user may not move files from any folder."""
     if is_restricted(settings) and not rules_for(settings, user):
-        raise MoveNotAllowed(f"{user} may not move files from any folder; an admin allows it by {RULES}")
+        raise MoveNotAllowed(f"{user} may not move files from any folder; an admin can permit it in {RULES}")
 
 
 def check_move_document(file: BinaryIO, settings: Settings, user: str) -> None:
     """Read the whole document as a stream.
 
-    Raises InvalidMetadata with all that is wrong with its form, MoveNotAllowed with sources that the user may not move. That
-    is found out by the paths first, without looking whether anything is there.
+    Raises InvalidMetadata with all faults of its form, MoveNotAllowed with the sources that the user may not move. The paths
+    are compared with the rules first, without any access to the storage.
     """
     faults, sources = FaultList(), _Sources(settings, user)
     for _, entry in objects(file, faults):
@@ -44,7 +43,7 @@ def check_move_document(file: BinaryIO, settings: Settings, user: str) -> None:
 
 
 class _Sources:
-    """The sources of a document that its user may not move; of the others, their folders."""
+    """The sources of a document: those that the user may not move, and the folders of all others."""
 
     def __init__(self, settings: Settings, user: str) -> None:
         self._settings = settings
@@ -55,7 +54,7 @@ class _Sources:
         self._folders: dict[Path, str] = {}
 
     def add(self, entry: Entry) -> None:
-        """Compare the path of a file as it is written; what is no path is refused by the stage `load_metadata`."""
+        """Compare the path of a file with the rules; a malformed path is left to the stage `load_metadata`."""
         if not self._is_restricted:
             return
         try:
@@ -65,11 +64,11 @@ class _Sources:
         folder = source_path(source).parent
         if not may_move(self._settings, self._user, folder):
             self._refuse(source)
-        elif len(self._folders) < LARGEST_NUMBER_OF_FOLDERS:
+        elif len(self._folders) < MAX_FOLDERS:
             self._folders.setdefault(folder, source)
 
     def check(self) -> None:
-        """Raise MoveNotAllowed; where all paths are permitted, look where links in them lead."""
+        """Raise MoveNotAllowed for forbidden paths; if there are none, for links that lead to forbidden folders."""
         if not self._refused:
             for folder in leading_elsewhere(self._settings, self._user, self._folders):
                 self._refuse(self._folders[folder])

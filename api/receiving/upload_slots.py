@@ -1,4 +1,4 @@
-"""How many uploads one API receives simultaneously, counted over all of its processes, and how many of them for one user.
+"""Limit the simultaneous uploads of an API, counted over all of its processes, and those of each user.
 
 Made by `api.server` before it forks; `api.routes.bundles` takes a slot before it reads a body.
 """
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from threading import Lock
 
-from api.request_errors import TooManyUploads
+from api.receiving.upload_errors import TooManyUploads
 from ingest.errors.types import UserUploadsLimit
 from ingest.ledger.user_shares import fraction_of
 
@@ -25,23 +25,23 @@ FLOCK = "hhqqi4x"
 class UploadSlots:
     """A fixed number of slots, shared by the processes of an API.
 
-    A slot is a byte of a file without a name, which the processes inherit: one locks it for another to see, and keeps in
-    memory which of them its own threads have. The kernel releases the locks of a process that is killed. The file holds a
-    digest of the user's name for each slot, which is valid while the slot is locked.
+    A slot is a byte of an unnamed file that the processes inherit. A process locks the byte, which the other processes see,
+    and remembers which slots its own threads hold. The kernel releases the locks of a process that is killed. The file holds
+    a digest of the user's name for each slot, which is valid while the slot is locked.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        # Never closed: a process that closes a file gives up all its locks on it.
+        # Never closed: closing a file releases all locks of the process on it.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._mutex = Lock()
         self._mine: set[int] = set()
 
     @contextmanager
     def one(self, user: str, share: float = 1.0) -> Iterator[None]:
-        """Hold a slot in the `with` block; `share` is the fraction of the slots that one user may have.
+        """Hold a slot in the `with` block; `share` is the fraction of the slots that one user may hold.
 
-        Raises TooManyUploads when no slot is free, UserUploadsLimit when the user has too many of them.
+        Raises TooManyUploads when no slot is free, UserUploadsLimit when the user holds too many.
         """
         slot = self._take(user, share)
         try:
@@ -53,14 +53,14 @@ class UploadSlots:
         owner = _digest(user)
         with self._mutex:
             slot = self._lock_any()
-            # Written before it is counted: of two processes that take a user's last slot, one sees the other.
+            # Written before the slots are counted: if two processes take a user's last slot, one of them sees the other.
             os.pwrite(self._file.fileno(), owner, slot * OWNER_BYTES)
             mine, others = self._count_held(owner)
             if mine > fraction_of(self._count - others, share):
                 self._unlock(slot)
                 raise UserUploadsLimit(
-                    f"{mine - 1} of your uploads are under way, as many as one user may have now; others are taken: send "
-                    "it again when one of yours has ended"
+                    f"{mine - 1} of your uploads are in progress, the limit for one user now; send it again when one "
+                    "of them has ended"
                 )
             return slot
 
@@ -71,7 +71,7 @@ class UploadSlots:
                 return slot
         again = {"Retry-After": str(RETRY_SECONDS)}
         raise TooManyUploads(
-            f"{self._count} uploads are under way, as many as all users may have; send it again later", again
+            f"{self._count} uploads are in progress, the limit for all users; send it again later", again
         )
 
     def _count_held(self, owner: bytes) -> tuple[int, int]:
@@ -82,7 +82,7 @@ class UploadSlots:
         return mine, len(held) - mine
 
     def _is_held(self, slot: int) -> bool:
-        # Queried, not tried: a lock that is tried for a moment would be seen by the other processes.
+        # A query instead of an attempt: the other processes would see a lock that is held only for a moment.
         query = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, slot, 1, 0)
         answer: bytes = fcntl.fcntl(self._file, fcntl.F_GETLK, query)
         return slot in self._mine or struct.unpack(FLOCK, answer)[0] != fcntl.F_UNLCK

@@ -1,1 +1,1 @@
-"""The calls of the API, one module per resource."""
+"""The calls of the API: one module per resource, their registration and their documentation."""

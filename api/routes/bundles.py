@@ -1,14 +1,14 @@
 """Receive: `POST /ingest` and `POST /upload` take a bundle, `POST /move` a move document.
 
-An answer of 200 is a promise that the job will run. What happens when this process dies on the way:
+The answer 200 guarantees that the job will run. If this process dies after one of its steps:
 
-    job id from UniqueID          nothing is lost but the number
-    -> commit of the upload's row a row stays; the client has no answer and sends again; retention removes the row
-    -> `.part` file, fsync        the same with a `.part` file, which retention removes before the row
-    -> rename, fsync of folder    the same with a file of a whole name
-    -> commit of the job's row    the upload's row is gone, the job is there and runs: housekeeping triggers it
-    -> trigger                    it runs; housekeeping triggers it again, which Airflow answers with 409
-    -> answer                     it runs; the client that saw no answer may send again and gets a job of its own
+    job id from UniqueID          only the number is lost
+    -> commit of the upload's row the row remains; the client gets no answer and sends again; retention removes the row
+    -> `.part` file, fsync        the same, and retention removes the `.part` file before the row
+    -> rename, fsync of folder    the same, with a file of its final name
+    -> commit of the job's row    the upload's row is replaced by the job, which housekeeping triggers
+    -> trigger                    the job runs; housekeeping triggers it again, which Airflow answers with 409
+    -> answer                     the job runs; a client that got no answer may send again, which creates another job
 """
 
 import logging
@@ -17,16 +17,19 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from flask import Response
-from flask_openapi3 import APIBlueprint
 
 from api.access.auth import caller
-from api.openapi import operations
-from api.receiving.body import Body, refuse_all_but_json, refuse_multipart, refuse_url_encoded
+from api.access.roles import UPLOADERS
+from api.receiving.body import Body
+from api.receiving.content_headers import refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.receiving.create_job import create_job, new_job_id
 from api.receiving.move_document import check_move_document, check_mover
-from api.request_errors import DocumentTooLarge
+from api.receiving.upload_errors import DocumentTooLarge
+from api.receiving.upload_slots import UploadSlots
 from api.resources import Resources, get_resources
-from api.routes.state import answer
+from api.routes import operations
+from api.routes.registration import Routes
+from api.routes.state_json import answer
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
 from ingest.ledger import uploads
@@ -39,24 +42,24 @@ from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
-routes = APIBlueprint("receive", __name__)
+routes = Routes("receive", __name__)
 
 LARGEST_DOCUMENT = 1024**3
 
 
-@routes.post("/upload", endpoint="upload", **operations.UPLOAD)
-@routes.post("/ingest", endpoint="ingest", **operations.INGEST)
+@routes.call("POST", "/upload", operations.UPLOAD, UPLOADERS, endpoint="upload")
+@routes.call("POST", "/ingest", operations.INGEST, UPLOADERS, endpoint="ingest")
 def receive_bundle() -> Response:
-    """Take a bundle; `/upload` is the name that existing clients use."""
+    """Receive a bundle; `/upload` is the address that existing clients use."""
     refuse_multipart()
     settings = get_resources().settings
     body = Body(settings, settings.largest_bundle)
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
 
 
-@routes.post("/move", **operations.MOVE)
+@routes.call("POST", "/move", operations.MOVE, UPLOADERS)
 def receive_move() -> Response:
-    """Take a move document."""
+    """Receive a move document."""
     refuse_all_but_json()
     settings, user = get_resources().settings, caller().user
     check_mover(settings, user)
@@ -65,14 +68,14 @@ def receive_move() -> Response:
 
 
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
-    """Bring a body to the spool, record the job, start it, and answer its state.
+    """Write a body to the spool, record the job, start it, and answer its state.
 
-    Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, what `ingest.spool.receive`
-    raises, and what `check` raises.
+    Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, and the errors of `check` and
+    of `ingest.spool.receive`.
     """
     user = caller().user
     share = share_of(get_resources().settings, user)
-    with get_resources().upload_slots.one(user, share.uploads):
+    with get_resources().get(UploadSlots).one(user, share.uploads):
         return _receive(kind, body, extension, check)
 
 
@@ -84,8 +87,8 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
     with uploads.announced(resources.engine, folder, upload, kept_free, share) as kept_for_others:
         size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
-        view = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
-    job = view.received
+        snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
+    job = snapshot.received
     failpoint("receive.committed", job.job_id)
     triggered = start(resources, job)
     failpoint("receive.triggered", job.job_id)
@@ -93,11 +96,11 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
         "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
         job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,
     )  # fmt: skip
-    return answer(job.job_id, received(), view.created, view.updated)
+    return answer(job.job_id, received(), snapshot.created, snapshot.updated)
 
 
 def start(resources: Resources, job: Received) -> bool:
-    """Start the job if it may start; return whether it has. What fails here, housekeeping does later."""
+    """Start the job if it may start; return whether it has started. After a failure housekeeping starts it later."""
     try:
         return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
     except (ServiceUnavailable, DatabaseUnavailable) as error:

@@ -1,6 +1,6 @@
 """The OpenAPI document at `/openapi.json`, and a page at `/docs` that shows it.
 
-The page is Swagger UI, whose scripts come from a wheel. Nothing is loaded from elsewhere, and the page forbids it.
+The page is Swagger UI, whose scripts come from a wheel. It loads nothing from other servers, and its policy forbids it.
 """
 
 import hashlib
@@ -13,12 +13,14 @@ from typing import cast
 
 import flask_openapi3_swagger
 from flask import Response, current_app, request
-from flask_openapi3 import APIBlueprint, OpenAPI
+from flask_openapi3 import OpenAPI
 from werkzeug.security import safe_join
 
+from api.access.roles import PUBLIC
 from api.request_errors import NotFound
+from api.routes.registration import Routes
 
-# Asks nobody whether the document is valid, which Swagger UI would ask its makers.
+# Without `validatorUrl`, Swagger UI would send the document to a validator of its vendor.
 SCRIPT = """
 SwaggerUIBundle({
   url: "openapi.json", dom_id: "#page", deepLinking: true, defaultModelsExpandDepth: 0, validatorUrl: null
@@ -47,18 +49,19 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 DOCUMENT = "openapi document"
-# Where the wheel has its scripts, which this blueprint serves below `/docs/`.
+# The scripts of the wheel, served below `/docs/`.
 SCRIPTS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
-routes = APIBlueprint("docs", __name__)
+routes = Routes("docs", __name__)
 
 
-@routes.get("/docs", doc_ui=False)
+@routes.undocumented("/docs", PUBLIC)
 def get_page() -> Response:
     """Answer the page."""
     return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
 
 
+@routes.undocumented("/docs/<path:filename>", PUBLIC, endpoint="static")
 def get_file(filename: str) -> Response:
     """Answer a file of the page; raises NotFound."""
     path = safe_join(str(SCRIPTS), filename)
@@ -72,22 +75,18 @@ def get_file(filename: str) -> Response:
     return response
 
 
-# Not by `routes.get`, which would want a type for the parameter, and describe it.
-routes.add_url_rule("/docs/<path:filename>", "static", get_file)
-
-
 @cache
 def _read(path: str) -> tuple[bytes, str]:
-    # Kept, so that clients that take it slowly do not need a copy each.
+    # Cached, so that slow clients share one copy.
     content = Path(path).read_bytes()
     return content, hashlib.sha256(content).hexdigest()
 
 
-@routes.get("/openapi.json", doc_ui=False)
+@routes.undocumented("/openapi.json", PUBLIC)
 def get_document() -> Response:
     """Answer the document."""
-    kept = current_app.extensions
-    if DOCUMENT not in kept:
-        # In its own order, in which the page shows it; and one for all clients, as the files.
-        kept[DOCUMENT] = json.dumps(cast(OpenAPI, current_app).api_doc).encode()
-    return Response(kept[DOCUMENT], mimetype="application/json")
+    extensions = current_app.extensions
+    if DOCUMENT not in extensions:
+        # Not by jsonify, which would sort the keys: the page shows them in this order. One copy for all clients.
+        extensions[DOCUMENT] = json.dumps(cast(OpenAPI, current_app).api_doc).encode()
+    return Response(extensions[DOCUMENT], mimetype="application/json")

@@ -1,37 +1,39 @@
-"""Whether the service lives and is ready: `GET /healthz`, `GET /readyz`, and `GET /` as in the original.
+"""Health: `GET /healthz`, `GET /readyz`, and `GET /` as in the original service.
 
-Load balancers and supervisors call these, without saying who they are.
+For load balancers and supervisors, which call these without credentials.
 """
 
 from flask import Response, jsonify
-from flask_openapi3 import APIBlueprint
 
-from api.openapi import operations
+from api.access.roles import PROBES, PUBLIC
+from api.probes.readiness import ReadinessCheck
 from api.request_errors import NotReady
 from api.resources import get_resources
+from api.routes import operations
+from api.routes.registration import Routes
 
-routes = APIBlueprint("health", __name__)
-# Each answer is of its moment.
+routes = Routes("health", __name__)
+# An answer describes one moment.
 UNCACHED = {"Cache-Control": "no-store"}
 
 
-@routes.get("/healthz", **operations.GET_HEALTH)
+@routes.call("GET", "/healthz", operations.GET_HEALTH, PROBES)
 def get_health() -> tuple[Response, dict[str, str]]:
-    """Answer that this process serves; asks nobody else."""
+    """Answer that this process is alive; depends on no other service."""
     return jsonify(alive=True), UNCACHED
 
 
-@routes.get("/readyz", **operations.GET_READINESS)
+@routes.call("GET", "/readyz", operations.GET_READINESS, PROBES)
 def get_readiness() -> tuple[Response, dict[str, str]]:
-    """Answer the state of each part; raises NotReady when uploads are not taken now."""
-    found = get_resources().readiness.report()
-    if not found.ready:
-        reasons = [part.message for part in (found.database, found.spool) if not part.ready]
-        raise NotReady("; ".join(reasons), found.model_dump(), UNCACHED)
-    return jsonify(found.model_dump()), UNCACHED
+    """Answer the state of each part; raises NotReady when uploads would be refused."""
+    readiness = get_resources().get(ReadinessCheck).report()
+    if not readiness.ready:
+        reasons = [part.message for part in (readiness.database, readiness.spool) if not part.ready]
+        raise NotReady("; ".join(reasons), readiness.model_dump(), UNCACHED)
+    return jsonify(readiness.model_dump()), UNCACHED
 
 
-@routes.get("/", **operations.GET_ROOT)
+@routes.call("GET", "/", operations.GET_ROOT, PUBLIC)
 def get_root() -> Response:
-    """Answer that the service is up, in the words of the original."""
+    """Answer that the service is up, with the text of the original service."""
     return jsonify(message="Pacifica Ingest Up and Running")

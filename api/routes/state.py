@@ -1,27 +1,30 @@
-"""Report: `GET /get_state`.
+"""Report the state of a job: `GET /get_state`.
 
-What a job's state is, is decided by `ingest.states.job_state` alone; here is gathered what is known of it. The ledger is
-read for each answer; no answer waits for Airflow.
+`ingest.states` alone decides what the state is; this module collects the facts. The ledger is read for each answer; no
+answer waits for Airflow.
 """
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from flask import Response, jsonify
-from flask_openapi3 import APIBlueprint
+from flask import Response
 from sqlalchemy import Engine
 
 from api.access.auth import caller
-from api.openapi import operations
-from api.openapi.schemas import JobPath, JobQuery
-from api.polling.recent_runs import run_key
+from api.access.roles import ALL_ROLES
+from api.openapi.parameters import JobPath, JobQuery
+from api.polling.batched_reads import BatchedReads
+from api.polling.polled_job import run_key
+from api.polling.recent_obstacles import RecentObstacles
+from api.polling.recent_runs import RecentRuns
 from api.polling.run_reading import needs_run, read_with_run
 from api.resources import Resources, get_resources
+from api.routes import operations
+from api.routes.registration import Routes
+from api.routes.state_json import answer, answer_as_original
 from ingest.errors.types import DatabaseUnavailable, ReceivedByOriginal
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
-from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import start_jobs
 from ingest.orchestrator.inferred_run import expected_run
 from ingest.states.airflow import Run
@@ -29,35 +32,33 @@ from ingest.states.job_record import JobState, JobStatus
 from ingest.states.job_state import first_unfinished, job_state
 
 logger = logging.getLogger(__name__)
-routes = APIBlueprint("state", __name__)
-
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+routes = Routes("state", __name__)
 
 
-@routes.get("/get_state", **operations.GET_STATE)
+@routes.call("GET", "/get_state", operations.GET_STATE, ALL_ROLES)
 def get_state(query: JobQuery) -> Response:
     """Answer the state of the job that `job_id` names."""
     return answer_state(query.job_id)
 
 
-@routes.get("/get_state/<job_id>", **operations.GET_STATE_OF)
+@routes.call("GET", "/get_state/<job_id>", operations.GET_STATE_OF, ALL_ROLES)
 def get_state_of(path: JobPath) -> Response:
-    """Answer the state of a job, in the other form of the address that the original takes."""
+    """Answer the state of a job at the alternative address of the original service."""
     return answer_state(path.job_id)
 
 
 def answer_state(job_id: int) -> Response:
-    """Read the state of a job and keep it; raises UnknownJob, DatabaseUnavailable."""
+    """Answer the state of a job and keep it in the ledger; raises UnknownJob, DatabaseUnavailable."""
     resources = get_resources()
     try:
-        snapshot = resources.reads.read(job_id)
+        snapshot = resources.get(BatchedReads).read(job_id)
     except ReceivedByOriginal:
-        # Whose it was, the original did not keep.
+        # The original service did not record the user.
         refuse_unless_seen(job_id, owner=None)
         return answer_as_original(legacy_jobs.read(resources.engine, job_id))
     refuse_unless_seen(job_id, snapshot.received.user)
     if not needs_run(snapshot):
-        resources.runs.forget(snapshot)
+        resources.get(RecentRuns).forget(snapshot)
         return answer(job_id, job_state(snapshot.record, None), snapshot.created, snapshot.updated)
     snapshot, reading = read_with_run(resources, snapshot)
     state = job_state(snapshot.record, reading.run)
@@ -67,48 +68,20 @@ def answer_state(job_id: int) -> Response:
 
 
 def refuse_unless_seen(job_id: int, owner: str | None) -> None:
-    """Raise UnknownJob, as if there were no such job, when the caller may not see the jobs of its owner."""
+    """Raise UnknownJob, as for a job that does not exist, when the caller may not see the jobs of its owner."""
     if not caller().may_see(owner):
         raise legacy_jobs.unknown(job_id)
 
 
-def answer(job_id: int, state: JobState, created: datetime, updated: datetime) -> Response:
-    """Make the state JSON that is documented."""
-    return jsonify(
-        job_id=job_id,
-        state=state.state,
-        task=state.task,
-        task_percent=state.percent_text,
-        updated=_time(updated),
-        created=_time(created),
-        exception=state.exception,
-        complete=state.complete,
-    )
-
-
-def answer_as_original(job: OriginalJob) -> Response:
-    """Make the state JSON of a job that the original service received: value by value as the original made it."""
-    return jsonify(
-        job_id=job.id,
-        state=job.state,
-        task=job.task,
-        task_percent=str(job.task_percent),
-        updated=str(job.updated),
-        created=str(job.created),
-        exception=job.exception,
-        complete=job.complete,
-    )
-
-
 def keep_end(engine: Engine, snapshot: JobSnapshot, run: Run) -> None:
-    """Keep the state of a job whose run has ended, for a client that polls so seldom that its run is forgotten."""
-    seen = jobs.read(engine, snapshot.received.job_id)
-    if run_key(seen) == run_key(snapshot):
-        _keep(engine, seen, job_state(seen.record, run))
+    """Keep the final state of a job whose run has ended, in case its client polls too rarely to see it."""
+    current = jobs.read(engine, snapshot.received.job_id)
+    if run_key(current) == run_key(snapshot):
+        _keep(engine, current, job_state(current.record, run))
 
 
 def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None, state: JobState) -> JobState:
-    """Add to the state of a job that waits what it waits for: earlier jobs of its user, or what prevents it in Airflow."""
+    """Add to the state of a waiting job what it waits for: earlier jobs of its user, or an obstacle in Airflow."""
     if run is None or state.state == JobStatus.FAILED or run.is_working or expected_run(snapshot):
         return state
     waits = (
@@ -116,7 +89,8 @@ def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None
     )
     needs_housekeeping = run.state is None or run.has_ended
     stages = [first_unfinished(snapshot.record)]
-    found = resources.obstacles.last_known().of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
+    obstacles = resources.get(RecentObstacles).last_known()
+    found = obstacles.of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
     return replace(state, exception="; ".join(filter(None, [state.exception, waits, *found])))
 
 
@@ -124,8 +98,4 @@ def _keep(engine: Engine, snapshot: JobSnapshot, state: JobState) -> None:
     try:
         jobs.keep_last_state(engine, snapshot, state)
     except DatabaseUnavailable as error:
-        logger.warning("job %d: its state could not be kept: %s", snapshot.received.job_id, error.text)
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+        logger.warning("job %d: cannot keep its state: %s", snapshot.received.job_id, error.text)

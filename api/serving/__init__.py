@@ -1,1 +1,1 @@
-"""gunicorn under the API: what it is told beyond its settings, so that slow and rude clients keep nobody out."""
+"""gunicorn under the API: the parts that keep slow and misbehaving clients from blocking the others."""

@@ -1,7 +1,7 @@
-"""The connection of a client, as the threads of the server read and write it: never without an end.
+"""The connection of a client, as the threads of the server read and write it: every wait has a time limit.
 
-Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it. The part of
-an answer that a client does not take immediately is kept, and sent by the loop of the worker.
+Made by `api.serving.worker` for each client; gunicorn reads bodies from it and writes answers to it. The part of an answer
+that the kernel does not accept immediately is kept, and sent by the loop of the worker.
 """
 
 import errno
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# A client that waits for nothing else than our answer, or has no more than a few bytes to send.
+# For a client that only waits for the answer, or has at most a few bytes to send.
 PROMPT_SECONDS = 5.0
-# How long a client may take nothing of its answer, and how many bytes a second it must take on the average of that time.
+# How long a client may read nothing of its answer, and how many bytes per second it must read, averaged over that time.
 TAKEN_SECONDS = 10.0
 SLOWEST_READER = 1024
-# What is kept for one client. The largest answers are the scripts of `/docs`, of which each process has one copy for all.
+# How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy.
 LARGEST_UNTAKEN = 8 * 1024**2
+BLOCK = 64 * 1024
 Received = TypeVar("Received")
 
 
 class ClientSocket(socket.socket):
-    """A socket that drops a client that sends too slowly, and never waits for one that takes its answer slowly."""
+    """A socket that drops a client that sends too slowly, and never waits for one that reads slowly."""
 
     pace: Pace
     awaits_continue = False
@@ -42,16 +43,16 @@ class ClientSocket(socket.socket):
         self.untaken_bytes = 0
 
     def begin_request(self) -> None:
-        """Forget what was agreed upon for the request before."""
+        """Reset the state of the previous request."""
         self.pace = Pace(PROMPT_SECONDS, slowest=0)
         self.awaits_continue = False
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Give the next bytes; a client that waits to be asked for its body is asked now. Raises TimeoutError."""
+        """Return the next bytes, after a 100 for a client that waits for it. Raises TimeoutError."""
         return self._paced(lambda: super(ClientSocket, self).recv(size, flags), len)
 
     def recv_into(self, buffer: "WriteableBuffer", size: int = 0, flags: int = 0) -> int:
-        """Write the next bytes into a buffer, and give their number; otherwise as `recv`."""
+        """Write the next bytes into a buffer, and return their number; otherwise like `recv`."""
         return self._paced(lambda: super(ClientSocket, self).recv_into(buffer, size, flags), int)
 
     def _paced(self, receive: Callable[[], Received], size_of: Callable[[Received], int]) -> Received:
@@ -65,19 +66,19 @@ class ClientSocket(socket.socket):
         return received
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
-        """Send what the client takes immediately, and keep the rest for the loop.
+        """Send the bytes that the kernel accepts immediately, and keep the rest for the loop.
 
-        Raises ConnectionResetError when the client has gone, or has left more than an answer is large.
+        Raises ConnectionResetError when the client has closed the connection, or has left too many bytes unread.
         """
-        # Bytes are not copied: all clients that were answered the same object share it.
+        # Bytes are not copied: all clients that get the same object share it.
         self._untaken.append(memoryview(data if isinstance(data, bytes) else bytes(data)))
         self.untaken_bytes += len(self._untaken[-1])
         self.send_untaken(flags)
         if self.untaken_bytes > LARGEST_UNTAKEN:
-            raise ConnectionResetError(errno.ECONNRESET, "the client does not take the answer")
+            raise ConnectionResetError(errno.ECONNRESET, "the client does not read the answer")
 
     def send_untaken(self, flags: int = 0) -> None:
-        """Send as much of the kept bytes as the kernel takes immediately; raises OSError."""
+        """Send as many of the kept bytes as the kernel accepts immediately; raises OSError."""
         self.setblocking(False)
         try:
             while self._untaken:
@@ -86,7 +87,7 @@ class ClientSocket(socket.socket):
             pass
 
     def left_bytes(self) -> int:
-        """Return how much the client has not acknowledged; the kernel holds up to megabytes beside what is kept here."""
+        """Return how many bytes the client has not acknowledged, including those in the kernel (up to megabytes)."""
         queued: int = unpack("i", ioctl(self, TIOCOUTQ, bytes(4)))[0]
         return self.untaken_bytes + queued
 
@@ -95,3 +96,14 @@ class ClientSocket(socket.socket):
         rest = self._untaken.popleft()[sent:]
         if rest:
             self._untaken.appendleft(rest)
+
+
+def receive_available(client: ClientSocket) -> bytes | None:
+    """Return the bytes that a client has sent: none after it closed the connection; None when there are none yet."""
+    try:
+        # Not ClientSocket's method, which waits.
+        return socket.socket.recv(client, BLOCK)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

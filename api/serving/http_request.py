@@ -1,6 +1,6 @@
-"""A request as gunicorn parses it, with four differences in how bodies are read. Used by `api.serving.worker`.
+"""A request as gunicorn parses it, with other rules for its body. Used by `api.serving.worker`.
 
-On gunicorn's internals, so its version is pinned; `tests/api/serving/test_limits.py` would fail with another.
+This depends on gunicorn's internals, so its version is pinned; `tests/api/serving/test_limits.py` fails with another.
 """
 
 from gunicorn.http.body import Body, LengthReader
@@ -12,14 +12,14 @@ from api.serving.request_body import RequestBody
 
 
 class Request(GunicornRequest):  # type: ignore[misc]
-    """A request whose body is asked for when it is read, and that ends its connection when nobody read it."""
+    """A request whose 100 is sent when the body is read, and whose connection ends when the body is not read."""
 
     _expected_100_continue: bool
     body: Body
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
-        # gunicorn would send the 100 before the application has seen the headers.
+        # gunicorn would send the 100 before the application has checked the headers.
         self.unreader.sock.awaits_continue = self._expected_100_continue
         self._expected_100_continue = False
 
@@ -30,9 +30,9 @@ class Request(GunicornRequest):  # type: ignore[misc]
         self.body = RequestBody(self.body.reader)
 
     def should_close(self) -> bool:
-        """Whether the connection ends with this request; asked by gunicorn, also for the answer's headers.
+        """Return whether the connection ends with this request; called by gunicorn, also for the answer's headers.
 
-        What is left of a body would have to be read, at the client's pace, to find the next request behind it.
+        To find the next request, the rest of a body would have to be read at the client's pace.
         """
         return bool(super().should_close()) or self._is_unread()
 
@@ -42,6 +42,6 @@ class Request(GunicornRequest):  # type: ignore[misc]
 
 
 class RequestParser(GunicornParser):  # type: ignore[misc]
-    """Makes such requests."""
+    """Parses such requests."""
 
     mesg_class = Request

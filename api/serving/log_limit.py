@@ -1,7 +1,7 @@
-"""How many lines of the log one client may cause: so many a minute, so that nobody rotates away what others caused.
+"""Limit the log lines that one client can cause per minute, so that it cannot rotate away the lines of others.
 
-Set on the handler of the log by `api.serving.logs`. Records outside a request pass, and so do those of received jobs: a job
-takes a whole upload, and its line is the proof that it was received.
+Set on the handler of the log by `api.serving.logs`. Records outside a request are exempt, and so are those of received jobs:
+each job costs its client a whole upload, and its line proves that it was received.
 """
 
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60.0
 LINES_PER_CLIENT = 120
-# Clients that are counted each by itself; those beyond share one count.
+# Clients with a count of their own; all others share one.
 MAX_CLIENTS = 10_000
 OTHERS = "other addresses"
 EXEMPT = ("api.routes.bundles", __name__)
@@ -37,15 +37,15 @@ class ClientLimit(logging.Filter):
         if record.name in EXEMPT or not has_request_context():
             return True
         with self._lock:
-            ended = self._ended_window()
+            ended = self._end_window()
             passes = self._count(str(request.remote_addr))
         for client, lines in ended.items():
             if lines > LINES_PER_CLIENT:
-                logger.warning("%d more lines that %s caused were left out", lines - LINES_PER_CLIENT, client)
+                logger.warning("suppressed %d more lines caused by %s", lines - LINES_PER_CLIENT, client)
         return passes
 
-    def _ended_window(self) -> Counter[str]:
-        """Begin a new window when the current one is over; return the counts of the one that ended."""
+    def _end_window(self) -> Counter[str]:
+        """Start a new window when the current one is over; return the counts of the one that ended."""
         if self._clock() - self._begun < WINDOW_SECONDS:
             return Counter()
         ended, self._lines, self._begun = self._lines, Counter(), self._clock()

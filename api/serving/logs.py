@@ -1,4 +1,4 @@
-"""The log of the API and of gunicorn under it: to stderr, each record one line that no client can forge.
+"""The log of the API and of gunicorn under it: to stderr, one line per record, which no client can forge.
 
 Called by `api.wsgi` in each process of the server, and by gunicorn (`ServerLog`).
 """
@@ -14,8 +14,8 @@ from ingest.system.sanitize import OneLineFormatter
 LOG_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
 
 
-def write_log() -> None:
-    """Let this process write its log."""
+def configure_logging() -> None:
+    """Configure the log of this process."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLineFormatter(LOG_FORMAT))
     handler.addFilter(ClientLimit())

@@ -7,20 +7,21 @@ from ingest.settings.loading import Settings
 
 
 def slowest_rate(settings: Settings, size: int) -> int:
-    """Return the bytes a second that an upload must bring: at least so many that it ends within `longest_upload` seconds.
+    """Return the bytes per second that an upload must reach, so that it ends within `longest_upload` seconds.
 
-    What holds much space must come fast. `size` is what was announced, 0 for an upload in chunks, which holds no space.
+    An upload that reserves much space must be fast. `size` is the announced size, 0 for an upload in chunks, which reserves
+    no space.
     """
     needed = size / settings.longest_upload if settings.longest_upload else 0
     return max(settings.slowest_upload, int(needed))
 
 
 class Pace:
-    """The patience for a client that sends: used up while it is waited for, given back by the bytes that come.
+    """The time budget of a client: spent while the server waits for it, restored by the bytes that arrive.
 
-    A client that sends nothing has it used up after `seconds`. One that sends has the time back that its bytes take at
-    `slowest` bytes a second (0: all of it for any byte), and never more than `seconds`. So what is measured is the average
-    over that time, and only the time that was waited: a disk of ours that is slow is not the client's fault.
+    A client that sends nothing has spent the budget after `seconds`. Each byte restores the time that it takes at `slowest`
+    bytes per second (0: any byte restores the whole budget), up to `seconds`. The result is the average rate over that time.
+    Only waiting counts: a slow disk of the server is not the client's fault.
     """
 
     def __init__(self, seconds: float, slowest: int) -> None:
@@ -30,13 +31,13 @@ class Pace:
 
     @property
     def broken(self) -> str:
-        """What a client did who has no patience left, in a sentence."""
+        """The message to a client that was too slow."""
         least = f"{self.slowest} bytes a second" if self.slowest else "a byte"
-        return f"less than {least} came in {self.seconds:g} seconds; send it again, faster"
+        return f"less than {least} arrived in {self.seconds:g} seconds; send it again over a faster connection"
 
     def count(self, waited: float, size: int) -> None:
-        """Take the seconds off that were waited for `size` bytes, and add what they are worth; raises TimeoutError."""
-        worth = size / self.slowest if self.slowest else self.seconds
-        self.patience = min(self.seconds, self.patience - waited + worth)
+        """Subtract the seconds of waiting for `size` bytes, and add the time that they restore; raises TimeoutError."""
+        restored = size / self.slowest if self.slowest else self.seconds
+        self.patience = min(self.seconds, self.patience - waited + restored)
         if self.patience <= 0:
             raise TimeoutError("the client is too slow")

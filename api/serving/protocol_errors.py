@@ -1,4 +1,4 @@
-"""What is no HTTP: the answers to requests that never reach the application, in the form of all other errors.
+"""Answers to requests that are not valid HTTP and never reach the application, in the form of all other errors.
 
 Called by `api.serving.worker`; gunicorn itself would answer in HTML.
 """
@@ -39,25 +39,26 @@ REFUSALS: tuple[tuple[type[Exception], type[RequestError]], ...] = (
     (ExpectationFailed, UnsupportedExpectation),
     (ParseException, RequestError),
 )
-# What to do about it; gunicorn only names what is wrong.
+# How to fix the request; gunicorn's messages only say what is wrong.
 ADVICE: dict[type[Exception], str] = {
     InvalidRequestLine: "begin with METHOD /path HTTP/1.1",
     InvalidRequestMethod: "send a method in capitals, such as GET or POST",
     InvalidHTTPVersion: "use HTTP/1.1",
     InvalidHeader: "send each header once, as Name: value on a line of its own, without control characters",
-    InvalidHeaderName: "a name consists of letters, digits and hyphens, and is followed by its colon",
+    InvalidHeaderName: "a name consists of letters, digits and hyphens, followed by a colon",
     ObsoleteFolding: "send each header on one line",
     LimitRequestLine: "send a shorter address",
     LimitRequestHeaders: "send fewer or shorter headers",
     ExpectationFailed: "leave Expect out, or send 100-continue",
-    UnsupportedTransferCoding: "send the body in chunks alone, or with a Content-Length",
+    UnsupportedTransferCoding: "send the body in chunks only, or with a Content-Length",
 }
-OURS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
+# Errors of gunicorn that the request did not cause.
+SERVER_ERRORS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
 
 
 def refusal(error: Exception) -> RequestError | None:
-    """Give what is wrong with the request; None when the mistake is ours."""
-    if isinstance(error, OURS):
+    """Return the error of a request; None for an internal error of the server."""
+    if isinstance(error, SERVER_ERRORS):
         return None
     if isinstance(error, RequestError):
         return error
@@ -70,7 +71,7 @@ def _text(error: Exception) -> str:
 
 
 def answer(status: HTTPStatus, code: str, message: str) -> bytes:
-    """Give a whole answer, after which the connection ends."""
+    """Return a complete answer, which ends the connection."""
     document = {"code": code, "message": message, "status": f"{status.value} {status.phrase}"}
     body = json.dumps(document, separators=(",", ":")).encode() + b"\n"
     headers = {"Connection": "close", "Content-Type": "application/json", "Content-Length": str(len(body)), **ALWAYS}

@@ -1,16 +1,17 @@
-"""The body of a request, read without a copy in between. Used by `api.serving.http_request`.
+"""The body of a request, read without intermediate copies. Used by `api.serving.http_request`.
 
-gunicorn copies what it receives three times before the application has it, which costs half as much as writing it to a file.
+gunicorn copies received bytes three times before the application gets them, which costs half as much as writing them to a
+file.
 """
 
 from gunicorn.http.body import Body, LengthReader
 
 
 class RequestBody(Body):  # type: ignore[misc]
-    """A body that the socket writes straight into the block that is read, where its length is known."""
+    """A body that the socket writes directly into the block that is returned, if its length is known."""
 
     def read(self, size: int | None = None) -> bytes | bytearray:
-        """Give the next `size` bytes, fewer only where the body ends, or where its client has gone; raises OSError."""
+        """Return the next `size` bytes, or fewer where the body ends or the client closed it; raises OSError."""
         reader = self.reader
         if not size or size < 0 or not isinstance(reader, LengthReader) or self.buf.tell():
             return bytes(super().read(size))
@@ -18,7 +19,7 @@ class RequestBody(Body):  # type: ignore[misc]
         try:
             received = self._fill(memoryview(block))
         except BaseException:
-            # Where the next request begins is unknown now.
+            # The start of the next request is unknown now.
             self.failed = True
             raise
         reader.length -= received
@@ -26,10 +27,10 @@ class RequestBody(Body):  # type: ignore[misc]
 
     def _fill(self, block: memoryview) -> int:
         unreader = self.reader.unreader
-        early = unreader.take_buffered()
-        received = min(len(early), len(block))
-        block[:received] = early[:received]
-        unreader.unread(early[received:])
+        buffered = unreader.take_buffered()
+        received = min(len(buffered), len(block))
+        block[:received] = buffered[:received]
+        unreader.unread(buffered[received:])
         while received < len(block):
             count = unreader.sock.recv_into(block[received:])
             if count == 0:

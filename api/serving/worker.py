@@ -1,11 +1,11 @@
-"""The processes of the server: gunicorn's threads, kept for requests that are there as a whole.
+"""The processes of the server: gunicorn's threads, reserved for requests whose heads have arrived completely.
 
-gunicorn reads the head of a request in a thread, for as long as its client takes to send it, and closes connections in the
-loop that serves all others, for up to two seconds each: so a few slow clients keep everyone out. Here the loop, which
-never waits for one client, gathers the heads, sends the part of an answer that is not taken immediately, and closes the
-connections (docs/decisions/0011 says what was measured).
+gunicorn reads the head of a request in a thread, for as long as the client takes to send it, and closes connections in the
+loop that serves all others, for up to two seconds each: a few slow clients block everyone. Here the loop, which never waits
+for one client, reads the heads, sends the part of an answer that the kernel does not accept immediately, and closes the
+connections (docs/decisions/0011 has the measurements).
 
-On gunicorn's internals, so its version is pinned; `tests/api/serving/test_slow_clients.py` would fail with another.
+This depends on gunicorn's internals, so its version is pinned; `tests/api/serving/test_slow_clients.py` fails with another.
 """
 
 import errno
@@ -22,28 +22,27 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from api.error_handlers import INTERNAL_MESSAGE
 from api.serving import protocol_errors
-from api.serving.client_socket import ClientSocket
+from api.serving.client_socket import ClientSocket, receive_available
 from api.serving.connection import Connection
+from api.serving.lingering_connections import LingeringConnections
+from api.serving.unsent_answers import UnsentAnswers
 from ingest.errors.types import INTERNAL_ERROR
 
 END_OF_HEAD = b"\r\n\r\n"
 LARGEST_HEAD = 64 * 1024
-# How long a client may go on sending that is being refused.
-LINGER_SECONDS = 5.0
-BLOCK = 64 * 1024
 NOTHING_TO_ACCEPT = frozenset({errno.EAGAIN, errno.ECONNABORTED})
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """One process: a loop that waits for all clients at once, and threads that answer requests."""
+    """One process: a loop that waits for all clients simultaneously, and threads that handle requests."""
 
     def __init__(self, *arguments: object, **keywords: object) -> None:
         super().__init__(*arguments, **keywords)
-        self._closing: dict[Connection, None] = {}
-        self._answering: dict[Connection, None] = {}
+        self._lingering = LingeringConnections(self._release)
+        self._unsent = UnsentAnswers(self._continue, self._release)
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection, and wait for its first request."""
+        """Accept a connection, and wait for its first request."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
@@ -55,59 +54,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
 
     def finish_request(self, connection: Connection, done: Future[bool]) -> None:
-        """Send the rest of the answer, if there is one; called in the loop when a thread has answered."""
+        """Send the rest of the answer, if any; called in the loop when a thread has handled a request."""
         connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
-        if not connection.sock.untaken_bytes or connection.sock.fileno() < 0:
-            self._go_on(connection)
-            return
-        connection.reading.begin(connection.sock.left_bytes())
-        connection.timeout = connection.reading.deadline
-        connection.sock.setblocking(False)
-        self._answering[connection] = None
-        self.poller.register(connection.sock, selectors.EVENT_WRITE, partial(self._send_untaken, connection))
-
-    def _send_untaken(self, connection: Connection, client: ClientSocket) -> None:
-        try:
-            client.send_untaken()
-        except OSError:
-            self._drop(connection)
-            return
-        self._check_reader(connection)
-        if connection in self._answering and not client.untaken_bytes:
-            del self._answering[connection]
-            self.poller.unregister(client)
-            self._go_on(connection)
-
-    def _check_reader(self, connection: Connection) -> None:
-        """Drop a client that has taken too little; also called when the kernel has no space for more of its answer."""
-        try:
-            connection.reading.count(connection.sock.left_bytes())
-        except TimeoutError:
-            self._drop(connection)
+        if connection.sock.untaken_bytes and connection.sock.fileno() >= 0:
+            self._unsent.add(connection, self.poller)
         else:
-            connection.timeout = connection.reading.deadline
-
-    def _go_on(self, connection: Connection) -> None:
-        """Wait for the next request, or close."""
-        if not connection.stays_open:
-            self._close(connection)
-            return
-        connection.head += connection.parser.unreader.take_buffered()
-        if END_OF_HEAD in connection.head:
-            self._answer(connection)
-        else:
-            self._await_head(connection)
+            self._continue(connection)
 
     def murder_pending(self) -> None:
-        """Close connections whose clients do not close them, or take nothing; called in each turn of the loop."""
+        """Close connections whose clients do not close them or do not read; called in each turn of the loop."""
         now = time.monotonic()
-        for connection in [each for each in self._closing if each.timeout <= now]:
-            self._end(connection)
-        for connection in [each for each in self._answering if each.timeout <= now]:
-            self._check_reader(connection)
+        self._lingering.close_expired(now, self.poller)
+        self._unsent.drop_slow(now, self.poller)
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
-        """Answer what is no HTTP, or a mistake of the server itself; called by gunicorn, in a thread."""
+        """Answer a malformed request or an internal error of the server; called by gunicorn, in a thread."""
         with suppress(OSError):
             client.sendall(self._answer_to(error))
 
@@ -118,80 +79,51 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
         return protocol_errors.answer(refusal.status, refusal.code, refusal.text)
 
+    def _continue(self, connection: Connection) -> None:
+        """Wait for the next request, or end the connection."""
+        if not connection.stays_open:
+            self._lingering.add(connection, self.poller)
+            return
+        connection.head += connection.parser.unreader.take_buffered()
+        if END_OF_HEAD in connection.head:
+            self._handle(connection)
+        else:
+            self._await_head(connection)
+
     def _await_head(self, connection: Connection) -> None:
-        # All wait equally long, so that the first to give up is always the first in the queue.
+        # The time limit is the same for all, so that the first in the queue is the first to expire.
         connection.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
         connection.sock.setblocking(False)
         self.keepalived_conns.append(connection)
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._read_head, connection))
 
     def _read_head(self, connection: Connection, client: ClientSocket) -> None:
-        data = _received(client)
+        data = receive_available(client)
         if data is None:
             return
         connection.head += data
-        whole = END_OF_HEAD in connection.head
-        if data and not whole and len(connection.head) <= LARGEST_HEAD:
+        is_complete = END_OF_HEAD in connection.head
+        if data and not is_complete and len(connection.head) <= LARGEST_HEAD:
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(connection)
-        if whole:
-            self._answer(connection)
+        if is_complete:
+            self._handle(connection)
             return
         if data:
             answer = self._answer_to(LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"))
-            # Not by its own method, which waits: who has not taken the answers before is not owed this one.
+            # Not ClientSocket's method, which waits: a client that has not read its earlier answers does not get this one.
             with suppress(OSError):
                 socket.socket.send(client, answer)
-        self._close(connection)
+        self._lingering.add(connection, self.poller)
 
-    def _answer(self, connection: Connection) -> None:
+    def _handle(self, connection: Connection) -> None:
+        """Handle a request in a thread."""
         connection.parser.unreader.unread(bytes(connection.head))
         connection.head.clear()
         connection.sock.begin_request()
         self.enqueue_req(connection)
 
-    def _close(self, connection: Connection) -> None:
-        """Say that nothing more will come, and let the client finish (RFC 9112, 9.6)."""
-        try:
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.nr_conns -= 1
-            connection.close()
-            return
-        connection.timeout = time.monotonic() + LINGER_SECONDS
-        connection.sock.setblocking(False)
-        self._closing[connection] = None
-        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._discard, connection))
-
-    def _discard(self, connection: Connection, client: ClientSocket) -> None:
-        data = _received(client)
-        if data is None:
-            return
-        connection.may_linger -= len(data)
-        if not data or connection.may_linger < 0:
-            self._end(connection)
-
-    def _drop(self, connection: Connection) -> None:
-        del self._answering[connection]
-        self._forget(connection)
-
-    def _end(self, connection: Connection) -> None:
-        del self._closing[connection]
-        self._forget(connection)
-
-    def _forget(self, connection: Connection) -> None:
-        self.poller.unregister(connection.sock)
+    def _release(self, connection: Connection) -> None:
         self.nr_conns -= 1
         connection.close()
-
-
-def _received(client: ClientSocket) -> bytes | None:
-    """Give what a client has sent, nothing when it has gone; None when there is nothing yet."""
-    try:
-        # Not by its own method, which waits.
-        return socket.socket.recv(client, BLOCK)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""

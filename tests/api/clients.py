@@ -1,4 +1,4 @@
-"""Clients of the server that speak HTTP by hand: what they send, and what they are answered."""
+"""Clients of the server that send raw HTTP, and read its answers."""
 
 import json
 import resource
@@ -19,7 +19,7 @@ FILES_BESIDE_CONNECTIONS = 512
 
 
 def answered(connection: socket.socket) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Read an error: its status, its document and its headers."""
+    """Read an error; return its status, document and headers."""
     with HTTPResponse(connection) as response:
         response.begin()
         assert response.headers["Content-Type"] == "application/json"
@@ -31,13 +31,13 @@ def answered(connection: socket.socket) -> tuple[int, dict[str, Any], dict[str, 
 
 
 def refusal(connection: socket.socket) -> str:
-    """Read an error: its status and code."""
+    """Read an error; return its status and code."""
     status, document, _ = answered(connection)
     return f"{status} {document['code']}"
 
 
 def refused(server: Server, request: bytes) -> str:
-    """Send a request and leave the connection open for more; give status and code of its answer."""
+    """Send a request and keep the connection open; return status and code of the answer."""
     with server.connect() as connection:
         connection.sendall(request)
         return refusal(connection)
@@ -45,7 +45,7 @@ def refused(server: Server, request: bytes) -> str:
 
 @contextmanager
 def connected(server: Server, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
-    """Open so many connections, and send the same on each."""
+    """Open `count` connections, and send the same bytes on each."""
     allow_open_files(count)
     connections: list[socket.socket] = []
     try:
@@ -66,7 +66,7 @@ def allow_open_files(connections: int) -> None:
 
 
 def drip(connection: socket.socket, pause: float, ended: Callable[[], bool]) -> None:
-    """Send a byte now and then, until it is enough or the server has had enough."""
+    """Send single bytes, until `ended` returns True or the server closes the connection."""
     with suppress(OSError):
         while not ended():
             connection.sendall(b"x")

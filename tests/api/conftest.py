@@ -1,28 +1,29 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from api.app import create_app
-from api.polling.recent_obstacles import RecentObstacles
-from api.polling.recent_runs import RecentRuns
-from api.resources import EXTENSION, Resources
-from api.routes.state import keep_end
+from api.resources import resources_of
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
+from tests.api.clock import Clock
 from tests.api.live_server import NOWHERE, Server, serving
 
 
 @pytest.fixture(scope="session")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server on a free port, with Airflow away."""
+    """A server on a free port, with Airflow unavailable."""
     spool = tmp_path_factory.mktemp("api") / "spool"
     spool.mkdir()
     with serving(spool, database_url) as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -37,17 +38,12 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    """Make the application in this process, with some of its resources replaced."""
+    """Create the application in this process, optionally with another client of Airflow."""
     engines = []
 
     def make(settings: Settings = settings, airflow: AirflowApi | None = None) -> Flask:
-        app = create_app(settings)
-        resources: Resources = app.extensions[EXTENSION]
-        if airflow is not None:
-            runs = RecentRuns(airflow, on_end=partial(keep_end, resources.engine))
-            obstacles = RecentObstacles(airflow)
-            app.extensions[EXTENSION] = replace(resources, airflow=airflow, runs=runs, obstacles=obstacles)
-        engines.append(resources.engine)
+        app = create_app(settings, airflow=airflow)
+        engines.append(resources_of(app).engine)
         return app
 
     yield make

@@ -1,4 +1,4 @@
-"""The real server in a process of its own, and what it left on the disk and in the database."""
+"""The real server in its own process, and its files on the disk and rows in the database."""
 
 import os
 import re
@@ -23,7 +23,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 @dataclass(frozen=True)
 class Server:
-    """The real server in a process of its own, whose id is `process`."""
+    """The real server in its own process, whose id is `process`."""
 
     address: tuple[str, int]
     spool: Path
@@ -38,15 +38,15 @@ class Server:
         return socket.create_connection(self.address, timeout=30)
 
     def workers(self) -> list[int]:
-        """The processes that answer."""
+        """The worker processes."""
         return [int(child) for child in Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()]
 
     def uploads(self) -> int:
-        """How many uploads the database has that are under way, or left over."""
+        """Return the number of uploads in the database, in progress or left over."""
         return int(execute(self.database_url, "SELECT count(*) FROM upload")[0][0])
 
     def forget_uploads(self) -> None:
-        """Remove what killed processes left, as retention does an hour later."""
+        """Remove the uploads of killed processes, as retention does an hour later."""
         for path in self.spool.iterdir():
             path.unlink()
         execute(self.database_url, "DELETE FROM upload RETURNING 1")
@@ -56,7 +56,7 @@ class Server:
 
     @contextmanager
     def leaves_nothing(self) -> Iterator[None]:
-        """What is done within leaves no file in the spool, no upload and no job."""
+        """Check that the `with` block leaves no file in the spool, no upload and no job."""
         files, uploads, jobs = self.files(), self.uploads(), set(self.rows())
         yield
         wait_until(lambda: (self.files(), self.uploads()) == (files, uploads), 30, lambda: str(self.files()))
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def serving(spool: Path, database_url: str, **environment: object) -> Iterator[Server]:
-    """Run a server on a free port, with settings of its own and Airflow away."""
+    """Run a server on a free port, with its own settings and Airflow unavailable."""
     process = subprocess.Popen(
         [sys.executable, "-m", "api.server", "-p", "0"],
         env={**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}},
@@ -78,18 +78,18 @@ def serving(spool: Path, database_url: str, **environment: object) -> Iterator[S
     )
     try:
         port = listening_port(process)
-        # Nobody reads on, and a server that logs into a full pipe stands still.
+        # Reads the rest of the log, because a server that logs into a full pipe blocks.
         Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
         yield Server(("127.0.0.1", port), spool, database_url, process.pid)
     finally:
-        # At once: nothing is under way any more.
+        # SIGINT stops it immediately: no request is in progress any more.
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
 
 
 @contextmanager
 def serving_alone(folder: Path, database_url: str, **environment: object) -> Iterator[Server]:
-    """Run a server with a spool of its own in a folder; the database has no uploads that other tests left without files."""
+    """Run a server with its own spool in a folder, without the uploads of other tests in the database."""
     spool = folder / "spool"
     spool.mkdir()
     with serving(spool, database_url, **environment) as server:

@@ -1,4 +1,4 @@
-"""A server that knows its users by their tokens, and uploads in the name of each. Used by tests of shares."""
+"""A server that identifies its users by tokens, and uploads of each user. Used by tests of shares."""
 
 import socket
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class SharedServer:
     tokens: dict[str, str]
 
     def head(self, user: str, framing: str) -> bytes:
-        """The head of an upload."""
+        """Return the head of an upload."""
         return POST + f"Authorization: Bearer {self.tokens[user]}\r\n{framing}\r\n\r\n".encode()
 
     def begin(self, user: str, size: int) -> socket.socket:
@@ -39,13 +39,13 @@ class SharedServer:
         return requests.post(f"{self.server.url}/upload", data=b"x" * size, headers=headers, timeout=60)
 
     def is_ready(self) -> bool:
-        """Whether `/readyz` says that uploads are taken."""
+        """Return whether `/readyz` reports that uploads are accepted."""
         return requests.get(f"{self.server.url}/readyz", timeout=60).ok
 
 
 @contextmanager
 def shared_server(spool: Path, database_url: str, **settings: object) -> Iterator[SharedServer]:
-    """Run such a server; no job of its users is in the ledger at its start."""
+    """Run such a server; at its start the ledger has no jobs of its users."""
     tokens = spool.parent / f"{spool.name}-tokens.json"
     made = {user: token_file.add(tokens, f"{user} of {spool.parent.name}") for user in USERS}
     access: dict[str, Any] = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": tokens}

@@ -1,4 +1,4 @@
-"""The CherryPy file: what is taken of it, and what is refused."""
+"""The CherryPy file: which options are used, and which values are refused."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from api.cherrypy_file import Listening, find_file, read_file
 from ingest.errors.types import ConfigurationError
 
-# The example of the original's documentation, to the letter.
+# The example from the documentation of pacifica-ingest 0.4.1, verbatim.
 DOCUMENTED = """\
 [global]
 log.screen: True
@@ -28,7 +28,7 @@ def read(tmp_path: Path, text: str) -> Listening:
     return read_file(path)
 
 
-def test_the_documented_example_says_where_to_listen_and_all_else_is_ignored(tmp_path: Path) -> None:
+def test_the_documented_example_sets_the_address_and_all_else_is_ignored(tmp_path: Path) -> None:
     assert read(tmp_path, DOCUMENTED) == Listening(
         "0.0.0.0",
         8066,
@@ -46,7 +46,7 @@ def test_the_documented_example_says_where_to_listen_and_all_else_is_ignored(tmp
 @pytest.mark.parametrize(
     "text", ["", "[global]\n", "[/]\nserver.socket_port: 1\n", "[global]\nServer.Socket_Port: 1\n"]
 )
-def test_a_file_that_does_not_say_where_to_listen(tmp_path: Path, text: str) -> None:
+def test_a_file_without_an_address(tmp_path: Path, text: str) -> None:
     listening = read(tmp_path, text)
     assert (listening.address, listening.port) == (None, None)
 
@@ -59,16 +59,16 @@ def test_a_file_that_does_not_say_where_to_listen(tmp_path: Path, text: str) -> 
         ("server.socket_port: -1", "server.socket_port must be a number"),
         ("server.socket_port: True", "server.socket_port must be a number"),
         ("server.socket_port: 8066.0", "server.socket_port must be a number"),
-        ("server.socket_port: int('8066')", "server.socket_port is not written as a value"),
-        ("server.socket_port: ", "server.socket_port is not written as a value"),
-        ("server.socket_host: 0.0.0.0", "server.socket_host is not written as a value"),
+        ("server.socket_port: int('8066')", "server.socket_port is not a Python literal"),
+        ("server.socket_port: ", "server.socket_port is not a Python literal"),
+        ("server.socket_host: 0.0.0.0", "server.socket_host is not a Python literal"),
         ("server.socket_host: ''", "server.socket_host must be an address"),
         ("server.socket_host: 1", "server.socket_host must be an address"),
-        ("server.socket_host: '%(nothing)s'", "is no CherryPy file"),
-        ("nonsense", "is no CherryPy file"),
+        ("server.socket_host: '%(nothing)s'", "is not a CherryPy file"),
+        ("nonsense", "is not a CherryPy file"),
     ],
 )
-def test_what_is_no_place_to_listen_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+def test_an_invalid_address_or_port_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         read(tmp_path, f"[global]\n{text}\n")
 

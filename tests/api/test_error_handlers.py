@@ -22,7 +22,9 @@ from tests.api.live_server import Server
         ("POST", "/", "405 Method Not Allowed", "method_not_allowed"),
     ],
 )
-def test_what_is_not_there_is_answered_in_json(server: Server, method: str, path: str, status: str, code: str) -> None:
+def test_unknown_addresses_and_methods_are_answered_in_json(
+    server: Server, method: str, path: str, status: str, code: str
+) -> None:
     answer = requests.request(method, server.url + path, timeout=30)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.status_code == int(status[:3])
@@ -30,12 +32,12 @@ def test_what_is_not_there_is_answered_in_json(server: Server, method: str, path
     assert (answer.json()["status"], answer.json()["code"]) == (status, code)
 
 
-def test_a_wrong_method_is_told_the_right_ones(server: Server) -> None:
+def test_a_wrong_method_is_answered_with_the_supported_ones(server: Server) -> None:
     answer = requests.get(f"{server.url}/upload", timeout=30)
     assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
-def test_a_mistake_of_ours_is_logged_with_its_traceback_and_answered_without(
+def test_an_internal_error_is_logged_with_its_traceback_and_answered_without(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""The real server's log cannot be forged: whatever clients send, each of its lines is one that the server made."""
+"""Clients cannot forge the real server's log: whatever they send, the server wrote each line."""
 
 import re
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ HEAD = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[AccessServer]:
-    """A server whose log is kept; Airflow is away, so that there is something to log."""
+    """A server whose log is kept; Airflow is unavailable, so that it logs warnings."""
     with serving(tmp_path_factory.mktemp("logging"), database_url, {}) as server:
         yield server
 
 
 def send(server: AccessServer, request: bytes) -> bytes:
-    """Send bytes as they are; gives the first of the answer."""
+    """Send raw bytes; return the first bytes of the answer."""
     with server.connect() as connection:
         connection.sendall(request)
         return connection.recv(4096)
 
 
 def requests_with(text: str) -> Iterator[bytes]:
-    """Requests that hold a text in every place that a client chooses."""
+    """Yield requests that hold a text in every place that a client controls."""
     raw, encoded = text.encode(), quote(text).encode()
     yield b"GET /" + encoded + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
     yield b"GET /get_state/" + encoded + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -60,8 +60,8 @@ def test_no_request_forges_a_line_of_the_log(server: AccessServer):
     assert not any(line.startswith(FORGED) for line in lines)
 
 
-def test_job_of_the_server_is_in_its_log(server: AccessServer):
-    """Or the test above would look at nothing."""
+def test_received_job_is_in_the_log(server: AccessServer):
+    """Otherwise the test above would check an empty log."""
     bundle = make_bundle()
     assert b"200 OK" in send(server, HEAD + f"Content-Length: {len(bundle)}\r\n\r\n".encode() + bundle)
     assert "received: kind=ingest" in server.said()

@@ -43,13 +43,13 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["99999", "65536", "-1", "http"])
-def test_a_port_that_cannot_be_is_refused(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused(tmp_path: Path, port: str) -> None:
     result = run(tmp_path, "-p", port)
     assert result.returncode == 2
     assert "a port is a number from 0 to 65535" in result.stderr
 
 
-def test_an_address_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+def test_an_invalid_address_is_one_line(tmp_path: Path) -> None:
     result = run(tmp_path, "-a", "no.such.host.invalid")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
@@ -95,7 +95,7 @@ def tried(port: int, host: str = "127.0.0.1") -> str:
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "home folder"])
-def test_the_cherrypy_file_says_where_to_listen_and_the_rest_of_it_is_ignored_with_one_warning(
+def test_the_cherrypy_file_sets_the_address_and_its_other_options_cause_one_warning(
     tmp_path: Path, taken: int, way: str
 ) -> None:
     path = cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", taken)
@@ -105,7 +105,7 @@ def test_the_cherrypy_file_says_where_to_listen_and_the_rest_of_it_is_ignored_wi
     result = run(tmp_path, *arguments, **environment, **home)
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        f"pacifica-ingest: {path}: not used, because there is no CherryPy here: log.screen, tools.gzip.on",
+        f"pacifica-ingest: {path}: ignored, because this service does not use CherryPy: log.screen, tools.gzip.on",
         tried(taken),
     ]
 
@@ -116,7 +116,7 @@ def test_the_options_win_over_the_cherrypy_file(tmp_path: Path, taken: int) -> N
     assert result.stderr.splitlines()[-1] == tried(taken, "localhost")
 
 
-def test_what_an_option_says_is_not_taken_from_the_cherrypy_file_and_the_rest_is(tmp_path: Path, taken: int) -> None:
+def test_options_override_single_values_of_the_cherrypy_file(tmp_path: Path, taken: int) -> None:
     path = cherrypy_file(tmp_path / "cpconfig.ini", taken, "no.such.host.invalid")
     assert run(tmp_path, "--cp-config", str(path), "-a", "localhost").stderr.splitlines()[-1] == tried(
         taken, "localhost"

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from api.app import create_app
-from api.resources import EXTENSION
+from api.resources import resources_of
 from ingest.cli.main import main
 from ingest.ledger.database import make_engine
 from ingest.settings.loading import Settings
@@ -73,4 +73,4 @@ def client(facility_url: str, tmp_path: Path) -> Iterator[FlaskClient]:
         Settings(database_url=facility_url, volume_path=tmp_path, airflow_url="http://127.0.0.1:1", airflow_timeout=1)
     )
     yield app.test_client()
-    app.extensions[EXTENSION].engine.dispose()
+    resources_of(app).engine.dispose()

@@ -1,4 +1,4 @@
-"""The API under WSGI servers that facilities use: how each is started, as docs/how-to/install.md says."""
+"""The API under WSGI servers that facilities use, each started as in docs/how-to/install.md."""
 
 import signal
 import subprocess
@@ -22,7 +22,7 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class WsgiServer:
-    """A program, the words of its command line, and whether it is taken at its word about the end of a chunked body."""
+    """A program, its arguments, and whether it reports the end of a chunked body reliably."""
 
     program: str
     words: tuple[str, ...]
@@ -30,7 +30,7 @@ class WsgiServer:
 
 
 SERVERS = {
-    # The documented command of the original service, except for the port.
+    # The documented command of pacifica-ingest 0.4.1, except for the port.
     "uwsgi": WsgiServer("uwsgi", ("--http-socket", ":{port}", "--master", "--module", "api.wsgi")),
     "uwsgi with threads": WsgiServer(
         "uwsgi",
@@ -39,7 +39,7 @@ SERVERS = {
             *("--processes", "2", "--threads", "4"),
         ),
     ),
-    # Reads the whole body before the application is called, and then names its length.
+    # Reads the whole body before it calls the application with its length.
     "waitress": WsgiServer(
         "waitress-serve", ("--listen", "127.0.0.1:{port}", "api.wsgi:application"), takes_chunks=True
     ),
@@ -57,11 +57,11 @@ SERVERS = {
 
 @contextmanager
 def serving_under(server: WsgiServer, spool: Path, database_url: str, **settings: str) -> Iterator[Server]:
-    """Run the API under a server, with settings of its own and without an Airflow."""
+    """Run the API under a server, with its own settings and without Airflow."""
     port = free_port()
     command = [str(_program(server.program)), *(word.format(port=port) for word in server.words)]
     environment = {**environment_of(spool, database_url), **settings}
-    # The packages of the service, for a server that has an environment of its own.
+    # The packages of the service, for a server with its own environment.
     environment["PYTHONPATH"] += f":{sysconfig.get_path('purelib')}"
     with (spool.parent / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
@@ -69,7 +69,7 @@ def serving_under(server: WsgiServer, spool: Path, database_url: str, **settings
         _wait(process, port, spool.parent / "log")
         yield Server(("127.0.0.1", port), spool, database_url, process.pid)
     finally:
-        # Of uwsgi, SIGTERM means to load everything again.
+        # SIGTERM makes uwsgi reload instead of stop.
         process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=30)

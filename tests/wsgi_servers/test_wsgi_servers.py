@@ -1,4 +1,4 @@
-"""Other WSGI servers than our own: what they can hand over is taken, and what they cannot is refused, never called empty."""
+"""Other WSGI servers: bodies that they support are received, others are refused, never reported as empty."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from tests.api.live_server import Server
 from tests.wsgi_servers.servers import SERVERS, WsgiServer, serving_under
 
 BUNDLE = os.urandom(3_000_000)
-# For others there is no wheel of it.
+# There is no wheel for other platforms.
 HAS_UWSGI = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
 
 
@@ -37,7 +37,7 @@ def server(kind: WsgiServer, database_url: str, tmp_path_factory: pytest.TempPat
 
 
 def assert_received(server: Server, answer: requests.Response) -> None:
-    """The upload is a job with all of its bytes."""
+    """Check that the upload is a job with all of its bytes."""
     assert answer.status_code == 200, answer.text
     job = server.rows()[answer.json()["job_id"]]
     assert (server.spool / job["spool_name"]).read_bytes() == BUNDLE
@@ -48,11 +48,13 @@ def chunks() -> Iterator[bytes]:
         yield BUNDLE[start : start + 100_000]
 
 
-def test_upload_with_a_length_is_taken(server: Server) -> None:
+def test_upload_with_a_length_is_received(server: Server) -> None:
     assert_received(server, requests.post(f"{server.url}/upload", data=BUNDLE, timeout=60))
 
 
-def test_upload_in_chunks_is_taken_whole_or_refused_and_never_called_empty(server: Server, kind: WsgiServer) -> None:
+def test_upload_in_chunks_is_received_completely_or_refused_but_never_reported_as_empty(
+    server: Server, kind: WsgiServer
+) -> None:
     if kind.takes_chunks:
         assert_received(server, requests.post(f"{server.url}/upload", data=chunks(), timeout=60))
         return
@@ -60,7 +62,7 @@ def test_upload_in_chunks_is_taken_whole_or_refused_and_never_called_empty(serve
         connection.sendall(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n")
         status, document, _ = answered(connection)
     assert (status, document["code"]) == (411, "length_required")
-    assert document["message"] == "this server does not hand over bodies in chunks; send a Content-Length"
+    assert document["message"] == "this server does not support bodies in chunks; send a Content-Length"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_upload_in_chunks_is_taken_whole_or_refused_and_never_called_empty(serve
         pytest.param(POST + b"Content-Length: 3000000\r\n\r\n" + BUNDLE[:2_000_000], id="before its length"),
         pytest.param(CHUNKED + b"5\r\nhel", id="in a chunk"),
         pytest.param(CHUNKED + b"5\r\nhello\r\n", id="before the last chunk"),
-        pytest.param(CHUNKED + b"5\r\nhello\r\nzz\r\n", id="by what is no chunk"),
+        pytest.param(CHUNKED + b"5\r\nhello\r\nzz\r\n", id="at a malformed chunk"),
     ],
 )
 def test_upload_that_is_cut_is_never_a_job(server: Server, request_start: bytes) -> None:
@@ -81,13 +83,13 @@ def test_upload_that_is_cut_is_never_a_job(server: Server, request_start: bytes)
         assert not received.startswith(b"HTTP/1.1 200")
 
 
-def test_empty_upload_is_called_empty(server: Server) -> None:
+def test_empty_upload_is_reported_as_incomplete(server: Server) -> None:
     with server.leaves_nothing():
         answer = requests.post(f"{server.url}/upload", data=b"", timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, "body_incomplete")
 
 
-def test_what_must_not_be_taken_is_refused_here_too(server: Server) -> None:
+def test_invalid_requests_are_refused_here_too(server: Server) -> None:
     with server.leaves_nothing():
         assert refused(server, POST + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx").startswith("415 ")
         assert refused(server, POST + b"Content-Range: bytes 1-1/2\r\nContent-Length: 1\r\n\r\nx").startswith("400 ")
@@ -104,7 +106,7 @@ def test_state_and_readiness_are_answered(server: Server) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_wrong_setting_is_an_error_of_each_request_and_its_log_says_which(tmp_path: Path, database_url: str) -> None:
+def test_invalid_setting_is_an_error_of_each_request_and_is_in_the_log(tmp_path: Path, database_url: str) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     with serving_under(SERVERS["waitress"], spool, database_url, TRANSFER_SIZE="many") as server:

@@ -1,4 +1,4 @@
-"""Real servers with authentication, and callers of them: each with its role, or with what is wrong with it."""
+"""Real servers with authentication, and their callers: each with its role or with its fault."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ from tools.waiting import wait_until
 OPERATOR, ADMIN, UPLOADER, REMOVED = "olga", "adam", "ursula", "ulf"
 ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN, "INGEST_MOVE_RULES": "*: /srv/{user}"}
 HEADER = "X-Http-Authed-User"
-# Both are this machine; the server tells them apart.
+# Both are addresses of this machine; only the first is a trusted proxy.
 TRUSTED, UNTRUSTED = "127.0.0.2", "127.0.0.1"
 START_SECONDS = 60
 # The static tokens by their users.
@@ -34,7 +34,7 @@ KEY, OTHER_KEY = issuer.make_key("ES256"), issuer.make_key("ES256")
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls: what they send along, and from which address."""
+    """A caller: the headers and the address of its requests."""
 
     headers: Mapping[str, str | bytes] = field(default_factory=dict)
     address: str = UNTRUSTED
@@ -60,7 +60,7 @@ class _From(HTTPAdapter):
 
 @dataclass(frozen=True)
 class AccessServer(Server):
-    """A server, and the file that holds all it has said."""
+    """A server, and the file of its log."""
 
     log: Path
 
@@ -84,7 +84,7 @@ def serving(folder: Path, database_url: str, settings: Mapping[str, str]) -> Ite
         wait_until(lambda: _port(log) is not None, START_SECONDS, log.read_text)
         yield AccessServer(("127.0.0.1", _port(log) or 0), spool, database_url, process.pid, log)
     finally:
-        # At once: nothing is under way any more.
+        # SIGINT stops it immediately: no request is in progress any more.
         process.send_signal(signal.SIGINT)
         process.wait(30)
 
@@ -95,7 +95,7 @@ def _port(log: Path) -> int | None:
 
 
 def token_settings(folder: Path) -> dict[str, str]:
-    """The settings of a server that takes static tokens and those of an issuer; the files are in a folder."""
+    """Return the settings of a server that accepts static tokens and those of an issuer; the files are in `folder`."""
     keys = issuer.write_key_set(folder / "keys.json", issuer.public(KEY, "ES256", "one"))
     return {
         **ROLES,
@@ -124,13 +124,13 @@ def signed(user: str, **changed: object) -> Caller:
 
 
 def make_tokens(file: Path) -> Tokens:
-    """Make a static token for each user, and one that is removed again."""
+    """Create a static token for each user, and one that is removed again."""
     tokens = {user: token_file.add(file, user) for user in (UPLOADER, OPERATOR, ADMIN, REMOVED)}
     token_file.remove(file, lambda token: token.user == REMOVED)
     return tokens
 
 
-# The column of the table that a caller belongs to, and how to make it.
+# The column of the table for a caller, and a function that creates the caller.
 TOKEN_CALLERS: dict[str, tuple[str, Callable[[Tokens], Caller]]] = {
     "no token": ("not proven", lambda _: Caller()),
     "the header alone": ("not proven", lambda _: Caller({HEADER: ADMIN}, TRUSTED)),

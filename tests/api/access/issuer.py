@@ -9,6 +9,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
+from ingest.settings.loading import Settings
+
 NAME = "https://issuer.example.org/"
 AUDIENCE = "pacifica-ingest"
 
@@ -28,8 +30,13 @@ def public(key: Any, algorithm: str, key_id: str | None, **members: str) -> dict
     return {**entry, **named, **members}
 
 
+def settings_for(url: str, **changed: object) -> Settings:
+    """Return settings that trust this issuer, with its key set at a URL."""
+    return Settings(authentication="token", jwt_issuer=NAME, jwks_url=url, **changed)
+
+
 def write_key_set(path: Path, *entries: dict[str, Any]) -> str:
-    """Write a key set and give its URL."""
+    """Write a key set and return its URL."""
     path.write_text(json.dumps({"keys": entries}))
     return path.as_uri()
 

@@ -1,4 +1,4 @@
-"""`none` and `open`: the header is believed, as it always was; with `none` of this machine alone."""
+"""`none` and `open`: the header is trusted, with `none` from this machine only."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.resources import EXTENSION
+from api.resources import resources_of
 from ingest.ledger import jobs
 from ingest.settings.loading import Settings
 
@@ -16,7 +16,7 @@ ELSEWHERE = ["192.0.2.1", "10.0.0.1", "::ffff:192.0.2.1", "2001:db8::1", "", "un
 
 @pytest.fixture(params=["none", "open"])
 def app(request: pytest.FixtureRequest, settings: Settings, make_app: Callable[..., Flask]) -> Flask:
-    # Roles, too, that nobody could prove to have.
+    # Roles have no effect without authentication.
     return make_app(
         settings.model_copy(update={"authentication": request.param, "operators": ("olga",), "default_user": "nobody"})
     )
@@ -38,11 +38,11 @@ def post(client: FlaskClient, headers: Mapping[str, str]) -> int:
     ("headers", "user"),
     [({}, "nobody"), ({HEADER: " "}, "nobody"), ({HEADER: "ada"}, "ada"), ({HEADER: "CN=ada,O=x"}, "CN=ada,O=x")],
 )
-def test_header_names_the_user_and_the_default_user_stands_in(
+def test_header_names_the_user_and_without_it_the_default_user_applies(
     app: Flask, client: FlaskClient, headers: Mapping[str, str], user: str
 ):
     job = post(client, headers)
-    assert jobs.read(app.extensions[EXTENSION].engine, job).received.user == user
+    assert jobs.read(resources_of(app).engine, job).received.user == user
 
 
 def test_roles_do_not_apply(client: FlaskClient):
@@ -57,21 +57,21 @@ def test_name_that_could_forge_a_line_is_refused(client: FlaskClient, name: str)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"])
-def test_this_machine_is_let_in(client: FlaskClient, address: str):
+def test_this_machine_is_admitted(client: FlaskClient, address: str):
     assert client.get("/get_state/999999999", environ_base={"REMOTE_ADDR": address}).status_code == 404
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)
-def test_other_machines_are_let_in_with_open_alone(app: Flask, client: FlaskClient, address: str):
+def test_other_machines_are_admitted_with_open_only(app: Flask, client: FlaskClient, address: str):
     answer = client.get(
         "/get_state/999999999", environ_base={"REMOTE_ADDR": address}, headers={"X-Forwarded-For": "127.0.0.1"}
     )
-    if app.extensions[EXTENSION].settings.authentication == "open":
+    if resources_of(app).settings.authentication == "open":
         assert answer.status_code == 404
     else:
         assert (answer.status_code, answer.get_json()["code"]) == (403, "caller_not_trusted")
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)
-def test_other_machines_may_ask_whether_the_service_is_up(client: FlaskClient, address: str):
+def test_other_machines_may_check_whether_the_service_is_up(client: FlaskClient, address: str):
     assert client.get("/", environ_base={"REMOTE_ADDR": address}).status_code == 200

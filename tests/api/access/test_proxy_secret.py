@@ -1,4 +1,4 @@
-"""Behind a proxy that proves itself with a secret: its address, which every account of its machine has, is not enough."""
+"""A proxy that authenticates itself with a secret: its address, which all accounts of its machine share, is not enough."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_secret_is_in_no_log(server: AccessServer):
     assert OLD not in server.said()
 
 
-def test_proxy_with_a_secret_is_not_warned_of(server: AccessServer):
+def test_proxy_with_a_secret_causes_no_warning(server: AccessServer):
     assert WARNING not in server.said()
 
 

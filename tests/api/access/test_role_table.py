@@ -1,44 +1,22 @@
-"""Who may call what: every cell of one table, against the real server, for every way to prove who one is."""
+"""The roles of every call: each cell of one table, on the real server, for every form of authentication."""
 
-import base64
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
 import requests
 from flask_openapi3 import OpenAPI
-from sqlalchemy import Engine
 
-from api.access.roles import CALLS, PUBLIC
+from api.access.declarations import access_of, declared
 from api.app import create_app
-from ingest.access import token_file
-from ingest.ledger.database import transaction
-from ingest.ledger.jobs import Received
-from ingest.ledger.models import OriginalJob
-from ingest.services import make_services
 from ingest.settings.loading import Settings
-from ingest.states.stages import Kind
 from tests.api.access.callers import (
-    ADMIN,
-    HEADER,
     PROXY_CALLERS,
     TOKEN_CALLERS,
-    TRUSTED,
-    UPLOADER,
     AccessServer,
     Caller,
     Tokens,
-    bearer,
-    make_tokens,
-    proxy_settings,
-    serving,
-    token_settings,
 )
-from tests.received import create_job
 from tools.waiting import wait_until
 
 # A status for each caller; `job` is whose job the call is about.
@@ -75,18 +53,18 @@ TABLE = """
 | GET     | /get_state/<job_id>   | unknown    | 401        | 403         | 404      | 404      | 404   |
 | OPTIONS | /get_state/<job_id>   | unknown    | 401        | 403         | 200      | 200      | 200   |
 """
-# What does not exist says so to everybody: all addresses are documented.
+# Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]
 
 HEAD, _, *LINES = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.strip().splitlines()]
 COLUMNS = HEAD[3:]
-# HEAD is answered as GET is; once for each rule will do.
+# HEAD is answered like GET; one row for each rule is enough.
 ROWS = [*LINES, *(["HEAD", *line[1:]] for line in LINES if line[0] == "GET" and line[2] in ("", "another's"))]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One cell: a request, and the status that its caller must get."""
+    """One cell: a request, and the expected status."""
 
     caller: str
     method: str
@@ -98,218 +76,88 @@ class Call:
         return f"{self.caller}: {self.method} {self.rule} {self.job}".rstrip()
 
 
-def calls(columns: Mapping[str, str]) -> list[Any]:
-    """Every cell of the table for callers, who are given with their column."""
+def calls_of(caller: str, column: str) -> list[Call]:
+    """Return the calls that a caller makes: every row of the table, with the status in the caller's column."""
     cells = [
-        Call(name, method, rule, job, int(statuses[COLUMNS.index(column)]))
-        for name, column in columns.items()
-        for method, rule, job, *statuses in ROWS
+        Call(caller, method, rule, job, int(statuses[COLUMNS.index(column)])) for method, rule, job, *statuses in ROWS
     ]
-    absent = [Call(name, method, rule, "", status) for name in columns for method, rule, status in ABSENT]
-    return [
-        pytest.param(call, id=f"{call.caller}: {call.method} {call.rule} {call.job}".rstrip())
-        for call in cells + absent
-    ]
-
-
-@pytest.fixture(scope="module")
-def jobs(database_engine: Engine, database_url: str) -> dict[str, str]:
-    """A job id for each kind of job that the table names."""
-    services = make_services(Settings(database_url=database_url), database_engine)
-    own, others, originals, unknown = services.uniqueid.allocate("upload_job", 4)
-    for job, user in ((own, UPLOADER), (others, "otto")):
-        create_job(database_engine, Received(job, Kind.INGEST, user, f"{job}.tar", 1))
-    day = datetime(2019, 1, 2, tzinfo=UTC).replace(tzinfo=None)
-    row = OriginalJob(
-        id=originals, state="OK", task="ingest files", task_percent=Decimal(0), exception="", complete=False,
-        created=day, updated=day,
-    )  # fmt: skip
-    with transaction(database_engine) as session:
-        session.add(row)
-    return {
-        "own": str(own), "another's": str(others), "original's": str(originals), "unknown": str(unknown), "no integer": "x"
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def token_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessServer]:
-    folder = tmp_path_factory.mktemp("token")
-    with serving(folder, database_url, token_settings(folder)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def tokens(token_server: AccessServer) -> Tokens:
-    """Static tokens, made while the server runs."""
-    return make_tokens(token_server.log.parent / "tokens.json")
-
-
-@pytest.fixture(scope="module")
-def proxy_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessServer]:
-    with serving(tmp_path_factory.mktemp("proxy"), database_url, proxy_settings()) as server:
-        yield server
+    return cells + [Call(caller, method, rule, "", status) for method, rule, status in ABSENT]
 
 
 def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, str]) -> requests.Response:
     job = jobs.get(call.job, "1")
     path = call.rule.replace("<job_id>", job).replace("<path:filename>", "css/swagger-ui.css")
-    asked = {"job_id": job} if call.job and path == call.rule else {}
+    query = {"job_id": job} if call.job and path == call.rule else {}
     body = b"[{}]" if call.method == "POST" else None
     if call.rule == "/readyz":
-        # Whether it is ready is not the table's question, and a busy machine may be late with the answer.
+        # The table is not about readiness, and the first check may be late on a busy machine.
         wait_until(lambda: caller.request(server, "GET", path).ok, 30, lambda: "it is not ready")
-    return caller.request(server, call.method, path, params=asked, data=body)
+    return caller.request(server, call.method, path, params=query, data=body)
 
 
-def check(answer: requests.Response, call: Call) -> None:
-    assert answer.status_code == call.status, answer.text
-    if call.method != "HEAD" and call.status >= 400:
-        assert answer.json().keys() == {"status", "code", "message"}
-    assert ("WWW-Authenticate" in answer.headers) == (call.status == 401)
+def differences(answer: requests.Response, call: Call) -> Iterator[str]:
+    """Yield each way in which an answer differs from the table and from the form of all answers."""
+    if answer.status_code != call.status:
+        yield f"{call}: {answer.status_code} instead of {call.status}: {answer.text}"
+        return
+    if call.method != "HEAD" and call.status >= 400 and answer.json().keys() != {"status", "code", "message"}:
+        yield f"{call}: an error with other keys: {answer.text}"
+    if ("WWW-Authenticate" in answer.headers) != (call.status == 401):
+        yield f"{call}: WWW-Authenticate belongs to 401 only: {answer.headers}"
 
 
-@pytest.mark.parametrize("call", calls({name: column for name, (column, _) in TOKEN_CALLERS.items()}))
-def test_every_call_with_tokens(token_server: AccessServer, tokens: Tokens, jobs: Mapping[str, str], call: Call):
-    check(make(token_server, TOKEN_CALLERS[call.caller][1](tokens), call, jobs), call)
+def check_calls(server: AccessServer, caller: Caller, calls: list[Call], jobs: Mapping[str, str]) -> None:
+    """Make all calls of a caller, and report all differences together."""
+    found = [text for call in calls for text in differences(make(server, caller, call, jobs), call)]
+    assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("call", calls({name: column for name, (column, _) in PROXY_CALLERS.items()}))
-def test_every_call_behind_a_proxy(proxy_server: AccessServer, jobs: Mapping[str, str], call: Call):
-    check(make(proxy_server, PROXY_CALLERS[call.caller][1], call, jobs), call)
+@pytest.mark.parametrize("name", TOKEN_CALLERS)
+def test_every_call_with_tokens(token_server: AccessServer, tokens: Tokens, jobs: Mapping[str, str], name: str):
+    column, make_caller = TOKEN_CALLERS[name]
+    check_calls(token_server, make_caller(tokens), calls_of(name, column), jobs)
 
 
-def test_every_route_and_method_stands_in_the_table():
+@pytest.mark.parametrize("name", PROXY_CALLERS)
+def test_every_call_behind_a_proxy(proxy_server: AccessServer, jobs: Mapping[str, str], name: str):
+    column, caller = PROXY_CALLERS[name]
+    check_calls(proxy_server, caller, calls_of(name, column), jobs)
+
+
+def test_every_route_and_method_is_in_the_table():
     rules = create_app(Settings()).url_map.iter_rules()
-    assert {(method, rule.rule) for rule in rules for method in rule.methods or ()} == {tuple(row[:2]) for row in ROWS}
+    routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
+    assert routes == {tuple(row[:2]) for row in ROWS}, "add a line to TABLE for each method"
 
 
-def test_every_view_has_its_roles_or_is_public_and_none_is_both():
-    endpoints = {rule.endpoint for rule in create_app(Settings()).url_map.iter_rules()}
-    assert endpoints == PUBLIC | CALLS.keys()
-    assert not PUBLIC & CALLS.keys()
+def test_every_route_declares_its_access():
+    app = create_app(Settings())
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == declared(app).keys()
 
 
-def test_document_asks_for_proof_where_the_service_does():
+def test_access_is_either_public_or_limited_to_roles():
+    accesses = declared(create_app(Settings())).values()
+    assert all(access.is_public != bool(access.roles) for access in accesses)
+
+
+def test_route_without_a_declaration_is_refused():
+    app = create_app(Settings())
+    app.add_url_rule("/undeclared", "undeclared", lambda: "secret", methods=["GET", "POST"])
+    for method in ("GET", "POST"):
+        # Without authentication every caller is an admin.
+        answer = app.test_client().open("/undeclared", method=method)
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "not_allowed")
+
+
+def test_document_requires_authentication_where_the_service_does():
     app = create_app(Settings(authentication="proxy"))
     assert isinstance(app, OpenAPI)
     for rule in app.url_map.iter_rules():
         path = app.api_doc["paths"].get(rule.rule.replace("<", "{").replace(">", "}"), {})
         for operation in path.values():
-            assert (operation.get("security") == []) == (rule.endpoint in PUBLIC), rule
+            assert (operation.get("security") == []) == access_of(app, rule.endpoint).is_public, rule
 
 
-def test_column_has_a_caller_for_each_way_to_prove_who_one_is():
+def test_every_column_has_a_caller():
     columns = {column for column, _ in (*TOKEN_CALLERS.values(), *PROXY_CALLERS.values())}
     assert columns == set(COLUMNS)
-
-
-# What the table cannot say
-
-
-@pytest.mark.parametrize("path", ["/get_state?job_id={}", "/get_state/{}"])
-def test_another_s_job_and_the_original_s_are_answered_to_the_letter_as_one_that_never_was(
-    proxy_server: AccessServer, jobs: Mapping[str, str], path: str
-):
-    _, uploader = PROXY_CALLERS["uploader, proxy"]
-    answers = []
-    for kind in ("another's", "original's", "unknown"):
-        answer = uploader.request(proxy_server, "GET", path.format(jobs[kind]))
-        document = answer.json()
-        assert document["message"] == f"job ID {jobs[kind]} does not exist."
-        # The length is that of the number.
-        named = {name for name, _ in answer.headers.items()}
-        answers.append((answer.status_code, document["status"], document["code"], document.keys(), named))
-    assert answers[0] == answers[1] == answers[2]
-
-
-@pytest.mark.parametrize("name", ["uploader, static token", "uploader, password", "uploader, issuer"])
-def test_job_is_recorded_for_the_user_that_the_token_proves(token_server: AccessServer, tokens: Tokens, name: str):
-    caller = TOKEN_CALLERS[name][1](tokens)
-    named = Caller({**caller.headers, HEADER: ADMIN})
-    job = named.request(token_server, "POST", "/upload", data=b"x").json()["job_id"]
-    assert token_server.rows()[job]["user"] == UPLOADER
-    assert caller.request(token_server, "GET", f"/get_state/{job}").json()["job_id"] == job
-
-
-@pytest.mark.parametrize("name", ["müller", "日本", "Voilà", "CN=Å"])
-def test_job_is_recorded_for_the_user_that_the_proxy_names(proxy_server: AccessServer, name: str):
-    caller = Caller({HEADER: name.encode()}, TRUSTED)
-    job = caller.request(proxy_server, "POST", "/upload", data=b"x").json()["job_id"]
-    assert proxy_server.rows()[job]["user"] == name
-
-
-@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
-def test_name_beside_a_token_may_be_in_either_charset_that_clients_send(token_server: AccessServer, charset: str):
-    token = token_file.add(token_server.log.parent / "tokens.json", "Voilà")
-    credentials = base64.b64encode(f"Voilà:{token}".encode(charset)).decode()
-    answer = Caller({"Authorization": f"Basic {credentials}"}).request(token_server, "POST", "/upload", data=b"x")
-    assert token_server.rows()[answer.json()["job_id"]]["user"] == "Voilà"
-
-
-@pytest.mark.parametrize(
-    "header",
-    [b"", b"Bearer", b"Bearer ", b"Basic", b"Basic x", b"Basic eA==", b"Basic \xe9", b"Digest x", b"Bearer a, Bearer b",
-     b"Negotiate x", b"Bearer ingest_", b"Bearer ingest_00000000_", b"Bearer \xc3\xa9.\xc3\xa9.\xc3\xa9"],
-)  # fmt: skip
-def test_authorization_that_is_none_is_401_and_no_mistake_of_ours(token_server: AccessServer, header: bytes):
-    answer = Caller({"Authorization": header}).request(token_server, "GET", "/get_state/1")
-    assert (answer.status_code, answer.json()["code"] in {"not_authenticated", "token_invalid"}) == (401, True)
-
-
-def test_removed_token_is_refused_at_once_and_a_new_one_taken_without_a_restart(token_server: AccessServer):
-    file = token_server.log.parent / "tokens.json"
-    token = token_file.add(file, "ute")
-    assert bearer(token).request(token_server, "POST", "/upload", data=b"x").status_code == 200
-    token_file.remove(file, lambda each: each.user == "ute")
-    assert bearer(token).request(token_server, "POST", "/upload", data=b"x").status_code == 401
-
-
-@pytest.mark.parametrize("size", [b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"])
-def test_upload_that_is_refused_is_answered_before_its_body_is_sent(token_server: AccessServer, size: bytes):
-    before = token_server.files()
-    with token_server.connect() as connection:
-        connection.sendall(b"POST /upload HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" + size + b"\r\n\r\n")
-        # A server may ask for the body before it knows.
-        status = connection.makefile("rb").read(len(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 "))
-    assert status.endswith(b" 401 ") or status.startswith(b"HTTP/1.1 401 "), status
-    assert token_server.files() == before
-
-
-def send(server: AccessServer, headers: bytes) -> bytes:
-    """Send a request as it stands, from the address of the trusted proxy."""
-    with socket.create_connection(server.address, timeout=30, source_address=(TRUSTED, 0)) as connection:
-        connection.sendall(b"GET /get_state/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + b"\r\n")
-        return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-@pytest.mark.parametrize(
-    ("headers", "status", "said"),
-    [
-        (b"X-Http-Authed-User: ursula\r\nX-Http-Authed-User: adam\r\n", b"400", b"was sent twice"),
-        (b"X-Http-Authed-User: ursula, adam\r\n", b"400", b"was sent twice"),
-        (b"X-Http-Authed-User: ursula\r\nx-http-authed-user: ursula\r\n", b"400", b"was sent twice"),
-        (b"X-Http-Authed-User: m\xfcller\r\n", b"400", b"is not UTF-8"),
-        (b"X-Http-Authed-User: a\xc2\x85b\r\n", b"400", b"cannot be printed"),
-        (b"X-Http-Authed-User: a\xe2\x80\xaeb\r\n", b"400", b"cannot be printed"),
-        (b"X-Http-Authed-User: " + b"a" * 256 + b"\r\n", b"400", b"longer than 255"),
-        (b"X-Http-Authed-User: a\x00b\r\n", b"400", b""),
-        # What a server that maps both to one variable would take for the header.
-        (b"X_Http_Authed_User: adam\r\n", b"401", b"has set no"),
-        (b"X-Http_Authed-User: adam\r\n", b"401", b"has set no"),
-    ],
-)
-def test_header_that_names_nobody_for_certain_is_refused(
-    proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes
-):
-    answer = send(proxy_server, headers)
-    assert answer.startswith(b"HTTP/1.1 " + status), answer
-    assert said in answer
-
-
-def test_log_names_who_was_refused_and_why_and_no_token(token_server: AccessServer, tokens: Tokens):
-    wrong = bearer(f"{tokens[ADMIN]}x")
-    assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
-    wait_until(lambda: "token_invalid" in token_server.said(), 30, token_server.said)
-    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.said()
-    secrets = [token.rpartition("_")[2] for token in tokens.values()]
-    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.said()]

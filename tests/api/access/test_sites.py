@@ -1,4 +1,4 @@
-"""Pages of other sites and foreign names of hosts: refused, while clients that are no browsers notice nothing."""
+"""Pages of other sites and foreign host names are refused; clients other than browsers are unaffected."""
 
 import socket
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ MAX_LISTED = "ingest.example.org"
 
 @pytest.fixture(scope="module")
 def listing(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose names are listed, as behind a proxy."""
+    """A server with a list of its host names, as behind a proxy."""
     settings = {"INGEST_AUTHENTICATION": "open", "INGEST_ALLOWED_HOSTS": f"{MAX_LISTED}, 10.1.2.3, portal.example.org"}
     with serving_alone(tmp_path_factory.mktemp("listing"), database_url, **settings) as server:
         yield server
@@ -23,7 +23,7 @@ def listing(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def unlisted(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a way to authenticate, or without need for one, and no list."""
+    """A server with authentication, or open without it, and no list of host names."""
     settings = {"INGEST_AUTHENTICATION": "open"}
     with serving_alone(tmp_path_factory.mktemp("unlisted"), database_url, **settings) as server:
         yield server
@@ -103,7 +103,7 @@ def test_post_that_a_page_of_another_site_has_caused_is_refused_before_its_body(
     ],
     ids=str,
 )
-def test_post_of_the_service_s_own_page_or_of_no_page_is_taken(server: Server, headers: tuple[str, ...]) -> None:
+def test_post_of_the_services_own_page_or_of_no_page_is_accepted(server: Server, headers: tuple[str, ...]) -> None:
     assert status(server, post(*headers) + BODY) == 200
 
 
@@ -128,8 +128,8 @@ def test_page_of_a_listed_host_may_upload(listing: Server, site: str) -> None:
     assert status(listing, post(*headers, host="127.0.0.1:8066") + BODY) == 200
 
 
-def test_page_of_another_site_may_read_what_it_is_not_shown(server: Server) -> None:
-    # A browser hands no answer to a page of another site, because none allows it to (CORS).
+def test_page_of_another_site_may_send_a_read_but_not_see_the_answer(server: Server) -> None:
+    # A browser hides the answer from a page of another site, because no header permits access (CORS).
     request = get("localhost")[:-2] + head("Origin: https://evil.example", "Sec-Fetch-Site: cross-site")
     with server.connect() as connection:
         connection.sendall(request + b"\r\n")
@@ -142,7 +142,7 @@ def test_page_of_another_site_may_read_what_it_is_not_shown(server: Server) -> N
     "host",
     ["localhost", "LOCALHOST:8066", "localhost.", "ingest.localhost", "127.0.0.1:8066", "127.1.2.3", "[::1]:8066", "[::1]"],
 )  # fmt: skip
-def test_without_authentication_names_of_this_machine_are_taken(server: Server, host: str) -> None:
+def test_without_authentication_names_of_this_machine_are_accepted(server: Server, host: str) -> None:
     assert status(server, get(host)) == 200
     assert status(server, post(host=host) + BODY) == 200
 
@@ -158,14 +158,14 @@ def test_without_authentication_a_name_of_another_host_is_refused(server: Server
         assert refused(server, post(host=host) + BODY) == "421 host_not_allowed"
 
 
-def test_probes_are_answered_by_whatever_name_they_come(server: Server, listing: Server) -> None:
+def test_probes_are_answered_under_any_host_name(server: Server, listing: Server) -> None:
     for each in (server, listing):
         assert status(each, get("10.9.8.7:8066", "/healthz")) == 200
         assert status(each, get("10.9.8.7:8066", "/readyz")) == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "ingest.example.org:8443", "10.1.2.3", "api"])
-def test_with_authentication_and_without_a_list_any_name_is_taken(unlisted: Server, host: str) -> None:
+def test_with_authentication_and_without_a_list_any_name_is_accepted(unlisted: Server, host: str) -> None:
     assert status(unlisted, get(host)) == 200
     assert status(unlisted, post(host=host) + BODY) == 200
 
@@ -182,7 +182,7 @@ def test_listed_hosts_and_no_others_are_names_of_the_service(listing: Server, ho
     assert status(listing, post(host=host) + BODY) == answer
 
 
-def test_a_star_takes_any_name_but_no_page_of_another_site(unchecked: Server) -> None:
+def test_a_star_accepts_any_name_but_no_page_of_another_site(unchecked: Server) -> None:
     assert status(unchecked, post(host="evil.example") + BODY) == 200
     assert refused(unchecked, post("Origin: https://evil.example") + BODY) == "403 cross_site"
 
@@ -206,7 +206,7 @@ def test_client_of_http_1_0_need_not_name_a_host(server: Server) -> None:
 @pytest.mark.parametrize(
     "host", ["", "a b", "a/b", "a@b", "a,b", "localhost:port", "http://localhost", "[::1", "a\xe9"]
 )
-def test_host_that_is_no_name_of_a_host_is_refused(unlisted: Server, host: str) -> None:
+def test_malformed_host_is_refused(unlisted: Server, host: str) -> None:
     assert refused(unlisted, get(host)) == "400 host_invalid"
 
 

@@ -1,4 +1,4 @@
-"""What `pacifica-ingest` refuses at its start, because it would leave the door open, or nobody could come in."""
+"""Settings that `pacifica-ingest` refuses at start, because they would admit everyone or no one."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from api.server import main
 from tests.api.live_server import environment_of
 from tests.api.test_server import NO_DATABASE, cherrypy_file
 
-OPEN_DOOR = "is open to other machines, but nobody has to prove who they are"
+OPEN_DOOR = "accepts connections from other machines, but authentication is off"
 
 
 Run = Callable[..., tuple[int, str]]
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Start it with arguments and settings; gives how it ended, and what it said."""
+    """Start it with arguments and settings; return its exit status and its output."""
     monkeypatch.setattr(os, "environ", environment_of(tmp_path, NO_DATABASE))
     monkeypatch.chdir(tmp_path)
 
@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that is in use everywhere: a server that may listen there says so and ends."""
+    """A port that is in use on all addresses: a server that may listen there ends with an error."""
     with socket.create_server(("", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -47,7 +47,7 @@ def test_without_authentication_only_this_machine_is_listened_to(run: Run, addre
     assert line.startswith(f"pacifica-ingest: {address} {OPEN_DOOR}: set INGEST_AUTHENTICATION to proxy or token")
 
 
-def test_host_of_the_cherrypy_file_is_held_to_that_too(run: Run, tmp_path: Path):
+def test_host_of_the_cherrypy_file_is_restricted_too(run: Run, tmp_path: Path):
     path = cherrypy_file(tmp_path / "cpconfig.ini", 0, "0.0.0.0")
     status, said = run("--cp-config", str(path))
     assert status == 2
@@ -62,15 +62,13 @@ def test_host_of_the_cherrypy_file_is_held_to_that_too(run: Run, tmp_path: Path)
         {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": "not-there-yet.json"},
     ],
 )
-def test_with_authentication_or_when_it_is_said_so_it_may_listen_anywhere(
-    run: Run, taken: int, settings: dict[str, str]
-):
+def test_with_authentication_or_open_it_may_listen_anywhere(run: Run, taken: int, settings: dict[str, str]):
     status, said = run("-a", "0.0.0.0", "-p", str(taken), **settings)
     assert status == 1
     assert "Address already in use" in said
 
 
-def test_token_file_that_is_none_is_refused_in_one_line(run: Run, tmp_path: Path):
+def test_malformed_token_file_is_refused_in_one_line(run: Run, tmp_path: Path):
     (tmp_path / "tokens").write_text("geheim")
     assert run(INGEST_AUTHENTICATION="token", INGEST_TOKEN_FILE="tokens") == (
         2,

@@ -1,4 +1,4 @@
-"""Static tokens as the API takes them: the file as it is now."""
+"""Static tokens in the API: the current content of the file."""
 
 import os
 from datetime import timedelta
@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tokens.json"
 
 
-def test_file_that_is_made_later_is_found(path: Path):
+def test_file_that_is_created_later_is_read(path: Path):
     tokens = StaticTokens(path)
     with pytest.raises(TokenInvalid):
         tokens.user_of("ingest_00000000_x")
@@ -26,7 +26,7 @@ def test_file_that_is_made_later_is_found(path: Path):
 
 def test_expired_token_is_refused(path: Path):
     text = token_file.add(path, "ada", timedelta(seconds=-1))
-    with pytest.raises(TokenInvalid, match="the token is not taken: it has expired"):
+    with pytest.raises(TokenInvalid, match="the token is not accepted: it has expired"):
         StaticTokens(path).user_of(text)
 
 
@@ -54,15 +54,15 @@ def test_file_that_does_not_change_is_not_read_again(path: Path, monkeypatch: py
     assert tokens.user_of(text) == "ada"
 
 
-def test_file_that_is_gone_holds_no_token(path: Path):
+def test_removed_file_holds_no_token(path: Path):
     text = token_file.add(path, "ada")
     tokens = StaticTokens(path)
     path.unlink()
-    with pytest.raises(TokenInvalid, match="the token is not taken: it is not known"):
+    with pytest.raises(TokenInvalid, match="the token is not accepted: it is unknown"):
         tokens.user_of(text)
 
 
-def test_file_that_is_broken_lets_nobody_in_and_is_no_fault_of_the_caller(path: Path, caplog: pytest.LogCaptureFixture):
+def test_malformed_file_admits_nobody_and_answers_503(path: Path, caplog: pytest.LogCaptureFixture):
     text = token_file.add(path, "ada")
     tokens, good = StaticTokens(path), path.read_bytes()
     path.write_text("geheim")
@@ -83,10 +83,10 @@ def test_file_that_cannot_be_read_is_refused_at_start(path: Path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
-def test_folder_that_cannot_be_looked_into_is_refused_at_start(path: Path):
+def test_folder_that_cannot_be_read_is_refused_at_start(path: Path):
     path.parent.chmod(0)
     try:
-        with pytest.raises(ConfigurationError, match="cannot look at the token file"):
+        with pytest.raises(ConfigurationError, match="cannot read the token file"):
             StaticTokens(path)
     finally:
         path.parent.chmod(0o700)

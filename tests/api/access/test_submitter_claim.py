@@ -1,4 +1,4 @@
-"""The submitter's id in a token is kept with the job, and the start says when nobody compares it."""
+"""The submitter's id in a token is kept with the job; the log at start warns when it is not compared."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from tests.api.access.callers import UPLOADER, bearer, make_tokens, proxy_settin
 from tools.bundles import make_bundle
 from tools.waiting import wait_until
 
-UNCHECKED = "each uploader may name any submitter in the metadata"
+UNCHECKED = "uploaders can name any submitter in the metadata"
 CLAIM = {"INGEST_SUBMITTER_CHECK": "claim", "INGEST_JWT_SUBMITTER_CLAIM": "person"}
 
 
-def test_submitter_s_id_of_the_token_is_kept_with_the_job(tmp_path: Path, database_url: str, database_engine: Engine):
+def test_submitters_id_of_the_token_is_kept_with_the_job(tmp_path: Path, database_url: str, database_engine: Engine):
     tokens = make_tokens(tmp_path / "tokens.json")
     with serving(tmp_path, database_url, {**token_settings(tmp_path), **CLAIM}) as server:
         senders = [(signed(UPLOADER, person=10), "10"), (signed(UPLOADER), None), (bearer(tokens[UPLOADER]), None)]

@@ -1,4 +1,4 @@
-"""The OpenAPI document says all that the API does, and the page that shows it needs nothing from elsewhere."""
+"""The OpenAPI document is complete, and the page that shows it loads nothing from other servers."""
 
 import io
 import json
@@ -29,7 +29,7 @@ from ingest.states.stages import Kind
 from tests.api.live_server import Server
 
 Document = dict[str, Any]
-# What answers before a route is found stands in the words about the whole API.
+# Errors that occur before a route is found are in the description of the whole API.
 OF_ANY_ADDRESS = {
     HostInvalid,
     HostNotAllowed,
@@ -43,7 +43,7 @@ OF_ANY_ADDRESS = {
 
 
 def kinds_of(kind: type[RequestError]) -> set[type[RequestError]]:
-    """All types of errors of requests; each is known once `api.app` is imported."""
+    """Return a type of errors and all types below it. `api.app` imports all modules that define one."""
     return {kind}.union(*map(kinds_of, kind.__subclasses__()))
 
 
@@ -70,7 +70,7 @@ def operations(document: Document) -> dict[str, Document]:
 
 
 def examples(document: Document) -> list[Document]:
-    """The examples of error answers, with the status that each stands below."""
+    """Return the examples of error answers, each with its status in the document."""
     answers = [
         (status, answer["content"]["application/json"])
         for operation in operations(document).values()
@@ -78,7 +78,7 @@ def examples(document: Document) -> list[Document]:
         if status >= "400"
     ]
     return [
-        {"below": status, **example["value"]}
+        {"document_status": status, **example["value"]}
         for status, content in answers
         for example in content.get("examples", {"the only one": {"value": content.get("example")}}).values()
     ]
@@ -98,27 +98,27 @@ def test_every_route_is_in_the_document(document: Document) -> None:
 @pytest.mark.parametrize("kind", OF_ROUTES, ids=lambda kind: str(kind.code))
 def test_every_error_of_requests_is_in_the_document(document: Document, kind: type[RequestError]) -> None:
     found = [example for example in examples(document) if example["code"] == kind.code]
-    assert found, f"name {kind.__name__} in api/openapi/call_errors.py"
-    assert {example["below"] for example in found} == {str(kind.status.value)}
+    assert found, f"name {kind.__name__} in api.routes.call_errors.py"
+    assert {example["document_status"] for example in found} == {str(kind.status.value)}
 
 
-def test_errors_that_any_address_has_are_described() -> None:
+def test_errors_of_every_address_are_described() -> None:
     assert all(f"{kind.status.value} (`{kind.code}`)" in " ".join(DESCRIPTION.split()) for kind in OF_ANY_ADDRESS)
 
 
 def test_every_status_of_an_error_of_the_domain_is_in_the_document(document: Document) -> None:
-    shown = {example["below"] for example in examples(document)}
+    shown = {example["document_status"] for example in examples(document)}
     assert {str(status.value) for _, status in STATUSES} | {"500"} <= shown
 
 
 def test_examples_of_errors_look_like_errors(document: Document) -> None:
     for example in examples(document):
-        status = HTTPStatus(int(example["below"]))
+        status = HTTPStatus(int(example["document_status"]))
         assert example["status"] == f"{status.value} {status.phrase}"
         assert set(document["components"]["schemas"]["Error"]["required"]) <= set(example)
 
 
-def test_every_operation_has_words_and_an_example_of_success(document: Document) -> None:
+def test_every_operation_has_a_description_and_an_example(document: Document) -> None:
     for name, operation in operations(document).items():
         assert operation["summary"], name
         assert operation["description"], name
@@ -126,18 +126,18 @@ def test_every_operation_has_words_and_an_example_of_success(document: Document)
         assert operation["responses"]["200"]["content"]["application/json"]["example"], name
 
 
-def test_the_example_of_a_move_document_is_a_good_one() -> None:
+def test_the_example_of_a_move_document_is_valid() -> None:
     reader = MetadataReader(io.BytesIO(json.dumps(EXAMPLE).encode()), Kind.MOVE, job_id=1)
     assert [file.path for file in reader.files()] == ["mywork/results.csv"]
     assert not reader.faults
 
 
-def test_no_answer_is_in_the_document_that_is_never_given(document: Document) -> None:
+def test_document_has_no_answer_that_is_never_returned(document: Document) -> None:
     assert "422" not in {status for operation in operations(document).values() for status in operation["responses"]}
 
 
 @pytest.mark.parametrize(("authentication", "schemes"), [("token", ["bearer", "basic"]), ("proxy", ["proxy"])])
-def test_who_is_calling_is_asked_for_as_the_settings_say(authentication: str, schemes: list[str]) -> None:
+def test_document_requires_the_authentication_of_the_settings(authentication: str, schemes: list[str]) -> None:
     document = document_of(Settings(authentication=authentication, token_file=Path("/nowhere")))
     assert document["security"] == [{scheme: []} for scheme in schemes]
     assert set(schemes) <= document["components"]["securitySchemes"].keys()
@@ -146,7 +146,7 @@ def test_who_is_calling_is_asked_for_as_the_settings_say(authentication: str, sc
 
 
 @pytest.mark.parametrize("authentication", ["none", "open"])
-def test_nobody_is_asked_for_credentials_where_there_are_none(authentication: str) -> None:
+def test_document_requires_no_credentials_without_authentication(authentication: str) -> None:
     assert "security" not in document_of(Settings(authentication=authentication))
 
 
@@ -162,6 +162,6 @@ def test_the_page_and_all_that_it_loads_come_from_this_server(server: Server) ->
         assert requests.get(f"{server.url}/{link}", timeout=30).status_code == 200, link
 
 
-def test_a_file_that_is_not_of_the_page_is_not_found(server: Server) -> None:
+def test_a_file_outside_the_page_is_not_found(server: Server) -> None:
     for path in ("/docs/nothing.js", "/docs/", "/docs/%2e%2e/__init__.py"):
         assert requests.get(server.url + path, timeout=30).status_code == 404, path

@@ -1,4 +1,4 @@
-"""Clients that poll at the same time are answered by one query, which begins after each of them has come."""
+"""Concurrent polls share one query, which begins after each of them has arrived."""
 
 import threading
 from collections.abc import Collection
@@ -21,16 +21,16 @@ UNKNOWN = 880_999
 
 
 class Held:
-    """Stands in the way of queries: each begins when the test lets it."""
+    """Holds queries: each begins when the test releases it."""
 
     def __init__(self) -> None:
-        self.asked: list[set[int]] = []
-        self.may_ask = threading.Semaphore(0)
+        self.queries: list[set[int]] = []
+        self.may_query = threading.Semaphore(0)
         self._read = jobs.read_several
 
     def __call__(self, engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
-        self.asked.append(set(job_ids))
-        assert self.may_ask.acquire(timeout=30)
+        self.queries.append(set(job_ids))
+        assert self.may_query.acquire(timeout=30)
         return self._read(engine, job_ids)
 
 
@@ -53,47 +53,47 @@ def test_one_job_is_read(known: Engine):
 
 
 @pytest.mark.parametrize("job_id", [UNKNOWN, -1, 2**63])
-def test_job_that_is_not_there_is_unknown(known: Engine, job_id: int):
+def test_job_that_does_not_exist_is_unknown(known: Engine, job_id: int):
     with pytest.raises(UnknownJob):
         BatchedReads(known).read(job_id)
 
 
-def test_all_that_come_while_the_database_is_asked_are_answered_by_the_next_query(known: Engine, held: Held):
+def test_requests_that_arrive_during_a_query_share_the_next_one(known: Engine, held: Held):
     reads = BatchedReads(known)
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
-        wait_until(lambda: len(held.asked) == 1, 30, lambda: "nobody asks")
+        wait_until(lambda: len(held.queries) == 1, 30, lambda: "no query begins")
         later = [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]
         wait_until(lambda: reads.waiting == set(JOBS[1:]), 30, lambda: "not all wait")
-        held.may_ask.release(2)
+        held.may_query.release(2)
         answers = [each.result(30).received.job_id for each in (first, *later)]
     assert answers == list(JOBS)
-    assert held.asked == [{JOBS[0]}, set(JOBS[1:])]
+    assert held.queries == [{JOBS[0]}, set(JOBS[1:])]
 
 
-def test_nobody_waits_long_for_a_database_that_is_silent(known: Engine, held: Held, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batched_reads, "PATIENCE_SECONDS", 0.1)
+def test_reads_time_out_while_the_database_is_unresponsive(known: Engine, held: Held, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batched_reads, "QUERY_TIMEOUT_SECONDS", 0.1)
     reads = BatchedReads(known)
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
-        wait_until(lambda: len(held.asked) == 1, 30, lambda: "nobody asks")
-        # The one that asks next, and one that waits for it.
+        wait_until(lambda: len(held.queries) == 1, 30, lambda: "no query begins")
+        # The one that queries next, and one that waits for it.
         for later in [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]:
-            with pytest.raises(DatabaseUnavailable, match="does not answer"):
+            with pytest.raises(DatabaseUnavailable, match="did not respond"):
                 later.result(30)
-        held.may_ask.release(2)
+        held.may_query.release(2)
         assert first.result(30).received.job_id == JOBS[0]
     assert reads.read(JOBS[1]).received.job_id == JOBS[1]
 
 
-def test_all_who_wait_are_told_that_the_database_is_away(known: Engine, monkeypatch: pytest.MonkeyPatch):
+def test_all_waiting_requests_fail_when_the_database_is_unavailable(known: Engine, monkeypatch: pytest.MonkeyPatch):
     def fail(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
-        raise DatabaseUnavailable("it went away")
+        raise DatabaseUnavailable("it is unavailable")
 
     reads = BatchedReads(known)
     monkeypatch.setattr(jobs, "read_several", fail)
     for _ in range(2):
-        with pytest.raises(DatabaseUnavailable, match="it went away"):
+        with pytest.raises(DatabaseUnavailable, match="it is unavailable"):
             reads.read(JOBS[0])
     monkeypatch.undo()
     assert reads.read(JOBS[0]).received.job_id == JOBS[0]

@@ -1,4 +1,4 @@
-"""No poll waits for Airflow, however slow it is: the real server in front of an Airflow that answers late, or never.
+"""No poll waits for Airflow: the real server with an Airflow that answers late or never.
 
 `python -m pytest -s` shows how long the polls took.
 """
@@ -35,14 +35,14 @@ WAITING_SECONDS = POLLS * DELAY_SECONDS
 
 @dataclass
 class SlowAirflow:
-    """Airflow with one run that has failed; each of its answers comes late, or never while it hangs."""
+    """Airflow with one failed run; its answers are late, or never arrive while it hangs."""
 
     url: str = ""
     requested: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
 
     def document(self, path: str) -> dict[str, Any]:
-        """Wait as long as it takes, and return what Airflow answers at a path."""
+        """Wait, and return Airflow's answer at a path."""
         self.requested.append(path)
         time.sleep(DELAY_SECONDS)
         assert self.may_answer.wait(60)
@@ -107,7 +107,7 @@ def server(airflow: SlowAirflow, tmp_path: Path, database_url: str) -> Iterator[
 
 @pytest.fixture
 def failed_job(database_engine: Engine) -> Iterator[int]:
-    """A job whose stage failed for good a minute ago; whether its run has ended, only Airflow knows."""
+    """A job whose stage failed for good a minute ago; only Airflow knows whether its run has ended."""
     create_job(database_engine, jobs.Received(JOB, Kind.INGEST, "anonymous", f"{JOB}.tar", 1))
     job_runs.mark_triggered(database_engine, JOB)
     error = {"stage": "open_tar", "code": "tar_unreadable", "text": "no tar", "final": True, "attempt": 1}
@@ -123,14 +123,14 @@ def change(engine: Engine, **values: object) -> None:
 
 
 def poll(server: Server, job_id: int) -> dict[str, Any]:
-    """Poll on a connection of its own, so that either process of the API may answer."""
+    """Poll on a new connection, so that either process of the API may answer."""
     answer = requests.get(f"{server.url}/get_state?job_id={job_id}", timeout=60)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def polled(server: Server, job_id: int) -> set[str]:
-    """Poll, one poll after the other, in much less time than if each waited for Airflow; give the states that were seen."""
+    """Poll in sequence, much faster than if each poll waited for Airflow; return the states that were answered."""
     begun = time.monotonic()
     states = {str(poll(server, job_id)["state"]) for _ in range(POLLS)}
     seconds = time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""Headers that would let a body be taken for something else: refused before the body is read, with what to do."""
+"""Headers that would change the meaning of a body: refused with advice before the body is read."""
 
 import socket
 
@@ -13,7 +13,7 @@ CONTINUE = b"HTTP/1.1 100 Continue"
 
 
 def head(path: str, *headers: str) -> bytes:
-    """The head of a POST whose body never comes."""
+    """Return the head of a POST whose body is never sent."""
     lines = (
         f"POST /{path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 500000", *headers
     )  # fmt: skip
@@ -40,12 +40,12 @@ def test_body_with_a_content_encoding_is_refused_before_it_is_read(
     code, message, headers = refused_unread(server, head(path, f"Content-Encoding: {encoding}", *expect))
     assert code == "415 content_encoding_unsupported"
     assert "send the file as it is, without Content-Encoding" in message
-    # What would be taken (RFC 9110, 15.5.16).
+    # The encoding that would be accepted (RFC 9110, 15.5.16).
     assert headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", "", "identity, identity"])
-def test_content_encoding_that_says_nothing_is_taken(server: Server, encoding: str) -> None:
+def test_content_encoding_without_effect_is_accepted(server: Server, encoding: str) -> None:
     answer = requests.post(f"{server.url}/upload", data=b"x", headers={"Content-Encoding": encoding}, timeout=30)
     assert answer.status_code == 200, answer.text
 
@@ -68,15 +68,15 @@ def test_part_of_a_body_is_never_taken_for_a_bundle(
 ) -> None:
     code, message, _ = refused_unread(server, head(path, header, *expect))
     assert (code, header.partition(":")[0] in message) == ("400 part_not_taken", True)
-    assert "a part of a body is not taken; send the whole file" in message
+    assert "partial bodies are not supported; send the whole file" in message
 
 
 @pytest.mark.parametrize("header", [{"Upload-Complete": "?1"}, {"Upload-Incomplete": "?0"}, {"Range": "bytes=0-3"}])
-def test_header_that_says_the_body_is_whole_harms_nothing(server: Server, header: dict[str, str]) -> None:
+def test_header_that_marks_a_whole_body_is_accepted(server: Server, header: dict[str, str]) -> None:
     assert requests.post(f"{server.url}/upload", data=b"x", headers=header, timeout=30).status_code == 200
 
 
-def test_range_of_an_answer_is_not_asked_for_in_vain(server: Server) -> None:
+def test_range_is_ignored_where_it_is_not_supported(server: Server) -> None:
     answer = requests.get(server.url, headers={"Range": "bytes=0-3"}, timeout=30)
     assert (answer.status_code, answer.json()) == (200, {"message": "Pacifica Ingest Up and Running"})
 
@@ -99,14 +99,16 @@ HTTP_1_0 = POST.replace(b"HTTP/1.1", b"HTTP/1.0")
         pytest.param(POST + b"Content-Length: 1e3\r\n", "the number of bytes in digits", id="an exponent"),
         pytest.param(POST + b"Content-Length:\r\n", "the number of bytes in digits", id="a length of nothing"),
         pytest.param(POST + "Content-Length: ²\r\n".encode("latin-1"), "the number of bytes in digits", id="a power"),
-        pytest.param(POST + CHUNKS + CHUNKS, "say chunked once, and last", id="chunks twice"),
+        pytest.param(POST + CHUNKS + CHUNKS, "name chunked once, and last", id="chunks twice"),
         pytest.param(
-            POST + b"Transfer-Encoding: chunked, chunked\r\n", "say chunked once, and last", id="twice in one"
+            POST + b"Transfer-Encoding: chunked, chunked\r\n", "name chunked once, and last", id="twice in one"
         ),
-        pytest.param(POST + b"Transfer-Encoding: chunked, gzip\r\n", "say chunked once, and last", id="packed outside"),
-        pytest.param(POST + b"Transfer-Encoding: gzip\r\n", "say chunked once, and last", id="packed, without an end"),
-        pytest.param(POST + b"Transfer-Encoding: identity\r\n" + LENGTH, "say chunked once, and last", id="no coding"),
-        pytest.param(POST + b"Transfer-Encoding:\r\n", "say chunked once, and last", id="a coding of nothing"),
+        pytest.param(
+            POST + b"Transfer-Encoding: chunked, gzip\r\n", "name chunked once, and last", id="packed outside"
+        ),
+        pytest.param(POST + b"Transfer-Encoding: gzip\r\n", "name chunked once, and last", id="packed, without an end"),
+        pytest.param(POST + b"Transfer-Encoding: identity\r\n" + LENGTH, "name chunked once, and last", id="no coding"),
+        pytest.param(POST + b"Transfer-Encoding:\r\n", "name chunked once, and last", id="a coding of nothing"),
     ],
 )
 def test_length_of_a_body_that_is_said_in_two_ways_is_refused_with_advice(
@@ -118,7 +120,7 @@ def test_length_of_a_body_that_is_said_in_two_ways_is_refused_with_advice(
 
 
 @pytest.mark.parametrize("body", ["multipart/mixed", "multipart/byteranges; boundary=b", "multipart/related"])
-def test_tar_in_any_multipart_is_refused(server: Server, body: str) -> None:
+def test_multipart_body_is_refused(server: Server, body: str) -> None:
     with server.leaves_nothing():
         answer = requests.post(f"{server.url}/upload", data=b"x", headers={"Content-Type": body}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (415, "content_type_unsupported")

@@ -1,4 +1,4 @@
-"""The commit of a received file, and what becomes of the file when it fails."""
+"""The commit of a received file, and the file when the commit fails."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from api.receiving import create_job as job_creation
-from api.resources import EXTENSION, Resources
+from api.resources import Resources, resources_of
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs, uploads
 from ingest.ledger.database import transaction
@@ -22,7 +22,7 @@ create_for_real = jobs.create
 
 
 class RepeatingUniqueID:
-    """Hands out the given ids, one after the other, as the real one has done with ids that were taken."""
+    """Allocates the given ids in order, as the real one has done with ids that were taken."""
 
     def __init__(self, ids: list[int]) -> None:
         self._ids = ids
@@ -34,14 +34,13 @@ class RepeatingUniqueID:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr(job_creation, "SETTLE_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(job_creation, "RETRY_PAUSES", (0.0, 0.0))
     return make_app()
 
 
 @pytest.fixture
 def resources(app: Flask) -> Resources:
-    resources: Resources = app.extensions[EXTENSION]
-    return resources
+    return resources_of(app)
 
 
 def files(resources: Resources) -> list[str]:
@@ -60,18 +59,18 @@ def taken_id(resources: Resources) -> int:
 
 
 def replace_uniqueid(app: Flask, *ids: int) -> None:
-    resources = app.extensions[EXTENSION]
+    resources = resources_of(app)
     object.__setattr__(resources.services, "uniqueid", RepeatingUniqueID(list(ids)))
 
 
-def test_an_id_that_uniqueid_gives_twice_is_not_used(app: Flask, resources: Resources) -> None:
+def test_an_id_that_uniqueid_allocates_twice_is_not_used(app: Flask, resources: Resources) -> None:
     taken = taken_id(resources)
     replace_uniqueid(app, taken, taken + 1)
     assert upload(app)[1]["job_id"] == taken + 1
     assert jobs.read(resources.engine, taken).received.user == "other"
 
 
-def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps_its_name(
+def test_an_id_that_is_taken_during_the_upload_is_replaced_and_the_file_keeps_its_name(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = resources.services.uniqueid.allocate("upload_job", 1)[0]
@@ -92,14 +91,14 @@ def test_an_id_that_is_taken_while_the_body_comes_is_replaced_and_the_file_keeps
 
 
 def test_ids_that_are_always_taken_end_in_503_before_anything_is_read(app: Flask, resources: Resources) -> None:
-    replace_uniqueid(app, *[taken_id(resources)] * job_creation.ID_ATTEMPTS)
+    replace_uniqueid(app, *[taken_id(resources)] * job_creation.MAX_ID_ATTEMPTS)
     status, document = upload(app)
     assert status == 503
     assert "ids of existing jobs 5 times" in document["message"]
     assert files(resources) == []
 
 
-def test_a_database_that_is_away_before_the_commit_leaves_no_file(
+def test_a_database_that_is_unavailable_before_the_commit_leaves_no_file(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
@@ -108,7 +107,7 @@ def test_a_database_that_is_away_before_the_commit_leaves_no_file(
         reads.append(job_id)
         if len(reads) > 1:
             assert files(resources) != []
-            raise DatabaseUnavailable("it went away")
+            raise DatabaseUnavailable("the connection was lost")
         return jobs_read(engine, job_id)
 
     jobs_read = jobs.read
@@ -149,7 +148,7 @@ def test_a_commit_whose_answer_is_lost_is_found_although_the_job_is_complete_alr
     assert upload(app)[0] == 200
 
 
-def test_a_commit_that_never_arrived_is_made_again(
+def test_a_commit_that_never_arrived_is_repeated(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -166,7 +165,7 @@ def test_a_commit_that_never_arrived_is_made_again(
     assert files(resources) == [jobs.read(resources.engine, document["job_id"]).received.spool_name]
 
 
-def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
+def test_a_file_that_a_row_may_name_is_kept_while_the_outcome_is_unknown(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object, **__: object) -> None:
@@ -176,7 +175,7 @@ def test_a_file_that_a_row_may_name_stays_when_nobody_can_say(
     monkeypatch.setattr(uploads, "remove", lose)
     status, document = upload(app)
     assert status == 503
-    assert "ask for its state later" in document["message"]
+    assert "query the job's state later" in document["message"]
     assert [Path(name).suffix for name in files(resources)] == [".tar"]
 
 
@@ -196,7 +195,7 @@ def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_
     assert files(resources) == [jobs.read(resources.engine, created[0].job_id).received.spool_name]
 
 
-def test_an_upload_that_was_given_up_meanwhile_is_no_job(
+def test_an_upload_that_was_abandoned_in_the_meantime_becomes_no_job(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def create_too_late(engine: Engine, received: Received) -> None:

@@ -1,4 +1,4 @@
-"""A database of jobs whose disk is full: 503, nothing left behind, and what was answered stays."""
+"""A database of jobs whose disk is full: 503, nothing is left behind, and every answered job remains."""
 
 import os
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ from tools.pacifica_core.database import execute
 
 MIB = 1024**2
 NAME = "on_a_full_disk"
-# Before a row finds no page any more, there is room in those that the tables have.
+# The existing pages of the tables have free space for some rows.
 TRIES = 1000
-# The longest that may be, so that a page is full soon.
+# The longest name that is permitted, so that a page is full soon.
 USER = {"X-Http-Authed-User": "a" * 255}
 
 
 @pytest.fixture
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the database writes its tables to; its log lies elsewhere, because PostgreSQL ends when that is full."""
+    """The disk of the tables. The log of PostgreSQL is on another disk, because PostgreSQL stops when that is full."""
     with small_disk(tmp_path_factory.mktemp("database") / "disk", 32 * MIB) as mounted:
         yield mounted
 
 
 @pytest.fixture
 def url(postgres: Layout, database_url: str, disk: Path) -> Iterator[str]:
-    """The URL of a database of its own on that disk, migrated."""
+    """The URL of a separate, migrated database on that disk."""
     tables = disk / "tables"
     tables.mkdir()
     owner = postgres.postgres.stat()
@@ -59,9 +59,7 @@ def upload(server: Server) -> requests.Response:
     return requests.post(f"{server.url}/upload", data=make_bundle(), headers=USER, timeout=30)
 
 
-def test_full_database_refuses_uploads_until_there_is_room_and_keeps_all_that_it_has_answered(
-    server: Server, disk: Path
-):
+def test_full_database_refuses_uploads_until_it_has_free_space_and_keeps_every_answered_job(server: Server, disk: Path):
     fill(disk)
     answered = []
     for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""A spool on a disk that is full, or nearly: 507, nothing left behind, and other uploads unharmed."""
+"""A spool on a disk that is full or nearly full: 507, nothing is left behind, and other uploads continue."""
 
 import socket
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         small_disk(folder, SIZE) as spool,
         serving(spool, database_url, INGEST_SPOOL_KEPT_FREE=KEPT_FREE, INGEST_RECEIVE_TIMEOUT=60) as server,
     ):
-        # Other tests leave rows of uploads that have no files.
+        # Other tests leave rows of uploads without files.
         server.forget_uploads()
         yield server
 
 
 @pytest.fixture(autouse=True)
 def nothing_else_stays(server: Server) -> Iterator[None]:
-    """The spool is empty before and after, but for what the test fills it with and the bundles that were taken."""
+    """Check that the spool holds nothing but received bundles, and remove them."""
     jobs = set(server.rows())
     yield
     taken = {row["spool_name"] for job, row in server.rows().items() if job not in jobs}
@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused_before_its_first_byte(server: Server) -> N
     assert refused(server, announcement(SIZE)) == "507 spool_full"
 
 
-def test_what_is_kept_free_is_for_no_upload(server: Server) -> None:
+def test_no_upload_may_use_the_reserved_space(server: Server) -> None:
     assert refused(server, announcement(SIZE - KEPT_FREE + 1)) == "507 spool_full"
     assert requests.post(f"{server.url}/upload", data=b"x" * (SIZE - KEPT_FREE - MIB), timeout=30).status_code == 200
 
@@ -70,7 +70,7 @@ def test_what_is_kept_free_is_for_no_upload(server: Server) -> None:
 def test_two_uploads_that_fit_alone_but_not_together(server: Server) -> None:
     size = 10 * MIB
     first = begin(server, size)
-    wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload never began")
+    wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload has not started")
     with server.connect() as second:
         second.sendall(announcement(size))
         status, document, headers = answered(second)
@@ -80,7 +80,7 @@ def test_two_uploads_that_fit_alone_but_not_together(server: Server) -> None:
     assert finish(first, size) == 200
 
 
-def test_of_many_uploads_that_begin_in_the_same_moment_as_many_are_taken_as_fit(server: Server) -> None:
+def test_simultaneous_uploads_are_accepted_as_far_as_they_fit(server: Server) -> None:
     size = 4 * MIB
     with ThreadPoolExecutor(8) as senders:
         answers = list(
@@ -94,7 +94,7 @@ def test_of_many_uploads_that_begin_in_the_same_moment_as_many_are_taken_as_fit(
 def test_chunks_that_fill_the_disk_are_refused_in_the_middle_and_others_go_on(server: Server) -> None:
     size = 8 * MIB
     beside = begin(server, size)
-    wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload never began")
+    wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload has not started")
     with server.connect() as connection:
         connection.sendall(CHUNKED + b"%x\r\n" % SIZE)
         connection.sendall(b"x" * (SIZE - size))
@@ -102,17 +102,17 @@ def test_chunks_that_fill_the_disk_are_refused_in_the_middle_and_others_go_on(se
     assert finish(beside, size) == 200
 
 
-def test_a_disk_that_somebody_else_fills_in_the_middle(server: Server) -> None:
+def test_a_disk_that_fills_up_during_an_upload(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(CHUNKED + b"%x\r\n" % (4 * MIB) + b"x" * MIB)
-        wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload never began")
+        wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload has not started")
         fill(server.spool)
         connection.sendall(b"x" * 2 * MIB)
         assert refusal(connection) == "507 spool_full"
     empty(server.spool)
 
 
-def test_a_disk_that_is_full_takes_nothing_and_takes_again_when_there_is_room(server: Server) -> None:
+def test_a_full_disk_refuses_uploads_until_it_has_free_space(server: Server) -> None:
     fill(server.spool)
     assert refused(server, announcement(1)) == "507 spool_full"
     assert refused(server, CHUNKED + b"1\r\nx\r\n0\r\n\r\n") == "507 spool_full"

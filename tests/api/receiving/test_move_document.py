@@ -44,7 +44,7 @@ def test_a_list_of_objects_is_taken(document: bytes) -> None:
         (b'[{"n": "' + b"x" * 2 * LARGEST_ENTRY + b'"}]', "entry_too_long"),
     ],
 )
-def test_what_is_no_json_list_of_objects_is_refused(document: bytes, code: str) -> None:
+def test_a_document_that_is_not_a_json_list_of_objects_is_refused(document: bytes, code: str) -> None:
     with pytest.raises(InvalidMetadata, match=rf" \[{code}\]$"):
         check(document)
 

@@ -1,4 +1,4 @@
-"""`POST /move` of several users: each moves from permitted folders alone, and an answer says nothing of what exists."""
+"""`POST /move` of several users: each may move from permitted folders only, and answers do not reveal which files exist."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.receiving import source_folders
-from api.resources import EXTENSION
+from api.resources import resources_of
 from ingest.ledger import jobs
 from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
@@ -25,7 +25,7 @@ Post = Callable[..., Answer]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one below it for each of two users."""
+    """A folder with a subfolder for each of two users."""
     folder = tmp_path / "move"
     for user in ("ursula", "otto"):
         (folder / user).mkdir(parents=True)
@@ -48,7 +48,7 @@ def settings(settings: Settings, folder: Path, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def post(make_app: Callable[..., Flask], settings: Settings) -> Iterator[Post]:
-    """Post a move document of sources as a user; gives status and body of the answer."""
+    """Post a move document of sources as a user; return status and body of the answer."""
 
     def posted(*sources: str | Path, user: str = "ursula", **changes: object) -> Answer:
         app = make_app(settings.model_copy(update=changes))
@@ -56,7 +56,7 @@ def post(make_app: Callable[..., Flask], settings: Settings) -> Iterator[Post]:
         with app.test_client() as client:
             answer = _post(client, [*transaction(), *entries], user)
         if answer[0] == 200:
-            assert jobs.read(app.extensions[EXTENSION].engine, answer[1]["job_id"]).received.user == user
+            assert jobs.read(resources_of(app).engine, answer[1]["job_id"]).received.user == user
         return answer
 
     yield posted
@@ -73,7 +73,7 @@ def assert_refused(answer: Answer, *says: str) -> None:
     assert all(words in answer[1]["message"] for words in says), answer
 
 
-def test_source_in_the_users_own_folder_is_taken(post: Post, folder: Path):
+def test_source_in_the_users_own_folder_is_accepted(post: Post, folder: Path):
     assert post(folder / "ursula" / "run" / "one.raw")[0] == 200
 
 
@@ -83,11 +83,11 @@ def test_without_rules_no_user_may_move_and_the_answer_names_the_setting(post: P
     assert_refused(answer, "ursula may not move files from any folder", "move_rules", "INGEST_MOVE_RULES")
 
 
-def test_without_authentication_and_rules_moves_go_on_as_they_did(post: Post, folder: Path):
+def test_without_authentication_and_rules_every_move_is_accepted(post: Post, folder: Path):
     assert post(folder / "otto" / "one.raw", authentication="none", move_rules=())[0] == 200
 
 
-def test_user_whom_no_rule_is_for_is_refused(post: Post, folder: Path):
+def test_user_without_a_rule_is_refused(post: Post, folder: Path):
     rules = (MoveRule(("otto",), str(folder)),)
     assert_refused(post(folder / "ursula" / "one.raw", move_rules=rules), "from any folder")
 
@@ -109,16 +109,16 @@ def test_name_of_a_user_stands_for_one_folder_alone(post: Post, folder: Path, us
 
 
 def test_refusal_does_not_depend_on_what_exists(post: Post, folder: Path, monkeypatch: pytest.MonkeyPatch):
-    """Paths are compared before anything is looked up."""
+    """Paths are compared before any of them is resolved."""
     (folder / "otto" / "one.raw").write_bytes(b"x")
     looked_up = []
-    monkeypatch.setattr(source_folders, "_look", lambda *arguments: looked_up.append(arguments))
+    monkeypatch.setattr(source_folders, "_resolve", lambda *arguments: looked_up.append(arguments))
     there, absent = (post(folder / "otto" / "one.raw"), post(folder / "otto" / "two.raw"))
     assert there[1]["message"].replace("one.raw", "two.raw") == absent[1]["message"]
     assert looked_up == []
 
 
-def test_many_refused_sources_make_no_long_answer(post: Post, folder: Path):
+def test_answer_about_many_refused_sources_is_short(post: Post, folder: Path):
     answer = post(*(f"{folder}/otto/{number}" for number in range(1000)))
     assert_refused(answer, "/otto/9' and 990 more")
     assert len(answer[1]["message"]) < 4096
@@ -139,8 +139,8 @@ def test_link_within_the_users_own_folder_is_followed(post: Post, folder: Path):
     assert post(folder / "ursula" / "link" / "one.raw")[0] == 200
 
 
-def test_storage_that_hangs_holds_no_request(post: Post, folder: Path, monkeypatch: pytest.MonkeyPatch):
-    """The stage looks at links again in any case."""
+def test_storage_that_hangs_blocks_no_request(post: Post, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """The stage checks links again in any case."""
     (folder / "ursula" / "link").symlink_to(folder / "otto")
     answers, realpath = Event(), os.path.realpath
 
@@ -156,5 +156,5 @@ def test_storage_that_hangs_holds_no_request(post: Post, folder: Path, monkeypat
         answers.set()
 
 
-def test_source_that_is_no_path_is_left_to_the_stage(post: Post, folder: Path):
+def test_malformed_source_is_left_to_the_stage(post: Post, folder: Path):
     assert [post(source)[0] for source in ("one.raw", "", "/" + "x" * 5000)] == [200] * 3

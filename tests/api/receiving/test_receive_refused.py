@@ -1,4 +1,4 @@
-"""A body that is not taken: the answer says why, no file stays in the spool, no job in the database."""
+"""Bodies that are refused: the answer has a reason, no file remains in the spool, and no job in the database."""
 
 import io
 import socket
@@ -34,7 +34,7 @@ def impatient_server(database_url: str, tmp_path_factory: pytest.TempPathFactory
 
 
 def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[str, str]:
-    """Give status and code of the answer, and its message."""
+    """Send a request; return status and code of the answer, and its message."""
     with server.connect() as connection:
         connection.sendall(request)
         if half_close:
@@ -69,9 +69,9 @@ class TestBody:
         assert (status, "ended too early" in message) == ("400 body_incomplete", True)
 
     @pytest.mark.parametrize("body", [b"5\r\nhello_\r\n0\r\n\r\n", b"nonsense\r\nhello\r\n", b"-5\r\nhello\r\n"])
-    def test_a_broken_chunk(self, server: Server, body: bytes) -> None:
+    def test_a_malformed_chunk(self, server: Server, body: bytes) -> None:
         status, message = send(server, request=CHUNKED + body)
-        assert (status, "chunks are broken" in message) == ("400 body_incomplete", True)
+        assert (status, "chunks are malformed" in message) == ("400 body_incomplete", True)
 
     def test_a_connection_that_is_reset(self, server: Server) -> None:
         before = server.files()
@@ -86,7 +86,10 @@ class TestBody:
         "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
     )
     def test_a_stalled_body(self, impatient_server: Server, request_start: bytes) -> None:
-        refusal = ("408 upload_too_slow", "less than 1024 bytes a second came in 0.5 seconds; send it again, faster")
+        refusal = (
+            "408 upload_too_slow",
+            "less than 1024 bytes a second arrived in 0.5 seconds; send it again over a faster connection",
+        )
         with impatient_server.leaves_nothing():
             assert send(impatient_server, request=request_start, half_close=False) == refusal
 
@@ -96,14 +99,14 @@ class TestBody:
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + request_end
-        assert send(server, request=request) == ("400 body_incomplete", "nothing was sent")
+        assert send(server, request=request) == ("400 body_incomplete", "the body is empty")
 
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_no_length(self, server: Server, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n"
         assert send(server, request=request)[0] == "411 length_required"
 
-    def test_a_body_that_is_packed_on_the_way(self, server: Server) -> None:
+    def test_a_body_with_an_unsupported_transfer_coding(self, server: Server) -> None:
         request = POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
         assert send(server, request=request)[0] == "501 transfer_coding_unsupported"
 
@@ -113,7 +116,7 @@ class TestBody:
         head = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + content_type
         assert send(server, request=head + b"\r\nContent-Length: 3\r\n\r\na=b")[0] == "415 content_type_unsupported"
 
-    def test_more_than_the_disk_holds_is_refused_before_it_is_sent(self, server: Server) -> None:
+    def test_an_upload_larger_than_the_disk_is_refused_before_it_is_sent(self, server: Server) -> None:
         request = POST + f"Content-Length: {TEN_TERABYTES}\r\n\r\n".encode()
         status, message = send(server, request=request, half_close=False)
         assert (status, "has no space" in message) == ("507 spool_full", True)
@@ -143,7 +146,7 @@ class TestMove:
             (b"[{}, 5]", "entry 1: it must be an object"),
         ],
     )
-    def test_what_is_no_list_of_objects(self, server: Server, body: bytes, reason: str) -> None:
+    def test_a_document_that_is_not_a_list_of_objects(self, server: Server, body: bytes, reason: str) -> None:
         status, message = send(server, request=move(body))
         assert (status, reason in message) == ("400 metadata_invalid", True)
 
@@ -153,7 +156,7 @@ class TestMove:
         assert send(server, request=request, half_close=False)[0] == "413 document_too_large"
 
 
-class TestServiceAway:
+class TestServiceUnavailable:
     """503, and nothing is read: the body of these requests is never sent."""
 
     def refusal(self, app: Flask) -> str:
@@ -162,11 +165,11 @@ class TestServiceAway:
         assert answer.json is not None
         return str(answer.json["message"])
 
-    def test_uniqueid_is_away(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
+    def test_uniqueid_is_unavailable(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
         app = make_app(replace_setting(settings, uniqueid_url=NOWHERE))
         assert NOWHERE in self.refusal(app)
 
-    def test_the_database_is_away(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
+    def test_the_database_is_unavailable(self, settings: Settings, make_app: Callable[..., Flask]) -> None:
         app = make_app(replace_setting(settings, database_url="postgresql://nobody@127.0.0.1:1/none"))
         assert "database of jobs is not available" in self.refusal(app)
 
@@ -187,5 +190,5 @@ def replace_setting(settings: Settings, **changed: object) -> Settings:
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, "it never came true"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""One user cannot shut out the others: slots, space and jobs are shared out among users."""
+"""One user cannot block the others: slots, space and jobs are divided among users."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -49,8 +49,8 @@ def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def forget(shared: SharedServer) -> None:
-    """Wait until no upload is under way, and remove all jobs."""
-    wait_until(lambda: shared.server.uploads() == 0, 60, lambda: f"{shared.server.uploads()} uploads stay")
+    """Wait until no upload is in progress, and remove all jobs."""
+    wait_until(lambda: shared.server.uploads() == 0, 60, lambda: f"{shared.server.uploads()} uploads remain")
     for path in shared.server.spool.iterdir():
         path.unlink()
     execute(shared.server.database_url, "DELETE FROM job RETURNING 1")
@@ -75,7 +75,7 @@ def test_a_connection_that_announces_the_free_space_is_refused_and_another_users
         connection.shutdown(2)
 
 
-def test_a_user_who_holds_a_share_gets_no_more_by_further_connections(disk: SharedServer) -> None:
+def test_further_connections_do_not_extend_the_share_of_a_user(disk: SharedServer) -> None:
     with disk.begin("ada", SHARE - MIB):
         await_uploads(disk, 1)
         with disk.begin("ada", 2 * MIB) as second:
@@ -85,7 +85,7 @@ def test_a_user_who_holds_a_share_gets_no_more_by_further_connections(disk: Shar
             assert refusal(third) == "429 user_space_limit"
 
 
-def test_chunks_end_where_the_share_of_their_user_ends(disk: SharedServer) -> None:
+def test_chunks_are_refused_beyond_the_share_of_their_user(disk: SharedServer) -> None:
     with disk.server.connect() as connection:
         connection.sendall(disk.head("ada", "Transfer-Encoding: chunked") + b"%x\r\n" % SIZE)
         connection.sendall(b"x" * (SHARE + MIB))
@@ -93,7 +93,7 @@ def test_chunks_end_where_the_share_of_their_user_ends(disk: SharedServer) -> No
     assert disk.send("bob", 2 * MIB).status_code == 200
 
 
-def test_bundles_that_wait_in_the_spool_count_to_the_share(disk: SharedServer) -> None:
+def test_bundles_that_wait_in_the_spool_count_towards_the_share(disk: SharedServer) -> None:
     for _ in range(2):
         assert disk.send("ada", 5 * MIB).status_code == 200
     answer = disk.send("ada", MIB)
@@ -109,7 +109,7 @@ def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_tak
             with slots.begin("ada", 50_000) as connection:
                 status, document, headers = answered(connection)
             assert (status, document["code"]) == (429, "user_uploads_limit")
-            assert document["message"].startswith(f"{SLOTS_OF_ONE} of your uploads are under way")
+            assert document["message"].startswith(f"{SLOTS_OF_ONE} of your uploads are in progress")
             assert int(headers["Retry-After"]) > 0
         assert slots.send("bob").status_code == 200
         held[0].close()
@@ -117,7 +117,7 @@ def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_tak
         assert slots.send("ada").status_code == 200
 
 
-def test_what_other_users_hold_is_taken_off_before_a_share_is_counted(slots: SharedServer) -> None:
+def test_a_share_is_a_fraction_of_the_slots_that_other_users_leave_free(slots: SharedServer) -> None:
     with ExitStack() as connections:
         for count in range(AT_ONCE // 2):
             connections.enter_context(slots.begin("bob", 50_000))

@@ -1,4 +1,4 @@
-"""So many uploads at once are taken, and no more; clients that stall keep their places."""
+"""The number of simultaneous uploads is limited; clients that stall keep their slots."""
 
 import os
 import signal
@@ -29,14 +29,14 @@ def nothing_stays(server: Server) -> Iterator[None]:
 
 @pytest.fixture
 def stalled(server: Server) -> Iterator[list[socket.socket]]:
-    """As many uploads as are taken at once, each with its place."""
+    """As many uploads as the limit permits, each with its slot."""
     with connected(server, AT_ONCE, STALLED) as connections:
         wait_until(lambda: server.uploads() == AT_ONCE, 30, lambda: f"only {server.uploads()} uploads began")
         yield connections
 
 
-def lets_in(server: Server) -> bool:
-    """Whether an upload that ends too early is told so, and not that there are too many."""
+def has_free_slot(server: Server) -> bool:
+    """Return whether an upload gets a slot: one that ends too early is answered with 400, not 503."""
     try:
         with server.connect() as connection:
             connection.sendall(STALLED)
@@ -46,7 +46,7 @@ def lets_in(server: Server) -> bool:
         return False
 
 
-def test_one_more_is_asked_to_come_again(server: Server, stalled: list[socket.socket]) -> None:
+def test_one_upload_beyond_the_limit_is_refused_with_retry_after(server: Server, stalled: list[socket.socket]) -> None:
     with server.connect() as connection:
         connection.sendall(STALLED)
         status, document, headers = answered(connection)
@@ -54,14 +54,14 @@ def test_one_more_is_asked_to_come_again(server: Server, stalled: list[socket.so
     assert int(headers["Retry-After"]) > 0
 
 
-def test_a_slot_is_free_again_when_its_client_goes(server: Server, stalled: list[socket.socket]) -> None:
-    assert not lets_in(server)
+def test_a_slot_is_released_when_its_client_disconnects(server: Server, stalled: list[socket.socket]) -> None:
+    assert not has_free_slot(server)
     stalled[0].close()
-    wait_until(lambda: lets_in(server), 30, lambda: "nobody is let in")
+    wait_until(lambda: has_free_slot(server), 30, lambda: "no slot is released")
 
 
 def test_the_slots_of_a_process_that_is_killed_are_free_again(server: Server, stalled: list[socket.socket]) -> None:
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: lets_in(server), 30, lambda: "nobody is let in")
+    wait_until(lambda: has_free_slot(server), 30, lambda: "no slot is released")
     server.forget_uploads()

@@ -1,4 +1,4 @@
-"""The slowest rate grows with the announced size: what holds much space must come fast."""
+"""The slowest rate grows with the announced size: an upload that reserves much space must be fast."""
 
 import socket
 from collections.abc import Iterator

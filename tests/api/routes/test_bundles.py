@@ -18,7 +18,7 @@ def in_chunks(body: bytes, size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("path", ["/ingest", "/upload"])
-def test_a_bundle_is_on_the_disk_and_its_job_recorded_although_airflow_is_away(server: Server, path: str) -> None:
+def test_a_bundle_is_on_disk_and_its_job_recorded_while_airflow_is_unavailable(server: Server, path: str) -> None:
     body = bytes(range(256)) * 20_000
     answer = requests.post(
         server.url + path, data=body, headers={"Content-Type": "application/octet-stream"}, timeout=30
@@ -53,21 +53,23 @@ def test_the_answer_is_the_documented_state(server: Server) -> None:
     }
 
 
-def test_no_part_file_stays_beside_the_bundles(server: Server) -> None:
+def test_no_part_file_remains_beside_the_bundles(server: Server) -> None:
     requests.post(f"{server.url}/ingest", data=b"x", timeout=30)
     assert server.files()
     assert not [name for name in server.files() if name.endswith(".part")]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", "application/x-tar", "nonsense", None])
-def test_any_content_type_but_a_forms_is_taken_for_a_bundle(server: Server, content_type: str | None) -> None:
+def test_any_content_type_except_those_of_forms_is_accepted_for_a_bundle(
+    server: Server, content_type: str | None
+) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     answer = requests.post(f"{server.url}/upload", data=b"[1]", headers=headers, timeout=30)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("body", [make_bundle(), b"this is not a tar", bytes(range(256))])
-def test_what_curl_sends_with_data_binary_is_taken_although_it_says_it_is_a_form(server: Server, body: bytes) -> None:
+def test_body_of_curl_data_binary_is_accepted_despite_its_form_content_type(server: Server, body: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = requests.post(f"{server.url}/ingest", data=body, headers=headers, timeout=30)
     assert answer.status_code == 200
@@ -91,7 +93,7 @@ def test_a_move_document_becomes_a_move_job(server: Server, content_type: str) -
     assert (server.spool / row["spool_name"]).read_bytes() == MOVE
 
 
-def test_a_connection_is_used_for_upload_and_polls_as_the_stock_client_does(server: Server) -> None:
+def test_one_connection_serves_an_upload_and_polls_as_the_stock_client_uses_it(server: Server) -> None:
     with requests.Session() as session:
         uploaded = session.post(f"{server.url}/upload", data=b"x", timeout=30).json()
         job_id = uploaded["job_id"]

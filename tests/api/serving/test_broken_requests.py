@@ -1,4 +1,4 @@
-"""What is no HTTP, or not quite: answered in JSON as every other error, and the connection ends."""
+"""Malformed HTTP is answered in JSON as every other error, and ends the connection."""
 
 import json
 import socket
@@ -44,13 +44,13 @@ def test_more_than_was_announced_is_no_part_of_the_bundle(server: Server) -> Non
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     answers = received.split(b"HTTP/1.1 ")[1:]
-    # What comes after it was to be the next request.
+    # The bytes after the body are parsed as the next request.
     assert [answer[:3] for answer in answers] == [b"200", b"400"]
     job = json.loads(answers[0].partition(b"\r\n\r\n")[2])
     assert server.rows()[job["job_id"]]["size"] == 3
 
 
-def test_a_client_that_is_gone_before_it_is_answered_harms_nobody(server: Server) -> None:
+def test_a_client_that_disconnects_before_its_answer_affects_no_other_client(server: Server) -> None:
     for _ in range(20):
         with server.connect() as connection:
             connection.sendall(GET)
@@ -76,7 +76,7 @@ def test_a_client_that_is_gone_before_it_is_answered_harms_nobody(server: Server
         pytest.param(GET[:-2] + b"A: b\r\n" * 101 + b"\r\n", "fewer or shorter headers", id="many headers"),
     ],
 )
-def test_answer_to_a_broken_request_says_what_to_do(server: Server, request_start: bytes, advice: str) -> None:
+def test_answer_to_a_malformed_request_has_advice(server: Server, request_start: bytes, advice: str) -> None:
     with server.connect() as connection:
         connection.sendall(request_start)
         _, document, headers = answered(connection)

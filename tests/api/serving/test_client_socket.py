@@ -1,4 +1,4 @@
-"""What a client does not take of its answer is kept, in the order that it was sent, up to a bound; nothing waits for it."""
+"""Bytes that a client does not read are kept in order, up to a limit; sending never waits."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ def ends() -> Iterator[tuple[ClientSocket, socket.socket]]:
         yield client, theirs
 
 
-def test_answer_that_is_not_taken_is_kept_and_sent_whole_later(ends: tuple[ClientSocket, socket.socket]) -> None:
+def test_answer_that_is_not_read_is_kept_and_sent_completely_later(ends: tuple[ClientSocket, socket.socket]) -> None:
     client, theirs = ends
     parts: list[bytes | bytearray] = [
         b"a head",
@@ -39,21 +39,21 @@ def test_answer_that_is_not_taken_is_kept_and_sent_whole_later(ends: tuple[Clien
     assert received == b"".join(parts)
 
 
-def test_answer_that_is_taken_leaves_nothing(ends: tuple[ClientSocket, socket.socket]) -> None:
+def test_answer_that_is_read_leaves_nothing(ends: tuple[ClientSocket, socket.socket]) -> None:
     client, theirs = ends
     client.sendall(b"short")
     assert client.untaken_bytes == 0
     assert theirs.recv(100) == b"short"
 
 
-def test_more_than_an_answer_is_large_is_not_kept(ends: tuple[ClientSocket, socket.socket]) -> None:
+def test_more_than_the_largest_answer_is_not_kept(ends: tuple[ClientSocket, socket.socket]) -> None:
     client, _ = ends
     client.sendall(bytes(LARGEST_UNTAKEN // 2))
     with pytest.raises(ConnectionResetError):
         client.sendall(bytes(LARGEST_UNTAKEN))
 
 
-def test_client_that_has_gone_is_an_error(ends: tuple[ClientSocket, socket.socket]) -> None:
+def test_disconnected_client_is_an_error(ends: tuple[ClientSocket, socket.socket]) -> None:
     client, theirs = ends
     client.sendall(bytes(3_000_000))
     theirs.close()

@@ -1,4 +1,4 @@
-"""Headers by which a proxy could change a request for gunicorn: they change nothing here, whatever peer sends them."""
+"""Headers with which a proxy can change a request for gunicorn have no effect here, whatever peer sends them."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ HEADERS = [
 
 @pytest.fixture(scope="module")
 def trusting(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose environment tells gunicorn to trust everybody, and where it is mounted."""
+    """A server whose environment configures gunicorn to trust every peer, and a path prefix."""
     variables = {"FORWARDED_ALLOW_IPS": "*", "SCRIPT_NAME": "/mounted"}
     with serving_alone(tmp_path_factory.mktemp("trusting"), database_url, **variables) as server:
         yield server
@@ -50,13 +50,13 @@ def test_header_of_a_proxy_changes_neither_path_nor_scheme_and_is_no_mistake(
     assert refused(server, start.replace("/get_state/999999999999", "/nowhere").encode()) == "404 not_found"
 
 
-def test_proxy_protocol_is_not_spoken(server: Server) -> None:
+def test_proxy_protocol_is_not_supported(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answered(connection)[0] == 400
 
 
-def test_http_2_is_not_spoken(server: Server) -> None:
+def test_http_2_is_not_supported(server: Server) -> None:
     assert refused(server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == "400 bad_request"
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
     with server.connect() as connection:

@@ -1,4 +1,4 @@
-"""Limits of what is taken, on a server with small ones: each with its code, and nothing stays behind."""
+"""The limits of uploads, on a server with small ones: each has its code, and nothing is left behind."""
 
 import socket
 import time
@@ -47,7 +47,7 @@ class TestLargestBundle:
     def test_chunks_that_become_too_large_are_refused_in_the_middle(self, server: Server) -> None:
         assert refused(server, CHUNKED + chunks(LARGEST) + chunks(1)) == "413 bundle_too_large"
 
-    def test_a_client_that_sends_all_before_it_reads_is_told_too(self, server: Server) -> None:
+    def test_a_client_that_sends_everything_before_it_reads_gets_the_answer(self, server: Server) -> None:
         def body() -> Iterator[bytes]:
             for _ in range(100):
                 yield b"x" * 1_000_000
@@ -67,15 +67,15 @@ class TestSlowestUpload:
             assert refusal(connection) == "408 upload_too_slow"
             connection.shutdown(socket.SHUT_RDWR)
             dripping.join()
-            # It was cut, and has not ended by itself.
+            # The server cut the connection; the client had not finished.
             assert time.monotonic() - begun < ENOUGH_SECONDS
 
-    def test_nothing_at_all_is_not_enough(self, server: Server) -> None:
+    def test_an_upload_that_sends_nothing_is_too_slow(self, server: Server) -> None:
         assert refused(server, STALLED) == "408 upload_too_slow"
 
 
 class TestExpect:
-    """The body is asked for when it is read, so one that is refused is never sent."""
+    """The 100 is sent when the body is read, so a client that waits for it does not send a refused body."""
 
     @pytest.mark.parametrize(
         ("headers", "code"),
@@ -86,17 +86,17 @@ class TestExpect:
             (b"Transfer-Encoding: gzip, chunked\r\n", "501 transfer_coding_unsupported"),
         ],
     )
-    def test_what_the_headers_refuse_is_not_asked_for(self, server: Server, headers: bytes, code: str) -> None:
-        # `answered` reads one answer; a 100 before it would be read over, so look at the first bytes.
+    def test_a_body_that_the_headers_rule_out_gets_no_100(self, server: Server, headers: bytes, code: str) -> None:
+        # `answered` skips a 100, so the first bytes are checked here.
         with server.connect() as connection:
             connection.sendall(POST + EXPECT + headers + b"\r\n")
             assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 " + code[:3].encode()
             assert refusal(connection) == code
 
-    def test_what_is_taken_is_asked_for(self, server: Server) -> None:
+    def test_an_accepted_body_is_requested_with_a_100(self, server: Server) -> None:
         with server.connect() as connection:
             connection.sendall(POST + EXPECT + b"Content-Length: 5\r\n\r\n")
             assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            # It is not sent after all.
+            # The client does not send the body after all.
             connection.shutdown(socket.SHUT_WR)
             assert refusal(connection) == "400 body_incomplete"

@@ -1,4 +1,4 @@
-"""The lines of the log that one client may cause."""
+"""The limit of log lines that one client can cause."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -8,27 +8,14 @@ from flask import Flask
 
 from api.serving import log_limit
 from api.serving.log_limit import LINES_PER_CLIENT, ClientLimit
+from tests.api.clock import Clock
 
 Log = Callable[..., None]
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def written(clock: Clock) -> Iterator[list[str]]:
-    """What a log with the limit has written."""
+    """The lines that a log with the limit has written."""
     lines: list[str] = []
 
     class Lines(logging.Handler):
@@ -56,30 +43,30 @@ def log() -> Log:
     return log
 
 
-def test_lines_beyond_the_limit_are_left_out_and_other_clients_are_heard(written: list[str], log: Log):
+def test_lines_beyond_the_limit_are_suppressed_for_one_client_only(written: list[str], log: Log):
     for number in range(LINES_PER_CLIENT + 5):
         log(f"line {number}", "192.0.2.1")
     log("other", "192.0.2.2")
     assert written == [*(f"line {number}" for number in range(LINES_PER_CLIENT)), "other"]
 
 
-def test_what_was_left_out_is_counted_in_the_next_minute(written: list[str], log: Log, clock: Clock):
+def test_suppressed_lines_are_counted_in_the_next_minute(written: list[str], log: Log, clock: Clock):
     for _ in range(LINES_PER_CLIENT + 5):
         log("line", "192.0.2.1")
     clock.now = log_limit.WINDOW_SECONDS
     log("other", "192.0.2.2")
     log("again", "192.0.2.1")
-    assert written[LINES_PER_CLIENT:] == ["5 more lines that 192.0.2.1 caused were left out", "other", "again"]
+    assert written[LINES_PER_CLIENT:] == ["suppressed 5 more lines caused by 192.0.2.1", "other", "again"]
 
 
-def test_received_jobs_and_lines_outside_a_request_are_never_left_out(written: list[str], log: Log):
+def test_received_jobs_and_lines_outside_a_request_are_never_suppressed(written: list[str], log: Log):
     for number in range(LINES_PER_CLIENT + 5):
         log(f"job {number} received", "192.0.2.1", "api.routes.bundles")
         logging.getLogger("api.probes.background_probe").warning("line %d", number)
     assert len(written) == 2 * (LINES_PER_CLIENT + 5)
 
 
-def test_clients_without_number_share_one_count(written: list[str], log: Log, monkeypatch: pytest.MonkeyPatch):
+def test_clients_beyond_the_limit_share_one_count(written: list[str], log: Log, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(log_limit, "MAX_CLIENTS", 2)
     for number in range(LINES_PER_CLIENT + 5):
         log("line", f"2001:db8::{number:x}")

@@ -14,11 +14,11 @@ def send(pace: Pace, rate: float, seconds: int, pause: float = 1.0) -> None:
         pace.count(pause, int(rate * pause))
 
 
-def test_what_is_slow_but_fast_enough_goes_on_for_hours() -> None:
+def test_a_slow_client_above_the_limit_continues_for_hours() -> None:
     send(Pace(SECONDS, SLOWEST), rate=SLOWEST, seconds=10 * 3600)
 
 
-def test_long_pauses_are_made_good_by_what_comes_after_them() -> None:
+def test_long_pauses_are_compensated_by_later_bytes() -> None:
     send(Pace(SECONDS, SLOWEST), rate=SLOWEST, seconds=3600, pause=50)
 
 
@@ -31,12 +31,12 @@ def test_the_slowest_rate_grows_with_the_announced_size(size: int, longest: floa
 
 
 @pytest.mark.parametrize("rate", [1, SLOWEST // 2])
-def test_what_is_too_slow_is_cut(rate: int) -> None:
+def test_a_client_below_the_limit_is_cut_off(rate: int) -> None:
     with pytest.raises(TimeoutError):
         send(Pace(SECONDS, SLOWEST), rate, seconds=3 * int(SECONDS))
 
 
-def test_a_fast_beginning_buys_no_long_silence() -> None:
+def test_a_fast_start_does_not_permit_a_long_pause() -> None:
     pace = Pace(SECONDS, SLOWEST)
     pace.count(1.0, 10**12)
     assert pace.patience == SECONDS

@@ -1,6 +1,6 @@
-"""Clients that are slow, idle or rude, in hundreds: everybody else is served as promptly as before.
+"""Hundreds of slow, idle or misbehaving clients: all others are served as promptly as before.
 
-The bounds are generous; what was measured is in docs/decisions. With gunicorn's own `gthread` these tests fail.
+The limits are generous; docs/decisions has the measurements. With gunicorn's own `gthread` these tests fail.
 """
 
 import socket
@@ -16,7 +16,7 @@ from tests.api.clients import GET, POST, STALLED, connected, refusal
 from tests.api.live_server import Server, serving_alone
 from tools.waiting import wait_until
 
-# On a machine that is busy with other tests a request may have bad luck; what a server owes its clients is in the median.
+# The median, because single requests may be late on a machine that is busy with other tests.
 PROMPT_SECONDS = 2.0
 LONGEST_SECONDS = 10.0
 AT_ONCE = 200
@@ -29,13 +29,13 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     settings = {"INGEST_RECEIVE_TIMEOUT": 300, "INGEST_UPLOADS_AT_ONCE": AT_ONCE}
     with serving_alone(tmp_path_factory.mktemp("slow"), database_url, **settings) as server:
         # The first request of a process connects to the database.
-        ask(server)
+        seconds_of_poll(server)
         yield server
 
 
 @pytest.fixture(scope="module", autouse=True)
 def opened_first(server: Server) -> Iterator[list[socket.socket]]:
-    """Connections that are as old as the server when the last test looks at them."""
+    """Connections that are as old as the server when the last test checks them."""
     with connected(server, 3) as connections:
         for connection, sent in zip(connections, (b"", HALF_A_HEAD, GET), strict=True):
             connection.sendall(sent)
@@ -43,12 +43,12 @@ def opened_first(server: Server) -> Iterator[list[socket.socket]]:
 
 
 def assert_prompt(server: Server) -> None:
-    """Ask for the state of a job more often than there are processes: one after the other, on new connections."""
-    assert_all_prompt([ask(server) for _ in range(10)])
+    """Poll more often than there are processes, in sequence, on new connections."""
+    assert_all_prompt([seconds_of_poll(server) for _ in range(10)])
 
 
-def ask(server: Server) -> float:
-    """Ask for the state of a job on a new connection; gives the seconds that it took."""
+def seconds_of_poll(server: Server) -> float:
+    """Poll the state of a job on a new connection; return the seconds that it took."""
     begun = time.monotonic()
     with server.connect() as connection:
         connection.sendall(UNKNOWN_JOB)
@@ -108,10 +108,11 @@ def test_many_clients_that_poll_while_bundles_are_uploaded(server: Server) -> No
 @pytest.mark.parametrize(
     "request_start",
     [
-        pytest.param(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="told to close"),
+        pytest.param(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="Connection: close"),
         pytest.param(POST + b"Content-Length: 1000000000000000\r\n\r\n", id="refused, with its body to come"),
         pytest.param(
-            b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", id="at no address, likewise"
+            b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
+            id="unknown address, with its body to come",
         ),
         pytest.param(b"\r\n\r\nnonsense", id="no HTTP"),
     ],
@@ -123,7 +124,7 @@ def test_three_hundred_answered_clients_that_do_not_close(server: Server, reques
         assert_prompt(server)
 
 
-def test_requests_that_are_sent_in_one_go_are_answered_in_their_order(server: Server) -> None:
+def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
     upload = POST + b"Content-Length: 1\r\n\r\n"
     with server.connect() as connection:
         connection.sendall(UNKNOWN_JOB + GET + UNKNOWN_JOB[:20])

@@ -1,4 +1,4 @@
-"""Clients that ask for the largest answer and do not take it: everybody else is served, and no thread waits for them."""
+"""Clients that request the largest answer and do not read it: all others are served, and no thread waits."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ from tools.waiting import wait_until
 PROMPT_SECONDS = 2.0
 LARGEST_ANSWER = "/docs/js/swagger-ui-bundle.js"
 REQUEST = f"GET {LARGEST_ANSWER} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-# Else the kernel takes the whole answer in the client's place: on loopback its buffers are as large as its segments.
+# Otherwise the kernel buffers the whole answer: on loopback its buffers are as large as its segments.
 RECEIVE_BUFFER = 4096
 SEGMENT = 536
 READERS = 100
@@ -41,7 +41,7 @@ def expected(server: Server) -> bytes:
 
 @contextmanager
 def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
-    """A client that has sent a request, and takes nothing of the answer by itself."""
+    """A client that has sent a request and reads nothing by itself."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
@@ -52,7 +52,7 @@ def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
 
 
 def bodies(connection: socket.socket) -> Iterator[bytes]:
-    """Take one answer after the other, each to its end, as its length says."""
+    """Yield the bodies of successive answers, each by its Content-Length."""
     received = bytearray()
 
     def take(size: int) -> bytes:
@@ -72,7 +72,7 @@ def bodies(connection: socket.socket) -> Iterator[bytes]:
 
 
 def is_served(server: Server, connection: socket.socket) -> bool:
-    """Whether the server still has its end of a connection open."""
+    """Return whether the server's end of a connection is still open."""
     ports = tuple(f"{port:04X}" for port in (server.address[1], connection.getsockname()[1]))
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any((local[-4:], other[-4:], state) == (*ports, ESTABLISHED) for _, local, other, state, *_ in lines)
@@ -82,7 +82,7 @@ def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(serv
     allow_open_files(ROUNDS * READERS)
     seconds = []
     with ExitStack() as stack:
-        # More of them before each question: those that hold a thread for some seconds would be gone otherwise.
+        # New readers before each request: otherwise those that block a thread for some seconds would be gone.
         for _ in range(ROUNDS):
             for _ in range(READERS):
                 stack.enter_context(reader(server))
@@ -90,10 +90,10 @@ def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(serv
     assert statistics.median(seconds) < PROMPT_SECONDS, seconds
 
 
-def test_client_that_takes_its_answer_slowly_gets_all_of_it(server: Server, expected: bytes) -> None:
+def test_client_that_reads_slowly_gets_the_whole_answer(server: Server, expected: bytes) -> None:
     with reader(server) as connection:
         received, begun = b"", time.monotonic()
-        # A trickle first, for longer than a client may take nothing.
+        # Slowly at first, for longer than a client may read nothing.
         while time.monotonic() < begun + TAKEN_SECONDS * 1.5:
             received += connection.recv(SLOWEST_READER * 2)
             time.sleep(0.5)
@@ -106,13 +106,13 @@ def test_client_that_takes_its_answer_slowly_gets_all_of_it(server: Server, expe
     assert hashlib.sha256(body).digest() == hashlib.sha256(expected).digest()
 
 
-def test_client_that_takes_nothing_is_given_up(server: Server) -> None:
+def test_client_that_reads_nothing_is_dropped(server: Server) -> None:
     with reader(server) as connection:
         assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
         wait_until(lambda: not is_served(server, connection), 60, lambda: "the server still has the connection")
 
 
-def test_client_that_takes_a_byte_now_and_then_is_given_up(server: Server) -> None:
+def test_client_that_reads_single_bytes_is_dropped(server: Server) -> None:
     with reader(server) as connection:
 
         def dropped() -> bool:
@@ -122,9 +122,7 @@ def test_client_that_takes_a_byte_now_and_then_is_given_up(server: Server) -> No
         wait_until(dropped, 60, lambda: "the server still has the connection")
 
 
-def test_requests_behind_an_answer_that_is_taken_late_are_answered_in_their_order(
-    server: Server, expected: bytes
-) -> None:
+def test_requests_behind_an_answer_that_is_read_late_are_answered_in_order(server: Server, expected: bytes) -> None:
     with reader(server, REQUEST + GET + REQUEST) as connection:
         time.sleep(1)
         answers = bodies(connection)
@@ -133,14 +131,14 @@ def test_requests_behind_an_answer_that_is_taken_late_are_answered_in_their_orde
         assert next(answers) == expected
 
 
-def test_last_answer_of_a_connection_is_whole_however_late_it_is_taken(server: Server, expected: bytes) -> None:
+def test_last_answer_of_a_connection_is_complete_however_late_it_is_read(server: Server, expected: bytes) -> None:
     with reader(server, REQUEST[:-2] + b"Connection: close\r\n\r\n") as connection:
         time.sleep(1)
         assert next(bodies(connection)) == expected
         assert connection.recv(1) == b""
 
 
-def test_scripts_of_the_page_are_answered_from_memory_and_not_sent_again_unchanged(server: Server) -> None:
+def test_scripts_of_the_page_are_cached_by_etag(server: Server) -> None:
     first = requests.get(server.url + LARGEST_ANSWER, timeout=60)
     assert first.headers["Content-Type"] == "text/javascript; charset=utf-8"
     again = requests.get(
