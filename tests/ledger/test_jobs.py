@@ -21,7 +21,7 @@ from tests.received import create_job
 
 next_id = count(7_100_000)
 FAILED_BY_HAND = JobState(FAILED, "ingest files", 12.5, "Failed by administrator", complete=True)
-OK_BY_HAND = JobState("OK", "open tar", 50.0, "looked at by ada", complete=False)
+OK_BY_HAND = JobState("OK", "open tar", 50.0, "checked by ada", complete=False)
 OUT_OF_RANGE = [-1, -(2**63), LARGEST_ID + 1, 2**64, 10**30]
 
 
@@ -38,7 +38,7 @@ def job_id(database_engine: Engine) -> int:
 
 @pytest.fixture
 def gone(database_engine: Engine) -> Iterator[list[int]]:
-    """Jobs that are deleted at the end, because their ids would be in the way of others."""
+    """Jobs that are deleted at the end, because other tests need their ids."""
     ids: list[int] = []
     yield ids
     with transaction(database_engine) as session:
@@ -84,11 +84,11 @@ def test_job_is_read_as_it_was_created(database_engine: Engine, kind: Kind):
     assert str(job.created.tzinfo) == "UTC"
 
 
-def test_created_job_has_the_event_of_its_arrival(database_engine: Engine, job_id: int):
+def test_created_job_has_the_event_received(database_engine: Engine, job_id: int):
     assert events(database_engine, job_id) == [("received", "10 bytes by ada")]
 
 
-def test_id_that_is_taken_is_refused_and_the_job_stays_as_it_was(database_engine: Engine, job_id: int):
+def test_id_in_use_is_refused_and_the_job_stays_as_it_was(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
     with pytest.raises(JobExists, match=f"^job {job_id} exists already$"):
         create_job(database_engine, replace(received(job_id), user="eve", spool_name=f"{job_id}-other.tar"))
@@ -96,7 +96,7 @@ def test_id_that_is_taken_is_refused_and_the_job_stays_as_it_was(database_engine
     assert len(events(database_engine, job_id)) == 1
 
 
-def test_of_many_that_create_a_job_at_once_one_succeeds(database_engine: Engine):
+def test_one_of_many_simultaneous_creations_of_a_job_succeeds(database_engine: Engine):
     job = next(next_id)
 
     def create(user: str) -> str | None:
@@ -113,7 +113,7 @@ def test_of_many_that_create_a_job_at_once_one_succeeds(database_engine: Engine)
 
 
 @pytest.mark.parametrize("job", [0, LARGEST_ID])
-def test_smallest_and_largest_ids_are_jobs(database_engine: Engine, gone: list[int], job: int):
+def test_smallest_and_largest_ids_are_valid(database_engine: Engine, gone: list[int], job: int):
     create_job(database_engine, received(job))
     gone.append(job)
     jobs.override(database_engine, job, FAILED_BY_HAND)
@@ -123,7 +123,7 @@ def test_smallest_and_largest_ids_are_jobs(database_engine: Engine, gone: list[i
 
 @pytest.mark.parametrize("job", [7_099_999, *OUT_OF_RANGE])
 @pytest.mark.parametrize("call", ["read", "override", "lift_override"])
-def test_unknown_job_is_named(database_engine: Engine, job: int, call: str):
+def test_unknown_job_is_reported_by_its_id(database_engine: Engine, job: int, call: str):
     calls = {
         "read": lambda: jobs.read(database_engine, job),
         "override": lambda: jobs.override(database_engine, job, FAILED_BY_HAND),
@@ -133,7 +133,7 @@ def test_unknown_job_is_named(database_engine: Engine, job: int, call: str):
         calls[call]()
 
 
-def test_database_that_is_away_is_said_so_without_its_password():
+def test_unavailable_database_is_reported_without_its_password():
     engine = make_engine(Settings(database_url="postgresql://ingest:geheim@127.0.0.1:1/ingest"))
     with pytest.raises(DatabaseUnavailable, match="the database of jobs is not available") as raised:
         jobs.read(engine, 1)
@@ -168,7 +168,7 @@ def test_change_of_the_run_in_airflow_is_counted(
     assert jobs.read(database_engine, job_id).run_changes == before + 1
 
 
-def test_failed_that_a_poll_kept_while_a_retry_cleared_the_run_is_forgotten(database_engine: Engine, job_id: int):
+def test_failed_state_that_a_poll_kept_while_a_retry_cleared_the_run_is_deleted(database_engine: Engine, job_id: int):
     seen = jobs.lift_override(database_engine, job_id)
     jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
     job_runs.count_run_change(database_engine, job_id)
@@ -193,7 +193,7 @@ def test_last_state_is_kept_exactly(database_engine: Engine, job_id: int, state:
     assert jobs.read(database_engine, job_id).record.last == state
 
 
-def test_last_state_is_the_last_one_and_touches_nothing_else(database_engine: Engine, job_id: int):
+def test_last_state_replaces_the_one_before_and_changes_nothing_else(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
     jobs.keep_last_state(database_engine, before, FAILED_BY_HAND)
     jobs.keep_last_state(database_engine, before, OK_BY_HAND)
@@ -202,7 +202,7 @@ def test_last_state_is_the_last_one_and_touches_nothing_else(database_engine: En
     assert row(database_engine, job_id).fence == 0
 
 
-def test_state_of_a_job_that_has_gone_on_since_is_not_kept(database_engine: Engine, job_id: int):
+def test_state_of_a_job_that_made_progress_since_is_not_kept(database_engine: Engine, job_id: int):
     jobs.override(database_engine, job_id, FAILED_BY_HAND)
     seen = jobs.read(database_engine, job_id)
     jobs.lift_override(database_engine, job_id)
@@ -210,7 +210,7 @@ def test_state_of_a_job_that_has_gone_on_since_is_not_kept(database_engine: Engi
     assert jobs.read(database_engine, job_id).record.last is None
 
 
-def test_state_is_not_kept_while_a_stage_writes_and_nobody_waits_for_it(database_engine: Engine, job_id: int):
+def test_state_is_not_kept_while_a_stage_writes_and_the_poll_does_not_wait(database_engine: Engine, job_id: int):
     seen = jobs.read(database_engine, job_id)
     with transaction(database_engine) as session:
         jobs.get_job(session, job_id, for_update=True)
@@ -222,13 +222,13 @@ def test_state_is_not_kept_while_a_stage_writes_and_nobody_waits_for_it(database
 
 
 @pytest.mark.parametrize("state", [OK_BY_HAND, FAILED_BY_HAND])
-def test_override_is_kept_exactly_and_given_back(database_engine: Engine, job_id: int, state: JobState):
+def test_override_is_kept_exactly_and_returned(database_engine: Engine, job_id: int, state: JobState):
     given = jobs.override(database_engine, job_id, state)
     assert given.record.override == state
     assert jobs.read(database_engine, job_id) == given
 
 
-def test_override_writes_an_event_and_moves_the_time_of_the_job(database_engine: Engine, job_id: int):
+def test_override_writes_an_event_and_updates_the_time_of_the_job(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
     jobs.override(database_engine, job_id, FAILED_BY_HAND)
     assert events(database_engine, job_id)[1:] == [("override", "FAILED ingest files: Failed by administrator")]
@@ -237,7 +237,7 @@ def test_override_writes_an_event_and_moves_the_time_of_the_job(database_engine:
     assert after.created == before.created
 
 
-def test_every_override_to_failed_counts_up_the_fence(database_engine: Engine, job_id: int):
+def test_every_override_to_failed_increments_the_fence(database_engine: Engine, job_id: int):
     for expected in (1, 2):
         jobs.override(database_engine, job_id, FAILED_BY_HAND)
         assert row(database_engine, job_id).fence == expected
@@ -258,7 +258,7 @@ def test_second_override_replaces_the_first(database_engine: Engine, job_id: int
     assert [kind for kind, _ in events(database_engine, job_id)] == ["received", "override", "override"]
 
 
-def test_lifted_override_is_gone_with_what_was_counted_and_kept(database_engine: Engine, job_id: int):
+def test_lifting_an_override_resets_clears_and_last_state(database_engine: Engine, job_id: int):
     overridden = jobs.override(database_engine, job_id, FAILED_BY_HAND)
     jobs.keep_last_state(database_engine, overridden, FAILED_BY_HAND)
     job_runs.count_clear(database_engine, job_id)
@@ -268,7 +268,7 @@ def test_lifted_override_is_gone_with_what_was_counted_and_kept(database_engine:
     assert events(database_engine, job_id)[-1] == ("retry", "by an admin")
 
 
-def test_lifting_what_was_not_overridden_is_no_error(database_engine: Engine, job_id: int):
+def test_lifting_without_an_override_is_no_error(database_engine: Engine, job_id: int):
     assert jobs.lift_override(database_engine, job_id).record.override is None
 
 
@@ -282,7 +282,7 @@ def test_process_from_before_an_override_stays_stopped_after_it_is_lifted(databa
 
 
 @pytest.mark.parametrize("call", ["override", "lift_override"])
-def test_catalogued_job_is_finished(database_engine: Engine, job_id: int, call: str):
+def test_cataloged_job_cannot_be_overridden(database_engine: Engine, job_id: int, call: str):
     set_columns(database_engine, job_id, outcome=Outcome.CATALOGED)
     before = jobs.read(database_engine, job_id)
     calls = {
@@ -296,7 +296,7 @@ def test_catalogued_job_is_finished(database_engine: Engine, job_id: int, call: 
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CATALOGING, Outcome.REJECTING, Outcome.REJECTED])
-def test_job_on_its_way_can_be_overridden_and_keeps_its_outcome(database_engine: Engine, job_id: int, outcome: Outcome):
+def test_unfinished_job_can_be_overridden_and_keeps_its_outcome(database_engine: Engine, job_id: int, outcome: Outcome):
     set_columns(database_engine, job_id, outcome=outcome)
     assert jobs.override(database_engine, job_id, FAILED_BY_HAND).record.outcome is outcome
     assert jobs.lift_override(database_engine, job_id).record.outcome is outcome
@@ -322,7 +322,7 @@ def test_error_of_a_stage_is_read_with_its_code(database_engine: Engine, job_id:
 
 
 def unfinished_of(engine: Engine, *ids: int) -> list[int]:
-    """Which of the jobs are unfinished; the ids follow one another."""
+    """Return those of the jobs that are unfinished; the ids are consecutive."""
     found = jobs.unfinished(engine, ids[0] - 1, len(ids) + 100)
     return [job.received.job_id for job in found if job.received.job_id in ids]
 
@@ -342,7 +342,7 @@ def unfinished_of(engine: Engine, *ids: int) -> list[int]:
         ({"finished": Stage.VALIDATE_POLICY, "stage": Stage.INGEST_FILES, "holder": "host:1:1"}, True),
     ],
 )
-def test_only_jobs_that_nobody_has_ended_are_unfinished(
+def test_only_jobs_that_have_not_ended_are_unfinished(
     database_engine: Engine, job_id: int, columns: dict[str, object], listed: bool
 ):
     set_columns(database_engine, job_id, **columns)
@@ -356,7 +356,7 @@ def test_overridden_job_is_unfinished_again_when_it_is_lifted(database_engine: E
     assert unfinished_of(database_engine, job_id) == [job_id]
 
 
-def test_job_that_is_ok_by_hand_goes_on_and_is_unfinished(database_engine: Engine, job_id: int):
+def test_job_that_is_ok_by_hand_is_unfinished(database_engine: Engine, job_id: int):
     jobs.override(database_engine, job_id, OK_BY_HAND)
     assert unfinished_of(database_engine, job_id) == [job_id]
 
@@ -368,7 +368,7 @@ def test_job_that_had_failed_is_unfinished_when_it_is_retried(database_engine: E
     assert unfinished_of(database_engine, job_id) == [job_id]
 
 
-def test_unfinished_jobs_come_in_order_of_their_ids_and_in_batches(database_engine: Engine):
+def test_unfinished_jobs_are_returned_in_order_of_their_ids_and_in_batches(database_engine: Engine):
     ids = [next(next_id) for _ in range(5)]
     for job in reversed(ids):
         create_job(database_engine, received(job))
@@ -378,7 +378,7 @@ def test_unfinished_jobs_come_in_order_of_their_ids_and_in_batches(database_engi
     assert first + second == [ids[0], ids[2], ids[3], ids[4]]
 
 
-def test_unfinished_job_is_given_whole(database_engine: Engine, job_id: int):
+def test_unfinished_job_is_returned_complete(database_engine: Engine, job_id: int):
     assert jobs.unfinished(database_engine, job_id - 1, 1) == [jobs.read(database_engine, job_id)]
 
 
