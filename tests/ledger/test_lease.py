@@ -9,20 +9,9 @@ from sqlalchemy import Engine, event
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
 from ingest.ledger import jobs, lease, locks
 from ingest.ledger.events import EventKind
-from ingest.ledger.job_snapshots import Received
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import REMOVED, Job
 from ingest.states import STAGES, JobState, Kind, Outcome, Stage
-from tests.received import create_job
-
-next_id = iter(range(5_000_000, 6_000_000))
-
-
-@pytest.fixture
-def job_id(database_engine: Engine) -> int:
-    job = next(next_id)
-    create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
-    return job
 
 
 @pytest.fixture(autouse=True)
