@@ -1,4 +1,4 @@
-"""Ids that somebody else's files have: what is there stays as it is, and the job takes new ones."""
+"""Ids that other systems' files have: those files stay as they are, and the job gets new ids."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tools.bundles import CONTENTS, file_entry, transaction
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
-FOREIGN = b"somebody else's"
+FOREIGN = b"another system's"
 RunBefore = Callable[[int, Stage], None]
 STEPS: list[Patch] = [
     (ingest_metadata, "remove"),
@@ -38,7 +38,7 @@ STEPS: list[Patch] = [
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A bundle whose files are to be sent."""
+    """A job whose files are not sent yet."""
     job_id = make_job()
     run_before(job_id, Stage.INGEST_FILES)
     return job_id
@@ -63,14 +63,14 @@ def contents(services: Services, ids: list[int]) -> list[bytes]:
     return [b"".join(services.archive.get(file_id)) for file_id in ids]
 
 
-def in_order_of_path() -> list[bytes]:
+def contents_by_path() -> list[bytes]:
     return [content for _, content in sorted(CONTENTS.items())]
 
 
-def catalogue_foreign(services: Services, engine: Engine, ids: list[int]) -> int:
-    """A transaction of somebody else that has these file ids."""
+def catalog_foreign(services: Services, engine: Engine, ids: list[int]) -> int:
+    """Catalog another system's transaction with these file ids; return its id."""
     foreign = services.uniqueid.allocate("upload_job", 1)[0]
-    files = [file_entry("data/theirs", FOREIGN, _id=file_id) for file_id in ids]
+    files = [file_entry("data/foreign", FOREIGN, _id=file_id) for file_id in ids]
     document = json.dumps([*files, {"destinationTable": "Transactions._id", "value": foreign}]).encode()
     services.metadata.ingest(foreign, BytesIO(document), len(document))
     return foreign
@@ -86,7 +86,7 @@ def test_file_that_the_archive_holds_under_an_id_is_not_overwritten(
     run_stage(job, Stage.INGEST_FILES)
     after = ids_of(database_engine, job)
     assert contents(services, before[:taken]) == [FOREIGN] * taken
-    assert contents(services, after) == in_order_of_path()
+    assert contents(services, after) == contents_by_path()
     assert after[taken:] == before[taken:]
     assert event_kinds(database_engine, job).count("file_ids_replaced") == 1
 
@@ -100,10 +100,10 @@ def test_new_ids_that_are_in_use_too_are_replaced_again(
         put_foreign(services, file_id)
     run_stage(job, Stage.INGEST_FILES)
     assert contents(services, taken) == [FOREIGN] * len(taken)
-    assert contents(services, ids_of(database_engine, job)) == in_order_of_path()
+    assert contents(services, ids_of(database_engine, job)) == contents_by_path()
 
 
-def test_uniqueid_that_gives_only_ids_in_use_is_waited_for(
+def test_uniqueid_that_hands_out_only_ids_in_use_is_unavailable(
     job: int, run_stage: RunStage, services: Services, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     [first, *_] = before = ids_of(database_engine, job)
@@ -118,7 +118,7 @@ def test_uniqueid_that_gives_only_ids_in_use_is_waited_for(
             run_stage(job, Stage.INGEST_FILES)
     assert contents(services, [first]) == [FOREIGN]
     run_stage(job, Stage.INGEST_FILES)
-    assert contents(services, ids_of(database_engine, job)) == in_order_of_path()
+    assert contents(services, ids_of(database_engine, job)) == contents_by_path()
     assert ids_of(database_engine, job)[1:] == before[1:]
 
 
@@ -142,9 +142,9 @@ def test_move_does_not_replace_a_file_that_the_archive_holds(
 
 @pytest.fixture
 def clashing(job: int, run_stage: RunStage, services: Services, database_engine: Engine) -> tuple[int, int]:
-    """A job that is archived, two of whose ids the catalogue has for another transaction; gives both."""
+    """An archived job, and the transaction for which the catalog has two of its file ids."""
     run_stage(job, Stage.INGEST_FILES)
-    foreign = catalogue_foreign(services, database_engine, ids_of(database_engine, job)[:2])
+    foreign = catalog_foreign(services, database_engine, ids_of(database_engine, job)[:2])
     return job, foreign
 
 
@@ -154,13 +154,13 @@ def assert_cataloged_under_new_ids(
     after = ids_of(engine, job)
     assert after[2:] == before[2:]
     assert not set(after) & set(before[:2])
-    assert contents(services, after) == in_order_of_path()
+    assert contents(services, after) == contents_by_path()
     assert [services.archive.holds(file_id) for file_id in before] == [False, False, True]
     assert sorted(services.metadata.find(job) or {}) == sorted(after)
     assert sorted(services.metadata.find(foreign) or {}) == sorted(before[:2])
 
 
-def test_file_ids_that_the_catalogue_has_are_replaced_and_only_those_files_are_sent_again(
+def test_file_ids_that_the_catalog_has_are_replaced_and_only_those_files_are_sent_again(
     clashing: tuple[int, int], run_stage: RunStage, services: Services, database_engine: Engine
 ):
     job, foreign = clashing
@@ -170,7 +170,7 @@ def test_file_ids_that_the_catalogue_has_are_replaced_and_only_those_files_are_s
 
 
 @pytest.mark.parametrize("kill_at", range(12))
-def test_killed_between_any_two_steps_of_replacing_ids_the_next_process_ends_the_same(
+def test_after_a_kill_between_any_two_steps_of_replacing_ids_the_next_process_ends_the_same(
     clashing: tuple[int, int],
     run_stage: RunStage,
     services: Services,
@@ -183,7 +183,7 @@ def test_killed_between_any_two_steps_of_replacing_ids_the_next_process_ends_the
     with monkeypatch.context() as killing, suppress(Killed):
         kill_at_step(killing, kill_at, STEPS)
         run_stage(job, Stage.INGEST_METADATA)
-        raise AssertionError("it was to be killed on its way")
+        raise AssertionError("no step was killed")
     run_stage(job, Stage.INGEST_METADATA)
     assert_cataloged_under_new_ids(services, database_engine, job, foreign, before)
     with Session(database_engine) as session:

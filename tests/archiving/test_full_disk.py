@@ -1,4 +1,4 @@
-"""A stage that meets a full disk says which one and waits: never the uploader's fault, never an unknown error."""
+"""A stage on a full disk reports which disk and waits; it never blames the uploader or reports an unknown error."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ class TestSpool:
         return settings.model_copy(update={"volume_path": disk})
 
     @pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_METADATA])
-    def test_a_stage_that_has_no_room_for_its_document_waits(
+    def test_stage_without_free_space_for_its_document_waits(
         self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path, stage: Stage
     ) -> None:
         job, stages = make_job(), STAGES[Kind.INGEST]
@@ -64,7 +64,7 @@ class TestArchive:
     def settings(self, settings: Settings, disk: Path) -> Settings:
         return settings.model_copy(update={"archiveinterface_url": f"file://{disk}"})
 
-    def test_an_archive_that_is_full_is_named_and_nothing_half_written_stays(
+    def test_full_archive_is_reported_and_keeps_no_partial_file(
         self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path
     ) -> None:
         job = make_job()

@@ -1,6 +1,7 @@
-"""A request to delete that was never answered, and that a busy archive carries out much later, takes nothing that is ours.
+"""A deletion that a busy archive carries out late, after its client timed out, deletes no file of ours.
 
-The real ArchiveInterface, as docs/how-to/scale.md recommends it: several processes with one thread each, on one folder.
+These tests use the real ArchiveInterface as docs/how-to/scale.md recommends: several processes with one thread each, on one
+folder.
 """
 
 import socket
@@ -32,7 +33,7 @@ from tools.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
-PATIENCE_SECONDS = 1
+TIMEOUT_SECONDS = 1
 END_SECONDS = 60
 FOREIGN_ID = 999_999
 FOREIGN_SIZE = 100_000
@@ -40,7 +41,7 @@ HEADERS = f"PUT /{FOREIGN_ID} HTTP/1.1\r\nHost: archive\r\nContent-Type: applica
 
 
 class BusyArchive:
-    """A process of the archive that is kept from everything else by a long request of somebody else's."""
+    """A process of the archive that is busy with a long request of another client."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -50,15 +51,15 @@ class BusyArchive:
 
     def client(self, read_timeout: float) -> PacificaArchive:
         """A client of this process."""
-        return PacificaArchive(HttpClient("archive", self._url, PATIENCE_SECONDS, read_timeout, BLOCK), BLOCK)
+        return PacificaArchive(HttpClient("archive", self._url, TIMEOUT_SECONDS, read_timeout, BLOCK), BLOCK)
 
     def delete(self, file_id: int) -> None:
-        """Ask it to delete, which nobody answers in time."""
-        with closing(self.client(PATIENCE_SECONDS)) as client:
+        """Send a DELETE that times out."""
+        with closing(self.client(TIMEOUT_SECONDS)) as client:
             client.delete(file_id)
 
-    def let_go(self) -> None:
-        """Let it do, in their order, all that it was asked for meanwhile."""
+    def finish(self) -> None:
+        """Finish the long request, so that the archive carries out all requests that it has received since."""
         with self._connection as connection:
             connection.sendall(bytes(FOREIGN_SIZE - 1))
             assert connection.recv(100).startswith(b"HTTP/1.1 201")
@@ -75,20 +76,22 @@ def archive_urls() -> Iterator[list[str]]:
 
 @pytest.fixture
 def settings(settings: Settings, archive_urls: list[str]) -> Settings:
-    """All requests reach the process that is idle, unless the test says otherwise."""
+    """All requests go to the idle process unless the test directs them elsewhere."""
     return settings.model_copy(update={"archiveinterface_url": archive_urls[0], "transfer_size": BLOCK})
 
 
 @pytest.fixture
 def busy(archive_urls: list[str], services: Services) -> BusyArchive:
     busy = BusyArchive(archive_urls[1])
-    wait_until(lambda: services.archive.holds(FOREIGN_ID), END_SECONDS, lambda: "it does not begin")
+    wait_until(
+        lambda: services.archive.holds(FOREIGN_ID), END_SECONDS, lambda: "the archive does not begin the request"
+    )
     return busy
 
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A job whose files are to be sent."""
+    """A job whose files are not sent yet."""
     job = make_job()
     run_before(job, Stage.INGEST_FILES)
     return job
@@ -101,7 +104,7 @@ def replaced(engine: Engine, job: int) -> list[str]:
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["times out", "is killed"])
-def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
+def test_late_deletion_of_a_partial_file_deletes_no_archived_file(
     job: int, busy: BusyArchive, open_context: OpenContext, run_stage: RunStage, services: Services,
     database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
 ):  # fmt: skip
@@ -109,12 +112,12 @@ def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
         killing.setattr(HashingBody, "read", die_half_way)
         send_and_die(open_context, job)
     before = [row.file_id for row in rows(database_engine, job)]
-    with monkeypatch.context() as unlucky:
-        unlucky.setattr(services.archive, "delete", asking(busy, is_killed=is_killed))
+    with monkeypatch.context() as unanswered:
+        unanswered.setattr(services.archive, "delete", delete_on(busy, is_killed=is_killed))
         with pytest.raises(Killed if is_killed else ServiceUnavailable):
             run_stage(job, Stage.INGEST_FILES)
     run_stage(job, Stage.INGEST_FILES)
-    busy.let_go()
+    busy.finish()
     assert_archived(database_engine, services, job, CONTENTS)
     after = [row.file_id for row in rows(database_engine, job)]
     [text] = replaced(database_engine, job)
@@ -124,25 +127,25 @@ def test_late_deletion_of_a_half_sent_file_takes_nothing_that_is_archived(
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["times out", "is killed"])
-def test_late_deletion_of_a_file_that_was_rejected_takes_nothing_that_is_sent_after_a_clear(
+def test_late_deletion_of_a_rejected_file_deletes_no_file_that_is_sent_after_a_clear(
     job: int, busy: BusyArchive, open_context: OpenContext, run_stage: RunStage, services: Services,
     database_engine: Engine, monkeypatch: pytest.MonkeyPatch, is_killed: bool,
 ):  # fmt: skip
     run_stage(job, Stage.INGEST_FILES)
-    with monkeypatch.context() as unlucky:
-        unlucky.setattr(services.archive, "delete", asking(busy, is_killed=is_killed))
+    with monkeypatch.context() as unanswered:
+        unanswered.setattr(services.archive, "delete", delete_on(busy, is_killed=is_killed))
         with pytest.raises(Killed if is_killed else ServiceUnavailable):
             remove_all_of(open_context, job)
     remove_all_of(open_context, job)
     run_stage(job, Stage.INGEST_FILES)
-    busy.let_go()
+    busy.finish()
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def asking(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
-    """Give what asks the busy process to delete; the asking process is killed while it waits, or learns nothing."""
+def delete_on(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
+    """Return a `delete` that sends its request to the busy process, and is killed or times out."""
 
-    def ask(file_id: int) -> None:
+    def delete(file_id: int) -> None:
         try:
             busy.delete(file_id)
         except ServiceUnavailable:
@@ -150,7 +153,7 @@ def asking(busy: BusyArchive, *, is_killed: bool) -> Callable[[int], None]:
                 raise Killed from None
             raise
 
-    return ask
+    return delete
 
 
 def remove_all_of(open_context: OpenContext, job: int) -> None:

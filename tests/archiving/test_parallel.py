@@ -1,4 +1,4 @@
-"""Several calls at once: all results in order, or the first error when nothing is under way any more."""
+"""Parallel calls return all results in order, or raise the first error once no call is running."""
 
 import threading
 
@@ -10,31 +10,31 @@ WAIT_SECONDS = 30
 
 
 class Failure(BaseException):
-    """As an error that nobody catches."""
+    """An error that no code catches."""
 
 
 @pytest.mark.parametrize("workers", [1, 2, 10])
-def test_results_come_in_the_order_of_the_items(workers: int):
+def test_results_are_in_the_order_of_the_items(workers: int):
     assert parallel_map(lambda number: number * number, range(100), workers) == [
         number * number for number in range(100)
     ]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_no_items_are_no_calls(workers: int):
+def test_no_items_mean_no_calls(workers: int):
     assert parallel_map(lambda number: number, [], workers) == []
 
 
-def test_as_many_calls_as_allowed_are_under_way_and_no_more():
+def test_as_many_calls_run_as_there_are_workers():
     meeting = threading.Barrier(3)
-    under_way: list[int] = []
+    running: list[int] = []
     most: list[int] = []
 
     def meet(number: int) -> None:
-        under_way.append(number)
-        most.append(len(under_way))
+        running.append(number)
+        most.append(len(running))
         meeting.wait(WAIT_SECONDS)
-        under_way.remove(number)
+        running.remove(number)
         meeting.wait(WAIT_SECONDS)
 
     parallel_map(meet, range(6), 3)
@@ -42,7 +42,7 @@ def test_as_many_calls_as_allowed_are_under_way_and_no_more():
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_error_is_raised_and_no_call_begins_after_it(workers: int):
+def test_no_call_starts_after_an_error(workers: int):
     begun: list[int] = []
     ended = threading.Event()
 
@@ -57,17 +57,17 @@ def test_error_is_raised_and_no_call_begins_after_it(workers: int):
     assert len(begun) <= workers + 1
 
 
-def test_calls_under_way_have_ended_when_the_error_is_raised():
-    told, begun = threading.Event(), threading.Barrier(2)
+def test_running_calls_have_ended_when_the_error_is_raised():
+    notified, begun = threading.Event(), threading.Barrier(2)
     ended: list[int] = []
 
     def fail(number: int) -> None:
         begun.wait(WAIT_SECONDS)
         if number == 0:
             raise Failure
-        assert told.wait(WAIT_SECONDS)
+        assert notified.wait(WAIT_SECONDS)
         ended.append(number)
 
     with pytest.raises(Failure):
-        parallel_map(fail, range(2), 2, told.set)
+        parallel_map(fail, range(2), 2, notified.set)
     assert ended == [1]

@@ -1,4 +1,4 @@
-"""Several files on their way to the archive at once: the ledger holds what was verified, whatever befalls the others."""
+"""Files that are sent in parallel: the ledger records each that was verified, whatever happens to the others."""
 
 import threading
 from typing import BinaryIO
@@ -16,7 +16,7 @@ from tests.archiving.test_batches import RunBefore, assert_archived, rows
 from tests.job_fixtures import MakeJob, RunStage
 from tools.bundles import file_entry, make_bundle, transaction
 
-pytestmark = pytest.mark.usefixtures("no_waiting", "four_at_once")
+pytestmark = pytest.mark.usefixtures("no_waiting", "four_in_parallel")
 
 FOUR = 4
 WAIT_SECONDS = 30
@@ -24,7 +24,7 @@ CONTENTS = {f"data/{number:03}": bytes([number]) * 1000 for number in range(40)}
 
 
 @pytest.fixture
-def four_at_once(services: Services) -> None:
+def four_in_parallel(services: Services) -> None:
     services.archive.parallel_requests = FOUR
 
 
@@ -36,7 +36,7 @@ def job(make_job: MakeJob, run_before: RunBefore) -> int:
 
 
 class Meeting:
-    """Takes the place of `FolderArchive.put`: the first four wait for each other, then for `first`, which one does."""
+    """Replace `FolderArchive.put`: the first four calls wait for each other, then one calls `first` and the others wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._together = threading.Barrier(FOUR)
@@ -52,7 +52,7 @@ class Meeting:
         monkeypatch.setattr(FolderArchive, "put", put)
 
     def first(self) -> None:
-        """What befalls the first of the four."""
+        """Called by the first of the four."""
 
     def _meet(self, archive: FolderArchive, file_id: int, body: BinaryIO, size: int) -> None:
         with self._lock:
@@ -79,17 +79,17 @@ def test_all_files_are_archived_with_their_bytes(
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def test_failure_of_one_keeps_what_the_others_have_sent(
+def test_failure_of_one_file_keeps_the_files_that_others_have_sent(
     job: int, run_stage: RunStage, services: Services, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    with monkeypatch.context() as away:
-        meeting = Meeting(away)
+    with monkeypatch.context() as unavailable:
+        meeting = Meeting(unavailable)
 
         def fail() -> None:
-            raise ServiceUnavailable("archive", "http://archive", "away")
+            raise ServiceUnavailable("archive", "http://archive", "unavailable")
 
-        away.setattr(meeting, "first", fail)
-        with pytest.raises(ServiceUnavailable, match="away"):
+        unavailable.setattr(meeting, "first", fail)
+        with pytest.raises(ServiceUnavailable, match="unavailable"):
             run_stage(job, Stage.INGEST_FILES)
     archived = [row.path for row in rows(database_engine, job) if row.state == "archived"]
     assert len(archived) <= meeting.begun - 1 < len(CONTENTS)
@@ -99,23 +99,23 @@ def test_failure_of_one_keeps_what_the_others_have_sent(
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def test_job_that_was_taken_over_is_sent_by_none_of_them_any_more(
+def test_no_thread_sends_files_after_another_process_acquired_the_job(
     job: int, run_stage: RunStage, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     meeting = Meeting(monkeypatch)
 
-    def take_over() -> None:
+    def acquire() -> None:
         with Session(database_engine) as session, session.begin():
             session.execute(update(Job).where(Job.id == job).values(fence=Job.fence + 1))
 
-    monkeypatch.setattr(meeting, "first", take_over)
+    monkeypatch.setattr(meeting, "first", acquire)
     with pytest.raises(FenceLost):
         run_stage(job, Stage.INGEST_FILES)
     assert meeting.begun < len(CONTENTS)
     assert {row.state for row in rows(database_engine, job)} == {"sending"}
 
 
-def test_file_with_another_hash_is_named(make_job: MakeJob, run_before: RunBefore, run_stage: RunStage):
+def test_file_with_another_hash_is_reported(make_job: MakeJob, run_before: RunBefore, run_stage: RunStage):
     entries = [file_entry(path, content) for path, content in CONTENTS.items()]
     entries[7]["hashsum"] = "f" * 40
     job = make_job(make_bundle(CONTENTS, [*transaction(), *entries]))

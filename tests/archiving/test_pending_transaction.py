@@ -1,4 +1,4 @@
-"""A catalogue that is still at work when nobody waits for it any more: nothing that it is about to name is removed."""
+"""While the catalog may still process a transaction, no file that the transaction names is removed."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -40,18 +40,18 @@ INGEST = BuiltInMetadata.ingest
 
 
 class NoAirflow(AirflowApi):
-    """No Airflow: nobody is asked to fail a run that there is not."""
+    """An Airflow without runs."""
 
     def __init__(self) -> None:
         """Connect to nothing."""
 
     def fail(self, *_: object) -> None:
-        """Nothing runs."""
+        """Do nothing, because no run exists."""
 
 
 @pytest.fixture
 def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
-    """A job whose transaction was sent and not answered; gives it, and what lets the catalogue take the transaction up."""
+    """A job whose transaction was sent without an answer, and a function by which the catalog processes it."""
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)
@@ -59,7 +59,7 @@ def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
 
     def unanswered(_self: BuiltInMetadata, _job: int, document: BinaryIO, _size: int) -> None:
         sent.append(document.read())
-        raise ServiceUnavailable("metadata", "http://metadata", "it was silent")
+        raise ServiceUnavailable("metadata", "http://metadata", "timed out")
 
     monkeypatch.setattr(BuiltInMetadata, "max_processing_seconds", lambda *_: HOUR)
     with monkeypatch.context() as slow:
@@ -75,21 +75,21 @@ def assert_complete(engine: Engine, services: Services, job: int) -> None:
     assert_archived(engine, services, job, CONTENTS)
 
 
-def test_retry_with_another_file_waits_until_the_catalogue_is_settled(
+def test_retry_with_another_file_waits_until_the_catalog_is_settled(
     late: Late, settings: Settings, services: Services, database_engine: Engine,
     tmp_path: Path,
 ):  # fmt: skip
     job, appear = late
-    mended = tmp_path / "mended.tar"
-    mended.write_bytes(make_bundle({"data/other.txt": b"other"}))
+    fixed = tmp_path / "fixed.tar"
+    fixed.write_bytes(make_bundle({"data/other.txt": b"other"}))
     with pytest.raises(CatalogUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
-        run_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, mended)
+        run_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, fixed)
     appear(services)
     jobs.lift_override(database_engine, job)
     assert_complete(database_engine, services, job)
 
 
-def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
+def test_rejection_after_a_clear_waits_until_the_catalog_is_settled(
     late: Late, open_context: OpenContext, services: Services, database_engine: Engine
 ):
     job, appear = late
@@ -97,7 +97,7 @@ def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
         open_context(job, Stage.LOAD_METADATA) as context,
         pytest.raises(RejectionUnfinished, match="still be working"),
     ):
-        reject(context, InvalidMetadata("of another kind since"))
+        reject(context, InvalidMetadata("the metadata has changed"))
     appear(services)
     with pytest.raises(RejectionUnfinished):
         run_stage.run_stage(Stage.LOAD_METADATA, job, 2, last_try=True)
@@ -106,7 +106,7 @@ def test_rejection_after_a_clear_waits_until_the_catalogue_is_settled(
     assert_complete(database_engine, services, job)
 
 
-def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
+def test_refused_transaction_is_settled_immediately(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(BuiltInMetadata, "max_processing_seconds", lambda *_: HOUR)
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
@@ -116,16 +116,16 @@ def test_transaction_that_was_refused_is_settled_at_once(make_job: MakeJob, monk
         run_stage.run_stage(Stage.INGEST_METADATA, job, 1, last_try=False)
 
 
-def test_real_catalogue_settles_as_long_as_its_answer_is_waited_for():
+def test_time_to_settle_of_the_real_catalog_is_the_timeout_of_its_response():
     client = HttpClient("metadata", "http://metadata", connect_timeout=3, read_timeout=20, transfer_size=1)
     assert PacificaMetadata(client).max_processing_seconds(100 * INGEST_BYTES_PER_SECOND) == 3 + 20 + 100
 
 
 def refuse(*_: object) -> None:
-    raise CatalogRejected("the catalogue does not know the key")
+    raise CatalogRejected("the catalog does not know the key")
 
 
 def settle(engine: Engine, job: int) -> None:
-    """Let the time go by."""
+    """Set the time at which the catalog is settled to now."""
     with engine.begin() as connection:
         connection.execute(update(Job).where(Job.id == job).values(catalogue_settles=func.now()))

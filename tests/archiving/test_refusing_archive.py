@@ -1,7 +1,6 @@
-"""Sending files to the real ArchiveInterface, as an account that cannot write over the read-only files it made.
+"""Send files to the real ArchiveInterface, which runs as an account that cannot overwrite the read-only files it created.
 
-What a process had sent wholly when it was killed is kept; of what it had sent in part, its successor deletes the part and
-sends it again.
+Files that a killed process had sent whole are kept; its successor deletes a file that was sent in part and sends it again.
 """
 
 import io
@@ -47,14 +46,14 @@ def settings(settings: Settings, archive_url: str) -> Settings:
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A job whose files are to be sent."""
+    """A job whose files are not sent yet."""
     job = make_job()
     run_before(job, Stage.INGEST_FILES)
     return job
 
 
 def sent_and_refused(engine: Engine, services: Services, job: int) -> list[int]:
-    """The sizes of the job's files that the archive holds, and refuses to write over."""
+    """Return the sizes of the job's files that the archive holds and refuses to overwrite."""
     sizes = []
     for row in rows(engine, job):
         if (size := services.archive.size(row.file_id or 0)) is not None:
@@ -68,7 +67,7 @@ READ = HashingBody.read
 
 
 def die_half_way(body: HashingBody, size: int = -1) -> bytes:
-    """Take the place of `HashingBody.read`: the process ends in the middle of the largest file."""
+    """Replace `HashingBody.read`: the process ends in the middle of the largest file."""
     if body.size > LARGEST / 2:
         raise Killed
     return READ(body, size)
@@ -79,7 +78,7 @@ def send_and_die(open_context: OpenContext, job: int) -> None:
         batches.send_files(context)
 
 
-def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
+def test_after_a_kill_between_put_and_commit_the_next_process_sends_nothing(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -94,7 +93,7 @@ def test_killed_between_put_and_commit_the_next_process_sends_nothing_again(
     assert sorted(sent_and_refused(database_engine, services, job)) == sorted(map(len, CONTENTS.values()))
     with monkeypatch.context() as refusing:
         for name in ("put", "delete"):
-            refusing.setattr(PacificaArchive, name, lambda *_: pytest.fail("it is there already"))
+            refusing.setattr(PacificaArchive, name, lambda *_: pytest.fail("the archive holds it already"))
         run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)
 
@@ -110,7 +109,7 @@ def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
+def test_after_a_kill_during_a_put_the_next_process_deletes_and_sends_again(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -127,7 +126,7 @@ def test_killed_in_the_middle_of_a_put_the_next_process_deletes_and_sends_again(
 
 
 @pytest.mark.parametrize("kill_at", range(2 * (len(CONTENTS) + 2)))
-def test_killed_between_any_two_steps_the_next_process_ends_with_the_right_bytes(
+def test_after_a_kill_between_any_two_steps_the_next_process_archives_the_right_bytes(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,

@@ -1,4 +1,4 @@
-"""What the roles of the two databases may do, and what they may not, on a real PostgreSQL."""
+"""The permissions of the roles of the two databases, on a real PostgreSQL."""
 
 import os
 import secrets
@@ -41,7 +41,7 @@ REFUSED = {
     "another's sessions": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
     "the passwords": "SELECT rolpassword FROM pg_authid",
 }
-# What Airflow and our migrations have made, and more kinds than they use today.
+# The kinds of objects that Airflow and our migrations create, and further kinds.
 OLDER = """
 CREATE TABLE job_of_before (id serial PRIMARY KEY, number integer GENERATED ALWAYS AS IDENTITY, text text);
 INSERT INTO job_of_before (text) VALUES ('kept');
@@ -84,23 +84,21 @@ def run(layout: Layout, role: str, name: str, statements: str) -> list[tuple[Any
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED.keys())
-def test_a_role_reaches_nothing_outside_of_its_database(
-    postgres: Layout, tmp_path: Path, role: str, statement: str
-) -> None:
+def test_role_reaches_nothing_outside_its_database(postgres: Layout, tmp_path: Path, role: str, statement: str) -> None:
     kept = tmp_path / "secrets"
     kept.write_text("hidden\n")
     with closing(connected(postgres, role, role)) as connection, connection.cursor() as cursor:
-        # Statements that must be outside a transaction are refused for want of rights, too, not for that.
+        # Statements that cannot run in a transaction must be refused for missing permissions, not for that.
         connection.autocommit = True
         cursor.execute("CREATE TEMPORARY TABLE kept (line text)")
-        # PostgreSQL answers for the privilege before it looks for the file.
+        # PostgreSQL checks the permission before it looks for the file.
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute(statement.format(path=kept))
     assert kept.read_text() == "hidden\n"
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_enters_its_own_database_alone(postgres: Layout, role: str) -> None:
+def test_role_connects_only_to_its_own_database(postgres: Layout, role: str) -> None:
     databases = [name for (name,) in run(postgres, "postgres", "postgres", "SELECT datname FROM pg_database")]
     assert {"ingest", "airflow", "postgres", "template1"} <= set(databases)
     connected(postgres, role, role).close()
@@ -109,7 +107,7 @@ def test_a_role_enters_its_own_database_alone(postgres: Layout, role: str) -> No
             connected(postgres, role, name)
 
 
-def test_the_urls_of_the_stack_name_the_owners(postgres: Layout) -> None:
+def test_urls_of_the_stack_name_the_owners(postgres: Layout) -> None:
     for name in ROLES:
         with closing(psycopg2.connect(database_url(postgres, name).replace("+psycopg2", ""))) as connection:
             assert connection.info.user == name
@@ -117,18 +115,18 @@ def test_the_urls_of_the_stack_name_the_owners(postgres: Layout) -> None:
     assert found == [("postgres",)]
 
 
-def test_a_lost_scheduler_s_session_ends(postgres: Layout) -> None:
+def test_idle_session_of_a_killed_scheduler_ends(postgres: Layout) -> None:
     assert run(postgres, "airflow", "airflow", "SHOW idle_in_transaction_session_timeout") == [("1min",)]
 
 
-def test_a_database_of_an_earlier_version_is_handed_to_its_role(postgres: Layout) -> None:
+def test_database_of_an_earlier_version_is_transferred_to_its_role(postgres: Layout) -> None:
     name = f"older_{secrets.token_hex(4)}"
     execute(postgres, "postgres", f"CREATE DATABASE {name}")
     run(postgres, "postgres", name, OLDER)
     superuser = make_engine(Settings(database_url=database_url(postgres, name).replace(f"//{name}@", "//postgres@")))
     upgrade_schema(superuser)
     superuser.dispose()
-    # Twice, as each start does.
+    # Twice, because each start does it.
     for _ in range(2):
         create_database(postgres, name)
     run(postgres, name, name, CHANGES)
@@ -145,7 +143,7 @@ def test_a_database_of_an_earlier_version_is_handed_to_its_role(postgres: Layout
 
 @pytest.fixture(scope="module")
 def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """A PostgreSQL whose roles need their passwords, as in the facility's deployment, but for the superuser."""
+    """A PostgreSQL whose roles, except the superuser, need passwords, as in a facility's deployment."""
     with postgres_in(tmp_path_factory.mktemp("facility")) as layout:
         (layout.postgres / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
         execute(layout, "postgres", "SELECT pg_reload_conf()")
@@ -161,14 +159,14 @@ def urls(layout: Layout, ingest: str, airflow: str) -> dict[str, str]:
 
 
 def provide(layout: Layout, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run what the service `databases` runs."""
+    """Run the command of the service `databases`."""
     libpq = {"PGHOST": str(layout.sockets), "PGUSER": "postgres"}
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), **libpq, **variables}
     command = [sys.executable, "-m", "ingest.ledger.database_roles"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_facility_s_roles_have_their_passwords_and_take_new_ones(facility: Layout) -> None:
+def test_roles_of_a_facility_have_their_passwords_and_accept_new_ones(facility: Layout) -> None:
     for ingest, airflow in (("first1", "first2"), ("second1", "second2")):
         ended = provide(facility, urls(facility, ingest, airflow))
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
@@ -190,7 +188,7 @@ def test_no_log_of_the_database_shows_a_password(facility: Layout) -> None:
     assert "logged2" not in log
 
 
-def test_a_facility_whose_superuser_made_the_tables_goes_on(tmp_path: Path) -> None:
+def test_facility_whose_superuser_created_the_tables_continues_to_work(tmp_path: Path) -> None:
     with postgres_in(tmp_path / "older") as layout:
         for name in ROLES:
             execute(layout, "postgres", f"CREATE DATABASE {name}")
@@ -202,7 +200,7 @@ def test_a_facility_whose_superuser_made_the_tables_goes_on(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("password", ["", "a/b", "a@b", "a%2Fb", "a b", "ä"])
 @pytest.mark.parametrize("variable", [INGEST, AIRFLOW])
-def test_a_password_that_a_url_cannot_hold_is_refused(password: str, variable: str) -> None:
+def test_password_that_a_url_cannot_hold_is_refused(password: str, variable: str) -> None:
     given = urls(Layout(Path("/data")), "good", "good")
     given[variable] = given[variable].replace("good", password)
     with pytest.raises(ConfigurationError, match=URLS[variable]) as refused:
@@ -210,7 +208,7 @@ def test_a_password_that_a_url_cannot_hold_is_refused(password: str, variable: s
     assert not password or password not in str(refused.value)
 
 
-def test_the_superuser_is_no_role_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_superuser_is_refused_as_the_role_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGUSER", "ingest")
     with pytest.raises(ConfigurationError, match="superuser"):
         read_databases(urls(Layout(Path("/data")), "good", "good"))

@@ -81,7 +81,9 @@ def test_every_predicate_is_compared():
 @pytest.mark.parametrize("name", EXPECTED)
 def test_predicate_agrees_with_python_for_every_combination(session: Session, name: str):
     predicate: ColumnElement[bool] = getattr(job_predicates, name)
-    rows = session.execute(select(Job, predicate, ~predicate).where(Job.id >= FIRST_ID)).all()
+    rows = session.execute(
+        select(Job, predicate.label("found"), (~predicate).label("negated")).where(Job.id >= FIRST_ID)
+    ).all()
     assert len(rows) == 360
     for job, found, negated in rows:
         expected = EXPECTED[name](job, to_snapshot(job).record)

@@ -1,4 +1,4 @@
-"""The fence: only the newest process of a job may write, and a process that is left behind finds out."""
+"""Only the newest process of a job may write; an older process notices that it lost the fence."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,26 +9,15 @@ from sqlalchemy import Engine, event
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
 from ingest.ledger import jobs, lease, locks
 from ingest.ledger.events import EventKind
-from ingest.ledger.job_snapshots import Received
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
-from tests.received import create_job
-
-next_id = iter(range(5_000_000, 6_000_000))
-
-
-@pytest.fixture
-def job_id(database_engine: Engine) -> int:
-    job = next(next_id)
-    create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
-    return job
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check the fence at every report, and wait for no other process."""
+    """Check the fence at every report, and do not wait for other processes."""
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
 
@@ -39,19 +28,21 @@ def held(database_engine: Engine, job_id: int) -> Iterator[JobLease]:
         yield mine
 
 
-def take_over(engine: Engine, job_id: int, stage: Stage = Stage.OPEN_TAR) -> None:
-    """What a newer process does first; the lock is not waited for."""
+def acquire(engine: Engine, job_id: int, stage: Stage = Stage.OPEN_TAR) -> None:
+    """Acquire a job as a newer process does, without waiting for the lock."""
     lease._acquire(engine, job_id, stage, 2)
 
 
-def test_unknown_job_cannot_be_held(database_engine: Engine):
+def test_unknown_job_cannot_be_acquired(database_engine: Engine):
     with pytest.raises(UnknownJob), acquire_job(database_engine, 4_999_999, Stage.OPEN_TAR, 1):
         pass
 
 
 @pytest.mark.parametrize("write", ["report_progress", "update_job", "event", "finish_stage", "fail_stage"])
-def test_every_write_of_an_older_process_is_void(database_engine: Engine, held: JobLease, job_id: int, write: str):
-    take_over(database_engine, job_id)
+def test_every_write_of_an_older_process_raises_fence_lost(
+    database_engine: Engine, held: JobLease, job_id: int, write: str
+):
+    acquire(database_engine, job_id)
     before = jobs.read(database_engine, job_id)
     writes: dict[str, Callable[[], None]] = {
         "report_progress": lambda: held.report_progress(5, 10),
@@ -71,28 +62,28 @@ def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, 
         held.report_progress(1, 10)
 
 
-def test_state_that_is_ok_by_hand_stands_until_the_next_stage_begins(database_engine: Engine, job_id: int):
+def test_state_that_is_ok_by_hand_holds_until_the_next_stage_begins(database_engine: Engine, job_id: int):
     given = JobState(JobStatus.OK, "open tar", 50.0, "by hand", complete=False)
     jobs.override(database_engine, job_id, given)
     assert jobs.read(database_engine, job_id).record.override == given
-    take_over(database_engine, job_id)
+    acquire(database_engine, job_id)
     assert jobs.read(database_engine, job_id).record.override is None
 
 
-def test_overridden_job_cannot_be_held(database_engine: Engine, job_id: int):
+def test_overridden_job_cannot_be_acquired(database_engine: Engine, job_id: int):
     jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(JobOverridden, match="by hand"), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1):
         pass
 
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
-def test_catalogued_job_gives_nothing_to_do(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
+def test_cataloged_job_yields_no_lease(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
     held.update_job(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=REMOVED)
     with acquire_job(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 
 
-def test_process_that_does_not_let_go_makes_the_next_one_wait(
+def test_process_that_does_not_release_the_job_makes_the_next_one_wait(
     database_engine: Engine, held: JobLease, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(locks, "JOB_LOCK_SECONDS", 1)
@@ -100,7 +91,7 @@ def test_process_that_does_not_let_go_makes_the_next_one_wait(
         pass
 
 
-def test_next_process_begins_when_the_older_one_has_found_out(database_engine: Engine, job_id: int):
+def test_next_process_begins_when_the_older_one_lost_the_fence(database_engine: Engine, job_id: int):
     begun = threading.Event()
 
     def next_process() -> None:
@@ -126,14 +117,14 @@ def test_next_process_begins_when_the_older_one_has_found_out(database_engine: E
     assert jobs.read(database_engine, job_id).record.finished is Stage.OPEN_TAR
 
 
-def test_stage_waits_before_it_acts_when_the_last_holder_did_not_end_cleanly(
+def test_stage_waits_when_the_last_holder_did_not_release_the_job(
     database_engine: Engine, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     waits: list[float] = []
     monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
     monkeypatch.setattr(lease.time, "sleep", waits.append)
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1):
-        pass  # ends without a word, as a killed process does
+        pass  # ends without releasing the job, as a killed process does
     assert waits == []
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2) as second:
         assert waits == [2.0]
@@ -150,7 +141,7 @@ def test_stage_whose_predecessor_never_finished_is_refused(database_engine: Engi
             mine.check_predecessors()
 
 
-def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine: Engine, job_id: int):
+def test_stage_that_runs_again_keeps_later_stages_finished(database_engine: Engine, job_id: int):
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.OPEN_TAR):
         with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
@@ -158,7 +149,7 @@ def test_stage_that_runs_again_does_not_undo_what_came_after_it(database_engine:
     assert jobs.read(database_engine, job_id).record.finished is Stage.LOAD_METADATA
 
 
-def test_stage_that_fails_for_good_is_not_finished_any_more(database_engine: Engine, job_id: int):
+def test_stage_that_fails_finally_is_no_longer_finished(database_engine: Engine, job_id: int):
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
         with acquire_job(database_engine, job_id, stage, 1) as mine:
             assert mine is not None
@@ -194,7 +185,7 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
             assert mine is not None
             mine.finish_stage()
     with database_engine.connect() as connection:
-        # PostgreSQL frees it when it notices that the holder's connection is closed, a moment after.
+        # PostgreSQL frees the lock when it notices that the holder's connection is closed, a moment later.
         connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (job_id,))
 
@@ -202,13 +193,13 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
 def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
         assert mine is not None
-        mine.fail_stage("service_unavailable", "away", final=True)
-    take_over(database_engine, job_id)
+        mine.fail_stage("service_unavailable", "unavailable", final=True)
+    acquire(database_engine, job_id)
     record = jobs.read(database_engine, job_id).record
     assert record.error is not None
-    assert (record.error.text, record.error.final) == ("service_unavailable: away", False)
+    assert (record.error.text, record.error.final) == ("service_unavailable: unavailable", False)
 
 
-def test_job_row_says_who_holds_it(database_engine: Engine, held: JobLease, job_id: int):
+def test_job_row_names_its_holder(database_engine: Engine, held: JobLease, job_id: int):
     with held.transaction() as session:
         assert session.get_one(Job, job_id).holder

@@ -1,4 +1,4 @@
-"""The migrations make what the models say, may be repeated, and can be taken back; each test on a database of its own."""
+"""The migrations create what the models define, may be repeated and can be reverted; each test has its own database."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ from tests.received import create_job
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[2]
 VERSIONS = "alembic_version"
-# What a schema consists of, as PostgreSQL itself tells it.
+# The parts of a schema, as PostgreSQL's catalogs describe them.
 CATALOG = {
     "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
         FROM information_schema.columns WHERE table_schema = 'public'""",
@@ -43,7 +43,7 @@ Description = dict[str, list[tuple[object, ...]]]
 
 @contextmanager
 def fresh_database(database_url: str) -> Iterator[str]:
-    """An empty database on the tests' server, and its URL; gone at the end."""
+    """Create an empty database on the tests' server, yield its URL, and drop it."""
     name = f"fresh_{next(next_name)}"
     url = make_url(database_url)
     superuser = url.set(username="postgres").render_as_string(hide_password=False)
@@ -68,7 +68,7 @@ def empty(database_url: str) -> Iterator[Engine]:
 
 
 def describe(engine: Engine) -> Description:
-    """All of the schema but Alembic's own table."""
+    """Describe the schema without Alembic's own table."""
     with engine.connect() as connection:
         found = {part: rows(connection, query) for part, query in CATALOG.items()}
     return {part: [row for row in listed if row[0] != VERSIONS] for part, listed in found.items()}
@@ -86,7 +86,7 @@ def downgrade(engine: Engine, version: str) -> None:
 
 
 def waiting(engine: Engine) -> int:
-    """How many migrations wait for another one to end."""
+    """Return the number of migrations that wait for another one to end."""
     query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
     with engine.connect() as connection:
@@ -108,8 +108,8 @@ def test_alembic_finds_no_difference_between_models_and_migrations(empty: Engine
         command.check(configuration)
 
 
-def test_migrations_make_exactly_what_the_models_make(empty: Engine, database_url: str):
-    # Alembic looks at neither sequences nor defaults.
+def test_migrations_create_exactly_what_the_models_define(empty: Engine, database_url: str):
+    # Alembic compares neither sequences nor defaults.
     upgrade_schema(empty)
     with fresh_database(database_url) as url:
         other = make_engine(Settings(database_url=url))
@@ -119,7 +119,7 @@ def test_migrations_make_exactly_what_the_models_make(empty: Engine, database_ur
     assert describe(empty) == made_by_models
 
 
-def test_upgrade_makes_every_table_and_sequence(empty: Engine):
+def test_upgrade_creates_every_table_and_sequence(empty: Engine):
     assert not any(describe(empty).values())
     upgrade_schema(empty)
     description = describe(empty)
@@ -127,7 +127,7 @@ def test_upgrade_makes_every_table_and_sequence(empty: Engine):
     assert {"job_id_seq", "file_id_seq"} <= {row[0] for row in description["sequences"]}
 
 
-def test_versions_tell_whether_a_database_is_up_to_date(empty: Engine):
+def test_versions_show_whether_a_database_is_up_to_date(empty: Engine):
     current, wanted = schema_versions(empty)
     assert current is None
     assert wanted is not None
@@ -144,12 +144,12 @@ def test_second_upgrade_does_nothing(empty: Engine):
     assert jobs.read(empty, 7) == job
 
 
-def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_other(empty: Engine):
+def test_services_that_start_simultaneously_create_the_tables_one_after_the_other(empty: Engine):
     url = empty.url.render_as_string(hide_password=False)
     environment = {**os.environ, "PYTHONPATH": str(PLUGINS), "INGEST_DATABASE_URL": url, "INGEST_CONFIG": ""}
     arguments = [sys.executable, "-m", "ingest.cli.main", "dbsync"]
     with empty.begin() as first:
-        # What a service does that is in the middle of its migration.
+        # As a service in the middle of its migration does.
         locks.acquire(first, SharedLock.MIGRATION)
         services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
         wait_until(lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services))
@@ -161,7 +161,7 @@ def test_services_that_start_at_the_same_time_make_the_tables_one_after_the_othe
     assert current == wanted
 
 
-def test_downgrade_to_base_leaves_nothing_and_upgrade_makes_all_again(empty: Engine):
+def test_downgrade_to_base_leaves_nothing_and_upgrade_creates_all_again(empty: Engine):
     upgrade_schema(empty)
     before = describe(empty)
     create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
@@ -185,7 +185,7 @@ def test_jobs_of_0_1_0_are_kept_by_the_upgrade_to_the_next_version(empty: Engine
     assert jobs.read(empty, 7) == job
 
 
-def test_bundles_that_have_left_the_spool_are_no_longer_named_after_the_upgrade(empty: Engine):
+def test_upgrade_clears_the_spool_names_of_removed_bundles(empty: Engine):
     upgrade_schema(empty)
     for job in (7, 8, 9):
         create_job(empty, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
@@ -197,7 +197,7 @@ def test_bundles_that_have_left_the_spool_are_no_longer_named_after_the_upgrade(
     assert [jobs.read(empty, job).received.spool_name for job in (7, 8, 9)] == ["", "8.tar", "9.tar"]
 
 
-def test_downgrade_drops_the_events_of_what_never_became_a_job_and_keeps_the_others(empty: Engine):
+def test_downgrade_drops_the_events_of_uploads_that_never_became_jobs_and_keeps_the_others(empty: Engine):
     upgrade_schema(empty)
     create_job(empty, Received(7, Kind.INGEST, "ada", "7.tar", 10))
     with empty.begin() as connection:
@@ -227,9 +227,7 @@ def test_tables_of_other_schemas_are_left_alone(empty: Engine):
         assert connection.exec_driver_sql("SELECT mine FROM other.job").scalar() == 1
 
 
-def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
-    empty: Engine, monkeypatch: pytest.MonkeyPatch
-):
+def test_upgrade_limits_the_wait_for_a_lock_but_no_statement(empty: Engine, monkeypatch: pytest.MonkeyPatch):
     limits: list[object] = []
 
     def look(configuration: Config, _revision: str) -> None:
@@ -243,7 +241,7 @@ def test_an_upgrade_takes_as_long_as_it_takes_and_waits_for_no_lock_for_ever(
     assert limits == ["0", "10min"]
 
 
-def test_a_table_that_somebody_keeps_locked_is_unavailability(empty: Engine, monkeypatch: pytest.MonkeyPatch):
+def test_table_that_another_session_keeps_locked_means_unavailable(empty: Engine, monkeypatch: pytest.MonkeyPatch):
     upgrade_schema(empty)
     monkeypatch.setattr(database, "STATEMENT_TIMEOUT_SECONDS", 1)
     with empty.connect() as other, other.begin():

@@ -1,4 +1,4 @@
-"""Strategies for metadata and move documents: what uploaders may write, and what is not quite that."""
+"""Strategies for metadata and move documents, valid and corrupted."""
 
 import json
 import string
@@ -28,7 +28,7 @@ plain_names = names.filter(lambda name: name not in (".", ".."))
 
 @st.composite
 def file_entries(draw: st.DrawFn) -> Entry:
-    """The entry of a file, right in every way."""
+    """A valid entry of a file."""
     hash_type = draw(st.sampled_from(sorted(HASH_LENGTHS)))
     length = HASH_LENGTHS[hash_type]
     folders = draw(st.lists(plain_names, max_size=3))
@@ -51,24 +51,24 @@ lists = st.lists(file_entries() | other_entries, min_size=1, max_size=5)
 
 
 @st.composite
-def spoilt_documents(draw: st.DrawFn) -> bytes:
-    """A document in which something was changed."""
+def corrupted_documents(draw: st.DrawFn) -> bytes:
+    """A document with some bytes changed."""
     document = bytearray(json.dumps(draw(lists), ensure_ascii=draw(st.booleans())).encode())
     random = draw(st.randoms(use_true_random=False))
     for _ in range(draw(st.integers(1, 3))):
-        _spoil(document, random)
+        _corrupt(document, random)
     return bytes(document)
 
 
-SPOILING = (b'"', b"\\", b"\\ud83d", b"\\u0000", b"{", b"}", b"[", b"]", b",", b":", b"-", b"0", b"e9", b".", b"null",
+CORRUPTIONS = (b'"', b"\\", b"\\ud83d", b"\\u0000", b"{", b"}", b"[", b"]", b",", b":", b"-", b"0", b"e9", b".", b"null",
             b"\x0b", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"/**/", b"NaN", b" ", b"")  # fmt: skip
 
 
-def _spoil(document: bytearray, random: Random) -> None:
+def _corrupt(document: bytearray, random: Random) -> None:
     place = random.randrange(len(document) + 1)
-    document[place : place + random.randrange(4)] = random.choice(SPOILING)
+    document[place : place + random.randrange(4)] = random.choice(CORRUPTIONS)
 
 
 def encoded(entries: list[Entry], **options: Any) -> bytes:
-    """Write a document as `json.dumps` does."""
+    """Encode a document as `json.dumps` does."""
     return json.dumps(entries, **options).encode()

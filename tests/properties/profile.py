@@ -1,6 +1,6 @@
-"""How long a property is tried: the same examples each time, and few enough for every run of the tests.
+"""The hypothesis settings of all property tests: the same examples each time, and few enough for every run of the tests.
 
-`make fuzz` is what looks for longer.
+`make fuzz` searches longer.
 """
 
 from hypothesis import HealthCheck, settings
@@ -10,5 +10,5 @@ NO_CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.funct
 property_of = settings(
     derandomize=True, database=None, deadline=None, max_examples=150, suppress_health_check=NO_CHECKS, print_blob=False
 )
-# For those that start a process for each example.
+# For tests that start a process for each example.
 slow_property_of = settings(property_of, max_examples=60)

@@ -1,4 +1,4 @@
-"""Strategies for tars: what `tarfile` and GNU tar are given to write, and tars that are almost right."""
+"""Strategies for the members that `tarfile` and GNU tar write, and for corrupted tars."""
 
 import io
 import tarfile
@@ -16,7 +16,7 @@ METADATA = "metadata.txt"
 
 @dataclass(frozen=True)
 class Written:
-    """A member that is to be written; a folder has no content."""
+    """A member to write; a folder has no content."""
 
     name: str
     content: bytes | None = None
@@ -28,7 +28,7 @@ parts = plain_names | st.integers(90, 255).map(lambda length: "n" * length)
 paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
 contents = st.binary(max_size=5) | st.sampled_from([0, 511, 512, 513, 1500]).map(lambda size: b"x" * size)
 mtimes = st.integers(-(10**6), 2**34) | st.floats(-1e6, 1e9)
-# Such as uploaders' systems add; none of them says what the member is.
+# Records that uploaders' systems add, none of which changes the type or name of a member.
 records = st.lists(
     st.tuples(
         st.sampled_from(["comment", "SCHILY.fflags", "LIBARCHIVE.creationtime", "MSWINDOWS.rawsd", "日本"]), texts
@@ -69,8 +69,8 @@ formats = st.sampled_from(FORMATS)
 
 
 @st.composite
-def spoilt_tars(draw: st.DrawFn) -> bytes:
-    """A tar in which something was changed, or the parts of two."""
+def corrupted_tars(draw: st.DrawFn) -> bytes:
+    """A tar with some bytes changed, or parts of two tars."""
     random = draw(st.randoms(use_true_random=False))
     tar = mutated(draw(st.sampled_from(SEEDS)), random)
     return joined(tar, draw(st.sampled_from(SEEDS)), random) if draw(st.booleans()) else tar

@@ -1,4 +1,4 @@
-"""The metadata parser: what JSON says is what is read, whatever is refused is refused as the uploader's fault."""
+"""The metadata parser reads what `json.loads` reads, and refuses everything else as the uploader's fault."""
 
 import io
 
@@ -16,14 +16,14 @@ from tools.fuzz.metadata_oracle import JOB, accepted, check_completed, check_met
 
 @property_of
 @given(documents.lists, st.booleans(), st.sampled_from([None, 1]))
-def test_what_json_writes_is_read_back_equal(listed: list[Entry], ascii_only: bool, indent: int | None):
+def test_document_of_json_is_read_back_equal(listed: list[Entry], ascii_only: bool, indent: int | None):
     document = documents.encoded(listed, ensure_ascii=ascii_only, indent=indent)
-    # The text of values tells 1 from 1.0 and from True.
+    # Unlike the values, their texts distinguish 1, 1.0 and True.
     assert repr(accepted(io.BytesIO(document))) == repr(listed)
 
 
 @property_of
-@given(documents.spoilt_documents())
+@given(documents.corrupted_documents())
 @example(b'[{"destinationTable": "half a pair \\ud83d"}]')
 @example(b'[{"destinationTable": "no pair \\ud83d\\u0041"}]')
 @example(b'[{"destinationTable": "a backslash \\\\ud83d"}]')
@@ -32,7 +32,7 @@ def test_what_json_writes_is_read_back_equal(listed: list[Entry], ascii_only: bo
 @example(b'[{"destinationTable": "T", "value": 1e999}]')
 @example(b'[{"destinationTable": "FileKeyValue", "path": "data/a", "key": "k", "value": 1}]')
 @example(b"[" * 100_000)
-def test_what_is_accepted_is_what_json_reads(document: bytes):
+def test_accepted_document_is_read_the_same_by_json(document: bytes):
     check_metadata(document)
 
 
@@ -41,7 +41,7 @@ def test_what_is_accepted_is_what_json_reads(document: bytes):
 @example(b"")
 @example(b"\xff\xfe[\0]\0")
 @example("[]".encode("utf-16"))
-def test_any_bytes_are_read_or_refused_as_invalid_metadata(document: bytes):
+def test_any_bytes_are_accepted_or_refused_as_invalid_metadata(document: bytes):
     check_metadata(document)
 
 
@@ -56,7 +56,7 @@ def test_completed_document_declares_the_same_files(listed: list[Entry], kind: K
 
 @property_of
 @given(st.lists(documents.file_entries(), min_size=1, max_size=5), st.sampled_from(Kind))
-def test_right_entries_have_no_faults(listed: list[Entry], kind: Kind):
+def test_valid_entries_have_no_faults(listed: list[Entry], kind: Kind):
     reader = MetadataReader(io.BytesIO(documents.encoded(listed)), kind, JOB)
     found = list(reader.files())
     assert not reader.faults
@@ -68,7 +68,7 @@ parts = st.sampled_from(["..", ".", "", "data", "a", "..a", "\x00", "\ud800", "a
 
 @property_of
 @given(st.lists(st.lists(parts, max_size=4).map("/".join), max_size=3))
-def test_relative_path_stays_below_data_and_means_itself(names: list[str]):
+def test_relative_path_stays_below_data_and_is_normalized(names: list[str]):
     path = relative_path(*names)
     if path is not None:
         check_path(path)

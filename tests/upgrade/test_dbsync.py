@@ -112,7 +112,9 @@ def test_a_table_that_cannot_be_read_is_one_line(jobs: Original, engine: Engine,
         connection.exec_driver_sql("ALTER TABLE ingeststate DROP COLUMN complete")
     code, out, err = call("dbsync")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert err.startswith("pacifica-ingest-cmd: the original's table ingeststate: column ingeststate.complete does not")
+    assert err.startswith(
+        "pacifica-ingest-cmd: table ingeststate of pacifica-ingest 0.4.1: column ingeststate.complete does not"
+    )
     with pytest.raises(ConfigurationError):
         legacy_jobs.import_jobs(engine)
 

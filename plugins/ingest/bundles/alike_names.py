@@ -1,8 +1,8 @@
 """Names that people take for the same: found, and shown so that they can be told apart.
 
-Called by `ingest.bundles.bundle`, `ingest.bundles.unmatched_names` and `ingest.ledger.files`, which compare names. A
-name that was typed, copied from a text or written by macOS often differs from the one in the tar only in what cannot be
-seen.
+Called by `ingest.bundles.bundle`, `ingest.bundles.unmatched_names` and `ingest.ledger.file_comparison`, which compare
+names. A name that was typed, copied from a text or written by macOS often differs from the one in the tar only in what
+cannot be seen.
 """
 # ruff: noqa: RUF001 - the characters that look alike are what this module is about
 

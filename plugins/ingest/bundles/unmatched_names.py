@@ -1,7 +1,7 @@
 """Members that the metadata does not list, and files that the bundle lacks: each a fault, with the name that was meant.
 
-Called by `ingest.ledger.files`, which reads them from the ledger. A member and a listed file whose names look alike are
-shown with what they differ in. Only as many names are kept as are listed.
+Called by `ingest.ledger.file_comparison`, which reads them from the ledger. A member and a listed file whose names look
+alike are shown with what they differ in. Only as many names are kept as are listed.
 """
 
 from ingest.bundles.alike_names import differing, likeness

@@ -90,7 +90,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
         if isinstance(error, OperationalError) or error.connection_invalidated or code == READ_ONLY:
             raise DatabaseUnavailable(f"the database of jobs is not available: {first_line(error.orig)}") from error
         if code == UNDEFINED_TABLE:
-            raise DatabaseUnavailable("the database of jobs has no tables: call pacifica-ingest-cmd dbsync") from error
+            raise DatabaseUnavailable("the database of jobs has no tables; run pacifica-ingest-cmd dbsync") from error
         raise
 
 

@@ -38,7 +38,7 @@ from ingest.system.failpoints import failpoint
 
 
 def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int]) -> None:
-    """Give rows new file ids, after which they are pending; raises IntegrityError when the ledger has one of the ids.
+    """Assign new file ids to rows, after which they are pending; raises IntegrityError when the ledger has one of the ids.
 
     Id and state change in one commit: the archive may hold another system's file under the new id.
     """

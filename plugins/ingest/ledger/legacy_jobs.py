@@ -52,7 +52,7 @@ def import_jobs(engine: Engine) -> ImportResult | None:
             total = session.scalar(select(func.count()).select_from(_unfinished().subquery())) or 0
             return ImportResult(count, total, tuple(ids))
     except ProgrammingError as error:
-        raise ConfigurationError(f"the original's table {STATES.name}: {first_line(error.orig)}") from error
+        raise ConfigurationError(f"table {STATES.name} of pacifica-ingest 0.4.1: {first_line(error.orig)}") from error
 
 
 def read(engine: Engine, job_id: int) -> OriginalJob:

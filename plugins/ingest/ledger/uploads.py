@@ -73,8 +73,8 @@ def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare)
     unfinished = user_jobs.count_unfinished(session, upload.user)
     if unfinished >= share.jobs:
         raise UserJobsLimit(
-            f"{unfinished} of your jobs and uploads have not ended, as many as one user may have; send it again when some "
-            "of them have"
+            f"you have {unfinished} unfinished jobs and uploads, as many as one user may have; send it again when some of "
+            "them have ended"
         )
 
 

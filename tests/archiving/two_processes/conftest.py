@@ -1,4 +1,4 @@
-"""A job and two processes for it, with the built-in services and with the real ones: each test runs with both."""
+"""A job and two processes for it; each test runs with the built-in services and with the real ones."""
 
 import json
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from tests.job_fixtures import MakeJob, RunStage
 from tools.bundles import file_entry, make_bundle, transaction
 from tools.pacifica_core.services import ARCHIVE
 
-# Jobs of other tests stand in this ledger, and files of others in the core: these ids are nobody's.
+# Ids that no job of another test has in this ledger, and no file in the core.
 OWN_IDS = 8_000_000
 RAISE = "SELECT setval(:name, greatest(nextval(:name), :least))"
 
 
 @pytest.fixture
 def own_ids(database_engine: Engine) -> None:
-    """Let the built-in ids begin above all that others have."""
+    """Make the built-in ids start above those of other tests."""
     with database_engine.begin() as connection:
         for sequence in (JOB_IDS, FILE_IDS):
             connection.execute(text(RAISE), {"name": sequence.name, "least": OWN_IDS})
@@ -62,7 +62,7 @@ def points(environment: dict[str, str]) -> Points:
 
 @pytest.fixture
 def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Stored:
-    """Give the names of all files in the archive's folder."""
+    """A function that returns the names of all files in the archive's folder."""
     built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
     folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
     return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -97,7 +97,7 @@ def move(
     make_job: MakeJob, run_stage: RunStage, start: Start, points: Points, services: Services,
     database_engine: Engine, stored: Stored, settings: Settings,
 ) -> ContestedJob:  # fmt: skip
-    """A move document that was received; its sources lie where they were."""
+    """A move document that was received, whose sources have not been moved."""
     entries = []
     for path, content in CONTENTS.items():
         source = settings.move_folders[0] / Path(path).name

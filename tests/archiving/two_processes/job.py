@@ -1,4 +1,4 @@
-"""A job that two processes work on, and how it must have ended: as if one had. Used by the tests of this folder."""
+"""A job that two processes work on, and that must end as if one had. Used by the tests of this folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ WAIT_SECONDS = 60
 BLOCK = 65536
 CONTENTS = {"data/one.bin": b"1" * BLOCK * 16, "data/two.bin": b"2" * BLOCK * 16}
 IN_CATALOG = {path.removeprefix("data/"): content for path, content in CONTENTS.items()}
-# Sessions that hold, or wait for, the lock of a job.
+# Sessions that hold, or wait for, the lock of a job (ingest.ledger.locks).
 KEY = "(classid::bigint << 32) + objid::bigint"
 SESSIONS = f"FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND {KEY} = :job AND granted = :granted"
 CUT = f"SELECT pg_terminate_backend(pid) {SESSIONS}"
@@ -31,7 +31,7 @@ Stored = Callable[[], set[str]]
 
 @dataclass
 class ContestedJob:
-    """A job whose stages are run in this process, or in ones that can be held."""
+    """A job whose stages run in this process, or in processes that can be held."""
 
     job_id: int
     kind: Kind
@@ -47,13 +47,13 @@ class ContestedJob:
         self.stored_before = self.stored()
 
     def run_before(self, stage: Stage) -> None:
-        """Run the stages before this one to their ends, in this process."""
+        """Run the stages before this one, in this process."""
         stages = STAGES[self.kind]
         for each in stages[: stages.index(stage)]:
             self.run_stage(self.job_id, each)
 
     def run_after(self, stage: Stage) -> None:
-        """Run the stages after this one to their ends, in this process."""
+        """Run the stages after this one, in this process."""
         stages = STAGES[self.kind]
         for each in stages[stages.index(stage) + 1 :]:
             self.run_stage(self.job_id, each)
@@ -69,8 +69,8 @@ class ContestedJob:
         self.points.wait_until_reached(point, self.job_id)
         return process
 
-    def let_go(self, point: str) -> None:
-        """Let the held process go on."""
+    def release(self, point: str) -> None:
+        """Let the held process continue."""
         self.points.let_go(point, self.job_id)
 
     def file_ids(self) -> list[int]:
@@ -80,17 +80,17 @@ class ContestedJob:
             return [file_id or 0 for file_id in ids]
 
     def cut_session(self) -> None:
-        """Take the job's lock away from the process that holds it; it does not learn of that."""
+        """End the session by which a process holds the job's lock; the process does not notice."""
         with self.engine.connect() as connection:
             connection.execute(text(CUT), {"job": self.job_id, "granted": True})
-        wait_until(lambda: not self._sessions(granted=True), WAIT_SECONDS, lambda: "the session goes on")
+        wait_until(lambda: not self._sessions(granted=True), WAIT_SECONDS, lambda: "the session does not end")
 
     def wait_until_awaited(self) -> None:
         """Wait until a process waits for the job's lock."""
         wait_until(lambda: bool(self._sessions(granted=False)), WAIT_SECONDS, lambda: "no process waits")
 
     def assert_as_if_one_had_run(self) -> None:
-        """Archive, catalogue and ledger hold the job's files, each once, and nothing else."""
+        """Assert that archive, catalog and ledger hold each of the job's files once, and nothing else."""
         with Session(self.engine) as session:
             files = session.scalars(select(File).where(File.job_id == self.job_id)).all()
             assert session.get_one(Job, self.job_id).outcome == Outcome.CATALOGED

@@ -1,4 +1,4 @@
-"""A stage in a process of its own, run as an Airflow task runs it, with no Airflow. Used by the tests of this folder."""
+"""Run a stage in a process of its own, as an Airflow task does, but without Airflow. Used by the tests of this folder."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ FINISHED = "finished"
 
 
 class StageProcess:
-    """A process that runs one stage of a job; `settings` are the variables that it reads."""
+    """A process that runs one stage of a job with `settings` in its environment."""
 
     def __init__(self, stage: str, job_id: int, settings: Mapping[str, str]) -> None:
         path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])
@@ -29,7 +29,7 @@ class StageProcess:
         )
 
     def outcome(self) -> str:
-        """Wait until the process ends; gives the name of the error that it raised, or FINISHED."""
+        """Wait until the process ends; return the name of the error that it raised, or FINISHED."""
         printed, _ = self._process.communicate(timeout=END_SECONDS)
         return printed
 
@@ -38,7 +38,7 @@ class StageProcess:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End the process, also one that is stopped; one that has ended is no error."""
+        """Kill the process, also one that is suspended; do nothing when it has ended."""
         self._process.kill()
         self._process.communicate(timeout=END_SECONDS)
 

@@ -1,4 +1,4 @@
-"""A process that is killed while it changes what the archive holds of a file: the next one ends the stage."""
+"""After a process is killed while it changes a file in the archive, the next process finishes the stage."""
 
 import io
 
@@ -10,7 +10,9 @@ from tests.archiving.two_processes.process import FINISHED
 
 
 @pytest.mark.parametrize("point", ["ingest_files.deleting", "ingest_files.deleted"])
-def test_killed_beside_the_deletion_of_a_half_sent_file_the_next_process_sends_all(bundle: ContestedJob, point: str):
+def test_after_a_kill_around_the_deletion_of_a_partial_file_the_next_process_sends_all(
+    bundle: ContestedJob, point: str
+):
     bundle.run_before(Stage.INGEST_FILES)
     bundle.start_held(Stage.INGEST_FILES, "ingest_files.sending").kill()
     before = bundle.file_ids()
@@ -29,7 +31,7 @@ def test_killed_beside_the_deletion_of_a_half_sent_file_the_next_process_sends_a
 @pytest.mark.parametrize(
     "point", ["move_files.linked", "move_files.moved", "move_files.verified", "move_files.aside", "move_files.removed"]
 )
-def test_killed_while_a_source_is_moved_the_next_process_moves_all(move: ContestedJob, point: str):
+def test_after_a_kill_while_a_source_is_moved_the_next_process_moves_all(move: ContestedJob, point: str):
     move.run_before(Stage.MOVE_FILES)
     move.points.arm(point, move.job_id)
     assert move.start(Stage.MOVE_FILES).outcome() == ""

@@ -1,4 +1,4 @@
-"""Tars that are almost right: what we accept is what `tarfile` and GNU tar read, all else is the uploader's fault."""
+"""Of corrupted tars we accept only what `tarfile` and GNU tar read the same; all others are the uploader's fault."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,21 +12,21 @@ from tools.tar_blocks import BLOCK, END
 
 
 @slow_property_of
-@given(tars.spoilt_tars())
-def test_what_is_accepted_is_what_gnu_tar_reads(tar: bytes):
+@given(tars.corrupted_tars())
+def test_accepted_tar_is_read_the_same_by_gnu_tar(tar: bytes):
     with MemoryFile() as file:
         check_tar(file, tar, gnu_tar=True)
 
 
 @property_of
-@given(tars.spoilt_tars())
-def test_what_is_accepted_is_what_tarfile_reads(tar: bytes):
+@given(tars.corrupted_tars())
+def test_accepted_tar_is_read_the_same_by_tarfile(tar: bytes):
     with MemoryFile() as file:
         check_tar(file, tar, gnu_tar=False)
 
 
 @property_of
 @given(st.binary(max_size=3 * BLOCK), st.booleans())
-def test_any_bytes_are_read_or_refused_as_an_invalid_bundle(content: bytes, after_a_header: bool):
+def test_any_bytes_are_accepted_or_refused_as_an_invalid_bundle(content: bytes, after_a_header: bool):
     with MemoryFile() as file:
         check_tar(file, header(b"data/a", BLOCK) + content + END if after_a_header else content, gnu_tar=False)
