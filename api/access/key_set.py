@@ -85,7 +85,7 @@ def _fetch(url: str) -> object:
     if parts.scheme == "file":
         return json.loads(Path(unquote(parts.path)).read_bytes())
     with closing(HttpClient("the issuer", url, TIMEOUT, TIMEOUT, BLOCK)) as client, client.request("GET") as answer:
-        return answer.document()
+        return answer.json_object()
 
 
 def _usable(document: object) -> Keys:

@@ -90,7 +90,7 @@ CASES: list[Case] = [
         "source with NUL",
         moving(lambda folder: entry(f"{folder}/a\0b")),
         FaultCode.TEXT_UNSTORABLE,
-        r"a\x00b' holds NUL or half of a surrogate pair",
+        r"a\x00b' contains NUL or half of a surrogate pair",
         InvalidMetadata,
     ),
     refused(

@@ -20,7 +20,7 @@ from tools.waiting import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING, SUCCESS = Run("running"), Run("success")
-FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
+FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is not a tar", final=True)
 AWAY = ServiceUnavailable("Airflow", "http://test", "it is away")
 
 
