@@ -13,7 +13,7 @@ from tests.corpus.case import Accepted, Build, Case, Refused, sources_beside
 from tools.bundles import Entry, file_entry, transaction
 
 CONTENT = b"moved"
-ABSOLUTE = '"source" must be the absolute path that the file lies at'
+ABSOLUTE = '"source" must be the absolute path of the file'
 
 
 def entry(source: object, **changes: Any) -> Entry:

@@ -695,7 +695,7 @@ def test_all_wrong_values_are_named_at_once():
         ),
         (
             {"INGEST_OPERATORS": "a, b", "INGEST_ADMINS": "b"},
-            "[access] operators, or INGEST_OPERATORS: 'b' is in admins",
+            "[access] operators, or INGEST_OPERATORS: 'b' is also in admins",
         ),
         (
             {"INGEST_SUBMITTER_CHECK": "file", "INGEST_SUBMITTER_FILE": "/people"},
@@ -777,7 +777,7 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
         (": /srv/a", "is not a rule"),
         (",: /srv/a", "names no user"),
         ("@: /srv/a", "names no user, or an invalid user name"),
-        ("a\x1b[2J: /srv/a", "cannot be a user"),
+        ("a\x1b[2J: /srv/a", "or an invalid user name"),
         ("*: /", "names no folder below `/`"),
         ("*: /srv/../etc", "names no folder below `/`"),
         ("*: /srv/a*", "has a `*` in the name of a folder"),

@@ -10,7 +10,7 @@ from ingest.errors.fault_list import FaultList, SharedFault
 
 APPLE_DOUBLE = "._"
 OF_FINDER = frozenset({".DS_Store", "Icon\r"})
-BEGINNING = "macOS added members that are not data"
+SUBJECT = "macOS added members that are not data"
 EXCLUDED = r"--exclude '._*' --exclude .DS_Store --exclude $'Icon\r'"
 ADVICE = f"make the tar with COPYFILE_DISABLE=1 tar --no-mac-metadata {EXCLUDED}"
 
@@ -23,7 +23,7 @@ def is_of_macos(name: str) -> bool:
 
 def shared_fault() -> SharedFault:
     """Return a new fault that lists all such members."""
-    return SharedFault(FaultCode.MEMBER_OF_MACOS, BEGINNING, ADVICE)
+    return SharedFault(FaultCode.MEMBER_OF_MACOS, SUBJECT, ADVICE)
 
 
 class MacosMembers:
