@@ -85,7 +85,7 @@ def _fetch(url: str) -> object:
         return json.loads(Path(unquote(parts.path)).read_bytes())
     timeout = FETCH_TIMEOUT_SECONDS
     with closing(HttpClient("the issuer", url, timeout, timeout, BLOCK)) as client, client.request("GET") as answer:
-        return answer.document()
+        return answer.json_object()
 
 
 def _signing_keys(document: object) -> Keys:

@@ -1,7 +1,7 @@
-"""The spool: what was posted lies here, as one file a job, from its receipt until the job is catalogued.
+"""The spool: the folder with one file for each job, from its receipt until the job is cataloged.
 
-Called by the API for every body, and by the command line's `retry` for a bundle that an admin brings along. A file has
-its final name only when all of it is on the disk; until then it is called `.part`.
+Called by the API for every body, and by the command `retry` for a bundle that an admin passes. A file gets its final name
+when it is completely on the disk; until then its name ends in `.part`.
 """
 
 import os
@@ -21,15 +21,15 @@ from ingest.system.linux import FULL, reserve, write_back
 
 PART_SUFFIX = ".part"
 RANDOM_BYTES = 4
-# What is in a bundle is for its uploader, and for the account of the API and the workers (or their group).
-OTHERS_MAY_NOTHING = 0o640
+# Bundles are private to the account of the API and the workers; their group may read them.
+GROUP_READABLE = 0o640
 
 
 @dataclass(frozen=True)
 class Announced:
-    """A file that is going to be received: for which job, under which name, its size in bytes (None: nobody knows).
+    """A file that will be received: its job, its name and its size in bytes (None: unknown).
 
-    `user` is the uploader whose share it counts to; None for a file that an admin brings.
+    `user` is the uploader whose share the file counts towards; None for a file that an admin passes.
     """
 
     job_id: int
@@ -39,14 +39,14 @@ class Announced:
 
 
 class Readable(Protocol):
-    """A body that is read in blocks; it says by its own errors, never by OSError, that it ended too early."""
+    """A body that is read in blocks; a body that ends too early raises its own error, never OSError."""
 
     def read(self, size: int, /) -> bytes | bytearray:
-        """Give at most `size` bytes; none at the end."""
+        """Return at most `size` bytes; none at the end."""
 
 
 def file_name(job_id: int, extension: str) -> str:
-    """Give a name that no other try to receive a file, of this job or of another, will ever have."""
+    """Return a new name, which no other try to receive a file has, for this job or another."""
     return f"{job_id}-{secrets.token_hex(RANDOM_BYTES)}.{extension}"
 
 
@@ -59,11 +59,11 @@ def receive(
     kept_free: int = 0,
     kept_for_others: int = 0,
 ) -> int:
-    """Write a stream to its file in the folder, both synced, and give its size in bytes; or leave nothing behind.
+    """Write a stream to its file in the folder, sync both and return its size in bytes; leave nothing behind on failure.
 
-    `block_size` is what is held in memory. `check` reads the whole file before it gets its name, and raises if it is not
-    to be kept. A file of unknown size leaves `kept_free` bytes of the disk, and `kept_for_others` for other users. Raises
-    IncompleteBody, SpoolFull, UserSpaceLimit, SpoolUnavailable, and what the stream and `check` raise.
+    At most `block_size` bytes are in memory. `check` reads the whole file before it gets its final name, and raises if the
+    file is refused. A file of unknown size leaves `kept_free` bytes of the disk free, and `kept_for_others` for other users.
+    Raises IncompleteBody, SpoolFull, UserSpaceLimit, SpoolUnavailable, and the errors of the stream and of `check`.
     """
     path = folder / announced.name
     part = part_of(path)
@@ -85,15 +85,15 @@ def receive(
 
 
 def remove(path: Path) -> None:
-    """Remove a file, whole or in part, for good; raises OSError, but not for one that is gone already."""
-    # In this order a file that is renamed meanwhile is found under one of its names.
+    """Remove a file, complete or partial, durably; raise OSError, but not if it no longer exists."""
+    # In this order, a file that is renamed meanwhile is found under one of its names.
     part_of(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def last_written(path: Path) -> float:
-    """Give when a file, whole or in part, was last written, in seconds since the epoch; 0 when nothing of it is there."""
+    """Return when a file, complete or partial, was last written, in seconds since the epoch; 0 if it does not exist."""
     written = [0.0]
     for each in (part_of(path), path):
         with suppress(FileNotFoundError):
@@ -102,31 +102,31 @@ def last_written(path: Path) -> float:
 
 
 def part_of(path: Path) -> Path:
-    """Give the name of a file that is not whole yet."""
+    """Return the name of a file while it is partial."""
     return path.with_name(path.name + PART_SUFFIX)
 
 
 @contextmanager
 def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk says into SpoolFull or SpoolUnavailable."""
+    """Translate errors of the disk to SpoolFull or SpoolUnavailable."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise SpoolFull(f"the spool {folder} has no room for this: {error.strerror}") from error
+            raise SpoolFull(f"the spool {folder} has not enough free space: {error.strerror}") from error
         raise SpoolUnavailable(f"the spool {folder} cannot be written: {error.strerror or error}") from error
 
 
 def free_bytes(folder: Path) -> int:
-    """Give the free room of a folder's disk, in bytes; raises OSError."""
+    """Return the free space of a folder's disk, in bytes; raise OSError."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
 
 
 def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept: tuple[int, int]) -> int:
     with translate_disk_errors(part.parent):
-        # Without a buffer: what a full disk did not take would be written again, and fail again, when the file is closed.
-        file = FileIO(part, "x", opener=partial(os.open, mode=OTHERS_MAY_NOTHING))
+        # Unbuffered: a buffer that a full disk did not accept would be written again, and fail again, at the close.
+        file = FileIO(part, "x", opener=partial(os.open, mode=GROUP_READABLE))
     with file:
         if announced.size:
             with translate_disk_errors(part.parent):
@@ -137,7 +137,7 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
                 if announced.size is None:
                     _leave_free(part.parent, len(block), *kept)
                 write_all(file, block)
-            # Or the sync at the end would have all to do, while the client waits.
+            # Starts early, so that the sync at the end is short for the waiting client.
             write_back(file.fileno(), size, len(block))
             size += len(block)
             failpoint("receive.reading", announced.job_id)
@@ -150,11 +150,11 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
 def _leave_free(folder: Path, size: int, kept_free: int, kept_for_others: int) -> None:
     left = free_bytes(folder) - size - kept_free
     if left < 0:
-        raise SpoolFull(f"the spool {folder} has no room for this: what is left is kept free")
+        raise SpoolFull(f"the spool {folder} has not enough free space: the rest is reserved")
     if left < kept_for_others:
         raise UserSpaceLimit(
-            f"your uploads and bundles take as much of the spool as one user may take now: {left} bytes are left, for other "
-            "users; send it again when some of your jobs are complete, or ask an admin"
+            f"your uploads and bundles fill your share of the spool, and the remaining {left} bytes are for other users; "
+            "send it again when some of your jobs are complete, or contact an admin"
         )
 
 
@@ -162,4 +162,4 @@ def _check_size(size: int, announced_size: int | None) -> None:
     if size == 0:
         raise IncompleteBody("nothing was sent")
     if announced_size is not None and size != announced_size:
-        raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were sent")
+        raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were received; send it again")

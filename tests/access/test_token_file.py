@@ -120,7 +120,7 @@ def test_symbolic_link_to_the_file_stays_one(path: Path, tmp_path: Path):
 )
 def test_other_file_is_refused_by_name_and_not_quoted(path: Path, document: bytes):
     path.write_bytes(document)
-    with pytest.raises(ConfigurationError, match=r"tokens\.json is not what") as refused:
+    with pytest.raises(ConfigurationError, match=r"tokens\.json was not written by") as refused:
         token_file.read(path)
     assert "geheim" not in str(refused.value)
     with pytest.raises(ConfigurationError):
@@ -130,7 +130,7 @@ def test_other_file_is_refused_by_name_and_not_quoted(path: Path, document: byte
 
 def test_changes_at_the_same_time_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch):
     # Nobody is next in turn, and each syncs a disk that other tests may keep busy.
-    monkeypatch.setattr(token_file, "PATIENCE", 120.0)
+    monkeypatch.setattr(token_file, "LOCK_TIMEOUT_SECONDS", 120.0)
     users = [f"user {number}" for number in range(20)]
     with ThreadPoolExecutor(5) as pool:
         texts = list(pool.map(lambda user: token_file.add(path, user), users))
@@ -138,7 +138,7 @@ def test_changes_at_the_same_time_wait_for_each_other(path: Path, monkeypatch: p
 
 
 def test_command_that_is_waited_for_in_vain_is_named(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(token_file, "PATIENCE", 0.1)
+    monkeypatch.setattr(token_file, "LOCK_TIMEOUT_SECONDS", 0.1)
     with token_file.writing(path), pytest.raises(BlockingIOError, match="another process is writing"):
         token_file.add(path, "ada")
 

@@ -1,10 +1,10 @@
 import pytest
 
-from ingest.access.user_names import LONGEST, invalid_reason
+from ingest.access.user_names import MAX_LENGTH, invalid_reason
 
 
 @pytest.mark.parametrize(
-    "name", ["ada", "Ada Lovelace", "ada@example.org", "müller", "日本", "CN=ada,O=x", "a" * LONGEST]
+    "name", ["ada", "Ada Lovelace", "ada@example.org", "müller", "日本", "CN=ada,O=x", "a" * MAX_LENGTH]
 )
 def test_name_may_be(name: str):
     assert invalid_reason(name) is None
@@ -14,7 +14,7 @@ def test_name_may_be(name: str):
     ("name", "why"),
     [
         ("", "empty"),
-        ("a" * (LONGEST + 1), "longer than 255"),
+        ("a" * (MAX_LENGTH + 1), "longer than 255"),
         ("ada\n2026-11-25 job 7 catalogued", "cannot be printed"),
         ("ada\r", "cannot be printed"),
         ("ada\x00", "cannot be printed"),

@@ -254,13 +254,13 @@ def test_tar_that_is_cut_inside_a_block_is_invalid(read: Read, tar_format: int):
 
 
 def test_empty_file_is_no_bundle(read: Read):
-    with pytest.raises(InvalidBundle, match="cut short: it ends at byte 0"):
+    with pytest.raises(InvalidBundle, match="truncated: it ends at byte 0"):
         read(b"")
 
 
 @pytest.mark.parametrize("content", [b"hello\n" * 500, b"\x89PNG" + b"x" * 5000, b"[]" + bytes(2048)])
 def test_file_that_is_no_tar_is_invalid(read: Read, content: bytes):
-    with pytest.raises(InvalidBundle, match=r"the bundle is no tar; .* \[tar_unreadable\]"):
+    with pytest.raises(InvalidBundle, match=r"the bundle is not a tar; .* \[tar_unreadable\]"):
         read(content)
 
 
@@ -289,7 +289,7 @@ def test_broken_header_behind_a_pax_header_is_invalid(read: Read):
 @pytest.mark.parametrize("garbage", [b"x", bytes(3 * 1024 * 1024) + b"x", file("data/hidden", b"x")])
 def test_anything_but_zeros_after_the_end_mark_is_invalid(read: Read, garbage: bytes):
     place = 2048 + len(garbage) - len(garbage.lstrip(b"\0"))
-    with pytest.raises(InvalidBundle, match=rf"behind the end of the tar, at byte {place}; .* \[tar_goes_on\]"):
+    with pytest.raises(InvalidBundle, match=rf"follows the end of the tar, at byte {place}; .* \[tar_goes_on\]"):
         read(file("data/a", b"a") + END + garbage)
 
 
@@ -299,7 +299,7 @@ def test_two_tars_one_after_the_other_are_no_bundle(read: Read):
 
 
 def test_compressed_tar_is_named_as_such(read: Read):
-    with pytest.raises(InvalidBundle, match=r"compressed \(gzip\); send the tar as it is"):
+    with pytest.raises(InvalidBundle, match=r"compressed \(gzip\); send the uncompressed tar"):
         read(gzip.compress(make_bundle()))
 
 
@@ -367,7 +367,7 @@ def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[st
         (tarfile.BLKTYPE, {"devmajor": 8}, "block device", FaultCode.MEMBER_IS_SPECIAL),
         (tarfile.FIFOTYPE, {}, "pipe", FaultCode.MEMBER_IS_SPECIAL),
         (tarfile.CONTTYPE, {}, "contiguous file", FaultCode.MEMBER_IS_SPECIAL),
-        (b"Q", {}, "thing of the unknown type b'Q'", FaultCode.MEMBER_IS_SPECIAL),
+        (b"Q", {}, "file of the unknown type b'Q'", FaultCode.MEMBER_IS_SPECIAL),
     ],
 )
 def test_members_that_are_no_regular_files_are_named(
@@ -375,7 +375,7 @@ def test_members_that_are_no_regular_files_are_named(
 ):
     with pytest.raises(InvalidBundle) as raised:
         read(special(kind, **fields))
-    assert raised.value.text == f"member 'data/odd' is a {said}; only regular files are taken [{fault}]"
+    assert raised.value.text == f"member 'data/odd' is a {said}; only regular files are accepted [{fault}]"
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_what_only_gnu_tar_writes_is_named_with_the_option_that_leaves_it_out(
     odd[345 : 345 + len(times)] = times
     with pytest.raises(InvalidBundle) as raised:
         read(file("data/a") + with_checksum(odd) + END)
-    assert f"member 'data/odd' is a {said}; only regular files are taken: {advice}" in raised.value.text
+    assert f"member 'data/odd' is a {said}; only regular files are accepted: {advice}" in raised.value.text
 
 
 @pytest.mark.parametrize("tar_format", ["gnu", "posix"])
@@ -407,7 +407,9 @@ def test_later_volume_of_gnu_tar_names_the_option_that_makes_volumes(tmp_path: P
     subprocess.run(command, cwd=tmp_path, check=True, timeout=20)
     with pytest.raises(InvalidBundle, match=r"make the tar in one volume \(without --multi-volume\)"):
         read((tmp_path / "1.tar").read_bytes())
-    with pytest.raises(InvalidBundle, match=r"'data/a' claims 30000 bytes; send all of it, in one volume \[tar_cut\]"):
+    with pytest.raises(
+        InvalidBundle, match=r"'data/a' claims 30000 bytes; send the whole tar, in one volume \[tar_cut\]"
+    ):
         read((tmp_path / "0.tar").read_bytes())
 
 
@@ -518,7 +520,7 @@ def test_name_that_cannot_be_restored_is_refused(read: Read, name: str):
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.AREGTYPE])
 def test_file_with_the_name_of_a_folder_is_ambiguous(read: Read, kind: bytes):
-    with pytest.raises(InvalidBundle, match="the name of a file ends as a folder's does"):
+    with pytest.raises(InvalidBundle, match="the name of a file ends with a slash, as a folder's"):
         read(header("data/a/", 1, kind) + b"x".ljust(BLOCK, b"\0") + END)
 
 

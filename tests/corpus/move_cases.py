@@ -13,7 +13,7 @@ from tests.corpus.case import Accepted, Build, Case, Refused, sources_beside
 from tools.bundles import Entry, file_entry, transaction
 
 CONTENT = b"moved"
-ABSOLUTE = '"source" must be the absolute path that the file lies at'
+ABSOLUTE = '"source" must be the absolute path of the file'
 
 
 def entry(source: object, **changes: Any) -> Entry:
@@ -90,7 +90,7 @@ CASES: list[Case] = [
         "source with NUL",
         moving(lambda folder: entry(f"{folder}/a\0b")),
         FaultCode.TEXT_UNSTORABLE,
-        r"a\x00b' holds NUL or half of a surrogate pair",
+        r"a\x00b' contains NUL or half of a surrogate pair",
         InvalidMetadata,
     ),
     refused(

@@ -14,10 +14,10 @@ DOCUMENTED = {"job_id", "state", "task", "task_percent", "updated", "created", "
 WRONG_SUM = "0" * 40
 ONE = {"data/one.txt": b"one\n"}
 BAD_BUNDLES = {
-    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is no tar"),
+    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is not a tar"),
     "a tar that is cut short": (make_bundle()[:40960], "open tar", "cut short"),
     "no metadata.txt": (make_tar(ONE), "load metadata", "no metadata.txt"),
-    "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is no valid JSON"),
+    "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is not valid JSON"),
     "a listed file that is missing": (
         make_bundle(ONE, metadata_of({**ONE, "data/lost.txt": b"lost"})), "load metadata", "'lost.txt'"
     ),

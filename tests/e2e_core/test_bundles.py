@@ -83,8 +83,8 @@ def test_member_names_are_taken_as_paths(stack: Stack, core: Core):
 
 
 REJECTED = {
-    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is no tar"),
-    "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is no valid JSON"),
+    "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is not a tar"),
+    "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is not valid JSON"),
     "a project that the submitter has not": (
         make_bundle(ONE, [{**entry, "value": "999z"} if entry.get("value") == "1234a" else entry
                           for entry in metadata_of(ONE)]),

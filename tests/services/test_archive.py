@@ -89,7 +89,7 @@ def test_size_that_is_no_number_is_service_unavailable(
     server: ScriptedServer, archive: PacificaArchive, length: str
 ) -> None:
     server.then(reply(204, X_Content_Length=length))
-    with pytest.raises(ServiceUnavailable, match="gave the size as"):
+    with pytest.raises(ServiceUnavailable, match="returned the size"):
         archive.size(123456)
 
 

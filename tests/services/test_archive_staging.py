@@ -37,12 +37,12 @@ def file(tmp_path: Path) -> Iterator[BinaryIO]:
 
 
 def hand_over(folder: Path, file: BinaryIO) -> None:
-    with Staging((folder,), BLOCK).holding(5, file):
+    with Staging((folder,), BLOCK).staged(5, file):
         pass
 
 
 def test_the_open_file_is_there_while_it_is_handed_over(folder: Path, file: BinaryIO) -> None:
-    with Staging((folder,), BLOCK).holding(5, file) as path:
+    with Staging((folder,), BLOCK).staged(5, file) as path:
         assert path == folder / "5"
         assert os.path.samestat(path.stat(), os.fstat(file.fileno()))
     assert list(folder.iterdir()) == []
@@ -50,7 +50,7 @@ def test_the_open_file_is_there_while_it_is_handed_over(folder: Path, file: Bina
 
 def test_what_a_killed_process_left_is_replaced(folder: Path, file: BinaryIO) -> None:
     (folder / "5").write_bytes(b"left")
-    with Staging((folder,), BLOCK).holding(5, file) as path:
+    with Staging((folder,), BLOCK).staged(5, file) as path:
         assert os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_linked_is_copied_with_its_rights(
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(durable_files, "link_open_file", refuse)
-    with Staging((folder,), BLOCK).holding(5, file) as path:
+    with Staging((folder,), BLOCK).staged(5, file) as path:
         assert path.read_bytes() == b"x" * 3 * BLOCK
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_linked_is_copied_with_its_rights(
 def test_the_folder_on_the_file_system_of_the_file_is_used(folder: Path, file: BinaryIO, tmp_path: Path) -> None:
     elsewhere = Path("/dev/shm")
     assert elsewhere.stat().st_dev != tmp_path.stat().st_dev
-    with Staging((elsewhere, folder), BLOCK).holding(5, file) as path:
+    with Staging((elsewhere, folder), BLOCK).staged(5, file) as path:
         assert path.parent == folder
 
 

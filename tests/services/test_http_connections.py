@@ -12,7 +12,7 @@ from tests.services.scripted_server import Handler, ScriptedServer, hang_up, rep
 
 def get(client: HttpClient, path: str = "/7") -> bytes:
     with client.request("GET", path) as answer:
-        return b"".join(answer.blocks(TRANSFER_SIZE))
+        return b"".join(answer.iter_content(TRANSFER_SIZE))
 
 
 def test_redirect_is_not_followed(server: ScriptedServer, client: HttpClient) -> None:

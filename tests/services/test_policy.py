@@ -57,7 +57,7 @@ def test_answer_that_does_not_say_success_accepts_nothing(
     server: ScriptedServer, client: HttpClient, document: object
 ) -> None:
     server.then(reply(200, document))
-    with pytest.raises(ServiceUnavailable, match="does not say success"):
+    with pytest.raises(ServiceUnavailable, match="has no status success"):
         check(pacifica(client), [])
 
 
@@ -80,7 +80,7 @@ def test_built_in_rejects_with_all_faults() -> None:
     with pytest.raises(PolicyRejected) as caught:
         check(BuiltInPolicy(), [*document, *entries({"Transactions.submitter": 10})])
     assert str(caught.value).endswith(
-        ": submitter is given 2 times; project has no value; instrument is missing; "
+        ": submitter is present 2 times; project has no value; instrument is missing; "
         "entries without a destinationTable: 2"
     )
 

@@ -12,7 +12,7 @@ from tests.services.scripted_server import Handler, ScriptedServer, hang_up, rep
 
 
 def put(client: HttpClient, body: io.BytesIO, size: int) -> None:
-    with client.request("PUT", "/7", answers=(201,), body=body, size=size):
+    with client.request("PUT", "/7", expected=(201,), body=body, size=size):
         pass
 
 
@@ -69,7 +69,7 @@ def test_body_that_is_too_long_is_an_error_and_its_last_block_is_not_sent(
     server: ScriptedServer, client: HttpClient, content: bytes, size: int
 ) -> None:
     server.then(reply(201))
-    with pytest.raises(ServiceUnavailable, match=f"goes on after the last of {size} announced bytes"):
+    with pytest.raises(ServiceUnavailable, match=f"continues after the last of {size} announced bytes"):
         put(client, io.BytesIO(content), size)
     assert all(received.body == b"" for received in server.received)
 

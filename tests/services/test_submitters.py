@@ -80,7 +80,7 @@ def test_another_submitter_is_refused_and_both_are_named(services: Services, peo
 
 @pytest.mark.parametrize("user", ["Ada", "bob", "", "10"])
 def test_user_whom_the_file_does_not_name_may_be_nobody(services: Services, people: Path, user: str):
-    with pytest.raises(SubmitterMismatch, match="has no submitter's id"):
+    with pytest.raises(SubmitterMismatch, match="has no submitter id"):
         check(by_file(people), services, user, "10")
 
 

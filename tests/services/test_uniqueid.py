@@ -40,7 +40,7 @@ def test_range_of_the_service_is_given(server: ScriptedServer, client: HttpClien
 )
 def test_any_other_answer_gives_no_ids(server: ScriptedServer, client: HttpClient, document: object) -> None:
     server.then(reply(200, document))
-    with pytest.raises(ServiceUnavailable, match="when asked for 5"):
+    with pytest.raises(ServiceUnavailable, match="for a request of 5"):
         PacificaUniqueID(client).allocate("file", 5)
 
 

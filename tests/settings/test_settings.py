@@ -57,8 +57,8 @@ connect_wait = 20
 DOCUMENTED_URL = "peewee_url = sqliteext:///db.sqlite3"
 POSTGRES = "postgresql://ingest:geheim@db:5432/jobs"
 OTHER_DATABASE = (
-    "[database] peewee_url, or INGEST_DATABASE_URL: its value names a database of {}, but jobs are kept in PostgreSQL: "
-    "make a database there and name it as postgresql://user:password@host:port/database (docs/how-to/upgrade.md says more)"
+    "[database] peewee_url, or INGEST_DATABASE_URL: its value names a database of {}, but jobs are stored in PostgreSQL: "
+    "create a database there and set postgresql://user:password@host:port/database (see docs/how-to/upgrade.md)"
 )
 
 # For each setting: section, option, variable, a text and what it is then.
@@ -507,7 +507,7 @@ def test_celery_section_is_ignored_with_one_warning(with_ini: WithIni, caplog: p
     load_settings(ini)
     load_settings(ini)
     assert warnings(caplog) == [
-        f"{ini['INGEST_CONFIG']}: [celery] is not used: Airflow takes the place of Celery; the section can be removed"
+        f"{ini['INGEST_CONFIG']}: [celery] is not used: Airflow replaces Celery; remove the section"
     ]
 
 
@@ -522,7 +522,7 @@ def test_all_that_is_not_known_is_named_in_one_warning_without_values(
     ini = with_ini("[DEFAULT]\nhost = h\n[ingest]\nvolume_path = /a\nvolumepath = geheim\n[Policy]\ningest_url = x\n")
     load_settings(ini)
     load_settings(ini)
-    assert warnings(caplog) == [f"{ini['INGEST_CONFIG']}: not known here, and not used: [Policy], [ingest] volumepath"]
+    assert warnings(caplog) == [f"{ini['INGEST_CONFIG']}: unknown and not used: [Policy], [ingest] volumepath"]
 
 
 def test_variable_that_says_something_else_than_the_file_is_warned_of_without_values(
@@ -532,7 +532,7 @@ def test_variable_that_says_something_else_than_the_file_is_warned_of_without_va
     for _ in range(2):
         load_settings({**ini, "VOLUME_PATH": "/a", "PEEWEE_URL": "postgresql://ingest:anders@db:5432/jobs"})
     assert warnings(caplog) == [
-        "[database] peewee_url of the INI file is not used: PEEWEE_URL says something else, and wins"
+        "[database] peewee_url of the INI file is not used: PEEWEE_URL has a different value and takes precedence"
     ]
 
 
@@ -695,7 +695,7 @@ def test_all_wrong_values_are_named_at_once():
         ),
         (
             {"INGEST_OPERATORS": "a, b", "INGEST_ADMINS": "b"},
-            "[access] operators, or INGEST_OPERATORS: 'b' is in admins",
+            "[access] operators, or INGEST_OPERATORS: 'b' is also in admins",
         ),
         (
             {"INGEST_SUBMITTER_CHECK": "file", "INGEST_SUBMITTER_FILE": "/people"},
@@ -719,21 +719,21 @@ def test_all_wrong_values_are_named_at_once():
         ),
         (
             {"INGEST_AUTHENTICATION": "proxy", "INGEST_SUBMITTER_CHECK": "network_id"},
-            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: with `network_id` needs a real metadata service",
+            "[access] submitter_check, or INGEST_SUBMITTER_CHECK: with `network_id` it needs a real metadata service",
         ),
-        ({"INGEST_SUBMIT_FOR_OTHERS": "a\x1b[2J"}, "holds a name that holds a character that cannot be printed"),
+        ({"INGEST_SUBMIT_FOR_OTHERS": "a\x1b[2J"}, "contains a name that contains a character that cannot be printed"),
         ({"INGEST_TRUSTED_PROXIES": "::1, 10.0.0.1/8"}, "names 10.0.0.1/8, which is neither an address nor a network"),
         ({"INGEST_TRUSTED_PROXIES": "proxy.example.org"}, "names proxy.example.org, which is neither"),
-        ({"INGEST_TRUSTED_PROXIES": "::1, 0.0.0.0/0"}, "names 0.0.0.0/0, which is everybody"),
-        ({"INGEST_TRUSTED_PROXIES": "::/0"}, "names ::/0, which is everybody"),
+        ({"INGEST_TRUSTED_PROXIES": "::1, 0.0.0.0/0"}, "names 0.0.0.0/0, which contains every address"),
+        ({"INGEST_TRUSTED_PROXIES": "::/0"}, "names ::/0, which contains every address"),
         ({"INGEST_ALLOWED_HOSTS": "a, b:8066"}, "names b:8066, which is neither a host nor an address"),
         ({"INGEST_ALLOWED_HOSTS": "https://a"}, "names https://a, which is neither a host nor an address"),
         ({"INGEST_ALLOWED_HOSTS": "*.a"}, "names *.a, which is neither a host nor an address"),
-        ({"INGEST_ADMINS": "a\x1b[2J"}, "holds a name that holds a character that cannot be printed"),
-        ({"INGEST_OPERATORS": "a" * 256}, "holds a name that is longer than 255 characters"),
+        ({"INGEST_ADMINS": "a\x1b[2J"}, "contains a name that contains a character that cannot be printed"),
+        ({"INGEST_OPERATORS": "a" * 256}, "contains a name that is longer than 255 characters"),
     ],
 )
-def test_access_that_leaves_open_who_is_believed_is_refused(environment: dict[str, str], said: str):
+def test_access_that_does_not_determine_trusted_callers_is_refused(environment: dict[str, str], said: str):
     with pytest.raises(ConfigurationError) as refused:
         load_settings(environment)
     assert said in refused.value.text
@@ -758,9 +758,7 @@ def test_move_folder_among_our_own_files_is_refused(folder: str):
         "INGEST_MOVE_STAGING": "/srv/staging",
     }
     load_settings({**environment, "INGEST_MOVE_FOLDERS": "/srv"})
-    with pytest.raises(
-        ConfigurationError, match=rf"INGEST_MOVE_FOLDERS: {folder} lies in /srv/\w+, where this service"
-    ):
+    with pytest.raises(ConfigurationError, match=rf"INGEST_MOVE_FOLDERS: {folder} is in /srv/\w+, where this service"):
         load_settings({**environment, "INGEST_MOVE_FOLDERS": f"/data:{folder}"})
 
 
@@ -774,19 +772,19 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ("ursula", "'ursula' is no rule `WHO: FOLDER`"),
-        ("ursula: srv/a", "is no rule"),
-        (": /srv/a", "is no rule"),
-        (",: /srv/a", "names nobody"),
-        ("@: /srv/a", "names nobody, or somebody who cannot be a user"),
-        ("a\x1b[2J: /srv/a", "cannot be a user"),
+        ("ursula", "'ursula' is not a rule `WHO: FOLDER`"),
+        ("ursula: srv/a", "is not a rule"),
+        (": /srv/a", "is not a rule"),
+        (",: /srv/a", "names no user"),
+        ("@: /srv/a", "names no user, or an invalid user name"),
+        ("a\x1b[2J: /srv/a", "or an invalid user name"),
         ("*: /", "names no folder below `/`"),
         ("*: /srv/../etc", "names no folder below `/`"),
         ("*: /srv/a*", "has a `*` in the name of a folder"),
-        ("*: /srv/{group}", "has braces around something else than `user`"),
-        ("*: /srv/{user", "has braces around something else than `user`"),
+        ("*: /srv/{group}", "has braces around a word other than `user`"),
+        ("*: /srv/{user", "has braces around a word other than `user`"),
         ("@ms: /srv/a", "names the group 'ms', which move_groups does not define"),
-        ("*: /elsewhere/{user}", "/elsewhere/{user} lies in none of move_folders"),
+        ("*: /elsewhere/{user}", "/elsewhere/{user} is in none of move_folders"),
     ],
 )
 def test_rule_of_moves_that_cannot_be_meant_is_refused(rules: str, said: str):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.system.linux import forget_in_memory
+from ingest.system.linux import drop_cached_pages
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # A process that reads 300 blocks in pieces, as the API receives them; prints how many pages it was given anew.
@@ -48,7 +48,7 @@ def test_what_is_on_the_disk_is_read_from_there(tmp_path: Path):
         if on_a_disk(tmp_path):
             os.fsync(file.fileno())
             assert is_in_memory(file.fileno())
-            forget_in_memory(file.fileno())
+            drop_cached_pages(file.fileno())
             assert not is_in_memory(file.fileno())
         assert file.read() == bytes(2**20)
 

@@ -180,7 +180,7 @@ def test_the_whole_file_gives_one_warning_in_a_process(tmp_path: Path, caplog: p
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (
             logging.WARNING,
-            f"{path}: [celery] is not used: Airflow takes the place of Celery; the section can be removed",
+            f"{path}: [celery] is not used: Airflow replaces Celery; remove the section",
         )
     ]
 

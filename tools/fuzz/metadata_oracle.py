@@ -76,7 +76,7 @@ def _check_reader(document: bytes, kind: Kind) -> None:
     if files is not None:
         for file in files:
             check_path(file.path)
-            assert not CONTROLS.search(file.path), f"{file.path!r} holds a control character"
+            assert not CONTROLS.search(file.path), f"{file.path!r} contains a control character"
             assert file.size is not None
             assert file.size >= 0
             assert kind is Kind.INGEST or (file.source or "").startswith("/")

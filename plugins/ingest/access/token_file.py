@@ -1,10 +1,10 @@
-"""The file of static tokens: bearer tokens of which only hashes are kept.
+"""The file of static tokens: bearer tokens, of which only hashes are stored.
 
-Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; the id names it, so
-that it can be listed and removed without being known. The secret is 256 random bits, so one SHA-256 is as good as a slow
-hash with a salt: those protect what a person chose and a machine can guess.
+Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; the id identifies it,
+so that an admin can list and remove tokens without knowing them. The secret is 256 random bits, so a single SHA-256 is
+enough: slow hashes with a salt protect passwords that people choose and machines can guess.
 
-A change is seen whole or not at all (written beside, synced, renamed), and two at once wait for each other.
+Changes are atomic (a partial file is written, synced and renamed), and simultaneous changes wait for each other.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ PREFIX = "ingest_"
 ID_BYTES = 4
 SECRET_BYTES = 32
 PRIVATE = 0o600
-# Seconds that a command waits for another one that changes the file.
-PATIENCE = 10.0
-PAUSE = 0.02
+# How long a command waits for another one that changes the file.
+LOCK_TIMEOUT_SECONDS = 10.0
+POLL_SECONDS = 0.02
 
 
 def _user_name(name: str) -> str:
     if invalid_reason(name):
-        raise ValueError("no name of a user")
+        raise ValueError("not a valid user name")
     return name
 
 
 class Token(BaseModel):
-    """A token as it is kept: whose it is, and by what it is recognised."""
+    """A token as it is stored: its user, its dates and the hash of its text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,11 +52,11 @@ class Token(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     def is_hash_of(self, text: str) -> bool:
-        """Whether a text is this token; takes as long for a text that is nearly it."""
+        """Whether a text is this token, compared in constant time."""
         return hmac.compare_digest(self.sha256, _hash(text))
 
     def has_expired(self) -> bool:
-        """Return whether the token is past its time."""
+        """Whether the token has expired."""
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
@@ -65,13 +65,13 @@ DOCUMENT = TypeAdapter(tuple[Token, ...])
 
 
 def token_id(text: str) -> str | None:
-    """Give the id that a text names, if it has the form of a token."""
+    """Return the id in a text that has the form of a token, else None."""
     own, separator, _ = text.removeprefix(PREFIX).partition("_")
     return own if text.startswith(PREFIX) and separator else None
 
 
 def read(path: Path) -> Tokens:
-    """Give the tokens by their ids; none while there is no file. Raises ConfigurationError."""
+    """Return the tokens by id; none if the file does not exist. Raise ConfigurationError."""
     try:
         return parse(path, path.read_bytes())
     except FileNotFoundError:
@@ -81,18 +81,20 @@ def read(path: Path) -> Tokens:
 
 
 def parse(path: Path, document: bytes) -> Tokens:
-    """Give the tokens that the contents of a file hold, by their ids; raises ConfigurationError."""
+    """Return the tokens in the contents of a file, by id; raise ConfigurationError."""
     try:
         return {token.id: token for token in DOCUMENT.validate_json(document)}
     except ValidationError:
-        # Not from pydantic's error, which quotes what it read.
-        raise ConfigurationError(f"the token file {path} is not what `pacifica-ingest-cmd token` writes") from None
+        # Without pydantic's error, which quotes the contents.
+        raise ConfigurationError(
+            f"the token file {path} was not written by `pacifica-ingest-cmd token`; restore it or remove it"
+        ) from None
 
 
 def add(path: Path, user: str, lifetime: timedelta | None = None) -> str:
-    """Make a token for a user and keep its hash; return the token, which cannot be recovered later.
+    """Make a token for a user and store its hash; return the token, which cannot be recovered later.
 
-    Without a `lifetime` it does not expire. Raises ConfigurationError, OSError.
+    Without a `lifetime` the token does not expire. Raises ConfigurationError, OSError.
     """
     created = datetime.now(UTC).replace(microsecond=0)
     expires = created + lifetime if lifetime is not None else None
@@ -103,10 +105,10 @@ def add(path: Path, user: str, lifetime: timedelta | None = None) -> str:
     return text
 
 
-def remove(path: Path, which: Callable[[Token], bool]) -> list[Token]:
-    """Remove tokens, and give what was removed; raises ConfigurationError, OSError."""
+def remove(path: Path, matches: Callable[[Token], bool]) -> list[Token]:
+    """Remove the matching tokens and return them; raise ConfigurationError, OSError."""
     with _changing(path) as tokens:
-        removed = [token for token in tokens.values() if which(token)]
+        removed = [token for token in tokens.values() if matches(token)]
         for token in removed:
             del tokens[token.id]
     return removed
@@ -114,11 +116,11 @@ def remove(path: Path, which: Callable[[Token], bool]) -> list[Token]:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[dict[str, Token]]:
-    """Give the tokens to be changed; they are on the disk at the end."""
-    # The file itself, where a symbolic link leads to it.
+    """Yield the tokens for a change; write them to the disk at the end."""
+    # Follows a symbolic link, so that the link stays.
     path = path.resolve()
     with ExitStack() as stack:
-        part = _patiently(stack, path)
+        part = _wait_for_lock(stack, path)
         _make_private(part, path)
         tokens = dict(read(path))
         yield tokens
@@ -128,22 +130,22 @@ def _changing(path: Path) -> Iterator[dict[str, Token]]:
     sync_folder(path.parent)
 
 
-def _patiently(stack: ExitStack, path: Path) -> BinaryIO:
-    """Open the file that is to be renamed to `path`, when no other command has it any more."""
-    deadline = time.monotonic() + PATIENCE
+def _wait_for_lock(stack: ExitStack, path: Path) -> BinaryIO:
+    """Open the partial file of `path` as soon as no other command is writing it."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
             return stack.enter_context(writing(path))
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
 
 
 def _make_private(part: BinaryIO, path: Path) -> None:
     os.fchmod(part.fileno(), PRIVATE)
     if os.geteuid() == 0 and path.exists():
-        # Or the API, which runs under an account of its own, could not read it any more.
+        # Otherwise the API, which runs under its own account, could no longer read the file.
         owner = path.stat()
         os.fchown(part.fileno(), owner.st_uid, owner.st_gid)
 

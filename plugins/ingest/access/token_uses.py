@@ -1,7 +1,7 @@
-"""When each static token was last used: the modification time of an empty file in a folder beside the token file.
+"""Records the last use of each static token, as the modification time of an empty file next to the token file.
 
-Recorded by `api.access.static_tokens`, shown by the command `token list`. Files rather than the token file itself, which
-the API only reads, and rather than the database, which the command `token` does not need.
+Written by `api.access.static_tokens`, read by the command `token list`. The token file itself is not used, because the API
+only reads it, nor the database, because the command `token` works without it.
 """
 
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 SUFFIX = ".uses"
 PRIVATE_FOLDER = 0o700
-# A recorded use may be this much older than the last one.
+# A recorded use may be this much older than the last use.
 PRECISION_SECONDS = 60.0
 
 
@@ -28,7 +28,7 @@ class TokenUses:
         self._has_failed = False
 
     def record(self, token_id: str) -> None:
-        """Record that a token is used now; logs once when the folder cannot be written, and goes on without."""
+        """Record that a token is used now; log a warning once if the folder cannot be written."""
         now = time.monotonic()
         with self._lock:
             if now - self._recorded.get(token_id, -PRECISION_SECONDS) < PRECISION_SECONDS:
@@ -44,7 +44,7 @@ class TokenUses:
 
 
 def last_use(token_file: Path, token_id: str) -> datetime | None:
-    """Return when a token was last used, to the minute; None if it never was, or that was not recorded."""
+    """Return the time of a token's last use, to the minute; None if no use was recorded."""
     try:
         return datetime.fromtimestamp((_folder(token_file) / token_id).stat().st_mtime, UTC)
     except OSError:
@@ -52,7 +52,7 @@ def last_use(token_file: Path, token_id: str) -> datetime | None:
 
 
 def forget(token_file: Path, token_id: str) -> None:
-    """Remove the record of a token that was removed; raises OSError."""
+    """Remove the record of a removed token; raise OSError."""
     (_folder(token_file) / token_id).unlink(missing_ok=True)
 
 

@@ -1,21 +1,21 @@
-"""What may be the name of a user.
+"""The rules for user names.
 
-A name goes to Policy as a header, into log lines, the ledger and Airflow's UI, so it must not be able to forge any of them.
-Used by the settings, the command `token` and `api.access.auth`.
+A name is sent to Policy as a header, and shown in log lines, the ledger and Airflow's UI, so it must not be able to
+forge any of them. Used by the settings, the command `token` and `api.access.auth`.
 """
 
-LONGEST = 255
+MAX_LENGTH = 255
 
 
 def invalid_reason(name: str) -> str | None:
-    """Say in a few words why a text cannot be the name of a user; None when it can."""
+    """Return in a few words why a text is not a valid user name; None if it is valid."""
     if not name:
         return "is empty"
-    if len(name) > LONGEST:
-        return f"is longer than {LONGEST} characters"
-    # No control character, no line or paragraph separator, nothing that turns the direction of writing.
+    if len(name) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH} characters"
+    # Not printable are control characters, line and paragraph separators, and marks of the direction of text.
     if not name.isprintable():
-        return "holds a character that cannot be printed"
+        return "contains a character that cannot be printed"
     if name != name.strip():
         return "begins or ends with a space"
     return None

@@ -1,1 +1,1 @@
-"""What uploaders send, read as strictly as it can be: the tar, its `metadata.txt`, and move documents."""
+"""Strict readers of what uploaders send: the tar, its `metadata.txt`, and move documents."""

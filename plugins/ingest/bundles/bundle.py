@@ -1,7 +1,7 @@
-"""A bundle, read as a stream: the members of its tar, and sections of its bytes.
+"""Reads a bundle as a stream: the members of its tar, and sections of its bytes.
 
-Called by the stages. Nothing is extracted and no list of members is kept, so that memory stays flat whatever the size.
-The format is that of the documentation: files under `data/`, and `metadata.txt`.
+Called by the stages. Nothing is extracted and no list of members is kept, so memory does not grow with the bundle. The
+format is documented in docs/reference/bundle-format.md: files below `data/`, and `metadata.txt`.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest.bundles.alike_names import differing, likeness
 from ingest.bundles.macos_members import MacosMembers, is_of_macos
 from ingest.bundles.member_kinds import SPARSE, kind_of
-from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path
+from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path, split_name
 from ingest.bundles.tar_blocks import BLOCK, VOLUME_LABEL
 from ingest.bundles.tar_headers import FOLDER, OLD_REGULAR, REGULAR, Header, headers
 from ingest.errors.fault_codes import FaultCode
@@ -48,10 +48,10 @@ COMPRESSED = {
     b"PK": "zip",
     b"7z\xbc\xaf": "7z",
 }
-# In these there is no tar.
+# Formats that do not contain a tar.
 NO_TARS = frozenset({"zip", "7z"})
-# Members that hold nothing that could be lost.
-PASSED_OVER = frozenset({FOLDER, VOLUME_LABEL})
+# Members without contents.
+SKIPPED = frozenset({FOLDER, VOLUME_LABEL})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Member:
 
 
 class Section(io.RawIOBase):
-    """A part of a file as a file: `size` bytes from `offset`. Sections may share the file: its own position is not used."""
+    """A part of a file as a file: `size` bytes from `offset`. Sections can share a file: they do not use its position."""
 
     def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
         super().__init__()
@@ -76,11 +76,11 @@ class Section(io.RawIOBase):
         self._left = size
 
     def readable(self) -> bool:
-        """Say that this can be read."""
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Give up to `size` bytes, all that are left without it; b"" at the end."""
+        """Return up to `size` bytes, by default all that are left; b"" at the end."""
         wanted = self._left if size < 0 else min(size, self._left)
         data = os.pread(self._file.fileno(), wanted, self._offset)
         self._offset += len(data)
@@ -88,7 +88,7 @@ class Section(io.RawIOBase):
         return data
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill a buffer and give how many bytes it holds; a buffered reader reads in this way."""
+        """Fill a buffer and return the number of bytes; buffered readers call this method."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
@@ -103,16 +103,16 @@ def open_section(path: Path, offset: int, size: int) -> Iterator[Section]:
 
 
 def members(path: Path, faults: FaultList) -> Iterator[Member]:
-    """Read the tar's headers in order and give its regular files; folders and the tar's own label are passed over.
+    """Read the tar's headers in order and yield its regular files; folders and the tar's volume label are skipped.
 
-    What cannot be taken goes to `faults`; the reading ends where the tar cannot be read on.
+    Members that are not accepted are added to `faults`; reading ends where the tar is unreadable.
     """
     of_macos = MacosMembers(faults)
     with path.open("rb") as file:
         try:
             _refuse_compressed(file)
             for header in headers(file, path.stat().st_size):
-                is_nothing = header.kind in PASSED_OVER and not header.is_sparse
+                is_nothing = header.kind in SKIPPED and not header.is_sparse
                 if not is_nothing and (member := _member(header, faults, of_macos)) is not None:
                     yield member
         except InvalidBundle as error:
@@ -123,7 +123,7 @@ def _refuse_compressed(file: BinaryIO) -> None:
     beginning = file.read(BLOCK)
     for magic, name in COMPRESSED.items():
         if beginning.startswith(magic):
-            sentence = f"the bundle is compressed ({name}); send the tar as it is"
+            sentence = f"the bundle is compressed ({name}); send the uncompressed tar"
             made_by = " (7-Zip makes one with 7z a -ttar)" if name in NO_TARS else ""
             raise InvalidBundle(sentence + made_by, FaultCode.TAR_COMPRESSED)
 
@@ -132,11 +132,12 @@ def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member
     if header.is_sparse or header.kind not in (REGULAR, OLD_REGULAR):
         kind = SPARSE if header.is_sparse else kind_of(header.kind)
         advice = f": {kind.advice}" if kind.advice else ""
-        faults.add(kind.fault, f"member {header.shown} is a {kind.called}; only regular files are taken{advice}")
+        faults.add(kind.fault, f"member {header.shown} is a {kind.called}; only regular files are accepted{advice}")
         return None
     name = header.name.decode("utf-8", "surrogateescape")
-    path, parts = relative_path(name), [part for part in name.split("/") if part not in ("", ".")]
+    parts = split_name(name)
     is_metadata = parts == [METADATA_NAME]
+    path = None if is_metadata else relative_path(name)
     found = name_fault(name)
     if not found and (name.startswith("/") or not (is_metadata or (path and parts[0] == DATA_FOLDER))):
         found = FaultCode.MEMBER_OUTSIDE_DATA, _outside(parts)
@@ -144,11 +145,11 @@ def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member
         of_macos.add(header.shown, refused=found is not None)
     elif found:
         faults.add(found[0], f"member {header.shown} {found[1]}")
-    return None if found else Member(None if is_metadata else path, header.offset, header.size)
+    return None if found else Member(path, header.offset, header.size)
 
 
 def _outside(parts: list[str]) -> str:
-    """Say of a member that it is in the wrong place, and what differs where the name of its place looks right."""
+    """Return a phrase about a member in the wrong place; where its first folder looks like the right one, the difference."""
     sentence = f"is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/"
     for wanted in (DATA_FOLDER, METADATA_NAME):
         if parts and parts[0] != wanted and likeness(parts[0]) == likeness(wanted):

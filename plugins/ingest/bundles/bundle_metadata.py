@@ -1,7 +1,7 @@
-"""metadata.txt and move documents: read entry by entry, checked, and completed for policy and the catalogue.
+"""Reads metadata.txt and move documents entry by entry, checks them and completes them for policy and the catalog.
 
 Called by the stages. The document is a JSON list of objects; each names its `destinationTable`. It is read as a stream
-(`ingest.bundles.metadata_document`), because the list of a million files must not lie in memory.
+(`ingest.bundles.metadata_document`), so that a list of a million files is never in memory as a whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,21 +12,30 @@ from ingest.bundles.bundle import DATA_FOLDER, relative_path
 from ingest.bundles.file_values import FileIds, FileValues, path_of_value
 from ingest.bundles.metadata_document import Entry, objects
 from ingest.bundles.metadata_entries import TIMES, DeclaredFile, declared_file, size_of, whole_number
-from ingest.bundles.passed_on import FILE_VALUES, FILES, KEYS, TABLE, TRANSACTION, TRANSACTION_ID, LeftOut, passed_on
+from ingest.bundles.passed_on import (
+    FILE_VALUES,
+    FILES,
+    KEYS,
+    TABLE,
+    TRANSACTION,
+    TRANSACTION_ID,
+    LeftOutEntries,
+    passed_on,
+)
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.states.stages import Kind
 
 SUBMITTER = f"{TRANSACTION}submitter"
-# What a transaction has once.
+# Tables of which a transaction has one entry each.
 TRANSACTION_VALUES = frozenset(table for table in KEYS if table.startswith(TRANSACTION))
 VALUES = frozenset({str, int, float})
 
 
 @dataclass(frozen=True)
 class ArchivedAs:
-    """What the ledger adds to the entry at `position`; `path` is that of the file below `data/`."""
+    """The values that the ledger adds to the entry at `position`; `path` is the file's path below `data/`."""
 
     position: int
     path: str
@@ -36,9 +45,9 @@ class ArchivedAs:
 
 
 def entries(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]]:
-    """Give each entry with its index in the list, and add to `faults` those that are none.
+    """Yield each entry with its index in the list; add invalid ones to `faults`.
 
-    Raises InvalidMetadata with all faults so far where the document cannot be read on.
+    Raises InvalidMetadata with all faults so far where reading cannot continue.
     """
     for position, entry in objects(document, faults):
         if isinstance(entry.get(TABLE), str):
@@ -48,9 +57,9 @@ def entries(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]
 
 
 class MetadataReader:
-    """Reads a document once: gives its files, collects its faults, and remembers what people want to see of it.
+    """Reads a document once: yields its files, collects its faults and keeps the transaction's values for people.
 
-    `below_data`: each `subdir` is taken for a path below `data/`, though it may begin with a folder of that name.
+    `below_data`: every `subdir` is a path below `data/`, even if it begins with a folder of that name.
     """
 
     def __init__(self, document: BinaryIO, kind: Kind, job_id: int, *, below_data: bool = False) -> None:
@@ -60,13 +69,13 @@ class MetadataReader:
         self._below_data = below_data
         self.faults = FaultList()
         self.transaction: dict[str, Any] = {}
-        self.left_out = LeftOut()
+        self.left_out = LeftOutEntries()
         self.has_file_values = False
 
     def files(self) -> Iterator[DeclaredFile]:
-        """Give the declared files in order, and collect faults.
+        """Yield the declared files in order, and collect faults.
 
-        Raises InvalidMetadata with all faults so far where the document cannot be read on.
+        Raises InvalidMetadata with all faults so far where reading cannot continue.
         """
         is_move, below_data = self._is_move, self._below_data
         for position, entry in entries(self._document, self.faults):
@@ -93,19 +102,19 @@ class MetadataReader:
         name = entry[TABLE].removeprefix(TRANSACTION)
         value = whole_number(entry.get("value"))
         if entry[TABLE] == TRANSACTION_ID and str(value) != str(self._job_id):
-            sentence = f"entry {position}: {TRANSACTION_ID} is given by the service; leave it out"
+            sentence = f"entry {position}: {TRANSACTION_ID} is assigned by the service; leave it out"
             self.faults.add(FaultCode.TRANSACTION_ID_GIVEN, sentence)
         elif type(value) not in VALUES:
             sentence = f'entry {position}: "value" of {entry[TABLE]} must be a text or a number'
             self.faults.add(FaultCode.VALUE_MALFORMED, sentence)
         if name in self.transaction and self.transaction[name] != value:
-            sentence = f"entry {position}: {entry[TABLE]} stands there twice with different values"
+            sentence = f"entry {position}: {entry[TABLE]} is repeated with a different value"
             self.faults.add(FaultCode.ENTRY_TWICE, sentence)
         self.transaction[name] = value
 
 
 def submitters(document: BinaryIO) -> frozenset[str]:
-    """Return every value of `Transactions.submitter` in a document, as a text."""
+    """Return all values of `Transactions.submitter` in a document, as texts."""
     found = (entry for _, entry in entries(document, FaultList()) if entry[TABLE] == SUBMITTER)
     return frozenset(str(whole_number(entry.get("value"))) for entry in found)
 
@@ -120,18 +129,17 @@ def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
 def completed(
     document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], file_ids: FileIds, *, for_catalog: bool
 ) -> Iterator[Entry]:
-    """Give the entries as policy and the catalogue want them: with ids, and the transaction's own.
+    """Yield the entries for policy or the catalog: with ids, and with an entry for the transaction's id.
 
-    `FileKeyValue` entries come later than they are listed.
+    `FileKeyValue` entries come later than in the document.
 
     Args:
         document: Metadata in which `MetadataReader` found no faults.
-        job_id: The id of the job, which is the transaction's.
-        files: What the ledger adds to each `Files` entry, in their order.
+        job_id: The id of the job and of the transaction.
+        files: The values that the ledger adds to each `Files` entry, in the order of the entries.
         file_ids: Looks up the ids of the job's files by their paths.
-        for_catalog: See below.
-
-    For the catalogue `subdir` is the folder below `data/`, as the original has it (pacifica.ingest.tarutils.get_clipped).
+        for_catalog: Whether `subdir` becomes the folder below `data/`, as in the original service
+            (pacifica.ingest.tarutils.get_clipped).
     """
     archived, faults, file_values = iter(files), FaultList(), FileValues(file_ids)
     for _, entry in entries(document, faults):
@@ -147,12 +155,12 @@ def completed(
             entry["value"] = whole_number(entry["value"])
         yield passed_on(entry)
     faults.raise_as(InvalidMetadata)
-    yield from file_values.rest()
+    yield from file_values.remaining()
     yield {TABLE: TRANSACTION_ID, "value": job_id}
 
 
 def _complete_file(entry: Entry, added: ArchivedAs | None, *, for_catalog: bool) -> None:
-    """Add what the ledger knows of a file, and write whole numbers as integers."""
+    """Add the ledger's values to a `Files` entry, and convert whole numbers to integers."""
     if added is None:
         raise ValueError("the ledger has fewer files than the metadata: load_metadata must come first")
     if for_catalog:
@@ -162,6 +170,6 @@ def _complete_file(entry: Entry, added: ArchivedAs | None, *, for_catalog: bool)
 
 
 def _folder(path: str, name: str) -> str:
-    """Give what stands before the name in a path; the name may hold folders itself."""
+    """Return the part of a path before the name; the name itself may contain folders."""
     plain = relative_path(DATA_FOLDER, name) or name
     return path.removesuffix(plain).rstrip("/") if path.endswith(plain) else ""

@@ -1,7 +1,7 @@
-"""`FileKeyValue` entries: keys and values of single files, which name the file by its path in the bundle.
+"""Checks and completes `FileKeyValue` entries: a key and a value for one file, which the entry names by its path.
 
-Called by `ingest.bundles.bundle_metadata`. The metadata service takes a `file_id`, and with it any file of anybody. So an
-uploader names a path, and the service adds the id of that file of the same job.
+Called by `ingest.bundles.bundle_metadata`. The metadata service accepts any `file_id`, also of another user's file. So
+uploaders name a path, and this service adds the id of that file of the same job.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from ingest.bundles.passed_on import passed_on
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 
-# In entries, and in characters of their texts: what is in memory at a time.
+# The entries that are in memory at a time: their number, and the characters of their texts.
 BATCH = 1000
 BATCH_CHARACTERS = 1024 * 1024
 VALUES = (str, int, float)
@@ -23,7 +23,7 @@ FileIds = Callable[[Sequence[str]], Mapping[str, int | None]]
 
 
 def path_of_value(entry: Entry) -> str:
-    """Return the path below `data/` that an entry names; raise InvalidMetadata with what is wrong with the entry."""
+    """Return the path below `data/` that an entry names; raise InvalidMetadata if the entry is invalid."""
     if "file_id" in entry:
         sentence = (
             f'"file_id" is set by the service; name the file by its path in the bundle instead, such as {EXAMPLE}'
@@ -37,17 +37,17 @@ def path_of_value(entry: Entry) -> str:
             f'"path" must be the path of a file in the bundle, such as {EXAMPLE}', FaultCode.PATH_MALFORMED
         )
     if CONTROLS.search(path):
-        raise InvalidMetadata('"path" holds a control character', FaultCode.PATH_HOLDS_CONTROLS)
+        raise InvalidMetadata('"path" contains a control character', FaultCode.PATH_HOLDS_CONTROLS)
     relative = relative_path(path)
     if relative is None or not path.removeprefix("./").startswith(f"{DATA_FOLDER}/"):
         raise InvalidMetadata(f'"path" must begin with data/, such as {EXAMPLE}', FaultCode.PATH_OUTSIDE_DATA)
     if is_too_long(relative):
-        raise InvalidMetadata('"path" is longer than any path of a file may be', FaultCode.PATH_TOO_LONG)
+        raise InvalidMetadata('"path" is longer than the path of a file may be', FaultCode.PATH_TOO_LONG)
     return relative
 
 
 class FileValues:
-    """Adds the ids of files to entries, a batch at a time, because each look-up is a query."""
+    """Adds the ids of files to entries, in batches, because each look-up is a query."""
 
     def __init__(self, file_ids: FileIds) -> None:
         self._file_ids = file_ids
@@ -55,15 +55,15 @@ class FileValues:
         self._characters = 0
 
     def add(self, entry: Entry) -> Iterator[Entry]:
-        """Take an entry whose form was checked; yield the entries that are complete, mostly none."""
+        """Add a checked entry; yield the entries of a batch when it is full."""
         path = path_of_value(entry)
         self._waiting.append((path, entry))
         self._characters += len(path) + len(entry["key"]) + len(str(entry["value"]))
         if len(self._waiting) >= BATCH or self._characters >= BATCH_CHARACTERS:
-            yield from self.rest()
+            yield from self.remaining()
 
-    def rest(self) -> Iterator[Entry]:
-        """Yield the entries that still lack their ids, completed."""
+    def remaining(self) -> Iterator[Entry]:
+        """Complete and yield the entries that still have no id."""
         waiting, self._waiting, self._characters = self._waiting, [], 0
         if not waiting:
             return

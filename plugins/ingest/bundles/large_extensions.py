@@ -1,6 +1,6 @@
-"""Why an extended header is too large to be read, and what to leave out of the tar.
+"""Makes the error of an extended header that is too large to be read, with advice on how to make a tar without it.
 
-Called by `ingest.bundles.tar_headers`. These headers hold extended attributes of files (on macOS resource forks among them),
+Called by `ingest.bundles.tar_headers`. These headers contain extended attributes of files (on macOS also resource forks),
 which may have any size.
 """
 
@@ -14,17 +14,17 @@ from ingest.errors.types import InvalidBundle
 from ingest.system.sanitize import quote_name
 
 LARGEST_EXTENSION = 1024 * 1024
-# More records are not looked at: a header may claim any size.
-MOST_RECORDS = 100
+# No more records are read, because a header may claim any size.
+MAX_RECORDS = 100
 RECORD = re.compile(rb"([0-9]{1,12}) ([^=]+)=")
-# How GNU tar, bsdtar and Sun's tar begin the names of extended attributes and access control lists.
+# The prefixes of extended attributes and access control lists in GNU tar, bsdtar and Sun's tar.
 ATTRIBUTES = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"SCHILY.acl.", b"SUN.")
 WITHOUT_ATTRIBUTES = "make the tar with --no-xattrs (macOS: COPYFILE_DISABLE=1 tar --no-xattrs --no-mac-metadata)"
 WITHOUT_LISTS = "make the tar without --listed-incremental"
 
 
 def too_large(file: BinaryIO, block: Block) -> InvalidBundle:
-    """Make the error of an extended header of more than 1 MiB, which names its largest record."""
+    """Return the error of an extended header of more than 1 MiB; it names the largest record."""
     sentence = f"the extended header at byte {block.offset} claims {block.size} bytes, more than {LARGEST_EXTENSION}"
     length, key = max(_records(file, block), default=(0, b""))
     if length > BLOCK:
@@ -33,9 +33,9 @@ def too_large(file: BinaryIO, block: Block) -> InvalidBundle:
 
 
 def _records(file: BinaryIO, block: Block) -> Iterator[tuple[int, bytes]]:
-    """Read the length and the key of each PAX record, and pass over the values."""
+    """Yield the length and the key of each PAX record, without reading the values."""
     position, end = block.offset + BLOCK, block.offset + BLOCK + block.size
-    for _ in range(MOST_RECORDS):
+    for _ in range(MAX_RECORDS):
         file.seek(position)
         found = RECORD.match(file.read(BLOCK))
         if found is None or position >= end:

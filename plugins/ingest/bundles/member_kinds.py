@@ -1,4 +1,4 @@
-"""The members that are no regular files: what each is called, the code of its fault, and how to leave it out of a tar.
+"""The types of members that are not regular files: name, code of the fault, and how to make a tar without them.
 
 Called by `ingest.bundles.bundle`, and by `ingest.bundles.tar_headers` where such a member ends the reading. The types are
 those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic Tar Format").
@@ -13,7 +13,7 @@ HARD_LINK, SYMBOLIC_LINK, GNU_SPARSE = b"1", b"2", b"S"
 
 @dataclass(frozen=True, slots=True)
 class MemberKind:
-    """A type of member that is refused; `advice` is empty where there is nothing to do but to leave the member out."""
+    """A type of member that is refused; `advice` is empty if the member can only be left out."""
 
     fault: FaultCode
     called: str
@@ -46,5 +46,5 @@ KINDS = {
 
 
 def kind_of(kind: bytes) -> MemberKind:
-    """Return what is known of a type of the tar."""
-    return KINDS.get(kind) or MemberKind(FaultCode.MEMBER_IS_SPECIAL, f"thing of the unknown type {kind!r}")
+    """Return the description of a member's type."""
+    return KINDS.get(kind) or MemberKind(FaultCode.MEMBER_IS_SPECIAL, f"file of the unknown type {kind!r}")

@@ -1,7 +1,7 @@
-"""What a `Files` entry must say: each check gives what the service needs of the entry, or names what is wrong with it.
+"""Checks a `Files` entry: each check returns a value that the service needs, or raises InvalidMetadata.
 
-Called by `ingest.bundles.bundle_metadata`. The entry is an object whose texts and numbers
-`ingest.bundles.metadata_document` has looked at.
+Called by `ingest.bundles.bundle_metadata`. `ingest.bundles.metadata_document` has checked the texts and numbers of the
+entry before.
 """
 
 import re
@@ -15,15 +15,15 @@ from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
 from ingest.system.sanitize import quote_name
 
-# Hexadecimal digits of each hash type: all of `hashlib.algorithms_guaranteed` that have a fixed length, which are those that
-# the real metadata service accepts (docs/how-to/upgrade.md says why no others).
+# Hexadecimal digits of each hash type: the members of `hashlib.algorithms_guaranteed` with a fixed length, which the real
+# metadata service accepts (docs/how-to/upgrade.md explains why no others).
 HASH_LENGTHS = {
     **{"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128},
     **{"sha3_224": 56, "sha3_256": 64, "sha3_384": 96, "sha3_512": 128, "blake2b": 128, "blake2s": 64},
 }
 HASHES = {name: re.compile(f"(?:{name}:)?([0-9a-f]{{{length}}})") for name, length in HASH_LENGTHS.items()}
 SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
-# Up to here, each whole number of double precision is exactly what was written.
+# Up to this limit, double precision represents every whole number exactly.
 LARGEST_EXACT = 2**53 - 1
 # Seconds since 1970, from the year 1 to the year 9999.
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
@@ -32,9 +32,9 @@ TIMES = ("mtime", "ctime")
 
 @dataclass(frozen=True)
 class DeclaredFile:
-    """A file as the metadata declares it; `position` is its entry's index in the list, `size` is in bytes.
+    """A file as the metadata declares it; `position` is the index of its entry in the list, `size` is in bytes.
 
-    Of a faulty entry only the path is known, so that the member that it means is not called unlisted.
+    A faulty entry has only a path, so that its member is not reported as unlisted.
     """
 
     position: int
@@ -48,14 +48,14 @@ class DeclaredFile:
 def declared_file(
     position: int, entry: Entry, faults: FaultList, *, is_move: bool, below_data: bool
 ) -> DeclaredFile | None:
-    """Give the file that an entry declares, None when it has no path; all that is wrong with it is then in `faults`.
+    """Return the file that an entry declares, None if it has no path; add all faults of the entry to `faults`.
 
     Args:
         position: The entry's index in the list.
         entry: The entry.
-        faults: What is wrong with the document.
-        is_move: The entry must name the file's source.
-        below_data: `subdir` is a path below `data/`, though it may begin with a folder of that name.
+        faults: The faults of the document.
+        is_move: Whether the entry must name the file's source.
+        below_data: Whether `subdir` is a path below `data/` even if it begins with a folder of that name.
     """
     path = None
     try:
@@ -70,7 +70,7 @@ def declared_file(
 
 
 def _find_all(position: int, entry: Entry, faults: FaultList, *, is_move: bool, below_data: bool) -> None:
-    """Add all that is wrong with an entry to the faults."""
+    """Add all faults of an entry to the list."""
     checks: list[Callable[[Entry], object]] = [lambda checked: path_of(checked, below_data), size_of, hash_of]
     for check in [*checks, check_forms, *([source_of] if is_move else [])]:
         try:
@@ -80,12 +80,12 @@ def _find_all(position: int, entry: Entry, faults: FaultList, *, is_move: bool, 
 
 
 def path_of(entry: Entry, below_data: bool) -> str:
-    """Give the path below `data/` that `subdir` and `name` make."""
+    """Return the path below `data/` that `subdir` and `name` form."""
     name, subdir = entry.get("name"), entry.get("subdir", "")
     if not isinstance(name, str) or not isinstance(subdir, str) or not name:
         raise InvalidMetadata('"name" and "subdir" must be texts', FaultCode.PATH_MALFORMED)
     if CONTROLS.search(name) or CONTROLS.search(subdir):
-        raise InvalidMetadata('"name" or "subdir" holds a control character', FaultCode.PATH_HOLDS_CONTROLS)
+        raise InvalidMetadata('"name" or "subdir" contains a control character', FaultCode.PATH_HOLDS_CONTROLS)
     path = relative_path(DATA_FOLDER, subdir, name) if below_data else relative_path(subdir, name)
     if path is None:
         raise InvalidMetadata('"subdir" and "name" do not make a path below data/', FaultCode.PATH_OUTSIDE_DATA)
@@ -96,7 +96,7 @@ def path_of(entry: Entry, below_data: bool) -> str:
 
 
 def whole_number(value: object) -> object:
-    """Return a whole number that was written with an exponent or a fraction (`1e+05`) as an integer, all else unchanged."""
+    """Return a whole number with an exponent or a fraction (`1e+05`) as an integer, any other value unchanged."""
     if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT:
         return int(value)
     return value
@@ -106,12 +106,12 @@ def size_of(entry: Entry) -> int:
     """Return the size in bytes, which may be written as a whole number or as the text of its digits."""
     size = whole_number(entry.get("size"))
     if isinstance(size, bool) or not SIZE.fullmatch(str(size)):
-        raise InvalidMetadata('"size" must be the number of its bytes, of up to 18 digits', FaultCode.SIZE_MALFORMED)
+        raise InvalidMetadata('"size" must be the number of bytes, with up to 18 digits', FaultCode.SIZE_MALFORMED)
     return int(str(size))
 
 
 def hash_of(entry: Entry) -> tuple[str, str]:
-    """Give the type and the hexadecimal digits of the hash, both in lower case."""
+    """Return the type and the hexadecimal digits of the hash, both in lower case."""
     hash_type, hash_sum = str(entry.get("hashtype")).lower(), str(entry.get("hashsum")).lower()
     if hash_type not in HASHES:
         raise InvalidMetadata(f'"hashtype" must be one of {", ".join(HASHES)}', FaultCode.HASH_TYPE_UNKNOWN)
@@ -123,9 +123,9 @@ def hash_of(entry: Entry) -> tuple[str, str]:
 
 
 def check_forms(entry: Entry) -> None:
-    """Check what is only sent on, where it is given; the real metadata service needs all of it, the built-in one none."""
+    """Check values that are only passed on; the real metadata service requires all of them, the built-in one none."""
     if not isinstance(entry.get("mimetype", ""), str):
-        sentence = '"mimetype" must be a text; where the type is not known, application/octet-stream'
+        sentence = '"mimetype" must be a text; if the type is not known, application/octet-stream'
         raise InvalidMetadata(sentence, FaultCode.VALUE_MALFORMED)
     for key in TIMES:
         time = whole_number(entry.get(key, ""))
@@ -135,9 +135,9 @@ def check_forms(entry: Entry) -> None:
 
 
 def source_of(entry: Entry) -> str:
-    """Give the absolute path that the file of a move lies at."""
+    """Return the absolute path of the file to move."""
     source = entry.get("source")
     if not isinstance(source, str) or not source.startswith("/") or len(source.encode()) > LONGEST_PATH:
-        sentence = f'"source" must be the absolute path that the file lies at, of up to {LONGEST_PATH} bytes'
+        sentence = f'"source" must be the absolute path of the file, with up to {LONGEST_PATH} bytes'
         raise InvalidMetadata(sentence, FaultCode.SOURCE_MALFORMED)
     return source

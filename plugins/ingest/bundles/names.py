@@ -1,7 +1,7 @@
-"""The names of members and files: made into paths below `data/`, checked, and shown.
+"""Converts the names of members and files to paths below `data/`, checks them and shows them.
 
-Called by what reads bundles and metadata. A name never becomes a path on the service's own disks; but others will restore
-files by it one day, and people read it in messages.
+Called by the readers of bundles and metadata. The service never uses a name as a path on its own disks; but others may
+restore files under it, and people read it in messages.
 """
 
 import re
@@ -12,35 +12,42 @@ from ingest.errors.fault_codes import FaultCode
 from ingest.system.sanitize import LONGEST_NAME
 
 DATA_FOLDER = "data"
-# In characters: what NTFS, APFS and the column of Metadata hold. Linux holds 255 bytes, but bundles come from others, too.
+# In characters: the limit of NTFS, of APFS and of the column in Metadata. The limit of Linux is 255 bytes, but bundles come
+# from other systems, too.
 LONGEST_COMPONENT = 255
-# In bytes of UTF-8: PATH_MAX of Linux less its closing NUL.
+# In bytes of UTF-8: PATH_MAX of Linux without the terminating NUL.
 LONGEST_PATH = 4095
-# Unicode's category Cc: what moves a terminal's cursor, or begins a new line in a log.
+# Unicode's category Cc: characters that move a terminal's cursor or begin a new line in a log.
 CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
+# NUL, and bytes that are not UTF-8 as Python decodes them: neither the database nor JSON can hold them.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def relative_path(*names: str) -> str | None:
-    """Join names to the path below `data/`, as both the tar and the metadata may write it; None if it leads elsewhere.
+    """Join names, as the tar or the metadata writes them, to the path below `data/`; return None if it is not below `data/`.
 
-    `data/a/b/` and `c`, `data//a/b` and `c`, `a/b` and `c` all give `a/b/c`, as in the original service.
+    `data/a/b/` and `c`, `data//a/b` and `c`, `a/b` and `c` all result in `a/b/c`, as in the original service.
     """
-    parts = [part for name in names for part in name.split("/") if part not in ("", ".")]
+    parts = split_name("/".join(names))
     if parts and parts[0] == DATA_FOLDER:
         del parts[0]
-    if not parts or ".." in parts or not _is_text("/".join(parts)):
-        return None
-    return "/".join(parts)
+    path = "/".join(parts)
+    return None if not parts or ".." in parts or UNSTORABLE.search(path) else path
+
+
+def split_name(name: str) -> list[str]:
+    """Return the parts of a name between slashes, without empty parts and `.`."""
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def name_fault(path: str) -> tuple[FaultCode, str] | None:
-    """Say why no file may have this path: the fault, and what is wrong, to follow the shown name; None if it may."""
+    """Return the fault of a path that no file may have, with a phrase that follows the name; None if it is allowed."""
     if path.isascii() and path.isprintable() and len(path) <= LONGEST_COMPONENT:
         return None
     if any("\ud800" <= character <= "\udfff" for character in path):
         return (
             FaultCode.PATH_NOT_UTF8,
-            "has a name that is not UTF-8; rename it, or let the program that makes the tar write UTF-8",
+            "has a name that is not UTF-8; rename it, or make the tar with a program that writes UTF-8",
         )
     if CONTROLS.search(path):
         return FaultCode.PATH_HOLDS_CONTROLS, "has a control character in its name; rename it"
@@ -51,16 +58,16 @@ def name_fault(path: str) -> tuple[FaultCode, str] | None:
 
 
 def is_too_long(path: str) -> bool:
-    """Whether a path, or a part of it, is longer than what can be restored."""
+    """Whether a path, or a part of it, is too long to be restored."""
     if len(path) <= LONGEST_COMPONENT:
         return False
     return len(path.encode()) > LONGEST_PATH or max(map(len, path.split("/"))) > LONGEST_COMPONENT
 
 
 def folded(path: str) -> str:
-    """Give what is the same for all paths that some system takes for one: without case and Unicode form.
+    """Return a key that is equal for paths that differ only in case or Unicode form, which some systems treat as the same.
 
-    That is canonical caseless matching (The Unicode Standard, 3.13, D145).
+    This is canonical caseless matching (The Unicode Standard, 3.13, D145).
     """
     if path.isascii():
         return path.lower()
@@ -68,16 +75,11 @@ def folded(path: str) -> str:
 
 
 def folded_digest(path: str) -> int:
-    """Give 64 bits of a digest of the folded path, for the database to compare."""
+    """Return 64 bits of a digest of the folded path, for comparisons in the database."""
     return int.from_bytes(blake2b(folded(path).encode(), digest_size=8).digest(), signed=True)
 
 
 def distinguishable(name: str) -> str:
-    """Give a name for messages in ASCII, so that names that look alike are not shown alike."""
+    """Return a name in ASCII for messages, so that names that look alike are shown differently."""
     shown = ascii(name)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be kept in the database and in JSON: no NUL, no bytes that are not UTF-8."""
-    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in name)

@@ -1,8 +1,8 @@
-"""One block of a tar as a header: its fields, read as strictly as no two readers can disagree on them.
+"""Parses one header block of a tar, so strictly that no two readers of tars can disagree on its fields.
 
 Called by `ingest.bundles.tar_headers`. The formats are those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU
-tar ("Basic Tar Format"). Python's tarfile is not used: what it makes of broken headers differs from version to version,
-and from GNU tar.
+tar ("Basic Tar Format"). Python's tarfile is not used, because it reads broken headers differently from version to
+version, and differently from GNU tar.
 """
 
 import re
@@ -15,23 +15,23 @@ from ingest.errors.types import InvalidBundle
 BLOCK = 512
 FIELDS = Struct("100s 8s 8s 8s 12s 12s 8s c 100x 6s 66x 8s 8s 155s 12x")
 CHECKSUM = slice(148, 156)
-# Of the checksum itself, which counts as eight spaces.
+# The checksum field itself counts as eight spaces.
 BLANK_CHECKSUM = 8 * ord(" ")
 USTAR = b"ustar\0"
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*\Z")
-# What other readers take for a number: octal digits, nothing, or GNU's base-256.
+# What other readers accept as a number: octal digits, nothing, or GNU's base-256.
 NUMBER = re.compile(rb"(?: *[0-7]*[ \0]*|[\x80\xff].*)\Z", re.DOTALL)
-# GNU tar's name for a whole tar (`-V LABEL`): a header without bytes, in which it leaves most fields blank.
+# GNU tar's label of a whole tar (`-V LABEL`): a header without data, most of whose fields are blank.
 VOLUME_LABEL = b"V"
 BASE_256 = 0x80
 NEGATIVE_BASE_256 = 0xFF
-# What eleven octal digits hold.
+# The largest number of eleven octal digits.
 LARGEST_OCTAL = 8**11 - 1
-# What to do about a tar whose writer is at fault, and no option of it.
+# Advice for a tar whose writer has no option that avoids the fault.
 ANOTHER_PROGRAM = "make the tar with another program (GNU tar, bsdtar, Python's tarfile)"
-# A wrong checksum is most often damage on the way.
-AS_IT_WAS_MADE = f"look whether `tar -tf` reads the file; if so, send it as it is, else {ANOTHER_PROGRAM}"
-OF_TIMES = "GNU tar reads times where Python's tarfile and 7-Zip read the beginning of the name"
+# A wrong checksum is most often damage during the transfer.
+SEND_UNCHANGED = f"if `tar -tf` reads the file, send it again unchanged, else {ANOTHER_PROGRAM}"
+READ_AS_TIMES = "GNU tar reads times where Python's tarfile and 7-Zip read the beginning of the name"
 WITHOUT_TIMES = "make the tar with --format=posix (.NET: TarEntryFormat.Pax)"
 
 
@@ -46,18 +46,20 @@ class Block:
 
 
 def parse_block(data: bytes, offset: int) -> Block:
-    """Read a header block that stands at `offset`; raises InvalidBundle where it is none, or can be read in two ways."""
+    """Parse the header block at `offset`; raise InvalidBundle if it is not a header or can be read in two ways."""
     name, mode, uid, gid, size, mtime, checksum, kind, magic, major, minor, prefix = FIELDS.unpack(data)
     if not _is_right(data, checksum):
         if offset == 0:
-            raise InvalidBundle("the bundle is no tar; make one of data/ and metadata.txt", FaultCode.TAR_UNREADABLE)
-        raise broken(offset, "its checksum is wrong", AS_IT_WAS_MADE)
+            raise InvalidBundle(
+                "the bundle is not a tar; make a tar of data/ and metadata.txt", FaultCode.TAR_UNREADABLE
+            )
+        raise broken(offset, "its checksum is wrong", SEND_UNCHANGED)
     if not all(map(NUMBER.match, (mode, uid, gid, mtime, major, minor))):
-        raise _no_number(offset, mode=mode, uid=uid, gid=gid, mtime=mtime, devmajor=major, devminor=minor)
+        raise _not_a_number(offset, mode=mode, uid=uid, gid=gid, mtime=mtime, devmajor=major, devminor=minor)
     beginning = _text(prefix)
     if beginning and magic != USTAR:
-        # Of these formats only GNU's has anything here: with --listed-incremental, and as .NET 7 and 8 write it.
-        raise ambiguous(offset, OF_TIMES, WITHOUT_TIMES)
+        # Of these formats only GNU's uses this field: with --listed-incremental, and as .NET 7 and 8 write it.
+        raise ambiguous(offset, READ_AS_TIMES, WITHOUT_TIMES)
     whole = beginning + b"/" + _text(name) if beginning else _text(name)
     if kind == VOLUME_LABEL and not any(size):
         return Block(whole, kind, 0, offset)
@@ -65,30 +67,33 @@ def parse_block(data: bytes, offset: int) -> Block:
 
 
 def broken(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
-    """Make the error of a header that cannot be read; `advice` says what to do about it."""
+    """Return the error of a header that cannot be read; `advice` is the remedy."""
     return InvalidBundle(f"the header at byte {offset} is broken: {reason}; {advice}", FaultCode.HEADER_BROKEN)
 
 
 def ambiguous(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
-    """Make the error of a header in which different readers of tars see different members; `advice` says what to do."""
+    """Return the error of a header in which different readers of tars see different members; `advice` is the remedy."""
     sentence = f"the header at byte {offset} can be read in two ways: {reason}; {advice}"
     return InvalidBundle(sentence, FaultCode.HEADER_AMBIGUOUS)
 
 
-def _no_number(offset: int, **fields: bytes) -> InvalidBundle:
-    """Name the field that is no number: none of these is used, but other readers take the member for none."""
+def _not_a_number(offset: int, **fields: bytes) -> InvalidBundle:
+    """Return the error of a field that is not a number; the field is unused, but other readers refuse the member for it."""
     names = [name for name, field in fields.items() if not NUMBER.match(field)]
-    return broken(offset, f"its {names[0]} is no number")
+    return broken(offset, f"its {names[0]} is not a number")
 
 
 def _is_right(data: bytes, checksum: bytes) -> bool:
     digits = OCTAL.match(checksum)
     if not digits:
         return False
-    wanted, rest = int(digits[1], 8), data[: CHECKSUM.start] + data[CHECKSUM.stop :]
-    unsigned = sum(rest) + BLANK_CHECKSUM
-    # Old writers added the bytes up as signed ones.
-    return wanted == unsigned or wanted == unsigned - sum(256 for byte in rest if byte >= 128)  # noqa: PLR2004
+    wanted = int(digits[1], 8)
+    unsigned = sum(data) - sum(checksum) + BLANK_CHECKSUM
+    if wanted == unsigned:
+        return True
+    # Old writers add up signed bytes.
+    rest = data[: CHECKSUM.start] + data[CHECKSUM.stop :]
+    return wanted == unsigned - sum(256 for byte in rest if byte >= 128)  # noqa: PLR2004
 
 
 def _size(field: bytes, offset: int) -> int:
@@ -98,7 +103,7 @@ def _size(field: bytes, offset: int) -> int:
         return int.from_bytes(field[1:])
     digits = OCTAL.match(field)
     if not digits:
-        raise broken(offset, "its size is no number")
+        raise broken(offset, "its size is not a number")
     return int(digits[1], 8)
 
 

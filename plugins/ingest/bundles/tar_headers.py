@@ -1,7 +1,7 @@
-"""The members of a tar, one after the other, each with all that its headers say of it.
+"""Reads the members of a tar in order, each with the values of all its headers.
 
-Called by `ingest.bundles.bundle`. Reads headers only: memory and time do not depend on how large members are, or claim to
-be.
+Called by `ingest.bundles.bundle`. Reads headers only: memory and time do not depend on the size of members, real or
+claimed.
 """
 
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ from ingest.errors.types import InvalidBundle
 from ingest.system.sanitize import quote_name
 
 REGULAR, OLD_REGULAR, FOLDER = b"0", b"\0", b"5"
-# No bytes follow the headers of these, whatever size they claim; some readers pass over that size, others do not.
+# No data follows the headers of these, whatever size they claim; some readers skip that size, others do not.
 WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, b"3", b"4", b"6", VOLUME_LABEL})
 TAIL_BLOCK = 1024 * 1024
 ZEROS = bytes(BLOCK)
-ALL_OF_IT = "send all of it, and let the program that makes it close the tar"
+SEND_ALL = "send the whole file, and close the tar in the program that writes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +54,35 @@ class Header:
 
 
 def headers(file: BinaryIO, size: int) -> Iterator[Header]:
-    """Give the members in order; `size` is that of the file in bytes.
+    """Yield the members in order; `size` is the size of the file in bytes.
 
-    Raises InvalidBundle where the tar cannot be read on: it is cut, a header is broken, or readers may disagree on it.
+    Raises InvalidBundle where reading cannot continue: the tar is truncated, or a header is broken or ambiguous.
     """
     offset = 0
     while (found := _next(file, offset)) is not None:
         offset = found.offset + _padded(found.size)
         if offset > size:
-            claimed = f"member {found.shown} claims {found.size} bytes; send all of it, in one volume"
-            raise InvalidBundle(f"the bundle is cut short: {claimed}", FaultCode.TAR_CUT)
+            claimed = f"member {found.shown} claims {found.size} bytes; send the whole tar, in one volume"
+            raise InvalidBundle(f"the bundle is truncated: {claimed}", FaultCode.TAR_CUT)
         yield found
         if found.kind == GNU_SPARSE:
-            # Its map, of unknown length, stands before its bytes.
+            # A map of unknown length precedes its data.
             return
 
 
 def check_end(file: BinaryIO, offset: int) -> None:
-    """Raise InvalidBundle unless there are nothing but zeros from `offset` on."""
+    """Raise InvalidBundle unless only zeros follow from `offset` on."""
     file.seek(offset)
     while block := file.read(TAIL_BLOCK):
         if block.count(0) != len(block):
             at = offset + len(block) - len(block.lstrip(b"\0"))
-            sentence = f"something stands behind the end of the tar, at byte {at}; send one tar and nothing else"
+            sentence = f"data follows the end of the tar, at byte {at}; send one tar and nothing else"
             raise InvalidBundle(sentence, FaultCode.TAR_GOES_ON)
         offset += len(block)
 
 
 def _next(file: BinaryIO, offset: int) -> Header | None:
-    """Read the headers of the member that begin at `offset`; gives None at the end of the tar."""
+    """Read the headers of the member that begin at `offset`; return None at the end of the tar."""
     extension = Extension()
     kinds: set[bytes] = set()
     while (block := _block(file, offset)) is not None and block.kind in EXTENSIONS:
@@ -96,7 +96,7 @@ def _next(file: BinaryIO, offset: int) -> Header | None:
     if block is not None:
         return _member(block, extension)
     if kinds:
-        raise malformed(offset, "no member stands behind it")
+        raise malformed(offset, "no member follows it")
     check_end(file, offset)
     return None
 
@@ -105,8 +105,8 @@ def _block(file: BinaryIO, offset: int) -> Block | None:
     file.seek(offset)
     data = file.read(BLOCK)
     if len(data) < BLOCK:
-        sentence = f"the bundle is cut short: it ends at byte {offset + len(data)}, before its end-of-archive mark"
-        raise InvalidBundle(f"{sentence}; {ALL_OF_IT}", FaultCode.TAR_CUT)
+        sentence = f"the bundle is truncated: it ends at byte {offset + len(data)}, before its end-of-archive mark"
+        raise InvalidBundle(f"{sentence}; {SEND_ALL}", FaultCode.TAR_CUT)
     return None if data == ZEROS else parse_block(data, offset)
 
 
@@ -115,10 +115,10 @@ def _extension_data(file: BinaryIO, block: Block) -> bytes:
         raise too_large(file, block)
     data = file.read(_padded(block.size))
     if len(data) < _padded(block.size):
-        sentence = f"the bundle is cut short: it ends inside the extended header at byte {block.offset}"
-        raise InvalidBundle(f"{sentence}; send all of it", FaultCode.TAR_CUT)
+        sentence = f"the bundle is truncated: it ends inside the extended header at byte {block.offset}"
+        raise InvalidBundle(f"{sentence}; send the whole file", FaultCode.TAR_CUT)
     if any(data[block.size :]):
-        raise ambiguous(block.offset, "something stands behind its end")
+        raise ambiguous(block.offset, "data follows its end")
     return data[: block.size]
 
 
@@ -138,18 +138,18 @@ def _member(block: Block, extension: Extension) -> Header:
     if size and kind in WITHOUT_DATA:
         raise _with_bytes(block.offset, kind, name, size)
     if kind == FOLDER:
-        # Some writers put the size of the folder on their disk here. No reader looks for that many bytes.
+        # Some writers store the size of the folder on their disk here. No reader expects that many bytes.
         size = 0
     if (kind in (REGULAR, OLD_REGULAR) and name.endswith(b"/")) or (kind == OLD_REGULAR and block.name.endswith(b"/")):
-        # As tars older than POSIX name folders.
+        # Tars older than POSIX mark folders like this.
         if kind == REGULAR or extension.name is not None or size:
-            raise ambiguous(block.offset, "the name of a file ends as a folder's does")
+            raise ambiguous(block.offset, "the name of a file ends with a slash, as a folder's")
         kind = FOLDER
     return Header(name, kind, size, block.offset + BLOCK, extension.is_sparse or kind == GNU_SPARSE)
 
 
 def _with_bytes(offset: int, kind: bytes, name: bytes, size: int) -> InvalidBundle:
-    """Make the error of a member that can have no bytes and claims some: where the next header is, readers disagree."""
+    """Return the error of a member without data that claims a size: readers disagree on where the next header is."""
     called = "volume label" if kind == VOLUME_LABEL else kind_of(kind).called
     shown = quote_name(name.decode("utf-8", "surrogateescape"))
     return ambiguous(offset, f"the {called} {shown} claims {size} bytes", f"leave it out, or {ANOTHER_PROGRAM}")

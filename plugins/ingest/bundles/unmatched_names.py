@@ -1,7 +1,7 @@
-"""Members that the metadata does not list, and files that the bundle lacks: each a fault, with the name that was meant.
+"""Reports members that the metadata does not list and listed files that are missing from the bundle.
 
-Called by `ingest.ledger.file_comparison`, which reads them from the ledger. A member and a listed file whose names look
-alike are shown with what they differ in. Only as many names are kept as are listed.
+Called by `ingest.ledger.file_comparison`, which reads them from the ledger. Where a member and a listed file have names
+that look alike, the sentence shows both and their difference. Only as many names are kept as a text lists.
 """
 
 from ingest.bundles.alike_names import differing, likeness
@@ -10,19 +10,19 @@ from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.system.sanitize import quote_name
 
-Side = dict[str, str]
+NamesByLikeness = dict[str, str]
 
 
 class UnmatchedNames:
-    """Collects the names that only one of bundle and metadata has, in the order in which they are to be listed."""
+    """Collects the names that are only in the bundle or only in the metadata, in the order of the report."""
 
     def __init__(self) -> None:
         self._of_macos = shared_fault()
         self._kept: list[tuple[FaultCode, str]] = []
         self._counts = {FaultCode.MEMBER_UNLISTED: 0, FaultCode.FILE_LACKING: 0}
-        # Of each side, the first name of each likeness that was kept; and for a kept name, the one of the other side.
-        self._sides: dict[FaultCode, Side] = {fault: {} for fault in self._counts}
-        self._meant: dict[tuple[FaultCode, str], str] = {}
+        # For each side, the first kept name of each likeness; for a name, the name that looks alike on the other side.
+        self._sides: dict[FaultCode, NamesByLikeness] = {fault: {} for fault in self._counts}
+        self._counterparts: dict[tuple[FaultCode, str], str] = {}
 
     def add_member(self, path: str) -> None:
         """Add a member that the metadata does not list."""
@@ -32,11 +32,11 @@ class UnmatchedNames:
             self._add(FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING, path)
 
     def add_file(self, path: str) -> None:
-        """Add a file of the metadata that the bundle lacks."""
+        """Add a file of the metadata that is missing from the bundle."""
         self._add(FaultCode.FILE_LACKING, FaultCode.MEMBER_UNLISTED, path)
 
     def report(self, faults: FaultList) -> None:
-        """Add all of them to the faults."""
+        """Add all names to the faults."""
         if self._of_macos:
             faults.add_shared(self._of_macos)
         for fault, path in self._kept:
@@ -53,8 +53,8 @@ class UnmatchedNames:
         alike = likeness(path)
         other = self._sides[opposite].get(alike)
         if other is not None:
-            self._meant.setdefault((fault, path), other)
-            self._meant.setdefault((opposite, other), path)
+            self._counterparts.setdefault((fault, path), other)
+            self._counterparts.setdefault((opposite, other), path)
         if is_kept:
             self._kept.append((fault, path))
             self._sides[fault].setdefault(alike, path)
@@ -63,8 +63,8 @@ class UnmatchedNames:
         if fault is FaultCode.MEMBER_UNLISTED:
             sentence = f"member {quote_name(path)} is not listed in the metadata"
         else:
-            sentence = f"file {quote_name(path)} is listed in the metadata, but the bundle lacks it"
-        other = self._meant.get((fault, path))
+            sentence = f"file {quote_name(path)} is listed in the metadata, but missing from the bundle"
+        other = self._counterparts.get((fault, path))
         if other is None:
             return sentence
         pair = (path, other) if fault is FaultCode.MEMBER_UNLISTED else (other, path)

@@ -1,14 +1,14 @@
 """The codes of single faults in an upload, which never change; docs/reference/errors.md explains each.
 
-Raised by what reads bundles, metadata and sources. A rejected job has the code of its `Rejection` (`bundle_invalid`); each
-fault in the text has one of these beneath it. Each is for the uploader to mend.
+Used by the readers of bundles, metadata and sources. A rejected job has the code of its `Rejection` (`bundle_invalid`); each
+fault in its text has one of these codes. The uploader must fix all of them.
 """
 
 from enum import StrEnum
 
 
 class FaultCode(StrEnum):
-    """What is wrong with one thing in an upload."""
+    """A kind of fault in an upload."""
 
     TAR_UNREADABLE = "tar_unreadable"
     TAR_COMPRESSED = "tar_compressed"
@@ -75,5 +75,5 @@ class FaultCode(StrEnum):
 
 
 def with_code(sentence: str, fault: FaultCode | None) -> str:
-    """Give a sentence as it is shown in a text: `<sentence> [<fault code>]`."""
+    """Return a sentence with its code, `<sentence> [<fault code>]`."""
     return f"{sentence} [{fault}]" if fault else sentence

@@ -1,6 +1,6 @@
-"""A list of what is wrong with an upload, so that the uploader learns of all faults at once.
+"""A list of the faults of an upload, so that the uploader learns of all faults in one try.
 
-Called by what reads bundles and metadata; the list is bounded, because an upload may have a million faults.
+Used by the readers of bundles and metadata. The list is bounded, because an upload may have a million faults.
 """
 
 from ingest.errors.fault_codes import FaultCode, with_code
@@ -10,11 +10,11 @@ MAX_LISTED = 100
 
 
 class SharedFault:
-    """One fault of many things, in one sentence that lists their names: only the first hundred, the others are counted."""
+    """One fault of many members or files, in one sentence that lists the first hundred names and counts the others."""
 
-    def __init__(self, fault: FaultCode, beginning: str, advice: str) -> None:
+    def __init__(self, fault: FaultCode, subject: str, advice: str) -> None:
         self.fault = fault
-        self._beginning = beginning
+        self._subject = subject
         self._advice = advice
         self._names: list[str] = []
         self._count = 0
@@ -23,7 +23,7 @@ class SharedFault:
         return self._count > 0
 
     def add(self, shown: str) -> None:
-        """Add a thing by its name, as it is to be shown."""
+        """Add a quoted name."""
         self._count += 1
         if len(self._names) < MAX_LISTED:
             self._names.append(shown)
@@ -32,13 +32,13 @@ class SharedFault:
         """Return the sentence with its code."""
         more = self._count - len(self._names)
         listed = ", ".join(self._names) + (f" and {more} more" if more else "")
-        return with_code(f"{self._beginning}: {listed}; {self._advice}", self.fault)
+        return with_code(f"{self._subject}: {listed}; {self._advice}", self.fault)
 
 
 class FaultList:
-    """The faults that were found so far; only the first hundred are kept, the others are counted.
+    """The faults of an upload; only the first hundred are kept, the others are counted.
 
-    `kinds` are the codes of all of them.
+    `kinds` are the codes of all faults.
     """
 
     def __init__(self) -> None:
@@ -50,28 +50,28 @@ class FaultList:
         return self._count > 0
 
     def add(self, fault: FaultCode, sentence: str) -> None:
-        """Add a fault: its code, and one sentence, without a full stop, that names what it is about."""
+        """Add a fault: its code, and a sentence without a full stop that names the faulty member, file or entry."""
         self._append(sentence, fault)
 
     def add_shared(self, shared: SharedFault) -> None:
-        """Add a fault of many things; what is added to it later is listed too."""
+        """Add a shared fault; names that are added to it later are listed too."""
         self._count += 1
         self.kinds.add(shared.fault)
-        # Whatever was found before it: it stands for many.
+        # First in the list, because it represents many faults.
         self._texts.insert(0, shared)
 
     def count_more(self, fault: FaultCode, count: int) -> None:
-        """Count faults of one code for which no sentence is kept; do nothing when there are none."""
+        """Count faults of one code without keeping a sentence."""
         if count:
             self._count += count
             self.kinds.add(fault)
 
-    def take(self, error: Rejection, beginning: str = "") -> None:
-        """Add a fault that was raised as an error; `beginning` says what it is about where the error does not."""
-        self._append(beginning + error.sentence, error.fault)
+    def take(self, error: Rejection, prefix: str = "") -> None:
+        """Add a fault that was raised as an error, with a prefix that names its entry if the error does not."""
+        self._append(prefix + error.sentence, error.fault)
 
     def raise_as(self, error: type[Rejection]) -> None:
-        """Raise the error with all faults in its text; do nothing when there are none."""
+        """Raise an error with all faults in its text; do nothing if there are none."""
         if not self._count:
             return
         more = self._count - len(self._texts)

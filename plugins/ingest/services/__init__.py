@@ -1,6 +1,6 @@
-"""The four Pacifica services, each real or built in, as the settings say.
+"""The four Pacifica services, each either a real one or built in, according to the settings.
 
-Made once by a process of the API, of a stage or of the command line; the real ones keep connections open until `close`.
+Each process of the API, of a stage and of the command line makes them once; real ones keep connections open until `close`.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from ingest.settings.loading import BUILT_IN, Settings
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one process; `clients` are the HTTP sessions behind them."""
+    """The services of one process; `clients` are the HTTP clients that they use."""
 
     uniqueid: UniqueID
     policy: Policy
@@ -37,7 +37,7 @@ class Services:
 
 
 def make_services(settings: Settings, engine: Engine) -> Services:
-    """Make the services that the settings name; nothing is connected or read before it is used."""
+    """Return the services that the settings name; connections and files are opened on first use."""
     uniqueid = _client("uniqueid", settings.uniqueid_url, settings)
     policy = _client("policy", settings.policy_ingest_url, settings)
     archive = _client(ARCHIVE, settings.archiveinterface_url, settings)

@@ -1,6 +1,6 @@
-"""Where the files of jobs end up: the protocol, and the client of Pacifica's ArchiveInterface.
+"""The archive, which stores the files of jobs: the protocol, and the client of Pacifica's ArchiveInterface.
 
-Called by the stages `ingest_files`, `move_files` and `ingest_metadata`. The built-in archive is in `archive_folder`.
+Used by `ingest.archiving`. The built-in archive is in `archive_folder`.
 """
 
 import os
@@ -15,42 +15,43 @@ from ingest.services.archive_staging import Staging
 from ingest.services.http_client import HttpClient, json_body
 
 SERVICE = "archive"
-# ArchiveInterface answers 500 for an id that it does not hold. Only these words, of its posix and its HSM sideband
-# storage, say so for sure; HPSS says the same for a missing file and for a failure.
+# ArchiveInterface answers 500 for an id that it does not hold. Only these messages of its posix and its HSM sideband storage
+# are conclusive; HPSS reports a missing file and a failure in the same way.
 NOT_HELD = re.compile(r"Can't open (posix|HSM Sideband) file with error: \[Errno 2\]")
-# A move to another device is a copy, during which the service is silent: the slowest copy that is waited for.
+# A move to another device is a copy, during which the service sends nothing: the slowest rate that is accepted.
 COPY_BYTES_PER_SECOND = 20_000_000
 
 
 @dataclass(frozen=True)
 class OpenFile:
-    """A file that was checked and is held open since; `path` is where it was found."""
+    """A file that has been kept open since it was checked; `path` is its path at that time."""
 
     path: Path
     file: BinaryIO
 
 
 class Archive(Protocol):
-    """Holds files by their ids. Every method raises ServiceUnavailable when the archive cannot do it now.
+    """Stores files by id. Every method raises ServiceUnavailable if the archive cannot do it now.
 
-    `parallel_requests` is how many calls it may be sent at the same time.
+    `parallel_requests` is the number of calls that it may receive simultaneously.
     """
 
     parallel_requests: int
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
-        """Store a file of `size` bytes, which stays for sure after `sync`; what `body.read` raises comes out unchanged.
+        """Store a file of `size` bytes, which is durable after `sync`.
 
-        The body is read once, in blocks, to its end; one with fewer or more bytes is ServiceUnavailable.
+        The body is read once, in blocks, to its end; fewer or more bytes are ServiceUnavailable. Exceptions of `body.read`
+        are raised unchanged.
         """
         ...
 
     def sync(self, file_ids: Iterable[int]) -> None:
-        """Make sure that files which were put, by whichever process, survive a loss of power."""
+        """Make files that any process has put durable, so that they survive a loss of power."""
         ...
 
     def size(self, file_id: int) -> int | None:
-        """Give the size in bytes of what is stored; None when the archive does not hold the id."""
+        """Return the stored size in bytes; None if the archive does not hold the id."""
         ...
 
     def holds(self, file_id: int) -> bool:
@@ -58,22 +59,22 @@ class Archive(Protocol):
         ...
 
     def delete(self, file_id: int) -> None:
-        """Make sure that the id is not there; one that is not there is no error."""
+        """Delete the id; one that does not exist is not an error."""
         ...
 
     def move(self, file_id: int, source: OpenFile) -> None:
-        """Store a file that lies on the facility's storage, in place of what the id holds.
+        """Store a file from the facility's storage, replacing the contents of the id.
 
-        It is the open file that is stored, whatever its path leads to by now. The name that it has there stays.
+        The open file is stored, even if its path has changed since. Its name on the facility's storage stays.
         """
         ...
 
     def get(self, file_id: int) -> Iterator[bytes]:
-        """Give the contents, in blocks."""
+        """Yield the contents, in blocks."""
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections and files."""
         ...
 
 
@@ -83,79 +84,79 @@ class PacificaArchive:
     def __init__(
         self, client: HttpClient, transfer_size: int, parallel_requests: int = 1, staging: tuple[Path, ...] = ()
     ) -> None:
-        """`staging` are the folders that files are handed over in, see `ingest.services.archive_staging`."""
+        """Take the folders in which files are handed over as `staging`, see `ingest.services.archive_staging`."""
         self.parallel_requests = parallel_requests
         self._client = client
         self._transfer_size = transfer_size
         self._staging = Staging(staging, transfer_size)
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
-        """See `Archive.put`. The answer's `total_bytes` is not looked at: it echoes what was announced."""
+        """See `Archive.put`. The answer's `total_bytes` is ignored, because it repeats the announced size."""
         headers = {"Content-Type": "application/octet-stream"}
-        with self._client.request("PUT", f"/{file_id}", answers=(201,), headers=headers, body=body, size=size):
+        with self._client.request("PUT", f"/{file_id}", expected=(201,), headers=headers, body=body, size=size):
             pass
 
     def sync(self, file_ids: Iterable[int]) -> None:
-        """See `Archive.sync`; ArchiveInterface has no call for it, and answers for what it has taken."""
+        """See `Archive.sync`. ArchiveInterface has no such call; it is responsible for the files that it has accepted."""
 
     def size(self, file_id: int) -> int | None:
         """See `Archive.size`."""
         path = f"/{file_id}"
-        with self._client.request("HEAD", path, answers=(204, 500)) as answer:
+        with self._client.request("HEAD", path, expected=(204, 500)) as answer:
             status, length = answer.status, answer.headers.get("X-Content-Length", "")
         if status == 500:  # noqa: PLR2004
-            # This answer has no body that says why.
+            # This answer has no body with the reason.
             if self.holds(file_id):
-                raise self._client.unavailable(path, "it has the file, but not its size")
+                raise self._client.unavailable(path, "it has the file, but does not report its size")
             return None
         if not length.isdecimal():
-            raise self._client.unavailable(path, f"it gave the size as {length!r}")
+            raise self._client.unavailable(path, f"it returned the size {length!r}")
         return int(length)
 
     def holds(self, file_id: int) -> bool:
-        """See `Archive.holds`; an empty range is asked for, because its refusal says why."""
+        """See `Archive.holds`; requests an empty range, because the refusal of that has a reason."""
         path = f"/{file_id}?byte_range=0-0"
-        with self._client.request("GET", path, answers=(200, 500)) as answer:
+        with self._client.request("GET", path, expected=(200, 500)) as answer:
             if answer.status == 200:  # noqa: PLR2004
                 return True
-            if not _says_not_held(answer):
+            if not _is_not_held(answer):
                 raise self._client.unavailable(path, answer.failure_text())
         return False
 
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
-        # A process that was killed in a move may have left it there.
+        # A process that was killed during a move may have left its link.
         self._staging.remove(file_id)
         path = f"/{file_id}"
-        with self._client.request("DELETE", path, answers=(200, 500)) as answer:
-            if answer.status != 200 and not _says_not_held(answer):  # noqa: PLR2004
+        with self._client.request("DELETE", path, expected=(200, 500)) as answer:
+            if answer.status != 200 and not _is_not_held(answer):  # noqa: PLR2004
                 raise self._client.unavailable(path, answer.failure_text())
 
     def move(self, file_id: int, source: OpenFile) -> None:
-        """See `Archive.move`; raises MoveFolderUnavailable where others could exchange what is handed over.
+        """See `Archive.move`; raises MoveFolderUnavailable if others could exchange the file in its staging folder.
 
-        ArchiveInterface renames what it is given by path, with all of its rights, its own storage included. So it is only
-        given paths that nobody but this service and itself can change.
+        ArchiveInterface renames a file by its path, with all its permissions, even a file of its own storage. So it only
+        receives paths that no account but this service's and its own can change.
         """
-        patience = os.fstat(source.file.fileno()).st_size / COPY_BYTES_PER_SECOND
-        with self._staging.holding(file_id, source.file) as staged:
+        copy_seconds = os.fstat(source.file.fileno()).st_size / COPY_BYTES_PER_SECOND
+        with self._staging.staged(file_id, source.file) as staged:
             body, size = json_body({"path": str(staged)})
             headers = {"Content-Type": "application/json"}
             with self._client.request(
-                "PATCH", f"/{file_id}", headers=headers, body=body, size=size, extra_seconds=patience
+                "PATCH", f"/{file_id}", headers=headers, body=body, size=size, extra_seconds=copy_seconds
             ):
                 pass
 
     def get(self, file_id: int) -> Iterator[bytes]:
         """See `Archive.get`."""
         with self._client.request("GET", f"/{file_id}") as answer:
-            yield from answer.blocks(self._transfer_size)
+            yield from answer.iter_content(self._transfer_size)
 
     def close(self) -> None:
         """See `Archive.close`."""
         self._client.close()
 
 
-def _says_not_held(answer: Answer) -> bool:
-    _, text = answer.exception()
+def _is_not_held(answer: Answer) -> bool:
+    _, text = answer.remote_exception()
     return NOT_HELD.search(text) is not None

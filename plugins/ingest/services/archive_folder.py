@@ -1,7 +1,7 @@
 """The built-in archive: a folder, for a machine that has no ArchiveInterface.
 
-What is deleted or moved is on the disk when the call returns; what is put is there after `sync`, which writes many small
-files to the disk at once (docs/decisions/0015 says what was measured).
+Deletions and moves are durable when the call returns; files that are put are durable after `sync`, which writes many small
+files to the disk together (docs/decisions/0015 has the measurements).
 """
 
 import os
@@ -27,7 +27,7 @@ from ingest.system.durable_files import (
     write_all,
     writing,
 )
-from ingest.system.linux import forget_in_memory, reserve, sync_file_system, write_back
+from ingest.system.linux import drop_cached_pages, reserve, sync_file_system, write_back
 
 FILES_PER_FOLDER = 1000
 UNFINISHED = re.compile(r"\.(\d+)\.part")
@@ -36,8 +36,8 @@ UNFINISHED = re.compile(r"\.(\d+)\.part")
 class FolderArchive:
     """An archive in the folder that a file:// URL names; `transfer_size` is in bytes.
 
-    File 1234567 is `0000001/234/1234567`: a folder holds at most a thousand files. What is being written is called
-    `.1234567.part` beside it. A kill leaves that behind, and the next put of the same id writes it anew.
+    File 1234567 is `0000001/234/1234567`: a folder holds at most a thousand files. While it is written, it is named
+    `.1234567.part`. A kill leaves that file behind, and the next put of the same id overwrites it.
     """
 
     def __init__(self, url: str, transfer_size: int) -> None:
@@ -45,15 +45,15 @@ class FolderArchive:
         self._url = url
         self._folder = folder_of(url) or Path()
         self._transfer_size = transfer_size
-        # Of each disk a folder, open since before anything was written: so a sync learns of all that went wrong since.
+        # For each disk a folder that was opened before anything was written, so that a sync reports every error since then.
         self._disks: dict[int, int] = {}
         self._folders: set[Path] = set()
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
-        """See `Archive.put`; what the id held before is replaced, in one step."""
+        """See `Archive.put`; the previous contents of the id are replaced atomically."""
         path = self._path(file_id)
         sized = SizedBody(body, size, SERVICE, self._url)
-        with self._faults(sized):
+        with self._translate_errors(sized):
             self._prepare(path.parent)
             with writing(path) as part:
                 self._write(sized, part)
@@ -61,7 +61,7 @@ class FolderArchive:
 
     def sync(self, file_ids: Iterable[int]) -> None:
         """See `Archive.sync`."""
-        with self._faults():
+        with self._translate_errors():
             for thousands in {file_id // FILES_PER_FOLDER for file_id in file_ids}:
                 self._prepare(self._path(thousands * FILES_PER_FOLDER).parent)
             for descriptor in self._disks.values():
@@ -79,16 +79,16 @@ class FolderArchive:
     def delete(self, file_id: int) -> None:
         """See `Archive.delete`."""
         path = self._path(file_id)
-        with self._faults():
+        with self._translate_errors():
             remove_part(path)
             path.unlink(missing_ok=True)
             if path.parent.exists():
                 sync_folder(path.parent)
 
     def move(self, file_id: int, source: OpenFile) -> None:
-        """See `Archive.move`; a file that cannot be linked is copied, for instance one on another device."""
+        """See `Archive.move`; a file that cannot be linked is copied, for example one on another device."""
         path = self._path(file_id)
-        with self._faults():
+        with self._translate_errors():
             make_folder(path.parent)
             if not link_file(source.file, path):
                 self._copy(file_id, source.file)
@@ -100,16 +100,17 @@ class FolderArchive:
         self.sync([file_id])
 
     def get(self, file_id: int) -> Iterator[bytes]:
-        """See `Archive.get`: what the disk holds."""
-        with self._faults(), self._path(file_id).open("rb", buffering=0) as file:
-            # What could not be written Linux tells once, to whoever syncs next, and keeps it in memory as if it were.
-            forget_in_memory(file.fileno())
+        """See `Archive.get`; reads from the disk, not from the page cache."""
+        with self._translate_errors(), self._path(file_id).open("rb", buffering=0) as file:
+            # Linux reports a write-back error only once, to the next fsync, and keeps the dirty page cached; drop the
+            # pages so that the check reads the disk.
+            drop_cached_pages(file.fileno())
             while block := file.read(self._transfer_size):
                 yield block
 
     def listing(self) -> Iterator[StoredFile]:
-        """Give all that the folder holds, also what a kill left half-written, and what is no file of the archive's."""
-        with self._faults():
+        """Yield every file in the folder, also partial files that a kill left and files that are not the archive's."""
+        with self._translate_errors():
             for path, found in files_below(self._folder):
                 unfinished = UNFINISHED.fullmatch(path.name)
                 name = unfinished[1] if unfinished else path.name
@@ -117,16 +118,16 @@ class FolderArchive:
                 yield StoredFile(path, found.st_size, found.st_ctime, file_id, unfinished=bool(unfinished))
 
     def is_being_written(self, file_id: int) -> bool:
-        """Whether a process is writing the id's file now; to be asked of old ones only."""
-        with self._faults():
+        """Whether a process is writing the id's file now; see `durable_files.is_being_written` for its limits."""
+        with self._translate_errors():
             return is_being_written(self._path(file_id))
 
     def delete_unfinished(self, file_id: int) -> None:
-        """Remove what a kill left of writing the id's file; what the archive holds under the id stays.
+        """Remove the partial file that a kill left of the id; its stored contents stay.
 
-        Raises ServiceUnavailable when a process is writing it.
+        Raises ServiceUnavailable if a process is writing the file.
         """
-        with self._faults():
+        with self._translate_errors():
             remove_part(self._path(file_id))
 
     def close(self) -> None:
@@ -136,7 +137,7 @@ class FolderArchive:
         self._folders.clear()
 
     def _prepare(self, folder: Path) -> None:
-        """Make a folder, and let `sync` know its disk, before the first file is written to it."""
+        """Make a folder and remember its disk for `sync`, before the first file is written to it."""
         if folder in self._folders:
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,9 +157,9 @@ class FolderArchive:
                 written += len(block)
 
     def _stat(self, file_id: int) -> os.stat_result | None:
-        with self._faults():
+        with self._translate_errors():
             try:
-                return os.stat(self._name(file_id))  # noqa: PTH116 - a Path for each of a million files takes its time
+                return os.stat(self._name(file_id))  # noqa: PTH116 - a Path for each of a million files is slow
             except FileNotFoundError:
                 return None
 
@@ -171,7 +172,7 @@ class FolderArchive:
         return f"{self._folder}/{millions:07d}/{thousands:03d}/{file_id}"
 
     @contextmanager
-    def _faults(self, body: SizedBody | None = None) -> Iterator[None]:
+    def _translate_errors(self, body: SizedBody | None = None) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -1,7 +1,7 @@
-"""What lies in an archive's folder, file by file, where the folder can be read.
+"""Lists the files in an archive's folder, if this machine can read the folder.
 
-Called by `ingest.operations.reconcile`. The built-in archive lists its own folder; ArchiveInterface has no call that
-lists, so the folder behind its posix storage is read past it.
+Called by `ingest.operations.reconcile`. The built-in archive lists its own folder; ArchiveInterface has no call for it, so
+the folder of its posix storage is read directly.
 """
 
 import os
@@ -22,8 +22,8 @@ DIGITS_PER_FOLDER = 2
 class StoredFile:
     """A file in an archive's folder.
 
-    `size` is in bytes; `changed` is when it got there or was last changed, in seconds since the epoch. `file_id` is None
-    when the archive would never call a file so; `unfinished` says that a process began to write it and has not finished.
+    `size` is in bytes; `changed` is the time of its creation or last change, in seconds since the epoch. `file_id` is None
+    if the archive never uses such a name; `unfinished` marks a partial file that a process has not finished writing.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class StoredFile:
 
 
 def posix_listing(folder: Path) -> Iterator[StoredFile]:
-    """Give all that the posix storage of ArchiveInterface holds; raises ServiceUnavailable when it cannot be read."""
+    """Yield every file in the posix storage of ArchiveInterface; raise ServiceUnavailable if it cannot be read."""
     try:
         for path, found in files_below(folder):
             yield StoredFile(path, found.st_size, found.st_ctime, _posix_id(path.relative_to(folder).as_posix()))
@@ -43,7 +43,7 @@ def posix_listing(folder: Path) -> Iterator[StoredFile]:
 
 
 def posix_name(file_id: int) -> str:
-    """Give the name that ArchiveInterface has for an id with `use_id2filename`: 123456 (1e240) is `40/e2/1e240`."""
+    """Return the name that ArchiveInterface uses for an id with `use_id2filename`: 123456 (1e240) is `40/e2/1e240`."""
     rest = name = f"{file_id:x}"
     folders = []
     while len(rest) > DIGITS_PER_FOLDER:
@@ -53,9 +53,9 @@ def posix_name(file_id: int) -> str:
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Give each file below a folder with what the system knows of it; raises OSError for a folder that cannot be read.
+    """Yield each file below a folder with its status; raise OSError for a folder that cannot be read.
 
-    What disappears meanwhile is left out; a folder that is not there holds nothing.
+    Files that disappear meanwhile are omitted; a folder that does not exist is empty.
     """
     for parent, _, names in os.walk(folder, onerror=_unless_gone):
         for name in names:
@@ -72,7 +72,7 @@ def _unless_gone(error: OSError) -> None:
 
 
 def _posix_id(name: str) -> int | None:
-    """Give the id of a file by its name in the folder; None when ArchiveInterface gives no file that name."""
+    """Return the id of a file by its name in the folder; None if ArchiveInterface never uses such a name."""
     if name.isdecimal() and str(int(name)) == name:
         # Without `use_id2filename`.
         return int(name)

@@ -1,9 +1,9 @@
-"""Folders in which files are handed over to ArchiveInterface, out of reach of everybody else.
+"""Staging folders, in which files are handed over to ArchiveInterface protected from other accounts.
 
-Called by `ingest.services.archive`, and at the launch of the stack on one machine. ArchiveInterface renames a file by the
-path that it is given, and follows symbolic links on the way. An account that can change a folder of that path can lead it
-into its own storage, to another user's archived file. So the file that was checked is linked, by its descriptor, into a
-folder whose path only this service and the archive can change, and the archive is given that path.
+Called by `ingest.services.archive`, and at the launch of the stack on one machine. ArchiveInterface renames a file by its
+path and follows symbolic links in it. An account that can change a folder of that path can redirect it into the
+archive's own storage, to another user's archived file. So the file that was checked is linked, by its descriptor, into a
+folder whose path only this service and the archive can change, and the archive receives that path.
 """
 
 import os
@@ -21,17 +21,17 @@ ROOT = 0
 
 
 class Staging:
-    """The folders of the setting `move_staging`; of each file the one on its file system is used."""
+    """The folders of the setting `move_staging`; each file uses the folder on its own file system."""
 
     def __init__(self, folders: tuple[Path, ...], block_size: int) -> None:
         self._folders = folders
         self._block_size = block_size
 
     @contextmanager
-    def holding(self, file_id: int, file: BinaryIO) -> Iterator[Path]:
-        """Link an open file into a folder, and remove the link at the end, where it is still there.
+    def staged(self, file_id: int, file: BinaryIO) -> Iterator[Path]:
+        """Link an open file into a folder, yield its path, and remove the link at the end if it still exists.
 
-        Where it cannot be linked, it is copied. Raises MoveFolderUnavailable.
+        A file that cannot be linked is copied. Raises MoveFolderUnavailable.
         """
         try:
             path = self._add(file_id, file)
@@ -43,7 +43,7 @@ class Staging:
             self.remove(file_id)
 
     def remove(self, file_id: int) -> None:
-        """Remove what a process may have left of handing a file over. Raises MoveFolderUnavailable."""
+        """Remove the link that a killed process may have left. Raises MoveFolderUnavailable."""
         try:
             for folder in self._folders:
                 (folder / str(file_id)).unlink(missing_ok=True)
@@ -52,7 +52,9 @@ class Staging:
 
     def _add(self, file_id: int, file: BinaryIO) -> Path:
         if not self._folders:
-            raise MoveFolderUnavailable("move_staging names no folder in which ArchiveInterface could be given files")
+            raise MoveFolderUnavailable(
+                "move_staging is empty: set a folder in which files are handed over to ArchiveInterface"
+            )
         device = os.fstat(file.fileno()).st_dev
         folder = next((each for each in self._folders if each.stat().st_dev == device), self._folders[0])
         check_private(folder)
@@ -64,10 +66,10 @@ class Staging:
 
 
 def check_private(folder: Path) -> None:
-    """Raise MoveFolderUnavailable where another account could exchange a folder, or a part of its path.
+    """Raise MoveFolderUnavailable if another account could exchange a folder or a part of its path.
 
     Each part must belong to root or to this account. The group may write to the folder itself, because the archive's account
-    must. Parts above it may be writable by others only with the sticky bit, as `/tmp` is.
+    needs it. Parts above it may be writable by others only if they have the sticky bit, as `/tmp` has.
     """
     descriptor = os.open(folder.anchor, FOLDER)
     try:
@@ -85,11 +87,11 @@ def check_private(folder: Path) -> None:
 def _check(folder: Path, found: os.stat_result, *, is_last: bool) -> None:
     if found.st_uid not in (ROOT, os.geteuid()):
         raise MoveFolderUnavailable(
-            f"move_staging: {folder} belongs to account {found.st_uid}, which could exchange what lies in it; it must "
+            f"move_staging: {folder} belongs to account {found.st_uid}, which could exchange its files; it must "
             "belong to this service's account or to root"
         )
     others = stat.S_IWOTH if is_last else stat.S_IWGRP | stat.S_IWOTH
     if found.st_mode & others and (is_last or not found.st_mode & stat.S_ISVTX):
         raise MoveFolderUnavailable(
-            f"move_staging: other accounts can write to {folder}, and so exchange what lies in it; take that right from them"
+            f"move_staging: other accounts can write to {folder}, so they could exchange its files; remove that permission"
         )

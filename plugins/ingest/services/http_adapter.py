@@ -1,6 +1,6 @@
-"""How urllib3 talks to the network for `http_client`: big blocks, and one time-out for sending as for waiting.
+"""Configures urllib3 for `http_client`: large blocks, and the same time-out for sending as for receiving.
 
-Not by way of requests, which takes as long again over each request: a small file needs three.
+The library requests is not used, because it doubles the time of each request, and a small file needs three.
 """
 
 from functools import partial
@@ -10,15 +10,15 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-# As many as a setting allows to be used at once.
+# The maximum of the setting `archive_connections`.
 CONNECTIONS = 64
 
 
-class _PatientSending:
-    """Lets a service take as long over a block that is sent to it as over its answer.
+class _SendTimeout:
+    """Applies the read time-out to sending.
 
-    urllib3 sends under the time-out for connecting, which is short. A single-threaded ArchiveInterface accepts a
-    connection at once, but reads from it only when it is done with the file before.
+    urllib3 sends with the time-out for connecting, which is short. A single-threaded ArchiveInterface accepts a connection
+    immediately, but reads from it only after it has finished the previous file.
     """
 
     send_timeout: ClassVar[float]
@@ -32,7 +32,7 @@ class _PatientSending:
 
 
 def make_pool(transfer_size: int, send_timeout: float) -> PoolManager:
-    """Make a pool of connections that sends streams in blocks of `transfer_size` bytes; urllib3's own are of 16 KiB.
+    """Return a pool of connections that sends streams in blocks of `transfer_size` bytes instead of urllib3's 16 KiB.
 
     `send_timeout` is in seconds.
     """
@@ -48,5 +48,5 @@ def make_pool(transfer_size: int, send_timeout: float) -> PoolManager:
 
 def _pool_class(pool: type, connection: type, send_timeout: float) -> type:
     derive = partial(type, connection.__name__)
-    patient = derive((_PatientSending, connection), {"send_timeout": send_timeout})
-    return type(pool.__name__, (pool,), {"ConnectionCls": patient})
+    with_send_timeout = derive((_SendTimeout, connection), {"send_timeout": send_timeout})
+    return type(pool.__name__, (pool,), {"ConnectionCls": with_send_timeout})

@@ -1,8 +1,7 @@
-"""The one way to a Pacifica service over HTTP; the four clients are built on it.
+"""The HTTP client of all Pacifica services; the four clients use it.
 
-Every request has time-outs, follows no redirect, and fails with a typed error. Nothing is retried here: the DAG is the
-only layer that retries. A connection that the service closed while it lay idle is noticed by urllib3 before it is used,
-and replaced.
+Every request has time-outs, follows no redirect, and fails with a typed error. Nothing is retried here: the DAG is the only
+layer that retries. urllib3 replaces an idle connection that the service has closed before it uses it.
 """
 
 import io
@@ -26,7 +25,7 @@ from ingest.system.sanitize import redact_url, root_cause
 class HttpClient:
     """The connections to one service.
 
-    `base_url` is what the paths of requests are appended to; the time-outs are in seconds, `transfer_size` in bytes.
+    The paths of requests are appended to `base_url`; the time-outs are in seconds, `transfer_size` in bytes.
     """
 
     def __init__(
@@ -37,16 +36,16 @@ class HttpClient:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = _headers(base_url)
-        # Proxies and .netrc of the environment are for people's browsers; a service is reached by its URL alone.
+        # Without proxies and .netrc of the environment, which are for interactive programs.
         self._pool = make_pool(transfer_size, read_timeout)
 
     def close(self) -> None:
-        """Close the connections; closing twice is no error."""
+        """Close the connections; closing twice is not an error."""
         self._pool.clear()
 
     @property
-    def patience(self) -> float:
-        """How many seconds a request without a long body takes at most until it is given up."""
+    def max_seconds(self) -> float:
+        """The maximum duration of a request without a long body, in seconds."""
         return self._connect_timeout + self._read_timeout
 
     @contextmanager
@@ -55,43 +54,43 @@ class HttpClient:
         method: str,
         path: str = "",
         *,
-        answers: Collection[int] = (200,),
+        expected: Collection[int] = (200,),
         headers: Mapping[str, str | bytes] | None = None,
         body: BinaryIO | None = None,
         size: int = 0,
         extra_seconds: float = 0.0,
     ) -> Iterator[Answer]:
-        """Send a request and give the answer, which can be read inside the `with` block.
+        """Send a request and yield the answer, which can be read inside the `with` block.
 
         Args:
             method: The HTTP method.
-            path: What is appended to the base URL, with its slash.
-            answers: The statuses that the caller knows what to do with.
+            path: The path to append to the base URL, with its slash.
+            expected: The statuses that the caller handles.
             headers: Headers to send.
-            body: What to send, from where it is positioned; read once, in blocks.
+            body: The body, from its current position; read once, in blocks.
             size: Its length in bytes, sent as Content-Length.
-            extra_seconds: How much longer than usual the service may be silent, where its work takes long.
+            extra_seconds: Seconds to add to the read time-out, for requests that take the service long.
 
         Raises:
-            ServiceUnavailable: No connection, a time-out, a connection that broke (while the answer is read, too), a
-                body of another size than announced, or a status that is not among `answers`.
-            Exception: What `body.read` raised comes out unchanged.
+            ServiceUnavailable: No connection, a time-out, a broken connection (also while the answer is read), a body of
+                another size than announced, or a status that is not expected.
+            Exception: Exceptions of `body.read`, unchanged.
         """
         sized = SizedBody(body, size, self._service, self._shown(path)) if body is not None else None
         try:
             with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
                 answer = Answer(response)
-                if answer.status not in answers:
+                if answer.status not in expected:
                     raise self.unavailable(path, answer.failure_text())
                 yield answer
-                answer.read(DOCUMENT_LIMIT)  # a connection is used again only if nothing is left on it
+                answer.read(DOCUMENT_LIMIT)  # a connection is reused only if the whole body was read
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             if sized is not None and sized.failure is not None:
                 raise sized.failure from None
             raise self.unavailable(path, self._reason(error)) from error
 
     def unavailable(self, path: str, reason: str) -> ServiceUnavailable:
-        """Make the error that says that this service cannot be used now, and why, in one line."""
+        """Return the error that this service is unavailable, with the reason in one line."""
         return ServiceUnavailable(self._service, self._shown(path), reason)
 
     def _send(
@@ -124,12 +123,12 @@ class HttpClient:
 
     def _reason(self, error: Exception) -> str:
         errors = urllib3.exceptions
-        # A connection that is refused is one of these too.
+        # A refused connection is a subclass of the connect time-out.
         if isinstance(error, errors.ConnectTimeoutError) and not isinstance(error, errors.NewConnectionError):
             return f"no connection within {self._connect_timeout:g} seconds"
         cause = root_cause(error)
         if isinstance(cause, TimeoutError | errors.TimeoutError):
-            return f"it was silent for {self._read_timeout:g} seconds or longer"
+            return f"no answer for {self._read_timeout:g} seconds or longer"
         return first_line(cause)
 
 
@@ -141,6 +140,6 @@ def _headers(url: str) -> dict[str, str | bytes]:
 
 
 def json_body(document: object) -> tuple[BinaryIO, int]:
-    """Give a small JSON document as a body to send, and its size in bytes."""
+    """Return a small JSON document as a request body, and its size in bytes."""
     encoded = json.dumps(document).encode()
     return io.BytesIO(encoded), len(encoded)

@@ -1,7 +1,7 @@
-"""The catalogue of transactions and their files: the protocol, and the client of Pacifica's Metadata.
+"""The catalog of transactions and their files: the protocol, and the client of Pacifica's Metadata.
 
-Called by the stage `ingest_metadata`, before files are deleted again, and by `ingest.operations.reconcile`. The
-built-in one is in `metadata_catalog`.
+Called by the stage `ingest_metadata`, before files are deleted from the archive, and by `ingest.operations.reconcile`. The
+built-in catalog is in `metadata_catalog`.
 """
 
 import re
@@ -16,8 +16,9 @@ from ingest.errors.types import CatalogHoldsIds, CatalogRejected
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient, json_body
 
-# What the service dies of when the metadata is at fault; anything else may be its own trouble. ParserError is how dateutil
-# calls its ValueError. DataError is PostgreSQL's word for a value that a column cannot hold, which no try changes.
+# The exceptions of the service that the metadata causes; any other may be a failure of the service. ParserError is
+# dateutil's ValueError. DataError is PostgreSQL's error for a value that a column cannot hold; trying again does not
+# help.
 METADATA_FAULTS = frozenset(
     {
         "ValueError", "ParserError", "KeyError", "IndexError", "OverflowError", "IntegrityError", "DataError",
@@ -28,41 +29,41 @@ DUPLICATE = "Could not insert records"
 INVALID_FILE = re.compile(r"Invalid metadata for file (\d+)")
 IDS = re.compile(r"\[ID: ([0-9,]*)\]")
 NO_FILES = "No files from the list"
-# The service answers when all is inserted, and looks up each file's id first: the slowest pace that is waited for.
+# The service answers after it has looked up and inserted every file: the slowest rate that is accepted.
 INGEST_BYTES_PER_SECOND = 20_000
 
 
 class FileHash(NamedTuple):
-    """The hash of a file as the catalogue holds it; `hash_sum` in hexadecimal."""
+    """The hash of a file in the catalog; `hash_sum` in hexadecimal."""
 
     hash_type: str
     hash_sum: str
 
 
 class Metadata(Protocol):
-    """Holds what is known of transactions. Raises ServiceUnavailable or, if built in, DatabaseUnavailable."""
+    """Holds transactions and their files. Raises ServiceUnavailable or, if built in, DatabaseUnavailable."""
 
     def find(self, transaction_id: int) -> dict[int, FileHash] | None:
-        """Give the files of a transaction by their ids; None when the catalogue does not hold the transaction."""
+        """Return the files of a transaction by id; None if the catalog does not hold the transaction."""
         ...
 
     def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
-        """Give those of the file ids, a thousand at most, that the catalogue holds for whatever transaction."""
+        """Return those of at most a thousand file ids that the catalog holds, for any transaction."""
         ...
 
     def user_ids(self, network_id: str) -> frozenset[int]:
-        """Return the ids of the users who have this account's name; none where there is no such user."""
+        """Return the ids of the users with this account name; empty if there is none."""
         ...
 
     def max_processing_seconds(self, size: int) -> float:
-        """Give the seconds after which a document of `size` bytes that was sent is catalogued, or never will be.
+        """Return the maximum seconds from sending a document of `size` bytes until it is cataloged or lost.
 
-        Also when the process that sent it has died meanwhile.
+        Holds also if the process that sent it has been killed.
         """
         ...
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:
-        """Catalogue a transaction, wholly or not at all.
+        """Catalog a transaction, completely or not at all.
 
         Args:
             transaction_id: Its id.
@@ -71,24 +72,24 @@ class Metadata(Protocol):
 
         Raises:
             CatalogRejected: The entries are not accepted; the reason in one line.
-            CatalogHoldsIds: An id in them is there already.
-            ServiceUnavailable: The catalogue may hold the transaction now, or not: ask with `find`.
+            CatalogHoldsIds: The catalog already holds an id of the entries.
+            ServiceUnavailable: The catalog may or may not hold the transaction now: check with `find`.
         """
         ...
 
 
 class PacificaMetadata:
-    """The client of Pacifica's Metadata; `client` has the URL in front of `/ingest`."""
+    """The client of Pacifica's Metadata; `client` has the URL before `/ingest`."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
     def find(self, transaction_id: int) -> dict[int, FileHash] | None:
         """See `Metadata.find`."""
-        with self._client.request("GET", f"/transactioninfo/by_id/{transaction_id}", answers=(200, 404)) as answer:
-            # Any path that does not exist is 404 too, such as one behind a URL that was set wrongly.
+        with self._client.request("GET", f"/transactioninfo/by_id/{transaction_id}", expected=(200, 404)) as answer:
+            # A path that does not exist is 404 too, for example if the URL in the settings is wrong.
             if answer.status == 404:  # noqa: PLR2004
-                if "No Transaction with an ID" in answer.message():
+                if "No Transaction with an ID" in answer.error_message():
                     return None
                 raise self._client.unavailable("/transactioninfo", answer.failure_text())
         path = f"/transactioninfo/files/{transaction_id}"
@@ -103,9 +104,9 @@ class PacificaMetadata:
         path = "/fileinfo/file_details"
         body, size = json_body(list(file_ids))
         headers = {"Content-Type": "application/json"}
-        with self._client.request("POST", path, answers=(200, 404), headers=headers, body=body, size=size) as answer:
+        with self._client.request("POST", path, expected=(200, 404), headers=headers, body=body, size=size) as answer:
             if answer.status == 404:  # noqa: PLR2004
-                if NO_FILES in answer.message():
+                if NO_FILES in answer.error_message():
                     return frozenset()
                 raise self._client.unavailable(path, answer.failure_text())
             try:
@@ -114,7 +115,7 @@ class PacificaMetadata:
                 raise self._client.unavailable(path, f"its list of files cannot be read: {error!r}") from error
 
     def user_ids(self, network_id: str) -> frozenset[int]:
-        """See `Metadata.user_ids`; the service does not tell letters of different case apart."""
+        """See `Metadata.user_ids`; the service compares names case-insensitively."""
         path = f"/users?{urlencode({'network_id': network_id, 'recursion_depth': 0})}"
         with self._client.request("GET", path) as answer:
             try:
@@ -124,15 +125,15 @@ class PacificaMetadata:
                 raise self._client.unavailable("/users", f"its list of users cannot be read: {error!r}") from error
 
     def max_processing_seconds(self, size: int) -> float:
-        """See `Metadata.settles_within`: as long as an answer is waited for."""
-        return self._client.patience + _ingest_seconds(size)
+        """See `Metadata.max_processing_seconds`: the time-out of the request."""
+        return self._client.max_seconds + _ingest_seconds(size)
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - it is in the document
         """See `Metadata.ingest`."""
         with self._client.request(
             "PUT",
             "/ingest",
-            answers=(200, 400, 500),
+            expected=(200, 400, 500),
             headers={"Content-Type": "application/json"},
             body=document,
             size=size,
@@ -141,14 +142,14 @@ class PacificaMetadata:
             self._raise_for(answer)
 
     def _raise_for(self, answer: Answer) -> None:
-        exception, text = answer.exception()
-        if answer.status == 400 and answer.message().startswith(DUPLICATE):  # noqa: PLR2004
-            raise CatalogHoldsIds(f"Metadata does not accept the transaction: {answer.message()}", _ids(answer))
+        exception, text = answer.remote_exception()
+        if answer.status == 400 and answer.error_message().startswith(DUPLICATE):  # noqa: PLR2004
+            raise CatalogHoldsIds(f"Metadata does not accept the transaction: {answer.error_message()}", _ids(answer))
         if answer.status == 500 and exception in METADATA_FAULTS:  # noqa: PLR2004
             named = INVALID_FILE.search(text)
             file_id = int(named[1]) if named else None
             raise CatalogRejected(f"Metadata does not accept the transaction: {text}", file_id)
-        if answer.document().get("status") != "success":
+        if answer.json_object().get("status") != "success":
             raise self._client.unavailable("/ingest", answer.failure_text())
 
 
@@ -157,16 +158,16 @@ def _ingest_seconds(size: int) -> float:
 
 
 def _ids(answer: Answer) -> frozenset[int]:
-    listed = IDS.search(str(answer.document().get("message")))
+    listed = IDS.search(str(answer.json_object().get("message")))
     return frozenset(int(word) for word in listed[1].split(",") if word.isdecimal()) if listed else frozenset()
 
 
 def _files(answer: Answer) -> dict[int, FileHash]:
-    # Streamed: of a million files only their hashes are kept.
+    # Streamed, so that only ids and hashes of a million files are in memory.
     events = ijson.parse(answer)
     first = next(events)
     if first[1] != "start_map":
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     files = {}
     for file_id, file in ijson.kvitems(chain([first], events), ""):
         files[int(file_id)] = FileHash(str(file["hashtype"]), str(file["hashsum"]))

@@ -1,4 +1,4 @@
-"""The built-in catalogue: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
+"""The built-in catalog: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
@@ -16,11 +16,11 @@ from ingest.system.sanitize import to_one_line
 
 BATCH = 1000
 BATCH_BYTES = 1024 * 1024
-REFUSAL = "the catalogue does not accept the transaction"
+REFUSAL = "the catalog does not accept the transaction"
 
 
 class BuiltInMetadata:
-    """A catalogue that keeps the entries as they were sent."""
+    """A catalog that stores the entries unchanged."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -43,11 +43,11 @@ class BuiltInMetadata:
             return _held(session, file_ids)
 
     def user_ids(self, network_id: str) -> frozenset[int]:  # noqa: ARG002
-        """See `Metadata.user_ids`: nobody is recorded here."""
+        """See `Metadata.user_ids`; this catalog has no users."""
         return frozenset()
 
-    def max_processing_seconds(self, size: int) -> float:  # noqa: ARG002 - however large
-        """See `Metadata.settles_within`: what the process has not committed when it dies is rolled back."""
+    def max_processing_seconds(self, size: int) -> float:  # noqa: ARG002 - of any size
+        """See `Metadata.max_processing_seconds`: a process that is killed leaves nothing that could still be committed."""
         return 0.0
 
     def ingest(self, transaction_id: int, document: BinaryIO, size: int) -> None:  # noqa: ARG002 - read to its end
@@ -81,7 +81,7 @@ def _insert_entries(session: Session, transaction_id: int, document: BinaryIO) -
 
 
 def _batches(document: BinaryIO) -> Iterator[list[Any]]:
-    """Give the entries in lists that are not long, and end where so much was read: an entry may be long itself."""
+    """Yield the entries in lists of bounded number and size."""
     batch, begun = [], document.tell()
     for entry in ijson.items(document, "item", use_float=True):
         batch.append(entry)

@@ -1,4 +1,4 @@
-"""Who may upload what: Pacifica's Policy, or a check that the metadata is complete.
+"""The check of who may upload what: Pacifica's Policy, or a built-in check that the metadata is complete.
 
 Called by the stage `validate_policy`.
 """
@@ -14,24 +14,24 @@ from ingest.services.http_client import HttpClient
 
 REQUIRED = {f"Transactions.{name}": name for name in ("submitter", "project", "instrument")}
 
-# What says that the metadata is at fault; any other answer, such as the 404 of a wrong URL, is no word about it.
+# The statuses of a rejection; any other one, such as the 404 of a wrong URL, is a failure of the service.
 REJECTIONS = (400, 403, 412, 422)
 
 
 class Policy(Protocol):
-    """Accepts the metadata of a job, or says why not."""
+    """Accepts or rejects the metadata of a job."""
 
     def check(self, document: BinaryIO, size: int, user: str) -> None:
-        """Have the metadata checked.
+        """Check the metadata.
 
         Args:
             document: A JSON list of entries, positioned at its start.
             size: Its length in bytes.
-            user: Who posted the job.
+            user: The uploader.
 
         Raises:
-            PolicyRejected: It is not accepted; with all reasons that Policy gives, in one line.
-            ServiceUnavailable: Policy, or Metadata behind it, does not answer.
+            PolicyRejected: It is not accepted; the text has all reasons of Policy, in one line.
+            ServiceUnavailable: Policy, or the Metadata service that it queries, does not answer.
         """
         ...
 
@@ -48,30 +48,30 @@ class PacificaPolicy:
         headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
         headers[self._auth_header] = user.encode()
         with self._client.request(
-            "POST", answers=(200, *REJECTIONS), headers=headers, body=document, size=size
+            "POST", expected=(200, *REJECTIONS), headers=headers, body=document, size=size
         ) as answer:
             if answer.status != 200:  # noqa: PLR2004
-                raise PolicyRejected(f"Policy does not accept the metadata: {answer.message()}")
-            if answer.document().get("status") != "success":
-                raise self._client.unavailable("", "its answer does not say success")
+                raise PolicyRejected(f"Policy does not accept the metadata: {answer.error_message()}")
+            if answer.json_object().get("status") != "success":
+                raise self._client.unavailable("", "its answer has no status success")
 
 
 class BuiltInPolicy:
-    """Accepts whatever names one submitter, one project and one instrument."""
+    """Accepts metadata that names exactly one submitter, project and instrument."""
 
     def check(self, document: BinaryIO, size: int, user: str) -> None:  # noqa: ARG002 - as the protocol says
         """See `Policy.check`; memory does not grow with the number of entries."""
         found: Counter[str] = Counter()
         try:
             for entry in ijson.items(document, "item", use_float=True):
-                found.update(_facts(entry))
+                found.update(_count_keys(entry))
         except ijson.JSONError as error:
             raise PolicyRejected("the metadata is not JSON") from error
-        if faults := list(_faults(found)):
-            raise PolicyRejected(f"the metadata is not complete: {'; '.join(faults)}")
+        if violations := list(_violations(found)):
+            raise PolicyRejected(f"the metadata is not complete: {'; '.join(violations)}")
 
 
-def _facts(entry: object) -> Iterator[str]:
+def _count_keys(entry: object) -> Iterator[str]:
     table = entry.get("destinationTable") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(table, str):
         yield "no table"
@@ -82,12 +82,12 @@ def _facts(entry: object) -> Iterator[str]:
             yield f"value of {table}"
 
 
-def _faults(found: Counter[str]) -> Iterator[str]:
+def _violations(found: Counter[str]) -> Iterator[str]:
     for table, name in REQUIRED.items():
         if not found[table]:
             yield f"{name} is missing"
         elif found[table] > 1:
-            yield f"{name} is given {found[table]} times"
+            yield f"{name} is present {found[table]} times"
         elif not found[f"value of {table}"]:
             yield f"{name} has no value"
     if found["no table"]:

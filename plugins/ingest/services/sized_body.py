@@ -1,7 +1,7 @@
-"""A body that is sent to a service: exactly the bytes that were announced, or an error.
+"""A body that is sent to a service: exactly the announced number of bytes, or an error.
 
-Used by the HTTP client and by the built-in archive. The services can't be relied on for it: ArchiveInterface answers
-201 to a body that ends early.
+Used by the HTTP client and by the built-in archive. The services do not check it: ArchiveInterface answers 201 to a body
+that ends early.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from ingest.errors.types import ServiceUnavailable
 
 
 class SizedBody:
-    """Reads a body once, and refuses one that holds fewer or more bytes than `size`.
+    """Reads a body once, and raises an error if it has fewer or more bytes than `size`.
 
-    The last block is handed out only when nothing follows it, so a service never gets the whole of a body that is too
-    long. What reading raised is kept in `failure`: HTTP libraries wrap some errors, and the caller wants its own back.
+    The last block is returned only if nothing follows it, so a service never receives a complete body that is too long.
+    `failure` is the exception of reading, because HTTP libraries wrap some exceptions and the caller needs the original.
     """
 
     def __init__(self, body: BinaryIO, size: int, service: str, url: str) -> None:
@@ -30,13 +30,13 @@ class SizedBody:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        # requests takes an object for a stream only if it can be iterated, and then reads it with `read`.
+        # HTTP libraries treat only an iterable object as a stream, and then read it with `read`.
         raise TypeError("a body is read in blocks, not in lines")
 
     def read(self, amount: int) -> bytes:
-        """Give the next block of at most `amount` bytes; empty at the end.
+        """Return the next block of at most `amount` bytes; empty at the end.
 
-        Raises ServiceUnavailable when the body's length is wrong, and whatever the body itself raises.
+        Raises ServiceUnavailable if the length of the body is wrong, and the exceptions of the body.
         """
         try:
             return self._read(amount)
@@ -52,9 +52,9 @@ class SizedBody:
         if not self._left and not self._ended:
             self._ended = True
             if self._body.read(1):
-                raise self._wrong_length("goes on after the last")
+                raise self._wrong_length("continues after the last")
         return block
 
-    def _wrong_length(self, what: str) -> ServiceUnavailable:
-        reason = f"the body to send {what} of {self._size} announced bytes"
+    def _wrong_length(self, fault: str) -> ServiceUnavailable:
+        reason = f"the body to send {fault} of {self._size} announced bytes"
         return ServiceUnavailable(self._service, self._url, reason)

@@ -1,7 +1,7 @@
-"""Whether a user may upload as the submitter that the metadata names.
+"""Checks whether a user may upload as the submitter that the metadata names.
 
-Called by the stage `validate_policy`. The proven user has ids of submitters: by a claim of the token, by the metadata
-service's `network_id`, or by a file, as the setting `submitter_check` says. Policy does not compare the two.
+Called by the stage `validate_policy`. The setting `submitter_check` says where the submitter ids of an authenticated user
+come from: a claim of the token, the metadata service's `network_id`, or a file. Policy does not compare the two.
 """
 
 import json
@@ -16,23 +16,23 @@ from ingest.settings.submitters import CLAIM, NETWORK_ID, UNCHECKED
 from ingest.system.sanitize import quote_name, root_cause
 
 TABLE = "Transactions.submitter"
-# How many ids a text names.
-NAMED = 10
+# The number of ids that a text names.
+MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
 class Uploader:
-    """Who has posted a job; `claim` is the submitter's id that the token held, None without one."""
+    """The user who posted a job; `claim` is the submitter id of the token, None without one."""
 
     user: str
     claim: str | None
 
 
 def check_submitters(settings: Settings, metadata: Metadata, uploader: Uploader, named: Collection[str]) -> None:
-    """Compare the submitters that the metadata names with those that the uploader may be.
+    """Compare the submitters that the metadata names with those that the uploader may use.
 
     Raises:
-        SubmitterMismatch: One of them is another's.
+        SubmitterMismatch: One of them belongs to another user.
         SubmittersUnavailable: The file cannot be read.
         ServiceUnavailable: The metadata service does not answer.
     """
@@ -41,15 +41,15 @@ def check_submitters(settings: Settings, metadata: Metadata, uploader: Uploader,
     allowed = _ids_of(settings, metadata, uploader)
     foreign = sorted({*named} - allowed)
     if foreign:
-        shown = ", ".join(quote_name(value) for value in foreign[:NAMED])
+        shown = ", ".join(quote_name(value) for value in foreign[:MAX_NAMED])
         raise SubmitterMismatch(f"{_rights(settings, uploader.user, allowed)}; the metadata names {TABLE} {shown}")
 
 
 def _rights(settings: Settings, user: str, allowed: Collection[str]) -> str:
     if allowed:
-        return f"user {quote_name(user)} may upload as submitter {' or '.join(sorted(allowed)[:NAMED])} only"
+        return f"user {quote_name(user)} may upload as submitter {' or '.join(sorted(allowed)[:MAX_NAMED])} only"
     return (
-        f"user {quote_name(user)} has no submitter's id (submitter_check is {settings.submitter_check}); ask an admin"
+        f"user {quote_name(user)} has no submitter id (submitter_check is {settings.submitter_check}); contact an admin"
     )
 
 
@@ -68,9 +68,11 @@ def _ids_in(path: Path, user: str) -> frozenset[str]:
     except (OSError, ValueError, RecursionError) as error:
         raise SubmittersUnavailable(f"the submitter_file {path} cannot be read: {root_cause(error)}") from error
     if not isinstance(users, dict):
-        raise SubmittersUnavailable(f"the submitter_file {path} is no JSON object of user names")
+        raise SubmittersUnavailable(f"the submitter_file {path} is not a JSON object of user names")
     found = users.get(user, [])
     ids = found if isinstance(found, list) else [found]
     if not all(type(each) in (int, str) for each in ids):
-        raise SubmittersUnavailable(f"the submitter_file {path}: the ids of {quote_name(user)} are no numbers or texts")
+        raise SubmittersUnavailable(
+            f"the submitter_file {path}: the ids of {quote_name(user)} are not numbers or texts"
+        )
     return frozenset(map(str, ids))

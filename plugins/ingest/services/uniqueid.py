@@ -1,4 +1,4 @@
-"""Where job ids and file ids come from: Pacifica's UniqueID, or the sequences in our own database.
+"""The source of job ids and file ids: Pacifica's UniqueID, or sequences in the database of jobs.
 
 Called by the API when a job is received (`upload_job`) and by the stage `load_metadata` (`file`).
 """
@@ -19,12 +19,12 @@ LOCKS: dict[IdMode, SharedLock] = {"upload_job": SharedLock.JOB_IDS, "file": Sha
 
 
 class UniqueID(Protocol):
-    """Hands out ids that nobody else gets."""
+    """Allocates unique ids."""
 
     def allocate(self, mode: IdMode, count: int) -> range:
-        """Give `count` new ids in a row; none are asked for when `count` is 0.
+        """Return `count` new, consecutive ids; sends no request if `count` is 0.
 
-        Raises ServiceUnavailable or, of the built-in one, DatabaseUnavailable.
+        Raises ServiceUnavailable or, if built in, DatabaseUnavailable.
         """
         ...
 
@@ -41,18 +41,18 @@ class PacificaUniqueID:
             return range(0)
         path = f"/getid?range={count}&mode={mode}"
         with self._client.request("GET", path) as answer:
-            document = answer.document()
+            document = answer.json_object()
         start, end = document.get("startIndex"), document.get("endIndex")
-        # The service reports its own refusals as 200 with a start of -1.
+        # The service reports its own errors as 200 with a start of -1.
         if type(start) is not int or type(end) is not int or start < 0 or end - start + 1 != count:
-            raise self._client.unavailable(path, f"it gave the ids {start!r} to {end!r} when asked for {count}")
+            raise self._client.unavailable(path, f"it returned the ids {start!r} to {end!r} for a request of {count}")
         return range(start, end + 1)
 
 
 class BuiltInUniqueID:
-    """Ids from sequences in the database of jobs, above every id that its tables hold already.
+    """Allocates ids from sequences in the database of jobs, above every id that its tables hold.
 
-    Jobs that the original service received, or that got their ids from UniqueID before, keep theirs.
+    Jobs of the original service, and jobs with ids from UniqueID, keep their ids.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -64,7 +64,7 @@ class BuiltInUniqueID:
             return range(0)
         sequence, columns = (JOB_IDS, (Job.id, OriginalJob.id)) if mode == "upload_job" else (FILE_IDS, (File.file_id,))
         with transaction(self._engine) as session:
-            # A sequence gives single ids; under the lock nobody else moves it between reading and setting it.
+            # A sequence returns single ids; the lock keeps other processes from moving it between reading and setting it.
             locks.acquire(session, LOCKS[mode])
             taken = max(session.scalar(select(func.max(column))) or 0 for column in columns)
             start = max(session.scalar(sequence.next_value()) or 0, taken + 1)

@@ -17,39 +17,41 @@ from ingest.system.addresses import read_address, read_network
 NONE = "none"
 OPEN = "open"
 PROXY = "proxy"
-TOKEN = "token"  # noqa: S105 - no secret, the name of a way to prove who one is
+TOKEN = "token"  # noqa: S105 - not a secret but the name of a kind of authentication
 
-# Of the setting `allowed_hosts`: the check is off.
+# A value of the setting `allowed_hosts` that switches the check off.
 ANY_HOST = "*"
 HOST_NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*")
 
 
 def check_networks(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what is neither an address nor a network, and a network that holds everybody."""
+    """Refuse words that are neither an address nor a network, and networks that contain every address."""
     for word in words:
         try:
-            everybody = read_network(word).prefixlen == 0
+            contains_all = read_network(word).prefixlen == 0
         except ValueError:
             raise PydanticCustomError(
                 EXPLAINED, "names {word}, which is neither an address nor a network", {"word": word}
             ) from None
-        if everybody:
+        if contains_all:
             raise PydanticCustomError(
-                EXPLAINED, "names {word}, which is everybody: that is authentication `open`", {"word": word}
+                EXPLAINED,
+                "names {word}, which contains every address: use authentication `open` instead",
+                {"word": word},
             )
     return words
 
 
 def check_user_names(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what cannot be the name of a user."""
+    """Refuse words that are not valid user names."""
     for word in words:
         if found := invalid_reason(word):
-            raise PydanticCustomError(EXPLAINED, "holds a name that {found}", {"found": found})
+            raise PydanticCustomError(EXPLAINED, "contains a name that {found}", {"found": found})
     return words
 
 
 def check_hosts(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse entries that are neither the name nor the address of a host; return them in small letters."""
+    """Refuse words that are neither the name nor the address of a host; return them in lower case."""
     hosts = tuple(word.lower().strip("[]") for word in words)
     for word, host in zip(words, hosts, strict=True):
         if host != ANY_HOST and not HOST_NAME.fullmatch(host) and read_address(host) is None:
@@ -67,13 +69,13 @@ UserNames = Annotated[Words, AfterValidator(check_user_names)]
 
 
 class AccessSettings(BaseModel):
-    """How callers prove who they are, and which of them see and do more than their own."""
+    """How callers are authenticated, and which users have more permissions than those for their own jobs."""
 
     authentication: str = option(
         "none", "access", "authentication", "INGEST_AUTHENTICATION",
-        description="How a caller proves who it is: `proxy` (the header of a proxy that is trusted), `token` (a bearer "
-        "token), `none` (not at all: the API then listens on this machine only), `open` (not at all, and it may listen "
-        "anywhere).",
+        description="How callers are authenticated: `proxy` (the header of a trusted proxy), `token` (a bearer token), "
+        "`none` (not at all: the API then listens on this machine only), `open` (not at all, and the API may listen on any "
+        "address).",
         form="none, open, proxy or token", pattern=r"^(none|open|proxy|token)$",
     )  # fmt: skip
     auth_header: str = option(
@@ -87,40 +89,40 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     trusted_proxies: Networks = option(
         ("127.0.0.1", "::1"), "access", "trusted_proxies", "INGEST_TRUSTED_PROXIES",
-        description="With `proxy`: the only addresses whose header is believed.",
+        description="With `proxy`: the only addresses whose header is trusted.",
         form="addresses or networks, separated by commas",
     )  # fmt: skip
     proxy_secret_file: Path | None = option(
         None, "access", "proxy_secret_file", "INGEST_PROXY_SECRET_FILE",
         description="With `proxy`: the file of the secret that the proxy sends in `X-Ingest-Proxy-Secret`. Each line is a "
-        "secret, so that one can be replaced without an interruption. Without the file, every account of a machine in "
+        "secret, so that one can be replaced without an interruption. Without the file, every account on a machine in "
         "`trusted_proxies` can claim to be any user.",
         form="a file",
     )  # fmt: skip
     allowed_hosts: Hosts = option(
         (), "access", "allowed_hosts", "INGEST_ALLOWED_HOSTS",
-        description="The names and addresses that clients reach the API by (`Host`); web pages on these hosts may upload. "
-        "Names of this machine itself (`localhost`) are always allowed. Empty: no others with authentication `none`, all "
-        "with the other ways; `*`: all.",
+        description="The names and addresses under which clients reach the API (`Host`); web pages on these hosts may "
+        "upload. Names of this machine itself (`localhost`) are always allowed. Empty: no others with authentication "
+        "`none`, all with any other authentication; `*`: all.",
         form="names or addresses of hosts without a port, separated by commas, or *",
     )  # fmt: skip
     token_file: Path | None = option(
         None, "access", "token_file", "INGEST_TOKEN_FILE",
-        description="With `token`: the file of static tokens, kept as hashes (`pacifica-ingest-cmd token`).",
+        description="With `token`: the file of static tokens, stored as hashes (`pacifica-ingest-cmd token`).",
         form="a file",
     )  # fmt: skip
     jwt_issuer: str = option(
         "", "access", "jwt_issuer", "INGEST_JWT_ISSUER",
-        description="With `token`: the issuer whose JSON Web Tokens are taken; empty: none are.",
+        description="With `token`: the issuer whose JSON Web Tokens are accepted; empty: none.",
         form="the text of its `iss`",
     )  # fmt: skip
     jwt_audience: str = option(
         "pacifica-ingest", "access", "jwt_audience", "INGEST_JWT_AUDIENCE",
-        description="The audience that such a token must be made for.", form="the text of its `aud`", min_length=1,
+        description="The audience that such a token must have.", form="the text of its `aud`", min_length=1,
     )  # fmt: skip
     jwks_url: str | None = option(
         None, "access", "jwks_url", "INGEST_JWKS_URL",
-        description="Where the issuer's public keys are (a JSON Web Key Set).", form="an https, http or file URL",
+        description="The URL of the issuer's public keys (a JSON Web Key Set).", form="an https, http or file URL",
         pattern=r"^(https?://\S+|file:///\S.*)$", repr=False,
     )  # fmt: skip
     jwt_user_claim: str = option(
@@ -129,24 +131,22 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     operators: UserNames = option(
         (), "access", "operators", "INGEST_OPERATORS",
-        description="Users who see the jobs of all, and upload nothing.", form="names, separated by commas",
+        description="Users who see all jobs and may not upload.", form="names, separated by commas",
     )  # fmt: skip
     admins: UserNames = option(
         (), "access", "admins", "INGEST_ADMINS",
-        description="Users who see the jobs of all, and may upload.", form="names, separated by commas",
+        description="Users who see all jobs and may upload.", form="names, separated by commas",
     )  # fmt: skip
 
     @model_validator(mode="after")
     def check_together(self) -> Self:
-        """Refuse settings that each may be, but that leave open who is believed."""
+        """Refuse combinations of valid settings that do not determine which callers are trusted."""
         if self.authentication == PROXY and not self.trusted_proxies:
-            raise contradiction("trusted_proxies", "must name the proxies whose header is believed")
+            raise contradiction("trusted_proxies", "must name the proxies whose header is trusted")
         if self.authentication == TOKEN:
             self._check_tokens()
         if both := sorted({*self.operators} & {*self.admins}):
-            raise contradiction(
-                "operators", f"{both[0]!r} is in admins too; an operator uploads nothing, an admin does"
-            )
+            raise contradiction("operators", f"{both[0]!r} is also in admins; an operator may not upload, an admin may")
         return self
 
     def _check_tokens(self) -> None:
@@ -158,6 +158,6 @@ class AccessSettings(BaseModel):
             raise contradiction("jwt_issuer", "with jwks_url it must be set")
 
 
-def contradiction(field: str, what: str) -> PydanticCustomError:
-    """Make the error of a setting that contradicts another one; `ingest.settings.loading` adds where it was read."""
-    return PydanticCustomError(EXPLAINED, "{what}", {"field": field, "what": what})
+def contradiction(field: str, sentence: str) -> PydanticCustomError:
+    """Return the error of a setting that contradicts another one; `ingest.settings.loading` adds its name."""
+    return PydanticCustomError(EXPLAINED, "{sentence}", {"field": field, "sentence": sentence})

@@ -1,6 +1,7 @@
-"""The fields of all settings: where each is read from, what it may be, what it is when nobody sets it.
+"""The fields of all settings: source, form, default and description of each.
 
-Read and checked by `ingest.settings.loading`. `make docs` generates docs/reference/configuration.md from it.
+Read and checked by `ingest.settings.loading`. `make docs` generates `docs/reference/configuration.md` and the settings in
+`docker-compose.yaml` from them.
 """
 
 from pathlib import Path
@@ -21,49 +22,49 @@ ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
 
 
 class Settings(SubmitterSettings, LimitSettings, MoveSettings):
-    """What the API, the stages and the command line need to know."""
+    """The settings of the API, the stages and the command line."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     volume_path: Path = option(
         Path("/tmp"),  # noqa: S108 - the documented default
         "ingest", "volume_path", "VOLUME_PATH",
-        description="The spool: the folder that received bundles lie in until they are catalogued.",
+        description="The spool: the folder that holds received bundles until they are cataloged.",
         form="a folder that the API and all workers share",
     )  # fmt: skip
     transfer_size: Size = option(
         1024 * 1024, "ingest", "transfer_size", "TRANSFER_SIZE",
-        description="How much is read and written at a time.",
+        description="The size of the blocks that are read and written, in bytes.",
         form="an integer from 4096 to 1073741824, or as much with a unit, such as 4 Mb",
         ge=4096, le=1024**3,
     )  # fmt: skip
     keep_rejected_days: float = option(
         30.0, "ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS",
-        description="Days that the bundle of a rejected job stays in the spool.", form="a number from 0 to 36500",
+        description="Days until the bundle of a rejected job is deleted from the spool.", form="a number from 0 to 36500",
         ge=0, le=36500,
     )  # fmt: skip
     keep_failed_days: float = option(
         365.0, "ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS",
-        description="Days that the bundle of a job that failed for another reason stays in the spool, and its files in the "
-        "archive.",
+        description="Days until the bundle of a job that failed for another reason is deleted from the spool, and its "
+        "files from the archive.",
         form="a number from 0 to 36500", ge=0, le=36500,
     )  # fmt: skip
     keep_abandoned_seconds: float = option(
         3600.0, "ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS",
-        description="Seconds that what came of an upload stays in the spool when its end was never seen, beyond "
-        "`receive_timeout`.",
+        description="Seconds until a partial upload is deleted from the spool if its end was never received, in addition "
+        "to `receive_timeout`.",
         form="a number above 0", gt=0,
     )  # fmt: skip
     refuse_ambiguous_names: bool = option(
         True, "ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES",
-        description="Whether files of one job are refused whose paths differ only in case or in Unicode form: on other "
+        description="Whether files of one job are refused if their paths differ only in case or in Unicode form: on some "
         "systems one would overwrite the other.",
         form="true or false",
     )  # fmt: skip
     unlisted_members: str = option(
         "reject", "ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS",
-        description="What is done with a file in the tar that the metadata does not list: `reject` the job, or `skip` the "
-        "file, as the original service does. The job then goes on without it, and an event names it.",
+        description="How to treat a file in the tar that the metadata does not list: `reject` the job, or `skip` the file, "
+        "as the original service does. The job then continues without the file, and an event names it.",
         form="reject or skip", pattern=r"^(reject|skip)$",
     )  # fmt: skip
     service_connect_timeout: float = option(
@@ -72,7 +73,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     service_read_timeout: float = option(
         300.0, "ingest", "service_read_timeout", "INGEST_SERVICE_READ_TIMEOUT",
-        description="Seconds that a service may be silent before the stage is tried again.",
+        description="Seconds to wait for data from a service before the stage is tried again.",
         form="a number above 0", gt=0,
     )  # fmt: skip
     uniqueid_url: str = option(
@@ -87,28 +88,28 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     archiveinterface_url: str = option(
         "file:///var/lib/pacifica-ingest/archive", "archiveinterface", "url", "ARCHIVEINTERFACE_URL",
-        description="The ArchiveInterface service, or a folder that is the archive.",
+        description="The ArchiveInterface service, or the folder of the built-in archive.",
         form="file:///folder or an http(s) URL", pattern=ARCHIVE_URL, repr=False,
     )  # fmt: skip
     archive_connections: int = option(
         1, "archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS",
-        description="How many files a job sends to ArchiveInterface at once. More than one only where it runs as several "
-        "processes of one thread each, behind a load balancer.",
+        description="How many files a job sends to ArchiveInterface simultaneously. Set more than one only if "
+        "ArchiveInterface runs as several processes of one thread each, behind a load balancer.",
         form="an integer from 1 to 64", ge=1, le=64,
     )  # fmt: skip
     metadata_ingest_url: str = option(
         BUILT_IN, "metadata", "ingest_url", "METADATA_INGEST_URL",
-        description="The metadata service's ingest endpoint, or `builtin` for a catalogue in the database.",
+        description="The metadata service's ingest endpoint, or `builtin` for a catalog in the database.",
         form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
     database_url: Annotated[str, AfterValidator(check_database_url)] = option(
         "postgresql://ingest@127.0.0.1:5432/ingest", "database", "peewee_url", "INGEST_DATABASE_URL", "PEEWEE_URL",
-        description="The PostgreSQL database of jobs (the option keeps the name that it had in the original).",
+        description="The PostgreSQL database of jobs (the option has the same name as in the original service).",
         form="postgresql://user:password@host:port/database", repr=False,
     )  # fmt: skip
     connect_attempts: int = option(
         10, "database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS",
-        description="How often to try to connect to the database at start.", form="an integer from 1", ge=1,
+        description="How many times to try to connect to the database at start.", form="an integer from 1", ge=1,
     )  # fmt: skip
     connect_wait: float = option(
         20.0, "database", "connect_wait", "DATABASE_CONNECT_WAIT",
@@ -129,43 +130,43 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     airflow_timeout: float = option(
         10.0, "airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT",
-        description="Seconds to wait for an answer of Airflow.", form="a number above 0", gt=0,
+        description="Seconds to wait for an answer from Airflow.", form="a number above 0", gt=0,
     )  # fmt: skip
 
     @model_validator(mode="after")
     def check_moves(self) -> Self:
-        """Refuse moves whose sources would lie in our own folders, or that ArchiveInterface could be misled by."""
+        """Refuse move folders inside the service's own folders, and moves into ArchiveInterface without a staging folder."""
         archive = folder_of(self.archiveinterface_url)
         for own in (self.volume_path, *filter(None, [archive]), *self.move_staging):
             if inside := [folder for folder in self.move_folders if folder.is_relative_to(own)]:
-                raise contradiction(
-                    "move_folders", f"{inside[0]} lies in {own}, where this service keeps its own files"
-                )
+                raise contradiction("move_folders", f"{inside[0]} is in {own}, where this service keeps its own files")
         if archive is None and self.move_folders and not self.move_staging:
             raise contradiction(
                 "move_staging",
                 "with move_folders and ArchiveInterface it must name folders that only these two services can write to: "
-                "ArchiveInterface takes files by their paths, which others could change "
-                "(docs/explanation/security.md says more)",
+                "ArchiveInterface accesses files by their paths, which others could change "
+                "(see docs/explanation/security.md)",
             )
         return self
 
     @model_validator(mode="after")
     def check_users_are_known(self) -> Self:
-        """Refuse to look users up where nobody has recorded any."""
+        """Refuse to look up users in the built-in catalog, which has none."""
         if self.submitter_check == NETWORK_ID and self.metadata_ingest_url == BUILT_IN:
-            raise contradiction("submitter_check", "with `network_id` needs a real metadata service, which knows users")
+            raise contradiction(
+                "submitter_check", "with `network_id` it needs a real metadata service, which has users"
+            )
         return self
 
 
 class DagSettings(BaseModel):
-    """What the DAG files need to know; read from the environment of Airflow's scheduler, dag-processor and workers."""
+    """The settings of the DAG files; read from the environment of Airflow's scheduler, dag-processor and workers."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     retries: int = option(
         8, None, "", "INGEST_RETRIES",
-        description="How often a stage is tried again when a service is away.", form="an integer from 0", ge=0,
+        description="How many times a stage is tried again if a service is unavailable.", form="an integer from 0", ge=0,
     )  # fmt: skip
     retry_delay: float = option(
         5.0, None, "", "INGEST_RETRY_DELAY",
@@ -174,19 +175,20 @@ class DagSettings(BaseModel):
     )  # fmt: skip
     max_retry_delay: float = option(
         300.0, None, "", "INGEST_MAX_RETRY_DELAY",
-        description="The longest delay between two tries, in seconds.", form="a number above 0", gt=0,
+        description="The longest delay between two attempts, in seconds.", form="a number above 0", gt=0,
     )  # fmt: skip
     stage_timeout: float = option(
         7 * 24 * 3600.0, None, "", "INGEST_STAGE_TIMEOUT",
-        description="Seconds that one try of a stage may take.", form="a number above 0", gt=0,
+        description="The maximum seconds of one attempt of a stage.", form="a number above 0", gt=0,
     )  # fmt: skip
     max_active_runs: int = option(
         64, None, "", "INGEST_MAX_ACTIVE_RUNS",
-        description="How many jobs of a kind run at once; the others wait in Airflow's queue.",
+        description="How many jobs of each kind run simultaneously; the others wait in Airflow's queue.",
         form="an integer from 1", ge=1,
     )  # fmt: skip
     archive_slots: int = option(
         4, None, "", "INGEST_ARCHIVE_SLOTS",
-        description="How many jobs send files to the archive at once (the size of the pool `archive`, set at launch).",
+        description="How many jobs send files to the archive simultaneously (the size of the pool `archive`, set at "
+        "launch).",
         form="an integer from 1", ge=1,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The INI file: where it lies, what it says, and warnings of what it says in vain.
+"""The INI file: finds it, reads its options, and warns of unused ones.
 
-Called by `ingest.settings.loading`, and by the API to find the original's other file. What the original reads is read as the
-original reads it, `%%` included.
+Called by `ingest.settings.loading`, and by the API to find the CherryPy file of the original service. Options of the
+original service are read as it reads them, including `%%`.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 CONFIG_FILE_VARIABLE = "INGEST_CONFIG"
 HOME_FOLDER = ".pacifica-ingest"
 DEFAULT_NAME = "config.ini"
-# A section that the original does not have: its values are taken as they are written.
+# A section that the original service does not have: its values are literal.
 OWN_SECTION = "airflow"
 CELERY = "celery"
 
@@ -27,10 +27,10 @@ Option = tuple[str, str]
 
 
 class OriginalInterpolation(BasicInterpolation):
-    """Reads `%%` as `%`, as the original does; a value that the original would refuse is taken as it is written."""
+    """Reads `%%` as `%`, as the original service does; a value that it would refuse is literal."""
 
     def before_get(self, parser: Any, section: str, option: str, value: str, defaults: Mapping[str, str]) -> str:  # noqa: ANN401
-        """Give the value that is meant; called by ConfigParser."""
+        """Return the interpolated value; called by ConfigParser."""
         if section == OWN_SECTION:
             return value
         try:
@@ -42,26 +42,26 @@ class OriginalInterpolation(BasicInterpolation):
 def find_file(
     environment: Mapping[str, str], variable: str = CONFIG_FILE_VARIABLE, default_name: str = DEFAULT_NAME
 ) -> Path | None:
-    """Give the file that the variable names; where it is not set at all, the one in the home folder, if it is there."""
+    """Return the file that the variable names; if the variable is not set, the file in the home folder, if it exists."""
     if variable in environment:
         return Path(environment[variable]) if environment[variable] else None
     default = Path(environment.get("HOME", ""), HOME_FOLDER, default_name)
     try:
         return default if "HOME" in environment and default.is_file() else None
-    except OSError:  # a home folder that this account may not look into
+    except OSError:  # a home folder that this account may not read
         return None
 
 
 def as_in_the_file(text: str) -> str:
-    """Read `%%` as `%` in a variable: the original puts its variables into what it reads the file with."""
+    """Read `%%` as `%` in a variable, because the original service interpolates its variables in the same way."""
     return OriginalInterpolation().before_get(ConfigParser(), "", "", text, {})
 
 
 def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
-    """Read the options that are known, by section and name; warn of all others.
+    """Return the known options by section and name; warn of all others.
 
-    Raises ConfigurationError when the file cannot be read, without what the parser says: it quotes lines of the file, and
-    passwords with them.
+    Raises ConfigurationError if the file cannot be read, without the parser's message, which quotes lines of the file that
+    may contain passwords.
     """
     parser = ConfigParser(interpolation=OriginalInterpolation())
     try:
@@ -71,7 +71,7 @@ def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
         raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: {error.strerror}") from error
     except (ConfigParserError, UnicodeDecodeError) as error:
         line = f" (see line {error.lineno})" if isinstance(error, MissingSectionHeaderError) else ""
-        raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: it is no INI file{line}") from None
+        raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: it is not an INI file{line}") from None
     found = {(section, name): value for section in parser.sections() for name, value in parser.items(section)}
     _warn_of_unused(path, parser, known)
     return {option: value for option, value in found.items() if option in known}
@@ -79,17 +79,17 @@ def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
 
 @cache
 def warn_once(text: str) -> None:
-    """Log a warning, the first time that this process has it: settings are read more than once."""
+    """Log a warning once per process, because settings are read more than once."""
     logger.warning(text)
 
 
 def _warn_of_unused(path: Path, parser: ConfigParser, known: Collection[Option]) -> None:
     if parser.has_section(CELERY):
-        warn_once(f"{path}: [{CELERY}] is not used: Airflow takes the place of Celery; the section can be removed")
+        warn_once(f"{path}: [{CELERY}] is not used: Airflow replaces Celery; remove the section")
     sections = {section for section, _ in known}
     unused = [f"[{section}]" for section in parser.sections() if section not in {*sections, CELERY}]
     for section in filter(sections.__contains__, parser.sections()):
         names = [name for name in parser.options(section) if name not in parser.defaults()]
         unused += [f"[{section}] {name}" for name in names if (section, name) not in known]
     if unused:
-        warn_once(f"{path}: not known here, and not used: {', '.join(unused)}")
+        warn_once(f"{path}: unknown and not used: {', '.join(unused)}")

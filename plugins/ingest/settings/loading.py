@@ -1,7 +1,7 @@
-"""All settings: the documented INI file, overlaid by environment variables, checked once, then frozen.
+"""Loads all settings from the INI file and the environment, checks them once and freezes them.
 
 Called by the API, the stages and the command line (`load_settings`), and by the DAG files (`load_dag_settings`), which
-read the environment only, because nothing is read from disk while a DAG file is imported. The fields themselves are in
+read the environment only, because importing a DAG file must not read from disk. The fields are in
 `ingest.settings.fields`.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ingest.errors.types import ConfigurationError
 from ingest.settings.fields import BUILT_IN, DagSettings, Settings
@@ -34,10 +35,10 @@ Model = TypeVar("Model", Settings, DagSettings)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the INI file, overlay the environment, and check everything.
+    """Return the settings from the INI file and the environment, which has precedence.
 
-    The file is the one that `INGEST_CONFIG` names; where that is not set, `~/.pacifica-ingest/config.ini` if it is there.
-    Raises ConfigurationError with the name of the setting and what it may be.
+    The file is the one that `INGEST_CONFIG` names; if the variable is not set, `~/.pacifica-ingest/config.ini` if it exists.
+    Raises ConfigurationError with the name of each invalid setting and its form.
     """
     environment = os.environ if environment is None else environment
     in_file, variables = _from_file(environment), _variables(Settings, environment)
@@ -47,19 +48,19 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the fields that the file or the environment sets; raises ConfigurationError for a file that cannot be read."""
+    """Return the fields that the file or the environment sets; raise ConfigurationError if the file cannot be read."""
     return frozenset({*_from_file(environment), *_variables(Settings, environment)})
 
 
 def load_dag_settings(environment: Mapping[str, str] | None = None) -> DagSettings:
-    """Read the settings of the DAGs from the environment alone; raises ConfigurationError."""
+    """Return the settings of the DAGs from the environment; raise ConfigurationError."""
     environment = os.environ if environment is None else environment
     variables = _variables(DagSettings, environment)
     return _checked(DagSettings, {field: environment[name] for field, name in variables.items()})
 
 
 def _variables(model: type[Model], environment: Mapping[str, str]) -> dict[str, str]:
-    """Give for each field the variable that sets it: the first one listed that is not empty."""
+    """Return the variable that sets each field: the first one of the field that is not empty."""
     found = {}
     for field, source in sources(model).items():
         for variable in reversed(source["environment"]):
@@ -84,34 +85,33 @@ def _from_variable(name: str, text: str) -> str:
 def _warn_of_contradictions(
     in_file: Mapping[str, str], in_environment: Mapping[str, str], variables: Mapping[str, str]
 ) -> None:
-    # In the original the file wins, so whoever comes from there must learn of it.
+    # In the original service the file has precedence, so admins who upgrade must be warned.
     for field in in_file.keys() & in_environment.keys():
         if in_file[field] != in_environment[field]:
             source = sources(Settings)[field]
             option = f"[{source['section']}] {source['option']}"
-            warn_once(f"{option} of the INI file is not used: {variables[field]} says something else, and wins")
+            warn_once(
+                f"{option} of the INI file is not used: {variables[field]} has a different value and takes precedence"
+            )
 
 
 def _checked(model: type[Model], values: Mapping[str, str]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(_faults(model, values, error))
-    # Not from pydantic's error, which quotes the values, and passwords with them.
-    raise ConfigurationError(faults)
+        text = "; ".join(_sentence(model, values, each) for each in error.errors())
+    # Without pydantic's error, which quotes the values and so may quote passwords.
+    raise ConfigurationError(text)
 
 
-def _faults(model: type[Model], values: Mapping[str, str], error: ValidationError) -> list[str]:
-    faults = []
-    for fault in error.errors():
-        # Of a contradiction between two settings pydantic does not say where it is.
-        field = str(fault["loc"][0] if fault["loc"] else fault["ctx"]["field"])
-        source = sources(model)[field]
-        name = f"[{source['section']}] {source['option']}, or " if source["section"] else ""
-        what = fault["msg"] if fault["type"] == EXPLAINED else f"is not {source['form']}"
-        shown = f"{_shown(field, values[field])} " if fault["loc"] else ""
-        faults.append(f"{name}{source['environment'][0]}: {shown}{what}")
-    return faults
+def _sentence(model: type[Model], values: Mapping[str, str], error: ErrorDetails) -> str:
+    # The error of a contradiction between two settings has no location.
+    field = str(error["loc"][0] if error["loc"] else error["ctx"]["field"])
+    source = sources(model)[field]
+    name = f"[{source['section']}] {source['option']}, or " if source["section"] else ""
+    fault = error["msg"] if error["type"] == EXPLAINED else f"is not {source['form']}"
+    shown = f"{_shown(field, values[field])} " if error["loc"] else ""
+    return f"{name}{source['environment'][0]}: {shown}{fault}"
 
 
 def _shown(field: str, value: str) -> str:

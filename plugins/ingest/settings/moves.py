@@ -1,4 +1,4 @@
-"""The settings of moves: where files may be taken from and by whom, and how they reach the archive.
+"""The settings of moves: source folders, permissions, and staging folders.
 
 Part of `ingest.settings.fields.Settings`; used by `ingest.archiving.moves`, the API and the archive's client.
 """
@@ -13,16 +13,16 @@ from ingest.settings.types import Folders, option
 
 
 class MoveSettings(BaseModel):
-    """Which folders files may be moved from, who may, and where files are handed over to ArchiveInterface."""
+    """The folders that files may be moved from, the users who may, and the folders for the hand-over to ArchiveInterface."""
 
     move_folders: Folders = option(
         (), "ingest", "move_folders", "INGEST_MOVE_FOLDERS",
-        description="Folders that `POST /move` may take files from; none: no file can be moved.",
+        description="Folders that `POST /move` may move files from; empty: no file can be moved.",
         form="absolute paths of folders, separated by colons, none of which is `/`",
     )  # fmt: skip
     move_rules: MoveRules = option(
         (), "access", "move_rules", "INGEST_MOVE_RULES",
-        description="Who may move files from which of these folders, and from all below: `WHO: FOLDER`, separated by "
+        description="Who may move files from which of these folders and their subfolders: `WHO: FOLDER`, separated by "
         "semicolons or lines. WHO is a list of users, of `@groups` (`move_groups`), or `*` for every user. In FOLDER, "
         "`{user}` is the name of the user, and `*` the name of any one folder. Without a rule only `authentication = none` "
         "allows moves.",
@@ -35,19 +35,19 @@ class MoveSettings(BaseModel):
     )  # fmt: skip
     move_staging: Folders = option(
         (), "archiveinterface", "move_staging", "INGEST_MOVE_STAGING",
-        description="Folders in which files that are moved are handed over to ArchiveInterface, one on each file system of "
-        "`move_folders`. Only this service and ArchiveInterface may be able to write there. The built-in archive needs "
-        "none.",
+        description="Folders in which moved files are handed over to ArchiveInterface, one on each file system of "
+        "`move_folders`. Only this service and ArchiveInterface may have permission to write there. The built-in archive "
+        "needs none.",
         form="absolute paths of folders, separated by colons, none of which is `/`",
     )  # fmt: skip
 
     @model_validator(mode="after")
     def check_rules(self) -> Self:
-        """Refuse rules that name a group that is not defined, or a folder that no file may be moved from."""
+        """Refuse rules with an undefined group, or with a folder that is not in `move_folders`."""
         groups = {group.name for group in self.move_groups}
         for rule in self.move_rules:
             if unknown := sorted(rule.groups - groups):
                 raise contradiction("move_rules", f"names the group {unknown[0]!r}, which move_groups does not define")
             if self.move_folders and not any(rule.may_cover(folder) for folder in self.move_folders):
-                raise contradiction("move_rules", f"{rule.pattern} lies in none of move_folders")
+                raise contradiction("move_rules", f"{rule.pattern} is in none of move_folders")
         return self

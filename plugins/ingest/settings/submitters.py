@@ -1,6 +1,6 @@
-"""The settings that say as which submitter a user may upload.
+"""The settings that determine as which submitter a user may upload.
 
-Part of `ingest.settings.fields.Settings`; used by `ingest.services.submitters` and by the API, which keeps the claim.
+Part of `ingest.settings.fields.Settings`; used by `ingest.services.submitters` and by the API, which stores the claim.
 """
 
 from pathlib import Path
@@ -18,38 +18,39 @@ FILE = "file"
 
 
 class SubmitterSettings(AccessSettings):
-    """How the proven user is compared with the submitter that the metadata names."""
+    """How the authenticated user is compared with the submitter that the metadata names."""
 
     submitter_check: str = option(
         UNCHECKED, "access", "submitter_check", "INGEST_SUBMITTER_CHECK",
-        description="Where the submitter's id of the proven user is read, with which `Transactions.submitter` must agree: "
+        description="The source of the authenticated user's submitter id, which `Transactions.submitter` must equal: "
         "`claim` (of the JSON Web Token), `network_id` (of the metadata service's users), `file`; `none`: not checked.",
         form="none, claim, network_id or file", pattern=r"^(none|claim|network_id|file)$",
     )  # fmt: skip
     jwt_submitter_claim: str = option(
         "", "access", "jwt_submitter_claim", "INGEST_JWT_SUBMITTER_CLAIM",
-        description="With `claim`: the claim of the token that holds the submitter's id.", form="a claim's name",
+        description="With `claim`: the claim of the token that contains the submitter id.", form="a claim's name",
     )  # fmt: skip
     submitter_file: Path | None = option(
         None, "access", "submitter_file", "INGEST_SUBMITTER_FILE",
-        description="With `file`: a JSON object of user names, each with the id, or a list of the ids, of its submitter. "
-        "It is read for each job.",
+        description="With `file`: a JSON object that maps user names to a submitter id or a list of ids. The file is read "
+        "for each job.",
         form="a file",
     )  # fmt: skip
     submit_for_others: UserNames = option(
         (), "access", "submit_for_others", "INGEST_SUBMIT_FOR_OTHERS",
-        description="Users who may name any submitter, such as operators of an instrument and the accounts of instruments.",
+        description="Users who may name any submitter, such as the operators and the accounts of instruments.",
         form="names, separated by commas",
     )  # fmt: skip
 
     @model_validator(mode="after")
     def check_submitters(self) -> Self:
-        """Refuse a check that has nothing to compare with."""
+        """Refuse a check without a source of submitter ids."""
         if self.submitter_check == UNCHECKED:
             return self
         if self.authentication not in (PROXY, TOKEN):
             raise contradiction(
-                "submitter_check", "needs authentication `proxy` or `token`: no other proves who a user is"
+                "submitter_check",
+                "needs authentication `proxy` or `token`, because the others do not authenticate users",
             )
         if self.submitter_check == CLAIM and not (self.authentication == TOKEN and self.jwt_issuer):
             raise contradiction("submitter_check", "with `claim` needs authentication `token` and a jwt_issuer")

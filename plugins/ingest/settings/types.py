@@ -1,4 +1,4 @@
-"""What settings are made of: how one is described, and the forms that a value may have.
+"""The building blocks of settings: the description of a field, and the types of values.
 
 Used by the modules that hold the fields: `ingest.settings.fields`, `ingest.settings.access`
 and `ingest.settings.limits`.
@@ -18,9 +18,9 @@ from sqlalchemy.exc import ArgumentError
 from ingest.settings.peewee_url import other_database
 
 DATABASE_URL = r"postgres(ql)?(\+psycopg2)?://"
-# The type of an error whose text is a sentence of its own.
+# The type of errors whose text is complete, so that `ingest.settings.loading` adds no form.
 EXPLAINED = "explained"
-# As the original's parse_size has them.
+# The units of the original service's parse_size.
 UNITS = {
     **{"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
     **{"b": 1, "Kb": 1024, "Mb": 1024**2, "Gb": 1024**3, "Tb": 1024**4},
@@ -36,66 +36,66 @@ def option(
     form: str,
     **limits: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """Describe one setting: where it is read from, what it is for, and in `form` what it may be."""
+    """Describe a setting: its sources, its purpose, and the valid values in `form`."""
     source: dict[str, Any] = {"section": section, "option": name, "environment": list(environment), "form": form}
     return Field(default, description=description, json_schema_extra=source, **limits)
 
 
 def split_folders(value: object) -> object:
-    """Split `a:b` into its folders, as in PATH; an empty text is no folder.
+    """Split `a:b` into folders, as in PATH; an empty text is an empty list.
 
-    Refuses folders that depend on where a process was started, and the one that holds everything.
+    Refuses relative paths and the root folder.
     """
     if not isinstance(value, str):
         return value
     folders = [Path(part) for part in value.split(os.pathsep) if part]
     for folder in folders:
         if not folder.is_absolute() or ".." in folder.parts or folder == Path(folder.anchor):
-            raise ValueError("no folder")
+            raise ValueError("not a valid folder")
     return folders
 
 
 def folder_of(url: str) -> Path | None:
-    """Return the folder that the archive's URL names; None for one of a service."""
+    """Return the folder in the archive's URL; None if the URL is that of a service."""
     return Path(unquote(url.removeprefix("file://"))) if url.startswith("file://") else None
 
 
 def split_words(value: object) -> object:
-    """Split `a, b` into its words; an empty text holds none."""
+    """Split `a, b` into words; an empty text is an empty list."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def read_size(value: object) -> object:
-    """Understand `4 Mb` as the original does; anything else is given back as it is."""
+    """Parse `4 Mb` as the original service does; return anything else unchanged."""
     words = value.split() if isinstance(value, str) else []
     if len(words) != len(("number", "unit")) or words[1] not in UNITS:
         return value
     try:
         return int(float(words[0]) * UNITS[words[1]])
     except OverflowError:
-        raise ValueError("no size") from None
+        raise ValueError("not a size") from None
 
 
 def check_database_url(value: str) -> str:
-    """Refuse a URL that SQLAlchemy could not read either, or that names another database than PostgreSQL."""
+    """Refuse a URL that SQLAlchemy cannot parse, and one of another database than PostgreSQL."""
     if other := other_database(value):
         raise PydanticCustomError(
             EXPLAINED,
-            "names a database of {other}, but jobs are kept in PostgreSQL: make a database there and name it as "
-            "postgresql://user:password@host:port/database (docs/how-to/upgrade.md says more)",
+            "names a database of {other}, but jobs are stored in PostgreSQL: create a database there and set "
+            "postgresql://user:password@host:port/database (see docs/how-to/upgrade.md)",
             {"other": other},
         )
     if not re.match(DATABASE_URL, value):
-        raise ValueError("no URL of PostgreSQL")
+        raise ValueError("not a URL of PostgreSQL")
     try:
         make_url(value)
     except (ArgumentError, ValueError):
-        raise ValueError("no URL of a database") from None
+        raise ValueError("not a URL of a database") from None
     return value
 
 
 def sources(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Give for each field where it is read from: its section, option, environment variables and form."""
+    """Return the section, option, environment variables and form of each field."""
     return {name: dict(field.json_schema_extra or {}) for name, field in model.model_fields.items()}  # type: ignore[arg-type]
 
 

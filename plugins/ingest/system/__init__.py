@@ -1,1 +1,1 @@
-"""The ground under the rest: files, addresses, Linux calls, safe output, failpoints."""
+"""Functions without knowledge of the domain: durable files, addresses, Linux calls, safe output, failpoints."""

@@ -1,7 +1,7 @@
-"""Addresses of the network: which are this machine's own, and which lie in networks that a setting lists.
+"""IP addresses and networks: parsing, membership, loopback.
 
-Used by the setting `trusted_proxies`, by `api.access.auth` about who is at the other end of a connection, and by
-`api.server` about where it listens.
+Used by the setting `trusted_proxies`, by `api.access.auth` for the peer of a connection, and by `api.server` for the
+address that it listens on.
 """
 
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# The part of IPv6 that stands for IPv4 (RFC 4291, 2.5.5.2): a socket that takes both names IPv4 peers so.
+# The prefix of IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2): a socket for both protocols reports IPv4 peers like this.
 MAPPED_BITS = 96
 
 
 def read_address(text: str | None) -> Address | None:
-    """Give an address, one of IPv4 as such also when it is mapped into IPv6; None of what is no address."""
+    """Return an address, an IPv4-mapped one as IPv4; None if the text is not an address."""
     try:
         address = ip_address(text or "")
     except ValueError:
@@ -31,7 +31,7 @@ def read_address(text: str | None) -> Address | None:
 
 
 def read_network(text: str) -> Network:
-    """Read an address, or a network such as `10.0.0.0/8`; raises ValueError."""
+    """Parse an address, or a network such as `10.0.0.0/8`; raise ValueError."""
     network = ip_network(text)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is None or network.prefixlen < MAPPED_BITS:
@@ -40,12 +40,12 @@ def read_network(text: str) -> Network:
 
 
 def is_within(text: str | None, networks: Iterable[Network]) -> bool:
-    """Whether a text is an address that lies in one of the networks."""
+    """Whether a text is an address in one of the networks."""
     address = read_address(text)
     return address is not None and any(address in network for network in networks)
 
 
 def is_loopback(text: str | None) -> bool:
-    """Whether a text is an address that only this machine itself can reach, or be."""
+    """Whether a text is a loopback address, which only this machine can reach."""
     address = read_address(text)
     return address is not None and address.is_loopback

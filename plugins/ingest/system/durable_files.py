@@ -1,4 +1,4 @@
-"""Files and folders that survive a loss of power: in the spool, in the built-in archive, and of tokens."""
+"""Writes files and folders that survive a loss of power: in the spool, in the built-in archive, and the token file."""
 
 import errno
 import fcntl
@@ -14,9 +14,9 @@ from ingest.system.linux import link_open_file
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Open the file that is to be renamed to `path`, empty; it is removed again if the `with` block raises.
+    """Open an empty partial file, which the caller renames to `path`; remove it if the `with` block raises.
 
-    Raises BlockingIOError when another process writes it.
+    Raises BlockingIOError if another process is writing it.
     """
     name = part_path(path)
     with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666), "wb", buffering=0) as part:
@@ -25,13 +25,13 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         try:
             yield part
         except BaseException:
-            # A disk that is full would stay so.
+            # A full disk would stay full otherwise.
             name.unlink(missing_ok=True)
             raise
 
 
 def remove_part(path: Path) -> None:
-    """Remove what a kill left of writing `path`, if there is any; raises BlockingIOError if it is being written."""
+    """Remove the partial file that a kill left of `path`, if any; raise BlockingIOError if it is being written."""
     try:
         part = part_path(path).open("rb")
     except FileNotFoundError:
@@ -42,9 +42,10 @@ def remove_part(path: Path) -> None:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process is writing the file that is to be renamed to `path`.
+    """Whether a process is writing the partial file of `path`.
 
-    To be asked of old ones only: a process that begins in this very moment is told that another one writes the file.
+    Check old files only: the check takes the lock for a moment, and a process that begins to write then gets
+    BlockingIOError.
     """
     try:
         with part_path(path).open("rb") as part:
@@ -57,21 +58,22 @@ def is_being_written(path: Path) -> bool:
 
 
 def part_path(path: Path) -> Path:
-    """Give the name that a file has while it is written."""
+    """Return the name of the partial file, which a file has while it is written."""
     return path.with_name(f".{path.name}.part")
 
 
 def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
-    """Write a block to an unbuffered file, which may take it in pieces."""
+    """Write a block to an unbuffered file, which may accept it in parts."""
     rest = memoryview(block)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 def link_file(file: BinaryIO, path: Path) -> bool:
-    """Link an open file, its contents synced, to `path`, in place of what is there; return False where it cannot be linked.
+    """Sync an open file and link it to `path`, replacing a file there; return False if it cannot be linked.
 
-    That is so on another device, for a file of somebody else (fs.protected_hardlinks), and without hard links.
+    A file cannot be linked to another device, if another account owns it (fs.protected_hardlinks), and on a file system
+    without hard links.
     """
     os.fsync(file.fileno())
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -95,7 +97,7 @@ def _link(file: BinaryIO, path: Path, folder: int) -> bool:
 
 
 def copy_file(file: BinaryIO, path: Path, block_size: int) -> None:
-    """Copy an open file from its beginning to a new one, synced, which has its rights and, where possible, its owner."""
+    """Copy an open file to a new one and sync it; the copy has the same permissions and, if possible, the same owner."""
     found = os.fstat(file.fileno())
     file.seek(0)
     with path.open("xb", buffering=0) as copy:
@@ -108,7 +110,7 @@ def copy_file(file: BinaryIO, path: Path, block_size: int) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, each synced into its parent."""
+    """Make a folder and its missing parents, and sync the name of each in its parent."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -116,7 +118,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk when this returns."""
+    """Write the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -125,8 +127,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def _lock(part: BinaryIO, name: Path) -> None:
-    # An older process of the same job may be alive still. Two that write one file would mix their blocks, and one whose
-    # part is removed would rename the part of the other. The kernel lets go of the lock when a process is killed.
+    # An older process of the same job may still run. Two processes that write one file would mix their blocks, and one whose
+    # partial file was removed would rename that of the other. The kernel releases the lock when a process is killed.
     try:
         fcntl.flock(part.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine = os.path.samestat(os.fstat(part.fileno()), name.stat())

@@ -1,9 +1,9 @@
-"""Named points between two writes, at which a test can kill or hold the process that passes them.
+"""Failpoints: named points between two writes, at which a test can kill or hold the process that passes them.
 
-Called wherever a kill must be safe: in the API, the stages, housekeeping and the commands. Nothing happens unless
-INGEST_FAILPOINTS names a folder, and there nothing until a test has armed the point for a job: a file `<job id>-<name>` that
-holds an action (`kill` or `hold`) and, if need be, how many times a process passes before it. The first process to act
-takes the file away, so the one that comes after it passes. The idea is FreeBSD's fail(9).
+Called wherever a kill must be safe: in the API, the stages, housekeeping and the commands. A point does nothing unless
+INGEST_FAILPOINTS names a folder in which a test has armed the point for a job: a file `<job id>-<name>` with an action
+(`kill` or `hold`) and, optionally, the number of passes before it. The first process to act removes the file, so later
+processes pass. The idea is FreeBSD's fail(9).
 """
 
 import os
@@ -21,7 +21,7 @@ _passed: Counter[Path] = Counter()
 
 
 def failpoint(name: str, job_id: int) -> None:
-    """Pass a point of a job; ends or holds the process when a test has armed it."""
+    """Pass a point of a job; kill or hold the process if a test has armed the point."""
     folder = os.environ.get(VARIABLE)
     if folder:
         _pass(Path(folder) / f"{job_id}-{name}")
@@ -39,7 +39,7 @@ def _pass(armed: Path) -> None:
     try:
         armed.rename(held)
     except FileNotFoundError:
-        # Another process was faster.
+        # Another process has acted.
         return
     if action == "kill":
         held.unlink()
@@ -48,7 +48,7 @@ def _pass(armed: Path) -> None:
 
 
 def _hold(held: Path) -> None:
-    """Stay until the test takes the file away, or has forgotten about it."""
+    """Wait until the test removes the file, at most HOLD_SECONDS."""
     deadline = time.monotonic() + HOLD_SECONDS
     while held.exists() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

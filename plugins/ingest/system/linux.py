@@ -1,8 +1,7 @@
-"""Calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), linkat(2), and glibc's mallopt(3).
+"""System calls of Linux: fallocate(2), sync_file_range(2), posix_fadvise(2), syncfs(2), linkat(2), and glibc's mallopt(3).
 
-Called by `ingest.spool`, by both archives, by moves and by the API's server. On another system space is not reserved,
-nothing is written early or read from the disk again, all disks are synced where one is meant, and memory is handled as it
-is there.
+Called by `ingest.spool`, by both archives, by moves and by the API's server. On other systems no space is reserved, no
+write-back is started early, the page cache is kept, all disks are synced instead of one, and malloc is not configured.
 """
 
 import ctypes
@@ -17,9 +16,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Give an open file `size` bytes of room, where the file system can; raises OSError when there is no room."""
-    # A file that does not grow is written twice as fast, and a full disk is known before a byte is read. Not
-    # os.posix_fallocate: where the file system cannot, glibc writes into every block instead.
+    """Reserve `size` bytes for an open file if the file system can; raise OSError if the disk is full."""
+    # Writing to reserved space is twice as fast, and a full disk is detected before a byte is read. os.posix_fallocate
+    # is not used, because on a file system without support glibc writes to every block instead.
     if sys.platform != "linux":
         return
     while _libc().fallocate(descriptor, 0, 0, size) != 0:
@@ -31,22 +30,22 @@ def reserve(descriptor: int, size: int) -> None:
 
 
 def write_back(descriptor: int, offset: int, size: int) -> None:
-    """Let the system begin to write a part of an open file to the disk, without waiting for it."""
-    # Only advice: what could not be written is told by the sync that follows at the end, which then has less to do.
+    """Start writing a part of an open file to the disk, without waiting for it."""
+    # A hint only: the sync at the end reports write errors, and has less to do.
     if sys.platform == "linux":
         _libc().sync_file_range(descriptor, offset, size, SYNC_FILE_RANGE_WRITE)
 
 
-def forget_in_memory(descriptor: int) -> None:
-    """Let what is read of an open file come from the disk; what has not been written yet stays in memory."""
+def drop_cached_pages(descriptor: int) -> None:
+    """Drop the cached pages of an open file, so that reads come from the disk; unwritten pages stay cached."""
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync_file_system(descriptor: int) -> None:
-    """Have all on the disk, contents and names, that was written to the file system that an open file or folder is of.
+    """Write all contents and names to the disk, for the file system of an open file or folder.
 
-    Raises OSError for what could not be written since the descriptor was opened (Linux 5.8 and newer).
+    Raises OSError for a write error since the descriptor was opened (Linux 5.8 and newer).
     """
     if sys.platform != "linux":
         os.sync()
@@ -56,21 +55,21 @@ def sync_file_system(descriptor: int) -> None:
 
 
 def link_open_file(descriptor: int, name: str, folder: int) -> None:
-    """Link an open file to a name in an open folder; raises OSError, FileExistsError for a name that is taken.
+    """Link an open file to a name in an open folder; raise OSError, FileExistsError if the name exists.
 
-    The file is named by its descriptor, so another file that got its old name meanwhile is never linked.
+    The descriptor identifies the file, so a different file that now has its old name is never linked.
     """
-    # With a folder's descriptor Python calls linkat(2) with AT_SYMLINK_FOLLOW, which the entry in /proc needs.
+    # With `dst_dir_fd` Python calls linkat(2) with AT_SYMLINK_FOLLOW, which the link in /proc needs.
     os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
 
 
 def keep_freed_memory(largest_block: int, size: int) -> None:
-    """Let this process, and those that it forks, use freed blocks again, instead of giving each back to the system at once.
+    """Make this process and its forks keep freed blocks for reuse, instead of returning each to the system immediately.
 
-    `largest_block` is the largest that is kept, `size` how much of them, in bytes. What variables of the environment told
-    malloc(3) stands no more.
+    `largest_block` is the largest block that is kept, `size` the total, in bytes. This overrides the environment
+    variables of malloc(3).
     """
-    # Only glibc has it; another library is left alone.
+    # Only glibc has mallopt(3).
     if sys.platform == "linux" and hasattr(_libc(), "mallopt"):
         _libc().mallopt(M_MMAP_THRESHOLD, largest_block)
         _libc().mallopt(M_TRIM_THRESHOLD, size)

@@ -1,8 +1,8 @@
-"""How what others wrote is shown: names, users, texts of services, URLs. One rule for logs, events, errors and terminals.
+"""Makes untrusted texts (names, users, texts of services, URLs) safe for logs, events, errors and terminals.
 
-Called wherever such a text is put into a sentence. What is shown is one line of characters that a terminal prints and does
-not obey: no line end that could begin a forged line of a log, no escape sequence, no mark that turns the direction of text.
-Everything else is escaped as Python writes it in a literal.
+Called wherever such a text becomes part of a sentence. The result is one line of printable characters: without line ends,
+which could forge a line in a log, without escape sequences, and without marks that change the direction of text. All other
+characters are escaped as in a Python literal.
 """
 
 import logging
@@ -13,25 +13,25 @@ LONGEST_NAME = 300
 
 
 def escape(text: str) -> str:
-    """Give a text with every character escaped that cannot be printed as it is; its spaces stay as they are."""
+    """Return a text with every unprintable character escaped; spaces stay."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def to_one_line(text: str) -> str:
-    """Give a text as one line that can be stored, logged and shown."""
+    """Return a text as one line that can be stored, logged and shown."""
     return escape(" ".join(text.split()))
 
 
 def quote_name(name: str) -> str:
-    """Give a name for a sentence: quoted, so that it ends where it ends, escaped, and not endless."""
+    """Return a name for a sentence: quoted, escaped, and cut at a maximum length."""
     shown = repr(name)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."
 
 
 def redact_url(url: str) -> str:
-    """Give a URL without what may be secret in it: user and password, query, fragment."""
+    """Return a URL without the parts that may be secret: user and password, query, fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -40,9 +40,9 @@ def redact_url(url: str) -> str:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Give the error at the bottom of one of requests or urllib3; those that wrap it quote the URL, passwords and all."""
-    # They wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed: it may lead to an error
-    # that the caller was handling when it made this request.
+    """Return the innermost error of an error of requests or urllib3; the outer ones quote the URL with its password."""
+    # They wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed, because it may be
+    # an error that the caller was handling when it sent this request.
     for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):
         if isinstance(inner, BaseException):
             return root_cause(inner)
@@ -50,7 +50,7 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 class OneLineFormatter(logging.Formatter):
-    """Writes each record as one line; the lines of a traceback follow it, set in, so that none can pass for a record."""
+    """Formats each record as one line; the lines of a traceback are indented, so that none can look like a record."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         """See `logging.Formatter.formatMessage`."""

@@ -72,5 +72,5 @@ def test_malformed_token_file_is_refused_in_one_line(run: Run, tmp_path: Path):
     (tmp_path / "tokens").write_text("geheim")
     assert run(INGEST_AUTHENTICATION="token", INGEST_TOKEN_FILE="tokens") == (
         2,
-        "pacifica-ingest: the token file tokens is not what `pacifica-ingest-cmd token` writes\n",
+        "pacifica-ingest: the token file tokens was not written by `pacifica-ingest-cmd token`; restore it or remove it\n",
     )

@@ -47,7 +47,7 @@ def send(server: Server, *, request: bytes, half_close: bool = True) -> tuple[st
 class TestBody:
     def test_a_body_shorter_than_announced(self, server: Server) -> None:
         request = POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000
-        message = "3000000 bytes were announced, but 2000000 were sent"
+        message = "3000000 bytes were announced, but 2000000 were received; send it again"
         assert send(server, request=request) == ("400 body_incomplete", message)
 
     def test_an_announced_body_that_never_comes(self, server: Server) -> None:

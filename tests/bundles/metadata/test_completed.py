@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingest.bundles.bundle_metadata import ArchivedAs, MetadataReader, completed
-from ingest.bundles.passed_on import NAMED
+from ingest.bundles.passed_on import MAX_NAMED
 from ingest.errors.types import InvalidMetadata
 from ingest.states.stages import Kind
 from tests.bundles.metadata.documents import JOB, ONE, SHA1, Entry, encoded, without
@@ -159,8 +159,8 @@ def test_only_a_few_of_very_many_tables_are_named():
     listed = [{"destinationTable": f"{number}{'x' * 1000}"} for number in range(2000)]
     reader = MetadataReader(encoded(listed), Kind.INGEST, JOB)
     list(reader.files())
-    assert str(reader.left_out).endswith(f"(1), others ({2000 - NAMED})")
-    assert len(str(reader.left_out)) < NAMED * 400
+    assert str(reader.left_out).endswith(f"(1), others ({2000 - MAX_NAMED})")
+    assert len(str(reader.left_out)) < MAX_NAMED * 400
 
 
 def test_completing_a_document_again_gives_the_same():

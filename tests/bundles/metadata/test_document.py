@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest.bundles.metadata_document import BLOCK, DEEPEST, LARGEST_ENTRY, objects
+from ingest.bundles.document_window import BLOCK
+from ingest.bundles.entry_decoder import MAX_LEVELS
+from ingest.bundles.metadata_document import LARGEST_ENTRY, objects
 from ingest.errors.fault_list import MAX_LISTED, FaultList
 from ingest.errors.types import InvalidMetadata
 from tests.bundles.metadata.documents import Entry, X, codes, parsed, refusal
@@ -121,13 +123,16 @@ def test_empty_list_is_refused(document: str):
 @pytest.mark.parametrize("behind", [0, 10_000])
 def test_entry_that_is_no_json_is_named(entry: str, behind: int):
     text = refusal(f"[{X}, {entry}{f', {X}' * behind}]")
-    assert text.startswith("the metadata is no valid JSON in or behind entry 1, at character ")
+    assert text.startswith("the metadata is not valid JSON in or after entry 1, at character ")
     assert codes(text) == ["metadata_not_json"]
 
 
 @pytest.mark.parametrize("behind", ["x", "]", f"[{X}]", "\0", ",", "1", '"never closed', "\x0b", "\xa0"])
 def test_anything_behind_the_list_is_refused(behind: str):
-    assert refusal(f"[{X}] {behind}") == "something stands behind the list of the metadata [metadata_goes_on]"
+    assert (
+        refusal(f"[{X}] {behind}")
+        == "data follows the list of the metadata; send one JSON list and nothing else [metadata_goes_on]"
+    )
 
 
 def test_document_that_is_cut_anywhere_is_refused():
@@ -141,7 +146,7 @@ def test_document_that_is_cut_anywhere_is_refused():
 )
 def test_document_that_is_cut_says_in_which_entry(ending: str):
     text = refusal(f'[{X}, {{"destinationTable": "x", {ending}')
-    assert text == "the metadata is cut short: it ends in entry 1 [metadata_cut]"
+    assert text == "the metadata is truncated: it ends in entry 1; send the whole document [metadata_cut]"
 
 
 def test_byte_order_mark_is_refused():
@@ -163,7 +168,7 @@ def test_other_unicode_encodings_are_refused(encoding: str):
 def test_bytes_that_are_no_utf8_are_named(wrong: bytes, before: int):
     beginning = f'[{X},{" " * before} {{"destinationTable": "'.encode()
     text = refusal(beginning + wrong + b'"}]')
-    assert text.startswith(f"the metadata is no UTF-8 at byte {len(beginning)} (0x{wrong[0]:02x}); ")
+    assert text.startswith(f"the metadata is not UTF-8 at byte {len(beginning)} (0x{wrong[0]:02x}); ")
     assert codes(text) == ["metadata_encoding"]
 
 
@@ -210,7 +215,7 @@ def test_entry_without_a_table_is_named(entry: str):
     ],
 )
 def test_key_that_stands_there_twice_is_named(entry: str, key: str):
-    assert refusal(f"[{X}, {entry}]") == f"entry 1: the key {key!r} stands there twice [key_twice]"
+    assert refusal(f"[{X}, {entry}]") == f"entry 1: the key {key!r} is repeated [key_twice]"
 
 
 def test_keys_that_only_look_alike_are_taken():
@@ -220,7 +225,7 @@ def test_keys_that_only_look_alike_are_taken():
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_number_that_is_none_is_named(number: str):
-    assert refusal(with_value(f"[{number}]")) == f"entry 1: {number} is no number in JSON [number_not_finite]"
+    assert refusal(with_value(f"[{number}]")) == f"entry 1: {number} is not a number in JSON [number_not_finite]"
 
 
 @pytest.mark.parametrize("digits", [f"{2**63}", f"{-(2**63) - 1}", f"{2**64}", "1" + "0" * 400, "-1" + "0" * 5000])
@@ -239,7 +244,7 @@ def test_number_beyond_double_precision_is_named(number: str):
 @pytest.mark.parametrize("entry", ['{{"destinationTable": "{}"}}', '{{"destinationTable": "x", "a": [{{"{}": 1}}]}}'])
 def test_text_that_cannot_be_stored_is_named(text: str, entry: str):
     refused = refusal(f"[{X}, {entry.format(text)}]")
-    assert refused.endswith(" holds NUL or half of a surrogate pair [text_unstorable]")
+    assert refused.endswith(" contains NUL or half of a surrogate pair [text_unstorable]")
 
 
 def test_escapes_of_a_pair_are_one_character():
@@ -252,10 +257,10 @@ def nested(depth: int) -> str:
 
 
 def test_document_may_be_as_deep_as_the_limit():
-    assert json.dumps(parsed(nested(DEEPEST))) == nested(DEEPEST)
+    assert json.dumps(parsed(nested(MAX_LEVELS))) == nested(MAX_LEVELS)
 
 
-@pytest.mark.parametrize("depth", [DEEPEST + 1, 900, 1100, 100_000])
+@pytest.mark.parametrize("depth", [MAX_LEVELS + 1, 900, 1100, 100_000])
 @pytest.mark.parametrize("closed", [True, False])
 def test_document_that_is_deeper_is_refused(depth: int, closed: bool):
     document = nested(depth) if closed else nested(depth).rstrip("]}")

@@ -35,7 +35,7 @@ def test_transaction_entry_without_a_value_is_named():
 @pytest.mark.parametrize("second", [11, "10", 10.5])
 def test_transaction_value_that_is_said_twice_differently_is_named(second: object):
     text = fault_of(*transaction(), {"destinationTable": "Transactions.submitter", "value": second})
-    assert text == "entry 4: Transactions.submitter stands there twice with different values [entry_twice]"
+    assert text == "entry 4: Transactions.submitter is repeated with a different value [entry_twice]"
 
 
 def test_other_entries_may_be_said_as_often_as_one_likes():
@@ -46,7 +46,7 @@ def test_other_entries_may_be_said_as_often_as_one_likes():
 @pytest.mark.parametrize("value", [JOB + 1, 0, -1, None, "", "x", True, [JOB], f" {JOB}"])
 def test_transaction_id_of_the_uploader_is_named(value: object):
     text = fault_of({"destinationTable": "Transactions._id", "value": value})
-    assert text == "entry 0: Transactions._id is given by the service; leave it out [transaction_id_given]"
+    assert text == "entry 0: Transactions._id is assigned by the service; leave it out [transaction_id_given]"
 
 
 @pytest.mark.parametrize("value", [JOB, str(JOB)])

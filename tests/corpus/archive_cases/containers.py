@@ -27,13 +27,13 @@ def zipped() -> bytes:
 
 def compressed(name: str, content: bytes) -> Case:
     """A file that begins as one of this program does."""
-    says = f"the bundle is compressed ({name}); send the tar as it is"
+    says = f"the bundle is compressed ({name}); send the uncompressed tar"
     return refused(f"compressed by {name}", blocks(content), FaultCode.TAR_COMPRESSED, says)
 
 
 def no_tar(name: str, content: bytes) -> Case:
     """A file of another kind."""
-    says = "the bundle is no tar; make one of data/ and metadata.txt"
+    says = "the bundle is not a tar; make a tar of data/ and metadata.txt"
     return refused(name, blocks(content), FaultCode.TAR_UNREADABLE, says)
 
 

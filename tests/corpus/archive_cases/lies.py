@@ -65,26 +65,26 @@ CASES: list[Case] = [
     ),
     broken("size of -1", header("data/b", -1), "it claims a negative size"),
     broken("size that leads back to the first header", header("data/b", -1536), "it claims a negative size"),
-    broken("size of letters", changed(A, SIZE, b"abcdefghijk\0"), "its size is no number"),
-    broken("size of nothing", changed(A, SIZE, bytes(12)), "its size is no number"),
-    broken("size with a sign", changed(A, SIZE, b"-0000000001\0"), "its size is no number"),
-    broken("size with an underscore", changed(A, SIZE, b"0000000_001\0"), "its size is no number"),
-    broken("mode that is no number", changed(A, MODE, b"rwxrwxrw"), "its mode is no number"),
+    broken("size of letters", changed(A, SIZE, b"abcdefghijk\0"), "its size is not a number"),
+    broken("size of nothing", changed(A, SIZE, bytes(12)), "its size is not a number"),
+    broken("size with a sign", changed(A, SIZE, b"-0000000001\0"), "its size is not a number"),
+    broken("size with an underscore", changed(A, SIZE, b"0000000_001\0"), "its size is not a number"),
+    broken("mode that is not a number", changed(A, MODE, b"rwxrwxrw"), "its mode is not a number"),
     broken("wrong checksum in the middle", b"X" + A[1:], "its checksum is wrong"),
     broken("checksum of letters", A[:148] + b"checksum" + A[156:], "its checksum is wrong"),
     broken("checksum of nothing", A[:148] + bytes(8) + A[156:], "its checksum is wrong"),
     ambiguous(
         "PAX size that hides a member (CVE-2025-62518)",
         around(extended(size=str(len(INNER))), header("data/outer", 0), INNER),
-        "its size is 0 bytes there and 1024 in its PAX header",
+        "its size is 0 bytes there, but 1024 in its PAX header",
     ),
     ambiguous(
         "PAX size that shows a member",
         around(extended(size="0"), file("data/outer", INNER)),
-        "its size is 1024 bytes there and 0 in its PAX header",
+        "its size is 1024 bytes there, but 0 in its PAX header",
     ),
     ambiguous(
-        "PAX size of another size", around(extended(size="2"), file("data/a", b"x")), "its size is 1 bytes there and 2"
+        "PAX size of another size", around(extended(size="2"), file("data/a", b"x")), "its size is 1 bytes there, but 2"
     ),
     refused(
         "PAX size that is right and too large",
@@ -93,17 +93,19 @@ CASES: list[Case] = [
         "member 'data/a' claims 10000000000000 bytes",
     ),
     ambiguous(
-        "PAX size twice", around(extension(record("size", "1") * 2), file("data/a", b"x")), "size stands there twice"
+        "PAX size twice",
+        around(extension(record("size", "1") * 2), file("data/a", b"x")),
+        "its record size is repeated",
     ),
     ambiguous(
         "PAX path twice",
         around(extension(record("path", "data/x") + record("path", "data/y")), file("data/a", b"x")),
-        "path stands there twice",
+        "its record path is repeated",
     ),
     ambiguous(
         "PAX path and GNU long name",
         around(extended(path="data/x"), header("l", 7, b"L"), padded(b"data/y\0"), file("data/a", b"x")),
-        "it names the member a second time",
+        "it repeats the member's name",
     ),
     ambiguous("PAX path of nothing", around(extended(path=""), file("data/a", b"x")), "with no name"),
     ambiguous(
@@ -159,12 +161,14 @@ CASES: list[Case] = [
             (record("comment", "c") + record("path", "data/z")).ljust(BLOCK, b"\0"),
             file("data/a", b"x"),
         ),
-        "something stands behind its end",
+        "data follows its end",
     ),
-    malformed("PAX size of -1", record("size", "-1"), "its size is no number"),
-    malformed("PAX size of -1536, which leads back (CVE-2025-8194)", record("size", "-1536"), "its size is no number"),
-    malformed("PAX size of letters", record("size", "x"), "its size is no number"),
-    malformed("PAX size of 5000 digits", record("size", "9" * 5000), "its size is no number"),
+    malformed("PAX size of -1", record("size", "-1"), "its size is not a number"),
+    malformed(
+        "PAX size of -1536, which leads back (CVE-2025-8194)", record("size", "-1536"), "its size is not a number"
+    ),
+    malformed("PAX size of letters", record("size", "x"), "its size is not a number"),
+    malformed("PAX size of 5000 digits", record("size", "9" * 5000), "its size is not a number"),
     malformed("record that is longer than its header", b"99 path=data/x\n", "the length of a record is wrong"),
     malformed("record that is shorter than it says", b"11 path=data/x\n", "the length of a record is wrong"),
     malformed("record of length 0", b"0 path=data/x\n", "the length of a record is wrong"),
@@ -178,13 +182,13 @@ CASES: list[Case] = [
         "GNU long name with a NUL",
         around(header("l", 14, b"L"), padded(b"data/a\0data/b\0"), file("data/c", b"x")),
         FaultCode.EXTENSION_MALFORMED,
-        "its long name holds a NUL",
+        "its long name is empty or contains a NUL",
     ),
     refused(
         "GNU long name of nothing",
         around(header("l", 0, b"L"), file("data/c", b"x")),
         FaultCode.EXTENSION_MALFORMED,
-        "its long name holds a NUL, or nothing",
+        "its long name is empty or contains a NUL",
     ),
     refused(
         "PAX headers without end",

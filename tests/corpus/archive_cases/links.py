@@ -19,7 +19,7 @@ def member_of(kind: bytes, **fields: object) -> Build:
 
 def odd(name: str, build: Build, fault: FaultCode, called: str) -> Case:
     """A case that names the second member and says what it is."""
-    return refused(name, build, fault, f"member 'data/odd' is a {called}; only regular files are taken")
+    return refused(name, build, fault, f"member 'data/odd' is a {called}; only regular files are accepted")
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Case:
@@ -54,7 +54,7 @@ CASES: list[Case] = [
     special("folder of an incremental tar", b"D", "folder of an incremental tar"),
     special("rest of a file on another volume", b"M", "continuation of a file that begins in another volume"),
     special("long name of an old GNU tar", b"N", "long name of an old GNU tar"),
-    special("type that is a control character", b"\x1b", r"thing of the unknown type b'\x1b'"),
+    special("type that is a control character", b"\x1b", r"file of the unknown type b'\x1b'"),
     odd(
         "sparse file of GNU's old format",
         around(header("data/odd", 0, b"S")),

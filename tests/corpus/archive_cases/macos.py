@@ -8,7 +8,7 @@ from tests.corpus.case import Build, Case, Refused
 from tools.tar_blocks import END, extended, file, header
 
 APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X".ljust(74)
-ADDED = "macOS added members that are no data: "
+ADDED = "macOS added members that are not data: "
 ADVICE = "; make the tar with COPYFILE_DISABLE=1 tar --no-mac-metadata --exclude '._*' --exclude .DS_Store"
 
 

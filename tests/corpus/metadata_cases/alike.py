@@ -16,7 +16,7 @@ def alike(title: str, in_tar: str, in_metadata: str, difference: str) -> Case:
     shown = f"(in the bundle and in the metadata {in_tar!a} and {in_metadata!a} differ only {difference})"
     says = (
         f"member {in_tar!r} is not listed in the metadata {shown}",
-        f"file {in_metadata!r} is listed in the metadata, but the bundle lacks it {shown}",
+        f"file {in_metadata!r} is listed in the metadata, but missing from the bundle {shown}",
     )
     build = blocks(file(f"data/{in_tar}", b"x"), listing(**{in_metadata: b"x"}), END)
     return Refused(f"alike: {title}", build, Stage.LOAD_METADATA, InvalidMetadata, FAULTS, says)
@@ -49,7 +49,7 @@ CASES: list[Case] = [
         FAULTS,
         (
             "member '\u00e4' is not listed in the metadata [member_unlisted]",
-            "file '\u00f6' is listed in the metadata, but the bundle lacks it [file_lacking]",
+            "file '\u00f6' is listed in the metadata, but missing from the bundle [file_lacking]",
         ),
     ),
     Refused(

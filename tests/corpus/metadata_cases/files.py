@@ -9,9 +9,9 @@ from tools.bundles import file_entry
 
 UNLISTED, LACKING = FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
-SIZE = '"size" must be the number of its bytes'
+SIZE = '"size" must be the number of bytes'
 TEXTS = '"name" and "subdir" must be texts'
-CONTROLS = '"name" or "subdir" holds a control character'
+CONTROLS = '"name" or "subdir" contains a control character'
 OUTSIDE = '"subdir" and "name" do not make a path below data/'
 LONG = "its path has more than 4095 bytes, or 255 characters between two slashes"
 DIGITS = '"hashsum" must be the 40 hexadecimal digits of its sha1'
@@ -104,7 +104,7 @@ CASES: list[Case] = [
         file_with(name="/etc/passwd"),
         UNLISTED,
         LACKING,
-        says=("file 'etc/passwd' is listed in the metadata, but the bundle lacks it", "member 'a' is not listed"),
+        says=("file 'etc/passwd' is listed in the metadata, but missing from the bundle", "member 'a' is not listed"),
     ),
     refused(
         "mimetype null", file_with(mimetype=None), FaultCode.VALUE_MALFORMED, says=f'{FILE}"mimetype" must be a text;'
@@ -138,7 +138,7 @@ CASES: list[Case] = [
         "file that the tar lacks",
         document(file_entry("data/a", CONTENT), file_entry("data/b", CONTENT)),
         LACKING,
-        says="file 'b' is listed in the metadata, but the bundle lacks it",
+        says="file 'b' is listed in the metadata, but missing from the bundle",
     ),
     refused(
         "everything at once",

@@ -9,7 +9,7 @@ GIGABYTE = 10**9
 READ = 4 * 1024 * 1024
 MILLION = 1_000_000
 TOO_LONG, TOO_DEEP = FaultCode.ENTRY_TOO_LONG, FaultCode.ENTRY_TOO_DEEP
-FIRST = "entry 0, or the white space beside it, is longer than 524288 characters"
+FIRST = "entry 0, or the white space next to it, is longer than 524288 characters"
 
 
 def gigabyte_of(beginning: bytes, unit: bytes, name: str, says: str = FIRST) -> Case:
@@ -24,7 +24,7 @@ CASES: list[Case] = [
     gigabyte_of(b'[{"destinationTable": "', b"\\u65e5", "one text in escapes"),
     gigabyte_of(b"[", b" ", "white space"),
     gigabyte_of(
-        b'[{"destinationTable": "x"}', b"\n", "white space behind an entry", "entry 0, or the white space beside it"
+        b'[{"destinationTable": "x"}', b"\n", "white space behind an entry", "entry 0, or the white space next to it"
     ),
     gigabyte_of(b"[", b"1", "digits"),
     gigabyte_of(b'[{"destinationTable": "x", "value": 0.', b"1", "decimals"),
@@ -45,14 +45,17 @@ CASES: list[Case] = [
         says="entry 0: it is nested more",
     ),
     refused(
-        "nested 100,000 deep", b"[" * 100_000 + b"]" * 100_000, TOO_DEEP, says="entry 0: it is nested more than 64 deep"
+        "nested 100,000 deep",
+        b"[" * 100_000 + b"]" * 100_000,
+        TOO_DEEP,
+        says="entry 0: it is nested more than 64 levels deep",
     ),
     refused(
         "nested 65 deep",
         file_with(value=[]).replace(b"[]", b"[" * 63 + b"]" * 63),
         TOO_DEEP,
         FaultCode.MEMBER_UNLISTED,
-        says="entry 4: it is nested more than 64 deep",
+        says="entry 4: it is nested more than 64 levels deep",
     ),
     refused(
         "a million entries that are none",
