@@ -15,6 +15,9 @@ from ingest.settings.loading import Settings
 from ingest.spool import SpoolUnavailable
 from ingest.states.stages import Kind
 
+# What a stage returns for people: Airflow shows it as the result of the task (XCom).
+Summary = dict[str, str | int]
+
 
 @dataclass(frozen=True)
 class StageContext:

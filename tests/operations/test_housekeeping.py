@@ -16,13 +16,12 @@ from ingest.ledger.models import Event, Job
 from ingest.operations import housekeeping
 from ingest.orchestrator import runs
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.pools import ARCHIVE_POOL
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import DagSettings, Settings
 from ingest.states.airflow import Run, TaskInstance
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
-from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Pool, Stage
 from tests.received import create_job
 
 MakeJob = Callable[..., int]
@@ -45,7 +44,7 @@ class Airflow:
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
-    pools: dict[str, int] = field(default_factory=lambda: {ARCHIVE_POOL: 4})
+    pools: dict[str, int] = field(default_factory=lambda: {Pool.ARCHIVE: 4})
     on_read: Callable[[], None] = lambda: None
     starts: bool = True
 
@@ -145,7 +144,7 @@ def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
 def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
     airflow.pools.clear()
     assert housekeeping.run_housekeeping()["pools_restored"] == 1
-    assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
+    assert airflow.pools == {Pool.ARCHIVE: DagSettings().archive_slots}
     assert housekeeping.run_housekeeping()["pools_restored"] == 0
 
 

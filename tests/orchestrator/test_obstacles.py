@@ -13,9 +13,8 @@ from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
-from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
-from ingest.states.stages import Kind, Stage
+from ingest.states.stages import Kind, Pool, Stage
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
 from tests.received import create_job
 
@@ -64,10 +63,10 @@ def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: ob
         (without_dag("ingest"), [MISSING]),
         (with_dag("reconcile", is_paused=True), []),
         (with_dag("housekeeping", is_paused=True), [PAUSED.replace("ingest", "housekeeping")]),
-        (pool(ARCHIVE_POOL, None), [NO_POOL]),
-        (pool(ARCHIVE_POOL, {"slots": 0}), [NO_SLOTS]),
-        (pool(ARCHIVE_POOL, {"slots": -1}), []),
-        (pool(DEFAULT_POOL, {"slots": 0}), [NO_SLOTS.replace("archive", "default_pool")]),
+        (pool(Pool.ARCHIVE, None), [NO_POOL]),
+        (pool(Pool.ARCHIVE, {"slots": 0}), [NO_SLOTS]),
+        (pool(Pool.ARCHIVE, {"slots": -1}), []),
+        (pool(Pool.DEFAULT, {"slots": 0}), [NO_SLOTS.replace("archive", "default_pool")]),
     ],
 )
 def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[str]):
@@ -90,9 +89,9 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
         (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGED), []),
         (with_dag("ingest", is_paused=True), job(override=JobState(JobStatus.FAILED, "open tar", 0.0, "", True)), []),
         (with_dag("ingest", is_paused=True), job(error=StageError(Stage.OPEN_TAR, "why", final=True)), []),
-        (pool(ARCHIVE_POOL, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
-        (pool(ARCHIVE_POOL, None), job(), [NO_POOL]),
-        (pool(ARCHIVE_POOL, None), job(finished=Stage.INGEST_FILES), []),
+        (pool(Pool.ARCHIVE, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
+        (pool(Pool.ARCHIVE, None), job(), [NO_POOL]),
+        (pool(Pool.ARCHIVE, None), job(finished=Stage.INGEST_FILES), []),
         (with_dag("housekeeping", is_paused=True), job(), []),
         (with_dag("housekeeping", is_paused=True), job(triggered=None), [PAUSED.replace("ingest", "housekeeping")]),
     ],
@@ -104,7 +103,7 @@ def test_job_meets_the_obstacles_that_are_on_its_way(
 
 
 def test_job_that_waits_meets_the_pool_of_its_next_stage_only():
-    found = find_obstacles(Airflow(pool(ARCHIVE_POOL, None)))
+    found = find_obstacles(Airflow(pool(Pool.ARCHIVE, None)))
     assert found.of_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
     assert found.of_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
 
@@ -161,12 +160,12 @@ def created(monkeypatch: pytest.MonkeyPatch) -> list[Document]:
 
 
 def test_pool_that_was_deleted_is_restored(created: list[Document]):
-    assert restore_pool(Airflow(pool(ARCHIVE_POOL, None)), slots=7)
+    assert restore_pool(Airflow(pool(Pool.ARCHIVE, None)), slots=7)
     [document] = created
     assert (document["name"], document["slots"]) == ("archive", 7)
 
 
 @pytest.mark.parametrize("slots", [4, 0, 1000])
 def test_pool_that_is_there_is_left_as_an_admin_has_set_it(created: list[Document], slots: int):
-    assert not restore_pool(Airflow(pool(ARCHIVE_POOL, {"slots": slots})), slots=4)
+    assert not restore_pool(Airflow(pool(Pool.ARCHIVE, {"slots": slots})), slots=4)
     assert created == []

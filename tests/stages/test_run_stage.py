@@ -157,7 +157,7 @@ def test_error_that_nobody_expected_is_recorded_in_one_line(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: 1 / 0)
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error
@@ -170,7 +170,7 @@ def test_stage_that_is_told_to_stop_says_so_and_is_never_the_end(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(StageTerminated):
         run(job, Stage.OPEN_TAR, last_try=True)
@@ -416,7 +416,7 @@ def test_error_text_that_cannot_be_stored_is_made_storable(
         raise InvalidBundle("a\x00b\ud800c\nd")
 
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, fail)
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, fail)
     with pytest.raises(InvalidBundle):
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error

@@ -15,10 +15,10 @@ from ingest.errors.types import AirflowNotReady, DatabaseUnavailable, ServiceUna
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL, archive_pool, pool_of
+from ingest.orchestrator.pools import archive_pool
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import first_unfinished
-from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Pool, Stage
 
 HOUSEKEEPING_DAG = "housekeeping"
 # `retention` is here because a spool that nobody tidies fills up in the end.
@@ -44,7 +44,7 @@ class Obstacles:
     def of_job(self, kind: Kind, stages: Collection[Stage], *, needs_housekeeping: bool) -> list[str]:
         """Return those that a job meets in the given stages; `needs_housekeeping` if housekeeping must start its run."""
         dags = [kind.value, *([HOUSEKEEPING_DAG] if needs_housekeeping else [])]
-        pools = dict.fromkeys(pool_of(stage) for stage in stages)
+        pools = dict.fromkeys(stage.pool for stage in stages)
         found = [self.dags.get(dag) for dag in dags] + [self.pools.get(pool) for pool in pools]
         return [sentence for sentence in found if sentence]
 
@@ -52,7 +52,7 @@ class Obstacles:
 def find_obstacles(airflow: AirflowApi, seconds: float | None = None) -> Obstacles:
     """Read DAGs and pools; each request is limited to `seconds`, or as the settings say. Raises ServiceUnavailable."""
     listed = airflow.read(DAGS_PATH, seconds) or {}
-    pools = {pool: airflow.read(POOLS_PATH + pool, seconds) for pool in (DEFAULT_POOL, ARCHIVE_POOL)}
+    pools = {pool.value: airflow.read(POOLS_PATH + pool, seconds) for pool in Pool}
     try:
         dags = {dag["dag_id"]: dag for dag in listed["dags"]}
         found_in_dags = {dag: _of_dag(dag, dags.get(dag)) for dag in NEEDED_DAGS}
@@ -87,7 +87,7 @@ def reports_obstacles(engine: Engine, airflow: AirflowApi, job_id: int) -> Itera
 
 def restore_pool(airflow: AirflowApi, slots: int) -> bool:
     """Create the pool `archive` if it is missing; return whether it was. Raises ServiceUnavailable."""
-    if airflow.read(POOLS_PATH + ARCHIVE_POOL) is not None:
+    if airflow.read(POOLS_PATH + Pool.ARCHIVE) is not None:
         return False
     airflow.create_pool(archive_pool(slots))
     return True

@@ -14,7 +14,7 @@ bundle.
 from ingest.archiving.file_ids import give_ids
 from ingest.archiving.unlisted_members import SKIP, skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
-from ingest.context import StageContext
+from ingest.context import StageContext, Summary
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.ledger.files import (
@@ -31,7 +31,6 @@ from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
-Summary = dict[str, str | int]
 LONGEST_NAME = 200
 # What may be right when each `subdir` is read in the other way.
 FAULTS_OF_A_READING = frozenset(

@@ -5,12 +5,12 @@ Called by the tasks of the DAGs, with nothing but a job id and the number of the
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
 from ingest.archiving.rejection import reject, resume_rejection
-from ingest.context import StageContext
+from ingest.context import StageContext, Summary
 from ingest.errors.types import (
     INTERNAL_ERROR,
     DatabaseUnavailable,
@@ -27,26 +27,10 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
-from ingest.stages.ingest_files import ingest_files
-from ingest.stages.ingest_metadata import ingest_metadata
-from ingest.stages.load_metadata import Summary, load_metadata
-from ingest.stages.move_files import move_files
-from ingest.stages.open_tar import open_tar
-from ingest.stages.validate_policy import validate_policy
+from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
-
-StageFunction = Callable[[StageContext], Summary | None]
-
-FUNCTIONS: dict[Stage, StageFunction] = {
-    Stage.OPEN_TAR: open_tar,
-    Stage.LOAD_METADATA: load_metadata,
-    Stage.VALIDATE_POLICY: validate_policy,
-    Stage.INGEST_FILES: ingest_files,
-    Stage.MOVE_FILES: move_files,
-    Stage.INGEST_METADATA: ingest_metadata,
-}
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
@@ -73,7 +57,7 @@ def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary
     lease = context.lease
     failpoint(f"{stage}.begun", lease.job_id)
     try:
-        result = _rejecting(context, FUNCTIONS[stage])
+        result = _rejecting(context, STAGE_FUNCTIONS[stage])
     except FenceLost:
         raise
     except IngestError as error:
