@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
-from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
+from ingest.orchestrator.client import RUNS_PER_REQUEST, AirflowApi
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobRecord
 
@@ -115,7 +115,7 @@ class RecentRuns:
     def _refresh(self) -> None:
         while (due := self._next_due()) is not None:
             if due:
-                self._request(due[:RUNS_AT_ONCE], due)
+                self._request(due[:RUNS_PER_REQUEST], due)
 
     def _next_due(self) -> list[_Polled] | None:
         """Return the jobs that are due now, the longest due first, or wait for the next one; None when nothing is polled."""

@@ -101,7 +101,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     monkeypatch.setattr(runs, "LONGEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
     monkeypatch.setattr(runs, "SHORTEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
-    monkeypatch.setattr(housekeeping, "who_marked_failed", lambda _, _dag, run_id: known.marked.get(run_id))
+    monkeypatch.setattr(housekeeping, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
     monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
     for name in ("run", "trigger", "clear", "fail", "delete"):
         monkeypatch.setattr(AirflowApi, name, getattr(known, name))
@@ -357,7 +357,7 @@ def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
     # The tasks were deleted after the run was read.
     seen = replace(WITHOUT_LAST, missing=())
     view = jobs.read(database_engine, job)
-    runs.start_again(database_engine, AirflowApi(settings), view, seen)
+    runs.restart(database_engine, AirflowApi(settings), view, seen)
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ingest.errors.types import RunChanged, ServiceUnavailable
-from ingest.orchestrator.client import RUNS_AT_ONCE, TASKS_LIMIT, AirflowApi
-from ingest.orchestrator.failure_marks import who_marked_failed
-from ingest.orchestrator.session import QUESTIONS_AT_ONCE
+from ingest.orchestrator.client import RUNS_PER_REQUEST, TASKS_LIMIT, AirflowApi
+from ingest.orchestrator.failure_marks import marked_failed_by
+from ingest.orchestrator.session import MAX_CONNECTIONS
 from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, TaskInstance
 from ingest.states.stages import STAGES, Kind, Stage
@@ -236,7 +236,7 @@ def test_threads_whose_token_is_refused_together_log_in_once(airflow: Airflow) -
 @pytest.mark.parametrize("status", [401, 422])
 def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/auth/token", (status, {"detail": [{"input": {"password": "secret-word"}}]}))
-    with pytest.raises(ServiceUnavailable, match=f"log-in answered {status}") as raised:
+    with pytest.raises(ServiceUnavailable, match=f"log-in returned {status}") as raised:
         api_of(airflow).fail("ingest", "job-7")
     assert "secret-word" not in raised.value.text
 
@@ -310,7 +310,7 @@ def test_a_run_of_another_dag_with_the_same_id_is_not_mixed_in(airflow: Airflow)
 
 
 def test_what_a_list_that_may_be_cut_lacks_is_asked_for_again(airflow: Airflow) -> None:
-    ids = range(7, 7 + RUNS_AT_ONCE)
+    ids = range(7, 7 + RUNS_PER_REQUEST)
     removed = [task("removed", 1, f"job-{ids[0]}", f"earlier_{number}") for number in range(2)]
     whole = [each for job_id in ids for each in tasks("running", 1, f"job-{job_id}")]
     last = f"job-{ids[-1]}"
@@ -345,7 +345,7 @@ def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answ
 
 def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
     airflow.answer("POST", "/auth/token", (201, {"detail": "?"}))
-    with pytest.raises(ServiceUnavailable, match="without a token"):
+    with pytest.raises(ServiceUnavailable, match="returned no token"):
         api_of(airflow).run("ingest", "job-7")
 
 
@@ -372,11 +372,11 @@ def test_a_log_in_that_stays_silent_keeps_nobody_for_longer_than_the_answer_may_
 def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, None))
     api = api_of(airflow, timeout=60)
-    waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(QUESTIONS_AT_ONCE)]
+    waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(MAX_CONNECTIONS)]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: airflow.requests().count(f"POST {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
-    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds to all that it was asked before"):
+    wait_until(lambda: airflow.requests().count(f"POST {TASKS}") == MAX_CONNECTIONS, 30, lambda: "not all have asked")
+    with pytest.raises(ServiceUnavailable, match=r"no free connection to Airflow for 0\.1 s \(6 in use\)"):
         api.run("ingest", "job-7", seconds=0.1)
     airflow.silent.set()
     for thread in waiting:
@@ -538,16 +538,16 @@ def test_who_marked_a_run_as_failed_is_in_the_event_log(
     airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]], who: str | None
 ) -> None:
     log_of(airflow, of_run, of_several)
-    assert who_marked_failed(api_of(airflow), "ingest", "job-7") == who
+    assert marked_failed_by(api_of(airflow), "ingest", "job-7") == who
 
 
 def test_an_event_log_that_may_not_be_read_names_nobody(airflow: Airflow) -> None:
     airflow.answer("GET", MARKS_OF_RUN, (403, {}))
     airflow.answer("GET", MARKS_OF_SEVERAL, (403, {}))
-    assert who_marked_failed(api_of(airflow), "ingest", "job-7") is None
+    assert marked_failed_by(api_of(airflow), "ingest", "job-7") is None
 
 
 def test_an_event_log_that_does_not_answer_is_unavailability(airflow: Airflow) -> None:
     airflow.answer("GET", MARKS_OF_RUN, (503, {}))
     with pytest.raises(ServiceUnavailable):
-        who_marked_failed(api_of(airflow), "ingest", "job-7")
+        marked_failed_by(api_of(airflow), "ingest", "job-7")

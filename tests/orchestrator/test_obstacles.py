@@ -12,7 +12,7 @@ from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
+from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, job_obstacles, report_obstacles, restore_pool
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
 from ingest.states.stages import Kind, Pool, Stage
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
@@ -35,7 +35,7 @@ class Airflow(AirflowApi):
     created: list[Document] = field(default_factory=list)
     is_away: bool = False
 
-    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+    def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         if self.is_away:
             raise self.unavailable("it is away")
         return self.documents[path]
@@ -77,7 +77,7 @@ def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[st
 def test_answer_that_nobody_expects_is_unavailability(found: Any):
     documents_of_test = documents()
     documents_of_test[obstacles.DAGS_PATH] = found
-    with pytest.raises(ServiceUnavailable, match="an answer without"):
+    with pytest.raises(ServiceUnavailable, match="returned a document without"):
         find_obstacles(Airflow(documents_of_test))
 
 
@@ -99,13 +99,13 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
 def test_job_meets_the_obstacles_that_are_on_its_way(
     found: dict[str, Document | None], snapshot: JobSnapshot, sentences: list[str]
 ):
-    assert obstacles_of(Airflow(found), snapshot) == sentences
+    assert job_obstacles(Airflow(found), snapshot) == sentences
 
 
 def test_job_that_waits_meets_the_pool_of_its_next_stage_only():
     found = find_obstacles(Airflow(pool(Pool.ARCHIVE, None)))
-    assert found.of_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
-    assert found.of_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
+    assert found.for_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
+    assert found.for_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
 
 
 # Retry
@@ -120,14 +120,14 @@ def job_id(database_engine: Engine) -> int:
 
 
 def test_job_that_was_started_and_meets_no_obstacle_is_no_error(database_engine: Engine, job_id: int):
-    with reports_obstacles(database_engine, Airflow(), job_id):
+    with report_obstacles(database_engine, Airflow(), job_id):
         pass
 
 
 def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_engine: Engine, job_id: int):
     with (
         pytest.raises(AirflowNotReady) as raised,
-        reports_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
+        report_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
     ):
         pass
     assert raised.value.text == f"job {job_id} cannot run: {PAUSED}"
@@ -135,7 +135,7 @@ def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_
 
 def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(database_engine: Engine, job_id: int):
     airflow = Airflow(without_dag("ingest"))
-    with pytest.raises(AirflowNotReady) as raised, reports_obstacles(database_engine, airflow, job_id):
+    with pytest.raises(AirflowNotReady) as raised, report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 404")
     assert raised.value.text == f"job {job_id} cannot run: {MISSING}"
 
@@ -144,7 +144,7 @@ def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(databas
 def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
     database_engine: Engine, job_id: int, airflow: Airflow
 ):
-    with pytest.raises(ServiceUnavailable, match="500"), reports_obstacles(database_engine, airflow, job_id):
+    with pytest.raises(ServiceUnavailable, match="500"), report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 500")
 
 

@@ -112,7 +112,7 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
     make_jobs(1, "bob")
     for job in (first, second):
         start_jobs.start(settings, database_engine, api, received(database_engine, job))
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second])
     if how == "failed":
         end(database_engine, first)
@@ -121,10 +121,10 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
             session.get_one(Job, first).outcome = Outcome.CATALOGED
     else:
         override(database_engine, first, BY_HAND)
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second, third])
     # It may be repeated, as after a kill.
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second, third])
     assert jobs.read(database_engine, fourth).triggered is None
 
@@ -142,7 +142,7 @@ def test_the_next_job_is_left_to_housekeeping_while_airflow_is_unavailable(
         start_jobs.start(settings, database_engine, api, received(database_engine, job))
     end(database_engine, first)
     airflow.answer("POST", RUNS, (503, {"detail": "down"}))
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert jobs.read(database_engine, third).triggered is None
     airflow.answer("POST", RUNS, (200, {}))
     running = tasks("running", run_id=f"job-{second}")

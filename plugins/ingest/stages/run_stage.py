@@ -48,7 +48,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
             with closing(make_services(settings, engine)) as services:
                 return _recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
-        start_next(settings, engine, AirflowApi(settings), job_id)
+        start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         engine.dispose()
 
 

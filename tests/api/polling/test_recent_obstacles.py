@@ -27,7 +27,7 @@ class Airflow(AirflowApi):
     def __post_init__(self) -> None:
         self.may_answer.set()
 
-    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+    def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         self.asked += path == DAGS_PATH
         assert self.may_answer.wait(30)
         if self.is_away:

@@ -14,7 +14,7 @@ from api.polling import recent_runs
 from api.polling.recent_runs import ENDING_SECONDS, POLLED_SECONDS, REFRESH_SECONDS, RecentRuns
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot, Received
-from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
+from ingest.orchestrator.client import RUNS_PER_REQUEST, AirflowApi
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobRecord, JobState, JobStatus, StageError
 from ingest.states.stages import Kind, Stage
@@ -227,7 +227,7 @@ def test_jobs_are_asked_for_together(runs: RecentRuns, airflow: CountingAirflow)
         wait_for_run(runs, job(number), "running")
     asked = [run_id for batch in airflow.asked for run_id in batch]
     assert sorted(asked) == sorted(f"job-{number}" for number in range(60))
-    assert len(airflow.asked) <= 1 + -(-60 // RUNS_AT_ONCE)
+    assert len(airflow.asked) <= 1 + -(-60 // RUNS_PER_REQUEST)
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):

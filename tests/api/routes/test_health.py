@@ -181,7 +181,7 @@ class ScriptedAirflow(AirflowApi):
         self.asked += 1
         self.answer()
 
-    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+    def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         return self.documents[path]
 
 

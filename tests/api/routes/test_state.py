@@ -43,7 +43,7 @@ class ScriptedAirflow(AirflowApi):
     asked: list[dict[str, str]] = field(default_factory=list)
     documents: dict[str, Document | None] = field(default_factory=documents)
 
-    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+    def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         return self.documents[path]
 
     def runs(self, dags: Mapping[str, str], seconds: float | None = None) -> dict[str, Run]:

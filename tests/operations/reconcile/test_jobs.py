@@ -162,11 +162,11 @@ def test_job_that_is_taken_over_while_it_is_looked_at_yields_nothing(
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    def begin_anew(_archive: FolderArchive, _file_id: int) -> None:
+    def begin_again(_archive: FolderArchive, _file_id: int) -> None:
         with acquire_job(database_engine, failed, Stage.INGEST_METADATA, 2):
             pass
 
-    monkeypatch.setattr(FolderArchive, "size", begin_anew)
+    monkeypatch.setattr(FolderArchive, "size", begin_again)
     assert compare() == []
     assert (counts.summary()["jobs"], counts.summary()["going_on"]) == (0, 1)
 
