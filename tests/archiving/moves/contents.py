@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.archiving.moves import move, restore
+from ingest.archiving.moves import move, restore, source_names
 from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.ledger.models import File
 from ingest.services import Services
@@ -21,7 +21,7 @@ STEPS: list[Patch] = [
     (SourceFolder, "remove"),
     (restore, "mark"),
     (restore, "mark_removed"),
-    (restore, "_name"),
+    (source_names, "_name"),
     (FolderArchive, "move"),
     (FolderArchive, "delete"),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from ingest.archiving.moves import source_folder
+from ingest.archiving.moves import source_location
 from ingest.archiving.moves.move import send_sources
 from ingest.archiving.rejection import remove_all
 from ingest.context import StageContext
@@ -107,9 +107,9 @@ def test_folder_of_another_user_is_refused_before_anything_is_looked_up(
     job = prepare(Path(form.format(folder)))
     looked_up: list[object] = []
     with monkeypatch.context() as watching:
-        watching.setattr(source_folder.os.path, "realpath", looked_up.append)
-        watching.setattr(source_folder, "_is_there", looked_up.append)
-        watching.setattr(source_folder.os, "open", looked_up.append)
+        watching.setattr(source_location.os.path, "realpath", looked_up.append)
+        watching.setattr(source_location, "_exists", looked_up.append)
+        watching.setattr(source_location.os, "open", looked_up.append)
         with pytest.raises(InvalidSource, match=NOT_ALLOWED), open_context(job, Stage.MOVE_FILES) as context:
             send_sources(context)
     assert looked_up == []
@@ -167,7 +167,7 @@ def test_what_lies_at_a_source_is_shown_to_operators_alone(
     with caplog.at_level(logging.WARNING, "ingest.archiving.moves"):
         text = refusal(open_context, job)
     assert text == (
-        f"the uploader must mend this: at '{own}/source.raw' lies no file that may be moved and has the size and the sha1 "
+        f"the uploader must mend this: '{own}/source.raw' is not a file that may be moved and has the size and the sha1 "
         "that the metadata declares [source_refused]"
     )
     [detail] = events(database_engine, job, "sources_refused")
@@ -198,7 +198,7 @@ def test_which_folders_exist_is_shown_to_operators_alone(
     FOLDERS[found](own / "link")
     job = prepare(own / "link" / "one.raw")
     assert refusal(open_context, job) == (
-        f"the uploader must mend this: at '{own}/link/one.raw' lies no file that may be moved and has the size and the "
+        f"the uploader must mend this: '{own}/link/one.raw' is not a file that may be moved and has the size and the "
         "sha1 that the metadata declares [source_refused]"
     )
     assert len(events(database_engine, job, "sources_refused")) == 1
@@ -239,9 +239,7 @@ def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
     (own / "run").symlink_to(target.format(folder))
     with pytest.raises(MoveFolderUnavailable) as refused, open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert refused.value.text == (
-        f"what was moved cannot be restored to '{own}/run/one.raw': its folder cannot be used now"
-    )
+    assert refused.value.text == (f"the source '{own}/run/one.raw' cannot be restored: its folder cannot be used now")
     assert lying_in(folder / OTHER) == {}
     (own / "run").unlink()
     (own / "aside").rename(own / "run")

@@ -124,7 +124,7 @@ def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
     with Session(database_engine) as session, session.begin():
         session.execute(update(Job).where(Job.id == failed).values(outcome=outcome))
     [found] = compare()
-    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry it")
+    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry the job")
 
 
 def test_job_that_goes_on_is_not_looked_at(
