@@ -83,7 +83,7 @@ def refusal(open_context: OpenContext, job: int) -> str:
 
 
 def run_as_the_wrapper_does(context: StageContext) -> None:
-    stage_wrapper._recorded(context, Stage.MOVE_FILES, last_try=False)
+    stage_wrapper._run_recorded(context, Stage.MOVE_FILES, last_try=False)
 
 
 def events(engine: Engine, job: int, kind: str) -> list[str]:
