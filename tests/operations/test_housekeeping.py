@@ -34,7 +34,7 @@ next_id = iter(range(7_000_000, 8_000_000))
 
 @dataclass
 class Airflow:
-    """What Airflow has of each job's run, and what it was asked to do; a run that is triggered or cleared is queued."""
+    """A scripted Airflow: the runs, and the requests to it. A run that is triggered or cleared is queued."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     foreign: dict[str, str] = field(default_factory=dict)
@@ -226,7 +226,7 @@ def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
     assert not jobs.read(database_engine, job).record.is_stopped
 
 
-def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJob, database_engine: Engine):
+def test_job_that_makes_progress_while_it_is_checked_is_not_given_up(make_job: MakeJob, database_engine: Engine):
     job = make_job()
     seen = jobs.read(database_engine, job)
     finish_stage(database_engine, job)
@@ -242,9 +242,7 @@ def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airfl
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 
 
-def test_job_that_fails_while_it_is_looked_at_is_left_alone(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
+def test_job_that_fails_while_it_is_checked_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.on_read = lambda: fail_stage(database_engine, job, final=True)
@@ -371,7 +369,7 @@ def test_retry_that_comes_to_nothing_says_so(
         retry(database_engine, AirflowApi(settings), job)
 
 
-def test_retry_of_a_job_that_fails_again_in_a_moment_has_not_come_to_nothing(
+def test_retry_of_a_job_that_fails_again_immediately_is_no_error(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -461,7 +459,7 @@ def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
         assert lease is not None
         housekeeping.run_housekeeping()
         with pytest.raises(FenceLost):
-            lease.fail("stage_terminated", "the process was told to stop", final=False)
+            lease.fail("stage_terminated", "the process was stopped", final=False)
     assert jobs.read(database_engine, job).record.is_stopped
 
 

@@ -1,4 +1,4 @@
-"""The run that the ledger lets expect: what clients see of a job that goes on, without a question to Airflow."""
+"""The run that is inferred from the ledger: what clients see of a job in progress without a request to Airflow."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -48,19 +48,21 @@ def test_job_that_was_just_received_has_not_started():
     assert job_state(record, infer_recent_run(job(record))) == received()
 
 
-@pytest.mark.parametrize("seconds", [LEDGER_TRUST_SECONDS, -0.1], ids=["silent", "the database's clock was set back"])
-def test_nothing_is_expected_of_a_job_that_may_have_been_stopped(seconds: float):
+@pytest.mark.parametrize(
+    "seconds", [LEDGER_TRUST_SECONDS, -0.1], ids=["no progress", "the database's clock was set back"]
+)
+def test_nothing_is_inferred_about_a_job_that_may_have_been_stopped(seconds: float):
     assert infer_recent_run(job(BEGUN, seconds)) is None
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_nothing_is_expected_of_a_job_with_an_error(final: bool):
+def test_nothing_is_inferred_about_a_job_with_an_error(final: bool):
     record = replace(BEGUN, error=StageError(Stage.LOAD_METADATA, "why", final))
     assert infer_recent_run(job(record)) is None
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_job_with_an_error_is_presumed_to_go_on_until_airflow_says_that_its_run_has_ended(final: bool):
+def test_job_with_an_error_continues_until_airflow_reports_the_end_of_its_run(final: bool):
     record = replace(BEGUN, is_held=False, error=StageError(Stage.LOAD_METADATA, "why", final))
     state = job_state(record, infer_run(record))
     assert (state.state, state.task, state.task_percent) == ("OK", "load metadata", 41.2)

@@ -37,7 +37,7 @@ class Airflow(AirflowApi):
 
     def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         if self.is_away:
-            raise self.unavailable("it is away")
+            raise self.unavailable("connection refused")
         return self.documents[path]
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
@@ -74,7 +74,7 @@ def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[st
 
 
 @pytest.mark.parametrize("found", [{"dags": [{"dag_id": "ingest"}]}, {}, []])
-def test_answer_that_nobody_expects_is_unavailability(found: Any):
+def test_unexpected_response_is_unavailability(found: Any):
     documents_of_test = documents()
     documents_of_test[obstacles.DAGS_PATH] = found
     with pytest.raises(ServiceUnavailable, match="returned a document without"):

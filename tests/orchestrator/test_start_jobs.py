@@ -1,4 +1,4 @@
-"""Which job of a user starts, and where its tasks stand in line, on a real PostgreSQL and a scripted Airflow."""
+"""Which job of a user starts, and in which order its tasks wait, with a real PostgreSQL and a scripted Airflow."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def received(engine: Engine, job: int) -> Received:
 
 
 def triggered(airflow: Airflow) -> list[str]:
-    return [each.body["dag_run_id"] for each in airflow.asked if each.path == RUNS]
+    return [each.body["dag_run_id"] for each in airflow.received if each.path == RUNS]
 
 
 def names(made: list[int]) -> list[str]:
@@ -164,7 +164,7 @@ def test_tasks_of_a_users_only_job_come_before_those_of_the_many_that_another_ha
     assert many[:PLACES] == sorted(many[:PLACES])
 
 
-def test_no_job_stands_in_line_behind_newer_ones_for_longer_than_all_places_are_worth(
+def test_no_job_waits_behind_newer_ones_for_longer_than_all_places_are_worth(
     database_engine: Engine, make_jobs: MakeJobs
 ):
     last = place_in_line(database_engine, make_jobs(PLACES + 4)[-1])

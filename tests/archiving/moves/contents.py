@@ -1,4 +1,4 @@
-"""The sources of the tests of moves, and what lies where."""
+"""The sources of the tests of moves, and what the archive and a folder contain."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A folder that the service cannot write in: the job fails immediately, and the text says which folder and whose it is."""
+"""A folder that the service may not write in: the job fails immediately, and the error names the folder and its owner."""
 
 import os
 from collections.abc import Iterator

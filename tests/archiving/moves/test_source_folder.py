@@ -1,4 +1,4 @@
-"""What a move may take: regular files below the listed folders, whatever somebody does to the folder at the same moment."""
+"""Which sources are moved: regular files below the listed folders, even if a folder is exchanged at the same moment."""
 
 import errno
 import json
@@ -86,7 +86,7 @@ def archived(engine: Engine, services: Services, job_id: int) -> list[bytes]:
 
 
 def swap_for_link(folder: Path, target: Path) -> None:
-    """Put a symbolic link in the place of a folder, as somebody may who can write beside it."""
+    """Replace a folder by a symbolic link, as an account that can write beside it may do."""
     folder.rename(folder.with_name("aside"))
     folder.symlink_to(target)
 

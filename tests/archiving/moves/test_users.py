@@ -1,4 +1,4 @@
-"""Moves of several users: who may take what, and how little a refused source says of what lies there."""
+"""Moves with several users: who may move which files, and how little a refusal reveals about the disk."""
 
 import json
 import logging
@@ -137,7 +137,7 @@ def link_to(target: str) -> Callable[[Path], None]:
     return lambda path: path.symlink_to(path.parent / target)
 
 
-# What may lie at a source, which must all look the same.
+# What may be at the path of a source; all must look the same.
 FINDINGS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda _: None,
     "another size": lambda path: path.write_bytes(CONTENT + b" and more"),

@@ -63,7 +63,7 @@ def compare(settings: Settings, database_engine: Engine, services: Services, cou
 
 @pytest.fixture
 def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies in the archive's folder is old enough at once."""
+    """Every file in the archive's folder is old enough to be compared."""
     monkeypatch.setattr(folder_comparison, "MIN_AGE_SECONDS", 0.0)
 
 
