@@ -14,6 +14,7 @@ from api.openapi.call_errors import OF_A_BUNDLE, OF_A_DOCUMENT, OF_A_STATE
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
 from ingest.errors.types import IngestError
+from ingest.states.job_record import JobStatus
 
 
 class Operation(TypedDict):
@@ -38,7 +39,7 @@ PROMISE = (
 )
 RECEIVED = {
     "job_id": 4,
-    "state": "OK",
+    "state": JobStatus.OK.value,
     "task": "UPLOADING",
     "task_percent": "0.0",
     "created": "2026-11-23 20:20:17",

@@ -10,6 +10,8 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from ingest.states.job_record import JobStatus
+
 INTEGER = re.compile(r"-?[0-9]{1,100}")
 
 
@@ -116,7 +118,7 @@ class JobState(BaseModel):
         "The state of the job.",
         {
             "job_id": 4,
-            "state": "OK",
+            "state": JobStatus.OK.value,
             "task": "ingest files",
             "task_percent": "37.5",
             "created": "2026-11-23 20:20:17",
