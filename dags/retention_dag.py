@@ -1,4 +1,4 @@
-"""### Retention: remove what nobody needs from the spool
+"""### Retention: remove expired bundles and partial uploads
 
 Runs once an hour and removes
 

@@ -1,4 +1,4 @@
-"""What a stage works with: created by the wrapper of the stages (`run_stage`) and passed to every stage."""
+"""The working context of a stage, created by the wrapper of the stages (`run_stage`) and passed to every stage."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

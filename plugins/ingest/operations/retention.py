@@ -1,4 +1,4 @@
-"""Removes from the spool what nobody needs any more; each removal is an event of its job.
+"""Removes expired bundles and partial uploads from the spool; each removal is an event of its job.
 
 Called by the DAG `retention`. It removes
 

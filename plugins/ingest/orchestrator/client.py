@@ -23,7 +23,7 @@ ALL_TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 # The most tasks in one response: Airflow's api-server has one process, which a longer list would block for longer.
 TASKS_LIMIT = 100
 RUNS_PER_REQUEST = TASKS_LIMIT // max(map(len, STAGES.values()))
-# How much of the configuration of a run that somebody triggered by hand is quoted.
+# How much of the configuration of another run is quoted.
 MAX_QUOTED_CHARACTERS = 200
 # The components of Airflow that jobs need. The dag-processor is not among them: runs continue without it.
 NEEDED_COMPONENTS = ("metadatabase", "scheduler")
