@@ -1,15 +1,16 @@
-"""Imported by every Airflow process at its start: imports that its forks would repeat, and forks that die with it.
+"""Prepares the Airflow processes that fork: imports modules before the forks, and ends the forks with their parent.
 
-Found through PYTHONPATH. It does its work where tasks or DAG files are forked: in the scheduler (LocalExecutor), the
-dag-processor and Celery's workers. The other commands, which fork nothing, are left as quick as they are.
+Airflow imports this module, which it finds through PYTHONPATH, at the start of every process. It acts only in the commands
+that fork tasks or DAG files: the scheduler (LocalExecutor), the dag-processor and Celery's workers.
 
-- Each task is a fork that would import the same modules again; once here saves each stage about a tenth of a second.
-- A worker that is killed leaves its task running, unsupervised, beside the retry; a scheduler that is killed leaves
-  workers that hold its database connection, and with it the scheduler's lock. Linux ends what is forked here with the
-  thread that forked it, which in all three commands is the main one.
-- A LocalExecutor worker that is killed may take a lock with it that all workers share, most often that of the queue. No
-  task would ever start again, and the scheduler would pass for healthy. So a scheduler ends with a killed worker;
-  supervisord starts it anew, and it takes its tasks up again. Celery's workers share nothing.
+- **Imports.** Each task is a fork that would import the same modules again. Importing them once, before the forks, saves
+  about a tenth of a second per stage.
+- **Orphans.** When a worker is killed, its task would run on beside the retry. When a scheduler is killed, its workers would
+  keep its database connection, and with it the scheduler's lock. So Linux kills each fork when the thread that forked it
+  ends; in all three commands that is the main thread.
+- **Lost locks.** A LocalExecutor worker that is killed may hold a lock that all workers share, most often that of the queue.
+  Then no task would ever start again, although the scheduler looks healthy. So a scheduler ends together with a killed
+  worker; supervisord restarts it, and it adopts its tasks. Celery's workers share no lock.
 """
 
 import contextlib
@@ -20,11 +21,11 @@ import signal
 import sys
 from types import FrameType
 
-# Airflow takes every public name of this module for a setting of its own.
+# Airflow treats every public name of this module as one of its own settings.
 __all__: list[str] = []
 
 FORKING_COMMANDS = frozenset({"scheduler", "dag-processor", "celery"})
-AHEAD = (
+PRELOADED_MODULES = (
     "airflow.dag_processing.bundles.local",
     "airflow.providers.standard.decorators.python",
     "airflow.sdk",
@@ -44,15 +45,15 @@ AHEAD = (
 PR_SET_PDEATHSIG = 1
 
 
-def import_ahead() -> None:
-    """Import what the stages need; what cannot be imported is reported where it is needed."""
-    for name in AHEAD:
+def preload_modules() -> None:
+    """Import the modules that tasks need; an error of an import is reported where the module is needed."""
+    for name in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
 
 def end_forks_with_parent() -> None:
-    """Have each fork of this process, and of its forks, killed when its parent ends (Linux only)."""
+    """Make Linux kill each fork of this process, and of its forks, when its parent ends."""
     if sys.platform != "linux":
         return
     prctl = ctypes.CDLL(None).prctl
@@ -70,26 +71,26 @@ def end_forks_with_parent() -> None:
 
 
 def end_with_killed_fork() -> None:
-    """Have this process killed as soon as a signal has ended one of its forks (Linux only)."""
+    """Kill this process as soon as a signal has ended one of its forks (Linux only)."""
     if sys.platform != "linux":
         return
 
-    def look(_signal_number: int, _frame: FrameType | None) -> None:
+    def check_child(_signal_number: int, _frame: FrameType | None) -> None:
         ended = None
-        # There is none any more when whoever started it was faster.
+        # The code that started the fork may have waited for it already.
         with contextlib.suppress(ChildProcessError):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
-            # Not by an exception: ending in an orderly way takes the locks that may be lost.
+            # Not by an exception: an orderly end would wait for the locks that may be lost.
             os.kill(os.getpid(), signal.SIGKILL)
 
-    signal.signal(signal.SIGCHLD, look)
-    # A worker outlives its task.
+    signal.signal(signal.SIGCHLD, check_child)
+    # A worker must not end with a task that is killed.
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGCHLD, signal.SIG_DFL))
 
 
 if FORKING_COMMANDS.intersection(sys.argv[1:2]):
-    import_ahead()
+    preload_modules()
     end_forks_with_parent()
 if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor":
     end_with_killed_fork()

@@ -1,8 +1,8 @@
-"""Airflow's accounts: the simple auth manager, with fewer rights for the account that the API and the stages use.
+"""Airflow's simple auth manager, with exactly the rights that this service needs for its own account.
 
-Loaded by Airflow (`[core] auth_manager`). The simple auth manager knows four roles. The least of them that may trigger and
-clear runs, `user`, may delete and pause DAGs too, and none below `op` may restore a pool. The account of the API may do
-exactly what `ingest.orchestrator.client` does.
+Loaded by Airflow (`[core] auth_manager`). The simple auth manager has four roles. `user`, the lowest role that may trigger
+and clear runs, may also delete and pause DAGs, and creating a pool requires `op`. The account of this service may do what
+`ingest.orchestrator.client` does, and nothing else.
 """
 
 import os
@@ -16,20 +16,20 @@ READ, CREATE = "GET", "POST"
 
 
 class IngestAuthManager(SimpleAuthManager):  # type: ignore[misc]
-    """The simple auth manager, in which the API's account cannot change a DAG, only runs of it."""
+    """The simple auth manager, except that this service's account may change runs and no DAG, and may create a pool."""
 
     def is_authorized_dag(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
-        """Return whether an account may do this to a DAG or, with `access_entity`, to a part of it such as a run."""
-        if _is_ours(user) and method != READ and more.get("access_entity") is None:
+        """Return whether an account may do this to a DAG or, with `access_entity`, to a part of the DAG such as a run."""
+        if _is_service_account(user) and method != READ and more.get("access_entity") is None:
             return False
         return bool(super().is_authorized_dag(method=method, user=user, **more))
 
     def is_authorized_pool(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
-        """Return whether an account may do this to a pool: the API's account may create one, so that one is restored."""
-        return (_is_ours(user) and method == CREATE) or bool(
+        """Return whether an account may do this to a pool; this service's account may create one, to restore it."""
+        return (_is_service_account(user) and method == CREATE) or bool(
             super().is_authorized_pool(method=method, user=user, **more)
         )
 
 
-def _is_ours(user: SimpleAuthManagerUser) -> bool:
+def _is_service_account(user: SimpleAuthManagerUser) -> bool:
     return bool(user.get_name() == os.environ.get(ACCOUNT_VARIABLE))

@@ -1,20 +1,25 @@
-"""### Housekeeping: every answered upload runs
+"""### Housekeeping: make every received job run
 
-Once a minute it looks at each job that has not ended, and
+Runs once a minute. For each job that has not ended, it
 
-- triggers it if Airflow has no run of it: Airflow was unavailable when the upload was answered, the run was deleted, or a
-  run of another job has its id (that one is deleted). A job that waits for another job of its user to end is left waiting;
-- clears its run if Airflow lost it: its workers were killed, its server was unavailable;
-- replaces its run if task instances of it were deleted;
-- ends the job with `run_marked_failed` if an operator marked its run, or a task of it, as failed.
+- triggers the job's run if Airflow has none: Airflow was unavailable when the upload was received, the run was deleted, or
+  the run with its id belongs to another job (that run is deleted). A job that waits for another job of its user to end
+  keeps waiting;
+- clears the run if Airflow lost it: its workers were killed, or its server was unavailable;
+- replaces the run if task instances of it were deleted;
+- ends the job with the code `run_marked_failed` if an operator marked its run, or a task of it, as failed.
 
-It clears or replaces the run of a job up to five times. A job that failed by its own fault, or because a service was
-unavailable for too long, is left to an admin.
+It clears or replaces the run of a job at most five times. It does not touch a job that failed by its own fault, or because
+a service was unavailable for too long: an admin retries that one.
+
+**When it fails**, Airflow did not respond about some job; the log of the task names it. The next run, a minute later, tries
+again. **When it does not run**, jobs that Airflow lost stay where they are: unpause this DAG.
 """
 
 from datetime import timedelta
 
 from airflow.sdk import dag, task
+from dag_defaults import WITHOUT_RETRIES, dag_defaults
 
 from ingest.operations.housekeeping import run_housekeeping
 
@@ -22,12 +27,7 @@ from ingest.operations.housekeeping import run_housekeeping
 @dag(
     dag_id="housekeeping",
     doc_md=__doc__,
-    schedule=timedelta(minutes=1),
-    catchup=False,
-    is_paused_upon_creation=False,
-    max_active_runs=1,
-    default_args={"owner": "pacifica-ingest", "execution_timeout": timedelta(minutes=10)},
-    tags=["pacifica"],
+    **dag_defaults(schedule=timedelta(minutes=1), execution_timeout=timedelta(minutes=10), **WITHOUT_RETRIES),
 )
 def housekeeping() -> None:
     """Wire the one task."""

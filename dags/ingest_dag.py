@@ -1,51 +1,19 @@
-"""### Ingest: a bundle on its way into the archive
+"""### Ingest: archive a bundle
 
-One run is one job (`job-<id>`): a tar that an uploader has sent and the API has written to the spool. Each task is a stage;
-what a stage does, what fails there and what an admin does about it stands in the task's own documentation.
-
-- **A task that is up for retry** waits for a service that is away, and goes on by itself.
-- **A task that failed** needs somebody: its log, and `exception` of `GET /get_state?job_id=N`, say what to mend. Then clear
-  the task with its downstream tasks, or call `pacifica-ingest-cmd retry --job_id N`.
-- Never mark a task as success: the job would not be catalogued, and is shown as failed.
-- **To end a job**, mark its run as failed. Within a minute the job is FAILED with the code `run_marked_failed`, until
-  somebody clears the run or calls `retry`. `pacifica-ingest-cmd job --job-id N --state FAILED` ends it immediately, and with
-  a text of your own.
-- **Deleting a run or a task instance ends nothing**: housekeeping starts the job again in a new run.
+One run is one job (`job-<id>`): a tar that an uploader has sent and that the API has written to the spool. Each task is a
+stage. The documentation of a task says what the stage does, why it fails, and what an admin does about it.
 """
 
-from airflow.sdk import dag, task
-from stage_defaults import JOB_DAG, documentation, run
+from airflow.sdk import chain, dag
+from stage_tasks import RUNBOOK, job_dag, stage_tasks
 
-from ingest.orchestrator.pools import ARCHIVE_POOL
-from ingest.stages.load_metadata import Summary
-from ingest.states.stages import Stage
+from ingest.states.stages import Kind
 
 
-@dag(dag_id="ingest", doc_md=__doc__, tags=["pacifica", "ingest"], **JOB_DAG)
+@dag(doc_md=f"{__doc__}\n{RUNBOOK}", **job_dag(Kind.INGEST))
 def ingest() -> None:
-    """Wire the stages of a bundle."""
-
-    @task(doc_md=documentation(Stage.OPEN_TAR))
-    def open_tar() -> None:
-        run(Stage.OPEN_TAR)
-
-    @task(doc_md=documentation(Stage.LOAD_METADATA))
-    def load_metadata() -> Summary | None:
-        return run(Stage.LOAD_METADATA)
-
-    @task(doc_md=documentation(Stage.VALIDATE_POLICY))
-    def validate_policy() -> None:
-        run(Stage.VALIDATE_POLICY)
-
-    @task(doc_md=documentation(Stage.INGEST_FILES), pool=ARCHIVE_POOL)
-    def ingest_files() -> None:
-        run(Stage.INGEST_FILES)
-
-    @task(doc_md=documentation(Stage.INGEST_METADATA))
-    def ingest_metadata() -> None:
-        run(Stage.INGEST_METADATA)
-
-    open_tar() >> load_metadata() >> validate_policy() >> ingest_files() >> ingest_metadata()
+    """Wire the stages of a bundle, in the order of `ingest.states.stages.STAGES`."""
+    chain(*stage_tasks(Kind.INGEST))
 
 
 ingest()

@@ -1,37 +1,36 @@
-"""### Reconcile: ledger, archive and catalogue are compared
+"""### Reconcile: compare ledger, archive and catalog
 
-Once a week, for each job that has ended: the catalogue holds its transaction with the ledger's ids and hashes, the archive
-each of its files with its size, and nothing of a job that was rejected. One file in a hundred is read and hashed. Nothing is
-changed.
+Runs once a week. For each job that has ended it checks that
+
+- the catalog holds the job's transaction, with the file ids and hashes of the ledger;
+- the archive holds each file of the job with its size; one file in a hundred is read and hashed;
+- the archive and the catalog hold nothing of a job that was rejected.
+
+It changes nothing.
 
 - **It failed with `differences_found`**: the log of the task names each difference and what to do about it. Then clear the
-  task, or call `pacifica-ingest-cmd reconcile`, which can do more.
-- **It is up for retry**: a service is away.
+  task, or run `pacifica-ingest-cmd reconcile`, which can do more.
+- **It is up for retry**: a service is unavailable.
 """
 
 from datetime import timedelta
 
 from airflow.sdk import dag, task
-from stage_defaults import DEFAULT_ARGS
+from dag_defaults import dag_defaults
 
 from ingest.operations.reconcile import weekly
-from ingest.orchestrator.pools import ARCHIVE_POOL
+from ingest.states.stages import Pool
 
 
 @dag(
     dag_id="reconcile",
     doc_md=__doc__,
-    schedule=timedelta(weeks=1),
-    catchup=False,
-    is_paused_upon_creation=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGS, "execution_timeout": timedelta(days=6)},
-    tags=["pacifica"],
+    **dag_defaults(schedule=timedelta(weeks=1), execution_timeout=timedelta(days=6)),
 )
 def reconcile() -> None:
     """Wire the one task."""
 
-    @task(doc_md=__doc__, pool=ARCHIVE_POOL)
+    @task(doc_md=__doc__, pool=Pool.ARCHIVE.value)
     def compare() -> dict[str, int]:
         return weekly.reconcile()
 

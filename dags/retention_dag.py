@@ -1,19 +1,23 @@
-"""### Retention: what is left over leaves the spool
+"""### Retention: remove expired bundles and partial uploads
 
-Once an hour it removes
+Runs once an hour and removes
 
-- what came of an upload that was cut off and never answered, after `keep_abandoned_seconds`;
-- the bundle of each job that was rejected longer ago than `keep_rejected_days` says;
-- the bundle of each job that failed longer ago than `keep_failed_days` says, and what the archive holds of it;
-- the bundle of a catalogued job that could not be removed at the job's end.
+- partial uploads that were interrupted, `keep_abandoned_seconds` after the API gave them up;
+- the bundle of each job that was rejected, after `keep_rejected_days`;
+- the bundle of each job that failed, after `keep_failed_days`, and the files of the job that the archive holds;
+- the bundle of a cataloged job that could not be removed when the job ended.
 
-What the uploader sees of a job stays as it is, and so do its events, one of which says what was removed. A job without its
-bundle cannot be cleared any more; the uploader sends a new one. A job that goes on is never touched.
+What clients see of a job does not change, and its events stay; one of them says what was removed. A job without its bundle
+cannot be cleared any more: the uploader sends a new bundle. A job that is still being processed is never touched.
+
+**When it fails**, the log of the task says why; the next run, an hour later, tries again. What could not be removed is
+counted as `kept` in the result, and is a warning in the log.
 """
 
 from datetime import timedelta
 
 from airflow.sdk import dag, task
+from dag_defaults import WITHOUT_RETRIES, dag_defaults
 
 from ingest.operations.retention import remove_leftovers
 
@@ -21,12 +25,7 @@ from ingest.operations.retention import remove_leftovers
 @dag(
     dag_id="retention",
     doc_md=__doc__,
-    schedule=timedelta(hours=1),
-    catchup=False,
-    is_paused_upon_creation=False,
-    max_active_runs=1,
-    default_args={"owner": "pacifica-ingest", "execution_timeout": timedelta(hours=12)},
-    tags=["pacifica"],
+    **dag_defaults(schedule=timedelta(hours=1), execution_timeout=timedelta(hours=12), **WITHOUT_RETRIES),
 )
 def retention() -> None:
     """Wire the one task."""

@@ -18,7 +18,7 @@ from ingest.services import Services, make_services
 from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.stages import run_stage as stage_wrapper
-from ingest.stages.run_stage import FUNCTIONS
+from ingest.stages.registry import STAGE_FUNCTIONS
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.received import create_job
 from tools.bundles import make_bundle
@@ -100,7 +100,7 @@ def run_stage(open_context: OpenContext) -> RunStage:
 
     def run(job_id: int, stage: Stage) -> object:
         with open_context(job_id, stage) as context:
-            result = FUNCTIONS[stage](context)
+            result = STAGE_FUNCTIONS[stage](context)
             context.lease.finish_stage()
             return result
 

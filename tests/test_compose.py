@@ -21,7 +21,7 @@ from docs import build
 from ingest.ledger.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
 from ingest.local.ports import find_ports
-from ingest.orchestrator.pools import ARCHIVE_POOL, DESCRIPTION
+from ingest.orchestrator.pools import DESCRIPTION
 from ingest.settings.loading import (
     CONFIG_FILE_VARIABLE,
     DagSettings,
@@ -30,6 +30,7 @@ from ingest.settings.loading import (
     load_settings,
     sources,
 )
+from ingest.states.stages import Pool
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
@@ -504,7 +505,7 @@ def test_init_makes_what_the_rest_needs() -> None:
     assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.ledger.database_roles"]
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
-    assert lines[3][:5] == ["airflow", "pools", "set", ARCHIVE_POOL, '"$$INGEST_ARCHIVE_SLOTS"']
+    assert lines[3][:5] == ["airflow", "pools", "set", Pool.ARCHIVE, '"$$INGEST_ARCHIVE_SLOTS"']
     assert " ".join(lines[3][5:]) == f'"{DESCRIPTION}"'
 
 

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.states.job_record import JobStatus
+
 
 def answer(description: str, example: dict[str, Any]) -> ConfigDict:
     """Configure the type of an answer: only the declared keys, with a description and an example in the document."""
@@ -76,7 +78,7 @@ class JobState(BaseModel):
         "The state of the job.",
         {
             "job_id": 4,
-            "state": "OK",
+            "state": JobStatus.OK.value,
             "task": "ingest files",
             "task_percent": "37.5",
             "created": "2026-11-23 20:20:17",

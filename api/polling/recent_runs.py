@@ -14,7 +14,7 @@ from collections.abc import Callable
 from api.polling.polled_job import PolledJob, run_key
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
-from ingest.orchestrator.client import RUNS_AT_ONCE, AirflowApi
+from ingest.orchestrator.client import RUNS_PER_REQUEST, AirflowApi
 from ingest.states.airflow import Run
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class RecentRuns:
     def _refresh(self) -> None:
         while (due := self._next_due()) is not None:
             if due:
-                self._request(due[:RUNS_AT_ONCE], due)
+                self._request(due[:RUNS_PER_REQUEST], due)
 
     def _next_due(self) -> list[PolledJob] | None:
         """Return the jobs that are due, longest overdue first, or wait for the next one; None when no job is polled."""

@@ -12,7 +12,7 @@ from api.polling.recent_runs import RecentRuns
 from api.resources import Resources
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
-from ingest.orchestrator.inferred_run import expected_run, presumed_run
+from ingest.orchestrator.inferred_run import infer_recent_run, infer_run
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobStatus, Outcome
 
@@ -66,7 +66,7 @@ def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
     if snapshot.triggered is None:
         return RunReading(Run(None), is_certain=True)
     try:
-        run = expected_run(snapshot) or resources.get(RecentRuns).run(snapshot)
+        run = infer_recent_run(snapshot) or resources.get(RecentRuns).run(snapshot)
     except ServiceUnavailable as error:
         logger.warning("job %d: answering the last known state: %s", snapshot.received.job_id, error.text)
         return LAST_STATE
@@ -75,4 +75,4 @@ def read_run(resources: Resources, snapshot: JobSnapshot) -> RunReading:
     last = snapshot.record.last
     if last is not None and last.state == JobStatus.FAILED:
         return LAST_STATE
-    return RunReading(presumed_run(snapshot.record), is_certain=False)
+    return RunReading(infer_run(snapshot.record), is_certain=False)

@@ -26,7 +26,7 @@ from ingest.errors.types import DatabaseUnavailable, ReceivedByOriginal
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator import start_jobs
-from ingest.orchestrator.inferred_run import expected_run
+from ingest.orchestrator.inferred_run import infer_recent_run
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobState, JobStatus
 from ingest.states.job_state import first_unfinished, job_state
@@ -82,7 +82,7 @@ def keep_end(engine: Engine, snapshot: JobSnapshot, run: Run) -> None:
 
 def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None, state: JobState) -> JobState:
     """Add to the state of a waiting job what it waits for: earlier jobs of its user, or an obstacle in Airflow."""
-    if run is None or state.state == JobStatus.FAILED or run.is_working or expected_run(snapshot):
+    if run is None or state.state == JobStatus.FAILED or run.is_working or infer_recent_run(snapshot):
         return state
     waits = (
         "" if snapshot.triggered else start_jobs.reason_to_wait(resources.settings, resources.engine, snapshot.received)
@@ -90,7 +90,7 @@ def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None
     needs_housekeeping = run.state is None or run.has_ended
     stages = [first_unfinished(snapshot.record)]
     obstacles = resources.get(RecentObstacles).last_known()
-    found = obstacles.of_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
+    found = obstacles.for_job(snapshot.record.kind, stages, needs_housekeeping=needs_housekeeping)
     return replace(state, exception="; ".join(filter(None, [state.exception, waits, *found])))
 
 

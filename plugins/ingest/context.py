@@ -1,4 +1,4 @@
-"""What a stage works with. Made by the stages' wrapper, handed to every stage."""
+"""The working context of a stage, created by the wrapper of the stages (`run_stage`) and passed to every stage."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,10 +13,13 @@ from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
 
+# What a stage returns for people: Airflow shows it as the result of the task (XCom).
+Summary = dict[str, str | int]
+
 
 @dataclass(frozen=True)
 class StageContext:
-    """One try of one stage: the settings, the hold on the job, and the services."""
+    """One try of one stage: the settings, the lease of the job, and the services."""
 
     settings: Settings
     lease: JobLease
@@ -24,21 +27,21 @@ class StageContext:
 
     @property
     def spool_path(self) -> Path:
-        """Where the bundle or the move document lies, or lay until the job was catalogued."""
+        """The path of the bundle or the move document, also after it was removed."""
         return self.settings.volume_path / self.lease.job.received.spool_name
 
     @property
     def received_path(self) -> Path:
-        """Where the bundle or the move document lies; raises SpoolUnavailable when it is not there, BundleRemoved.
+        """The path of the bundle or the move document; raises SpoolUnavailable if it is missing, BundleRemoved.
 
-        That is never the uploader's fault: it was there when the upload was answered.
+        A missing file is never the uploader's fault: it was in the spool when the upload was confirmed.
         """
         if self.lease.job.received.spool_name == REMOVED:
             raise BundleRemoved(
-                "the bundle was removed, because the job failed long ago; send a mended one as a new job"
+                "the bundle was removed, because the job failed long ago; send a fixed one as a new job"
             )
         if not self.spool_path.is_file():
-            raise SpoolUnavailable(f"{self.spool_path} is not there; is the spool's volume mounted?")
+            raise SpoolUnavailable(f"{self.spool_path} does not exist; check that the volume of the spool is mounted")
         return self.spool_path
 
     def open_metadata(self) -> AbstractContextManager[Section]:

@@ -18,7 +18,7 @@ from ingest.errors.types import (
 )
 from ingest.ledger import jobs
 from ingest.ledger.models import Job
-from ingest.operations.replace_bundle import run_file
+from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.services import Services
 from ingest.services.http_client import HttpClient
@@ -83,7 +83,7 @@ def test_retry_with_another_file_waits_until_the_catalog_is_settled(
     fixed = tmp_path / "fixed.tar"
     fixed.write_bytes(make_bundle({"data/other.txt": b"other"}))
     with pytest.raises(CatalogUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
-        run_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, fixed)
+        run_with_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, fixed)
     appear(services)
     jobs.lift_override(database_engine, job)
     assert_complete(database_engine, services, job)

@@ -290,7 +290,7 @@ def test_wrong_usage_names_the_option_and_touches_nothing(
     assert command(line) == 2
     assert named in command.err
     assert command.out == ""
-    assert airflow.asked == []
+    assert airflow.received == []
 
 
 @pytest.mark.parametrize("subcommand", OPTIONS)
@@ -328,7 +328,7 @@ def test_documented_call_fails_the_job_and_its_run(
     expected = JobState(JobStatus.FAILED, "ingest files", 0.0, "Failed by adminstrator", complete=True)
     assert override_of(database_engine, job_id) == expected
     assert airflow.requests() == [f"PATCH {run_path(job_id)}"]
-    assert airflow.asked[-1].body == {"state": "failed"}
+    assert airflow.received[-1].body == {"state": "failed"}
 
 
 def test_job_id_may_be_spelled_as_in_the_original(
@@ -370,7 +370,7 @@ def test_ok_is_set_for_every_task_and_leaves_the_run_alone(
 ):
     assert command(f"job --job-id {job_id} --state OK --task '{task}' --task-percent 50 --exception 'by ada'") == 0
     assert override_of(database_engine, job_id) == JobState(JobStatus.OK, task, 50.0, "by ada", complete=False)
-    assert airflow.asked == []
+    assert airflow.received == []
 
 
 def test_ok_by_hand_never_says_that_the_catalogue_holds_the_job(command: Command, database_engine: Engine, job_id: int):
@@ -405,7 +405,7 @@ def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, 
     assert command(line.format(job)) == 1
     assert command.is_one_line_on_stderr()
     assert command.err == f"{PROGRAM}job ID {job} does not exist.\n"
-    assert airflow.asked == []
+    assert airflow.received == []
 
 
 @pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id {}", "retry --job-id {}"])
@@ -418,7 +418,7 @@ def test_catalogued_job_is_one_line(
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
     assert "is catalogued" in command.err
-    assert airflow.asked == []
+    assert airflow.received == []
 
 
 def test_text_that_is_not_utf_8_is_one_line_or_kept(
@@ -435,7 +435,7 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
 
 def body_of(airflow: Airflow, path: str) -> Any:
     """The body of the one request that was posted to a path."""
-    (body,) = [asked.body for asked in airflow.asked if asked.path == path]
+    (body,) = [asked.body for asked in airflow.received if asked.path == path]
     return body
 
 
@@ -500,7 +500,7 @@ def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
     assert command(f"retry --job-id {job_id}") == 1
     assert command.err == f"{PROGRAM}job {job_id} cannot run: the DAG ingest is paused in Airflow\n"
-    assert [each.path for each in airflow.asked if each.path.endswith("dagRuns")] != []
+    assert [each.path for each in airflow.received if each.path.endswith("dagRuns")] != []
 
 
 def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
@@ -542,7 +542,7 @@ def test_local_file_that_cannot_be_read_is_one_line_and_changes_nothing(
     assert command.is_one_line_on_stderr()
     assert override_of(database_engine, job_id) == stopped
     assert list((tmp_path / "spool").iterdir()) == []
-    assert airflow.asked == []
+    assert airflow.received == []
 
 
 @pytest.mark.parametrize("job", [-1, 2**63, 10**30])
@@ -553,4 +553,4 @@ def test_local_file_cannot_become_a_job_with_an_impossible_id(
     assert command(f"retry --job-id={job} --path {tmp_path}/local.tar") != 0
     assert command.err.strip().count("\n") == 0
     assert list((tmp_path / "spool").iterdir()) == []
-    assert airflow.asked == []
+    assert airflow.received == []

@@ -16,13 +16,12 @@ from ingest.ledger.models import Event, Job
 from ingest.operations import housekeeping
 from ingest.orchestrator import runs
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.pools import ARCHIVE_POOL
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import DagSettings, Settings
 from ingest.states.airflow import Run, TaskInstance
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
-from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Pool, Stage
 from tests.received import create_job
 
 MakeJob = Callable[..., int]
@@ -35,7 +34,7 @@ next_id = iter(range(7_000_000, 8_000_000))
 
 @dataclass
 class Airflow:
-    """What Airflow has of each job's run, and what it was asked to do; a run that is triggered or cleared is queued."""
+    """A scripted Airflow: the runs, and the requests to it. A run that is triggered or cleared is queued."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     foreign: dict[str, str] = field(default_factory=dict)
@@ -45,7 +44,7 @@ class Airflow:
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
-    pools: dict[str, int] = field(default_factory=lambda: {ARCHIVE_POOL: 4})
+    pools: dict[str, int] = field(default_factory=lambda: {Pool.ARCHIVE: 4})
     on_read: Callable[[], None] = lambda: None
     starts: bool = True
 
@@ -102,7 +101,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
     monkeypatch.setattr(runs, "LONGEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
     monkeypatch.setattr(runs, "SHORTEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
-    monkeypatch.setattr(housekeeping, "who_marked_failed", lambda _, _dag, run_id: known.marked.get(run_id))
+    monkeypatch.setattr(housekeeping, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
     monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
     for name in ("run", "trigger", "clear", "fail", "delete"):
         monkeypatch.setattr(AirflowApi, name, getattr(known, name))
@@ -145,7 +144,7 @@ def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
 def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
     airflow.pools.clear()
     assert housekeeping.run_housekeeping()["pools_restored"] == 1
-    assert airflow.pools == {ARCHIVE_POOL: DagSettings().archive_slots}
+    assert airflow.pools == {Pool.ARCHIVE: DagSettings().archive_slots}
     assert housekeeping.run_housekeeping()["pools_restored"] == 0
 
 
@@ -227,7 +226,7 @@ def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
     assert not jobs.read(database_engine, job).record.is_stopped
 
 
-def test_job_that_goes_on_while_it_is_looked_at_is_not_given_up(make_job: MakeJob, database_engine: Engine):
+def test_job_that_makes_progress_while_it_is_checked_is_not_given_up(make_job: MakeJob, database_engine: Engine):
     job = make_job()
     seen = jobs.read(database_engine, job)
     finish_stage(database_engine, job)
@@ -243,9 +242,7 @@ def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airfl
     assert (airflow.cleared, airflow.triggered) == ({}, [])
 
 
-def test_job_that_fails_while_it_is_looked_at_is_left_alone(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
+def test_job_that_fails_while_it_is_checked_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
     job = make_job()
     airflow.runs[f"job-{job}"] = FAILED_RUN
     airflow.on_read = lambda: fail_stage(database_engine, job, final=True)
@@ -358,7 +355,7 @@ def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
     # The tasks were deleted after the run was read.
     seen = replace(WITHOUT_LAST, missing=())
     view = jobs.read(database_engine, job)
-    runs.start_again(database_engine, AirflowApi(settings), view, seen)
+    runs.restart(database_engine, AirflowApi(settings), view, seen)
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
 
 
@@ -372,7 +369,7 @@ def test_retry_that_comes_to_nothing_says_so(
         retry(database_engine, AirflowApi(settings), job)
 
 
-def test_retry_of_a_job_that_fails_again_in_a_moment_has_not_come_to_nothing(
+def test_retry_of_a_job_that_fails_again_immediately_is_no_error(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -462,7 +459,7 @@ def test_process_of_a_job_that_an_operator_ended_writes_nothing_more(
         assert lease is not None
         housekeeping.run_housekeeping()
         with pytest.raises(FenceLost):
-            lease.fail_stage("stage_terminated", "the process was told to stop", final=False)
+            lease.fail_stage("stage_terminated", "the process was stopped", final=False)
     assert jobs.read(database_engine, job).record.is_stopped
 
 

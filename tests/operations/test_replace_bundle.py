@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.ledger import jobs, uploads
 from ingest.operations import replace_bundle
-from ingest.operations.replace_bundle import run_file
+from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
@@ -32,8 +32,8 @@ class NoAirflow(AirflowApi):
 def test_file_that_is_exchanged_while_it_is_copied_is_taken_as_it_was_opened(
     settings: Settings, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    path, other = tmp_path / "mended.tar", tmp_path / "other.tar"
-    path.write_bytes(b"mended")
+    path, other = tmp_path / "fixed.tar", tmp_path / "other.tar"
+    path.write_bytes(b"fixed")
     other.write_bytes(b"of somebody else, and longer")
     announced = uploads.announced
 
@@ -44,7 +44,7 @@ def test_file_that_is_exchanged_while_it_is_copied_is_taken_as_it_was_opened(
             yield
 
     monkeypatch.setattr(replace_bundle.uploads, "announced", exchanged)
-    run_file(settings, database_engine, NoAirflow(), JOB, "ada", Kind.INGEST, path)
+    run_with_file(settings, database_engine, NoAirflow(), JOB, "ada", Kind.INGEST, path)
     received = jobs.read(database_engine, JOB).received
-    assert (settings.volume_path / received.spool_name).read_bytes() == b"mended"
-    assert received.size == len(b"mended")
+    assert (settings.volume_path / received.spool_name).read_bytes() == b"fixed"
+    assert received.size == len(b"fixed")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ingest.orchestrator.obstacles import DAGS_PATH, NEEDED_DAGS, POOLS_PATH
-from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL
+from ingest.states.stages import Pool
 
 Document = dict[str, Any]
 HEALTHY = {"is_paused": False, "is_stale": False, "has_import_errors": False}
@@ -13,8 +13,8 @@ def documents() -> dict[str, Document | None]:
     """The documents, by path, of an Airflow that lacks nothing; None is 404."""
     return {
         DAGS_PATH: {"dags": [{"dag_id": str(dag), **HEALTHY} for dag in NEEDED_DAGS]},
-        POOLS_PATH + DEFAULT_POOL: {"slots": 128},
-        POOLS_PATH + ARCHIVE_POOL: {"slots": 4},
+        POOLS_PATH + Pool.DEFAULT: {"slots": 128},
+        POOLS_PATH + Pool.ARCHIVE: {"slots": 4},
     }
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ingest.errors.types import RunChanged, ServiceUnavailable
-from ingest.orchestrator.client import RUNS_AT_ONCE, TASKS_LIMIT, AirflowApi
-from ingest.orchestrator.failure_marks import who_marked_failed
-from ingest.orchestrator.session import QUESTIONS_AT_ONCE
+from ingest.orchestrator.client import RUNS_PER_REQUEST, TASKS_LIMIT, AirflowApi
+from ingest.orchestrator.failure_marks import marked_failed_by
+from ingest.orchestrator.session import MAX_CONNECTIONS
 from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, TaskInstance
 from ingest.states.stages import STAGES, Kind, Stage
@@ -23,7 +23,7 @@ TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 
 
 @dataclass
-class Asked:
+class Request:
     """A request that arrived."""
 
     method: str
@@ -38,16 +38,16 @@ class Airflow:
 
     url: str = ""
     answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    received: list[Request] = field(default_factory=list)
     tokens: int = 0
     refused_token: str = ""
-    silent: threading.Event = field(default_factory=threading.Event)
+    unresponsive: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
         self.answers[f"{method} {path}"] = list(answers)
 
     def requests(self) -> list[str]:
-        return [f"{each.method} {each.path}" for each in self.asked if each.path != "/auth/token"]
+        return [f"{each.method} {each.path}" for each in self.received if each.path != "/auth/token"]
 
 
 def task(
@@ -91,11 +91,11 @@ def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             body = json.loads(self.rfile.read(length)) if length else None
-            airflow.asked.append(Asked(self.command, self.path, body, self.headers.get("Authorization")))
+            airflow.received.append(Request(self.command, self.path, body, self.headers.get("Authorization")))
             status, document = self.chosen_answer()
             if document is None:
                 # Nothing is answered until the test is over.
-                airflow.silent.wait(30)
+                airflow.unresponsive.wait(30)
                 self.close_connection = True
                 return
             if status == 204:
@@ -135,7 +135,7 @@ def airflow() -> Iterator[Airflow]:
         thread.start()
         scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield scripted
-        scripted.silent.set()
+        scripted.unresponsive.set()
         server.shutdown()
         thread.join()
 
@@ -154,9 +154,9 @@ def api_of(airflow: Airflow, timeout: float = 10.0) -> AirflowApi:
 def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}))
     api_of(airflow).trigger("ingest", "job-7", {"job_id": 7}, PLACE)
-    assert airflow.asked[0].body == {"username": "ingest", "password": "secret-word"}
-    assert airflow.asked[1].body == {"dag_run_id": "job-7", "logical_date": PLACE.isoformat(), "conf": {"job_id": 7}}
-    assert airflow.asked[1].authorization == "Bearer token-1"
+    assert airflow.received[0].body == {"username": "ingest", "password": "secret-word"}
+    assert airflow.received[1].body == {"dag_run_id": "job-7", "logical_date": PLACE.isoformat(), "conf": {"job_id": 7}}
+    assert airflow.received[1].authorization == "Bearer token-1"
 
 
 def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
@@ -206,7 +206,7 @@ def test_a_refused_token_is_renewed_and_the_request_repeated(airflow: Airflow, s
     api = api_of(airflow)
     api.fail("ingest", "job-7")
     api.fail("ingest", "job-7")
-    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    used = [each.authorization for each in airflow.received if each.path == RUN]
     assert used == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
 
 
@@ -228,7 +228,7 @@ def test_threads_whose_token_is_refused_together_log_in_once(airflow: Airflow) -
         thread.start()
     for thread in threads:
         thread.join()
-    used = [each.authorization for each in airflow.asked if each.path == RUN]
+    used = [each.authorization for each in airflow.received if each.path == RUN]
     assert used.count("Bearer token-2") == 8
     assert airflow.tokens == 2
 
@@ -236,7 +236,7 @@ def test_threads_whose_token_is_refused_together_log_in_once(airflow: Airflow) -
 @pytest.mark.parametrize("status", [401, 422])
 def test_a_refused_log_in_never_shows_the_password(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/auth/token", (status, {"detail": [{"input": {"password": "secret-word"}}]}))
-    with pytest.raises(ServiceUnavailable, match=f"log-in answered {status}") as raised:
+    with pytest.raises(ServiceUnavailable, match=f"log-in returned {status}") as raised:
         api_of(airflow).fail("ingest", "job-7")
     assert "secret-word" not in raised.value.text
 
@@ -254,7 +254,7 @@ def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_asked_for
     assert airflow.requests() == [f"POST {TASKS}"]
 
 
-def test_a_run_whose_tasks_were_never_tried_goes_on_and_is_not_asked_for(airflow: Airflow) -> None:
+def test_a_run_whose_tasks_were_never_tried_is_in_progress_and_not_requested(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, {"task_instances": tasks(None, 0)}))
     assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(None, 0))
     assert airflow.requests() == [f"POST {TASKS}"]
@@ -262,7 +262,7 @@ def test_a_run_whose_tasks_were_never_tried_goes_on_and_is_not_asked_for(airflow
 
 @pytest.mark.parametrize("state", [None, "running"])
 @pytest.mark.parametrize("missing", [Stage.OPEN_TAR, Stage.INGEST_METADATA])
-def test_a_run_without_some_of_its_tasks_is_asked_for_its_state(
+def test_the_state_of_a_run_without_some_of_its_tasks_is_requested(
     airflow: Airflow, state: str | None, missing: Stage
 ) -> None:
     listed = [each for each in tasks(state, 0) if each["task_id"] != missing]
@@ -294,7 +294,7 @@ def test_several_runs_are_read_in_one_request(airflow: Airflow) -> None:
         "job-8": "success",
         "job-9": "running",
     }
-    assert airflow.asked[1].body == {
+    assert airflow.received[1].body == {
         "dag_ids": ["ingest", "move"],
         "dag_run_ids": ["job-7", "job-8", "job-9"],
         "page_limit": 100,
@@ -309,8 +309,8 @@ def test_a_run_of_another_dag_with_the_same_id_is_not_mixed_in(airflow: Airflow)
     assert runs["job-7"] == Run("failed", instances("success"))
 
 
-def test_what_a_list_that_may_be_cut_lacks_is_asked_for_again(airflow: Airflow) -> None:
-    ids = range(7, 7 + RUNS_AT_ONCE)
+def test_runs_that_a_cut_list_may_lack_are_requested_again(airflow: Airflow) -> None:
+    ids = range(7, 7 + RUNS_PER_REQUEST)
     removed = [task("removed", 1, f"job-{ids[0]}", f"earlier_{number}") for number in range(2)]
     whole = [each for job_id in ids for each in tasks("running", 1, f"job-{job_id}")]
     last = f"job-{ids[-1]}"
@@ -323,7 +323,7 @@ def test_what_a_list_that_may_be_cut_lacks_is_asked_for_again(airflow: Airflow) 
     airflow.answer("GET", f"/api/v2/dags/ingest/dagRuns/{last}", (200, job_run("running", ids[-1])))
     runs = api_of(airflow).runs({f"job-{job_id}": "ingest" for job_id in ids})
     assert [run_id for run_id, run in runs.items() if run.missing] == []
-    assert airflow.asked[-1].body["dag_run_ids"] == [last]
+    assert airflow.received[-1].body["dag_run_ids"] == [last]
 
 
 def test_a_run_that_is_deleted_between_the_two_requests_has_no_state(airflow: Airflow) -> None:
@@ -345,11 +345,11 @@ def test_an_answer_that_is_not_airflows_is_unavailability(airflow: Airflow, answ
 
 def test_a_log_in_without_a_token_is_unavailability(airflow: Airflow) -> None:
     airflow.answer("POST", "/auth/token", (201, {"detail": "?"}))
-    with pytest.raises(ServiceUnavailable, match="without a token"):
+    with pytest.raises(ServiceUnavailable, match="returned no token"):
         api_of(airflow).run("ingest", "job-7")
 
 
-def test_a_server_that_stays_silent_is_unavailable_after_the_time_out(airflow: Airflow) -> None:
+def test_an_unresponsive_server_is_unavailable_after_the_timeout(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=0.1).run("ingest", "job-7")
@@ -361,31 +361,35 @@ def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
         api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)
 
 
-def test_a_log_in_that_stays_silent_keeps_nobody_for_longer_than_the_answer_may_take(airflow: Airflow) -> None:
+def test_an_unresponsive_log_in_delays_no_request_beyond_its_timeout(airflow: Airflow) -> None:
     airflow.answer("POST", "/auth/token", (201, None))
     api = api_of(airflow, timeout=60)
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(api.run, "ingest", "job-7", 0.1) for _ in range(4)]
-        assert all(isinstance(each.exception(30), ServiceUnavailable) for each in asked)
+        waiting = [pool.submit(api.run, "ingest", "job-7", 0.1) for _ in range(4)]
+        assert all(isinstance(each.exception(30), ServiceUnavailable) for each in waiting)
 
 
-def test_whoever_finds_no_slot_in_time_is_told_so(airflow: Airflow) -> None:
+def test_a_request_without_a_free_connection_fails_in_time(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, None))
     api = api_of(airflow, timeout=60)
-    waiting = [threading.Thread(target=ask_in_vain, args=(api,)) for _ in range(QUESTIONS_AT_ONCE)]
+    waiting = [threading.Thread(target=request_in_vain, args=(api,)) for _ in range(MAX_CONNECTIONS)]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: airflow.requests().count(f"POST {TASKS}") == QUESTIONS_AT_ONCE, 30, lambda: "not all have asked")
-    with pytest.raises(ServiceUnavailable, match=r"silent for 0\.1 seconds to all that it was asked before"):
+    wait_until(
+        lambda: airflow.requests().count(f"POST {TASKS}") == MAX_CONNECTIONS,
+        30,
+        lambda: "requests are missing",
+    )
+    with pytest.raises(ServiceUnavailable, match=r"no free connection to Airflow for 0\.1 s \(6 in use\)"):
         api.run("ingest", "job-7", seconds=0.1)
-    airflow.silent.set()
+    airflow.unresponsive.set()
     for thread in waiting:
         thread.join()
     airflow.answer("POST", TASKS, (200, {"task_instances": tasks("running")}))
     assert api.run("ingest", "job-7", seconds=10).state == "running"
 
 
-def ask_in_vain(api: AirflowApi) -> None:
+def request_in_vain(api: AirflowApi) -> None:
     with pytest.raises(ServiceUnavailable):
         api.run("ingest", "job-7")
 
@@ -399,7 +403,7 @@ def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
     cleared = {"task_instances": [task(None, task_id="ingest_metadata")]}
     airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (200, cleared))
     assert api_of(airflow).clear("move", "job-7", ("move_files", "ingest_metadata")) == {"ingest_metadata"}
-    assert airflow.asked[-1].body == {
+    assert airflow.received[-1].body == {
         "dry_run": False,
         "dag_run_id": "job-7",
         "task_ids": ["move_files", "ingest_metadata"],
@@ -446,7 +450,7 @@ def test_a_deletion_of_a_run_that_runs_again_is_a_collision(airflow: Airflow) ->
 def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (200, {}))
     api_of(airflow).fail("ingest", "job-7")
-    assert airflow.asked[-1].body == {"state": "failed"}
+    assert airflow.received[-1].body == {"state": "failed"}
 
 
 def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
@@ -462,7 +466,7 @@ HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healt
 def test_health_is_asked_without_logging_in(airflow: Airflow) -> None:
     airflow.answer("GET", HEALTH, (200, HEALTHY))
     api_of(airflow).check_health(30)
-    assert [(each.path, each.authorization) for each in airflow.asked] == [(HEALTH, None)]
+    assert [(each.path, each.authorization) for each in airflow.received] == [(HEALTH, None)]
 
 
 @pytest.mark.parametrize("part", ["metadatabase", "scheduler"])
@@ -473,13 +477,13 @@ def test_airflow_that_can_run_nothing_is_not_healthy(airflow: Airflow, part: str
 
 
 @pytest.mark.parametrize("answer", [(500, {}), (200, b"no JSON"), (200, {}), (200, [])])
-def test_an_answer_that_is_no_health_is_an_airflow_that_is_away(airflow: Airflow, answer: tuple[int, Any]) -> None:
+def test_a_response_that_is_no_health_document_is_unavailability(airflow: Airflow, answer: tuple[int, Any]) -> None:
     airflow.answer("GET", HEALTH, answer)
     with pytest.raises(ServiceUnavailable):
         api_of(airflow).check_health(30)
 
 
-def test_health_has_a_time_out_of_its_own(airflow: Airflow) -> None:
+def test_the_health_check_has_its_own_timeout(airflow: Airflow) -> None:
     airflow.answer("GET", HEALTH, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=300).check_health(0.1)
@@ -538,16 +542,16 @@ def test_who_marked_a_run_as_failed_is_in_the_event_log(
     airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]], who: str | None
 ) -> None:
     log_of(airflow, of_run, of_several)
-    assert who_marked_failed(api_of(airflow), "ingest", "job-7") == who
+    assert marked_failed_by(api_of(airflow), "ingest", "job-7") == who
 
 
-def test_an_event_log_that_may_not_be_read_names_nobody(airflow: Airflow) -> None:
+def test_an_unreadable_event_log_names_no_account(airflow: Airflow) -> None:
     airflow.answer("GET", MARKS_OF_RUN, (403, {}))
     airflow.answer("GET", MARKS_OF_SEVERAL, (403, {}))
-    assert who_marked_failed(api_of(airflow), "ingest", "job-7") is None
+    assert marked_failed_by(api_of(airflow), "ingest", "job-7") is None
 
 
 def test_an_event_log_that_does_not_answer_is_unavailability(airflow: Airflow) -> None:
     airflow.answer("GET", MARKS_OF_RUN, (503, {}))
     with pytest.raises(ServiceUnavailable):
-        who_marked_failed(api_of(airflow), "ingest", "job-7")
+        marked_failed_by(api_of(airflow), "ingest", "job-7")

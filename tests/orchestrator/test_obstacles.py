@@ -12,10 +12,9 @@ from ingest.ledger import job_runs
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, obstacles_of, reports_obstacles, restore_pool
-from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL
+from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, job_obstacles, report_obstacles, restore_pool
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
-from ingest.states.stages import Kind, Stage
+from ingest.states.stages import Kind, Pool, Stage
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
 from tests.received import create_job
 
@@ -36,9 +35,9 @@ class Airflow(AirflowApi):
     created: list[Document] = field(default_factory=list)
     is_away: bool = False
 
-    def read(self, path: str, seconds: float | None = None, nothing: int = 404) -> Any | None:  # noqa: ARG002
+    def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
         if self.is_away:
-            raise self.unavailable("it is away")
+            raise self.unavailable("connection refused")
         return self.documents[path]
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
@@ -64,10 +63,10 @@ def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: ob
         (without_dag("ingest"), [MISSING]),
         (with_dag("reconcile", is_paused=True), []),
         (with_dag("housekeeping", is_paused=True), [PAUSED.replace("ingest", "housekeeping")]),
-        (pool(ARCHIVE_POOL, None), [NO_POOL]),
-        (pool(ARCHIVE_POOL, {"slots": 0}), [NO_SLOTS]),
-        (pool(ARCHIVE_POOL, {"slots": -1}), []),
-        (pool(DEFAULT_POOL, {"slots": 0}), [NO_SLOTS.replace("archive", "default_pool")]),
+        (pool(Pool.ARCHIVE, None), [NO_POOL]),
+        (pool(Pool.ARCHIVE, {"slots": 0}), [NO_SLOTS]),
+        (pool(Pool.ARCHIVE, {"slots": -1}), []),
+        (pool(Pool.DEFAULT, {"slots": 0}), [NO_SLOTS.replace("archive", "default_pool")]),
     ],
 )
 def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[str]):
@@ -75,10 +74,10 @@ def test_obstacle_is_named(found: dict[str, Document | None], sentences: list[st
 
 
 @pytest.mark.parametrize("found", [{"dags": [{"dag_id": "ingest"}]}, {}, []])
-def test_answer_that_nobody_expects_is_unavailability(found: Any):
+def test_unexpected_response_is_unavailability(found: Any):
     documents_of_test = documents()
     documents_of_test[obstacles.DAGS_PATH] = found
-    with pytest.raises(ServiceUnavailable, match="an answer without"):
+    with pytest.raises(ServiceUnavailable, match="returned a document without"):
         find_obstacles(Airflow(documents_of_test))
 
 
@@ -90,9 +89,9 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
         (with_dag("ingest", is_paused=True), job(outcome=Outcome.CATALOGED), []),
         (with_dag("ingest", is_paused=True), job(override=JobState(JobStatus.FAILED, "open tar", 0.0, "", True)), []),
         (with_dag("ingest", is_paused=True), job(error=StageError(Stage.OPEN_TAR, "why", final=True)), []),
-        (pool(ARCHIVE_POOL, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
-        (pool(ARCHIVE_POOL, None), job(), [NO_POOL]),
-        (pool(ARCHIVE_POOL, None), job(finished=Stage.INGEST_FILES), []),
+        (pool(Pool.ARCHIVE, None), job(finished=Stage.VALIDATE_POLICY), [NO_POOL]),
+        (pool(Pool.ARCHIVE, None), job(), [NO_POOL]),
+        (pool(Pool.ARCHIVE, None), job(finished=Stage.INGEST_FILES), []),
         (with_dag("housekeeping", is_paused=True), job(), []),
         (with_dag("housekeeping", is_paused=True), job(triggered=None), [PAUSED.replace("ingest", "housekeeping")]),
     ],
@@ -100,13 +99,13 @@ def test_answer_that_nobody_expects_is_unavailability(found: Any):
 def test_job_meets_the_obstacles_that_are_on_its_way(
     found: dict[str, Document | None], snapshot: JobSnapshot, sentences: list[str]
 ):
-    assert obstacles_of(Airflow(found), snapshot) == sentences
+    assert job_obstacles(Airflow(found), snapshot) == sentences
 
 
 def test_job_that_waits_meets_the_pool_of_its_next_stage_only():
-    found = find_obstacles(Airflow(pool(ARCHIVE_POOL, None)))
-    assert found.of_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
-    assert found.of_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
+    found = find_obstacles(Airflow(pool(Pool.ARCHIVE, None)))
+    assert found.for_job(Kind.INGEST, [Stage.OPEN_TAR], needs_housekeeping=True) == []
+    assert found.for_job(Kind.INGEST, [Stage.INGEST_FILES], needs_housekeeping=True) == [NO_POOL]
 
 
 # Retry
@@ -121,14 +120,14 @@ def job_id(database_engine: Engine) -> int:
 
 
 def test_job_that_was_started_and_meets_no_obstacle_is_no_error(database_engine: Engine, job_id: int):
-    with reports_obstacles(database_engine, Airflow(), job_id):
+    with report_obstacles(database_engine, Airflow(), job_id):
         pass
 
 
 def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_engine: Engine, job_id: int):
     with (
         pytest.raises(AirflowNotReady) as raised,
-        reports_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
+        report_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
     ):
         pass
     assert raised.value.text == f"job {job_id} cannot run: {PAUSED}"
@@ -136,7 +135,7 @@ def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_
 
 def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(database_engine: Engine, job_id: int):
     airflow = Airflow(without_dag("ingest"))
-    with pytest.raises(AirflowNotReady) as raised, reports_obstacles(database_engine, airflow, job_id):
+    with pytest.raises(AirflowNotReady) as raised, report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 404")
     assert raised.value.text == f"job {job_id} cannot run: {MISSING}"
 
@@ -145,7 +144,7 @@ def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(databas
 def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
     database_engine: Engine, job_id: int, airflow: Airflow
 ):
-    with pytest.raises(ServiceUnavailable, match="500"), reports_obstacles(database_engine, airflow, job_id):
+    with pytest.raises(ServiceUnavailable, match="500"), report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 500")
 
 
@@ -161,12 +160,12 @@ def created(monkeypatch: pytest.MonkeyPatch) -> list[Document]:
 
 
 def test_pool_that_was_deleted_is_restored(created: list[Document]):
-    assert restore_pool(Airflow(pool(ARCHIVE_POOL, None)), slots=7)
+    assert restore_pool(Airflow(pool(Pool.ARCHIVE, None)), slots=7)
     [document] = created
     assert (document["name"], document["slots"]) == ("archive", 7)
 
 
 @pytest.mark.parametrize("slots", [4, 0, 1000])
 def test_pool_that_is_there_is_left_as_an_admin_has_set_it(created: list[Document], slots: int):
-    assert not restore_pool(Airflow(pool(ARCHIVE_POOL, {"slots": slots})), slots=4)
+    assert not restore_pool(Airflow(pool(Pool.ARCHIVE, {"slots": slots})), slots=4)
     assert created == []

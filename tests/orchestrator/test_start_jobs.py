@@ -1,4 +1,4 @@
-"""Which job of a user starts, and where its tasks stand in line, on a real PostgreSQL and a scripted Airflow."""
+"""Which job of a user starts, and in which order its tasks wait, with a real PostgreSQL and a scripted Airflow."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def received(engine: Engine, job: int) -> Received:
 
 
 def triggered(airflow: Airflow) -> list[str]:
-    return [each.body["dag_run_id"] for each in airflow.asked if each.path == RUNS]
+    return [each.body["dag_run_id"] for each in airflow.received if each.path == RUNS]
 
 
 def names(made: list[int]) -> list[str]:
@@ -112,7 +112,7 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
     make_jobs(1, "bob")
     for job in (first, second):
         start_jobs.start(settings, database_engine, api, received(database_engine, job))
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second])
     if how == "failed":
         end(database_engine, first)
@@ -121,10 +121,10 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
             session.get_one(Job, first).outcome = Outcome.CATALOGED
     else:
         override(database_engine, first, BY_HAND)
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second, third])
     # It may be repeated, as after a kill.
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert triggered(airflow) == names([first, second, third])
     assert jobs.read(database_engine, fourth).triggered is None
 
@@ -142,7 +142,7 @@ def test_the_next_job_is_left_to_housekeeping_while_airflow_is_unavailable(
         start_jobs.start(settings, database_engine, api, received(database_engine, job))
     end(database_engine, first)
     airflow.answer("POST", RUNS, (503, {"detail": "down"}))
-    start_jobs.start_next(settings, database_engine, api, first)
+    start_jobs.start_next(settings, database_engine, lambda: api, first)
     assert jobs.read(database_engine, third).triggered is None
     airflow.answer("POST", RUNS, (200, {}))
     running = tasks("running", run_id=f"job-{second}")
@@ -164,7 +164,7 @@ def test_tasks_of_a_users_only_job_come_before_those_of_the_many_that_another_ha
     assert many[:PLACES] == sorted(many[:PLACES])
 
 
-def test_no_job_stands_in_line_behind_newer_ones_for_longer_than_all_places_are_worth(
+def test_no_job_waits_behind_newer_ones_for_longer_than_all_places_are_worth(
     database_engine: Engine, make_jobs: MakeJobs
 ):
     last = place_in_line(database_engine, make_jobs(PLACES + 4)[-1])

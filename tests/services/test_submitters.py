@@ -15,7 +15,7 @@ from ingest.bundles.bundle_metadata import submitters
 from ingest.errors.types import ServiceUnavailable, SubmitterMismatch, SubmittersUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.jobs import Received
-from ingest.operations.replace_bundle import run_file
+from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.services import Services, make_services
 from ingest.services.submitters import Uploader, check_submitters
@@ -176,7 +176,7 @@ def test_claim_is_kept_with_a_new_file_of_the_same_user_only(
     create_job(database_engine, Received(job, Kind.INGEST, "ada", "old.tar", len(BUNDLE), "10"))
     (tmp_path / "new.tar").write_bytes(BUNDLE)
     with pytest.raises(ServiceUnavailable, match="irflow"):
-        run_file(settings, database_engine, Unreachable(), job, user, Kind.INGEST, tmp_path / "new.tar")
+        run_with_file(settings, database_engine, Unreachable(), job, user, Kind.INGEST, tmp_path / "new.tar")
     received = jobs.read(database_engine, job).received
     assert (received.user, received.submitter_claim) == (user, claim)
 

@@ -29,7 +29,7 @@ NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-in
 
 @pytest.fixture
 def policy(settings: Settings) -> Iterator[ScriptedServer]:
-    """A policy that answers what a test tells it to."""
+    """A policy service with scripted responses."""
     with scripted_server() as server:
         object.__setattr__(settings, "policy_ingest_url", server.url)
         yield server
@@ -37,7 +37,7 @@ def policy(settings: Settings) -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> RunJob:
-    """Run all stages of a job as tasks do, until one fails; gives the job, and what the stages gave or raised."""
+    """Run all stages of a job as tasks do, until one fails; return the job, and what the stages returned or raised."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
@@ -61,7 +61,7 @@ def told(
     capsys: pytest.CaptureFixture[str],
     settings_in_environment: None,
 ) -> Callable[[int, Sequence[object]], list[str]]:
-    """Gather the lines of all that is told of a job: by events, errors, logs, and what `show` and `reconcile` print."""
+    """Collect all lines about a job: events, errors, logs, and the output of `show` and `reconcile`."""
 
     def gather(job: int, results: Sequence[object]) -> list[str]:
         with Session(database_engine) as session:

@@ -40,7 +40,7 @@ def test_folder_below_data_may_be_called_data(
     assert stored == [BOTH[path] for path in members]
 
 
-def test_faults_are_told_in_the_documented_reading(make_job: MakeJob, run_stage: RunStage, tmp_path: Path):
+def test_faults_are_reported_in_the_documented_interpretation(make_job: MakeJob, run_stage: RunStage, tmp_path: Path):
     job = make_job(make_bundle({"data/data/x.txt": b"inner"}, [*transaction(), file_entry("data/y.txt", b"y")]))
     run_stage(job, Stage.OPEN_TAR)
     with pytest.raises(InvalidMetadata, match=r"'data/x.txt' is not listed.*'y.txt' is listed"):

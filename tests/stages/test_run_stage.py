@@ -117,7 +117,7 @@ def test_permanent_error_is_final_at_the_first_try(make_job: MakeJob, run: Run, 
     assert (record.error.final, record.error.stage) == (True, Stage.OPEN_TAR)
 
 
-def test_uploaders_fault_needs_no_service_to_be_told(make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_uploaders_fault_is_reported_without_any_service(make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(BuiltInMetadata, "find", unavailable)
     with pytest.raises(InvalidBundle):
         run(make_job(b"no tar"), Stage.OPEN_TAR)
@@ -128,7 +128,7 @@ def unavailable(*_: object) -> None:
 
 
 @pytest.mark.parametrize("last_try", [False, True])
-def test_service_that_is_away_is_final_at_the_last_try_only(
+def test_unavailable_service_is_final_at_the_last_try_only(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, last_try: bool
 ):
     job = make_job()
@@ -142,7 +142,7 @@ def test_service_that_is_away_is_final_at_the_last_try_only(
     assert "http://metadata" in record.error.text
 
 
-def test_service_that_is_away_keeps_what_was_archived(
+def test_unavailable_service_keeps_what_was_archived(
     make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     job = make_job()
@@ -153,11 +153,11 @@ def test_service_that_is_away_keeps_what_was_archived(
     assert len(stored(tmp_path)) == len(CONTENTS)
 
 
-def test_error_that_nobody_expected_is_recorded_in_one_line(
+def test_unexpected_error_is_recorded_in_one_line(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: 1 / 0)
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error
@@ -166,11 +166,11 @@ def test_error_that_nobody_expected_is_recorded_in_one_line(
     assert not error.final
 
 
-def test_stage_that_is_told_to_stop_says_so_and_is_never_the_end(
+def test_stage_that_is_stopped_is_recorded_and_never_final(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(StageTerminated):
         run(job, Stage.OPEN_TAR, last_try=True)
@@ -244,7 +244,7 @@ def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
     assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTED
 
 
-def test_archive_that_is_away_in_the_middle_of_a_rejection_does_not_hide_why(
+def test_unavailable_archive_during_a_rejection_does_not_hide_the_reason(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
@@ -261,7 +261,7 @@ def test_archive_that_is_away_in_the_middle_of_a_rejection_does_not_hide_why(
     assert stored(tmp_path) == []
 
 
-def test_answer_of_the_catalogue_that_was_lost_is_asked_for_again(
+def test_lost_response_of_the_catalog_is_requested_again(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     ingest = BuiltInMetadata.ingest
@@ -402,7 +402,9 @@ def test_early_stage_that_is_killed_when_it_runs_again_makes_the_job_begin_there
     assert is_cataloged(database_engine, job)
 
 
-def test_stage_that_ran_again_to_its_end_leaves_what_was_finished(make_job: MakeJob, run: Run, database_engine: Engine):
+def test_stage_that_ran_again_to_its_end_keeps_later_stages_finished(
+    make_job: MakeJob, run: Run, database_engine: Engine
+):
     job = make_job()
     run_all(run, job, *INGEST[:4])
     run(job, Stage.OPEN_TAR)
@@ -416,7 +418,7 @@ def test_error_text_that_cannot_be_stored_is_made_storable(
         raise InvalidBundle("a\x00b\ud800c\nd")
 
     job = make_job()
-    monkeypatch.setitem(run_stage.FUNCTIONS, Stage.OPEN_TAR, fail)
+    monkeypatch.setitem(run_stage.STAGE_FUNCTIONS, Stage.OPEN_TAR, fail)
     with pytest.raises(InvalidBundle):
         run(job, Stage.OPEN_TAR)
     error = jobs.read(database_engine, job).record.error
@@ -424,7 +426,7 @@ def test_error_text_that_cannot_be_stored_is_made_storable(
     assert error.text == "bundle_invalid: the uploader must fix this: a\\x00b\\ud800c d"
 
 
-def test_events_tell_the_jobs_story(make_job: MakeJob, run: Run, database_engine: Engine):
+def test_events_record_the_history_of_a_job(make_job: MakeJob, run: Run, database_engine: Engine):
     job = make_job(b"no tar")
     with pytest.raises(InvalidBundle):
         run(job, Stage.OPEN_TAR)

@@ -36,7 +36,7 @@ def test_catalogued_is_complete_whatever_airflow_says():
         assert job_state(job, known) == expected
 
 
-def test_override_stands_as_given():
+def test_override_is_shown_as_given():
     override = JobState(JobStatus.FAILED, "ingest files", 12.0, "Failed by administrator", complete=True)
     assert job_state(JobRecord(Kind.INGEST, override=override), run("running", open_tar="running")) == override
 
@@ -176,7 +176,7 @@ def test_successful_run_without_the_catalogue_has_failed():
     )
 
 
-def test_airflow_away_answers_the_last_state():
+def test_unavailable_airflow_means_the_last_state():
     last = JobState(JobStatus.OK, "ingest files", 50.0, "", complete=False)
     assert job_state(JobRecord(Kind.INGEST, last=last), None) == last
     assert job_state(JobRecord(Kind.INGEST), None) == received()

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from ingest.archiving.catalog import check_settled, is_cataloged
 from ingest.archiving.deletion import remove_files
-from ingest.archiving.moves.restore import put_files_back
+from ingest.archiving.moves.restore import restore_sources
 from ingest.context import StageContext
 from ingest.errors.types import CatalogConflict, RejectedBefore, Rejection, RejectionUnfinished, TransientError
 from ingest.ledger.events import EventKind
@@ -78,7 +78,7 @@ def remove_uncataloged(context: StageContext) -> None:
 def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
     """Remove files of the job from the archive, after which they are pending."""
     if context.lease.job.record.kind is Kind.MOVE:
-        put_files_back(context, files)
+        restore_sources(context, files)
     else:
         remove_files(context, files)
 

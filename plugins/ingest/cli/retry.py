@@ -6,9 +6,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.cli.options import Subcommands, add_job_id
-from ingest.operations.replace_bundle import run_file
+from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.obstacles import reports_obstacles
+from ingest.orchestrator.obstacles import report_obstacles
 from ingest.orchestrator.runs import retry
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
@@ -34,11 +34,11 @@ def add(subcommands: Subcommands) -> None:
 
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     airflow = AirflowApi(settings)
-    with reports_obstacles(engine, airflow, options.job_id):
+    with report_obstacles(engine, airflow, options.job_id):
         if options.path is None:
             retry(engine, airflow, options.job_id)
         else:
             user = options.username or settings.default_user
             kind = Kind.MOVE if options.move else Kind.INGEST
-            run_file(settings, engine, airflow, options.job_id, user, kind, options.path)
+            run_with_file(settings, engine, airflow, options.job_id, user, kind, options.path)
     return 0

@@ -11,7 +11,7 @@ from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.job_history import Document, read
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.obstacles import REPORT_SECONDS, obstacles_of
+from ingest.orchestrator.obstacles import REPORT_TIMEOUT_SECONDS, job_obstacles
 from ingest.settings.loading import Settings
 from ingest.system.sanitize import escape
 
@@ -87,7 +87,7 @@ def _job_facts(job: Document) -> dict[str, str | None]:
 def _obstacles(settings: Settings, engine: Engine, job_id: int) -> list[str]:
     """Return what prevents Airflow from running the job, or why that is unknown."""
     try:
-        return obstacles_of(AirflowApi(settings), jobs.read(engine, job_id), REPORT_SECONDS)
+        return job_obstacles(AirflowApi(settings), jobs.read(engine, job_id), REPORT_TIMEOUT_SECONDS)
     except ServiceUnavailable as error:
         return [f"unknown: {error}"]
 

@@ -21,8 +21,10 @@ from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_obstacles
-from ingest.orchestrator.pools import ARCHIVE_POOL, archive_pool
+from ingest.orchestrator.pools import archive_pool
 from ingest.settings.loading import Settings, load_dag_settings
+from ingest.states.airflow import ENDED_RUN_STATES, RunState
+from ingest.states.stages import Pool
 
 # On two busy cores the api-server has needed a minute. A program that has ended is noticed immediately.
 START_TIMEOUT_SECONDS = 600
@@ -60,15 +62,15 @@ def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mappin
 
 
 def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
-    """Update or create the pool; return whether it succeeded. Raises LaunchFailure when Airflow refuses it."""
-    answer = airflow.call("PATCH", f"pools/{ARCHIVE_POOL}", params={"update_mask": ["slots"]}, json=pool)
+    """Change or make a pool; gives whether it is as it should be. Raises LaunchFailure."""
+    answer = airflow.call("PATCH", f"pools/{Pool.ARCHIVE}", params={"update_mask": ["slots"]}, json=pool)
     if answer.status_code == requests.codes.not_found:
         answer = airflow.call("POST", "pools", json=pool)
     if answer.status_code == requests.codes.conflict:
         # An earlier call, whose answer came too late, has created it.
         return False
     if not answer.ok:
-        raise LaunchFailure(f"Airflow refuses the pool '{ARCHIVE_POOL}': {answer.text[:300]}")
+        raise LaunchFailure(f"Airflow refuses the pool '{Pool.ARCHIVE}': {answer.text[:300]}")
     return True
 
 
@@ -110,12 +112,12 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     def ended() -> bool:
         nonlocal state
         state = airflow.get(path)["state"]
-        return state in {"success", "failed"}
+        return state in ENDED_RUN_STATES
 
     _wait(supervisor, triggered, program.API_SERVER, "does not answer")
     _wait(supervisor, ended, program.SCHEDULER, "runs no task")
-    if state != "success":
-        # A single job that housekeeping fails on must not prevent the start.
+    if state != RunState.SUCCESS:
+        # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
 
 

@@ -14,6 +14,7 @@ import requests
 from ingest.local.ports import Ports
 from ingest.local.reporting import say
 from ingest.settings.access import NONE, OPEN
+from ingest.states.job_record import JobStatus
 
 TIMEOUT_SECONDS = 30
 SAMPLE_SECONDS = 180
@@ -89,7 +90,7 @@ def _has_ended(state: Mapping[str, Any]) -> bool:
     if not state:
         return False
     cataloged = state["task"] == "ingest metadata" and float(state["task_percent"]) >= 100  # noqa: PLR2004
-    return bool(state["state"] != "OK" or cataloged)
+    return bool(state["state"] != JobStatus.OK or cataloged)
 
 
 def _line(state: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""What runs beside the stages: housekeeping, retention, reconciliation, a new bundle for a job."""
+"""Operations beside the stages: housekeeping, retention, reconciliation, replacing the bundle of a job."""

@@ -1,8 +1,6 @@
-"""What makes an answer a promise: jobs that Airflow does not have are triggered, runs that it lost are started again.
+"""Makes every received job run: triggers jobs that Airflow does not have, and restarts runs that Airflow lost.
 
-The pool `archive`, without which no file is sent, is restored if somebody has deleted it.
-
-Called by the housekeeping DAG, once a minute.
+Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent.
 """
 
 import logging
@@ -16,85 +14,86 @@ from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import make_engine
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.failure_marks import who_marked_failed
+from ingest.orchestrator.failure_marks import marked_failed_by
 from ingest.orchestrator.obstacles import restore_pool
-from ingest.orchestrator.runs import start_again, trigger
+from ingest.orchestrator.runs import restart, trigger
 from ingest.orchestrator.start_jobs import may_start
 from ingest.settings.loading import Settings, load_dag_settings, load_settings
-from ingest.states.airflow import Run
+from ingest.states.airflow import Run, RunState
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
-BATCH = 500
+BATCH_SIZE = 500
 
 
 def run_housekeeping() -> dict[str, int]:
-    """Look at every unfinished job; gives how many were triggered, cleared, stopped and given up.
+    """Repair every unfinished job; return how many were triggered, cleared, stopped and given up.
 
-    Raises DatabaseUnavailable, and ServiceUnavailable when Airflow did not answer about some job, after all the others.
+    Raises DatabaseUnavailable; ServiceUnavailable when Airflow did not respond about a job, after all others are repaired.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=1)
     airflow = AirflowApi(settings)
     counts = Counter(triggered=0, cleared=0)
-    failure = _restore_pool(airflow, counts)
+    pool_failure = _restore_pool(airflow, counts)
     try:
-        failures = _look_after_all(settings, engine, airflow, _unfinished(engine), counts)
-        # Somebody else was changing these runs at that moment.
+        failures = _repair_all(settings, engine, airflow, _unfinished(engine), counts)
+        # Another request was changing these runs: try them once more.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
-        failures += _look_after_all(settings, engine, airflow, collided, counts)
+        failures += _repair_all(settings, engine, airflow, collided, counts)
     finally:
         engine.dispose()
-    failure = failures[-1][1] if failures else failure
-    if failure:
-        raise failure
+    last_failure = failures[-1][1] if failures else pool_failure
+    if last_failure:
+        raise last_failure
     return dict(counts)
 
 
 def _restore_pool(airflow: AirflowApi, counts: Counter[str]) -> ServiceUnavailable | None:
-    """Restore the pool if it is missing; return what prevented it, which must not keep the jobs waiting."""
+    """Restore the pool if it is missing; return the error instead of raising it, so that the jobs are repaired first."""
     try:
         counts["pools_restored"] = int(restore_pool(airflow, load_dag_settings().archive_slots))
     except ServiceUnavailable as error:
-        logger.warning("the pools: %s", error)
+        logger.warning("the pools cannot be checked: %s", error)
         return error
     return None
 
 
-def _look_after_all(
-    settings: Settings, engine: Engine, airflow: AirflowApi, jobs_to_see: Iterable[JobSnapshot], counts: Counter[str]
+def _repair_all(
+    settings: Settings, engine: Engine, airflow: AirflowApi, snapshots: Iterable[JobSnapshot], counts: Counter[str]
 ) -> list[tuple[JobSnapshot, ServiceUnavailable]]:
+    """Repair jobs and count what was done; return the jobs that could not be repaired, with the errors."""
     failures = []
-    for job in jobs_to_see:
+    for job in snapshots:
         try:
             counts.update(_repair_job(settings, engine, airflow, job))
         except ServiceUnavailable as error:
-            # Of one kind of job, perhaps (a DAG that cannot be parsed): the others must not wait for it.
+            # It may concern jobs of one kind only, such as a DAG that cannot be parsed: the others must not wait for it.
             logger.warning("job %s: %s", job.received.job_id, error)
             failures.append((job, error))
     return failures
 
 
 def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
-    """Do what one job needs; gives what was done."""
+    """Trigger, restart or end the run of one job as needed; return the names of what was done."""
     if seen.triggered is None and not may_start(settings, engine, seen.received):
         return []
     run = airflow.run(seen.received.kind, seen.run_id)
-    # Read anew: the job may have ended since, and a run that ended with it is not lost.
+    # Read the job again: it may have ended since, and then the end of its run is no loss.
     job = jobs.read(engine, seen.received.job_id)
     if run.state is None or job.triggered is None:
         trigger(engine, airflow, job.received)
         return ["triggered"]
-    if who := _who_ended(airflow, job, run):
-        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {who}")
+    if account := _ended_by(airflow, job, run):
+        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
         return ["stopped"]
     if lost_by_airflow(job.record, run):
-        # Not counted first: while the run is not cleared, the last clear that is allowed would show the job as failed for
-        # good. A kill in between costs one clear too many, which harms nothing.
-        start_again(engine, airflow, job, run)
+        # Counted after the restart: counted before it, the last permitted clear would show the job as FAILED until the run
+        # is cleared. A kill in between allows one clear too many, which does no harm.
+        restart(engine, airflow, job, run)
         failpoint("housekeeping.cleared", job.received.job_id)
         job_runs.count_clear(engine, job.received.job_id)
         return ["cleared"]
@@ -104,16 +103,16 @@ def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: J
     return []
 
 
-def _who_ended(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:
-    """Return who marked a job's run as failed in Airflow; None if none did, or a rejection must be carried out first."""
+def _ended_by(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:
+    """Return the account that marked a job's run as failed in Airflow; None also while a rejection is being carried out."""
     lost = lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
-    if not lost or run.state != "failed" or job.record.outcome is Outcome.REJECTING:
+    if not lost or run.state != RunState.FAILED or job.record.outcome is Outcome.REJECTING:
         return None
-    return who_marked_failed(airflow, job.received.kind, job.run_id)
+    return marked_failed_by(airflow, job.received.kind, job.run_id)
 
 
 def _unfinished(engine: Engine) -> Iterator[JobSnapshot]:
     last = -1
-    while batch := jobs.unfinished(engine, last, BATCH):
+    while batch := jobs.unfinished(engine, last, BATCH_SIZE):
         yield from batch
         last = batch[-1].received.job_id

@@ -1,15 +1,15 @@
-"""What is left over leaves the spool after a while: each removal is an event of its job.
+"""Removes expired bundles and partial uploads from the spool; each removal is an event of its job.
 
-Called by the DAG `retention`. Removed are
+Called by the DAG `retention`. It removes
 
-- what came of an upload that was cut off, or whose process died, when nothing more has come for a while;
-- the bundle of a job that was rejected: its uploader has to mend it and send a new one anyway;
-- the bundle of a job that failed because a service stayed away, or that an admin failed, much later, and with it what
-  the archive holds of the job;
-- the bundle of a catalogued job whose last process could not remove it.
+- partial uploads that were interrupted, or whose process died;
+- the bundle of a job that was rejected, because its uploader has to fix it and send a new one anyway;
+- much later, the bundle of a job that failed otherwise or that an admin set to FAILED, and its files in the archive;
+- the bundle of a cataloged job whose last process could not remove it.
 
-The order of writes: the archive's files, the bundle, then the commit. A process that dies in between is repeated. A job that
-runs, waits, or will be cleared by housekeeping is never touched, nor a file that neither a job nor an upload names.
+It never touches a job that is in progress, waits, or will be cleared by housekeeping, and no file in the spool that belongs
+to neither a job nor an upload. The order of writes: the files in the archive, the bundle, the commit. If a process dies in
+between, the next one repeats it.
 """
 
 import logging
@@ -41,19 +41,19 @@ from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# A try of the last stage that is still at it would have freed the spool long before.
-CATALOGED_AGE = timedelta(hours=1)
+# By then a try of the last stage that is still in progress would have removed the bundle.
+MIN_CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
 
-# Not when the row was last changed, which a round that could not finish does too.
+# When a job ended. `Job.updated` is no measure: an unfinished retention run changes it too.
 ENDED = select(func.max(Event.at)).where(
     Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE))
 )
 
 
 @dataclass(frozen=True)
-class Round:
-    """What one round of retention works with."""
+class Resources:
+    """The resources of one run of retention."""
 
     settings: Settings
     engine: Engine
@@ -61,7 +61,7 @@ class Round:
 
 
 def remove_leftovers() -> dict[str, int]:
-    """Remove what is older than the settings say; gives how much was removed of each kind, and how much could not be.
+    """Remove what is older than the settings allow; return the number of removals by kind, and of failures as `kept`.
 
     Raises DatabaseUnavailable. May be repeated, and be killed at any time.
     """
@@ -69,83 +69,83 @@ def remove_leftovers() -> dict[str, int]:
     engine = make_engine(settings, pool_size=2)
     try:
         with closing(make_services(settings, engine)) as services:
-            known = Round(settings, engine, services)
+            resources = Resources(settings, engine, services)
             kinds = _abandoned_uploads, _rejected_bundles, _failed_bundles, _cataloged_bundles
-            return dict(sum((kind(known) for kind in kinds), Counter()))
+            return dict(sum((kind(resources) for kind in kinds), Counter()))
     finally:
         engine.dispose()
 
 
-def _abandoned_uploads(known: Round) -> Counter[str]:
-    # Not before the API itself has given the upload up.
-    age = timedelta(seconds=known.settings.receive_timeout + known.settings.keep_abandoned_seconds)
-    found = uploads.abandoned(known.engine, age)
-    folder = known.settings.volume_path
-    return _remove_each("abandoned", found, lambda name: uploads.remove_abandoned(known.engine, folder, name, age))
+def _abandoned_uploads(resources: Resources) -> Counter[str]:
+    # The API itself gives an upload up after `receive_timeout`.
+    age = timedelta(seconds=resources.settings.receive_timeout + resources.settings.keep_abandoned_seconds)
+    found = uploads.abandoned(resources.engine, age)
+    folder = resources.settings.volume_path
+    return _remove_each("abandoned", found, lambda name: uploads.remove_abandoned(resources.engine, folder, name, age))
 
 
-def _rejected_bundles(known: Round) -> Counter[str]:
-    days = known.settings.keep_rejected_days
-    found = _ended(known, days, IS_REJECTED)
-    return _remove_each("rejected", found, lambda job_id: _remove_bundle(known, job_id, f"{days:g} days"))
+def _rejected_bundles(resources: Resources) -> Counter[str]:
+    days = resources.settings.keep_rejected_days
+    found = _ended(resources, days, IS_REJECTED)
+    return _remove_each("rejected", found, lambda job_id: _remove_bundle(resources, job_id, f"{days:g} days"))
 
 
-def _failed_bundles(known: Round) -> Counter[str]:
-    days = known.settings.keep_failed_days
-    found = _ended(known, days, IS_STOPPED, not_(IS_REJECTED), not_(IS_CATALOGED))
-    return _remove_each("failed", found, lambda job_id: _remove_bundle(known, job_id, f"{days:g} days"))
+def _failed_bundles(resources: Resources) -> Counter[str]:
+    days = resources.settings.keep_failed_days
+    found = _ended(resources, days, IS_STOPPED, not_(IS_REJECTED), not_(IS_CATALOGED))
+    return _remove_each("failed", found, lambda job_id: _remove_bundle(resources, job_id, f"{days:g} days"))
 
 
-def _cataloged_bundles(known: Round) -> Counter[str]:
-    found = jobs.with_bundle(known.engine, IS_CATALOGED, Job.updated < func.now() - CATALOGED_AGE)
-    return _remove_each("catalogued", found, lambda job_id: _free(known, job_id))
+def _cataloged_bundles(resources: Resources) -> Counter[str]:
+    found = jobs.with_bundle(resources.engine, IS_CATALOGED, Job.updated < func.now() - MIN_CATALOGED_AGE)
+    return _remove_each("catalogued", found, lambda job_id: _free_spool(resources, job_id))
 
 
-def _ended(known: Round, days: float, *conditions: ColumnElement[bool]) -> Iterator[int]:
-    return jobs.with_bundle(known.engine, *conditions, ENDED.scalar_subquery() < func.now() - timedelta(days=days))
+def _ended(resources: Resources, days: float, *conditions: ColumnElement[bool]) -> Iterator[int]:
+    return jobs.with_bundle(resources.engine, *conditions, ENDED.scalar_subquery() < func.now() - timedelta(days=days))
 
 
 def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) -> Counter[str]:
-    """Remove one after the other; one that cannot be removed keeps no other from it."""
+    """Remove one after the other, and log those that cannot be removed; return the counts."""
     counts: Counter[str] = Counter()
     for key in keys:
         try:
             removed = remove(key)
         except (IngestError, OSError) as error:
-            logger.warning("%s %s: what is left over stays: %s", kind, key, first_line(error))
+            logger.warning("%s %s: nothing is removed now: %s", kind, key, first_line(error))
             removed = False
         counts[kind if removed else "kept"] += 1
     return counts
 
 
-def _remove_bundle(known: Round, job_id: int, age: str) -> bool:
-    """Remove the bundle of a job that ended badly, and what the archive holds of it; raises CatalogConflict.
+def _remove_bundle(resources: Resources, job_id: int, age: str) -> bool:
+    """Remove the bundle of a job that failed, and its files from the archive; raises CatalogConflict.
 
-    What clients see of the job stays as it was, because it is only held by an admin's right.
+    The state that clients see does not change, because the job is acquired on behalf of an admin.
     """
-    kind = jobs.read(known.engine, job_id).received.kind
-    with acquire_job(known.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as lease:
+    kind = jobs.read(resources.engine, job_id).received.kind
+    with acquire_job(resources.engine, job_id, STAGES[kind][0], NO_ATTEMPT, by_admin=True) as lease:
         if lease is None:
             return False
         if not lease.job.record.is_stopped:
             lease.release()
             return False
-        context = StageContext(known.settings, lease, known.services)
+        context = StageContext(resources.settings, lease, resources.services)
         if lease.job.record.outcome is not Outcome.REJECTED:
             remove_uncataloged(context)
         with lease.transaction() as session:
-            # Inside: a retry that comes before has taken the fence away, and one that comes now waits and finds no bundle.
+            # Within the transaction: an earlier retry has changed the fence, and a later one waits, then finds no bundle.
             spool.remove(context.spool_path)
             failpoint("retention.bundle_removed", job_id)
             jobs.forget_bundle(session, job_id, f"{context.spool_path.name}, {age} after the job ended")
     return True
 
 
-def _free(known: Round, job_id: int) -> bool:
-    """Run the end of a catalogued job's last stage again."""
-    with acquire_job(known.engine, job_id, Stage.INGEST_METADATA, NO_ATTEMPT) as lease:
+def _free_spool(resources: Resources, job_id: int) -> bool:
+    """Repeat the end of the last stage of a cataloged job."""
+    with acquire_job(resources.engine, job_id, Stage.INGEST_METADATA, NO_ATTEMPT) as lease:
         if lease is None:
             return False
-        freed = free_spool(StageContext(known.settings, lease, known.services))
+        freed = free_spool(StageContext(resources.settings, lease, resources.services))
         lease.finish_stage()
     return freed

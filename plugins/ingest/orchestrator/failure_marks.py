@@ -1,6 +1,6 @@
-"""Who marked a job's run, or a task of it, as failed in Airflow: what Airflow's event log says.
+"""Finds out from Airflow's event log who marked a job's run, or a task of it, as failed.
 
-Called by housekeeping, which starts a run again that Airflow lost, but not one that an operator ended.
+Called by housekeeping, which restarts a run that Airflow lost, but not one that an operator ended.
 """
 
 import json
@@ -11,25 +11,26 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ingest.orchestrator.client import AirflowApi
+from ingest.states.airflow import TaskState
 
 logger = logging.getLogger(__name__)
 
-# What Airflow calls the requests that set the state of a run or of its tasks, and those that start a run (again).
+# The event log's names for requests that set the state of a run or of its tasks, and for those that start a run.
 MARKS = frozenset({"patch_dag_run", "patch_task_instance", "patch_task_group_instances"})
 STARTS = frozenset({"trigger_dag_run", "post_clear_task_instances", "clear_dag_run"})
-# The same for several runs in one request; the event log names them in the body of the request only.
+# The same for several runs in one request: only the logged body of the request names the runs.
 MARKS_OF_SEVERAL = frozenset({"bulk_dag_runs"})
 STARTS_OF_SEVERAL = frozenset({"clear_dag_runs"})
-# The most that Airflow returns.
-LIMIT = 100
+# The most entries that Airflow returns in one response.
+MAX_ENTRIES = 100
 STATE_KEYS = ("state", "new_state")
 Entry = dict[str, Any]
 
 
-def who_marked_failed(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:
-    """Return the account that marked a run, or a task of it, as failed since the run was last started; None if none did.
+def marked_failed_by(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:
+    """Return the account that marked a run, or a task of it, as failed since the run was last started, or None.
 
-    What this service itself did is no mark. Raises ServiceUnavailable.
+    What this service did itself does not count. Raises ServiceUnavailable.
     """
     entries = _read(airflow, MARKS | STARTS, ("dag_id", dag_id), ("run_id", run_id))
     several = _read(airflow, MARKS_OF_SEVERAL | STARTS_OF_SEVERAL)
@@ -39,32 +40,32 @@ def who_marked_failed(airflow: AirflowApi, dag_id: str, run_id: str) -> str | No
             return None
         states = _states(entry, run_id)
         if states and entry["owner"] != airflow.username:
-            return str(entry["owner"]) if "failed" in states else None
+            return str(entry["owner"]) if TaskState.FAILED in states else None
     return None
 
 
-def _read(airflow: AirflowApi, events: Collection[str], *of: tuple[str, str]) -> list[Entry]:
-    """Return the newest entries with these names, none where this service may not read the log."""
+def _read(airflow: AirflowApi, events: Collection[str], *filters: tuple[str, str]) -> list[Entry]:
+    """Return the newest entries of these events; none if this service is not permitted to read the log."""
     names = [("included_events", event) for event in sorted(events)]
-    query = urlencode([*of, *names, ("order_by", "-event_log_id"), ("limit", LIMIT)])
-    answer = airflow.read(f"/api/v2/eventLogs?{query}", nothing=HTTPStatus.FORBIDDEN)
+    query = urlencode([*filters, *names, ("order_by", "-event_log_id"), ("limit", MAX_ENTRIES)])
+    answer = airflow.read(f"/api/v2/eventLogs?{query}", missing=HTTPStatus.FORBIDDEN)
     if answer is None:
-        logger.warning("%s may not read Airflow's event log", airflow.username)
+        logger.warning("the account %s is not permitted to read Airflow's event log", airflow.username)
         return []
     try:
         return list(answer["event_logs"])
     except (KeyError, TypeError) as error:
-        raise airflow.unavailable(f"an event log without {error}") from error
+        raise airflow.unavailable(f"it returned an event log without {error}") from error
 
 
 def _states(entry: Entry, run_id: str) -> set[object]:
-    """The states that an entry gave a run or tasks of it."""
+    """Return the states that a request set for a run or for tasks of it."""
     bodies = [body for body in _bodies(entry) if body.get("dag_run_id", run_id) == run_id]
     return {body[key] for body in bodies for key in STATE_KEYS if key in body}
 
 
 def _bodies(entry: Entry) -> Iterator[Entry]:
-    """Yield every object in the body of the request that an entry is about."""
+    """Yield every JSON object, at any depth, in the logged body of a request."""
     try:
         found = [json.loads(entry["extra"] or "{}")]
     except ValueError:

@@ -1,7 +1,7 @@
-"""What Airflow needs so that jobs run: DAGs that it has parsed and that are not paused, and pools with slots.
+"""Finds what keeps Airflow from running jobs: a DAG that is missing, broken or paused, a pool that is missing or empty.
 
-The API, `show`, `retry` and the launcher report what is missing, as sentences for people; housekeeping restores the pool
-`archive`. A job that only waits for its turn (`max_active_runs`, a free slot) meets no obstacle.
+The API, `show`, `retry` and the launcher report obstacles as sentences for people; housekeeping restores the pool `archive`.
+A job that only waits for its turn (`max_active_runs`, a free slot) has no obstacle.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,55 +15,55 @@ from ingest.errors.types import AirflowNotReady, DatabaseUnavailable, ServiceUna
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.pools import ARCHIVE_POOL, DEFAULT_POOL, archive_pool, pool_of
+from ingest.orchestrator.pools import archive_pool
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import first_unfinished
-from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.stages import STAGES, Kind, Pool, Stage
 
 HOUSEKEEPING_DAG = "housekeeping"
-# `retention` is here because a spool that nobody tidies fills up in the end.
+# Without `retention` the spool would fill up.
 NEEDED_DAGS = (*Kind, HOUSEKEEPING_DAG, "retention")
 DAGS_PATH = "/api/v2/dags?tags=pacifica&exclude_stale=false&order_by=dag_id&limit=100"
 POOLS_PATH = "/api/v2/pools/"
-# The limit of each request of a command that only reports.
-REPORT_SECONDS = 5.0
+# The timeout of each request of a command that only reports.
+REPORT_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Obstacles:
-    """What keeps Airflow from running jobs: a sentence for each DAG and each pool that is not as it must be."""
+    """The obstacles in Airflow: a sentence for each DAG and each pool that keeps jobs from running."""
 
     dags: Mapping[str, str] = field(default_factory=dict)
     pools: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sentences(self) -> list[str]:
-        """All of them."""
+        """All obstacles, those of DAGs first."""
         return [*self.dags.values(), *self.pools.values()]
 
-    def of_job(self, kind: Kind, stages: Collection[Stage], *, needs_housekeeping: bool) -> list[str]:
-        """Return those that a job meets in the given stages; `needs_housekeeping` if housekeeping must start its run."""
+    def for_job(self, kind: Kind, stages: Collection[Stage], *, needs_housekeeping: bool) -> list[str]:
+        """Return the obstacles in the given stages of a job; `needs_housekeeping` if housekeeping must start its run."""
         dags = [kind.value, *([HOUSEKEEPING_DAG] if needs_housekeeping else [])]
-        pools = dict.fromkeys(pool_of(stage) for stage in stages)
+        pools = dict.fromkeys(stage.pool for stage in stages)
         found = [self.dags.get(dag) for dag in dags] + [self.pools.get(pool) for pool in pools]
         return [sentence for sentence in found if sentence]
 
 
 def find_obstacles(airflow: AirflowApi, seconds: float | None = None) -> Obstacles:
-    """Read DAGs and pools; each request is limited to `seconds`, or as the settings say. Raises ServiceUnavailable."""
+    """Return the obstacles in Airflow; `seconds` is the timeout of each request. Raises ServiceUnavailable."""
     listed = airflow.read(DAGS_PATH, seconds) or {}
-    pools = {pool: airflow.read(POOLS_PATH + pool, seconds) for pool in (DEFAULT_POOL, ARCHIVE_POOL)}
+    pools = {pool.value: airflow.read(POOLS_PATH + pool, seconds) for pool in Pool}
     try:
         dags = {dag["dag_id"]: dag for dag in listed["dags"]}
-        found_in_dags = {dag: _of_dag(dag, dags.get(dag)) for dag in NEEDED_DAGS}
-        found_in_pools = {name: _of_pool(name, pool) for name, pool in pools.items()}
+        of_dags = {dag: _dag_obstacle(dag, dags.get(dag)) for dag in NEEDED_DAGS}
+        of_pools = {name: _pool_obstacle(name, pool) for name, pool in pools.items()}
     except (KeyError, TypeError) as error:
-        raise airflow.unavailable(f"an answer without {error}") from error
-    return Obstacles(_present(found_in_dags), _present(found_in_pools))
+        raise airflow.unavailable(f"it returned a document without {error}") from error
+    return Obstacles(_without_empty(of_dags), _without_empty(of_pools))
 
 
-def obstacles_of(airflow: AirflowApi, job: JobSnapshot, seconds: float | None = None) -> list[str]:
-    """Return the obstacles that a job meets on its way to the end, none where it goes no further by itself.
+def job_obstacles(airflow: AirflowApi, job: JobSnapshot, seconds: float | None = None) -> list[str]:
+    """Return the obstacles in the remaining stages of a job; none if the job has ended.
 
     Raises ServiceUnavailable.
     """
@@ -71,12 +71,12 @@ def obstacles_of(airflow: AirflowApi, job: JobSnapshot, seconds: float | None = 
         return []
     kind = job.record.kind
     remaining = STAGES[kind][STAGES[kind].index(first_unfinished(job.record)) :]
-    return find_obstacles(airflow, seconds).of_job(kind, remaining, needs_housekeeping=job.triggered is None)
+    return find_obstacles(airflow, seconds).for_job(kind, remaining, needs_housekeeping=job.triggered is None)
 
 
 @contextmanager
-def reports_obstacles(engine: Engine, airflow: AirflowApi, job_id: int) -> Iterator[None]:
-    """Raise AirflowNotReady when a job that was started within the block cannot run, or could not be started therefore."""
+def report_obstacles(engine: Engine, airflow: AirflowApi, job_id: int) -> Iterator[None]:
+    """Raise AirflowNotReady if an obstacle keeps the job that the `with` block starts from running."""
     try:
         yield
     except TransientError as error:
@@ -86,8 +86,8 @@ def reports_obstacles(engine: Engine, airflow: AirflowApi, job_id: int) -> Itera
 
 
 def restore_pool(airflow: AirflowApi, slots: int) -> bool:
-    """Create the pool `archive` if it is missing; return whether it was. Raises ServiceUnavailable."""
-    if airflow.read(POOLS_PATH + ARCHIVE_POOL) is not None:
+    """Create the pool `archive` if it is missing; return whether it was missing. Raises ServiceUnavailable."""
+    if airflow.read(POOLS_PATH + Pool.ARCHIVE) is not None:
         return False
     airflow.create_pool(archive_pool(slots))
     return True
@@ -95,14 +95,14 @@ def restore_pool(airflow: AirflowApi, slots: int) -> bool:
 
 def _check(engine: Engine, airflow: AirflowApi, job_id: int, cause: Exception | None = None) -> None:
     found: list[str] = []
-    # Obstacles that cannot be read are not reported: what came before says more.
+    # If the obstacles cannot be read, the error of the block says more.
     with suppress(ServiceUnavailable, DatabaseUnavailable, UnknownJob):
-        found = obstacles_of(airflow, jobs.read(engine, job_id), REPORT_SECONDS)
+        found = job_obstacles(airflow, jobs.read(engine, job_id), REPORT_TIMEOUT_SECONDS)
     if found:
         raise AirflowNotReady(f"job {job_id} cannot run: {'; '.join(found)}") from cause
 
 
-def _of_dag(dag_id: str, dag: Mapping[str, Any] | None) -> str:
+def _dag_obstacle(dag_id: str, dag: Mapping[str, Any] | None) -> str:
     if dag is not None and dag["has_import_errors"]:
         return f"the DAG {dag_id} has an import error; fix what Airflow's UI shows under Dag Import Errors"
     if dag is None or dag["is_stale"]:
@@ -112,7 +112,7 @@ def _of_dag(dag_id: str, dag: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _of_pool(name: str, pool: Mapping[str, Any] | None) -> str:
+def _pool_obstacle(name: str, pool: Mapping[str, Any] | None) -> str:
     if pool is None:
         return f"the pool {name} is missing in Airflow; the DAG {HOUSEKEEPING_DAG} restores it within a minute"
     if pool["slots"] == 0:
@@ -120,5 +120,5 @@ def _of_pool(name: str, pool: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _present(found: Mapping[str, str]) -> dict[str, str]:
-    return {name: sentence for name, sentence in found.items() if sentence}
+def _without_empty(sentences: Mapping[str, str]) -> dict[str, str]:
+    return {name: sentence for name, sentence in sentences.items() if sentence}

@@ -1,11 +1,12 @@
-"""Which job starts next: each user has so many jobs in Airflow, and the others wait in the ledger for one of them to end.
+"""Starts jobs in turn: each user has a limited number of jobs in Airflow, and later ones wait in the ledger.
 
-Called by the API when a job was received, by the stages' wrapper when one has ended, and by housekeeping for what those two
-could not do. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were received before it. That
-follows from the ledger alone: there is no counter that a killed process could leave wrong.
+Called by the API when a job was received, by the wrapper of the stages when a job has ended, and by housekeeping for jobs
+that those two could not start. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were received
+before it. That follows from the ledger alone, without a counter that a killed process could leave wrong.
 """
 
 import logging
+from collections.abc import Callable
 
 from sqlalchemy import Engine
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def start(settings: Settings, engine: Engine, airflow: AirflowApi, received: Received) -> bool:
-    """Trigger a job's run if the job may start; return whether it may. Raises ServiceUnavailable, DatabaseUnavailable."""
+    """Trigger a job's run if it is the job's turn; return whether it is. Raises ServiceUnavailable, DatabaseUnavailable."""
     if not may_start(settings, engine, received):
         return False
     trigger(engine, airflow, received)
@@ -30,7 +31,7 @@ def start(settings: Settings, engine: Engine, airflow: AirflowApi, received: Rec
 
 
 def may_start(settings: Settings, engine: Engine, received: Received) -> bool:
-    """Return whether so few unfinished jobs of its user were received before a job that it may start."""
+    """Return whether it is a job's turn: few enough unfinished jobs of its user were received before it."""
     limit = share_of(settings, received.user).running_jobs
     if limit is None:
         return True
@@ -39,20 +40,25 @@ def may_start(settings: Settings, engine: Engine, received: Received) -> bool:
 
 
 def reason_to_wait(settings: Settings, engine: Engine, received: Received) -> str:
-    """Return what a job that has no run yet waits for, "" when it may start."""
+    """Return why a job without a run waits, or "" if it is its turn."""
     if may_start(settings, engine, received):
         return ""
     limit = share_of(settings, received.user).running_jobs
     return f"waits for earlier jobs of the same user: {limit} of them run at a time"
 
 
-def start_next(settings: Settings, engine: Engine, airflow: AirflowApi, ended_job: int) -> None:
-    """Start the jobs of a user that waited for a job to end, if it has ended; housekeeping does what fails here."""
+def start_next(settings: Settings, engine: Engine, connect: Callable[[], AirflowApi], job_id: int) -> None:
+    """Start the jobs that waited for a job to end, if it has ended; on an error, leave them to housekeeping.
+
+    `connect` is called only if there is a job to start.
+    """
     try:
-        for received in _waiting_for(settings, engine, ended_job):
-            trigger(engine, airflow, received)
+        if waiting := _waiting_for(settings, engine, job_id):
+            airflow = connect()
+            for received in waiting:
+                trigger(engine, airflow, received)
     except (ServiceUnavailable, DatabaseUnavailable) as error:
-        logger.warning("housekeeping will start the jobs that wait for job %d: %s", ended_job, error.text)
+        logger.warning("housekeeping will start the jobs that wait for job %d: %s", job_id, error.text)
 
 
 def _waiting_for(settings: Settings, engine: Engine, job_id: int) -> list[Received]:

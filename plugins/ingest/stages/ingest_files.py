@@ -1,13 +1,14 @@
 """### Ingest files
 
-Streams every file out of the tar to the archive, hashes it on its way, and asks the archive how many bytes it holds. What
-is archived and verified is not sent again when the task runs again.
+Streams every file from the tar to the archive, hashes it on the way, and verifies the size that the archive reports. A file
+that was archived and verified is not sent again when the task runs again.
 
-**Fails here**: a file whose hash differs from its metadata. Nothing of the bundle stays in the archive; the uploader sends
-a good one.
+**Fails here**: a file whose hash differs from its metadata. All files of the bundle are removed from the archive, and the
+uploader sends a fixed bundle.
 
-**An admin** looks after the archive when this task waits for it (its place, its disk); clear the task when all tries were
-used up, and it goes on with the files that are missing. How many jobs send at once is the size of the pool `archive`.
+**An admin** fixes the archive when this task waits for it (its free space, its disk). Clear the task when all tries were
+used up; it continues with the files that are missing. The size of the pool `archive` limits how many jobs send files
+simultaneously.
 """
 
 from ingest.archiving.batches import send_files
@@ -15,5 +16,5 @@ from ingest.context import StageContext
 
 
 def ingest_files(context: StageContext) -> None:
-    """Archive the files; raises FilesRejected with all that differ, ServiceUnavailable when the archive is away."""
+    """Archive the files; raises FilesRejected with all files that differ, ServiceUnavailable."""
     send_files(context)

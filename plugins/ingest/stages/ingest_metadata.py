@@ -1,13 +1,13 @@
 """### Ingest metadata
 
-Sends the transaction with its files to the catalogue. When the catalogue holds it, the job is complete and the bundle
-leaves the spool.
+Sends the transaction with its files to the catalog. When the catalog holds the transaction, the job is complete and its
+bundle is removed from the spool.
 
-**Fails here**: what the catalogue does not accept (a mime type, a key that it does not know); the reason is in the text, and
-what had been archived is removed. The uploader sends a mended bundle; or, when the catalogue was at fault, somebody mends it
-there, an admin clears this task, and the files are sent again.
+**Fails here**: the catalog does not accept the transaction, for instance because it does not know a MIME type or a key. The
+error says why, and the files are removed from the archive. The uploader sends a fixed bundle. If the catalog is at fault,
+somebody fixes it there and an admin clears this task; the files are then sent again.
 
-**An admin** looks after the metadata service when this task waits for it; clear the task when all tries were used up.
+**An admin** fixes the metadata service when this task waits for it; clear the task when all tries were used up.
 """
 
 from ingest.archiving.batches import send_files
@@ -29,11 +29,11 @@ from ingest.system.sanitize import quote_name
 
 
 def ingest_metadata(context: StageContext) -> None:
-    """Catalogue the job and free the spool.
+    """Catalog the job and remove its bundle from the spool.
 
-    Raises CatalogRejected, CatalogConflict, ServiceUnavailable. A process that dies after the PUT leaves a job that is
-    `cataloguing`: the next one asks the catalogue before it sends anything. One that dies before the spool is free leaves a
-    job that is catalogued and not finished: the next one frees the spool.
+    If the process dies after the PUT, the job is `cataloguing`, and the next process queries the catalog before it sends
+    anything. If it dies before the bundle is removed, the job is `catalogued` without a finished stage, and the next process
+    removes the bundle. Raises CatalogRejected, CatalogConflict, ServiceUnavailable.
     """
     if context.lease.job.record.outcome is not Outcome.CATALOGED:
         _catalog(context)
@@ -61,7 +61,7 @@ def _archive(context: StageContext) -> None:
 
 
 def _accepted(context: StageContext) -> bool:
-    """Send the transaction; gives False when files need other ids, because the catalogue has theirs for other files."""
+    """Send the transaction; return False if the catalog uses ids of its files for other files, so that these get new ids."""
     try:
         with (
             transaction_document(context, for_catalog=True) as (document, size),
@@ -69,31 +69,31 @@ def _accepted(context: StageContext) -> bool:
         ):
             context.services.metadata.ingest(context.lease.job_id, document, size)
     except (CatalogRejected, ServiceUnavailable) as error:
-        # The transaction may be there although the answer was lost, or was that it is there already.
+        # The catalog may hold the transaction: the response was lost, or says that the transaction exists.
         if is_cataloged(context):
             return True
-        if isinstance(error, CatalogHoldsIds) and _replaced(context, error.ids):
+        if isinstance(error, CatalogHoldsIds) and _replace_ids(context, error.ids):
             return False
         if isinstance(error, CatalogRejected) and error.file_id is not None:
-            raise _naming_the_file(context, error, error.file_id) from error
+            raise _with_file_name(context, error, error.file_id) from error
         raise
     return True
 
 
-def _naming_the_file(context: StageContext, error: CatalogRejected, file_id: int) -> CatalogRejected:
-    """Name the file that the catalogue knows by its id only, and what the real one checks of a file."""
+def _with_file_name(context: StageContext, error: CatalogRejected, file_id: int) -> CatalogRejected:
+    """Return the error with the path of the file that the catalog names by its id, and what the catalog checks."""
     path = next((file.path for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id == file_id), "")
     return CatalogRejected(f"{error.text}, which is {quote_name(path)}: see its mimetype, hashtype and hashsum")
 
 
-def _replaced(context: StageContext, ids: frozenset[int]) -> bool:
-    """Take the job's files with these ids out of the archive and give them new ones; gives whether there are any.
+def _replace_ids(context: StageContext, ids: frozenset[int]) -> bool:
+    """Remove the job's files with these ids from the archive and assign new ids; return whether there are any.
 
-    A process that dies in between leaves files that are pending, with old or new ids, and the next one sends them.
+    If the process dies in between, the files are pending with old or new ids, and the next process sends them.
     """
     replaced = False
     for batch in batches(file for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id in ids):
         remove(context, batch)
-        replace_ids(context, batch, "the catalogue holds what is not this job's")
+        replace_ids(context, batch, "the catalog holds a file of another job under the id")
         replaced = True
     return replaced

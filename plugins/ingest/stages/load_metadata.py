@@ -1,20 +1,19 @@
 """### Load metadata
 
-Parses `metadata.txt` (of a move: the posted document), compares it with the bundle's members, and gives each file its
-id. The result shows files, bytes, project and instrument.
+Parses `metadata.txt` (for moves: the posted document), compares it with the members of the bundle, and assigns an id to
+each file. The result shows the number of files and bytes, the project and the instrument.
 
-**Fails here**: no `metadata.txt`; no valid JSON; entries that lack what they need; a member that is not listed, a listed
-file that the bundle lacks, or one of another size. (With `unlisted_members = skip` a member that is not listed is left out
-instead; an event names it, and the result shows how many.) All faults are listed; the uploader fixes them and sends a new
-bundle.
+**Fails here**: `metadata.txt` is missing or not valid JSON; an entry is incomplete; a member is not listed; a listed file is
+missing or has another size. (With `unlisted_members = skip` a member that is not listed is left out instead: an event names
+it, and the result shows how many were skipped.) The error lists all faults. The uploader fixes them and sends a new bundle.
 
-**An admin** looks after UniqueID when this task waits for it, and clears the task when all tries were used up.
+**An admin** fixes UniqueID when this task waits for it, and clears the task when all tries were used up.
 """
 
 from ingest.archiving.file_ids import assign_missing_ids
 from ingest.archiving.unlisted_members import SKIP, skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
-from ingest.context import StageContext
+from ingest.context import StageContext, Summary
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.ledger.events import EventKind
@@ -25,10 +24,9 @@ from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
-Summary = dict[str, str | int]
-LONGEST_NAME = 200
-# What may be right when each `subdir` is read in the other way.
-FAULTS_OF_A_READING = frozenset(
+MAX_NAME_CHARACTERS = 200
+# Faults that may disappear when each `subdir` is interpreted in the other way.
+SUBDIR_FAULTS = frozenset(
     {
         FaultCode.PATH_OUTSIDE_DATA,
         FaultCode.PATH_TOO_LONG,
@@ -43,14 +41,14 @@ FAULTS_OF_A_READING = frozenset(
 
 
 def load_metadata(context: StageContext) -> Summary:
-    """Record the declared files and give them ids; gives a small summary for people.
+    """Record the declared files and assign their ids; return a short summary for people.
 
-    Raises InvalidMetadata with all that is wrong, ServiceUnavailable when UniqueID is away.
+    Raises InvalidMetadata with all faults, ServiceUnavailable when UniqueID is unavailable.
     """
     reader = _read(context)
-    may_differ = reader.faults and reader.faults.kinds <= FAULTS_OF_A_READING
+    may_differ = reader.faults and reader.faults.kinds <= SUBDIR_FAULTS
     if may_differ and context.lease.job.record.kind is Kind.INGEST:
-        # The stock client writes folders below `data/`, one of which may be called `data` itself.
+        # The stock client writes `subdir` relative to `data/`, and a folder in it may be called `data` too.
         other = _read(context, below_data=True)
         reader = reader if other.faults else other
     reader.faults.raise_as(InvalidMetadata)
@@ -59,11 +57,16 @@ def load_metadata(context: StageContext) -> Summary:
     skipped = skip_unlisted(context.lease)
     assign_missing_ids(context)
     files, size = totals(context.lease)
-    return {"files": files, "bytes": size, **({"skipped": skipped} if skipped else {}), **_for_people(reader)}
+    return {
+        "files": files,
+        "bytes": size,
+        **({"skipped": skipped} if skipped else {}),
+        **_project_and_instrument(reader),
+    }
 
 
 def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
-    """Record the declared files, with each `subdir` read in one of two ways; gives what was read, and its faults."""
+    """Record the declared files, with `subdir` interpreted in one of two ways; return the reader with its faults."""
     lease = context.lease
     forget_declarations(lease)
     failpoint("load_metadata.forgotten", lease.job_id)
@@ -85,13 +88,14 @@ def _read(context: StageContext, *, below_data: bool = False) -> MetadataReader:
 
 
 def _check_file_values(context: StageContext, reader: MetadataReader) -> None:
-    """Find keys and values of files that are not listed, once all files are; the document is read again for that."""
-    if reader.has_file_values and reader.faults.kinds <= FAULTS_OF_A_READING:
+    """Find keys and values of unlisted files; the document is read again, because all files must be known before."""
+    if reader.has_file_values and reader.faults.kinds <= SUBDIR_FAULTS:
         with context.open_metadata() as document:
             check_annotated(context.lease, annotated_paths(document), reader.faults)  # type: ignore[arg-type]
 
 
-def _for_people(reader: MetadataReader) -> Summary:
+def _project_and_instrument(reader: MetadataReader) -> Summary:
     return {
-        name: to_one_line(str(reader.transaction.get(name, "")))[:LONGEST_NAME] for name in ("project", "instrument")
+        name: to_one_line(str(reader.transaction.get(name, "")))[:MAX_NAME_CHARACTERS]
+        for name in ("project", "instrument")
     }

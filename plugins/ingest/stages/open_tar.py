@@ -1,11 +1,11 @@
 """### Open tar
 
-Reads every header of the bundle's tar, and records in the ledger where each member lies.
+Reads every header of the bundle's tar, and records in the ledger where each member begins.
 
-**Fails here**: a bundle that is no tar (a compressed one is none), is cut short, or holds links, devices, names outside
-`data/`, or the same name twice, be it in another case. The uploader mends the bundle and sends it again as a new job.
+**Fails here**: a bundle that is not an uncompressed tar, is cut short, or contains links, devices, names outside `data/`, or
+the same name twice (also if only the case differs). The uploader fixes the bundle and sends it as a new job.
 
-**An admin** has nothing to do. When the spool's disk could not be read, mend it and clear this task.
+**An admin** has nothing to do, unless the disk of the spool could not be read: then fix the disk and clear this task.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from ingest.system.failpoints import failpoint
 
 
 def open_tar(context: StageContext) -> None:
-    """Record the members of the bundle; raises InvalidBundle with all that is wrong with it, SpoolUnavailable."""
+    """Record the members of the bundle; raises InvalidBundle with all faults, SpoolUnavailable."""
     faults = FaultList()
     forget_members(context.lease)
     failpoint("open_tar.forgotten", context.lease.job_id)
@@ -35,7 +35,7 @@ def open_tar(context: StageContext) -> None:
 
 
 def _data_members(context: StageContext, faults: FaultList) -> Iterator[Member]:
-    """Give the members below `data/`; the metadata's place goes to the job's row."""
+    """Yield the members below `data/`; record the position of the metadata in the job's row."""
     metadata: Member | None = None
     for member in members(context.received_path, faults):
         context.lease.report_progress(member.offset, context.lease.job.received.size)

@@ -1,16 +1,16 @@
-"""The wrapper around every stage: takes the job over, runs the stage, and records how it ended.
+"""The wrapper around every stage: acquires the job, runs the stage, and records how it ended.
 
-Called by the tasks of the DAGs, with nothing but a job id and the number of the try.
+Called by the tasks of the DAGs with the stage, a job id and the number of the try.
 """
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
 from ingest.archiving.rejection import reject, resume_rejection
-from ingest.context import StageContext
+from ingest.context import StageContext, Summary
 from ingest.errors.types import (
     INTERNAL_ERROR,
     DatabaseUnavailable,
@@ -27,33 +27,17 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
-from ingest.stages.ingest_files import ingest_files
-from ingest.stages.ingest_metadata import ingest_metadata
-from ingest.stages.load_metadata import Summary, load_metadata
-from ingest.stages.move_files import move_files
-from ingest.stages.open_tar import open_tar
-from ingest.stages.validate_policy import validate_policy
+from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
-StageFunction = Callable[[StageContext], Summary | None]
-
-FUNCTIONS: dict[Stage, StageFunction] = {
-    Stage.OPEN_TAR: open_tar,
-    Stage.LOAD_METADATA: load_metadata,
-    Stage.VALIDATE_POLICY: validate_policy,
-    Stage.INGEST_FILES: ingest_files,
-    Stage.MOVE_FILES: move_files,
-    Stage.INGEST_METADATA: ingest_metadata,
-}
-
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
-    """Run a stage of a job; may be repeated at any time, and does nothing when the job is catalogued.
+    """Run a stage of a job and return its summary; does nothing when the job is cataloged. May be repeated at any time.
 
-    `attempt` is Airflow's number of the try, `last_try` whether none follows. Gives what the stage gives; raises what it
-    raises, after the ledger holds it. When the job has ended, the next one of its user is started.
+    `attempt` is Airflow's number of the try, and `last_try` says that no other try follows. An error of the stage is raised
+    after it is recorded in the ledger. When the job has ended, the next job of its user is started.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
@@ -62,18 +46,18 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
             if lease is None:
                 return None
             with closing(make_services(settings, engine)) as services:
-                return _recorded(StageContext(settings, lease, services), stage, last_try=last_try)
+                return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
-        start_next(settings, engine, AirflowApi(settings), job_id)
+        start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         engine.dispose()
 
 
-def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
-    """Run the stage and commit how it ended, before Airflow learns of it: a client may ask in between."""
+def _run_recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
+    """Run the stage and commit how it ended before Airflow knows, because clients poll in between."""
     lease = context.lease
     failpoint(f"{stage}.begun", lease.job_id)
     try:
-        result = _rejecting(context, FUNCTIONS[stage])
+        result = _run_or_reject(context, STAGE_FUNCTIONS[stage])
     except FenceLost:
         raise
     except IngestError as error:
@@ -89,7 +73,8 @@ def _recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary
     return result
 
 
-def _rejecting(context: StageContext, function: StageFunction) -> Summary | None:
+def _run_or_reject(context: StageContext, function: StageFunction) -> Summary | None:
+    """Run the stage; carry out its rejection, or one that an earlier process left unfinished."""
     try:
         resume_rejection(context)
         context.lease.check_predecessors()
@@ -101,25 +86,25 @@ def _rejecting(context: StageContext, function: StageFunction) -> Summary | None
 
 
 def _is_final(error: IngestError, *, last_try: bool) -> bool:
-    """Whether no further try follows: never after a fault of Airflow or of this machine, nor before a rejection is done."""
+    """Return whether an error ends the job; a fault of Airflow or of this machine and an unfinished rejection never do."""
     if isinstance(error, PermanentError):
         return True
     return last_try and not isinstance(error, StageTerminated | DatabaseUnavailable | RejectionUnfinished)
 
 
 def _sentence(error: BaseException) -> str:
-    return to_one_line(f"the stage met an error that it does not know: {type(error).__name__}: {first_line(error)}")
+    return to_one_line(f"unexpected error in the stage: {type(error).__name__}: {first_line(error)}")
 
 
 @contextmanager
 def _terminated_by_signal() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that a stage that is stopped says so in the ledger.
+    """Turn SIGTERM into an exception, so that a stage that is stopped is recorded in the ledger.
 
-    Airflow's own handler only tells the operator, and a `@task` goes on as if nothing had been said.
+    Airflow's own handler only calls the operator's `on_kill`, and the function of a `@task` would continue.
     """
 
     def terminate(_signal_number: int, _frame: FrameType | None) -> None:
-        raise StageTerminated("the process was told to stop in the middle of the stage; it will be tried again")
+        raise StageTerminated("the process was stopped during the stage; the stage will be tried again")
 
     if threading.current_thread() is not threading.main_thread():
         yield

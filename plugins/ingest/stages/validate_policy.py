@@ -1,12 +1,12 @@
 """### Policy Validation
 
-Compares the uploader with the submitter in the metadata, where `submitter_check` says so. Then sends the metadata to the
-policy service, which says whether the submitter may upload this for this project and instrument.
+Compares the uploader with the submitter in the metadata, if `submitter_check` requires it. Then sends the metadata to the
+policy service, which decides whether the submitter may upload for this project and instrument.
 
-**Fails here**: a submitter that the uploader may not be; what policy does not accept; the reason is in the text. The
-uploader fixes the metadata and sends a new bundle, or somebody grants the rights that are missing.
+**Fails here**: the uploader may not upload as this submitter, or the policy service does not accept the metadata; the error
+says why. The uploader fixes the metadata and sends a new bundle, or somebody grants the missing rights.
 
-**An admin**, when rights were missing: grant them, then clear this task and the job goes on. When policy or the metadata
+**An admin** grants missing rights, then clears this task, and the job continues. When the policy service or the metadata
 service is unavailable, or the `submitter_file` cannot be read, the task waits and tries again; clear it when all tries were
 used up.
 """
@@ -19,9 +19,9 @@ from ingest.settings.submitters import UNCHECKED
 
 
 def validate_policy(context: StageContext) -> None:
-    """Check the submitter, then query policy.
+    """Check the submitter, then query the policy service.
 
-    Raises SubmitterMismatch, PolicyRejected with its reason, ServiceUnavailable, SubmittersUnavailable.
+    Raises SubmitterMismatch, PolicyRejected, ServiceUnavailable, SubmittersUnavailable.
     """
     _check_submitter(context)
     with transaction_document(context, for_catalog=False) as (document, size):
@@ -30,7 +30,7 @@ def validate_policy(context: StageContext) -> None:
 
 def _check_submitter(context: StageContext) -> None:
     if context.settings.submitter_check == UNCHECKED:
-        # Not even read: the document of a million files takes its time.
+        # The document is not read either: with a million files that takes long.
         return
     received = context.lease.job.received
     with context.open_metadata() as document:

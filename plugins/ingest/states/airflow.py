@@ -1,4 +1,4 @@
-"""What Airflow reports about a job's run and its tasks, as plain values.
+"""The states of runs and tasks in Airflow, as plain values.
 
 Read by `ingest.orchestrator.client`. A state is kept as the text that Airflow sent, so that a state of a later version
 of Airflow is no error; `RunState` and `TaskState` name those that matter here.
@@ -63,7 +63,7 @@ class TaskInstance:
 class Run:
     """A job's run in Airflow; `state` is None when Airflow has no run of the job.
 
-    `missing` are the stages without a task instance: somebody deleted them, and Airflow never runs them again by itself.
+    `missing` are the stages without a task instance: an operator deleted them, and Airflow does not run them again.
     """
 
     state: str | None
@@ -72,7 +72,7 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no task of it will run any more, unless somebody clears it."""
+        """Whether no task of it will run any more, unless the run is cleared."""
         return self.state in ENDED_RUN_STATES
 
     @property

@@ -16,7 +16,7 @@ class JobStatus(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How far the end of a job is; a job without an outcome is not there yet."""
+    """How a job ends, or is about to end; a job without an outcome is in progress or failed."""
 
     CATALOGING = "cataloguing"
     CATALOGED = "catalogued"
@@ -78,6 +78,6 @@ class JobRecord:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the job has failed, and continues only when somebody retries it."""
+        """Whether the job has failed and continues only after a retry."""
         failed_by_admin = self.override is not None and self.override.state == JobStatus.FAILED
         return failed_by_admin or (self.error is not None and self.error.final)

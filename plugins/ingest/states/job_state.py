@@ -52,7 +52,7 @@ def received() -> JobState:
 
 
 def failed(stage: Stage, text: str) -> JobState:
-    """Return the state of a job that continues only when somebody acts."""
+    """Return the state of a job that continues only after a retry."""
     return JobState(JobStatus.FAILED, stage.label, 0.0, text, complete=True)
 
 

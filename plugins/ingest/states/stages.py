@@ -19,7 +19,7 @@ class Kind(StrEnum):
 class Pool(StrEnum):
     """A pool of Airflow that tasks run in."""
 
-    # Airflow creates it, and nobody can delete it.
+    # Airflow creates it, and it cannot be deleted.
     DEFAULT = "default_pool"
     ARCHIVE = "archive"
 

@@ -8,7 +8,7 @@ import pytest
 from api.polling import recent_runs
 from api.polling.polled_job import REFRESH_SECONDS
 from api.polling.recent_runs import POLLED_SECONDS, RecentRuns
-from ingest.orchestrator.client import RUNS_AT_ONCE
+from ingest.orchestrator.client import RUNS_PER_REQUEST
 from ingest.states.airflow import Run
 from tests.api.clock import Clock
 from tests.api.polling.counting_airflow import (
@@ -152,7 +152,7 @@ def test_jobs_are_requested_together(runs: RecentRuns, airflow: CountingAirflow)
         wait_for_run(runs, job(number), "running")
     requested = [run_id for batch in airflow.requested for run_id in batch]
     assert sorted(requested) == sorted(f"job-{number}" for number in range(60))
-    assert len(airflow.requested) <= 1 + -(-60 // RUNS_AT_ONCE)
+    assert len(airflow.requested) <= 1 + -(-60 // RUNS_PER_REQUEST)
 
 
 def test_each_job_has_its_own_run(runs: RecentRuns, airflow: CountingAirflow):

@@ -1,11 +1,11 @@
-"""The sources of the tests of moves, and what lies where."""
+"""The sources of the tests of moves, and what the archive and a folder contain."""
 
 from pathlib import Path
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.archiving.moves import move, restore
+from ingest.archiving.moves import move, restore, source_names
 from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.ledger.models import File
 from ingest.services import Services
@@ -20,9 +20,9 @@ STEPS: list[Patch] = [
     (move, "_link"),
     (SourceFolder, "rename"),
     (SourceFolder, "remove"),
-    (restore, "mark_restoring"),
-    (restore, "mark_restored"),
-    (restore, "_name"),
+    (restore, "mark"),
+    (restore, "mark_removed"),
+    (source_names, "_name"),
     (FolderArchive, "move"),
     (FolderArchive, "delete"),
 ]

@@ -1,4 +1,4 @@
-"""A folder that the service cannot write in: the job fails immediately, and the text says which folder and whose it is."""
+"""A folder that the service may not write in: the job fails immediately, and the error names the folder and its owner."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.archiving.moves.folder_rights import check_removable
-from ingest.archiving.moves.source_folder import source_folder
+from ingest.archiving.moves.source_location import open_source_folder
 from ingest.errors.types import MoveFolderNotWritable, PermanentError, Rejection
 from ingest.services import Services
 from ingest.settings.loading import Settings
@@ -42,7 +42,7 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
     text = refused.value.text_of_job
     first = next(iter(CONTENTS))
     assert f"{folder}/{first}" in text
-    assert f"user {os.geteuid()}, which this service runs as" in text
+    assert f"this service runs as user {os.geteuid()}, which may not write in its folder" in text
     assert f"belongs to user {folder.stat().st_uid} and group {folder.stat().st_gid}" in text
     assert "mode 0555" in text
     assert "archive" not in text
@@ -58,7 +58,7 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
 def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path):
     source = folder / next(iter(CONTENTS))
     folder.chmod(0o1777)
-    with source_folder(settings, source, "ada") as held:
+    with open_source_folder(settings, source, "ada") as held:
         check_removable(held, source, source.stat())
         if os.geteuid() != 0:
             return

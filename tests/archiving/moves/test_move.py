@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.archiving.moves import move
-from ingest.archiving.moves.move import Source
+from ingest.archiving.moves.checked_source import Source
 from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable
 from ingest.services import Services

@@ -1,4 +1,4 @@
-"""Putting the sources of a move back: nothing that only the archive holds is deleted, and nothing is overwritten."""
+"""Restoring the sources of a move: no only copy is deleted from the archive, and no file is overwritten."""
 
 import errno
 import os
@@ -63,28 +63,28 @@ def test_killed_between_any_two_steps_the_next_process_ends_the_same(
     assert stored_files(tmp_path / "archive") == []
 
 
-def test_late_deletion_that_was_never_answered_takes_no_source_that_was_moved_anew(
+def test_late_unanswered_deletion_removes_no_source_that_was_moved_again(
     job: int, run_stage: RunStage, open_context: OpenContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     run_stage(job, Stage.MOVE_FILES)
-    asked: list[tuple[FolderArchive, int]] = []
+    requests: list[tuple[FolderArchive, int]] = []
 
     def never_answer(archive: FolderArchive, file_id: int) -> None:
-        asked.append((archive, file_id))
-        raise ServiceUnavailable("archive", "http://archive", "it was silent")
+        requests.append((archive, file_id))
+        raise ServiceUnavailable("archive", "http://archive", "timed out")
 
-    with monkeypatch.context() as silent:
-        silent.setattr(FolderArchive, "delete", never_answer)
+    with monkeypatch.context() as unresponsive:
+        unresponsive.setattr(FolderArchive, "delete", never_answer)
         with pytest.raises(ServiceUnavailable):
             put_all_back(open_context, job)
     run_stage(job, Stage.MOVE_FILES)
-    [(archive, file_id)] = asked
+    [(archive, file_id)] = requests
     archive.delete(file_id)
     assert len(stored_files(tmp_path / "archive")) == len(CONTENTS)
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_file_that_was_written_anew_meanwhile_is_not_overwritten(
+def test_file_that_was_written_again_meanwhile_is_not_overwritten(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, request: pytest.FixtureRequest, links: bool
 ):
     arrange(request, links)

@@ -1,4 +1,4 @@
-"""What a move may take: regular files below the listed folders, whatever somebody does to the folder at the same moment."""
+"""Which sources are moved: regular files below the listed folders, even if a folder is exchanged at the same moment."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.archiving.moves import source_folder
+from ingest.archiving.moves import source_location
 from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.archiving.rejection import remove_all
 from ingest.errors.types import InvalidSource, MoveFolderUnavailable, Rejection, SourceExchanged
@@ -86,7 +86,7 @@ def archived(engine: Engine, services: Services, job_id: int) -> list[bytes]:
 
 
 def swap_for_link(folder: Path, target: Path) -> None:
-    """Put a symbolic link in the place of a folder, as somebody may who can write beside it."""
+    """Replace a folder by a symbolic link, as an account that can write beside it may do."""
     folder.rename(folder.with_name("aside"))
     folder.symlink_to(target)
 
@@ -154,13 +154,13 @@ def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
 ):
     write(folder / "run" / "one.raw", SECRET)
     job = prepare(folder / "run" / "one.raw", SECRET)
-    open_below = source_folder._open_below
+    open_below = source_location._open_below
 
-    def swapped(top: Path, resolved: Path, *, make: bool) -> int:
+    def swapped(top: Path, resolved: Path, *, create: bool) -> int:
         swap_for_link(folder / "run", stranger.parent)
-        return open_below(top, resolved, make=make)
+        return open_below(top, resolved, create=create)
 
-    monkeypatch.setattr(source_folder, "_open_below", swapped)
+    monkeypatch.setattr(source_location, "_open_below", swapped)
     with pytest.raises(InvalidSource, match="source_unreadable"):
         run_stage(job, Stage.MOVE_FILES)
     assert stranger.read_bytes() == SECRET

@@ -1,4 +1,4 @@
-"""Moves of several users: who may take what, and how little a refused source says of what lies there."""
+"""Moves with several users: who may move which files, and how little a refusal reveals about the disk."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from ingest.archiving.moves import source_folder
+from ingest.archiving.moves import source_location
 from ingest.archiving.moves.move import send_sources
 from ingest.archiving.rejection import remove_all
 from ingest.context import StageContext
@@ -83,7 +83,7 @@ def refusal(open_context: OpenContext, job: int) -> str:
 
 
 def run_as_the_wrapper_does(context: StageContext) -> None:
-    stage_wrapper._recorded(context, Stage.MOVE_FILES, last_try=False)
+    stage_wrapper._run_recorded(context, Stage.MOVE_FILES, last_try=False)
 
 
 def events(engine: Engine, job: int, kind: str) -> list[str]:
@@ -107,9 +107,9 @@ def test_folder_of_another_user_is_refused_before_anything_is_looked_up(
     job = prepare(Path(form.format(folder)))
     looked_up: list[object] = []
     with monkeypatch.context() as watching:
-        watching.setattr(source_folder.os.path, "realpath", looked_up.append)
-        watching.setattr(source_folder, "_is_there", looked_up.append)
-        watching.setattr(source_folder.os, "open", looked_up.append)
+        watching.setattr(source_location.os.path, "realpath", looked_up.append)
+        watching.setattr(source_location, "_exists", looked_up.append)
+        watching.setattr(source_location.os, "open", looked_up.append)
         with pytest.raises(InvalidSource, match=NOT_ALLOWED), open_context(job, Stage.MOVE_FILES) as context:
             send_sources(context)
     assert looked_up == []
@@ -137,7 +137,7 @@ def link_to(target: str) -> Callable[[Path], None]:
     return lambda path: path.symlink_to(path.parent / target)
 
 
-# What may lie at a source, which must all look the same.
+# What may be at the path of a source; all must look the same.
 FINDINGS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda _: None,
     "another size": lambda path: path.write_bytes(CONTENT + b" and more"),
@@ -167,7 +167,7 @@ def test_what_lies_at_a_source_is_shown_to_operators_alone(
     with caplog.at_level(logging.WARNING, "ingest.archiving.moves"):
         text = refusal(open_context, job)
     assert text == (
-        f"the uploader must fix this: at '{own}/source.raw' lies no file that may be moved and has the size and the sha1 "
+        f"the uploader must mend this: '{own}/source.raw' is not a file that may be moved and has the size and the sha1 "
         "that the metadata declares [source_refused]"
     )
     [detail] = events(database_engine, job, "sources_refused")
@@ -198,7 +198,7 @@ def test_which_folders_exist_is_shown_to_operators_alone(
     FOLDERS[found](own / "link")
     job = prepare(own / "link" / "one.raw")
     assert refusal(open_context, job) == (
-        f"the uploader must fix this: at '{own}/link/one.raw' lies no file that may be moved and has the size and the "
+        f"the uploader must mend this: '{own}/link/one.raw' is not a file that may be moved and has the size and the "
         "sha1 that the metadata declares [source_refused]"
     )
     assert len(events(database_engine, job, "sources_refused")) == 1
@@ -239,9 +239,7 @@ def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
     (own / "run").symlink_to(target.format(folder))
     with pytest.raises(MoveFolderUnavailable) as refused, open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert refused.value.text == (
-        f"what was moved cannot be restored to '{own}/run/one.raw': its folder cannot be used now"
-    )
+    assert refused.value.text == (f"the source '{own}/run/one.raw' cannot be restored: its folder cannot be used now")
     assert lying_in(folder / OTHER) == {}
     (own / "run").unlink()
     (own / "aside").rename(own / "run")

@@ -63,8 +63,8 @@ def compare(settings: Settings, database_engine: Engine, services: Services, cou
 
 @pytest.fixture
 def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies in the archive's folder is old enough at once."""
-    monkeypatch.setattr(folder_comparison, "AGE_SECONDS", 0.0)
+    """Every file in the archive's folder is old enough to be compared."""
+    monkeypatch.setattr(folder_comparison, "MIN_AGE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Dark files are deleted when an admin has told so, only those, and also after a kill in between."""
+"""Dark files, and no others, are deleted when an admin requests it, also after a kill in between."""
 
 import os
 import signal
@@ -40,7 +40,9 @@ def orphan(rejected: int, archive: FolderArchive, database_engine: Engine) -> in
     return file_id
 
 
-def test_dark_file_stays_unless_told_otherwise(orphan: int, no_youth: None, archive: FolderArchive, compare: Compare):
+def test_dark_file_stays_without_a_request_to_delete_it(
+    orphan: int, no_youth: None, archive: FolderArchive, compare: Compare
+):
     put(archive, NOBODYS, b"whose?")
     assert len(compare()) == 2
     assert archive.holds(orphan)
@@ -93,7 +95,7 @@ def test_job_that_is_retried_meanwhile_keeps_its_files(
     assert archive.holds(orphan)
 
 
-def test_file_that_nobody_knows_is_deleted_from_the_built_in_archive(
+def test_unknown_file_is_deleted_from_the_built_in_archive(
     no_youth: None, archive: FolderArchive, compare: Compare, counts: Counts, tmp_path: Path
 ):
     put(archive, NOBODYS, b"whose?")

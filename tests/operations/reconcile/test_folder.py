@@ -1,4 +1,4 @@
-"""What lies in the archive's folder and belongs to nobody is found, and nothing that somebody is about to own."""
+"""Dark files in the archive's folder are found, and no file whose transaction is about to be committed."""
 
 import io
 import json
@@ -28,9 +28,7 @@ def archive(services: Services) -> FolderArchive:
     return services.archive
 
 
-def test_file_that_nobody_knows_is_dark(
-    cataloged: int, going_on: int, no_youth: None, archive: FolderArchive, compare: Compare
-):
+def test_unknown_file_is_dark(cataloged: int, going_on: int, no_youth: None, archive: FolderArchive, compare: Compare):
     put(archive, NOBODYS, b"whose?")
     assert in_short(compare()) == [("dark", None, NOBODYS)]
 
@@ -61,7 +59,7 @@ def test_half_written_file_is_dark_unless_a_process_writes_it(
     assert [each.path for each in compare()] == [str(part_path(path))]
 
 
-def test_name_that_the_archive_never_gives_is_reported_and_never_deleted(
+def test_name_that_the_archive_never_uses_is_reported_and_never_deleted(
     no_youth: None, compare: Compare, tmp_path: Path
 ):
     stray = tmp_path / "archive" / "0000000" / "notes.txt"

@@ -37,7 +37,7 @@ def test_nothing_is_found_where_all_is_well(
 ):
     assert compare(hash_percent=100.0) == []
     summary = counts.summary()
-    # Of the rejected job nothing may be in the archive, which is asked too.
+    # The archive is checked for files of the rejected job, too.
     assert (summary["jobs"], summary["going_on"]) == (3, 1)
     assert (summary["files"], summary["hashed"]) == (2 * len(CONTENTS) + 2, 2 * len(CONTENTS))
 
@@ -124,10 +124,10 @@ def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
     with Session(database_engine) as session, session.begin():
         session.execute(update(Job).where(Job.id == failed).values(outcome=outcome))
     [found] = compare()
-    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry it")
+    assert (str(found.problem), found.job_id, found.remedy.split(":")[0]) == ("conflict", failed, "retry the job")
 
 
-def test_job_that_goes_on_is_not_looked_at(
+def test_job_in_progress_is_not_compared(
     going_on: int, compare: Compare, counts: Counts, database_engine: Engine, tmp_path: Path
 ):
     for file_id in ids_of(database_engine, going_on).values():
@@ -144,7 +144,7 @@ def test_job_that_an_admin_failed_rests_when_its_process_has_let_go(
     with Session(database_engine) as session, session.begin():
         session.execute(update(Job).where(Job.id == going_on).values(holder="a process"))
     assert compare() == []
-    # It has said nothing for more than an hour.
+    # Its process has reported nothing for more than an hour.
     make_old(going_on, 1)
     assert len(compare()) == 1
 
@@ -155,23 +155,23 @@ def test_job_that_is_retried_does_not_rest(failed: int, compare: Compare, databa
     assert compare() == []
 
 
-def test_job_that_is_taken_over_while_it_is_looked_at_yields_nothing(
+def test_job_that_is_acquired_during_its_comparison_yields_nothing(
     failed: int,
     compare: Compare,
     counts: Counts,
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    def begin_anew(_archive: FolderArchive, _file_id: int) -> None:
+    def begin_again(_archive: FolderArchive, _file_id: int) -> None:
         with acquire_job(database_engine, failed, Stage.INGEST_METADATA, 2):
             pass
 
-    monkeypatch.setattr(FolderArchive, "size", begin_anew)
+    monkeypatch.setattr(FolderArchive, "size", begin_again)
     assert compare() == []
     assert (counts.summary()["jobs"], counts.summary()["going_on"]) == (0, 1)
 
 
-def test_one_job_is_looked_at_alone(
+def test_one_job_is_compared_alone(
     cataloged: int, failed: int, compare: Compare, database_engine: Engine, tmp_path: Path
 ):
     for job in (cataloged, failed):

@@ -1,4 +1,4 @@
-"""What an admin and Airflow are told: lines or JSON, an exit code, and a text that fails the task."""
+"""Reports for admins and Airflow: lines or JSON, an exit code, and an error that fails the task."""
 
 import json
 from pathlib import Path
@@ -37,14 +37,14 @@ def test_command_names_job_file_path_and_what_to_do(lost: int, cataloged: int, c
     )
 
 
-def test_command_gives_json(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
+def test_command_prints_json(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
     assert main(["reconcile", "--json", "--rehash", "full"]) == 3
     finding, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert (finding["problem"], finding["job_id"], finding["file_id"]) == ("lost", cataloged, lost)
     assert (last["summary"]["lost"], last["summary"]["hashed"]) == (1, 2)
 
 
-def test_command_about_a_job_that_nobody_knows_is_an_error(cataloged: int, capsys: pytest.CaptureFixture[str]):
+def test_command_about_an_unknown_job_is_an_error(cataloged: int, capsys: pytest.CaptureFixture[str]):
     assert main(["reconcile", "--job-id", "999"]) == 1
     assert "job ID 999" in capsys.readouterr().err
 
@@ -56,7 +56,7 @@ def test_sample_that_is_no_percentage_is_wrong_usage(cataloged: int, percent: st
     assert end.value.code == 2
 
 
-def test_week_gives_a_small_summary(cataloged: int):
+def test_weekly_run_returns_a_small_summary(cataloged: int):
     summary = weekly.reconcile()
     assert (summary["jobs"], summary["files"], summary["lost"]) == (1, 3, 0)
     assert len(json.dumps(summary)) < 1000

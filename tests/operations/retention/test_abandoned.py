@@ -1,4 +1,4 @@
-"""What came of an upload that never became a job is removed after a while, and no upload that still goes on."""
+"""Partial uploads are removed after a while, and no upload that is still being received."""
 
 import threading
 
@@ -44,7 +44,7 @@ def test_abandoned_upload_is_removed_whole_or_in_part_with_an_event(
     assert told(database_engine, upload.job_id, "upload_abandoned") == ["upload_abandoned"]
 
 
-def test_row_of_an_upload_of_which_nothing_came_is_removed(
+def test_row_of_an_upload_without_a_byte_is_removed(
     make_upload: MakeUpload, settings: Settings, database_engine: Engine
 ):
     upload = make_upload()

@@ -81,7 +81,7 @@ def test_bundle_that_cannot_be_removed_keeps_no_other_from_it(
 # Failed
 
 
-def test_bundle_of_a_job_that_failed_because_a_service_was_away_stays_for_a_year_with_its_files(
+def test_bundle_of_a_job_that_failed_for_an_unavailable_service_stays_for_a_year_with_its_files(
     failed: int, make_old: MakeOld, settings: Settings, tmp_path: Path
 ):
     make_old(failed, 364)
@@ -106,7 +106,7 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
 
 
 @pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_FILES])
-def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalogue_was_asked(
+def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalog_was_queried(
     make_job: MakeJob,
     make_old: MakeOld,
     run_before: Callable[[int, Stage], None],
@@ -184,7 +184,7 @@ def test_job_that_the_catalogue_holds_after_all_is_not_touched(
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 
 
-def test_bundle_stays_while_the_archive_cannot_let_go_of_its_files(
+def test_bundle_stays_while_the_archive_cannot_delete_its_files(
     failed: int, make_old: MakeOld, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     make_old(failed, YEAR)
@@ -196,7 +196,7 @@ def test_bundle_stays_while_the_archive_cannot_let_go_of_its_files(
     assert not bundle_of(settings, failed).exists()
 
 
-# Not at rest
+# Not idle
 
 
 def test_bundle_of_a_job_that_is_retried_stays(
@@ -219,7 +219,7 @@ def test_bundle_of_a_job_that_waits_or_is_lost_by_airflow_stays(
     assert bundle_of(settings, job).exists()
 
 
-def test_job_that_begins_again_after_it_was_looked_up_goes_on(
+def test_job_that_starts_again_after_it_was_read_continues(
     failed: int, make_old: MakeOld, settings: Settings, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     make_old(failed, YEAR)

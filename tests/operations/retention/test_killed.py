@@ -1,4 +1,4 @@
-"""Retention is killed between a removal and its commit: the next round finishes it, and it is told once."""
+"""Retention is killed between a removal and its commit: the next run finishes it and records one event."""
 
 import os
 import signal

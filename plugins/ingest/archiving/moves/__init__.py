@@ -1,1 +1,1 @@
-"""Files that lie on the facility's storage: checked, moved into the archive, and put back."""
+"""Moves: files on the facility's storage are checked, moved into the archive, and restored if the job is rejected."""

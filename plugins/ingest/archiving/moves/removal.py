@@ -1,29 +1,30 @@
-"""Removing the name of a source whose file the archive holds.
+"""Removes the name of a source whose file the archive holds.
 
-Called by `ingest.archiving.moves.move`. Another file may get the name at any moment, and nobody else has a copy of that
-one. So the entry is renamed within the folder that is held open, and then compared with the file that was archived:
-only that file's name is removed, any other gets its name back. A process that dies in between leaves the entry under
-its hidden name, and the next one restores it (`ingest.archiving.moves.restore`).
+Called by `move`. Another file may get the name at any moment, and it may be the only copy of that file. So the entry is
+renamed to a hidden name within the open folder, and then compared with the file that was archived. If it is that file, the
+hidden name is removed; any other file gets its name back. A process that dies in between leaves the hidden name, which the
+next one restores (`restore`).
 """
 
 import os
 from io import FileIO
 
+from ingest.archiving.moves.hidden_names import hidden_aside
 from ingest.archiving.moves.permissions import source_path
-from ingest.archiving.moves.restore import give_place, hidden_aside
 from ingest.archiving.moves.source_folder import SourceFolder
+from ingest.archiving.moves.source_names import restore_name
 from ingest.context import StageContext
 from ingest.ledger.files import LedgerFile
 from ingest.system.failpoints import failpoint
 
 
 def remove_source(context: StageContext, file: LedgerFile, folder: SourceFolder, archived: FileIO) -> None:
-    """Remove the source's name where it is still that of the archived file. Raises FenceLost, OSError."""
+    """Remove the source's name if it is still that of the archived file. Raises FenceLost, OSError."""
     aside = hidden_aside(file)
-    # While the job's row is locked no newer process can restore the source, which would then be removed for good.
+    # The transaction locks the job's row, so that no newer process restores the source, which this one would then remove.
     with context.lease.transaction():
         folder.remove(aside)
-        if not _renamed(folder, source_path(file.source).name, aside):
+        if not _rename(folder, source_path(file.source).name, aside):
             return
         failpoint("move_files.aside", context.lease.job_id)
         found = folder.find(aside)
@@ -31,12 +32,13 @@ def remove_source(context: StageContext, file: LedgerFile, folder: SourceFolder,
             folder.remove(aside)
             folder.sync()
             return
-    give_place(context, file, folder, aside)
+    restore_name(context, file, folder, aside)
     folder.remove(aside)
     folder.sync()
 
 
-def _renamed(folder: SourceFolder, name: str, aside: str) -> bool:
+def _rename(folder: SourceFolder, name: str, aside: str) -> bool:
+    """Rename an entry; return False if it does not exist."""
     try:
         folder.rename(name, aside)
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""What is wrong with the sources of a move: what its uploader may learn of it, and what operators see.
+"""Collects the faults of the sources of a move, and hides from uploaders what they must not learn.
 
-Used by `ingest.archiving.moves.move`. A document names any path, size and hash that its sender likes. If the state said
-which of them is wrong, a user could find out by trying what exists in folders that this user cannot read, and finally
-take it. So where there are several users, all that was found on the disk becomes one and the same sentence; what it was
-is in an event of the job (`pacifica-ingest-cmd show`) and in the task's log.
+Used by `move`. A move document can name any path, size and hash. If the job's state said which of them is wrong, a user
+could find out by trial what exists in folders of other users, and finally take it. So with authentication every finding on
+the disk becomes the same sentence; the finding itself is in an event of the job (`pacifica-ingest-cmd show`) and in the log
+of the task.
 """
 
 import logging
@@ -19,12 +19,13 @@ from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
-# What follows from the document and the settings alone, or happened after size and hash were found to be right.
+EVENT = "sources_refused"
+# Faults that follow from the document and the settings alone, or that occur after size and hash were verified.
 HARMLESS = frozenset({FaultCode.SOURCE_NOT_ALLOWED, FaultCode.SOURCE_CHANGED})
 
 
 class SourceFaults:
-    """The faults that were found so far."""
+    """The faults found so far."""
 
     def __init__(self, context: StageContext) -> None:
         self._context = context
@@ -36,13 +37,13 @@ class SourceFaults:
         return bool(self._shown)
 
     def take(self, file: LedgerFile, error: InvalidSource) -> None:
-        """Add what is wrong with a source."""
+        """Add the fault of a source."""
         if not self._hides or error.fault in HARMLESS:
             self._shown.take(error)
             return
         self._shown.add(
             FaultCode.SOURCE_REFUSED,
-            f"at {quote_name(file.source)} lies no file that may be moved and has the size and the {file.hash_type} that "
+            f"{quote_name(file.source)} is not a file that may be moved and has the size and the {file.hash_type} that "
             "the metadata declares",
         )
         logger.warning("job %d: %s", self._context.lease.job_id, error.text)
@@ -50,7 +51,7 @@ class SourceFaults:
             self._hidden.append(error.text)
 
     def raise_all(self) -> None:
-        """Raise InvalidSource with all faults, after what is hidden of them is an event; do nothing when there are none."""
+        """Raise InvalidSource if there are faults, after recording the hidden findings as an event."""
         if self._hidden:
             self._context.lease.event(EventKind.SOURCES_REFUSED, "; ".join(self._hidden))
         self._shown.raise_as(InvalidSource)

@@ -1,4 +1,4 @@
-"""Comparing ledger, archive and catalogue, as Rucio compares its catalogue and its storages: lost, dark and corrupt files.
+"""Compares ledger, archive and catalog, as Rucio compares its catalog and its storages: lost, dark and corrupt files.
 
-Called by `pacifica-ingest-cmd reconcile` and by the DAG `reconcile`. Nothing is changed unless an admin has told so.
+Called by `pacifica-ingest-cmd reconcile` and by the DAG `reconcile`. Changes nothing unless an admin requests it.
 """

@@ -1,7 +1,7 @@
-"""The whole comparison: job after job, then the archive's folder where it can be read.
+"""The whole comparison: each job in turn, then the archive's folder if it can be read.
 
-Called by `pacifica-ingest-cmd reconcile` and, through `weekly`, by the DAG `reconcile`. Everything is read in batches and
-in short transactions, so memory does not grow with the number of jobs and files.
+Called by `pacifica-ingest-cmd reconcile` and, through `weekly`, by the DAG `reconcile`. Jobs and files are read in batches
+and in short transactions, so memory does not grow with their number.
 """
 
 import logging
@@ -27,10 +27,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Extent:
-    """What is compared, and what is done about it.
+    """What is compared, and whether dark files are deleted.
 
-    `job_id` names the only job to look at; then the archive's folder is left out. `hash_percent` of the files are read and
-    hashed. `archive_folder` is the folder behind ArchiveInterface's posix storage.
+    - `job_id`: compare this job only, without the archive's folder.
+    - `hash_percent`: the percentage of files that are read and hashed.
+    - `archive_folder`: the folder of ArchiveInterface's posix storage.
     """
 
     job_id: int | None = None
@@ -41,7 +42,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison of ledger, archive and catalogue."""
+    """One comparison of ledger, archive and catalog."""
 
     settings: Settings
     engine: Engine
@@ -50,7 +51,7 @@ class Comparison:
     counts: Counts
 
     def findings(self) -> Iterator[Finding]:
-        """Give all that is wrong, each counted.
+        """Yield all differences, and count them.
 
         Raises UnknownJob, ConfigurationError, ServiceUnavailable, DatabaseUnavailable. May be repeated, and be killed at
         any time.
@@ -63,11 +64,11 @@ class Comparison:
     def _findings(self) -> Iterator[Finding]:
         job_id = self.extent.job_id
         for compared in all_jobs(self.engine) if job_id is None else one_job(self.engine, job_id):
-            yield from self._of_job(compared)
+            yield from self._compare_job(compared)
         if job_id is None:
-            yield from self._of_folder()
+            yield from self._compare_folder()
 
-    def _of_job(self, compared: ComparedJob) -> Iterator[Finding]:
+    def _compare_job(self, compared: ComparedJob) -> Iterator[Finding]:
         is_deletable = False
         for finding in JobComparison(self.services, self.counts, self.extent.hash_percent).compare(compared):
             is_deletable |= finding.ours
@@ -76,16 +77,16 @@ class Comparison:
             try:
                 self.counts.add("deleted", delete_dark(self.settings, self.services, compared))
             except (FenceLost, JobBusy) as error:
-                logger.warning("job %s: nothing is deleted: %s", compared.job_id, error)
+                logger.warning("job %s: no file is deleted: %s", compared.job_id, error)
 
-    def _of_folder(self) -> Iterator[Finding]:
+    def _compare_folder(self) -> Iterator[Finding]:
         archive, folder = self.services.archive, self.extent.archive_folder
-        own = archive if isinstance(archive, FolderArchive) else None
+        built_in = archive if isinstance(archive, FolderArchive) else None
         comparison = FolderComparison(
-            self.engine, self.services.metadata, self.counts, own, delete=self.extent.delete_dark
+            self.engine, self.services.metadata, self.counts, built_in, delete=self.extent.delete_dark
         )
-        if own:
-            yield from comparison.compare(own.listing())
+        if built_in:
+            yield from comparison.compare(built_in.listing())
         elif folder:
             yield from comparison.compare(posix_listing(folder))
 
@@ -94,6 +95,8 @@ class Comparison:
         if folder is None:
             return
         if isinstance(self.services.archive, FolderArchive):
-            raise ConfigurationError("the built-in archive knows its folder; --archive-folder is ArchiveInterface's")
+            raise ConfigurationError(
+                "--archive-folder is for ArchiveInterface only; the built-in archive has its folder from the settings"
+            )
         if not folder.is_dir():
-            raise ConfigurationError(f"{folder} is no folder")
+            raise ConfigurationError(f"--archive-folder {folder} is not a folder")

@@ -1,7 +1,7 @@
-"""Removing what is left in the archive of a job that has ended, when an admin said so.
+"""Deletes dark files of a job from the archive, when an admin requests it.
 
-Called by `ingest.operations.reconcile.comparison`. Only what is dark and surely ours is removed, asked again while the
-job is held.
+Called by `ingest.operations.reconcile.comparison`. Deletes only files that this service certainly sent, which it checks
+again while it holds the job.
 """
 
 from ingest.archiving.rejection import remove
@@ -17,10 +17,10 @@ from ingest.system.failpoints import failpoint
 
 
 def delete_dark(settings: Settings, services: Services, compared: ComparedJob) -> int:
-    """Delete what a job has left in the archive; gives how many files. The job stays as it ended.
+    """Delete the dark files of a job; return their number. The state of the job does not change.
 
-    Raises FenceLost when the job goes on, JobBusy, ServiceUnavailable, DatabaseUnavailable. A process that dies in between
-    leaves files that are `sending`, and the next one deletes them.
+    Raises FenceLost when the job is being processed again, JobBusy, ServiceUnavailable, DatabaseUnavailable. A process that
+    dies in between leaves files that are `deleting` (for moves: `sending`), which the next one deletes.
     """
     compared.check()
     with acquire_job(compared.lease.engine, compared.job_id, compared.lease.stage, NO_ATTEMPT, by_admin=True) as lease:

@@ -1,4 +1,4 @@
-"""What a comparison finds, and how much it has looked at."""
+"""The differences that a comparison finds, and the counts of what was compared."""
 
 import logging
 import time
@@ -12,16 +12,16 @@ from ingest.system.sanitize import quote_name, to_one_line
 logger = logging.getLogger(__name__)
 PROGRESS_SECONDS = 10.0
 
-FROM_BACKUP = "restore it from a backup"
-CATALOG_FROM_BACKUP = "restore the catalogue from a backup"
-SEND_ANEW = "send its bundle anew: retry --path"
-DELETE = "delete it: reconcile --delete-dark"
-RETRY = "retry it: if the transaction is its own, it is complete then"
-WHOSE = "find out whose it is"
+RESTORE_FILE = "restore it from a backup"
+RESTORE_CATALOG = "restore the catalog from a backup"
+SEND_BUNDLE = "send its bundle again: retry --path"
+DELETE_FILE = "delete it: reconcile --delete-dark"
+RETRY_JOB = "retry the job: if the transaction is its own, the job is complete then"
+FIND_OWNER = "find out whose it is"
 
 
 class Problem(StrEnum):
-    """How ledger, archive and catalogue differ; `lost`, `dark` and `corrupt` are Rucio's words."""
+    """The kinds of differences; `lost`, `dark` and `corrupt` are Rucio's terms."""
 
     LOST = "lost"
     CORRUPT = "corrupt"
@@ -34,8 +34,8 @@ class Problem(StrEnum):
 class Finding:
     """One difference: what is wrong, and what an admin does about it.
 
-    `path` is the file's in the bundle, or where it lies in the archive's folder when no job knows it. `ours` says that a
-    dark file was surely sent by us, so that it may be deleted.
+    - `path`: the file's path in the bundle, or in the archive's folder if it belongs to no job.
+    - `ours`: this service certainly sent the dark file, so it may be deleted.
     """
 
     problem: Problem
@@ -47,44 +47,44 @@ class Finding:
     ours: bool = False
 
     def line(self) -> str:
-        """Give it as one line that does nothing to a terminal."""
+        """Return the finding as one line that is safe to print on a terminal."""
         named = (("job", self.job_id), ("file", self.file_id), ("path", self.path and quote_name(self.path)))
         where = ", ".join(f"{name} {value}" for name, value in named if value is not None)
         return to_one_line(f"{self.problem}: {where}: {self.what}; {self.remedy}")
 
     def document(self) -> dict[str, Any]:
-        """Give it as a JSON object."""
+        """Return the finding as a JSON object."""
         return asdict(self)
 
 
 class Counts:
-    """How much was compared, and how much of each problem was found; the log tells of it on the way."""
+    """How much was compared, and how many problems of each kind were found; logged every PROGRESS_SECONDS."""
 
     def __init__(self) -> None:
         self._compared = Counter(jobs=0, going_on=0, files=0, hashed=0, listed=0, deleted=0)
         self._found = Counter(dict.fromkeys(map(str, Problem), 0))
-        self._told = time.monotonic()
+        self._logged = time.monotonic()
 
     def add(self, compared: str, number: int = 1) -> None:
-        """Count what was compared."""
+        """Count things that were compared, by their name."""
         self._compared[compared] += number
-        if time.monotonic() - self._told > PROGRESS_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._logged > PROGRESS_SECONDS:
+            self._logged = time.monotonic()
             logger.info("compared so far: %s", self.text())
 
     def add_finding(self, finding: Finding) -> None:
-        """Count what was found."""
+        """Count a finding."""
         self._found[str(finding.problem)] += 1
 
     @property
     def findings(self) -> int:
-        """How much was found."""
+        """The number of findings."""
         return self._found.total()
 
     def summary(self) -> dict[str, int]:
-        """Give all numbers by their names."""
+        """Return all numbers by their names."""
         return {**self._compared, **self._found}
 
     def text(self) -> str:
-        """Give all numbers in one line."""
+        """Return all numbers in one line."""
         return ", ".join(f"{name} {number}" for name, number in self.summary().items())

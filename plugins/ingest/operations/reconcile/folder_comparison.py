@@ -1,7 +1,7 @@
-"""Comparing an archive's folder with all that knows of file ids: what nobody knows is dark.
+"""Compares an archive's folder with the file ids of the ledger and the catalog: a file that neither knows is dark.
 
-Called by `ingest.operations.reconcile.comparison`. What lies there under the id of one of our files is compared with
-its job.
+Called by `ingest.operations.reconcile.comparison`. A file with an id of the ledger is compared with its job elsewhere
+(`job_comparison`).
 """
 
 import logging
@@ -14,61 +14,62 @@ from sqlalchemy import Engine, select
 from ingest.ledger.database import transaction
 from ingest.ledger.files import batches
 from ingest.ledger.models import File
-from ingest.operations.reconcile.findings import DELETE, WHOSE, Counts, Finding, Problem
+from ingest.operations.reconcile.findings import DELETE_FILE, FIND_OWNER, Counts, Finding, Problem
 from ingest.services.archive_folder import FolderArchive
 from ingest.services.archive_listing import StoredFile
 from ingest.services.metadata import Metadata
 
 logger = logging.getLogger(__name__)
-# What is younger may belong to somebody who is just about to say so.
-AGE_SECONDS = 3600.0
+# A younger file may belong to a transaction that is about to be committed.
+MIN_AGE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class FolderComparison:
-    """Looks for dark files in a folder, and deletes them if told to.
+    """Looks for dark files in a folder, and deletes them if `delete` is set.
 
-    `own` is the built-in archive if the folder is its: nobody else writes there. In any other one nothing is deleted.
+    `built_in` is the built-in archive if the folder belongs to it, so that only this service writes there. In any other
+    folder nothing is deleted.
     """
 
     engine: Engine
     metadata: Metadata
     counts: Counts
-    own: FolderArchive | None
+    built_in: FolderArchive | None
     delete: bool
 
     def compare(self, listing: Iterable[StoredFile]) -> Iterator[Finding]:
-        """Give what nobody knows; raises ServiceUnavailable, DatabaseUnavailable."""
-        latest = time.time() - AGE_SECONDS
+        """Yield the dark files of a listing; raises ServiceUnavailable, DatabaseUnavailable."""
+        latest = time.time() - MIN_AGE_SECONDS
         for batch in batches(listing):
             self.counts.add("listed", len(batch))
             old = [file for file in batch if file.changed < latest]
             known = self._known([file.file_id for file in old if file.file_id is not None])
             for file in old:
-                yield from self._of_file(file, known)
+                yield from self._compare_file(file, known)
 
-    def _of_file(self, file: StoredFile, known: frozenset[int]) -> Iterator[Finding]:
+    def _compare_file(self, file: StoredFile, known: frozenset[int]) -> Iterator[Finding]:
         if file.file_id is None:
-            yield _dark(file, "the archive gives no file such a name", WHOSE)
-        elif self.own and file.unfinished:
-            if not self.own.is_being_written(file.file_id):
-                yield _dark(file, "a process died while it wrote it", DELETE, ours=True)
-                self._delete(file.file_id, self.own.delete_unfinished)
+            yield _dark(file, "the archive does not name its files like this", FIND_OWNER)
+        elif self.built_in and file.unfinished:
+            if not self.built_in.is_being_written(file.file_id):
+                yield _dark(file, "a process died while it wrote the file", DELETE_FILE, ours=True)
+                self._delete(file.file_id, self.built_in.delete_unfinished)
         elif file.file_id not in known:
-            what = "neither a job nor the catalogue knows it"
-            yield _dark(file, what, DELETE if self.own else WHOSE, ours=self.own is not None)
-            # Asked anew, right before.
-            if self.own and not self._known([file.file_id]):
-                self._delete(file.file_id, self.own.delete)
+            what = "neither a job nor the catalog knows it"
+            yield _dark(file, what, DELETE_FILE if self.built_in else FIND_OWNER, ours=self.built_in is not None)
+            # Check again immediately before the deletion.
+            if self.built_in and not self._known([file.file_id]):
+                self._delete(file.file_id, self.built_in.delete)
 
     def _delete(self, file_id: int, delete: Callable[[int], None]) -> None:
         if self.delete:
             delete(file_id)
-            logger.warning("deleted from the archive: what it held as file %s", file_id)
+            logger.warning("deleted file %s from the archive", file_id)
             self.counts.add("deleted")
 
     def _known(self, file_ids: Sequence[int]) -> frozenset[int]:
-        """Give those of up to a batch of ids that our ledger or the catalogue knows."""
+        """Return those of up to a batch of ids that the ledger or the catalog knows."""
         with transaction(self.engine) as session:
             ours = frozenset(session.scalars(select(File.file_id).where(File.file_id.in_(file_ids))))
         others = [file_id for file_id in file_ids if file_id not in ours]

@@ -1,7 +1,7 @@
-"""Which jobs rest: they have ended, and nobody works on them, so that ledger, archive and catalogue must agree.
+"""Finds idle jobs: they have ended and no process works on them, so that ledger, archive and catalog must agree.
 
-Whatever changes archive or catalogue takes the job over first, and counts up its fence. So a job is looked at under the
-fence that it had, without holding it: reading on raises FenceLost as soon as anybody has taken it over.
+A process acquires a job, which increments the job's fence, before it changes archive or catalog. So a comparison reads a
+job without holding it: `ComparedJob.check` raises FenceLost if a process has acquired the job since.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,17 @@ from ingest.ledger.models import Event, Job
 from ingest.states.job_record import Outcome
 from ingest.states.stages import STAGES, Stage
 
-BATCH = 500
+BATCH_SIZE = 500
 SENDING_STAGES = (Stage.INGEST_FILES, Stage.MOVE_FILES, Stage.INGEST_METADATA)
 
 
 @dataclass(frozen=True)
 class ComparedJob:
-    """A look at one job. `is_idle` is whether it can be compared; `was_sent`, whether anything of it was ever sent."""
+    """A job at the moment of its comparison.
+
+    - `is_idle`: whether it can be compared.
+    - `was_sent`: whether a stage that sends files was ever started.
+    """
 
     lease: JobLease
     is_idle: bool
@@ -38,17 +42,17 @@ class ComparedJob:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How the job ended, if it did not only fail."""
+        """How the job ended; None if it failed without a rejection."""
         return self.lease.job.record.outcome
 
     def check(self) -> None:
-        """Raise FenceLost if the job was taken over since."""
+        """Raise FenceLost if a process has acquired the job since."""
         with self.lease.transaction():
             pass
 
 
 def all_jobs(engine: Engine) -> Iterator[ComparedJob]:
-    """Look at every job, in the order of their ids; raises DatabaseUnavailable."""
+    """Yield every job in the order of the ids; raises DatabaseUnavailable."""
     after = -1
     while batch := _compared_jobs(engine, Job.id > after):
         yield from batch
@@ -56,7 +60,7 @@ def all_jobs(engine: Engine) -> Iterator[ComparedJob]:
 
 
 def one_job(engine: Engine, job_id: int) -> Iterator[ComparedJob]:
-    """Look at one job; raises UnknownJob, DatabaseUnavailable."""
+    """Yield one job; raises UnknownJob, DatabaseUnavailable."""
     with transaction(engine) as session:
         get_job(session, job_id)
     yield from _compared_jobs(engine, Job.id == job_id)
@@ -66,7 +70,7 @@ def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJ
     was_sent = exists().where(
         Event.job_id == Job.id, Event.kind == EventKind.STAGE_STARTED, Event.stage.in_(SENDING_STAGES)
     )
-    query = select(Job, IS_IDLE, was_sent).where(which).order_by(Job.id).limit(BATCH)
+    query = select(Job, IS_IDLE, was_sent).where(which).order_by(Job.id).limit(BATCH_SIZE)
     with transaction(engine) as session:
         return [
             ComparedJob(

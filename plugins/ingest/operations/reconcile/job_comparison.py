@@ -1,6 +1,6 @@
-"""Comparing one job at rest with what archive and catalogue hold of it.
+"""Compares an idle job with its files in the archive and its transaction in the catalog. Changes nothing.
 
-Called by `ingest.operations.reconcile.comparison`. Nothing is changed.
+Called by `ingest.operations.reconcile.comparison`.
 """
 
 import random
@@ -12,12 +12,12 @@ from ingest.errors.types import FenceLost
 from ingest.ledger.files import LedgerFile, batches, files_with_ids
 from ingest.ledger.models import FileState
 from ingest.operations.reconcile.findings import (
-    CATALOG_FROM_BACKUP,
-    DELETE,
-    FROM_BACKUP,
-    RETRY,
-    SEND_ANEW,
-    WHOSE,
+    DELETE_FILE,
+    FIND_OWNER,
+    RESTORE_CATALOG,
+    RESTORE_FILE,
+    RETRY_JOB,
+    SEND_BUNDLE,
     Counts,
     Finding,
     Problem,
@@ -34,14 +34,14 @@ ALL_PERCENT = 100.0
 
 @dataclass(frozen=True)
 class JobComparison:
-    """Compares jobs one by one. `hash_percent` is how many of the files are read and hashed, by chance."""
+    """Compares jobs one by one. `hash_percent` is the percentage of files, chosen at random, that are read and hashed."""
 
     services: Services
     counts: Counts
     hash_percent: float
 
     def compare(self, compared: ComparedJob) -> Iterator[Finding]:
-        """Give what is wrong with a job; nothing from the moment on when somebody takes it over.
+        """Yield the differences of a job, until a process acquires it.
 
         Raises ServiceUnavailable, DatabaseUnavailable.
         """
@@ -59,40 +59,38 @@ class JobComparison:
 
     def _differences(self, compared: ComparedJob) -> Iterator[Finding]:
         if compared.outcome is Outcome.CATALOGED:
-            return self._of_cataloged(compared)
-        return self._of_ended_otherwise(compared)
+            return self._compare_cataloged(compared)
+        return self._compare_failed(compared)
 
-    def _of_cataloged(self, compared: ComparedJob) -> Iterator[Finding]:
-        known = self.services.metadata.find(compared.job_id)
-        if known is None:
-            what = "the catalogue lacks its transaction"
-            yield Finding(Problem.UNCATALOGED, what, CATALOG_FROM_BACKUP, compared.job_id)
+    def _compare_cataloged(self, compared: ComparedJob) -> Iterator[Finding]:
+        entries = self.services.metadata.find(compared.job_id)
+        if entries is None:
+            what = "the catalog lacks its transaction"
+            yield Finding(Problem.UNCATALOGED, what, RESTORE_CATALOG, compared.job_id)
         for file in files_with_ids(compared.lease):
-            if known is not None and (conflict := _conflict(file, known.pop(file.file_id, None))):
-                yield _finding(Problem.CONFLICT, conflict, CATALOG_FROM_BACKUP, compared, file)
-            yield from self._of_archived(compared, file, FROM_BACKUP)
-        for file_id in known or ():
+            if entries is not None and (conflict := _conflict(file, entries.pop(file.file_id, None))):
+                yield _finding(Problem.CONFLICT, conflict, RESTORE_CATALOG, compared, file)
+            yield from self._check_stored(compared, file, RESTORE_FILE)
+        for file_id in entries or ():
             what = "its transaction has a file that is not the job's"
-            yield Finding(Problem.CONFLICT, what, WHOSE, compared.job_id, file_id)
+            yield Finding(Problem.CONFLICT, what, FIND_OWNER, compared.job_id, file_id)
 
-    def _of_ended_otherwise(self, compared: ComparedJob) -> Iterator[Finding]:
+    def _compare_failed(self, compared: ComparedJob) -> Iterator[Finding]:
         if self.services.metadata.find(compared.job_id) is not None:
             is_rejected = compared.outcome is Outcome.REJECTED
-            what = (
-                f"it {'was rejected' if is_rejected else 'failed'}, and the catalogue holds a transaction with its id"
-            )
-            yield Finding(Problem.CONFLICT, what, WHOSE if is_rejected else RETRY, compared.job_id)
+            what = f"it {'was rejected' if is_rejected else 'failed'}, and the catalog holds a transaction with its id"
+            yield Finding(Problem.CONFLICT, what, FIND_OWNER if is_rejected else RETRY_JOB, compared.job_id)
         if not compared.was_sent:
-            # What lies under its ids was sent by somebody else; such ids are never used.
+            # A file in the archive under one of its ids was sent by another system; such an id is never used.
             return
         for file in files_with_ids(compared.lease):
             if compared.outcome is not Outcome.REJECTED and file.state is FileState.ARCHIVED:
-                yield from self._of_archived(compared, file, SEND_ANEW)
+                yield from self._check_stored(compared, file, SEND_BUNDLE)
             else:
-                yield from self._of_unarchived(compared, file)
+                yield from self._check_absent(compared, file)
 
-    def _of_archived(self, compared: ComparedJob, file: LedgerFile, remedy: str) -> Iterator[Finding]:
-        """Compare a file that the archive must hold."""
+    def _check_stored(self, compared: ComparedJob, file: LedgerFile, remedy: str) -> Iterator[Finding]:
+        """Yield what is wrong with a file that the archive must hold."""
         self.counts.add("files")
         size = self.services.archive.size(file.file_id)
         if size is None:
@@ -105,29 +103,29 @@ class JobComparison:
             if damaged := find_damage(self.services.archive, file):
                 yield _finding(Problem.CORRUPT, damaged, remedy, compared, file)
 
-    def _of_unarchived(self, compared: ComparedJob, file: LedgerFile) -> Iterator[Finding]:
-        """Compare a file that the archive must not hold."""
+    def _check_absent(self, compared: ComparedJob, file: LedgerFile) -> Iterator[Finding]:
+        """Yield what is wrong with a file that the archive must not hold."""
         self.counts.add("files")
         if not is_dark(self.services, compared.outcome, file):
             return
-        what = "the archive holds it, though the job does not"
+        what = "the archive holds it, but the ledger does not say so"
         if is_ours(self.services.archive, file):
-            yield _finding(Problem.DARK, what, DELETE, compared, file, ours=True)
+            yield _finding(Problem.DARK, what, DELETE_FILE, compared, file, ours=True)
         else:
-            what += "; its bytes are not the job's, so another system may have the same id"
-            yield _finding(Problem.DARK, what, WHOSE, compared, file)
+            what += "; its bytes are not those of the job, so another system may use the same id"
+            yield _finding(Problem.DARK, what, FIND_OWNER, compared, file)
 
     def _is_chosen(self) -> bool:
         return random.random() * ALL_PERCENT < self.hash_percent  # noqa: S311 - a sample, hides nothing
 
 
-def _conflict(file: LedgerFile, known: FileHash | None) -> str | None:
-    """Compare a file with what the catalogue has of it; gives what is wrong."""
-    if known is None:
-        return "its transaction in the catalogue lacks it"
-    if known == FileHash(file.hash_type, file.hash_sum):
+def _conflict(file: LedgerFile, entry: FileHash | None) -> str | None:
+    """Return how a file differs from its entry in the catalog, or None."""
+    if entry is None:
+        return "its transaction in the catalog lacks it"
+    if entry == FileHash(file.hash_type, file.hash_sum):
         return None
-    return f"the catalogue has the {known.hash_type} {quote_name(known.hash_sum)}, the ledger {file.hash_sum}"
+    return f"the catalog has the {entry.hash_type} {quote_name(entry.hash_sum)}, the ledger {file.hash_sum}"
 
 
 def _finding(

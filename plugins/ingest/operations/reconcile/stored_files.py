@@ -1,7 +1,7 @@
-"""Whether what the archive holds of a file that the ledger knows is left over, and whose it is.
+"""Decides whether a file of the ledger is dark in the archive, and whether this service sent it.
 
-Called by the comparison of a job, and again right before a file is deleted. Everything here raises ServiceUnavailable and,
-where the catalogue is asked, DatabaseUnavailable.
+Called by the comparison of a job, and again immediately before a file is deleted. Both functions raise ServiceUnavailable;
+`is_dark`, which queries the catalog, also raises DatabaseUnavailable.
 """
 
 from ingest.archiving.fixity import find_damage
@@ -13,9 +13,9 @@ from ingest.states.job_record import Outcome
 
 
 def is_dark(services: Services, outcome: Outcome | None, file: LedgerFile) -> bool:
-    """Whether the archive holds a file of a job at rest that is not the job's, nor another transaction's.
+    """Return whether the archive holds a file of an idle job that belongs neither to the job nor to another transaction.
 
-    What a job that can be retried has sent is its own.
+    A file that a job has sent belongs to it as long as the job can be retried.
     """
     if file.state is not FileState.PENDING and outcome is not Outcome.REJECTED:
         return False
@@ -23,9 +23,9 @@ def is_dark(services: Services, outcome: Outcome | None, file: LedgerFile) -> bo
 
 
 def is_ours(archive: Archive, file: LedgerFile) -> bool:
-    """Whether a dark file was surely sent by us: the ledger says so, or it is what the job declares.
+    """Return whether this service certainly sent a dark file: the ledger says so, or its bytes are those of the job.
 
-    An id that UniqueID handed out twice may be somebody else's. An empty file tells nothing.
+    UniqueID may have handed out the id twice, so that the file belongs to another system. An empty file proves nothing.
     """
     if file.state is not FileState.PENDING:
         return True

@@ -1,4 +1,4 @@
-"""The comparison that runs every week, on a sample of what the archive holds. Called by the DAG `reconcile`."""
+"""The weekly comparison, which hashes a sample of the archive. Called by the DAG `reconcile`."""
 
 import logging
 from contextlib import closing
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 def reconcile() -> dict[str, int]:
-    """Compare everything, and log what is wrong; gives how much was compared.
+    """Compare everything and log the differences; return the counts.
 
-    Raises DifferencesFound when anything is wrong, ServiceUnavailable, DatabaseUnavailable.
+    Raises DifferencesFound when there is a difference, ServiceUnavailable, DatabaseUnavailable.
     """
     settings = load_settings()
     engine, counts = make_engine(settings, pool_size=2), Counts()
@@ -27,5 +27,5 @@ def reconcile() -> dict[str, int]:
     finally:
         engine.dispose()
     if counts.findings:
-        raise DifferencesFound(f"ledger, archive and catalogue differ; the log says where: {counts.text()}")
+        raise DifferencesFound(f"ledger, archive and catalog differ; the log says where: {counts.text()}")
     return counts.summary()

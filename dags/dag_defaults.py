@@ -1,0 +1,78 @@
+"""The defaults of every DAG and of every task: one definition, which each DAG file uses through `dag_defaults`.
+
+Imported by the DAG files. Reads the environment at import and nothing else.
+"""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection
+from ingest.settings.loading import load_dag_settings
+
+SETTINGS = load_dag_settings()
+# The tag by which the service finds its own DAGs in Airflow.
+TAG = "pacifica"
+
+
+class RetryByCause(RetryPolicy):
+    """Fail immediately when a retry cannot help; otherwise double the delay with each try, up to a ceiling.
+
+    Airflow's own exponential backoff derives its jitter from the logical date, so after an outage all jobs of a service
+    would retry within the same second. This policy spreads them.
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,
+        context: Any = None,  # noqa: ANN401, ARG002 - Airflow's signature
+    ) -> RetryDecision:
+        """Decide what follows a failed try; after a Clear the delays start again with the shortest one."""
+        if isinstance(exception, Rejection):
+            return RetryDecision.fail(reason=f"{FOR_UPLOADER}: {exception.code}")
+        if isinstance(exception, PermanentError):
+            return RetryDecision.fail(reason=exception.code)
+        tries_since_clear = try_number - (max_tries - SETTINGS.retries) - 1
+        longest = min(SETTINGS.retry_delay * 2.0 ** max(tries_since_clear, 0), SETTINGS.max_retry_delay)
+        delay = longest * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, hides nothing
+        return RetryDecision.retry(
+            timedelta(seconds=delay), reason=getattr(exception, "code", type(exception).__name__)
+        )
+
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": "pacifica-ingest",
+    "retries": SETTINGS.retries,
+    "retry_policy": RetryByCause(),
+    # The delays after a try that was killed: Airflow does not evaluate the policy then.
+    "retry_delay": timedelta(seconds=SETTINGS.retry_delay),
+    "max_retry_delay": timedelta(seconds=SETTINGS.max_retry_delay),
+    "retry_exponential_backoff": 2.0,
+    "execution_timeout": timedelta(seconds=SETTINGS.stage_timeout),
+    # All tasks have the same weight, so that Airflow starts them in the order of their jobs
+    # (`ingest.ledger.user_jobs.place_in_line`). By Airflow's default the early stages of all jobs would come first.
+    "weight_rule": "absolute",
+}
+# For a task that its schedule repeats soon anyway.
+WITHOUT_RETRIES: dict[str, Any] = {"retries": 0, "retry_policy": None}
+
+
+def dag_defaults(
+    *tags: str,
+    schedule: timedelta | None = None,
+    max_active_runs: int = 1,
+    **task_options: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    """Return the arguments that every DAG passes to `@dag`; `task_options` override the defaults of its tasks."""
+    return {
+        "schedule": schedule,
+        "catchup": False,
+        "is_paused_upon_creation": False,
+        "max_active_runs": max_active_runs,
+        "tags": [TAG, *tags],
+        "default_args": {**TASK_DEFAULTS, **task_options},
+    }

@@ -1,0 +1,58 @@
+"""Makes the DAGs of jobs from the registered stages (`ingest.states.stages`): a task for each stage, in a chain.
+
+Imported by the DAG files of the kinds of jobs, which contain nothing but their page in Airflow's UI and the wiring.
+"""
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+from dag_defaults import SETTINGS, dag_defaults
+
+from ingest.context import Summary
+from ingest.errors.types import UnknownJob
+from ingest.stages.registry import documentation
+from ingest.stages.run_stage import run_stage
+from ingest.states.stages import STAGES, Kind, Stage
+
+# The end of the page of each such DAG in Airflow's UI.
+RUNBOOK = """\
+- **A task that is up for retry** waits for a service that is unavailable, and continues without help.
+- **A task that failed** needs a person. Its log, and `exception` of `GET /get_state?job_id=N`, say what to fix. Then clear
+  the task with its downstream tasks, or run `pacifica-ingest-cmd retry --job_id N`.
+- **Never mark a task as success**: the job would not be cataloged, and is shown as FAILED.
+- **To end a job**, mark its run as failed. Within a minute the job is FAILED with the code `run_marked_failed`, until
+  the run is cleared or the job is retried. `pacifica-ingest-cmd job --job-id N --state FAILED` ends it immediately, with a
+  text of your own.
+- **Deleting a run or a task instance does not end a job**: housekeeping starts the job again in a new run.
+"""
+
+
+def job_dag(kind: Kind) -> dict[str, Any]:
+    """Return the arguments of `@dag` for the DAG that processes jobs of a kind."""
+    return {"dag_id": kind.value, **dag_defaults(kind.value, max_active_runs=SETTINGS.max_active_runs)}
+
+
+def stage_tasks(kind: Kind) -> list[Any]:
+    """Return the tasks of a kind of job, in the order of its stages; to be called while its DAG is being built."""
+    return [_stage_task(stage) for stage in STAGES[kind]]
+
+
+def _stage_task(stage: Stage) -> Any:  # noqa: ANN401 - Airflow's XComArg, which mypy does not see
+    """Return the task of a stage; its page in Airflow's UI is the docstring of the stage's module."""
+
+    @task(task_id=stage.value, doc_md=documentation(stage), pool=stage.pool.value)
+    def run() -> Summary | None:
+        return _run(stage)
+
+    return run()
+
+
+def _run(stage: Stage) -> Summary | None:
+    """Run a stage of the job that the current DAG run belongs to."""
+    context = get_current_context()
+    task_instance = context["ti"]
+    job_id = (context["dag_run"].conf or {}).get("job_id")
+    if not isinstance(job_id, int):
+        raise UnknownJob("this run names no job: runs are triggered by the API, not by hand")
+    last_try = task_instance.try_number > task_instance.max_tries
+    return run_stage(stage, job_id, task_instance.try_number, last_try=last_try)

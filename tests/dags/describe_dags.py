@@ -1,0 +1,57 @@
+"""Parses the DAG files as Airflow does, without a database, and prints what it finds as JSON.
+
+A program of its own: Airflow reads its environment when it is imported, and the API must not be tested beside it.
+"""
+
+import json
+import sys
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.state import DagRunState, TaskInstanceState
+from dag_defaults import TASK_DEFAULTS
+
+
+def describe_dag(dag: Any) -> dict[str, Any]:
+    """The facts about a DAG that the tests compare."""
+    return {
+        "catchup": dag.catchup,
+        "is_paused_upon_creation": dag.is_paused_upon_creation,
+        "max_active_runs": dag.max_active_runs,
+        "tags": sorted(dag.tags),
+        "doc": dag.doc_md,
+        "schedule": str(dag.schedule),
+        "defaults": {name: repr(value) for name, value in dag.default_args.items()},
+        "tasks": {task.task_id: describe_task(task) for task in dag.tasks},
+    }
+
+
+def describe_task(task: Any) -> dict[str, Any]:
+    """The facts about a task that the tests compare."""
+    return {
+        "downstream": sorted(task.downstream_task_ids),
+        "pool": task.pool,
+        "owner": task.owner,
+        "retries": task.retries,
+        "weight_rule": str(task.weight_rule),
+        "doc": task.doc_md,
+    }
+
+
+def main() -> None:
+    """Print what the folder of DAGs holds."""
+    bag = DagBag(sys.argv[1], load_op_links=False)
+    json.dump(
+        {
+            "errors": bag.import_errors,
+            "dags": {dag_id: describe_dag(dag) for dag_id, dag in bag.dags.items()},
+            "defaults": {name: repr(value) for name, value in TASK_DEFAULTS.items()},
+            "run_states": [state.value for state in DagRunState],
+            "task_states": [state.value for state in TaskInstanceState],
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()
