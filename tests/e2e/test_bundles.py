@@ -38,7 +38,8 @@ BAD_BUNDLES = {
 }  # fmt: skip
 
 
-def test_good_bundle_is_archived_and_catalogued(stack: Stack, ledger: Engine):
+@pytest.mark.smoke
+def test_good_bundle_is_archived_and_cataloged(stack: Stack, ledger: Engine):
     job = stack.post(make_bundle())
     state = stack.wait_for_end(job)
     assert set(state) == DOCUMENTED
