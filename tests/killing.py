@@ -1,4 +1,4 @@
-"""Ending a stage between two of its steps, as a kill would."""
+"""Ends a stage between two of its steps, as a kill would."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ Patch = tuple[object, str]
 
 
 class Killed(BaseException):
-    """What a test ends a stage with; nobody catches it, as nobody catches SIGKILL."""
+    """Ends a stage; like SIGKILL, nothing catches it."""
 
 
 def die(*_: object, **__: object) -> None:
-    """Take the place of a function at which the process ends."""
+    """Replace a function; the process ends there."""
     raise Killed
 
 

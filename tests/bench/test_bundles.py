@@ -1,4 +1,4 @@
-"""Bundles of the benchmark are what the service takes."""
+"""The service accepts the bundles of the benchmark."""
 
 import json
 import tarfile

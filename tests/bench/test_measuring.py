@@ -1,4 +1,4 @@
-"""Medians, ratios and turns."""
+"""Medians, ratios, and the order of turns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def test_no_advantage_where_a_ratio_says_nothing():
 
 
 def counting(name: str, ran: list[str]) -> Contestant:
-    """A contestant whose figure is how many runs there were before."""
+    """Return a contestant whose figure is the number of runs before it."""
 
     def run() -> Figures:
         ran.append(name)

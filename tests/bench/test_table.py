@@ -1,4 +1,4 @@
-"""The table, its figures, and the place of it in a page."""
+"""The table of results, its figures, and its place in a page."""
 
 from pathlib import Path
 

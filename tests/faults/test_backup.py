@@ -90,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lost(folder: Path) -> Jobs:
-    """A stack that is backed up, and then destroyed."""
+    """Back up a stack and destroy it; return its jobs."""
     home = folder / "lost"
     process, stack = start_stack(home, SETTINGS)
     try:
