@@ -13,8 +13,13 @@ PLACES = {
     "stack": ("e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
     "core": ("e2e_core/", "upgrade/", "tools/pacifica_core/"),
-    # many seconds or an environment of their own
+    # many seconds, or an environment of their own
     "slow": (
+        "api/openapi/test_schemathesis",
+        "api/polling/test_slow_airflow",
+        "api/serving/test_slow_",
+        "archiving/test_batches.py::test_after_a_kill_at_90_percent",
+        "archiving/two_processes/",
         "corpus/",
         "packaging/test_wheel",
         "properties/test_tar_",
