@@ -1,33 +1,53 @@
-# `make` alone lists the targets. Needs make, and Python 3.11 or newer (PYTHON=... chooses which).
+# `make` alone lists the targets. Needs make and Python 3.11 or newer (PYTHON=python3.12 chooses another one).
 
 PYTHON ?= python3
 MINUTES ?= 5
 SECONDS ?= 60
 SERVICES ?= builtin
-BIN := .venv/bin
-STAMP := .venv/complete
+# Everything runs in .venv. If PYTHON names another version than that of .venv, it gets an environment of its own in build/,
+# so that the tests can run on several versions.
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+ifneq "$(origin PYTHON)" "file"
+OTHER := $(filter-out $(shell .venv/bin/python -c '$(VERSION)' 2>/dev/null),$(shell $(PYTHON) -c '$(VERSION)' 2>/dev/null))
+ifneq "$(and $(wildcard .venv/complete),$(OTHER))" ""
+VENV := build/venv-$(OTHER)
+endif
+endif
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/complete
+# pytest rewrites every test module; keeping the result halves the time that the next run takes to collect the tests.
+CACHING := env -u PYTHONDONTWRITEBYTECODE
+# Tests without the whole stack, the real Pacifica services and long runs; and one bundle through the whole stack.
+FAST := smoke or not (stack or core or slow)
 UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test soak fuzz lint bench format lock docs clean moved
+.PHONY: help run core test test-all count-tests soak fuzz lint bench format lock docs clean moved
 
 help: ## list the targets
-	@sed -n 's/^\([.a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 run: $(STAMP) ## run everything on this machine: API on 8066, Airflow on 8090 (INGEST_PORT, AIRFLOW_PORT, INGEST_HOME)
 	@exec $(BIN)/python -m ingest.local
 
-core: $(STAMP) ## run the real Pacifica services on their documented ports, for `make run` to be pointed at
+core: $(STAMP) ## run the real Pacifica services on their documented ports, as services for `make run`
 	@exec $(BIN)/python -m tools.pacifica_core
 
-test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
+test: $(STAMP) ## run the fast tests, at most 3 minutes on 2 cores
+	$(CACHING) $(BIN)/python -m pytest -n 3 --no-loadscope-reorder -m "$(FAST)"
 
-soak: $(STAMP) ## kill at random times under load for MINUTES=n, then compare (SERVICES=core: the real services)
+test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage
+	@exec $(CACHING) $(BIN)/python -m tools.test_all
+
+count-tests: $(STAMP) ## count the test functions, each without its parameters
+	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l
+
+soak: $(STAMP) ## kill processes at random under load for MINUTES=n, then verify (SERVICES=core: the real services)
 	@exec $(BIN)/python -m tools.soak --minutes $(MINUTES) --services $(SERVICES)
 
-fuzz: $(STAMP) ## fuzz the tar reader and the metadata parser, beside each other, for SECONDS=n
+fuzz: $(STAMP) ## fuzz the tar reader and the metadata parser simultaneously, for SECONDS=n
 	@exec $(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP) ## check style, types and the direction of imports
@@ -36,13 +56,13 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m mypy
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
-bench: $(STAMP) ## measure side by side with the original and the machine's limits: all, or ROWS="tiny get_state"
+bench: $(STAMP) ## measure beside the original service and the machine's limits: all, or ROWS="tiny get_state"
 	@exec $(BIN)/python -m bench $(ROWS)
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
 
-lock: ## compile every requirements*.txt, which pin everything, from their .in files
+lock: ## compile every requirements*.txt, which pin all packages, from its .in file
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
@@ -54,25 +74,25 @@ lock: ## compile every requirements*.txt, which pin everything, from their .in f
 docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml
 	$(BIN)/python docs/build.py
 
-clean: ## remove the environment and what was built; the data of `make run` stays in var/
+clean: ## remove the environments and everything built; the data of `make run` stays in var/
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
 
 .venv: $(STAMP) ## make the environment that everything runs in
 
-# An environment knows the folder that it was made in, so one that was moved or copied is made anew.
+# An environment contains the path of its folder, so one that was moved or copied is made again.
 ifneq "$(shell cat $(STAMP) 2>/dev/null)" "$(CURDIR)"
 $(STAMP): moved
 endif
 
-# The lock names every package, so pip need not, and should not, resolve anything.
+# requirements.txt pins every package, so pip must not resolve anything.
 $(STAMP): requirements.txt pyproject.toml
 	@case "$$PWD" in *[:\$$]*) echo "make: Python's tools cannot work in a folder whose path holds ':' or '\$$': $$PWD" >&2; exit 1;; esac
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or newer, or set PYTHON" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; set PYTHON to a newer one" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; install python3-venv" >&2; exit 1; }
-	@mkdir -p .venv 2>/dev/null && test -w .venv || { echo "make: cannot write to $(CURDIR)/.venv; use a folder that you can write to" >&2; exit 1; }
-	@echo "Making the environment in .venv (a minute or two) ..."
-	@clear=; if [ -e $(STAMP) ]; then clear=--clear; fi; $(PYTHON) -m venv $$clear .venv
+	@mkdir -p $(VENV) 2>/dev/null && test -w $(VENV) || { echo "make: cannot write to $(CURDIR)/$(VENV); use a folder that you can write to" >&2; exit 1; }
+	@echo "Making the environment in $(VENV) (a minute or two) ..."
+	@clear=; if [ -e $(STAMP) ]; then clear=--clear; fi; $(PYTHON) -m venv $$clear $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@printf '%s\n' "$(CURDIR)" > $(STAMP)

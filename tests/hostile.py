@@ -1,4 +1,4 @@
-"""Texts that try to pass for something else where they are shown: a line of a log, a command to a terminal, other text."""
+"""Texts that would forge a log line, control a terminal, or look like another text."""
 
 FORGED = "2026-11-25 12:00:00,000 INFO [1] api.routes.bundles: job 7 received"
 HOSTILE = (
@@ -11,4 +11,4 @@ HOSTILE = (
     "\u2066hidden\u2069",
     "\x08\x08\x7f",
 )
-ALL_AT_ONCE = " ".join(HOSTILE)
+ALL_HOSTILE = " ".join(HOSTILE)

@@ -54,7 +54,7 @@ def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
 
 @pytest.fixture
 def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what reads its settings itself have those of the tests."""
+    """Set the environment variables, for code that loads its settings itself."""
     monkeypatch.setenv("INGEST_CONFIG", "")
     monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
     monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
@@ -63,13 +63,13 @@ def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process before is surely dead here, so its successor need not wait."""
+    """Return the process before is surely dead here, so its successor need not wait."""
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture
 def make_job(settings: Settings, services: Services, database_engine: Engine) -> MakeJob:
-    """Make a job as the API does: its body in the spool, its row committed."""
+    """Return a function that creates a job as the API does: its body in the spool, its row committed."""
 
     def make(body: bytes | None = None, kind: Kind = Kind.INGEST) -> int:
         content = make_bundle() if body is None else body
@@ -83,7 +83,7 @@ def make_job(settings: Settings, services: Services, database_engine: Engine) ->
 
 @pytest.fixture
 def open_context(settings: Settings, services: Services, database_engine: Engine) -> OpenContext:
-    """Take a job over for a stage, as the wrapper does; what is raised inside leaves it as a kill does."""
+    """Return a function that acquires a job for a stage, as the wrapper does; an error inside acts like a kill."""
 
     @contextmanager
     def opened(job_id: int, stage: Stage) -> Iterator[StageContext]:
@@ -96,7 +96,7 @@ def open_context(settings: Settings, services: Services, database_engine: Engine
 
 @pytest.fixture
 def run_stage(open_context: OpenContext) -> RunStage:
-    """Run one stage to its end."""
+    """Return a function that runs one stage to its end."""
 
     def run(job_id: int, stage: Stage) -> object:
         with open_context(job_id, stage) as context:
@@ -109,7 +109,7 @@ def run_stage(open_context: OpenContext) -> RunStage:
 
 @pytest.fixture
 def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
-    """Run all stages of an ingest before the given one."""
+    """Return a function that runs all stages of an ingest before the given one."""
 
     def run(job_id: int, stage: Stage) -> None:
         stages = STAGES[Kind.INGEST]
@@ -121,7 +121,7 @@ def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
 
 @pytest.fixture
 def make_old(database_engine: Engine) -> MakeOld:
-    """Let a job have ended some days ago."""
+    """Return a function that dates the end of a job some days back."""
 
     def make(job: int, days: float = 31) -> None:
         with database_engine.begin() as connection:
@@ -134,7 +134,7 @@ def make_old(database_engine: Engine) -> MakeOld:
 
 @pytest.fixture
 def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A job whose files are in the archive, and whose tries were used up while the catalogue was away."""
+    """Return a job with archived files, whose tries were used up while the catalog was unavailable."""
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         stage_wrapper.run_stage(stage, job, 1, last_try=False)
@@ -153,9 +153,9 @@ def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest
 def run_on_core(
     core: Core, database_url: str, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> RunOnCore:
-    """Run a bundle through all stages on the real services, with further settings by their variables.
+    """Return a function that runs a bundle through all stages on the real services.
 
-    Returns the stage that rejects it, None when it is cataloged.
+    Variables add settings. It returns the stage that rejects the bundle, None if it is cataloged.
     """
     spool = tmp_path / "spool of the core"
     spool.mkdir()

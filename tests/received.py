@@ -1,4 +1,4 @@
-"""Jobs for the tests, made as the API makes them: first the upload is announced, then the job takes it."""
+"""Creates jobs for tests as the API does: first the upload's row, then the job's."""
 
 from sqlalchemy import Engine
 
@@ -9,7 +9,7 @@ from ingest.ledger.models import Upload
 
 
 def create_job(engine: Engine, received: Received) -> None:
-    """Commit a job; its file need not be there, nor the room for it."""
+    """Commit a job; its file and free space for it need not exist."""
     with transaction(engine) as session:
         session.add(Upload(spool_name=received.spool_name, job_id=received.job_id, size=received.size))
     jobs.create(engine, received)

@@ -14,14 +14,14 @@ BLOCK = 64 * 1024
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """Mount a file system of `size` bytes; gives the folder to use it by."""
+    """Mount a file system of `size` bytes; yield its folder."""
     folder.mkdir()
     with _as_root(folder, size) if os.geteuid() == 0 else _in_a_namespace(folder, size) as mounted:
         yield mounted
 
 
 def fill(disk: Path, leaving: int = 0) -> None:
-    """Write until nothing fits any more, then make `leaving` bytes of room."""
+    """Write until the disk is full, then free `leaving` bytes."""
     with (disk / FILLING).open("wb", buffering=0) as file:
         try:
             while file.write(b"\0" * BLOCK):
@@ -31,7 +31,7 @@ def fill(disk: Path, leaving: int = 0) -> None:
 
 
 def empty(disk: Path) -> None:
-    """Take away what fills the disk."""
+    """Remove the file that fills the disk."""
     (disk / FILLING).unlink()
 
 
@@ -41,20 +41,20 @@ def _as_root(folder: Path, size: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # What still has a file open there must not keep it.
+        # A process may still have a file open there.
         _run("umount", "--lazy", str(folder))
 
 
 @contextmanager
 def _in_a_namespace(folder: Path, size: int) -> Iterator[Path]:
-    """Mount it in a namespace of its own, which a process holds open and through which all others see it."""
+    """Mount it in a namespace that a process holds open; other processes reach it through /proc."""
     script = f'mount -t tmpfs -o size={size} tmpfs "$0" && echo mounted && exec sleep infinity'
     with subprocess.Popen(
         ["unshare", "-Urm", "sh", "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
     ) as holder:
         try:
             if not holder.stdout or holder.stdout.readline() != "mounted\n":
-                pytest.fail("a small disk cannot be made: run the tests as root, or allow user namespaces")
+                pytest.fail("cannot mount a small disk: run the tests as root, or allow user namespaces")
             yield Path(f"/proc/{holder.pid}/root{folder}")
         finally:
             holder.kill()
@@ -63,4 +63,4 @@ def _in_a_namespace(folder: Path, size: int) -> Iterator[Path]:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.fail(f"a small disk cannot be made: {' '.join(command)}: {done.stderr.strip()}")
+        pytest.fail(f"cannot mount a small disk: {' '.join(command)}: {done.stderr.strip()}")

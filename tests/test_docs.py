@@ -49,8 +49,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
-MAKE = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
-TARGET = re.compile(r"^([.a-z]+):", re.MULTILINE)
+MAKE = re.compile(r"(?:^|`)make ([a-z-]+)", re.MULTILINE)
+TARGET = re.compile(r"^([.a-z-]+):", re.MULTILINE)
 CODE_OF_ERROR = re.compile(r'^    code(?:: str)? = "(\w+)"', re.MULTILINE)
 
 # Codes that no error type has.

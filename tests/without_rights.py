@@ -1,4 +1,4 @@
-"""Root without its rights on files, so that tests of rights also hold where they run as root."""
+"""Root without its privileges on files, so that tests of permissions also work as root."""
 
 import ctypes
 import os
@@ -13,8 +13,8 @@ Words = ctypes.c_uint32 * 6
 
 
 @contextmanager
-def without_root_s_rights() -> Iterator[None]:
-    """Take root's rights on the files of others from this thread for a while; another user never has them."""
+def without_root_privileges() -> Iterator[None]:
+    """Drop root's privileges on files from this thread inside the block; other users do not have them."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""Bundles and move documents for the tests, made as an uploader makes them; faults are asked for by name."""
+"""Bundles and move documents, made as an uploader makes them; arguments make them wrong."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ CONTENTS = {"data/a/b/one.txt": b"one\n", "data/a/c/two.bin": bytes(range(256)) 
 
 
 def transaction() -> list[Entry]:
-    """The entries that say whose the bundle is."""
+    """Return the entries of the transaction: submitter, project, instrument and a key-value pair."""
     return [
         {"destinationTable": "Transactions.submitter", "value": 10},
         {"destinationTable": "Transactions.project", "value": "1234a"},
@@ -24,7 +24,7 @@ def transaction() -> list[Entry]:
 
 
 def file_entry(path: str, content: bytes, **changes: Any) -> Entry:
-    """The entry of one file, right unless `changes` make it wrong."""
+    """Return the entry of one file, correct unless `changes` make it wrong."""
     folder, _, name = path.rpartition("/")
     entry = {
         "destinationTable": "Files",
@@ -41,12 +41,12 @@ def file_entry(path: str, content: bytes, **changes: Any) -> Entry:
 
 
 def metadata_of(contents: Mapping[str, bytes]) -> list[Entry]:
-    """The metadata of a bundle with these contents."""
+    """Return the metadata of a bundle with these contents."""
     return [*transaction(), *(file_entry(path, content) for path, content in contents.items())]
 
 
 def make_tar(members: Mapping[str, bytes], path: Path | None = None, tar_format: int = tarfile.PAX_FORMAT) -> bytes:
-    """A tar of the members, in their order."""
+    """Return a tar of the members, in their order."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as tar:
         for name, content in members.items():
@@ -61,7 +61,7 @@ def make_tar(members: Mapping[str, bytes], path: Path | None = None, tar_format:
 def make_bundle(
     contents: Mapping[str, bytes] = CONTENTS, metadata: Sequence[Entry] | bytes | None = None, path: Path | None = None
 ) -> bytes:
-    """A bundle: the contents, and metadata (right ones, unless others are given) as its last member."""
+    """Return a bundle: the contents, and metadata (correct unless other metadata is given) as its last member."""
     document = metadata_of(contents) if metadata is None else metadata
     encoded = document if isinstance(document, bytes) else json.dumps(document).encode()
     return make_tar({**contents, "metadata.txt": encoded}, path)

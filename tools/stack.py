@@ -43,18 +43,18 @@ class Stack:
     def send(
         self, body: bytes, path: str = "/ingest", content_type: str = "application/octet-stream"
     ) -> requests.Response:
-        """Post a body; gives the answer."""
+        """Post a body; return the answer."""
         headers = {"Content-Type": content_type}
         return requests.post(self.api + path, data=body, headers=headers, timeout=TIMEOUT_SECONDS)
 
     def post(self, body: bytes, path: str = "/ingest", content_type: str = "application/octet-stream") -> int:
-        """Post a body that is taken; gives the job id."""
+        """Post a body that is accepted; return the job id."""
         answer = self.send(body, path, content_type)
         assert answer.status_code == 200, answer.text
         return int(answer.json()["job_id"])
 
     def state(self, job_id: int) -> State:
-        """The state JSON of a job."""
+        """Return the state JSON of a job."""
         answer = requests.get(f"{self.api}/get_state", params={"job_id": job_id}, timeout=TIMEOUT_SECONDS)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
@@ -72,17 +72,17 @@ class Stack:
         return state
 
     def wait_for_end(self, job_id: int, seconds: float = JOB_SECONDS) -> State:
-        """Wait until nothing more happens to a job by itself."""
+        """Wait until a job has ended: nothing more happens to it by itself."""
         return self.wait(job_id, lambda state: bool(state["complete"]), seconds)
 
     def ask_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:
-        """Call Airflow's REST API as an admin does; gives the JSON of a good answer."""
+        """Call Airflow's REST API as an admin; return the JSON of a successful answer."""
         answer = self.call_airflow(method, path, body, user)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
     def call_airflow(self, method: str, path: str, body: Any, user: str) -> requests.Response:
-        """Call Airflow's REST API with an account of it; gives the answer, whatever it is."""
+        """Call Airflow's REST API with an account; return the answer, also an error."""
         token = requests.post(
             f"{self.airflow}/auth/token",
             json={"username": user, "password": self.password(user)},
@@ -97,7 +97,7 @@ class Stack:
         )
 
     def clear(self, job_id: int, task: str) -> None:
-        """Clear a task of a bundle's job with those behind it, as the Airflow UI does."""
+        """Clear a task of a bundle's job and the tasks after it, as the Airflow UI does."""
         body = {
             "dry_run": False,
             "dag_run_id": f"job-{job_id}",
@@ -108,11 +108,11 @@ class Stack:
         self.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
 
     def run_housekeeping(self) -> None:
-        """Run housekeeping now, not at the end of the minute."""
+        """Run housekeeping immediately instead of at its next minute."""
         self.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
 
     def password(self, user: str) -> str:
-        """The password of an Airflow account."""
+        """Return the password of an Airflow account."""
         return str(json.loads((self.home / "airflow/passwords.json").read_text())[user])
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -129,20 +129,20 @@ class Stack:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Let one stack start at a time: the imports of several would take the two cores from all that waits for an answer."""
+    """Hold the lock under which one stack starts at a time, because a start takes both cores."""
     with STARTING.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
-    """Start a stack on free ports and wait until it says that it is ready."""
+    """Start a stack on free ports and wait until it is ready."""
     with starting():
         return launch(home, settings)
 
 
 def launch(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
-    """Start a stack at once, whoever else starts one: for whoever holds `starting()` already."""
+    """Start a stack without waiting for others: the caller holds `starting()`."""
     ports = {"INGEST_PORT": str(free_port()), "AIRFLOW_PORT": str(free_port())}
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest.local", "--no-sample"],
@@ -179,7 +179,7 @@ def stop_stack(process: subprocess.Popen[str]) -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers at a URL."""
+    """Return whether a server answers at a URL."""
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
@@ -187,13 +187,13 @@ def answers(url: str) -> bool:
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """The variables that the stack wrote for an admin's shell."""
+    """Return the variables that the stack wrote for an admin's shell."""
     pairs = (shlex.split(line)[1].split("=", 1) for line in path.read_text().splitlines())
     return {name: value for name, value in pairs if name != "PATH"}
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that nobody is given who asks for any: from below those that Linux gives."""
+    """Return a free port below the range from which Linux assigns ports."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as tried, suppress(OSError):

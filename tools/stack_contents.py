@@ -1,4 +1,4 @@
-"""What the archive and the catalogue hold of a job, read past the service."""
+"""The contents of archive and catalog for a job, read directly."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ BLOCK = 1024 * 1024
 
 
 def cataloged(engine: Engine, job_id: int) -> dict[str, dict[str, object]] | None:
-    """The catalogue's files of a job by their path; None when it does not hold the transaction."""
+    """Return the catalog's files of a job by their path; None when it does not hold the transaction."""
     with Session(engine) as session:
         if session.get(CatalogTransaction, job_id) is None:
             return None
@@ -21,43 +21,43 @@ def cataloged(engine: Engine, job_id: int) -> dict[str, dict[str, object]] | Non
 
 
 def archived(home: Path, entries: dict[str, dict[str, object]]) -> dict[str, bytes]:
-    """The bytes that the archive holds of catalogued files, by their path."""
+    """Return the bytes that the archive holds of cataloged files, by their path."""
     archive = FolderArchive(f"file://{home}/archive".replace(" ", "%20"), BLOCK)
     return {path: b"".join(archive.get(int(str(entry["_id"])))) for path, entry in entries.items()}
 
 
 def stored_names(home: Path) -> set[str]:
-    """The names of all files in the archive's folder."""
+    """Return the names of all files in the archive's folder."""
     return {str(path.relative_to(home / "archive")) for path in (home / "archive").rglob("*") if path.is_file()}
 
 
 def file_ids(engine: Engine, job_id: int) -> list[int | None]:
-    """The ids that the ledger gave to a job's files; a member that was left out is no file of the job."""
+    """Return the ids that the ledger gave to a job's files; a skipped member is no file of the job."""
     is_of_job = (File.job_id == job_id) & (File.state != FileState.SKIPPED)
     with Session(engine) as session:
         return list(session.scalars(select(File.file_id).where(is_of_job).order_by(File.path)))
 
 
 def next_job_id(engine: Engine) -> int:
-    """The id that the next upload gets from the built-in service."""
+    """Return the id that the next upload gets from the built-in service."""
     with engine.connect() as connection:
         return int(connection.execute(text("SELECT last_value + is_called::int FROM job_id_seq")).scalar_one())
 
 
 def events(engine: Engine, job_id: int) -> list[str]:
-    """The kinds of a job's events, in their order."""
+    """Return the kinds of a job's events, in their order."""
     with Session(engine) as session:
         return list(session.scalars(select(Event.kind).where(Event.job_id == job_id).order_by(Event.id)))
 
 
 def in_catalog_form(contents: dict[str, bytes]) -> dict[str, bytes]:
-    """Contents by the path that the catalogue has: without `data/`."""
+    """Return contents by their path in the catalog, without `data/`."""
     return {path.removeprefix("data/"): content for path, content in contents.items()}
 
 
 def holder(engine: Engine, job_id: int) -> int:
-    """The process that works on a job."""
+    """Return the process that works on a job."""
     with Session(engine) as session:
         name = session.scalars(select(Job.holder).where(Job.id == job_id)).one()
-    assert name, f"nobody works on job {job_id}"
+    assert name, f"no process works on job {job_id}"
     return int(name.split(":")[1])

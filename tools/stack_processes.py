@@ -1,6 +1,6 @@
-"""The processes of a running stack, by what they are for: found, and killed. Used by the tests of this folder and the soak.
+"""The processes of a running stack by role: find, stop and kill them. Used by tests/faults and the soak.
 
-Programs are asked of the stack's supervisord; what they have forked is read from Linux's /proc.
+supervisord knows the programs; their children are read from /proc.
 """
 
 import os
@@ -26,7 +26,7 @@ IDLE = "<idle>"
 
 
 class Role(StrEnum):
-    """What a process of the stack is for."""
+    """The role of a process of the stack."""
 
     API_MASTER = "the API's master"
     API_WORKER = "a worker of the API"
@@ -62,7 +62,7 @@ class Processes:
         return int((self._layout.home / "supervisord.pid").read_text())
 
     def find(self, role: Role) -> list[int]:
-        """The processes that have a role at this moment."""
+        """Return the processes that have a role at this moment."""
         if role in PROGRAMS:
             return self._program(PROGRAMS[role])
         finders: dict[Role, Callable[[], list[int]]] = {
@@ -83,33 +83,33 @@ class Processes:
             found[:] = self.find(role)
             return bool(found)
 
-        wait_until(has_one, FOUND_SECONDS, lambda: f"nobody is {role}")
+        wait_until(has_one, FOUND_SECONDS, lambda: f"no process is {role}")
         os.kill(found[0], signal.SIGKILL)
         return found[0]
 
     def stop(self, role: Role) -> None:
-        """Have supervisord stop a program, and wait for it."""
-        self._ask("stopProcess", _name(PROGRAMS[role]), True)
+        """Stop a program through supervisord, and wait for it."""
+        self._call_supervisor("stopProcess", _name(PROGRAMS[role]), True)
 
     def start(self, role: Role) -> None:
-        """Have supervisord start a program that was stopped."""
-        self._ask("startProcess", _name(PROGRAMS[role]), False)
+        """Start a stopped program through supervisord."""
+        self._call_supervisor("startProcess", _name(PROGRAMS[role]), False)
 
     def _workers(self, *, idle: bool) -> list[int]:
         workers = [child for child in _children(self._program(program.SCHEDULER)) if "LocalExecutor" in _command(child)]
         return [worker for worker in workers if (IDLE in _command(worker)) is idle]
 
     def _program(self, name: str) -> list[int]:
-        process = int(self._ask("getProcessInfo", _name(name))["pid"])
+        process = int(self._call_supervisor("getProcessInfo", _name(name))["pid"])
         return [process] if process else []
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def _call_supervisor(self, method: str, *arguments: Any) -> Any:
         with closing(SupervisorTransport(None, None, f"unix://{self._layout.sockets}/supervisor.sock")) as transport:
             return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; one that has ended and that nobody has waited for does not."""
     return _read(process, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"])
 
 
@@ -143,5 +143,5 @@ def _text(path: Path) -> str:
     try:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
-        # It has ended since.
+        # The process has ended.
         return ""

@@ -1,4 +1,4 @@
-"""Tars made block by block, for what no writer of tars would write."""
+"""Tars made block by block, because no writer of tars would write them."""
 
 import tarfile
 
@@ -7,7 +7,7 @@ END = bytes(2 * BLOCK)
 
 
 def with_checksum(block: bytes | bytearray) -> bytes:
-    """A header block whose checksum is right."""
+    """Return a header block whose checksum is right."""
     changed = bytearray(block)
     changed[148:156] = b" " * 8
     changed[148:156] = b"%06o\0 " % sum(changed)
@@ -15,7 +15,7 @@ def with_checksum(block: bytes | bytearray) -> bytes:
 
 
 def header(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """One header block, its checksum right, whatever the rest of it says."""
+    """Return one header block with a correct checksum; other fields may be wrong."""
     info = tarfile.TarInfo(name)
     info.type = kind
     block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
@@ -24,17 +24,17 @@ def header(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 
 def padded(content: bytes) -> bytes:
-    """Content, and what fills its last block."""
+    """Return content, padded to whole blocks."""
     return content + bytes(-len(content) % BLOCK)
 
 
 def file(name: str, content: bytes = b"") -> bytes:
-    """A member: its header, its content and what fills the last block."""
+    """Return a member: its header, its content and what fills the last block."""
     return header(name, len(content)) + padded(content)
 
 
 def record(key: str | bytes, value: str | bytes) -> bytes:
-    """One record of a PAX header: its length counts its own digits."""
+    """Return one record of a PAX header; its length includes its own digits."""
     key, value = (each if isinstance(each, bytes) else each.encode() for each in (key, value))
     text = b" %b=%b\n" % (key, value)
     length = next(n for n in range(len(text), len(text) + 9) if n == len(text) + len(str(n)))
@@ -42,10 +42,10 @@ def record(key: str | bytes, value: str | bytes) -> bytes:
 
 
 def extension(records: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
-    """A PAX header with these records, for the member behind it (or, by its kind, for all)."""
+    """Return a PAX header with these records, for the member behind it (or, by its kind, for all)."""
     return header("pax", len(records), kind) + padded(records)
 
 
 def extended(**records: str) -> bytes:
-    """A PAX header, for the member behind it; `__` in a key is a dot."""
+    """Return a PAX header, for the member behind it; `__` in a key is a dot."""
     return extension(b"".join(record(key.replace("__", "."), value) for key, value in records.items()))

@@ -1,4 +1,4 @@
-"""Waiting by condition, for all tests and for the core."""
+"""Waiting by condition."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ POLL_SECONDS = 0.1
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[[], str]) -> None:
-    """Wait until a condition holds; fails with what `failure` says when it does not in time."""
+    """Wait until a condition holds; raise AssertionError with the text of `failure` after some seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, failure()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.access.callers import AccessServer, serving
-from tests.hostile import ALL_AT_ONCE, FORGED
+from tests.hostile import ALL_HOSTILE, FORGED
 from tools.bundles import make_bundle
 
 LINE = re.compile(
@@ -52,7 +52,7 @@ def requests_with(text: str) -> Iterator[bytes]:
 
 
 def test_no_request_forges_a_line_of_the_log(server: AccessServer):
-    for request in requests_with(ALL_AT_ONCE):
+    for request in requests_with(ALL_HOSTILE):
         assert send(server, request).startswith(b"HTTP/1.1 ")
     lines = server.said().split("\n")[:-1]
     assert all(line.isprintable() for line in lines)

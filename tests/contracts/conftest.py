@@ -16,8 +16,9 @@ from tests.contracts.unprivileged_archive import share_with_archive, unprivilege
 from tools.pacifica_core.core import Core
 
 BUILT_IN = "built in"
-PACIFICA = "Pacifica"
-UNPRIVILEGED = "Pacifica, not as root"
+NOT_ROOT = "Pacifica, not as root"
+PACIFICA = pytest.param("Pacifica", marks=pytest.mark.core)
+UNPRIVILEGED = pytest.param(NOT_ROOT, marks=pytest.mark.core)
 # Above every id that another test of the session may have catalogued, and below what 32 bits hold.
 FIRST_ID = 1_000_000_000
 
@@ -37,7 +38,7 @@ def environment(form: str, request: pytest.FixtureRequest, database_url: str, tm
     if form == BUILT_IN:
         return {"INGEST_DATABASE_URL": database_url, "ARCHIVEINTERFACE_URL": (tmp_path / "an archive").as_uri()}
     core: Core = request.getfixturevalue("core")
-    own = {"ARCHIVEINTERFACE_URL": request.getfixturevalue("archive_url")} if form == UNPRIVILEGED else {}
+    own = {"ARCHIVEINTERFACE_URL": request.getfixturevalue("archive_url")} if form == NOT_ROOT else {}
     staging = {"INGEST_MOVE_STAGING": str(request.getfixturevalue("staging"))}
     return {"INGEST_DATABASE_URL": database_url, **core.settings(), **staging, **own}
 

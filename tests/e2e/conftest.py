@@ -11,20 +11,20 @@ from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A service that is away is given up after seconds here, not after half an hour. Each process of the API keeps what it was
-# told of a run for two seconds, and must be seen to say why a stage waits for its next try: so the wait is longer.
+# A stage gives up on an unavailable service after seconds, not after half an hour. The delay is longer than the two
+# seconds for which each API process trusts its last answer about a run, so that the reason for a retry becomes visible.
 SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
 
 
 @pytest.fixture(scope="package")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """The points at which processes of the stack can be held."""
+    """Return the failpoints of the stack."""
     return Points(tmp_path_factory.mktemp("failpoints"))
 
 
 @pytest.fixture(scope="package")
 def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack; its folder's name has a space in it, as a user's may."""
+    """Run the stack, in a folder whose name contains a space."""
     process, stack = start_stack(
         tmp_path_factory.mktemp("stack") / "all state", {**SETTINGS, VARIABLE: str(points.folder)}
     )
@@ -36,19 +36,19 @@ def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="package")
 def ledger(stack: Stack) -> Iterator[Engine]:
-    """The stack's database of jobs."""
+    """Return the stack's database of jobs."""
     with ledger_of(stack) as engine:
         yield engine
 
 
 @pytest.fixture
 def archive_away(stack: Stack) -> "ArchiveAway":
-    """Lets a test take the archive away and bring it back."""
+    """Return what makes the archive unavailable for a while."""
     return ArchiveAway(stack.home / "archive")
 
 
 class ArchiveAway:
-    """The archive's folder, taken away: a file stands in its place, so that nothing can be written."""
+    """Makes the archive unavailable: a file replaces its folder, so that nothing can be written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,9 +56,9 @@ class ArchiveAway:
 
     @contextmanager
     def for_a_while(self) -> Iterator[None]:
-        """Take the archive away; it is back at the end."""
+        """Make the archive unavailable inside the block."""
         self._folder.rename(self._aside)
-        self._folder.write_text("the archive is away")
+        self._folder.write_text("the archive is unavailable")
         try:
             yield
         finally:

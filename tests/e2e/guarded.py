@@ -1,4 +1,4 @@
-"""A stack by an API that takes tokens, beside the stack's own, which asks nobody. Used by tests."""
+"""A second API of the stack that requires tokens, beside the stack's own, which requires none."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tools.waiting import wait_until
 
 @contextmanager
 def guarded(stack: Stack, folder: Path, **settings: str) -> Iterator[Stack]:
-    """Run such an API, with its token file in a folder and further settings, and yield the stack as it is seen by it."""
+    """Run the second API with its token file in a folder; yield the stack as that API serves it."""
     port = free_port()
     access = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": str(folder / "tokens.json"), **settings}
     seen = replace(stack, api=f"http://127.0.0.1:{port}", environment={**stack.environment, **access})
@@ -32,5 +32,5 @@ def guarded(stack: Stack, folder: Path, **settings: str) -> Iterator[Stack]:
 
 
 def new_token(stack: Stack, user: str) -> str:
-    """Make a token as an admin does."""
+    """Create a token as an admin does."""
     return stack.command("token", "add", "--user", user).stdout.strip()

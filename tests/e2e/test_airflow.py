@@ -1,4 +1,4 @@
-"""What operators find in Airflow: DAGs without import errors, wired and documented, and a package left alone."""
+"""DAGs in Airflow: without import errors, wired and documented; the plugin loader does not import the package."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_archive_stages_share_the_pool(stack: Stack):
     assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files", "compare"}
 
 
-def test_plugin_loader_leaves_the_package_alone(stack: Stack):
+def test_plugin_loader_does_not_import_the_package(stack: Stack):
     answer = subprocess.run(
         [sys.executable, "-c", PLUGINS_PROGRAM],
         env={**os.environ, **stack.environment},
@@ -73,7 +73,7 @@ def test_plugin_loader_leaves_the_package_alone(stack: Stack):
     assert answer.stdout.splitlines()[-2:] == ["[]", "{}"]
 
 
-def test_run_that_was_triggered_by_hand_and_names_no_job_fails_at_once(stack: Stack):
+def test_run_that_was_triggered_by_hand_and_names_no_job_fails_without_a_retry(stack: Stack):
     run = stack.ask_airflow("POST", "/dags/ingest/dagRuns", {"logical_date": None, "conf": {}})
     path = f"/dags/ingest/dagRuns/{run['dag_run_id']}"
     wait_until(lambda: stack.ask_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")
@@ -81,7 +81,7 @@ def test_run_that_was_triggered_by_hand_and_names_no_job_fails_at_once(stack: St
 
 
 def refused(stack: Stack, method: str, path: str, body: object = None) -> bool:
-    """Whether Airflow refuses a call of the API's own account for want of rights."""
+    """Return whether Airflow forbids a call by the API's account."""
     return stack.call_airflow(method, path, body, user="ingest").status_code == HTTPStatus.FORBIDDEN
 
 

@@ -1,4 +1,4 @@
-"""Bundles, posted to the real stack: good ones are archived and catalogued, bad ones fail at their stage."""
+"""Bundles, posted to the real stack: good ones are archived and cataloged, bad ones fail at their stage."""
 
 from pathlib import Path
 
@@ -38,7 +38,8 @@ BAD_BUNDLES = {
 }  # fmt: skip
 
 
-def test_good_bundle_is_archived_and_catalogued(stack: Stack, ledger: Engine):
+@pytest.mark.smoke
+def test_good_bundle_is_archived_and_cataloged(stack: Stack, ledger: Engine):
     job = stack.post(make_bundle())
     state = stack.wait_for_end(job)
     assert set(state) == DOCUMENTED
@@ -58,14 +59,14 @@ def test_good_bundle_is_archived_and_catalogued(stack: Stack, ledger: Engine):
     }
 
 
-def test_bundle_leaves_the_spool_when_it_is_catalogued(stack: Stack, ledger: Engine):
+def test_bundle_leaves_the_spool_when_it_is_cataloged(stack: Stack, ledger: Engine):
     job = stack.post(make_bundle())
     stack.wait_for_end(job)
     stack.wait(job, lambda _state: "spool_freed" in events(ledger, job))
     assert not list((stack.home / "spool").glob(f"{job}-*"))
 
 
-def test_two_bundles_at_once_are_both_catalogued(stack: Stack, ledger: Engine):
+def test_two_bundles_at_once_are_both_cataloged(stack: Stack, ledger: Engine):
     contents = [{f"data/{name}.bin": name.encode() * 1000} for name in ("first", "second")]
     jobs = [stack.post(make_bundle(each)) for each in contents]
     for job, each in zip(jobs, contents, strict=True):
@@ -77,7 +78,7 @@ def test_two_bundles_at_once_are_both_catalogued(stack: Stack, ledger: Engine):
 
 @pytest.fixture(scope="module")
 def bad_jobs(stack: Stack) -> dict[str, int]:
-    """All bad bundles, posted at once: they need not wait for each other."""
+    """Post all bad bundles before any ends, because they need not wait for each other."""
     return {name: stack.post(body) for name, (body, _, _) in BAD_BUNDLES.items()}
 
 

@@ -1,6 +1,6 @@
-"""Airflow is changed past the service: tasks are deleted, a run is in the way, an operator marks a run as failed.
+"""Airflow is changed behind the back of the service: tasks are deleted, a run id is taken, an operator marks a run.
 
-Every job that was answered completes or says who ended it, and `retry` helps or says why it does not.
+Every answered job completes or names who ended it; `retry` works or reports why it cannot.
 """
 
 import os
@@ -24,7 +24,7 @@ from tools.stack_contents import events, next_job_id
 from tools.waiting import wait_until
 
 REPAIR_SECONDS = 240
-RETRIES_AT_ONCE = 4
+SIMULTANEOUS_RETRIES = 4
 
 
 def run_path(job: int) -> str:
@@ -32,7 +32,7 @@ def run_path(job: int) -> str:
 
 
 def wait_until_shown(stack: Stack, job: int, text: str) -> None:
-    """Wait until the job is shown as one that housekeeping looks at, and look at it; the minute's own run may be faster."""
+    """Wait until the job shows a text, then run housekeeping; its scheduled run may be faster."""
     shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
     if not shown["complete"]:
         assert (shown["state"], shown["exception"]) == ("OK", text)
@@ -54,7 +54,7 @@ def test_job_whose_last_task_was_deleted_while_an_earlier_one_ran_completes(
     job = held_jobs.post_and_hold(stack, points)
     stack.ask_airflow("DELETE", task_path(job, "ingest_metadata"))
     assert stack.state(job)["task"] == "ingest files"
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     wait_until_shown(stack, job, MISSING_TEXT)
     state = stack.wait_for_end(job, REPAIR_SECONDS)
     assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
@@ -68,7 +68,7 @@ def test_job_whose_running_task_was_deleted_completes(stack: Stack, ledger: Engi
     state = stack.wait_for_end(job, REPAIR_SECONDS)
     assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
     assert "run_deleted" in events(ledger, job)
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
 
 
 def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
@@ -82,7 +82,7 @@ def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
     wait_until_shown(stack, running, MISSING_TEXT)
     state = stack.wait_for_end(running, REPAIR_SECONDS)
     assert_complete_once(stack, ledger, running, held_jobs.CONTENTS, state)
-    held_jobs.let_go(points, running)
+    held_jobs.release(points, running)
 
     assert stack.state(failed)["state"] == "FAILED"
     assert stack.command("retry", "--job-id", str(failed)).returncode == 0
@@ -111,13 +111,13 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(RETRIES_AT_ONCE)
+        for _ in range(SIMULTANEOUS_RETRIES)
     ]
     said = [retry.communicate(timeout=120)[1] for retry in retries]
     # One that comes late may find that those before it were enough.
     refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
     assert all("is cataloged; its state cannot be changed any more" in text for text in refused), said
-    assert len(refused) < RETRIES_AT_ONCE
+    assert len(refused) < SIMULTANEOUS_RETRIES
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
 
@@ -154,7 +154,7 @@ def test_job_that_an_operator_marked_as_failed_stays_failed_until_it_is_retried(
     mark(stack, job)
     wait_until_shown(stack, job, LOST_TEXT)
     ended = stack.wait_for_end(job)
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     assert (ended["state"], ended["exception"]) == ("FAILED", f"run_marked_failed: {MARKED_TEXT}")
     assert stack.ask_airflow("GET", run_path(job))["state"] == "failed"
     shown = stack.command("show", "--job-id", str(job)).stdout

@@ -1,6 +1,6 @@
-"""The corpus, posted to the real stack: what ends with its code in a process of the tests ends so behind HTTP and Airflow.
+"""The corpus, posted to the real stack: each case ends with the same code as in a process of the tests.
 
-Every fourth case, of those that are small: all of them are run in `tests/corpus`.
+Only every fourth of the small cases; `tests/corpus` runs all of them.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from tools.stack_contents import stored_names
 
 LARGEST = 100_000
 EVERY = 4
-AT_ONCE = 8
-# All run at once, and the machine may be busy.
+SIMULTANEOUS = 8
+# All run simultaneously, and the machine may be busy.
 SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A case that was posted: its job, and the state in which that ended."""
+    """A case that was posted, its job and the job's last state."""
 
     case: Refused
     job: int
@@ -33,7 +33,7 @@ class Ended:
 
 
 def small_cases() -> Iterator[Refused]:
-    """Cases whose bound is that of any other: the others are large, or take long to be made."""
+    """Yield the cases with the usual time limit: the others are large or slow to build."""
     for case in CASES[::EVERY]:
         if isinstance(case, Refused) and case.kind is Kind.INGEST and case.seconds == Refused.seconds:
             yield case
@@ -41,7 +41,7 @@ def small_cases() -> Iterator[Refused]:
 
 @pytest.fixture(scope="module")
 def posted(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Ended]]:
-    """The cases, posted at once; the archive is as it was before."""
+    """Post the cases simultaneously; at the end the archive must be unchanged."""
     before = stored_names(stack.home)
     bodies = {}
     path = tmp_path_factory.mktemp("corpus") / "upload"
@@ -49,7 +49,7 @@ def posted(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
         case.build(path)
         if path.stat().st_size <= LARGEST:
             bodies[case.name] = (case, path.read_bytes())
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(SIMULTANEOUS) as pool:
         jobs = pool.map(lambda name: stack.post(bodies[name][1]), bodies)
         yield [
             Ended(bodies[name][0], job, stack.wait_for_end(job, SECONDS))
@@ -67,14 +67,14 @@ def test_each_case_ends_at_its_stage_with_its_codes(posted: list[Ended]):
         assert all(f"[{fault}]" in state["exception"] for fault in case.faults), (name, state)
 
 
-def test_airflow_fails_the_task_at_once(stack: Stack, posted: list[Ended]):
+def test_airflow_fails_the_task_without_a_retry(stack: Stack, posted: list[Ended]):
     for ended in posted:
         tasks = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances")["task_instances"]
         failed = [(task["task_id"], task["try_number"]) for task in tasks if task["state"] == "failed"]
         assert failed == [(ended.case.stage, 1)], ended.case.name
 
 
-def test_operator_sees_in_airflow_that_the_uploader_is_to_mend_it(stack: Stack, posted: list[Ended]):
+def test_operator_sees_in_airflow_that_the_uploader_must_fix_it(stack: Stack, posted: list[Ended]):
     for ended in posted[:3]:
         place = f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances/{ended.case.stage}/logs/1"
         log = str(stack.ask_airflow("GET", place))

@@ -1,4 +1,4 @@
-"""An archive whose disk is full, in the whole service: the job waits and says why, and goes on when there is room."""
+"""A full archive disk: the job waits with the reason, and continues when there is free space."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FAILED = "ingest_files.failed"
 FEW = {"data/full/one.txt": b"one", "data/full/two.txt": b"two"}
 
 
-def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
+def test_job_waits_for_free_space_in_the_archive_and_then_completes(
     stack: Stack, ledger: Engine, points: Points, tmp_path: Path
 ):
     with small_disk(tmp_path / "disk", 4 * 1024**2) as disk, archive_on(stack.home / "archive", disk):
@@ -27,7 +27,7 @@ def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
         assert stack.post(make_bundle(FEW)) == job
         points.wait_until_reached(FAILED, job)
         empty(disk)
-        points.let_go(FAILED, job)
+        points.release(FAILED, job)
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", "ingest files", False)
         assert waiting["exception"].startswith("service_unavailable: ")
@@ -41,7 +41,7 @@ def test_job_waits_for_room_in_the_archive_and_completes_when_there_is_some(
 
 @contextmanager
 def archive_on(folder: Path, disk: Path) -> Iterator[None]:
-    """Put another disk in the place of the archive; what was archived there is in the archive afterwards."""
+    """Replace the archive with another disk; copy the files archived there into the archive at the end."""
     aside = folder.with_name("archive aside")
     folder.rename(aside)
     folder.symlink_to(disk)
@@ -51,5 +51,5 @@ def archive_on(folder: Path, disk: Path) -> Iterator[None]:
         folder.unlink()
         aside.rename(folder)
         shutil.copytree(disk, folder, dirs_exist_ok=True)
-        # Not the rights of the disk, which everybody may write to.
+        # copytree copied the permissions of the disk, which everybody can write to.
         folder.chmod(0o700)

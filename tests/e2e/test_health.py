@@ -1,4 +1,4 @@
-"""The whole stack is alive and ready, and shows what a person should know of it."""
+"""Health and readiness of the whole stack, and its documentation page."""
 
 import requests
 
@@ -11,7 +11,7 @@ def test_every_part_of_the_stack_is_ready(stack: Stack):
         document = requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS).json()
         return all(document[part]["ready"] for part in ("database", "spool", "airflow"))
 
-    # A busy machine may keep the scheduler from its heartbeat for a moment.
+    # On a busy machine the scheduler may miss a heartbeat.
     wait_until(ready, 60, lambda: requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS).text)
 
 

@@ -18,14 +18,14 @@ CONTENTS = {"run/one.raw": b"one" * 1000, "run/two.raw": b"two" * 1000}
 
 @pytest.fixture
 def folder(stack: Stack, request: pytest.FixtureRequest) -> Path:
-    """A folder of its own below the one that files may be moved from."""
+    """Create a folder for this test below the folder from which files may be moved."""
     made = stack.home / "move" / str(request.node.name)
     made.mkdir()
     return made
 
 
 def lay_out(folder: Path, contents: dict[str, bytes] = CONTENTS) -> list[Entry]:
-    """Write the sources, and give the document that names them."""
+    """Write the sources; return the move document."""
     entries = []
     for path, content in contents.items():
         source = folder / path

@@ -1,6 +1,6 @@
-"""What an operator did in Airflow that keeps jobs from running is named wherever somebody looks, and jobs run on after it.
+"""Obstacles in Airflow (paused, broken or missing DAGs, a missing pool) are reported, and jobs continue after them.
 
-A stack of its own, because its DAGs are paused, broken and removed.
+They run on a stack of their own, because its DAGs are paused, broken and removed.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from tools.stack import TIMEOUT_SECONDS, Stack, State, launch, start_stack, star
 from tools.waiting import wait_until
 
 DAGS = Path(__file__).parents[2] / "dags"
-# DAG files are read again after seconds, not minutes.
+# Airflow reads DAG files again after seconds, not minutes.
 SETTINGS = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
@@ -77,7 +77,7 @@ def paused(stack: Stack, *dags: str) -> Iterator[None]:
 
 def readiness(stack: Stack) -> State:
     answer = requests.get(f"{stack.api}/readyz", timeout=TIMEOUT_SECONDS)
-    # Uploads are taken all the same.
+    # An obstacle in Airflow does not stop uploads.
     assert answer.status_code == 200, answer.text
     return dict(answer.json()["airflow"])
 
@@ -87,7 +87,7 @@ def wait_for_readiness(stack: Stack, holds: Callable[[State], bool]) -> None:
 
 
 def wait_for_obstacle(stack: Stack, job: int, text: str) -> State:
-    """Wait until the job, as one that goes on, and `/readyz` name an obstacle; `show` and `retry` name it too."""
+    """Wait until the unfinished job and `/readyz` name an obstacle; check that `show` and `retry` name it."""
     state = stack.wait(job, lambda state: text in state["exception"], SEEN_SECONDS)
     assert (state["state"], state["complete"]) == ("OK", False)
     wait_for_readiness(stack, lambda airflow: text in airflow["message"] and not airflow["ready"])
@@ -116,7 +116,7 @@ def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
 
 
 def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(stack: Stack):
-    # Else it might be restored before anybody looks.
+    # Otherwise housekeeping might restore it before the test sees it missing.
     with paused(stack, "housekeeping"):
         stack.ask_airflow("DELETE", "/pools/archive")
         job = stack.post(make_bundle())

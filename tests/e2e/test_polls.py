@@ -1,4 +1,4 @@
-"""What clients that poll see of a job whose run is changed in Airflow, in both processes of the API."""
+"""A job whose run is changed in Airflow, as polling clients see it through both processes of the API."""
 
 import time
 
@@ -9,7 +9,7 @@ from tests.faults.points import Points
 from tools.stack import Stack
 from tools.stack_contents import cataloged
 
-# As long as an answer about a run was once kept.
+# Longer than any process trusts its last answer about a run.
 POLLED_ON_SECONDS = 15
 PAUSE_SECONDS = 0.1
 COMPLETE_SECONDS = 180
@@ -18,12 +18,12 @@ COMPLETE_SECONDS = 180
 def test_job_is_not_shown_as_failed_again_after_a_retry_has_returned(stack: Stack, ledger: Engine, points: Points):
     job = held_jobs.post_and_hold(stack, points)
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     assert stack.wait_for_end(job)["state"] == "FAILED"
     poll_on(stack, job)
     assert stack.command("retry", "--job-id", str(job)).returncode == 0
     begun = time.monotonic()
-    # Each poll is a connection of its own, which either process may accept.
+    # Each poll opens a connection, which either process may accept.
     while not (state := stack.state(job))["complete"]:
         assert state["state"] == "OK", f"after {time.monotonic() - begun:.1f} s: {state}"
         assert time.monotonic() - begun < COMPLETE_SECONDS, state
@@ -33,7 +33,7 @@ def test_job_is_not_shown_as_failed_again_after_a_retry_has_returned(stack: Stac
 
 
 def poll_on(stack: Stack, job: int) -> None:
-    """Poll a failed job, so that both processes know its run."""
+    """Poll a failed job until both processes know its run."""
     begun = time.monotonic()
     while time.monotonic() - begun < POLLED_ON_SECONDS:
         assert stack.state(job)["state"] == "FAILED"

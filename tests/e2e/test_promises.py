@@ -1,4 +1,4 @@
-"""An answer is a promise: jobs that Airflow did not get, or lost, run all the same."""
+"""An answer is a promise: jobs that Airflow never received, or lost, still run."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ NOWHERE = "http://127.0.0.1:9"
 HOUSEKEEPING_SECONDS = 180
 
 
-def test_upload_that_was_answered_while_airflow_was_away_runs_when_it_is_back(stack: Stack, ledger: Engine):
+def test_upload_that_was_answered_while_airflow_was_unavailable_runs_later(stack: Stack, ledger: Engine):
     port = free_port()
     api = subprocess.Popen(
         [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", "127.0.0.1", "-p", str(port)],
@@ -45,7 +45,7 @@ def test_run_that_failed_without_the_jobs_fault_is_cleared_by_housekeeping(
     job = held_jobs.post_and_hold(stack, points)
     before = file_ids(ledger, job)
     held_jobs.lose_run(stack, job)
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     waiting = stack.state(job)
     assert (waiting["state"], waiting["complete"]) == ("OK", False)
     stack.run_housekeeping()

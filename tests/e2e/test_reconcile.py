@@ -1,4 +1,4 @@
-"""The weekly comparison in Airflow, and the command: red when something is lost, green when it is back."""
+"""The weekly comparison in Airflow and the command: failed while a file is lost, successful when it is restored."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ RUN_SECONDS = 120
 
 
 def run_of_reconcile(stack: Stack) -> str:
-    """Run the DAG as an operator does in the UI; gives how it ended."""
+    """Run the DAG as an operator does in the UI; return how it ended."""
     body = {"dag_run_id": f"test-{time.time_ns()}", "logical_date": None}
     path = f"/dags/reconcile/dagRuns/{stack.ask_airflow('POST', '/dags/reconcile/dagRuns', body)['dag_run_id']}"
     state = ""

@@ -1,4 +1,4 @@
-"""What an admin does: clear and retry failed stages, set a job's state by hand, bring a bundle along."""
+"""An admin's actions: clear and retry failed stages, set a job's state, replace its bundle."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -17,7 +17,7 @@ FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
 
 
 def fail_at_ingest_files(stack: Stack, archive_away: ArchiveAway) -> int:
-    """A job that failed because the archive stayed away."""
+    """Post a job that fails because the archive is unavailable; return its id."""
     with archive_away.for_a_while():
         job = stack.post(make_bundle(FEW))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
@@ -30,7 +30,7 @@ def fail_at_ingest_files(stack: Stack, archive_away: ArchiveAway) -> int:
 
 
 def assert_complete_once(stack: Stack, ledger: Engine, job: int, contents: dict[str, bytes], state: State) -> None:
-    """The job is complete with one transaction and one set of files."""
+    """Assert that a job is complete, with one transaction and one set of files."""
     assert (state["state"], state["task"], state["task_percent"]) == ("OK", "ingest metadata", "100.0")
     entries = cataloged(ledger, job)
     assert entries is not None
@@ -54,7 +54,7 @@ def test_failed_stage_that_is_cleared_in_airflow_ends_in_a_complete_job(
     assert len(stored_names(stack.home) - stored) == len(FEW)
 
 
-def test_retry_lets_a_failed_job_go_on(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
+def test_retry_continues_a_failed_job(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
     job = fail_at_ingest_files(stack, archive_away)
     before = file_ids(ledger, job)
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
@@ -69,7 +69,7 @@ def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_i
     job = held_jobs.post_and_hold(stack, points)
     given = ("--state", "FAILED", "--task", "ingest files", "--task-percent", "0.0", "--exception", "Failed by admin")
     assert stack.command("job", "--job-id", str(job), *given).returncode == 0
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     state = stack.state(job)
     assert (state["state"], state["task"], state["exception"]) == ("FAILED", "ingest files", "Failed by admin")
     assert state["complete"] is True
@@ -106,16 +106,16 @@ def test_run_marked_success_by_hand_never_shows_a_job_complete(stack: Stack, led
 def test_retry_with_a_path_runs_that_file_as_the_job(stack: Stack, ledger: Engine, tmp_path: Path):
     job = stack.post(make_tar(FEW))
     assert stack.wait_for_end(job)["task"] == "load metadata"
-    mended = tmp_path / "mended.tar"
-    make_bundle(FEW, path=mended)
-    assert stack.command("retry", "--job_id", str(job), "--path", str(mended), "--username", "ada").returncode == 0
+    fixed = tmp_path / "fixed.tar"
+    make_bundle(FEW, path=fixed)
+    assert stack.command("retry", "--job_id", str(job), "--path", str(fixed), "--username", "ada").returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
-    assert mended.exists()
+    assert fixed.exists()
 
 
 @pytest.mark.parametrize("arguments", [("retry", "--job_id", "1"), ("job", "--state", "FAILED", "--task", "open tar")])
-def test_catalogued_job_cannot_be_changed(stack: Stack, arguments: tuple[str, ...]):
+def test_cataloged_job_cannot_be_changed(stack: Stack, arguments: tuple[str, ...]):
     job = stack.post(make_bundle(FEW))
     stack.wait_for_end(job)
     name, *others = arguments

@@ -1,6 +1,6 @@
-"""Nothing secret leaves the files that keep it: not by a log, Airflow, the ledger, a list of processes, or an answer.
+"""Secrets stay in the files that keep them: none is in a log, Airflow, the ledger, a command line or an answer.
 
-`/proc/<id>/environ` holds secrets, and is readable by the account that runs the stack alone.
+`/proc/<id>/environ` contains secrets; only the account that runs the stack can read it.
 """
 
 import json
@@ -22,7 +22,7 @@ from ingest.local.layout import Layout
 from ingest.settings.loading import load_settings
 from tests.e2e.conftest import ArchiveAway
 from tests.faults.ending import wait_until_not_spooled
-from tests.hostile import ALL_AT_ONCE
+from tests.hostile import ALL_HOSTILE
 from tools.bundles import make_bundle, make_tar, metadata_of
 from tools.stack import TIMEOUT_SECONDS, Stack
 
@@ -32,7 +32,7 @@ SHORTEST = 12
 
 @pytest.fixture(scope="module")
 def secrets(stack: Stack) -> dict[str, str]:
-    """All that is secret, by its name: passwords, keys, and a token that Airflow has given out."""
+    """Return every secret by its name: passwords, keys, and a token that Airflow issued."""
     kept = json.loads((stack.home / "secrets").read_text())
     log_in = {"username": "admin", "password": kept["admin_password"]}
     answer = requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS)
@@ -41,22 +41,22 @@ def secrets(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def jobs(stack: Stack) -> list[int]:
-    """A job that ended well, one that was rejected, two with hostile names, and one that found the archive away."""
+    """Post a good job, a rejected one, two with hostile names, and one during an outage of the archive."""
     good, rejected = stack.post(make_bundle()), stack.post(make_bundle(metadata=metadata_of({"data/other": b"x"})))
-    hostile = stack.post(make_tar({ALL_AT_ONCE: b"x"})), stack.post(make_bundle(metadata=f"[{ALL_AT_ONCE}".encode()))
+    hostile = stack.post(make_tar({ALL_HOSTILE: b"x"})), stack.post(make_bundle(metadata=f"[{ALL_HOSTILE}".encode()))
     for job in (good, rejected, *hostile):
         stack.wait_for_end(job)
     with ArchiveAway(stack.home / "archive").for_a_while():
         unlucky = stack.post(make_bundle())
         stack.wait(unlucky, lambda state: bool(state["exception"]))
     stack.wait_for_end(unlucky)
-    # What is removed while the tests read every file would be none of their business.
+    # The tests read every file, so none may be removed meanwhile.
     wait_until_not_spooled(stack, good, unlucky)
     return [good, rejected, unlucky, *hostile]
 
 
 def found(secrets: dict[str, str], text: str | bytes) -> set[str]:
-    """The names of the secrets that a text gives away."""
+    """Return the names of the secrets that a text contains."""
     looked_at = text.encode() if isinstance(text, str) else text
     return {name for name, secret in secrets.items() if secret.encode() in looked_at}
 
@@ -67,14 +67,14 @@ def test_secrets_are_long_enough_to_be_looked_for(secrets: dict[str, str]):
     assert found(secrets, f"... {secrets['fernet_key']} ...") == {"fernet_key"}
 
 
-def test_no_file_but_those_that_keep_them_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: list[int]):
+def test_no_other_file_contains_a_secret(stack: Stack, secrets: dict[str, str], jobs: list[int]):
     paths = [path for path in stack.home.rglob("*") if path.is_file() and "postgres" not in path.parts]
     leaking = {str(path.relative_to(stack.home)) for path in paths if found(secrets, path.read_bytes())}
     assert leaking == KEPT
     assert any("job-" in str(path) for path in paths), "the logs of tasks are among them"
 
 
-def test_no_log_holds_a_character_that_a_terminal_obeys(stack: Stack, jobs: list[int]):
+def test_no_log_contains_a_control_character_of_terminals(stack: Stack, jobs: list[int]):
     obeyed = {}
     for path in stack.home.rglob("*.log"):
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
@@ -85,17 +85,17 @@ def test_no_log_holds_a_character_that_a_terminal_obeys(stack: Stack, jobs: list
     assert {name: lines for name, lines in obeyed.items() if lines} == {}
 
 
-def test_files_that_keep_secrets_are_readable_by_their_owner_alone(stack: Stack):
+def test_files_that_keep_secrets_are_readable_by_their_owner_only(stack: Stack):
     assert {(stack.home / name).stat().st_mode & 0o777 for name in KEPT} == {0o600}
 
 
-def test_what_the_stack_writes_is_readable_by_its_owner_alone(stack: Stack, ledger: Engine, jobs: list[int]):
+def test_files_of_the_stack_are_readable_by_their_owner_only(stack: Stack, ledger: Engine, jobs: list[int]):
     with Session(ledger) as session:
         archived = {str(file_id) for file_id in session.scalars(select(File.file_id).where(File.job_id.in_(jobs)))}
     open_to_others = set()
     for path in stack.home.rglob("*"):
         top, name = path.relative_to(stack.home).parts[0], path.name
-        # The sources of moves have the rights that their owners gave them, in the archive, too.
+        # Sources of moves keep the permissions of their owners, in the archive too.
         moved = top == "move" or (top == "archive" and path.is_file() and name not in archived)
         if top != "postgres" and not moved and not path.is_symlink() and path.stat().st_mode & 0o007:
             open_to_others.add(str(path.relative_to(stack.home)))
@@ -112,7 +112,7 @@ def paths_of(job: int) -> Iterator[str]:
 
 
 def answers(stack: Stack, paths: list[str], user: str, secrets: dict[str, str]) -> dict[str, requests.Response]:
-    """What Airflow answers to an account, whatever it is."""
+    """Return Airflow's answers to an account."""
     log_in = {"username": user, "password": secrets[f"{user}_password"]}
     token = requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
@@ -134,7 +134,7 @@ def test_airflow_answers_no_secret(stack: Stack, secrets: dict[str, str], jobs: 
 
 @pytest.mark.parametrize("path", ["/dags/ingest/dagRuns", "/config", "/eventLogs"])
 @pytest.mark.parametrize("password", [None, "admin", "airflow", ""])
-def test_airflow_lets_nobody_in_without_a_password_of_its_own(stack: Stack, path: str, password: str | None):
+def test_airflow_admits_no_one_without_a_password_of_its_own(stack: Stack, path: str, password: str | None):
     if password is not None:
         log_in = {"username": "admin", "password": password}
         assert requests.post(f"{stack.airflow}/auth/token", json=log_in, timeout=TIMEOUT_SECONDS).status_code in {
@@ -158,7 +158,7 @@ def test_no_table_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: li
 
 
 def processes_of(stack: Stack) -> dict[Path, bytes]:
-    """The stack's processes and their command lines: those that have its environment, and what they have started."""
+    """Return the stack's processes and their command lines: those that have its environment, and what they have started."""
     mine, parents, found = f"INGEST_HOME={stack.home}".encode(), {}, set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -205,14 +205,16 @@ AWAY = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
 
 
 @pytest.mark.parametrize("name", ["METADATA_INGEST_URL", "ARCHIVEINTERFACE_URL"])
-def test_command_whose_service_is_away_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int], name: str):
+def test_command_whose_service_is_unavailable_does_not_show_the_password_in_its_url(
+    stack: Stack, jobs: list[int], name: str
+):
     said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: AWAY})
     assert said.returncode == 1
     assert "127.0.0.1:1" in said.stderr
     assert "hidden" not in said.stdout + said.stderr
 
 
-def test_command_that_finds_airflow_away_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
+def test_command_that_cannot_reach_airflow_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
     said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=AWAY)
     assert said.returncode == 1
     assert "127.0.0.1:1" in said.stderr

@@ -1,4 +1,4 @@
-"""Many bundles of one user do not make another user's next job wait."""
+"""Fair share: many bundles of one user do not delay another user's next job."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tools.waiting import wait_until
 
 MANY = 36
 RUNNING = 16
-# So many that all are in Airflow: then the order of the tasks alone makes the difference.
+# All jobs are in Airflow, so that only the order of the tasks matters.
 UNLIMITED = 1000
 
 
@@ -56,7 +56,7 @@ def test_a_job_of_one_user_completes_before_most_of_the_many_that_another_had_se
         assert started(ledger, many) <= completed(ledger, many) + running
         wait_until(lambda: completed(ledger, [one]) == 1, 3 * JOB_SECONDS, lambda: "the job does not complete")
         after = completed(ledger, many)
-    # Each job that ends starts the next: housekeeping alone would start them once a minute.
+    # Each job that ends starts the next; housekeeping would start them only once a minute.
     wait_until(lambda: completed(ledger, many) == MANY, 5 * JOB_SECONDS, lambda: f"{completed(ledger, many)} completed")
     print(f"{before} of {MANY} jobs were complete before the one, {after} after it")  # noqa: T201
     assert after - before < (MANY - before) / 2, f"{after - before} of {MANY - before} jobs were completed first"

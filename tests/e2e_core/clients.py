@@ -1,7 +1,7 @@
 """The stock clients as their users run them: pacifica-cli, and a program on the library pacifica-uploader. Used by tests.
 
 Both run unchanged, as processes in the core's environment, because their pins clash with ours. They spend seconds asleep,
-so several are started at once and waited for one by one.
+so several are started together and then awaited one by one.
 """
 
 import json
@@ -24,13 +24,13 @@ from tools.stack import Stack
 DATA = Path(__file__).with_name("data")
 CLIENT_SECONDS = 300
 WHO = ("--logon", str(SUBMITTER), "--instrument", str(INSTRUMENT))
-# What a facility asks of its users, by `metaID` in data/uploader.json.
+# Fields that a facility usually requires, by `metaID` in data/uploader.json.
 USUAL = ("logon", "project", "instrument", "user-of-record")
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a client left: its exit status and what it printed."""
+    """The exit status and the output of a client that ended."""
 
     status: int
     printed: str
@@ -62,7 +62,7 @@ class Client:
         return self.end_with(None)
 
     def end_with(self, rest: bytes | None) -> Ended:
-        """Give it the rest of its input, and wait until it ends."""
+        """Send the rest of its input, and wait until it ends."""
         printed, errors = self.process.communicate(rest, CLIENT_SECONDS)
         return Ended(self.process.returncode, printed.decode(), errors.decode())
 
@@ -97,22 +97,22 @@ class Clients:
             configuration.write(file)
 
     def log_in(self, user: str, password: str) -> None:
-        """Let the next ones that are started authenticate, as a user's configuration of pacifica-cli says it."""
+        """Configure clients that start from now on to authenticate, as a user configures pacifica-cli."""
         login = {"TYPE": "basic", "USERNAME": user, "PASSWORD": password}
         self._environment |= {f"AUTHENTICATION_{name}": value for name, value in login.items()}
 
-    def upload(self, *arguments: str, options: Sequence[str] = (), asked: Sequence[str] = USUAL) -> Client:
-        """Start `pacifica-cli upload`; `options` stand before that word, `asked` is what its configuration asks for."""
-        return self._start([str(self._binaries / "pacifica-cli"), *options, "upload", *WHO, *arguments], asked)
+    def upload(self, *arguments: str, options: Sequence[str] = (), fields: Sequence[str] = USUAL) -> Client:
+        """Start `pacifica-cli upload`; `options` precede that word, `fields` are those that its configuration requires."""
+        return self._start([str(self._binaries / "pacifica-cli"), *options, "upload", *WHO, *arguments], fields)
 
     def library(self, *arguments: str) -> Client:
         """Start data/library_upload.py."""
         return self._start([str(self._binaries / "python"), str(DATA / "library_upload.py"), *arguments], USUAL)
 
-    def _start(self, command: list[str], asked: Sequence[str]) -> Client:
+    def _start(self, command: list[str], fields: Sequence[str]) -> Client:
         entries = json.loads((DATA / "uploader.json").read_text())
-        metadata = self.folder / f"uploader-{'-'.join(asked)}.json"
-        metadata.write_text(json.dumps([entry for entry in entries if entry["metaID"] in asked]))
+        metadata = self.folder / f"uploader-{'-'.join(fields)}.json"
+        metadata.write_text(json.dumps([entry for entry in entries if entry["metaID"] in fields]))
         pipe = subprocess.PIPE
         environment = {**self._environment, "UPLOADER_CONFIG": str(metadata)}
         process = subprocess.Popen(command, env=environment, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -122,7 +122,7 @@ class Clients:
 
 @contextmanager
 def clients_in(folder: Path, files: Mapping[str, bytes], stack: Stack, core: Core) -> Iterator[Clients]:
-    """Give the clients of a folder with these files; those that still run at the end are killed."""
+    """Return the clients of a folder with these files; those that still run at the end are killed."""
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)

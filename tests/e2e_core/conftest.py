@@ -13,8 +13,8 @@ from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A service that is away is given up after some twenty seconds here: long enough for one to be started on a busy machine.
-# A service that is silent is given up after ten. Why the delay is no shorter: see tests/e2e/conftest.py.
+# A stage gives up on an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
+# unresponsive service times out after ten seconds. tests/e2e/conftest.py explains why the delay is not shorter.
 SETTINGS = {
     "INGEST_RETRIES": "4",
     "INGEST_RETRY_DELAY": "5",
@@ -25,14 +25,14 @@ SETTINGS = {
 
 @pytest.fixture(scope="package")
 def proxies(core: Core) -> Iterator[dict[str, Proxy]]:
-    """A proxy in front of each service, which passes everything on until a test asks for a fault."""
+    """Run a proxy in front of each service, which forwards everything until a test injects a fault."""
     with ExitStack() as running:
         yield {name: running.enter_context(proxy_to(core.url(name))) for name in SERVICES}
 
 
 @pytest.fixture(scope="package")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """The points at which processes of the stack can be held."""
+    """Return the failpoints of the stack."""
     return Points(tmp_path_factory.mktemp("failpoints"))
 
 
@@ -40,7 +40,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
 def stack(
     core: Core, proxies: dict[str, Proxy], points: Points, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The stack, pointed at the core (through the proxies) by settings alone."""
+    """Run the stack; settings point it at the core, through the proxies."""
     settings = {**settings_of({name: proxy.url for name, proxy in proxies.items()}), VARIABLE: str(points.folder)}
     process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings})
     try:
@@ -51,7 +51,7 @@ def stack(
 
 @pytest.fixture(scope="package")
 def ledger(stack: Stack) -> Iterator[Engine]:
-    """The stack's database of jobs."""
+    """Return the stack's database of jobs."""
     with ledger_of(stack) as engine:
         yield engine
 
@@ -61,13 +61,13 @@ Away = Callable[[str], AbstractContextManager[None]]
 
 @pytest.fixture
 def away(core: Core, proxies: dict[str, Proxy]) -> Away:
-    """Take a service away for a while: its process ends, and connections are refused."""
+    """Make a service unavailable for a while: stop its process and refuse connections."""
 
     @contextmanager
     def away(name: str) -> Iterator[None]:
         with ExitStack() as ended:
             if name != METADATA:
-                # Policy asks metadata; to get past it, metadata must only be out of our reach.
+                # Policy needs metadata, so metadata keeps running and only its proxy refuses connections.
                 ended.enter_context(core.without(name))
             proxies[name].stop()
             ended.callback(proxies[name].start)

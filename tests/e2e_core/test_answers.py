@@ -1,4 +1,4 @@
-"""Answers that are lost, wrong or misleading, of services that did or did not do what they were asked."""
+"""Lost, wrong or misleading answers of services, whether or not the service did the work."""
 
 import json
 
@@ -14,7 +14,7 @@ from tools.pacifica_core.services import ARCHIVE, METADATA, UNIQUEID
 from tools.stack import Stack
 from tools.stack_contents import events, file_ids
 
-FOREIGN = b"somebody else's"
+FOREIGN = b"another owner's"
 TIMEOUT_SECONDS = 30
 
 
@@ -24,21 +24,21 @@ def given_ids(first: int, count: int) -> bytes:
 
 
 def store_foreign(core: Core, file_id: int) -> None:
-    """Store a file in the archive that is of no job of ours."""
+    """Store a file in the archive that belongs to no job."""
     headers = {"Content-Type": "application/octet-stream"}
     url = f"{core.url(ARCHIVE)}/{file_id}"
     assert requests.put(url, data=FOREIGN, headers=headers, timeout=TIMEOUT_SECONDS).status_code == 201
 
 
 def catalogue_foreign(core: Core, transaction_id: int, ids: range) -> None:
-    """Catalogue a transaction that is of no job of ours."""
+    """Catalog a transaction that belongs to no job."""
     files = [file_entry(f"{file_id}.txt", FOREIGN, _id=file_id) for file_id in ids]
     document = [*transaction(), *files, {"destinationTable": "Transactions._id", "value": transaction_id}]
     answer = requests.put(f"{core.url(METADATA)}/ingest", json=document, timeout=TIMEOUT_SECONDS)
     assert answer.status_code == 200, answer.text
 
 
-def test_answer_of_metadata_that_is_lost_is_asked_for_again(
+def test_answer_of_metadata_that_is_lost_is_requested_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     with proxies[METADATA].fault(Fault("PUT", "/ingest", lose_answer=True)) as fault:
@@ -121,7 +121,7 @@ def test_ids_of_files_in_the_archive_that_are_of_no_job_are_not_taken(
     assert "file_ids_replaced" in events(ledger, job)
 
 
-def test_ids_of_files_in_the_catalogue_that_are_of_no_job_are_not_taken(
+def test_ids_of_files_in_the_catalog_that_are_of_no_job_are_not_taken(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     taken = range(1_950_000, 1_950_000 + len(THREE))

@@ -27,7 +27,7 @@ def one_entry(**changes: object) -> list[Entry]:
 
 
 def assert_complete(stack: Stack, core: Core, job: int, contents: dict[str, bytes]) -> None:
-    """The job is complete, and archive and catalogue hold exactly its files."""
+    """Assert that a job is complete, and that archive and catalog hold exactly its files."""
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"], state["task_percent"]) == ("OK", "ingest metadata", "100.0"), state
     files = cataloged(core, job)
@@ -35,7 +35,7 @@ def assert_complete(stack: Stack, core: Core, job: int, contents: dict[str, byte
     assert archived(core, files) == {path.removeprefix("data/"): content for path, content in contents.items()}
 
 
-def test_good_bundle_is_archived_and_catalogued(stack: Stack, core: Core):
+def test_good_bundle_is_archived_and_cataloged(stack: Stack, core: Core):
     entries = [file_entry(path, content, subdir=SUBDIRS[path]) for path, content in THREE.items()]
     job = stack.post(make_bundle(THREE, [*transaction(), *entries]))
     assert_complete(stack, core, job, THREE)
@@ -67,7 +67,7 @@ def test_hash_is_taken_in_every_form_that_clients_write(stack: Stack, core: Core
     [(tarfile.PAX_FORMAT, True), (tarfile.GNU_FORMAT, False), (tarfile.USTAR_FORMAT, True)],
 )
 def test_tar_is_read_in_every_format(stack: Stack, core: Core, tar_format: int, metadata_first: bool):
-    # ustar has no room for a path of more than 255 bytes.
+    # ustar cannot hold a path of more than 255 bytes.
     contents = THREE if tar_format == tarfile.USTAR_FORMAT else {**THREE, LONG: b"long"}
     document = json.dumps(metadata_of(contents)).encode()
     members = {"metadata.txt": document, **contents} if metadata_first else {**contents, "metadata.txt": document}

@@ -1,4 +1,4 @@
-"""pacifica-cli, unchanged, uploads to the real stack. All uploads go on at once, as in a facility at noon."""
+"""pacifica-cli, unchanged, uploads to the real stack. All uploads run simultaneously, as in a busy facility."""
 
 import io
 import tarfile
@@ -27,20 +27,20 @@ FILES = {
 
 @dataclass(frozen=True)
 class Upload:
-    """Words of a command line, the paths whose files it uploads, and what the catalogue has before those."""
+    """Words of a command line, the paths whose files it uploads, and what the catalog has before those."""
 
     words: tuple[str, ...]
     paths: tuple[str, ...] = ("run/",)
     prefix: str = ""
-    asked: tuple[str, ...] = USUAL
+    fields: tuple[str, ...] = USUAL
 
 
 UPLOADS = {
     "folder": Upload(("run",)),
-    # The original kept the dot in the catalogue.
+    # The original service kept the dot in the catalog.
     "folder with a dot": Upload(("./run",)),
-    "folder of the project": Upload(("run",), prefix=f"Project ID {PROJECT}/", asked=(*USUAL, "directory-project")),
-    # The original found none of its files: their names had one slash where the tar had two.
+    "folder of the project": Upload(("run",), prefix=f"Project ID {PROJECT}/", fields=(*USUAL, "directory-project")),
+    # The original service found none of its files: their names had one slash where the tar had two.
     "absolute path": Upload(("{folder}/run",), prefix="{folder}/"),
     "several paths": Upload(("metadata.txt", "notes", "run/sub/deep"), ("metadata.txt", "notes/", "run/sub/deep/")),
     "kept bundle": Upload(("--local-save", "kept.tar", "run")),
@@ -59,22 +59,22 @@ def clients(stack: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def uploads(clients: Clients) -> dict[str, Client]:
-    """Every upload by its name, started."""
+    """Return every upload by its name, started."""
     folder = str(clients.folder)
     return {
-        name: clients.upload(*(word.format(folder=folder) for word in upload.words), asked=upload.asked)
+        name: clients.upload(*(word.format(folder=folder) for word in upload.words), fields=upload.fields)
         for name, upload in UPLOADS.items()
     }
 
 
 def files_of(upload: Upload, clients: Clients) -> dict[str, bytes]:
-    """What archive and catalogue shall hold of an upload."""
+    """What archive and catalog shall hold of an upload."""
     prefix = upload.prefix.format(folder=str(clients.folder).removeprefix("/"))
     return {prefix + path: content for path, content in FILES.items() if path.startswith(upload.paths)}
 
 
 def held(core: Core, job: int) -> dict[str, bytes]:
-    """What archive and catalogue hold of a job."""
+    """What archive and catalog hold of a job."""
     files = cataloged(core, job)
     assert files is not None
     return archived(core, files)
@@ -92,7 +92,7 @@ def held(core: Core, job: int) -> dict[str, bytes]:
         "folder named data",
     ],
 )
-def test_client_waits_until_its_files_are_archived_and_catalogued(
+def test_client_waits_until_its_files_are_archived_and_cataloged(
     name: str, uploads: dict[str, Client], clients: Clients, stack: Stack, core: Core
 ):
     ended = uploads[name].ended
@@ -119,7 +119,7 @@ def test_tar_in_tar_is_archived_as_one_file(uploads: dict[str, Client], clients:
     assert contents == {f"data/{path}": content for path, content in FILES.items() if path.startswith("run/")}
 
 
-def test_client_that_does_not_wait_ends_at_once_and_its_job_completes(
+def test_client_that_does_not_wait_ends_immediately_and_its_job_completes(
     uploads: dict[str, Client], clients: Clients, stack: Stack, core: Core
 ):
     ended = uploads["no wait"].ended

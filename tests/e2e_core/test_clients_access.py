@@ -1,4 +1,4 @@
-"""The stock clients, unchanged, where a token is asked for: they send it as a password."""
+"""The stock clients, unchanged, when the API requires a token: they send it as a password."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
 from tools.stack import Stack
 
-# Policy is asked who this is.
+# Policy resolves this name.
 USER = f"user{SUBMITTER}"
 
 

@@ -25,12 +25,12 @@ AWAY = (500, b'{"message": "gone away"}')
 
 @dataclass(frozen=True)
 class Failure:
-    """Words of a command line, the stage that fails, and what the user reads."""
+    """Words of a command line, the stage that fails, and the reason that the user reads."""
 
     words: tuple[str, ...]
     task: str
     reason: str
-    asked: tuple[str, ...] = USUAL
+    fields: tuple[str, ...] = USUAL
 
 
 FAILURES = {
@@ -39,7 +39,7 @@ FAILURES = {
         "Policy Validation",
         "Precondition Failed: Invalid values for project",
         # Else the client itself finds out.
-        asked=("logon", "project", "instrument"),
+        fields=("logon", "project", "instrument"),
     ),
     "key without a name": Failure(
         ("run",),
@@ -49,7 +49,7 @@ FAILURES = {
     ),
     "wrong hash": Failure(("--local-retry", "wrong.tar"), "ingest files", "a/b/one.txt"),
     "the same file twice": Failure(("run", "run/two.txt"), "open tar", "'run/two.txt' is in the bundle twice"),
-    # The original took this one and catalogued the dots.
+    # The original service accepted this one and cataloged the dots.
     "folder above": Failure(("here/../run",), "open tar", "'data/here/../run/two.txt' is neither"),
 }
 
@@ -62,8 +62,8 @@ def clients(stack: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def uploads(clients: Clients) -> dict[str, Client]:
-    """Every upload that will fail by its name, started."""
-    return {name: clients.upload(*failure.words, asked=failure.asked) for name, failure in FAILURES.items()}
+    """Return every upload that will fail by its name, started."""
+    return {name: clients.upload(*failure.words, fields=failure.fields) for name, failure in FAILURES.items()}
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -71,7 +71,7 @@ def test_job_that_fails_ends_the_wait_and_the_reason_is_printed(
     name: str, uploads: dict[str, Client], stack: Stack, core: Core
 ):
     ended, failure = uploads[name].ended, FAILURES[name]
-    # pacifica-cli 0.5.2 ends with 0 whatever became of the job; the state that it prints tells.
+    # pacifica-cli 0.5.2 exits with 0 even if the job failed; only the state that it prints shows the failure.
     assert ended.status == 0, ended.errors
     seen = ended.document
     assert (seen["state"], seen["task"], seen["complete"]) == ("FAILED", failure.task, True), seen

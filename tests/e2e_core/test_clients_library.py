@@ -16,7 +16,7 @@ from tools.stack import Stack
 from tools.waiting import wait_until
 
 FILES = {"run/one.txt": b"one\n", "run/sub/two.bin": bytes(range(256)) * 12_000, "run/sub/日本.txt": b""}
-# Policy is asked who this is.
+# Policy resolves this name.
 USER = f"user{SUBMITTER}"
 TIMEOUT_SECONDS = 30
 

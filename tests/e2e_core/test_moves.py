@@ -18,7 +18,7 @@ from tools.stack import Stack
 
 @pytest.fixture
 def folder(stack: Stack, request: pytest.FixtureRequest) -> Path:
-    """A folder of its own below the one that files may be moved from."""
+    """Create a folder for this test below the folder from which files may be moved."""
     made = stack.home / "move" / str(request.node.name)
     made.mkdir()
     return made
@@ -103,7 +103,7 @@ def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, p
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_catalogue_that_is_away_keeps_what_was_moved(stack: Stack, core: Core, away: Away, folder: Path):
+def test_catalog_that_is_away_keeps_what_was_moved(stack: Stack, core: Core, away: Away, folder: Path):
     with away(METADATA):
         job = move(stack, lay_out(folder))
         state = stack.wait_for_end(job)

@@ -140,7 +140,7 @@ def test_original_fault_failed_bundle_stays_on_the_disk_for_ever(stack: Stack, l
         connection.execute(update(Event).where(Event.job_id == job).values(at=func.now() - timedelta(days=31)))
     stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
     wait_until(lambda: not bundle.exists(), 60, lambda: f"{bundle} stays")
-    wait_until(lambda: "bundle_removed" in events(ledger, job), 10, lambda: "no event tells of it")
-    # The process of the API that did not see the end of the run believes for a moment what it has been told before.
+    wait_until(lambda: "bundle_removed" in events(ledger, job), 10, lambda: "no event records it")
+    # An API process that did not see the end of the run trusts its last answer for a moment.
     state = stack.wait_for_end(job)
     assert (state["state"], state["task"], state["exception"]) == ("FAILED", "open tar", failed["exception"])

@@ -1,4 +1,4 @@
-"""The comparison of the ledger with the real archive and the real catalogue."""
+"""The comparison of the ledger with the real archive and the real catalog."""
 
 from sqlalchemy import Engine
 

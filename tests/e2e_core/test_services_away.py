@@ -1,4 +1,4 @@
-"""Services that are away: the job waits and says for what, fails when it takes too long, and goes on when they are back."""
+"""Unavailable services: the job waits with the reason, fails after its tries, and continues when they are back."""
 
 import pytest
 

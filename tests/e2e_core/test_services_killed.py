@@ -39,7 +39,7 @@ def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_anew(
     points.arm(READING, job, "hold", passes=3)
     points.wait_until_reached(READING, job)
     core.kill(ARCHIVE)
-    points.let_go(READING, job)
+    points.release(READING, job)
     wait_until_tried_again(stack, ledger, job)
     core.start(ARCHIVE)
     assert_complete(stack, core, job, LARGE)
@@ -49,7 +49,7 @@ def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_anew(
 @pytest.mark.parametrize(
     ("service", "table"),
     [(METADATA, "files"), (POLICY, "projects")],
-    ids=["metadata-while-it-ingests", "policy-while-it-asks"],
+    ids=["metadata-while-it-ingests", "policy-while-it-queries"],
 )
 def test_service_that_is_killed_while_it_works_is_waited_for(
     stack: Stack, core: Core, ledger: Engine, postgres: Layout, files_before: set[str], service: str, table: str
@@ -74,7 +74,7 @@ def test_uniqueid_that_is_killed_between_allocation_and_use_gives_nobody_the_sam
     core.start(UNIQUEID)
     second = stack.post(make_bundle(THREE))
     assert_complete(stack, core, second, THREE)
-    points.let_go(ALLOCATED, first)
+    points.release(ALLOCATED, first)
     assert_complete(stack, core, first, THREE)
     assert not set(file_ids(ledger, first)) & set(file_ids(ledger, second))
     assert len(stored(core) - files_before) == 2 * len(THREE)
@@ -82,7 +82,7 @@ def test_uniqueid_that_is_killed_between_allocation_and_use_gives_nobody_the_sam
 
 @contextmanager
 def locked(postgres: Layout, table: str) -> Iterator[None]:
-    """Let whoever asks metadata for a table wait."""
+    """Make every request to a table of metadata wait."""
     with administration(postgres, "metadata") as cursor:
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield

@@ -1,4 +1,4 @@
-"""Services that do what they are asked, and never answer: the stage is tried again, and nothing is there twice."""
+"""Services that do the work and never answer: the stage is retried, and nothing exists twice."""
 
 import pytest
 from sqlalchemy import Engine
@@ -12,8 +12,8 @@ from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
 from tools.stack import Stack
 from tools.stack_contents import events, file_ids
 
-# What each service is asked, and for how many stages a bundle needs it.
-ASKED = {
+# A request to each service that a bundle needs.
+REQUESTS = {
     UNIQUEID: ("GET", "mode=file"),
     POLICY: ("POST", "/ingest"),
     ARCHIVE: ("PUT", ""),
@@ -26,7 +26,7 @@ def test_service_that_never_answers_is_asked_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy], service: str
 ):
     before = stored(core)
-    with proxies[service].fault(Fault(*ASKED[service], keep_silent=True)) as fault:
+    with proxies[service].fault(Fault(*REQUESTS[service], never_answer=True)) as fault:
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert "no answer for 10 seconds or longer" in waiting["exception"]
@@ -39,7 +39,7 @@ def test_service_that_never_answers_is_asked_again(
 def test_metadata_that_took_the_transaction_and_never_answers_is_not_sent_it_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
-    with proxies[METADATA].fault(Fault(*ASKED[METADATA], times=2, keep_silent=True)) as fault:
+    with proxies[METADATA].fault(Fault(*REQUESTS[METADATA], times=2, never_answer=True)) as fault:
         job = stack.post(make_bundle(THREE))
         assert_complete(stack, core, job, THREE)
     assert fault.seen == 1

@@ -1,4 +1,4 @@
-"""What is posted to be killed on its way: each kind of job, its bundle or document, and how it must end."""
+"""The jobs of the campaign: each kind of job, its bundle or move document, and its expected end."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -14,14 +14,14 @@ BLOCK = 1024 * 1024
 # Two batches, and one file that goes through in several blocks.
 MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(BATCH_FILES + 20)}
 CONTENTS = {**MANY, "data/long.bin": bytes(range(256)) * (5 * BLOCK // 256)}
-# Left out of the job: the stack runs with `unlisted_members = skip`.
+# Not part of the job, because the stack runs with `unlisted_members = skip`.
 UNLISTED = {"data/._one.txt": b"resource fork", "data/many/.DS_Store": b"view of a folder"}
 SOURCES = {f"run/{name}.raw": name.encode() * 1000 for name in ("one", "two", "three")}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A point, how often a process passes it before it is killed there, and what kind of job is killed."""
+    """A failpoint, how often a process passes it before it is killed, and the kind of the job."""
 
     point: str
     job: str
@@ -33,7 +33,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of job: what posts it, what its files hold; `failed_at` is the label of the stage that refuses it."""
+    """A kind of job: its poster and its contents; `failed_at` is the label of the stage that rejects it."""
 
     post: Callable[[Stack, Path], int]
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Kind:
 
 
 def bundle(contents: dict[str, bytes], entries: Iterable[Entry] | bytes | None = None) -> Callable[[Stack, Path], int]:
-    """Give what posts a bundle; with right metadata, unless others are given."""
+    """Return a poster of a bundle, with correct metadata unless other entries are given."""
     metadata = entries if entries is None or isinstance(entries, bytes) else list(entries)
     body = make_bundle(contents, metadata)
     return lambda stack, _folder: stack.post(body)
 
 
 def move(contents: dict[str, bytes], wrong: str | None = None) -> Callable[[Stack, Path], int]:
-    """Give what lays the sources out in a folder and posts the document that names them, one with a wrong hash."""
+    """Return a poster of a move, which writes the sources first; `wrong` is a path with a wrong hash."""
 
     def post(stack: Stack, folder: Path) -> int:
         for path, content in contents.items():
@@ -62,7 +62,7 @@ def move(contents: dict[str, bytes], wrong: str | None = None) -> Callable[[Stac
 
 
 def declared_move(contents: dict[str, bytes], folder: Path, wrong: str | None = None) -> list[Entry]:
-    """The document that names the sources in a folder, one with a wrong hash."""
+    """Return the move document of the sources in a folder; `wrong` is a path with a wrong hash."""
     files = []
     for path, content in contents.items():
         changes = {"hashsum": WRONG_SUM} if path == wrong else {}
@@ -71,7 +71,7 @@ def declared_move(contents: dict[str, bytes], folder: Path, wrong: str | None = 
 
 
 def declared(contents: dict[str, bytes], *more: Entry, wrong: str | None = None) -> list[Entry]:
-    """The metadata of contents, with further entries, and with a wrong hash of one file."""
+    """Return the metadata of contents, with further entries, and with a wrong hash of one file."""
     files = [file_entry(path, content) for path, content in contents.items() if path != wrong]
     if wrong:
         files.append(file_entry(wrong, contents[wrong], hashsum=WRONG_SUM))
@@ -80,7 +80,7 @@ def declared(contents: dict[str, bytes], *more: Entry, wrong: str | None = None)
 
 ONE = {"data/one.txt": b"one\n"}
 LAST = max(MANY)
-# The built-in catalogue takes all that load_metadata takes, so the test forbids it this one.
+# The built-in catalog accepts everything that load_metadata accepts, so the test forbids this entry.
 REFUSED_BY_CATALOG = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": "refused"}
 REFUSE = "ALTER TABLE catalogue_entry ADD CHECK (coalesce(entry->>'value', '') <> 'refused')"
 

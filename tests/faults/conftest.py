@@ -12,14 +12,14 @@ from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
 SETTINGS = {
-    # What was killed is tried again at once, but the number of tries and the bounds are those of a facility.
+    # A killed stage is retried after a second; the number of tries and the limits are those of a facility.
     "INGEST_RETRY_DELAY": "1",
     "INGEST_MAX_RETRY_DELAY": "2",
-    # What a killed API leaves is removed by the next round of retention.
+    # Retention removes the partial uploads of a killed API in its next run.
     "INGEST_RECEIVE_TIMEOUT": "5",
     "INGEST_KEEP_ABANDONED_SECONDS": "1",
     "INGEST_UNLISTED_MEMBERS": "skip",
-    # The tasks of a scheduler that was killed are begun again after 20 s at most, and the next one's start, instead of 40.
+    # The next scheduler adopts the tasks of a killed one after 20 s at most instead of 40 s.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
 }
@@ -27,17 +27,17 @@ SETTINGS = {
 
 @pytest.fixture(scope="package")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """The points at which processes of the stack can be killed."""
+    """Return the failpoints of the stack."""
     return Points(tmp_path_factory.mktemp("failpoints"))
 
 
 @pytest.fixture(scope="package")
 def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack."""
+    """Run the stack."""
     home = tmp_path_factory.mktemp("stack")
     process, stack = start_stack(Path(home), {**SETTINGS, VARIABLE: str(points.folder)})
     try:
-        # The admin's command can be killed too.
+        # Failpoints work in the admin's command too.
         yield replace(stack, environment={**stack.environment, VARIABLE: str(points.folder)})
     finally:
         stop_stack(process)
@@ -45,6 +45,6 @@ def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="package")
 def ledger(stack: Stack) -> Iterator[Engine]:
-    """The stack's database of jobs."""
+    """Return the stack's database of jobs."""
     with ledger_of(stack) as engine:
         yield engine

@@ -1,4 +1,4 @@
-"""How a job must have ended, whatever happened on its way: as one that nothing interrupted."""
+"""Assertions about the end of a job: it must be the same as that of a job that nothing interrupted."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ COMPLETE = {"state": "OK", "task": "ingest metadata", "task_percent": "100.0", "
 def assert_complete(
     stack: Stack, ledger: Engine, job_id: int, contents: Mapping[str, bytes], seconds: float = 120
 ) -> None:
-    """Wait for a job's end without touching it: archive, catalogue and spool must be as after an uninterrupted run."""
+    """Wait for a job's end; assert that archive, catalog and spool are as after an uninterrupted run."""
     state = stack.wait_for_end(job_id, seconds)
     assert {name: state[name] for name in COMPLETE} == COMPLETE
     entries = cataloged(ledger, job_id)
@@ -33,7 +33,7 @@ def assert_complete(
 
 
 def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> None:
-    """The catalogue must hold the entries of the metadata, each once, and of others the transaction's id only."""
+    """Assert that the catalog holds each entry of the metadata once, and else only the transaction's id."""
     entries = (cataloged(ledger, job_id) or {}).values()
     expected = list(metadata)
     files = [entry for entry in expected if entry["destinationTable"] == "Files"]
@@ -43,26 +43,26 @@ def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> No
 
 
 def spooled(stack: Stack, job_id: int) -> list[str]:
-    """The names of what lies in the spool of a job."""
+    """Return the names of a job's files in the spool."""
     return sorted(path.name for path in (stack.home / "spool").iterdir() if path.name.startswith(f"{job_id}-"))
 
 
 def wait_until_not_spooled(stack: Stack, *jobs: int) -> None:
-    """Wait until the spool holds nothing of jobs: the last thing that a stage removes, when they are complete already."""
+    """Wait until the spool holds no file of jobs, which a stage removes after they are complete."""
     wait_until(
         lambda: not any(spooled(stack, job) for job in jobs), JOB_SECONDS, lambda: f"the spool keeps some of {jobs}"
     )
 
 
 def ownerless(stack: Stack, ledger: Engine) -> set[str]:
-    """The names of what lies in the archive and is no catalogued file, half-written files among them."""
+    """Return the names of files in the archive that are not cataloged, including partial files."""
     with Session(ledger) as session:
         known = {str(file_id) for file_id in session.scalars(select(CatalogFile.id))}
     return {name for name in stored_names(stack.home) if name.rpartition("/")[2] not in known}
 
 
 def ids_given_twice(ledger: Engine) -> list[int]:
-    """File ids that stand in the ledger more than once."""
+    """Return the file ids that the ledger contains more than once."""
     with Session(ledger) as session:
         ids = [file_id for file_id in session.scalars(select(File.file_id)) if file_id is not None]
     return sorted(file_id for file_id in set(ids) if ids.count(file_id) > 1)

@@ -1,4 +1,4 @@
-"""A job whose task stands still in the middle of `ingest_files`, until the test lets it go or kills it."""
+"""A job whose task is held in the middle of `ingest_files` until the test releases or kills it."""
 
 import os
 
@@ -15,7 +15,7 @@ PASSES = 4
 
 
 def post_and_hold(stack: Stack, points: Points) -> int:
-    """Post a bundle with `CONTENTS`, and wait until its task stands still; gives the job id."""
+    """Post a bundle with `CONTENTS`, and wait until its task is held; return the job id."""
     with ledger_of(stack) as ledger:
         job = next_job_id(ledger)
     points.arm(READING, job, "hold", PASSES)
@@ -25,10 +25,10 @@ def post_and_hold(stack: Stack, points: Points) -> int:
 
 
 def lose_run(stack: Stack, job: int) -> None:
-    """Let a job's run fail as one that Airflow loses: not marked by an operator, whose mark would end the job."""
+    """Fail a job's run as if Airflow had lost it: an operator's mark would end the job."""
     stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user=INGEST)
 
 
-def let_go(points: Points, job: int) -> None:
-    """Let the task go on."""
-    points.let_go(READING, job)
+def release(points: Points, job: int) -> None:
+    """Let the task continue."""
+    points.release(READING, job)

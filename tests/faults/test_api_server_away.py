@@ -1,4 +1,4 @@
-"""Airflow's api-server away for two minutes: it costs no job anything, and uploaders do not notice."""
+"""Airflow's api-server is unavailable for two minutes: no job uses up a try, and uploaders do not notice."""
 
 import time
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ BACK_SECONDS = 300
 
 def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: Stack, ledger: Engine, points: Points):
     going_on, in_the_middle = (held_jobs.post_and_hold(stack, points) for _ in range(2))
-    # Its start must not have to wait until another stack has started.
+    # Hold the lock: the restart of the api-server must not wait for the start of another stack.
     with starting(), away(stack) as begun:
-        # Ends its stage while nobody can be told so, and cannot go on to the next one.
-        held_jobs.let_go(points, going_on)
+        # Ends its stage while Airflow cannot be notified, so that the next stage cannot start.
+        held_jobs.release(points, going_on)
         posted = stack.post(make_bundle())
         assert time.monotonic() - begun < ANSWER_SECONDS
         jobs = (going_on, in_the_middle, posted)
@@ -36,7 +36,7 @@ def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: S
         Processes(stack).start(Role.API_SERVER)
         wait_until(lambda: answers(stack.airflow), START_SECONDS, lambda: "the api-server does not start")
     back = time.monotonic()
-    held_jobs.let_go(points, in_the_middle)
+    held_jobs.release(points, in_the_middle)
     while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < back + BACK_SECONDS:
         assert_none_failed(stack, jobs)
     for job, contents in zip(jobs, (held_jobs.CONTENTS, held_jobs.CONTENTS, CONTENTS), strict=True):
@@ -48,7 +48,7 @@ def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: S
 
 @contextmanager
 def away(stack: Stack) -> Iterator[float]:
-    """Stop the api-server, and have it run at the end; gives when it ended."""
+    """Stop the api-server inside the block; yield the time at which it ended."""
     processes = Processes(stack)
     processes.stop(Role.API_SERVER)
     try:

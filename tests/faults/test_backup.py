@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def run_commands(number: int, environment: Mapping[str, str]) -> None:
     """Run a block of commands of the section, as an admin's shell does."""
     section = SECTION.search(PAGE.read_text(encoding="utf-8"))
     assert section
-    path = os.pathsep.join([str(PROJECT / ".venv/bin"), os.environ["PATH"]])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-e", "-c", BLOCK.findall(section[1])[number]],
         env={**os.environ, **environment, "PATH": path},
@@ -91,7 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lost(folder: Path) -> Jobs:
-    """A stack that is backed up, and then destroyed."""
+    """Back up a stack and destroy it; return its jobs."""
     home = folder / "lost"
     process, stack = start_stack(home, SETTINGS)
     try:

@@ -22,7 +22,7 @@ from tools.stack import Stack, ledger_of, start_stack, stop_stack
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="libfaketime is in no wheel for this machine")
 
 HELD_AT = "ingest_files.reading"
-# What docs/explanation/failures.md states, for a busy machine.
+# The limit of docs/explanation/failures.md, with a reserve for a busy machine.
 SECONDS = 300
 
 
@@ -34,7 +34,7 @@ class Clock:
     hours: int = 0
 
     def jump(self, hours: int) -> None:
-        """Move the clock, at once for all processes."""
+        """Move the clock of all processes simultaneously."""
         self.hours += hours
         new = self.file.with_suffix(".new")
         new.write_text(f"{self.hours:+}h\n")
@@ -43,7 +43,7 @@ class Clock:
         new.rename(self.file)
 
     def settings(self) -> dict[str, str]:
-        """The variables that give a process this clock."""
+        """Return the variables that give a process this clock."""
         package = find_spec("libfaketime")
         assert package
         assert package.origin
@@ -67,7 +67,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 
 @pytest.fixture(scope="module")
 def clocked(clock: Clock, points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that has this clock."""
+    """Run a stack with this clock."""
     settings = {**SETTINGS, **clock.settings(), VARIABLE: str(points.folder)}
     process, stack = start_stack(tmp_path_factory.mktemp("clocked"), settings)
     try:
@@ -78,14 +78,14 @@ def clocked(clock: Clock, points: Points, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def jobs(clocked: Stack) -> Iterator[Engine]:
-    """The stack's database of jobs."""
+    """Return the stack's database of jobs."""
     with ledger_of(clocked) as engine:
         yield engine
 
 
 @pytest.fixture
 def under_way(clocked: Stack, points: Points) -> int:
-    """A job that is held in the middle of a stage."""
+    """Post a job that is held in the middle of a stage."""
     job = clocked.post(b"no tar") + 1
     points.arm(HELD_AT, job, "hold")
     assert clocked.post(make_bundle()) == job
@@ -106,7 +106,7 @@ def test_jobs_complete_when_the_clock_jumps_forward(
 ):
     clock.jump(hours)
     later = clocked.post(make_bundle())
-    points.let_go(HELD_AT, under_way)
+    points.release(HELD_AT, under_way)
     assert_all_complete(clocked, jobs, under_way, later)
 
 
@@ -115,7 +115,7 @@ def test_jobs_complete_when_the_clock_jumps_back_and_has_caught_up(
 ):
     clock.jump(-1)
     later = clocked.post(make_bundle())
-    points.let_go(HELD_AT, under_way)
+    points.release(HELD_AT, under_way)
     assert_complete(clocked, jobs, later, CONTENTS, SECONDS)
     clock.jump(1)
     assert_all_complete(clocked, jobs, under_way)
@@ -125,7 +125,7 @@ def test_admin_lets_a_job_go_on_before_a_clock_that_was_set_back_has_caught_up(
     clocked: Stack, jobs: Engine, points: Points, clock: Clock, under_way: int
 ):
     clock.jump(-1)
-    points.let_go(HELD_AT, under_way)
+    points.release(HELD_AT, under_way)
     run = f"/dags/ingest/dagRuns/job-{under_way}"
     clocked.ask_airflow("PATCH", run, {"state": "failed"})
     clocked.ask_airflow("DELETE", run)

@@ -23,18 +23,18 @@ NextJob = Callable[[], int]
 
 @pytest.fixture
 def next_job(stack: Stack) -> NextJob:
-    """Tells the id of the job that is posted next; nobody else posts."""
+    """Return a function that returns the id of the next job, because only this test posts."""
     return lambda: stack.post(b"no tar") + 1
 
 
 def stop_by_admin(stack: Stack, points: Points, next_job: NextJob) -> int:
-    """Post a good bundle, and let an admin fail it while a stage works on it."""
+    """Post a good bundle, and fail it as an admin while a stage works on it."""
     job = next_job()
     points.arm("load_metadata.begun", job, "hold")
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
     assert stack.command("job", "--job-id", str(job), *FAILED).returncode == 0
-    points.let_go("load_metadata.begun", job)
+    points.release("load_metadata.begun", job)
     return job
 
 
@@ -59,11 +59,11 @@ def test_job_that_an_admin_failed_stays_failed_though_the_command_was_killed(
     points.wait_until_reached("load_metadata.begun", job)
     points.arm(point, job)
     assert stack.command("job", "--job-id", str(job), *FAILED).returncode == KILLED
-    points.let_go("load_metadata.begun", job)
+    points.release("load_metadata.begun", job)
     state = stack.wait_for_end(job)
     assert (state["state"], state["exception"]) == ("FAILED", "stopped by an admin")
     assert stack.command("retry", "--job-id", str(job)).returncode == 0
-    # Airflow waits long for a stage that is cleared in the moment in which its process ends.
+    # Airflow waits long for a stage that is cleared at the moment its process ends.
     assert_complete(stack, ledger, job, CONTENTS, seconds=300)
 
 
@@ -116,7 +116,7 @@ def test_housekeeping_that_was_killed_when_it_had_cleared_a_lost_run_has_let_the
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
     held_jobs.lose_run(stack, job)
-    points.let_go("load_metadata.begun", job)
+    points.release("load_metadata.begun", job)
     stack.run_housekeeping()
     points.wait_until_reached("housekeeping.cleared", job)
     stack.run_housekeeping()
@@ -133,7 +133,7 @@ def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_f
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
     stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
-    points.let_go("load_metadata.begun", job)
+    points.release("load_metadata.begun", job)
     stack.wait(job, lambda state: state["exception"] == MISSING_TEXT)
     stack.run_housekeeping()
     points.wait_until_reached(point, job)

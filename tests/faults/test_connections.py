@@ -1,4 +1,4 @@
-"""Connections that are cut, and answers that never come or are wrong: of clients, the API, and Airflow."""
+"""Cut connections, and answers that are lost or wrong: between clients, the API and Airflow."""
 
 import os
 import socket
@@ -69,7 +69,7 @@ def upload(stack: Stack) -> socket.socket:
 
 
 def assert_one_complete_job(stack: Stack, ledger: Engine, job: int) -> None:
-    """The job ends as one that nothing disturbed; there is no other one, and no stage ran twice."""
+    """Assert that the job ends as one that nothing disturbed; there is no other one, and no stage ran twice."""
     assert_complete(stack, ledger, job, CONTENTS)
     wait_until_not_spooled(stack, job)
     assert next_job_id(ledger) == job + 1
@@ -87,7 +87,7 @@ def test_connection_that_is_cut_before_the_answer_leaves_one_whole_job(
     with upload(stack) as connection:
         points.wait_until_reached(point, job)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CUT)
-    points.let_go(point, job)
+    points.release(point, job)
     assert_one_complete_job(stack, ledger, job)
 
 
@@ -102,7 +102,7 @@ def test_client_that_never_reads_its_answer_has_one_whole_job(stack: Stack, ledg
     "fault",
     [
         Fault(*TRIGGER, lose_answer=True),
-        Fault(*TRIGGER, keep_silent=True),
+        Fault(*TRIGGER, never_answer=True),
         Fault(*TRIGGER, answer=(500, b"{}")),
         Fault(*TRIGGER, answer=(500, b"{}"), keep_from_service=True),
         Fault(*TRIGGER, answer=(409, b"{}"), keep_from_service=True),

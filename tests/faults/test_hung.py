@@ -1,4 +1,4 @@
-"""A scheduler and a dag-processor that run and do nothing: `make run` notices, and jobs go on without help."""
+"""A scheduler and a dag-processor that hang: `make run` restarts them, and jobs continue without help."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ from tools.stack_processes import Processes, Role
 from tools.waiting import wait_until
 
 HUNG = (Role.SCHEDULER, Role.DAG_PROCESSOR)
-# Airflow calls a heartbeat healthy for 30 s.
+# Airflow considers a heartbeat healthy for 30 s.
 NOTICED_SECONDS = 30 + UNRESPONSIVE_TIMEOUT_SECONDS
 
 
-def test_scheduler_and_dag_processor_that_hang_are_started_anew(stack: Stack, ledger: Engine):
+def test_scheduler_and_dag_processor_that_hang_are_restarted(stack: Stack, ledger: Engine):
     processes = Processes(stack)
     hung = {role: processes.find(role) for role in HUNG}
     for role in HUNG:
@@ -26,6 +26,6 @@ def test_scheduler_and_dag_processor_that_hang_are_started_anew(stack: Stack, le
     wait_until(
         lambda: all(processes.find(role) not in ([], hung[role]) for role in HUNG),
         NOTICED_SECONDS + START_SECONDS,
-        lambda: "what hangs is not started anew",
+        lambda: "a hanging process is not restarted",
     )
     assert_complete(stack, ledger, job, CONTENTS)

@@ -1,4 +1,4 @@
-"""SIGKILL to one process of the stack while bundles are under way: every job that was answered completes without help."""
+"""SIGKILL to one process of the stack during ingests: every answered job completes without help."""
 
 import os
 import signal
@@ -20,21 +20,20 @@ ENDS_THE_TASK = (Role.TASK, Role.BUSY_WORKER, Role.QUEUE_READER, Role.IDLE_WORKE
 SPARES_THE_TASK = (
     Role.API_WORKER, Role.API_MASTER, Role.API_SERVER, Role.DAG_PROCESSOR, Role.BACKEND, Role.POSTMASTER
 )  # fmt: skip
-# docs/explanation/failures.md, "What happens when a part dies": the longest time for which a dead stage is shown as
-# running.
-TAKEN_OVER_SECONDS = 60
+# docs/explanation/failures.md, "What happens when a part dies": the longest time until another process acquires the stage.
+ACQUIRED_SECONDS = 60
 ANSWERED_SECONDS = 60
 ENDED_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
 def processes(stack: Stack) -> Processes:
-    """The processes of the stack."""
+    """Return the processes of the stack."""
     return Processes(stack)
 
 
 @pytest.mark.parametrize("role", ENDS_THE_TASK)
-def test_job_whose_task_ends_with_a_killed_process_is_taken_over_in_time_and_completes(
+def test_job_whose_task_ends_with_a_killed_process_is_acquired_in_time_and_completes(
     stack: Stack, ledger: Engine, points: Points, processes: Processes, role: Role
 ):
     held = held_jobs.post_and_hold(stack, points)
@@ -46,7 +45,7 @@ def test_job_whose_task_ends_with_a_killed_process_is_taken_over_in_time_and_com
         processes.kill(role)
     wait_until(lambda: not is_alive(task), ENDED_SECONDS, lambda: f"the task outlives {role}")
     later = post_until_answered(stack)
-    wait_until(lambda: stages_begun(ledger, held) > begun, TAKEN_OVER_SECONDS, lambda: f"nobody takes {held} over")
+    wait_until(lambda: stages_begun(ledger, held) > begun, ACQUIRED_SECONDS, lambda: f"no process acquires {held}")
     assert_nothing_lost_nothing_twice(stack, ledger, {held: held_jobs.CONTENTS, waiting: CONTENTS, later: CONTENTS})
 
 
@@ -57,18 +56,18 @@ def test_job_whose_task_lives_on_beside_a_killed_process_completes(
     held = held_jobs.post_and_hold(stack, points)
     task = holder(ledger, held)
     waiting = stack.post(make_bundle())
-    # They answer what they have begun, and keep the port for as long.
+    # They finish their requests, and keep the port until then.
     orphans = processes.find(Role.API_WORKER) if role is Role.API_MASTER else []
     ended = [processes.kill(role), *orphans]
     wait_until(lambda: not any(map(is_alive, ended)), ENDED_SECONDS, lambda: f"{role} lives on")
     later = post_until_answered(stack)
     assert is_alive(task)
-    held_jobs.let_go(points, held)
+    held_jobs.release(points, held)
     assert_nothing_lost_nothing_twice(stack, ledger, {held: held_jobs.CONTENTS, waiting: CONTENTS, later: CONTENTS})
 
 
 def post_until_answered(stack: Stack) -> int:
-    """Post a bundle as a client does that sends again what was not answered 200; gives the job id."""
+    """Post a bundle as a client does that sends again what was not answered 200; return the job id."""
     answered: list[requests.Response] = []
 
     def is_answered() -> bool:
@@ -83,7 +82,7 @@ def post_until_answered(stack: Stack) -> int:
 
 
 def stages_begun(ledger: Engine, job: int) -> int:
-    """How many processes have begun a stage of a job."""
+    """Return how many processes have begun a stage of a job."""
     return events(ledger, job).count("stage_started")
 
 

@@ -1,4 +1,4 @@
-"""The API is killed while it receives: what was not answered is nothing, or one whole job."""
+"""The API is killed while it receives: an unanswered upload is no job, or one whole job."""
 
 import socket
 from urllib.parse import urlsplit
@@ -27,12 +27,12 @@ BEFORE_THE_COMMIT = {
     "all written": ("receive.synced", 0),
     "renamed": ("receive.renamed", 0),
 }
-# What lies in the spool after such a kill, by the ends of the names.
+# Suffixes of the files in the spool after such a kill.
 LEFT = {"nothing written": [], "renamed": ["tar"]}
 
 
 def next_job(ledger: Engine) -> int:
-    """The id that the next upload will be given."""
+    """Return the id that the next upload will be given."""
     with ledger.connect() as connection:
         last, is_given = connection.execute(text("SELECT last_value, is_called FROM job_id_seq")).one()
     return int(last) + bool(is_given)
@@ -50,7 +50,7 @@ def told(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
 
 
 def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: int = 0) -> int:
-    """Send a bundle whose receiver is killed at a point; gives the id that it would have had, or has."""
+    """Send a bundle whose receiver is killed at a point; return the id that it would have had, or has."""
     job = next_job(ledger)
     points.arm(point, job, passes=passes)
     with pytest.raises(requests.ConnectionError):
@@ -69,14 +69,14 @@ def run_retention(stack: Stack) -> None:
 
 
 def is_removed(stack: Stack, ledger: Engine, *jobs: int) -> bool:
-    """Whether retention, which runs now, has removed these uploads; it does not before they have grown old."""
+    """Return whether retention, which runs now, has removed these uploads; it keeps young ones."""
     run_retention(stack)
     return set(jobs).isdisjoint(announced(ledger))
 
 
 @pytest.fixture(scope="module")
 def killed_before_commit(stack: Stack, ledger: Engine, points: Points) -> dict[str, tuple[int, list[str]]]:
-    """An upload killed at each point, and then retention: the job id, and what had lain in the spool before it."""
+    """Return an upload killed at each point, and then retention: the job id, and what had lain in the spool before it."""
     killed = {}
     for name, (point, passes) in BEFORE_THE_COMMIT.items():
         job = killed_at(stack, ledger, points, point, passes)
@@ -120,7 +120,7 @@ def test_upload_that_was_killed_after_its_commit_is_one_whole_job(
     wait_until(lambda: spooled(stack, job) == [], 30, lambda: f"{spooled(stack, job)} stays")
 
 
-def test_connection_that_is_cut_half_way_leaves_nothing_at_once(stack: Stack, ledger: Engine):
+def test_connection_that_is_cut_half_way_leaves_nothing(stack: Stack, ledger: Engine):
     job = next_job(ledger)
     address = urlsplit(stack.api)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:

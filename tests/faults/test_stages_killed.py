@@ -1,6 +1,6 @@
-"""Task processes, killed at every boundary between two steps of every stage: each job ends as if nothing had happened.
+"""Task processes are killed between any two steps of every stage: each job ends as if it had not been interrupted.
 
-All jobs are posted first and run beside each other; each has one point armed, at which its process dies by SIGKILL.
+All jobs are posted first and run simultaneously. Each has one armed failpoint, at which its process dies by SIGKILL.
 """
 
 from pathlib import Path
@@ -98,7 +98,7 @@ Wave = dict[Case, int]
 
 @pytest.fixture(scope="module")
 def wave(stack: Stack, ledger: Engine, points: Points) -> Wave:
-    """A job for each case, its point armed before it is posted: ids are given in a row, and nobody else posts."""
+    """Post a job for each case after arming its failpoint: ids are consecutive, because only this fixture posts."""
     with ledger.begin() as connection:
         connection.execute(text(REFUSE))
     last = stack.post(b"no tar")
@@ -111,7 +111,7 @@ def wave(stack: Stack, ledger: Engine, points: Points) -> Wave:
 
 
 def folder_of(stack: Stack, case: Case) -> Path:
-    """Where the sources of a case lie."""
+    """Return the folder of the sources of a case."""
     return stack.home / "move" / str(case)
 
 

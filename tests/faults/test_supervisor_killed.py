@@ -1,4 +1,4 @@
-"""SIGKILL to supervisord: everything ends with it, and the next start goes on where the last one ended."""
+"""SIGKILL to supervisord ends everything; the next start continues where the last one ended."""
 
 import os
 import signal

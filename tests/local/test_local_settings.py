@@ -1,4 +1,4 @@
-"""What config/airflow_local_settings.py promises: a fork of a scheduler dies with it, and it with a fork that is killed."""
+"""config/airflow_local_settings.py: forks of the scheduler die with it, and it dies with a killed fork."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 FORK_AND_WAIT = """
 import os, sys, time
 sys.argv = ["airflow", {command!r}]
-sys.modules.update(dict.fromkeys(["airflow", "ingest"]))  # nothing of it is needed here, and it takes seconds
+sys.modules.update(dict.fromkeys(["airflow", "ingest"]))  # not needed here, and their import takes seconds
 import airflow_local_settings
 child = os.fork()
 if child:
@@ -29,7 +29,7 @@ import airflow_local_settings
 child = os.fork()
 if not child:
     {end}
-time.sleep({seconds})  # cut short by nothing but the end
+time.sleep({seconds})  # ends only with the process
 os.waitpid(child, 0)
 """
 

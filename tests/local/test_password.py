@@ -1,4 +1,4 @@
-"""The password of Airflow's admin: random, shown on a terminal when it is made, and never again."""
+"""The password of Airflow's admin: random, and shown once, on the terminal on which it is created."""
 
 import sys
 from pathlib import Path

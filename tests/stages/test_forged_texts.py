@@ -18,7 +18,7 @@ from ingest.services.archive_folder import FolderArchive
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
 from ingest.states.stages import STAGES, Kind
-from tests.hostile import ALL_AT_ONCE
+from tests.hostile import ALL_HOSTILE
 from tests.job_fixtures import MakeJob
 from tests.services.scripted_server import ScriptedServer, failure, scripted_server
 from tools.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
@@ -95,12 +95,12 @@ def hostile_bundles(text: str) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("number", range(7))
 def test_no_bundle_forges_what_is_told_of_its_job(run_job: RunJob, told: Any, number: int):
-    body = list(hostile_bundles(ALL_AT_ONCE))[number]
+    body = list(hostile_bundles(ALL_HOSTILE))[number]
     assert [line for line in told(*run_job(body, Kind.INGEST)) if not line.isprintable()] == []
 
 
 def test_no_move_forges_what_is_told_of_its_job(run_job: RunJob, told: Any, settings: Settings):
-    text = ALL_AT_ONCE
+    text = ALL_HOSTILE
     source = f"{settings.move_folders[0]}/{text}"
     for wrong in ({"source": source}, {"source": text}, {"source": f"{settings.volume_path}/{text}"}):
         document = json.dumps([*transaction(), file_entry("data/one", b"x", **wrong)]).encode()
@@ -109,7 +109,7 @@ def test_no_move_forges_what_is_told_of_its_job(run_job: RunJob, told: Any, sett
 
 @pytest.mark.parametrize("status", [412, 500])
 def test_no_service_forges_what_is_told_of_a_job(run_job: RunJob, told: Any, policy: ScriptedServer, status: int):
-    policy.then(failure(f"ValueError: {ALL_AT_ONCE}", status, ALL_AT_ONCE))
+    policy.then(failure(f"ValueError: {ALL_HOSTILE}", status, ALL_HOSTILE))
     job, results = run_job(make_bundle(), Kind.INGEST)
     assert isinstance(results[-1], IngestError)
     assert [line for line in told(job, results) if not line.isprintable()] == []

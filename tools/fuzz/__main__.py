@@ -1,7 +1,7 @@
-"""`make fuzz`: both fuzz targets beside each other for some seconds, and what they did.
+"""`make fuzz`: run both fuzz targets simultaneously for some seconds, and print their reports.
 
 The exit status is 1 when something was found; the input that shows it is kept and named. The corpus is kept in
-`build/fuzz`, so that the next run goes on from it. Nothing is downloaded.
+`build/fuzz`, so that the next run continues from it. Nothing is downloaded.
 """
 
 import argparse
@@ -18,14 +18,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
 TARGETS = ("tar", "metadata")
-# The first is where libFuzzer adds to; earlier findings are tried again, whether they are mended or not.
+# libFuzzer adds to the first; earlier findings are tried again, fixed or not.
 INPUTS = ("corpus", "seeds", "earlier")
-# Of one input. Memory is that of the process, which instrumented code and the corpus need too.
+# Limits of one input; memory includes the instrumented code and the corpus.
 LONGEST_SECONDS = 20
 LARGEST_MEGABYTES = 1024
 LARGEST_INPUT = 16 * 1024
-# Beyond the time that libFuzzer was given: it ends by itself.
-PATIENCE = 120
+# libFuzzer ends by itself; the process is killed this long after its time.
+GRACE_SECONDS = 120
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    """Give our own options, and those that are passed on to libFuzzer."""
+    """Return our own options, and those that are passed on to libFuzzer."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="where corpus and findings are kept")
@@ -80,7 +80,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _set_aside(folder: Path) -> None:
-    """Make way for new findings: what is left of an earlier run is tried again, or removed."""
+    """Make way for new findings: findings of an earlier run are tried again, other files are removed."""
     for inputs in INPUTS:
         (folder / inputs).mkdir(exist_ok=True)
     for finding in findings(folder):
@@ -91,7 +91,7 @@ def _set_aside(folder: Path) -> None:
 
 def _end(name: str, process: subprocess.Popen[bytes], arguments: argparse.Namespace) -> Report:
     try:
-        process.wait(arguments.seconds + PATIENCE)
+        process.wait(arguments.seconds + GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
     return report(name, arguments.folder.resolve() / name, process.wait())

@@ -1,4 +1,4 @@
-"""The small cases of `tests/corpus` as inputs that a fuzz target begins with.
+"""The small cases of `tests/corpus` as first inputs of a fuzz target.
 
 Called by the runner.
 """
@@ -18,12 +18,12 @@ LARGEST = 64 * 1024
 
 
 def bundles() -> Iterator[bytes]:
-    """Give the bundles of the corpus."""
+    """Yield the bundles of the corpus."""
     yield from _built(Kind.INGEST)
 
 
 def metadata() -> Iterator[bytes]:
-    """Give its move documents, and what its bundles have for metadata."""
+    """Yield its move documents, and the metadata of its bundles."""
     yield from _built(Kind.MOVE)
     for bundle in _built(Kind.INGEST):
         if (document := _metadata_in(bundle)) is not None:

@@ -1,4 +1,4 @@
-"""What must be true of any bytes that are read as metadata.txt or as a move document; a violation is an AssertionError.
+"""Invariants of any bytes that are read as metadata.txt or as a move document; a violation is an AssertionError.
 
 Called by the properties and by the fuzz target.
 """
@@ -26,18 +26,18 @@ Entry = dict[str, Any]
 class InPieces(io.BytesIO):
     """A document that comes in small pieces, as a file may be read."""
 
-    # An encoding is told by the beginning.
+    # The encoding is detected from the beginning.
     FIRST = 16
     MOST_PIECES = 16
 
     def read(self, size: int | None = -1) -> bytes:
-        """See `io.BytesIO.read`; gives less than asked for."""
+        """See `io.BytesIO.read`; returns at most one piece."""
         piece = max(self.FIRST if self.tell() == 0 else 1, len(self.getbuffer()) // self.MOST_PIECES)
         return super().read(piece if size is None or size < 0 else min(piece, size))
 
 
 def accepted(document: io.BytesIO) -> list[Entry] | None:
-    """Give the entries that we read, None if we refuse the document; anything but InvalidMetadata is a finding."""
+    """Return the entries that we read, None if we refuse the document; anything but InvalidMetadata is a finding."""
     faults = FaultList()
     try:
         found = list(entries(document, faults))
@@ -57,7 +57,7 @@ def check_metadata(document: bytes) -> bool:
     assert repr(in_pieces) == repr(ours), f"we read {ours!r}, and in pieces {in_pieces!r}"
     if ours is None:
         return False
-    # The text of values tells 1 from 1.0 and from True, and -0.0 from 0.0.
+    # repr distinguishes 1 from 1.0 and True, and -0.0 from 0.0.
     assert repr(ours) == repr(theirs), f"we read {ours!r}, json reads {theirs!r}"
     for kind in Kind:
         _check_reader(document, kind)
@@ -84,7 +84,7 @@ def _check_reader(document: bytes, kind: Kind) -> None:
 
 
 def declared_files(document: bytes, kind: Kind) -> list[DeclaredFile] | None:
-    """Give the files that a document declares; None where it has faults."""
+    """Return the files that a document declares; None where it has faults."""
     reader = MetadataReader(io.BytesIO(document), kind, JOB)
     try:
         files = list(reader.files())

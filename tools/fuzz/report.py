@@ -1,4 +1,4 @@
-"""What a fuzz target did, read from what libFuzzer prints and from what the target kept.
+"""The report of a fuzz target, read from the output of libFuzzer and the files that the target kept.
 
 Called by the runner.
 """
@@ -36,7 +36,7 @@ class Report:
         return bool(self.findings) or self.exit_status != 0
 
     def lines(self) -> list[str]:
-        """Give the figures for people."""
+        """Return the figures for people."""
         figures = [
             f"{self.name}: {self.executions:,} executions, {self.per_second:,} a second",
             f"  coverage {self.coverage} edges, {self.features} features; corpus {self.corpus} inputs",
@@ -70,5 +70,5 @@ def report(name: str, folder: Path, exit_status: int) -> Report:
 
 
 def findings(folder: Path) -> list[Path]:
-    """Give the inputs that libFuzzer saved because a target failed with them."""
+    """Return the inputs that libFuzzer saved because a target failed with them."""
     return sorted(path for pattern in FINDINGS for path in folder.glob(pattern))

@@ -1,6 +1,6 @@
-"""Writes what each fuzz target begins with: `python -m tools.fuzz.seed_folders FOLDER`.
+"""Writes the first inputs of each fuzz target: `python -m tools.fuzz.seed_folders FOLDER`.
 
-Started by the runner. A process of its own, because a target would inherit the largest memory of the one that starts it.
+Started by the runner. It is a process of its own, because a target inherits the peak memory of its parent.
 """
 
 import sys

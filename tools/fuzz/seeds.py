@@ -1,4 +1,4 @@
-"""The inputs that a fuzz target begins with: good ones of every format, and ones that stand close to a known flaw.
+"""The first inputs of a fuzz target: good ones of every format, and ones close to a known flaw.
 
 Called by the runner, and by the properties for something to mutate.
 """
@@ -19,7 +19,7 @@ SMALL = {"data/a": b"aaa", "data/b/c": b"b" * (BLOCK + 1), "metadata.txt": b"[]"
 
 
 def tars() -> Iterator[bytes]:
-    """Give tars, each without most of the zeros at its end: a mutation should hit something."""
+    """Yield tars without most of the zeros at their end, so that mutations change something."""
     for tar in _tars():
         yield tar.rstrip(b"\0") + bytes(-len(tar.rstrip(b"\0")) % BLOCK) + END
 
@@ -43,7 +43,7 @@ def _tars() -> Iterator[bytes]:
 
 
 def _of_other_tars(file: bytes) -> Iterator[bytes]:
-    """Give what only GNU tar, Solaris' tar, .NET and others write, and we take or refuse by its type."""
+    """Yield tars with types that only GNU tar, Solaris' tar, .NET and others write."""
     yield volume_label(b"run 7") + file
     yield extended([(b"path", b"data/p"), (b"comment", b"c")], tarfile.SOLARIS_XHDTYPE) + file
     yield header(b"data/", 4096, tarfile.DIRTYPE) + file
@@ -65,7 +65,7 @@ def _with_folder(tar_format: int) -> bytes:
 
 
 def documents() -> Iterator[bytes]:
-    """Give metadata and move documents."""
+    """Yield metadata and move documents."""
     contents = {"data/a/one.txt": b"one", "data/日本": b""}
     yield json.dumps(metadata_of(contents)).encode()
     yield json.dumps(metadata_of(contents), ensure_ascii=False, indent=1).encode()

@@ -30,7 +30,7 @@ FIELDS = {
 
 
 def header(name: bytes, size: int = 0, kind: bytes = tarfile.REGTYPE, magic: bytes = b"ustar\x0000") -> bytes:
-    """Give one header block with a right checksum."""
+    """Return one header block with a right checksum."""
     block = bytearray(BLOCK)
     values = {"name": name, "mode": b"0000644\0", "size": b"%011o\0" % size, "type": kind, "magic": magic}
     for field, value in values.items():
@@ -40,22 +40,22 @@ def header(name: bytes, size: int = 0, kind: bytes = tarfile.REGTYPE, magic: byt
 
 
 def member(name: bytes, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Give a header and its content."""
+    """Return a header and its content."""
     return header(name, len(content), kind) + padded(content)
 
 
 def extended(records: Iterable[tuple[bytes, bytes]], kind: bytes = tarfile.XHDTYPE) -> bytes:
-    """Give a PAX header for the member behind it (or for all, with the kind XGLTYPE)."""
+    """Return a PAX header for the member behind it (or for all, with the kind XGLTYPE)."""
     return member(b"pax", b"".join(record(key, value) for key, value in records), kind)
 
 
 def long_name(name: bytes, kind: bytes = tarfile.GNUTYPE_LONGNAME) -> bytes:
-    """Give what GNU tar writes before a member whose name is long."""
+    """Return what GNU tar writes before a member whose name is long."""
     return member(b"././@LongLink", name + b"\0", kind)
 
 
 def volume_label(name: bytes) -> bytes:
-    """Give what GNU tar writes first for `-V LABEL`: a header with little more than a name."""
+    """Return what GNU tar writes first for `-V LABEL`: a header with little more than a name."""
     block = bytearray(BLOCK)
     for field, value in {"name": name, "mtime": b"15303245733\0", "type": b"V"}.items():
         set_field(block, 0, field, value)
@@ -64,7 +64,7 @@ def volume_label(name: bytes) -> bytes:
 
 
 def with_times(tar: bytes) -> bytes:
-    """Give a header, and what follows it, with times where GNU's old format has them, and POSIX the name's beginning."""
+    """Return a tar whose first header has times at the place of the old GNU format, where POSIX has the name's prefix."""
     changed = bytearray(tar)
     set_field(changed, 0, "magic", b"ustar  \0")
     set_field(changed, 0, "prefix", b"15303167333\x0015303167333\0")
@@ -85,7 +85,7 @@ def set_checksum(tar: bytearray, offset: int) -> None:
 
 
 def header_offsets(tar: bytes | bytearray) -> Iterator[int]:
-    """Give where headers may stand: each block that looks like one, and those where a reader's way leads."""
+    """Yield the offsets of possible headers: blocks that look like one, and blocks at which a reader expects one."""
     expected = 0
     for offset in range(0, len(tar) - BLOCK + 1, BLOCK):
         if offset == expected or tar[offset + 257 : offset + 262] == MAGIC:

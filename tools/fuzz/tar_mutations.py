@@ -64,7 +64,7 @@ Mutation = Callable[[bytearray, Random], None]
 
 
 def mutated(tar: bytes, random: Random) -> bytes:
-    """Give the tar with a few changes; its checksums are right, but for one tar in eight."""
+    """Return the tar with a few changes; its checksums are right, but for one tar in eight."""
     changed = bytearray(tar)
     for _ in range(random.randint(1, 3)):
         random.choice(MUTATIONS)(changed, random)
@@ -80,7 +80,7 @@ def set_checksums(tar: bytearray) -> None:
 
 
 def joined(first: bytes, second: bytes, random: Random) -> bytes:
-    """Give the beginning of one tar and the end of another, cut at blocks."""
+    """Return the beginning of one tar and the end of another, cut at blocks."""
     head, tail = _place(first, random), _place(second, random)
     return first[:head] + second[tail:]
 

@@ -1,4 +1,4 @@
-"""What must be true of any bytes that are read as a tar; a violation is an AssertionError.
+"""Invariants of any bytes that are read as a tar; a violation is an AssertionError.
 
 Called by the properties and by the fuzz target.
 """
@@ -11,7 +11,7 @@ from tools.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_b
 
 
 def accepted(path: Path) -> Read | None:
-    """Give what we read of a tar, None if we refuse it; anything but InvalidBundle is a finding."""
+    """Return what we read of a tar, None if we refuse it; anything but InvalidBundle is a finding."""
     try:
         return read_by_us(path)
     except InvalidBundle:
@@ -35,5 +35,5 @@ def _check_same(ours: Read, theirs: Read, reader: str) -> None:
 
 
 def _shown(read: Read) -> list[tuple[str | None, int, bytes]]:
-    """Give path, size and the beginning of the content, which is enough to see what differs."""
+    """Return path, size and the beginning of the content, which is enough to see what differs."""
     return [(path, len(content), content[:8]) for path, content in read]

@@ -89,7 +89,7 @@ def _listed(listing: bytes, contents: bytes) -> Iterator[tuple[str | None, bytes
 
 
 def plain(name: str) -> str | None:
-    """Give what a name means: None for metadata.txt, else the path below data/, or what it is instead."""
+    """Return None for metadata.txt, the path below data/, or a text for any other name."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if parts == ["metadata.txt"]:
         return None

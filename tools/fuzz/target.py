@@ -70,7 +70,7 @@ class Measured:
 
 
 def tar_target(file: MemoryFile) -> Check:
-    """Give the check of a tar; whether GNU tar reads it too depends on its bytes, so that a finding can be repeated."""
+    """Return the check of a tar; whether GNU tar reads it too depends on its bytes, so that a finding can be repeated."""
     return lambda tar: check_tar(file, tar, gnu_tar=zlib.crc32(tar) % GNU_TAR_READS == 0)
 
 

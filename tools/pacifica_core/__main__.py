@@ -1,6 +1,6 @@
 """`python -m tools.pacifica_core`, what `make core` runs: the real Pacifica services on the documented ports.
 
-They stay until Ctrl-C, and keep their data in `var/core`. Beside them lies a file that points `make run` at them.
+They run until Ctrl-C and keep their data in `var/core`. The file `environment` there points `make run` at them.
 """
 
 import os
@@ -16,7 +16,7 @@ from tools.pacifica_core.services import DOCUMENTED_PORTS
 
 
 def main() -> int:
-    """Run the core until it is told to stop; gives the exit status."""
+    """Run the core until it is interrupted; return the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # SIGINT too: a job that a script starts in the background ignores it otherwise.
         signal.signal(number, signal.default_int_handler)

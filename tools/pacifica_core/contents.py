@@ -1,4 +1,4 @@
-"""What the real archive and the real catalogue hold of a job, read past the service."""
+"""The contents of the real archive and the real catalog for a job, read directly."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ File = dict[str, Any]
 
 
 def cataloged(core: Core, job_id: int) -> dict[str, File] | None:
-    """The catalogue's files of a job by their path; None when it does not hold the transaction."""
+    """Return the catalog's files of a job by their path; None when it does not hold the transaction."""
     url = f"{core.url(METADATA)}/transactioninfo"
     if requests.get(f"{url}/by_id/{job_id}", timeout=TIMEOUT_SECONDS).status_code == 404:
         return None
@@ -22,18 +22,18 @@ def cataloged(core: Core, job_id: int) -> dict[str, File] | None:
 
 
 def archived(core: Core, files: dict[str, File]) -> dict[str, bytes]:
-    """The bytes that the archive holds of catalogued files, by their path."""
+    """Return the bytes that the archive holds of cataloged files, by their path."""
     return {path: fetch(core, int(file["_id"])) for path, file in files.items()}
 
 
 def fetch(core: Core, file_id: int) -> bytes:
-    """The bytes that the archive holds under an id."""
+    """Return the bytes that the archive holds under an id."""
     answer = requests.get(f"{core.url(ARCHIVE)}/{file_id}", timeout=TIMEOUT_SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.content
 
 
 def stored(core: Core) -> set[str]:
-    """The names of all files in the archive's folder."""
+    """Return the names of all files in the archive's folder."""
     folder = core.services[ARCHIVE].archive
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

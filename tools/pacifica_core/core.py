@@ -37,15 +37,15 @@ class Core:
         self.services[ARCHIVE].archive.mkdir(exist_ok=True)
 
     def url(self, name: str) -> str:
-        """The address of a service."""
+        """Return the address of a service."""
         return self.services[name].url
 
     def settings(self) -> dict[str, str]:
-        """The variables that point the ingest at the core."""
+        """Return the variables that point the ingest at the core."""
         return settings_of({name: self.url(name) for name in SERVICES})
 
     def start_all(self) -> None:
-        """Make databases and tables, start every service, and let it know submitter, project and instrument."""
+        """Make databases and tables, start every service, and add submitter, project and instrument."""
         for name in DATABASES:
             create_database(self._postgres, name)
         preparations = [self._prepare(name) for name in DATABASES]
@@ -63,7 +63,7 @@ class Core:
         self.wait_for(name)
 
     def stop(self, name: str) -> None:
-        """Stop a service; nobody listens on its port afterwards."""
+        """Stop a service; its port is free afterwards."""
         process = self._processes.pop(name)
         process.send_signal(signal.SIGTERM)
         try:
@@ -73,7 +73,7 @@ class Core:
             process.wait(STOP_SECONDS)
 
     def kill(self, name: str) -> None:
-        """End a service as a crash does, in the middle of whatever it does."""
+        """End a service as a crash does."""
         process = self._processes.pop(name)
         process.kill()
         process.wait(STOP_SECONDS)
@@ -85,7 +85,7 @@ class Core:
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
-        """Take a service away for a while."""
+        """Stop a service inside the block."""
         self.stop(name)
         try:
             yield
@@ -136,6 +136,6 @@ def wait_for_answer(service: Service, process: subprocess.Popen[bytes]) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """The variables without those that are meant for our own service, which the core's read too."""
+    """Return the variables without those of our own service that the core would read too."""
     ours = {"PEEWEE_URL", "PYTHONPATH", "DATABASE_CONNECT_WAIT", "DATABASE_CONNECT_ATTEMPTS"}
     return {name: value for name, value in os.environ.items() if name not in ours}

@@ -29,7 +29,7 @@ def execute(postgres: Layout, database: str, statement: str) -> None:
 
 @contextmanager
 def postgres_in(folder: Path) -> Iterator[Layout]:
-    """Run a PostgreSQL in a folder; gives the layout, which knows its socket."""
+    """Run a PostgreSQL in a folder; return the layout, which knows its socket."""
     layout = Layout(folder)
     make_folders(layout)
     own = own_environment(os.environ, layout, find_ports(os.environ), load_credentials(layout))

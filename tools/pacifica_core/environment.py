@@ -1,7 +1,7 @@
 """The environment of the real Pacifica packages, apart from ours because their pins clash.
 
 Called by the fixture `core`, by the tests of clients and upgrade, by `make core`, and by the benchmark, which has one of its
-own besides. Each is made once, in `build/`, and made anew when what it holds has changed.
+own besides. Each is made once, in `build/`, and again after a change of its requirements.
 """
 
 import fcntl
@@ -19,12 +19,12 @@ INSTALL_SECONDS = 600
 
 
 def core_binaries() -> Path:
-    """Give the folder with the programs of the environment; it is made first where it is not there yet."""
+    """Return the folder with the programs of the environment; create it if it does not exist."""
     return binaries_of("pacifica-core", REQUIREMENTS)
 
 
 def binaries_of(name: str, requirements: Path) -> Path:
-    """Give the folder with the programs of the environment `build/<name>`, which holds what is required."""
+    """Return the folder with the programs of the environment `build/<name>`, which holds what is required."""
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
     stamp, contents = folder / "complete", _contents(folder, requirements)
@@ -40,16 +40,16 @@ def _make(environment: Path, requirements: Path) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(environment))
     pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    # The lock names every package but psycopg2, which needs a compiler where psycopg2-binary is the same without.
+    # The lock pins every package except psycopg2, which needs a compiler; psycopg2-binary replaces it.
     _run(*pip, "--no-deps", "--require-hashes", "-r", str(requirements))
 
 
 def _run(*command: str) -> None:
-    # Without the variables of the environment that this runs in.
+    # Without the variables of the environment of this process.
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     subprocess.run(command, check=True, timeout=INSTALL_SECONDS, env=own)
 
 
 def _contents(folder: Path, requirements: Path) -> str:
-    # A virtual environment knows the folder that it was made in, and the Python that made it.
+    # A virtual environment depends on its folder and on the Python that made it.
     return f"{folder} {sys.version} {hashlib.sha256(requirements.read_bytes()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""Who may upload what: the smallest set of users, projects and instruments that policy and metadata need."""
+"""The smallest set of users, projects and instruments that policy and metadata need."""
 
 from typing import Any
 

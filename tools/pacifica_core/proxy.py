@@ -1,6 +1,6 @@
-"""A proxy in front of a service, which passes requests and answers on until a test asks for a fault. Used by `e2e_core`.
+"""A proxy in front of a service, which forwards requests and answers until a test injects a fault. Used by `e2e_core`.
 
-The service behind it is the real one: what it did is done, whatever the client is told.
+The service behind it is the real one: its work is done even if the client gets another answer.
 """
 
 import http.client
@@ -21,24 +21,24 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests that match; `times` is how often.
+    """A fault of the next requests that match; `times` is how often.
 
-    The service does what it is asked, with `shorten_to` bytes of the body at most, unless `keep_from_service` is set. An
-    answer that is lost closes the connection; with `keep_silent` none comes, and the connection stays open.
+    The service handles the request, with `shorten_to` bytes of the body at most, unless `keep_from_service` is set. An
+    answer that is lost closes the connection; with `never_answer` none is sent, and the connection stays open.
     """
 
     method: str
     path: str
     times: int = 1
     lose_answer: bool = False
-    keep_silent: bool = False
+    never_answer: bool = False
     shorten_to: int | None = None
     answer: tuple[int, bytes] | None = None
     keep_from_service: bool = False
     seen: int = field(default=0, init=False)
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is to go wrong; counts it."""
+        """Return whether the fault applies to a request, and count it."""
         if self.seen >= self.times or method != self.method or not re.search(self.path, path):
             return False
         self.seen += 1
@@ -95,7 +95,7 @@ def proxy_to(target: str) -> Iterator[Proxy]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Threads that serve an idle connection are not waited for.
+    # Closing the server does not wait for threads that serve an idle connection.
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], target: str, faults: list[Fault]) -> None:
@@ -107,7 +107,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = TIMEOUT_SECONDS
-    # Else each answer with a body waits for the acknowledgement of its headers.
+    # Otherwise each answer with a body waits for the acknowledgement of its headers.
     disable_nagle_algorithm = True
     server: _Server
     METHODS: ClassVar = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
@@ -118,11 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, headers, body = 500, [("Content-Type", "application/json")], b""
         else:
-            status, headers, body = self._ask(fault.shorten_to if fault else None)
-        if fault and fault.keep_silent:
-            # Gives nothing when the client has closed the connection.
+            status, headers, body = self._forward(fault.shorten_to if fault else None)
+        if fault and fault.never_answer:
+            # Returns when the client has closed the connection.
             self.rfile.read(1)
-        if fault and (fault.lose_answer or fault.keep_silent):
+        if fault and (fault.lose_answer or fault.never_answer):
             self.close_connection = True
             return
         if fault and fault.answer:
@@ -136,8 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _ask(self, shorten_to: int | None) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Ask the service; a shortened body is announced as short as it is, so that the service takes it for whole."""
+    def _forward(self, shorten_to: int | None) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Forward the request; a shortened body is announced with its new length, so that the service accepts it."""
         size = int(self.headers.get("Content-Length") or 0)
         kept = size if shorten_to is None else min(size, shorten_to)
         connection = http.client.HTTPConnection(
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             left -= len(block)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 for _method in _Handler.METHODS:

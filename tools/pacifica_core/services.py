@@ -60,7 +60,7 @@ class Service:
         (self.folder / "config.ini").write_text(self._configuration(sockets, ports))
 
     def environment(self) -> dict[str, str]:
-        """The variables that it reads."""
+        """Return the variables that it reads."""
         prefix = self.name.upper()
         return {
             f"{prefix}_CONFIG": str(self.folder / "config.ini"),
@@ -70,12 +70,12 @@ class Service:
         }
 
     def command(self, binaries: Path) -> list[str]:
-        """The command that runs it."""
+        """Return the command that runs it."""
         words = [str(binaries / f"pacifica-{self.name}"), "-a", HOST, "-p", str(self.port)]
         return [*words, "-t", "posix", "--prefix", str(self.archive)] if self.name == ARCHIVE else words
 
     def preparation(self, binaries: Path) -> list[str] | None:
-        """The command that makes its tables; None for a service that has none."""
+        """Return the command that makes its tables; None for a service that has none."""
         return [str(binaries / f"pacifica-{self.name}-cmd"), "dbsync"] if self.name in DATABASES else None
 
     @property
@@ -96,7 +96,7 @@ class Service:
 
 
 def settings_of(urls: Mapping[str, str]) -> dict[str, str]:
-    """The variables that point the ingest at services by their addresses."""
+    """Return the variables that point the ingest at services by their addresses."""
     return {
         "UNIQUEID_URL": urls[UNIQUEID],
         "POLICY_INGEST_URL": f"{urls[POLICY]}/ingest",

@@ -1,7 +1,6 @@
-"""`python -m tools.soak --minutes N`, what `make soak` runs: exit status 1 when anything is as it must never be.
+"""`python -m tools.soak --minutes N`, what `make soak` runs: exit status 1 with a violation.
 
-The report is printed and written to `build/soak`. The stack's folder is removed, unless there is something to
-be found in it.
+The report is printed and written to `build/soak`. The stack's folder is kept only with violations.
 """
 
 import argparse
@@ -20,7 +19,7 @@ REPORTS = PROJECT / "build" / "soak"
 
 
 def main() -> int:
-    """Run a soak; gives the exit status."""
+    """Run a soak; return the exit status."""
     options = _options()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     say(f"A soak of {options.minutes:g} minutes, seed {options.seed}, in {folder}")

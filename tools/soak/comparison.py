@@ -1,6 +1,6 @@
-"""The end of a soak: ledger, archive, catalogue and the sources of moves are compared with what was uploaded.
+"""Compares ledger, archive, catalog and the sources of moves with the uploads, at the end of a soak.
 
-Called when nothing is killed any more and every job has had its time to end. Writes what it finds to the journal.
+Called when no more faults are caused and every job had time to end. Writes violations to the journal.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Comparison:
         self._compare_catalog(job_ids)
 
     def _numbers(self, job_ids: list[int]) -> dict[int, int]:
-        """The upload that each job of the ledger came from: what was not answered is one whole job, or none."""
+        """Return the upload that each job of the ledger came from: what was not answered is one whole job, or none."""
         numbers: dict[int, int] = {}
         taken: set[int | None] = set()
         unreadable = [each for each in sorted(self.journal.unanswered) if self._is_no_tar(each)]
@@ -72,7 +72,7 @@ class Comparison:
         return upload(self.seed, number).mistake is Mistake.NO_TAR
 
     def _compare_job(self, job_id: int, number: int, cataloged: dict[int, int]) -> None:
-        """Compare one job, and remember which files are catalogued for it."""
+        """Compare one job, and remember which files are cataloged for it."""
         found = self.holdings.cataloged(job_id)
         for entry in (found or {}).values():
             owner = cataloged.setdefault(int(entry["_id"]), job_id)
@@ -94,7 +94,7 @@ class Comparison:
                 self.journal.violate(self._owner(file_id), f"{name} lies in the archive and is not catalogued")
 
     def _compare_catalog(self, job_ids: list[int]) -> None:
-        """Ids that were burnt between the lowest and the highest job must not be catalogued."""
+        """Check that ids without a job, between the lowest and the highest, are not cataloged."""
         lowest, highest = min(job_ids, default=0), max(job_ids, default=-1)
         for burnt in sorted(set(range(lowest, highest + 1)) - set(job_ids)):
             if self.holdings.cataloged(burnt) is not None:
@@ -109,7 +109,7 @@ class Comparison:
             return list(session.scalars(select(Job.id).order_by(Job.id)))
 
     def _path(self, job_id: int) -> str | None:
-        """The path of one file of a job, None when it has none."""
+        """Return the path of one file of a job, None when it has none."""
         with Session(self.engine) as session:
             return session.scalar(select(File.path).where(File.job_id == job_id).limit(1))
 

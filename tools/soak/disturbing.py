@@ -1,4 +1,4 @@
-"""The faults of a soak: processes are killed or stopped, services go away, people clear and retry; at random times.
+"""The faults of a soak: processes are killed or stopped, services fail, people clear and retry; at random times.
 
 Called by `soak`, in the thread that starts everything, because a service of the core dies with the thread that started it.
 """
@@ -31,7 +31,7 @@ PAUSED_ROLES = (Role.TASK, Role.SCHEDULER, Role.API_WORKER)
 
 @dataclass
 class Disturber:
-    """Causes one fault after the other; each gives whether there was anything to be disturbed."""
+    """Causes one fault after the other; each returns whether there was anything to disturb."""
 
     stack: Stack
     journal: Journal
@@ -39,18 +39,18 @@ class Disturber:
     core: Core | None = None
     gap_seconds: tuple[float, float] = (3.0, 20.0)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
-    _away: set[str] = field(default_factory=set)
+    _killed: set[str] = field(default_factory=set)
 
-    def disturb(self, seconds: float, goes_on: Callable[[], None]) -> None:
-        """Cause faults for a while; `goes_on` is called often, and raises when there is no sense in going on."""
+    def disturb(self, seconds: float, check: Callable[[], None]) -> None:
+        """Cause faults for a while; `check` is called often, and raises when the stack has ended."""
         end = time.monotonic() + seconds
         due = time.monotonic()
         deck: list[tuple[str, Callable[[], bool]]] = []
         while time.monotonic() < end:
-            goes_on()
-            self._do_what_is_due(time.monotonic())
+            check()
+            self._run_due_actions(time.monotonic())
             if time.monotonic() >= due:
-                # Each kind once, before any comes a second time.
+                # Each kind once before any comes a second time.
                 deck = deck or self.chance.sample(sorted(self._faults().items()), len(self._faults()))
                 name, cause = deck.pop()
                 self.journal.faults[name] += cause()
@@ -59,12 +59,12 @@ class Disturber:
         self.end()
 
     def end(self) -> None:
-        """Let everything go on that was stopped, and bring everything back."""
+        """Continue every stopped process, and start every killed service."""
         while self._later:
-            self._do_what_is_due(time.monotonic())
+            self._run_due_actions(time.monotonic())
             time.sleep(TICK_SECONDS)
 
-    def _do_what_is_due(self, now: float) -> None:
+    def _run_due_actions(self, now: float) -> None:
         due = [action for at, action in self._later if at <= now]
         self._later = [each for each in self._later if each[0] > now]
         for action in due:
@@ -74,8 +74,8 @@ class Disturber:
         kills = {f"SIGKILL of {role}": partial(self._kill, role) for role in Role}
         pauses = {f"SIGSTOP of {role}": partial(self._pause, role) for role in PAUSED_ROLES}
         services = self.core.services if self.core else ()
-        outages = {f"SIGKILL of the service {name}": partial(self._take_away, name) for name in services}
-        people = {"a clear": self._clear, "two clears at once": self._clear_twice, "a retry": self._retry}
+        outages = {f"SIGKILL of the service {name}": partial(self._kill_service, name) for name in services}
+        people = {"a clear": self._clear, "two simultaneous clears": self._clear_twice, "a retry": self._retry}
         return {**kills, **pauses, **outages, **people}
 
     def _kill(self, role: Role) -> bool:
@@ -84,11 +84,11 @@ class Disturber:
     def _pause(self, role: Role) -> bool:
         process = self._signal(role, signal.SIGSTOP)
         if process is not None:
-            self._do_later(PAUSE_SECONDS, partial(_let_go_on, process))
+            self._schedule(PAUSE_SECONDS, partial(_continue, process))
         return process is not None
 
     def _signal(self, role: Role, number: signal.Signals) -> int | None:
-        """Signal one of the processes that have a role; gives which, None when there is none."""
+        """Signal one of the processes that have a role; return which, None when there is none."""
         found = Processes(self.stack).find(role)
         with suppress(ProcessLookupError):
             if found:
@@ -97,19 +97,19 @@ class Disturber:
                 return process
         return None
 
-    def _take_away(self, name: str) -> bool:
+    def _kill_service(self, name: str) -> bool:
         assert self.core is not None
-        if name in self._away:
+        if name in self._killed:
             return False
         self.core.kill(name)
-        self._away.add(name)
-        self._do_later(AWAY_SECONDS, partial(self._bring_back, name))
+        self._killed.add(name)
+        self._schedule(AWAY_SECONDS, partial(self._restart_service, name))
         return True
 
-    def _bring_back(self, name: str) -> None:
+    def _restart_service(self, name: str) -> None:
         assert self.core is not None
         self.core.start(name)
-        self._away.remove(name)
+        self._killed.remove(name)
 
     def _clear(self) -> bool:
         job = self._running_job()
@@ -127,7 +127,7 @@ class Disturber:
 
     def _clear_in_airflow(self, job: Answered) -> bool:
         job.touched = True
-        # The api-server is away, or answers something else than a token.
+        # The api-server is unavailable, or its answer is no token.
         with suppress(requests.RequestException, AssertionError, KeyError):
             self.stack.clear(job.job_id, self.chance.choice(STAGES[Kind.INGEST]))
             return True
@@ -149,10 +149,10 @@ class Disturber:
         running = [job for job in begun if job.kind is Kind.INGEST]
         return self.chance.choice(running) if running else None
 
-    def _do_later(self, seconds: tuple[float, float], action: Callable[[], None]) -> None:
+    def _schedule(self, seconds: tuple[float, float], action: Callable[[], None]) -> None:
         self._later.append((time.monotonic() + self.chance.uniform(*seconds), action))
 
 
-def _let_go_on(process: int) -> None:
+def _continue(process: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGCONT)

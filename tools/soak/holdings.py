@@ -1,4 +1,4 @@
-"""What archive and catalogue hold, read past the service: of the built-in services, and of the real ones.
+"""The contents of archive and catalog, read directly: of the built-in services, and of the real ones.
 
 Called by the comparison.
 """
@@ -18,14 +18,14 @@ CatalogFiles = dict[str, dict[str, Any]]
 
 
 class Holdings(Protocol):
-    """What the two hold at the end."""
+    """The contents of both at the end."""
 
     def cataloged(self, job_id: int) -> CatalogFiles | None:
-        """The catalogue's files of a job by their path below `data/`; None when it does not hold the transaction."""
+        """Return the catalog's files of a job by their path below `data/`; None when it does not hold the transaction."""
         ...
 
     def stored(self) -> dict[str, int | None]:
-        """The ids of all files in the archive's folder by their names; None for what is no whole file."""
+        """Return the ids of all files in the archive's folder by their names; None for what is no whole file."""
         ...
 
 
@@ -37,7 +37,7 @@ class BuiltIn:
     engine: Engine
 
     def cataloged(self, job_id: int) -> CatalogFiles | None:
-        """See `Holdings.catalogued`."""
+        """See `Holdings.cataloged`."""
         return stack_contents.cataloged(self.engine, job_id)
 
     def stored(self) -> dict[str, int | None]:
@@ -52,7 +52,7 @@ class Real:
     core: Core
 
     def cataloged(self, job_id: int) -> CatalogFiles | None:
-        """See `Holdings.catalogued`."""
+        """See `Holdings.cataloged`."""
         return core_contents.cataloged(self.core, job_id)
 
     def stored(self) -> dict[str, int | None]:

@@ -1,6 +1,6 @@
-"""What is wrong with one job at the end of a soak, when it is compared with what was uploaded. Called by `comparison`.
+"""Compares one job at the end of a soak with its upload. Called by `comparison`.
 
-Each function gives sentences about the job; none when all is as it must be.
+Each function yields one sentence for each fault of the job.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from tools.soak.uploads import Mistake, Upload
 
 @dataclass(frozen=True)
 class Place:
-    """Where things lie: `home` is the stack's folder."""
+    """The stack's folder (`home`) and its archive."""
 
     home: Path
     archive: Archive
 
 
 def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place: Place) -> Iterator[str]:
-    """What is wrong with a job; `found` is what the catalogue holds of it."""
+    """Yield the faults of a job; `found` is what the catalog holds of it."""
     if made.mistake is not None:
         yield from _of_rejected(record, made, made.mistake, found, place)
     elif found is None or record.outcome is not Outcome.CATALOGED:
@@ -37,7 +37,7 @@ def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place
 
 
 def faults_of_sources(made: Upload, place: Place) -> Iterator[str]:
-    """What is wrong with the sources of a move that did not happen: they are as they were, and nothing is beside them."""
+    """Yield the faults of the sources of a move that did not happen: they must be unchanged, with nothing beside them."""
     if made.kind is not Kind.MOVE:
         return
     known = set()

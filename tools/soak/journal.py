@@ -1,6 +1,6 @@
-"""What the threads of a soak know together: the uploads, the jobs that were answered, the faults, and the violations.
+"""The shared state of the threads of a soak: uploads, answered jobs, faults and violations.
 
-Written by the uploaders, the watcher and whoever causes faults; read by the comparison and the report.
+Written by the uploaders, the watcher and the disturber; read by the comparison and the report.
 """
 
 import threading
@@ -18,7 +18,7 @@ UNKNOWN: State = {}
 
 
 class Violation(NamedTuple):
-    """Something that must never be, of one job (None: of no job, or of none that is known)."""
+    """An impossible state, of one job or (None) of no known job."""
 
     job_id: int | None
     what: str
@@ -26,7 +26,7 @@ class Violation(NamedTuple):
 
 @dataclass
 class Answered:
-    """A job that was answered, and what was last shown of it; `touched`: by a person's hand, so it may have failed once."""
+    """A job that was answered, and its last shown state. `touched`: a person changed it, so it may have failed once."""
 
     job_id: int
     number: int
@@ -40,7 +40,7 @@ class Answered:
 
 
 class Journal:
-    """All of it, for several threads at once."""
+    """The shared state; safe to use from several threads."""
 
     def __init__(self) -> None:
         self.over = threading.Event()
@@ -65,7 +65,7 @@ class Journal:
             return list(self._violations)
 
     def next_number(self) -> int | None:
-        """The number of the next upload; None while so many jobs are unfinished that the machine does not keep up."""
+        """Return the number of the next upload; None while too many jobs are unfinished."""
         with self._lock:
             if sum(job.ended is None for job in self.answered.values()) >= UNFINISHED_ALLOWED:
                 return None
@@ -81,7 +81,7 @@ class Journal:
             self.violate(job_id, f"the uploads {before.number} and {made.number} were answered the same job id")
 
     def jobs(self, *, ended: bool) -> list[Answered]:
-        """The answered jobs that have, or have not, ended."""
+        """Return the answered jobs that have, or have not, ended."""
         with self._lock:
             return [job for job in self.answered.values() if (job.ended is not None) is ended]
 

@@ -1,4 +1,4 @@
-"""What may be left when all jobs have ended: nothing in the spool, once retention has run. Called by `soak`."""
+"""The spool after all jobs have ended: empty, once retention has run. Called by `soak`."""
 
 import time
 from pathlib import Path
@@ -8,18 +8,18 @@ from tools.stack import Stack
 from tools.waiting import wait_until
 
 RUN_SECONDS = 180
-# What is younger than `surroundings` says is not removed yet.
+# Retention keeps files that are younger than the limit in `surroundings`.
 REMOVED_SECONDS = 120
 
 
 def compare_spool(stack: Stack, journal: Journal) -> None:
-    """Let the DAG `retention` run until nothing is left; what stays is a violation."""
+    """Run the DAG `retention` until the spool is empty; each remaining file is a violation."""
     end = time.monotonic() + REMOVED_SECONDS
     _run_retention(stack)
     while _spooled(stack.home) and time.monotonic() < end:
         _run_retention(stack)
     for name in _spooled(stack.home):
-        journal.violate(None, f"{name} is in the spool still")
+        journal.violate(None, f"{name} is still in the spool")
 
 
 def _run_retention(stack: Stack) -> None:

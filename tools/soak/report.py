@@ -15,14 +15,14 @@ from ingest.states.job_record import JobStatus
 from tools.soak.journal import Answered, Journal, Violation
 
 KILOBYTES_PER_MEGABYTE = 1024
-# The file has all violations.
+# The JSON file contains all violations.
 VIOLATIONS_SHOWN = 50
 STORIES_TOLD = 20
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What the ledger says at the end.
+    """Figures from the ledger at the end.
 
     `tries` counts stages that began, `most_tries` those of one stage of one job; `stories` are the events of jobs that
     violations name.
@@ -51,11 +51,11 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """1 when anything is as it must never be, or when that is not known."""
+        """1 with a violation, or when the end was not compared."""
         return int(bool(self.violations) or self.figures is None)
 
     def text(self) -> str:
-        """The report for people."""
+        """Return the report for people."""
         words = [
             f"Soak of the {self.services} services, seed {self.seed}: {self.seconds / 60:.1f} minutes in all",
             *_table("Faults", self.faults),
@@ -76,7 +76,7 @@ class Report:
         return [f"Tries of stages: {self.figures.tries}, at most {self.figures.most_tries} of one stage of one job"]
 
     def write(self, folder: Path) -> Path:
-        """Write it as JSON; gives where."""
+        """Write it as JSON; return where."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.services}-{self.seed}.json"
         document = {**asdict(self), "violations": [violation._asdict() for violation in self.violations]}
@@ -103,7 +103,7 @@ def make_report(seed: int, services: str, seconds: float, journal: Journal, figu
 
 
 def read_figures(engine: Engine, violations: list[Violation]) -> Figures:
-    """Read what the ledger says."""
+    """Read the figures."""
     counts = select(func.count()).where(Event.kind == EventKind.STAGE_STARTED).group_by(Event.job_id, Event.stage)
     with Session(engine) as session:
         tries = list(session.scalars(counts))

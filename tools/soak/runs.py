@@ -1,4 +1,4 @@
-"""What Airflow holds at the end of a soak: one DAG run a job, and no other. Called by `soak`."""
+"""The runs in Airflow at the end of a soak: one for each job, and no other. Called by `soak`."""
 
 from collections.abc import Iterator
 

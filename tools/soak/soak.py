@@ -1,4 +1,4 @@
-"""The soak itself: load and faults, then an end in peace, then the comparison.
+"""The soak: load with faults, then a wait without faults, then the comparison.
 
 Called by `python -m tools.soak` (`make soak`).
 """
@@ -31,7 +31,7 @@ from tools.soak.watching import Watcher
 from tools.stack import ledger_of
 
 UPLOADERS = 4
-# From the last fault on: a task that was lost just then is noticed after three minutes, and thirty jobs wait their turn.
+# After the last fault: a lost task is noticed after three minutes, and thirty jobs may be queued.
 SETTLE_SECONDS = 900
 POLL_SECONDS = 1.0
 
@@ -47,9 +47,9 @@ class Soak:
     journal: Journal = field(default_factory=Journal)
 
     def run(self, seconds: float) -> Report:
-        """Run it for so long, and compare the end; an interrupt ends it early, without the comparison.
+        """Run it for some seconds and compare the end; an interrupt ends it early, without the comparison.
 
-        There is always a report: what keeps the soak from its end stands in it as a violation.
+        There is always a report; an error that ends the soak early is one of its violations.
         """
         begun, figures = time.monotonic(), None
         hook, threading.excepthook = threading.excepthook, self._record_failure_of_thread
@@ -63,7 +63,7 @@ class Soak:
             pass
         except Exception as error:
             traceback.print_exc()
-            self.journal.violate(None, f"the soak broke off: {error!r}")
+            self.journal.violate(None, f"the soak failed: {error!r}")
         finally:
             self.journal.over.set()
             threading.excepthook = hook
@@ -80,7 +80,7 @@ class Soak:
         try:
             disturber.disturb(seconds, around.check)
         except Fault as error:
-            # supervisord does nothing more for anybody.
+            # supervisord has stopped.
             raise around.ended() from error
         self.journal.over.set()
         for uploader in uploaders:
@@ -89,7 +89,7 @@ class Soak:
         watcher.end()
 
     def _wait_for_ends(self, around: Surroundings, engine: Engine) -> None:
-        """Wait, without help for anybody; who has not ended in time is found by the comparison."""
+        """Wait without intervening; the comparison finds jobs that did not end in time."""
         end = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < end and not self._all_ended(engine):
             around.check()
@@ -99,7 +99,7 @@ class Soak:
         if self.journal.jobs(ended=False):
             return False
         with suppress(DatabaseUnavailable):
-            # Those too that were not answered.
+            # Includes jobs that were not answered.
             return not jobs.unfinished(engine, -1, 1)
         return False
 
@@ -109,9 +109,9 @@ class Soak:
         with closing(make_services(load_settings(around.settings), engine)) as services:
             Comparison(self.seed, stack.home, engine, services.archive, holdings, self.journal).compare()
         compare_runs(stack, engine, self.journal)
-        # Last: it takes away what the others look at.
+        # Last, because it removes files that the others compare.
         compare_spool(stack, self.journal)
 
     def _record_failure_of_thread(self, failure: threading.ExceptHookArgs) -> None:
-        self.journal.violate(None, f"a thread of the soak broke off: {failure.exc_value!r}")
+        self.journal.violate(None, f"a thread of the soak failed: {failure.exc_value!r}")
         threading.__excepthook__(failure)

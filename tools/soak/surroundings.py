@@ -1,4 +1,4 @@
-"""What a soak works on: a stack of its own, in front of the built-in services or of real ones of its own."""
+"""The stack of a soak, in front of the built-in services or of real ones."""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from tools.stack import STOP_SECONDS, Stack, free_port, start_stack, stop_stack
 
 BUILT_IN, CORE = "builtin", "core"
 SETTINGS = {
-    # What was killed is tried again soon; the number of tries is that of a facility.
+    # A killed stage is retried soon; the number of tries is that of a facility.
     "INGEST_RETRY_DELAY": "1",
     "INGEST_MAX_RETRY_DELAY": "15",
-    # All that retention removes, it removes at the end.
+    # Retention removes everything at the end.
     "INGEST_KEEP_REJECTED_DAYS": "0",
     "INGEST_RECEIVE_TIMEOUT": "30",
     "INGEST_KEEP_ABANDONED_SECONDS": "1",
@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 class StackEnded(Exception):
-    """The stack has ended by itself."""
+    """The stack ended unexpectedly."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Surroundings:
         return {**self.stack.environment, **(self.core.settings() if self.core else {})}
 
     def check(self) -> None:
-        """Raise StackEnded when the stack has ended by itself."""
+        """Raise StackEnded if the stack ended unexpectedly."""
         if self.launcher.poll() is not None:
             raise self.ended()
 
     def ended(self) -> "StackEnded":
-        """Make the error of a stack that ends by itself, with what its launcher said last."""
+        """Return the error of a stack that ended unexpectedly, with the output of its launcher."""
         said, _ = self.launcher.communicate(timeout=STOP_SECONDS)
-        return StackEnded(f"the stack has ended by itself: {said}")
+        return StackEnded(f"the stack ended unexpectedly: {said}")
 
 
 @contextmanager

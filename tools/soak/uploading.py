@@ -1,4 +1,4 @@
-"""Uploaders: threads that post one upload after the other, as fast as the service takes them. Started by `soak`."""
+"""Uploaders: threads that post one upload after the other, as fast as the service accepts them. Started by `soak`."""
 
 import threading
 import time
@@ -28,14 +28,14 @@ class SlowBody(BytesIO):
         self._seconds_per_byte = seconds / len(content)
 
     def read(self, size: int | None = -1) -> bytes:
-        """Give the next bytes, after the time that they take."""
+        """Return the next bytes, after the time that they take."""
         block = super().read(size)
         time.sleep(self._seconds_per_byte * len(block))
         return block
 
 
 class Uploader(threading.Thread):
-    """Uploads until the journal says that it is over. Nothing is ever sent twice: nobody knows what became of it."""
+    """Uploads until the journal is over. Nothing is sent twice, because the result of an unanswered upload is unknown."""
 
     def __init__(self, seed: int, stack: Stack, journal: Journal) -> None:
         super().__init__(name="uploader", daemon=True)
@@ -48,11 +48,11 @@ class Uploader(threading.Thread):
         while not self._journal.over.is_set():
             number = self._journal.next_number()
             if number is None or not self._send(upload(self._seed, number)):
-                # The machine does not keep up, or the API is away.
+                # The machine does not keep up, or the API is unavailable.
                 self._journal.over.wait(PAUSE_SECONDS)
 
     def _send(self, made: Upload) -> bool:
-        """Post an upload; gives whether it was answered."""
+        """Post an upload; return whether it was answered."""
         sent = body(made, self._stack.home)
         if made.cut:
             self._journal.cut.add(made.number)

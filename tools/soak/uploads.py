@@ -1,6 +1,6 @@
-"""What is uploaded: upload number N of a seed is always the same, so that nothing of it need be kept to verify it later.
+"""The uploads of a soak: upload number N of a seed is always the same, so that it can be verified without being kept.
 
-Called by the uploaders, which send it, and by the comparison, which asks for it again.
+Called by the uploaders, which send it, and by the comparison, which recreates it.
 """
 
 import json
@@ -31,7 +31,7 @@ LOST = "data/lost.txt"
 
 
 class Mistake(StrEnum):
-    """What an uploader did wrong, so that the job must fail and leave nothing."""
+    """A mistake of an uploader: the job must fail and leave nothing."""
 
     NO_TAR = "no tar"
     NO_JSON = "metadata that is no JSON"
@@ -40,7 +40,7 @@ class Mistake(StrEnum):
     WRONG_HASH = "a wrong hash"
 
     def stage(self, kind: Kind) -> Stage:
-        """The stage that a job with this mistake fails at."""
+        """Return the stage that a job with this mistake fails at."""
         sending = Stage.MOVE_FILES if kind is Kind.MOVE else Stage.INGEST_FILES
         stages = {Mistake.NO_TAR: Stage.OPEN_TAR, Mistake.REFUSED: Stage.VALIDATE_POLICY, Mistake.WRONG_HASH: sending}
         return stages.get(self, Stage.LOAD_METADATA)
@@ -66,16 +66,16 @@ class Upload:
     files: tuple[tuple[str, int], ...]
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        """The files, one after the other."""
+        """Return the files, one after the other."""
         for position, (path, size) in enumerate(self.files):
             yield path, Random(f"{self.seed}-{self.number}-{position}").randbytes(size)
 
     def sources(self, home: Path) -> Path:
-        """The folder that the files of a move lie in."""
+        """Return the folder that the files of a move lie in."""
         return home / "move" / _folder(self.number)
 
     def source(self, path: str, home: Path) -> Path:
-        """The place of one file of a move."""
+        """Return the place of one file of a move."""
         return home / "move" / path.removeprefix("data/")
 
 
@@ -89,7 +89,7 @@ def upload(seed: int, number: int) -> Upload:
 
 
 def number_of(path: str) -> int:
-    """The number of the upload that a path belongs to."""
+    """Return the number of the upload that a path belongs to."""
     return int(path.removeprefix("data/").split("/")[0])
 
 

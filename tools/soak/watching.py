@@ -1,6 +1,6 @@
-"""The watcher: a thread that asks for the state of all jobs, as clients do, and finds out what must never be shown.
+"""The watcher: a thread that polls the state of all jobs, as clients do, and records impossible states.
 
-Started by `soak`. While the API is away nothing is learned, and nothing is held against the jobs.
+Started by `soak`. An unavailable API is no violation.
 """
 
 import threading
@@ -17,11 +17,11 @@ ROUND_SECONDS = 1.0
 TIMEOUT_SECONDS = 20
 # Airflow notices a lost task after three minutes, and waits before it tries again; a busy machine is slow on top.
 STANDSTILL_SECONDS = 480
-ENDED_JOBS_ASKED = 5
+POLLED_ENDED_JOBS = 5
 
 
 class Watcher(threading.Thread):
-    """Asks until it is told to end."""
+    """Polls until `end` is called."""
 
     def __init__(self, api: str, journal: Journal) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -35,30 +35,30 @@ class Watcher(threading.Thread):
         """See `threading.Thread.run`."""
         while not self._ended.wait(ROUND_SECONDS):
             ended = self._journal.jobs(ended=True)
-            sample = self._chance.sample(ended, min(ENDED_JOBS_ASKED, len(ended)))
+            sample = self._chance.sample(ended, min(POLLED_ENDED_JOBS, len(ended)))
             for job in [*self._journal.jobs(ended=False), *sample]:
-                self._ask(job)
+                self._poll(job)
 
     def end(self) -> None:
-        """End the thread, and wait for it."""
+        """End the thread and wait for it."""
         self._ended.set()
         self.join()
 
-    def _ask(self, job: Answered) -> None:
+    def _poll(self, job: Answered) -> None:
         try:
             answer = self._session.get(f"{self._api}/get_state", params={"job_id": job.job_id}, timeout=TIMEOUT_SECONDS)
         except requests.RequestException:
             job.shown_since = time.monotonic()
             return
         if answer.ok:
-            if fault := look_at(job, answer.json(), time.monotonic()):
+            if fault := compare_states(job, answer.json(), time.monotonic()):
                 self._journal.violate(job.job_id, fault)
         elif answer.status_code < requests.codes.server_error:
             self._journal.violate(job.job_id, f"get_state of an answered job is {answer.status_code}: {answer.text}")
 
 
-def look_at(job: Answered, state: State, now: float) -> str | None:
-    """Compare what is shown now with what was shown before; gives what is wrong with it."""
+def compare_states(job: Answered, state: State, now: float) -> str | None:
+    """Compare the state shown now with the one before; return the violation, or None."""
     fault = _fault(job, state, now)
     if state != job.shown:
         job.shown, job.shown_since = state, now

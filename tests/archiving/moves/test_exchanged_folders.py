@@ -29,7 +29,7 @@ ARCHIVED = b"what another user has archived"
 MakeMove = Callable[[dict[Path, bytes]], int]
 
 
-@pytest.fixture(params=["built-in", "core"])
+@pytest.fixture(params=["built-in", pytest.param("core", marks=pytest.mark.core)])
 def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Path:
     """The folder of the archive that the settings name: the built-in one, or a real ArchiveInterface that runs as root."""
     if request.param == "built-in":

@@ -16,7 +16,7 @@ from ingest.settings.loading import Settings
 from ingest.states.stages import Stage
 from tests.archiving.moves.contents import CONTENTS, archived, visible_in
 from tests.job_fixtures import RunStage
-from tests.without_rights import without_root_s_rights
+from tests.without_rights import without_root_privileges
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 FOLDER_MODE = 0o555
@@ -28,7 +28,7 @@ def only_readable(folder: Path) -> Iterator[None]:
     before = folder.stat().st_mode
     folder.chmod(FOLDER_MODE)
     try:
-        with without_root_s_rights():
+        with without_root_privileges():
             yield
     finally:
         folder.chmod(before)

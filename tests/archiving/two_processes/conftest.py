@@ -32,7 +32,7 @@ def own_ids(database_engine: Engine) -> None:
             connection.execute(text(RAISE), {"name": sequence.name, "least": OWN_IDS})
 
 
-@pytest.fixture(params=["built-in", "core"])
+@pytest.fixture(params=["built-in", pytest.param("core", marks=pytest.mark.core)])
 def environment(request: pytest.FixtureRequest, own_ids: None, database_url: str, tmp_path: Path) -> dict[str, str]:
     """The settings of the processes, as variables."""
     own = {

@@ -71,7 +71,7 @@ class ContestedJob:
 
     def release(self, point: str) -> None:
         """Let the held process continue."""
-        self.points.let_go(point, self.job_id)
+        self.points.release(point, self.job_id)
 
     def file_ids(self) -> list[int]:
         """The ids of the job's files, in the order of the bundle."""

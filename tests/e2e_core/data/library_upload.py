@@ -20,7 +20,7 @@ POLL_SECONDS = 0.2
 
 
 def bundler(folder: Path, user: str, instrument: str, hash_type: str) -> Any:
-    """A bundle of a folder's files, for a project that policy gives for the user's name and the instrument."""
+    """Return a bundle of a folder's files, for a project that policy gives for the user's name and the instrument."""
     metadata = MetaUpdate(user)
     metadata.extend(metadata_decode(Path(os.environ["UPLOADER_CONFIG"]).read_text()))
     metadata["instrument"] = metadata["instrument"]._replace(value=instrument)
@@ -31,13 +31,13 @@ def bundler(folder: Path, user: str, instrument: str, hash_type: str) -> Any:
 
 
 def description(path: Path) -> dict[str, Any]:
-    """A file as Bundler wants it."""
+    """Return a file as Bundler wants it."""
     status = path.stat()
     return {"name": f"data/{path}", "size": status.st_size, "mtime": status.st_mtime, "fileobj": path.open("rb")}
 
 
 def streamed(bundle: Any) -> BinaryIO:
-    """The end of a pipe that a bundle is written to while it is read."""
+    """Return the end of a pipe that a bundle is written to while it is read."""
     reader, writer = os.pipe()
 
     def write() -> None:
@@ -49,7 +49,7 @@ def streamed(bundle: Any) -> BinaryIO:
 
 
 def written(bundle: Any, path: Path) -> BinaryIO:
-    """A bundle as a file."""
+    """Return a bundle as a file."""
     with path.open("wb") as file:
         bundle.stream(file)
     return path.open("rb")

@@ -1,4 +1,4 @@
-"""`make fuzz` runs, says what it did, and finds a defect when there is one."""
+"""`make fuzz` runs, prints its reports, and finds a planted defect."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tools.fuzz.__main__ import ROOT
 
 pytest.importorskip("atheris")
 
-# The time-out of the runs, which end by themselves.
+# The timeout of a run, which ends by itself.
 SECONDS = 60
 
 
@@ -25,10 +25,10 @@ def fuzz(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_targets_run_and_report_what_they_did(tmp_path: Path):
-    # What an earlier run found and somebody has mended.
-    mended = tmp_path / "tar" / "crash-mended"
-    mended.parent.mkdir()
-    mended.write_bytes(b"no tar")
+    # A finding of an earlier run that is fixed.
+    fixed = tmp_path / "tar" / "crash-fixed"
+    fixed.parent.mkdir()
+    fixed.write_bytes(b"no tar")
     # The same inputs each time.
     done = fuzz(tmp_path, "-seed=1", "-runs=300")
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,7 +37,7 @@ def test_targets_run_and_report_what_they_did(tmp_path: Path):
     assert all(int(count) >= 300 for _, count in executions)
     assert all(int(edges) > 100 for edges in re.findall(r"coverage (\d+) edges", done.stdout))
     assert done.stdout.count("findings: 0") == 2
-    assert (tmp_path / "tar" / "earlier" / mended.name).is_file()
+    assert (tmp_path / "tar" / "earlier" / fixed.name).is_file()
 
 
 def test_planted_defect_is_found_and_its_input_is_kept(tmp_path: Path):

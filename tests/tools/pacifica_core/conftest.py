@@ -9,7 +9,7 @@ from ingest.services.metadata import Metadata
 from ingest.settings.loading import load_settings
 from tools.pacifica_core.core import Core
 
-# The tests that run before these on the same services have catalogued files with the ids that UniqueID gave them.
+# The tests that run before these on the same services have cataloged files with the ids that UniqueID gave them.
 BEYOND_OTHERS = 50_000_000
 
 
@@ -27,5 +27,5 @@ def metadata(services: Services) -> Metadata:
 
 @pytest.fixture
 def transaction_id(services: Services) -> int:
-    """An id that nothing has, a file no more than a transaction: tests give it to both."""
+    """Return an unused id of a file and of a transaction, because tests use it for both."""
     return BEYOND_OTHERS + services.uniqueid.allocate("upload_job", 1)[0]

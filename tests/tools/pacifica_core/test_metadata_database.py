@@ -1,4 +1,4 @@
-"""The real metadata service when its database is away, or goes away in the middle: tried again, and nothing stays."""
+"""The real metadata service when its database is or becomes unavailable: the request is retried, and nothing remains."""
 
 import io
 import json
@@ -24,7 +24,7 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = 'metadata' AND wait_
 
 @contextmanager
 def administration(postgres: Layout, database: str = "postgres") -> Iterator[Any]:
-    """A cursor of the database's owner."""
+    """Return a cursor of the database's owner."""
     with closing(psycopg2.connect(host=str(postgres.sockets), user="postgres", dbname=database)) as connection:
         connection.autocommit = database == "postgres"
         with connection.cursor() as cursor:
@@ -33,7 +33,7 @@ def administration(postgres: Layout, database: str = "postgres") -> Iterator[Any
 
 @contextmanager
 def closed_database(postgres: Layout) -> Iterator[None]:
-    """Let nobody connect to metadata's database."""
+    """Refuse connections to metadata's database inside the block."""
     with administration(postgres) as cursor:
         cursor.execute("ALTER DATABASE metadata ALLOW_CONNECTIONS false")
         try:

@@ -1,4 +1,4 @@
-"""What the real metadata service dies of, and whether trying again can help: a fault of the metadata, or its own."""
+"""Errors 500 of the real metadata service: a fault of the metadata is rejected, a fault of the service is retried."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ Documents = Callable[[int], list[Entry]]
 
 
 def file_with(**changes: Any) -> Documents:
-    """A document with one file, which has the transaction's id; `changes` are made to its entry."""
+    """Return a document with one file, whose id is the transaction's; `changes` alter its entry."""
     return lambda number: document(number, [number], **changes)
 
 
 def with_term(term: str, value: object) -> Documents:
-    """A document that says something else of the transaction."""
+    """Return a document with changed values of the transaction."""
     table = f"Transactions.{term}"
     return lambda number: [
         entry | ({"value": value} if entry["destinationTable"] == table else {}) for entry in document(number, [number])
@@ -29,14 +29,14 @@ def with_term(term: str, value: object) -> Documents:
 
 
 def with_value(value: object) -> Documents:
-    """A document with one more key and value."""
+    """Return a document with one more key and value."""
     return lambda number: [
         *document(number, [number]), {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": value}
     ]  # fmt: skip
 
 
 def with_value_of_a_file(file_id: int) -> Documents:
-    """A document with a value of a file that the catalogue does not hold."""
+    """Return a document with a value of a file that the catalog does not hold."""
     entry = {"destinationTable": "FileKeyValue", "key": "Tag", "value": "v", "file_id": file_id}
     return lambda number: [*document(number, [number]), entry]
 
@@ -114,7 +114,7 @@ def test_any_other_fault_is_tried_again_and_says_why(
 
 
 def assert_nothing_stayed(metadata: Metadata, transaction_id: int, reason: str) -> None:
-    """The reason is one line, nothing is there, and what was mended is taken."""
+    """Assert that the reason is one line, that nothing was stored, and that the fixed document is accepted."""
     assert "\n" not in reason
     assert metadata.find(transaction_id) is None
     ingest(metadata, transaction_id, document(transaction_id, [transaction_id]))

@@ -1,4 +1,4 @@
-"""Three uploads, carried through all stages in this process, and the comparison that must find what is wrong with them."""
+"""Three uploads, run through all stages in this process, and the comparison that verifies them."""
 
 import secrets
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ Jobs = dict[str, int]
 
 @pytest.fixture
 def database_url(postgres: Layout) -> str:
-    """A ledger that holds nothing else."""
+    """Return an empty ledger."""
     name = f"soak_{secrets.token_hex(4)}"
     create_database(postgres, name)
     return url_in(postgres, name)
@@ -55,7 +55,7 @@ def comparison(database_engine: Engine, services: Services, tmp_path: Path) -> C
 def jobs(
     comparison: Comparison, make_job: MakeJob, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, int]:
-    """A bundle and a move that were archived, and a bundle that was rejected after its first files were sent."""
+    """Return a bundle and a move that were archived, and a bundle that was rejected after its first files were sent."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
     made = {
@@ -67,14 +67,14 @@ def jobs(
 
 
 def first_upload(kind: Kind, mistake: Mistake | None) -> Upload:
-    """The first upload of a kind that has a mistake, or none."""
+    """Return the first upload of a kind with a mistake, or with none."""
     several = (upload(SEED, number) for number in count(1))
     wanted = (each for each in several if (each.kind, each.mistake, each.cut) == (kind, mistake, False))
     return next(each for each in wanted if 1 < len(each.files) < 100)
 
 
 def carry_through(made: Upload, comparison: Comparison, make_job: MakeJob) -> int:
-    """Upload it, run all its stages, and note that it was answered; gives the job id."""
+    """Upload it, record its answer, and run all its stages; return the job id."""
     job_id = make_job(body(made, comparison.home), made.kind)
     comparison.journal.record_answer(made, job_id)
     with suppress(Rejection):

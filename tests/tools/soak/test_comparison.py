@@ -1,4 +1,4 @@
-"""What the comparison at the end of a soak finds: each thing that can be wrong is made wrong on purpose."""
+"""The comparison at the end of a soak finds each kind of violation."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def found(comparison: Comparison) -> list[Violation]:
 
 
 def archived_file(comparison: Comparison, job_id: int) -> Path:
-    """A file with contents that the archive holds of a job."""
+    """Return a file of a job in the archive that is not empty."""
     entries = (comparison.holdings.cataloged(job_id) or {}).values()
     ids = {str(entry["_id"]) for entry in entries if entry["size"]}
     return next(path for path in (comparison.home / "archive").rglob("*") if path.name in ids)
@@ -61,7 +61,7 @@ def test_stray_file_in_the_archive_is_found(comparison: Comparison, jobs: Jobs, 
     assert name in the_only(found(comparison)).what
 
 
-def test_file_that_the_catalogue_lacks_is_found(comparison: Comparison, jobs: Jobs):
+def test_file_that_the_catalog_lacks_is_found(comparison: Comparison, jobs: Jobs):
     path = archived_file(comparison, jobs["bundle"])
     with Session(comparison.engine) as session, session.begin():
         session.execute(delete(CatalogFile).where(CatalogFile.id == int(path.name)))

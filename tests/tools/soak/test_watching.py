@@ -1,4 +1,4 @@
-"""What the watcher finds in the states of a job that are shown one after the other."""
+"""The watcher finds impossible sequences of states."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from ingest.states.stages import Kind
 from tools.soak.journal import Answered
-from tools.soak.watching import STANDSTILL_SECONDS, look_at
+from tools.soak.watching import STANDSTILL_SECONDS, compare_states
 from tools.stack import State
 
 NOW = 1000.0
@@ -22,9 +22,9 @@ FAILED = state("FAILED", complete=True)
 
 
 def look(*states: State, seconds: float = 1.0, **properties: Any) -> str | None:
-    """What is said of the last of several states."""
+    """Return the violation of the last of several states."""
     job = Answered(1, 1, Kind.INGEST, **{"good": True, **properties})
-    faults = [look_at(job, each, NOW + number * seconds) for number, each in enumerate(states)]
+    faults = [compare_states(job, each, NOW + number * seconds) for number, each in enumerate(states)]
     assert not any(faults[:-1])
     return faults[-1]
 
@@ -54,13 +54,13 @@ def test_state_that_must_never_be_shown_is_found(states: tuple[State, ...], good
 @pytest.mark.parametrize("states", [(RUNNING, FAILED), (RUNNING, FAILED, RUNNING)])
 def test_job_that_a_person_touched_may_have_failed_for_a_while(states: tuple[State, ...]):
     job = Answered(1, 1, Kind.INGEST, good=True, touched=True)
-    assert not any(look_at(job, each, NOW) for each in states)
+    assert not any(compare_states(job, each, NOW) for each in states)
 
 
 def test_complete_job_that_a_person_touched_must_stay_complete():
     job = Answered(1, 1, Kind.INGEST, good=True, touched=True)
-    look_at(job, COMPLETE, NOW)
-    assert "as complete, and then" in str(look_at(job, FAILED, NOW))
+    compare_states(job, COMPLETE, NOW)
+    assert "as complete, and then" in str(compare_states(job, FAILED, NOW))
 
 
 def test_job_that_stands_still_is_found():

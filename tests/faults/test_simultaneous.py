@@ -1,4 +1,4 @@
-"""Two schedulers and two processes of the API at once, as a mistake or a rolling upgrade has them: no harm."""
+"""Two schedulers and two APIs simultaneously, as after a mistake or during a rolling upgrade: no harm."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def test_two_schedulers_and_two_apis_run_each_stage_of_a_job_once(stack: Stack, 
         apis = [stack, replace(stack, api=f"http://127.0.0.1:{port}")]
         jobs = [apis[number % 2].post(make_bundle()) for number in range(JOBS)]
         for number, job in enumerate(jobs):
-            # Asked of the one that has not received it.
+            # Query the API that did not receive it.
             assert_complete(apis[(number + 1) % 2], ledger, job, CONTENTS)
         assert (scheduler.poll(), api.poll()) == (None, None)
     for job in jobs:
@@ -49,7 +49,7 @@ def test_job_whose_running_stage_is_cleared_twice_ends_as_one_that_nothing_inter
     job = held_jobs.post_and_hold(stack, points)
     for _ in range(2):
         stack.clear(job, "ingest_files")
-    held_jobs.let_go(points, job)
+    held_jobs.release(points, job)
     assert_complete(stack, ledger, job, held_jobs.CONTENTS, seconds=300)
     assert not ownerless(stack, ledger)
     assert not ids_given_twice(ledger)
@@ -68,12 +68,12 @@ def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def schedulers(stack: Stack) -> int:
-    """How many schedulers Airflow knows to be running."""
+    """Return how many schedulers Airflow knows to be running."""
     return int(stack.ask_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
 
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:
     told, stages = events(ledger, job), len(STAGES[Kind.INGEST])
-    # Housekeeping may trigger what the API has just recorded: there is one run, whoever told of it.
+    # Housekeeping may trigger a job that the API has just recorded: there is one run in either case.
     assert [told.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], told
     assert "triggered" in told

@@ -1,4 +1,4 @@
-"""A job that metadata rejected, mended there: one clear sends again what the rejection had removed."""
+"""A job that metadata rejected, fixed there: one clear sends again what the rejection had removed."""
 
 from ingest.local.layout import Layout
 from tests.e2e_core.test_bundles import THREE, assert_complete
@@ -10,7 +10,7 @@ from tools.pacifica_core.services import METADATA
 from tools.stack import Stack
 
 
-def test_job_that_metadata_rejected_and_that_was_mended_there_is_completed_by_one_clear(
+def test_job_that_metadata_rejected_and_that_was_fixed_there_is_completed_by_one_clear(
     stack: Stack, core: Core, postgres: Layout
 ):
     before = stored(core)

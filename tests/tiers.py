@@ -1,0 +1,48 @@
+"""The markers `stack`, `core` and `slow`, which `make test` leaves out (`make test-all` runs everything).
+
+They follow from the place of a test. A parameter that needs the real services carries `pytest.mark.core` where it is
+written. `smoke` marks the end-to-end test that `make test` runs all the same.
+"""
+
+import pytest
+
+CORE_FIXTURE = "core"
+# Prefixes of node ids below tests/.
+PLACES = {
+    # the whole stack: PostgreSQL, Airflow and the API
+    "stack": ("e2e/", "e2e_core/", "faults/"),
+    # packages of the real Pacifica services
+    "core": ("e2e_core/", "upgrade/", "tools/pacifica_core/"),
+    # many seconds, or an environment of their own
+    "slow": (
+        "api/openapi/test_schemathesis",
+        "api/polling/test_slow_airflow",
+        "api/serving/test_slow_",
+        "archiving/test_batches.py::test_after_a_kill_at_90_percent",
+        "archiving/two_processes/",
+        "corpus/",
+        "packaging/test_wheel",
+        "properties/test_tar_",
+        "test_making_a_bundle",
+        "tools/fuzz/",
+        "tools/test_all/",
+        "upgrade/",
+        "wsgi_servers/",
+    ),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by its place and its fixtures."""
+    for item in items:
+        for marker in markers_of(item):
+            item.add_marker(marker)
+
+
+def markers_of(item: pytest.Item) -> list[str]:
+    """Return the markers that follow from a test's place and fixtures."""
+    within = item.nodeid.removeprefix("tests/")
+    markers = [marker for marker, prefixes in PLACES.items() if within.startswith(prefixes)]
+    if CORE_FIXTURE in getattr(item, "fixturenames", ()):
+        markers.append("core")
+    return markers

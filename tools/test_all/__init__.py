@@ -1,0 +1,1 @@
+"""`make test-all`: the whole suite, a second run of what failed, and the coverage."""

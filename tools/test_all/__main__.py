@@ -1,0 +1,69 @@
+"""Run the whole suite, run what failed once more, and print the coverage: `python -m tools.test_all [pytest arguments]`.
+
+Tests that failed run a second time together, in a new process without pytest-xdist. A test that passes then is printed
+as flaky with its first failure and counts as passed. A test that fails again, a collection error and a crashed worker
+fail the run. Started by `make test-all`.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.test_all.coverage_summary import coverage_summary
+from tools.test_all.outcomes import OPTION, Outcomes
+
+FOLDER = Path("build/test-all")
+PARALLEL = ("-n", "3", "--no-loadscope-reorder")
+ALONE = ("-n", "0")
+COVERAGE = ("--cov", "--cov-report=")
+RULE = "=" * 30
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests; return the exit status."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    status, first = _run("first", *PARALLEL, *arguments)
+    if status == pytest.ExitCode.TESTS_FAILED:
+        status = _run_again(first)
+    _print_section("coverage", coverage_summary(FOLDER))
+    return status
+
+
+def _run_again(first: Outcomes) -> int:
+    if first.broken or not first.failed:
+        _print_section("not run again", "\n".join(first.broken) or "no test failed, but pytest did")
+        return pytest.ExitCode.TESTS_FAILED
+    _print_section("run again, alone", "\n".join(first.failed))
+    names = FOLDER / "failed"
+    names.write_text("\n".join(first.failed), encoding="utf-8")
+    _, second = _run("second", *ALONE, "--cov-append", f"@{names}")
+    flaky = [test for test in first.failed if test in second.passed]
+    for test in flaky:
+        _print_section(f"flaky: {test}", first.failed[test])
+    again = [test for test in first.failed if test not in second.passed]
+    _print_section("summary", _summary(flaky, again))
+    return pytest.ExitCode.TESTS_FAILED if again or second.broken else pytest.ExitCode.OK
+
+
+def _summary(flaky: list[str], again: list[str]) -> str:
+    lines = [f"flaky (failed, then passed alone): {len(flaky)}", *flaky]
+    return "\n".join([*lines, f"failed twice: {len(again)}", *again])
+
+
+def _run(name: str, *arguments: str) -> tuple[int, Outcomes]:
+    """Run pytest in a new process; return its exit status and the outcomes, which are empty if it was killed."""
+    path = FOLDER / f"{name}.json"
+    path.unlink(missing_ok=True)
+    options = ["-p", "tools.test_all.outcomes", f"{OPTION}={path}", *COVERAGE]
+    done = subprocess.run([sys.executable, "-m", "pytest", *options, *arguments], check=False)
+    return done.returncode, Outcomes.read(path) if path.exists() else Outcomes()
+
+
+def _print_section(title: str, text: str) -> None:
+    print(f"\n{RULE} {title} {RULE}\n{text}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
