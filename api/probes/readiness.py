@@ -103,10 +103,10 @@ class ReadinessCheck:
         return Part(ready=not obstacles, message="; ".join(obstacles))
 
 
-def _less_reserved(spool: SpoolPart, reserved_bytes: int) -> SpoolPart:
+def _less_reserved(spool: SpoolPart, reserved: int) -> SpoolPart:
     """Return the state of the spool, not ready when uploads in progress have reserved all of its free space."""
     if spool.bytes_free is None or spool.bytes_kept_free is None:
         return spool
-    is_full = spool.bytes_free - reserved_bytes <= spool.bytes_kept_free
+    is_full = spool.bytes_free - reserved <= spool.bytes_kept_free
     changed: dict[str, object] = {"ready": False, "message": SPOOL_FULL} if spool.ready and is_full else {}
-    return spool.model_copy(update={**changed, "bytes_promised": reserved_bytes})
+    return spool.model_copy(update={**changed, "bytes_promised": reserved})

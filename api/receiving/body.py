@@ -73,5 +73,5 @@ def announced_size() -> int | None:
     if request.content_length is None:
         raise LengthRequired("send a Content-Length, or the body in chunks")
     if request.content_length == 0:
-        raise IncompleteBody("the body is empty")
+        raise IncompleteBody("nothing was sent")
     return request.content_length

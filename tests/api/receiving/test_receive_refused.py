@@ -99,7 +99,7 @@ class TestBody:
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_an_empty_body(self, server: Server, request_end: bytes, path: bytes) -> None:
         request = b"POST /" + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + request_end
-        assert send(server, request=request) == ("400 body_incomplete", "the body is empty")
+        assert send(server, request=request) == ("400 body_incomplete", "nothing was sent")
 
     @pytest.mark.parametrize("path", [b"upload", b"ingest", b"move"])
     def test_no_length(self, server: Server, path: bytes) -> None:
