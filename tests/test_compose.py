@@ -1,4 +1,4 @@
-"""The facility's deployment as it is written: docker-compose.yaml, the Dockerfile and docs/how-to/install.md."""
+"""The files of the facility's deployment: docker-compose.yaml, the Dockerfile and docs/how-to/install.md."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ SUPERUSER = "pacifica"
 
 # `$$` is a dollar sign of a container's shell. A default may be another variable.
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?+])((?:\$\{[^}]*\}|[^}])*))?\}")
-# What must be given, and is no secret.
+# Required variables that are not secrets.
 GIVEN = {"INGEST_AUTHENTICATION": "proxy"}
 SECRET = re.compile(r"PASSWORD|SECRET|_KEY")
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
@@ -60,7 +60,7 @@ INGEST_VARIABLES = {
     for source in sources(model).values()
     for variable in source["environment"]
 }
-# The provider is in the image only; this is what its get_provider_info.py lists, of what is used here.
+# The used options in the get_provider_info.py of the provider, which is installed in the image only.
 CELERY_PROVIDER = "3.26.0"
 CELERY_OPTIONS = {
     ("celery", "broker_url"),
@@ -68,13 +68,13 @@ CELERY_OPTIONS = {
     ("celery", "worker_concurrency"),
     ("celery_broker_transport_options", "visibility_timeout"),
 }
-# Read by Airflow, and not in its list of options.
+# Airflow reads this option, but does not list it.
 UNLISTED_OPTION = ("scheduler", "num_stuck_in_queued_retries")
 ACCOUNTS = {
     "admin": "AIRFLOW_ADMIN_PASSWORD",
     "ingest": "INGEST_AIRFLOW_PASSWORD",
 }
-# Of the images, and of our commands in the file.
+# Variables of the images and of the commands in the file.
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
     "NO_PROXY",
@@ -89,7 +89,7 @@ OTHER_VARIABLES = {
 
 
 def located(package: str) -> Path:
-    """The folder of an installed package, which is not imported."""
+    """Return the folder of an installed package without importing it."""
     found = find_spec(package)
     assert found is not None
     assert found.submodule_search_locations
@@ -114,7 +114,7 @@ def environment(service: str) -> dict[str, Any]:
 
 
 def filled_in(value: str) -> str:
-    """A value as compose makes it when only what must be given is set."""
+    """Return a value as compose computes it if only the required variables are set."""
     return VARIABLE.sub(
         lambda found: filled_in(found[3]) if found[2] == ":-" else GIVEN.get(found[1], "secret1"), value
     )
@@ -125,29 +125,29 @@ def filled_environment(service: str) -> dict[str, str]:
 
 
 def variables(text: str) -> Iterator[re.Match[str]]:
-    """The variables in a text, and those in their defaults."""
+    """Yield the variables in a text, and those in their defaults."""
     for found in VARIABLE.finditer(text):
         yield found
         yield from variables(found[3] or "")
 
 
 def named_variables() -> set[str]:
-    """The variables that compose puts into values: `${NAME}`."""
+    """Return the variables that compose puts into values: `${NAME}`."""
     return {found[1] for found in variables(TEXT)}
 
 
 def passed_on() -> set[str]:
-    """The variables that compose passes on unchanged: names without a value."""
+    """Return the variables that compose passes on unchanged: names without a value."""
     return {name for service in SERVICES for name, value in environment(service).items() if value is None}
 
 
 def taken_from_outside() -> set[str]:
-    """The variables that compose takes from its environment."""
+    """Return the variables that compose reads from its environment."""
     return named_variables() | passed_on()
 
 
 def backquoted(text: str) -> set[str]:
-    """The names between backquotes in a text."""
+    """Return the names between backquotes in a text."""
     return set(re.findall(r"`([A-Za-z_]+)`", text))
 
 
@@ -158,7 +158,7 @@ def image_environment() -> dict[str, str]:
 
 
 def copied() -> list[str]:
-    """What the Dockerfile copies from the project."""
+    """Return the paths that the Dockerfile copies from the project."""
     instructions = re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)
     return [source for instruction in instructions for source in instruction.split()[:-1]]
 
@@ -168,7 +168,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 def direct(lines: str) -> set[str]:
-    """The names of the packages in a part of a requirements.in."""
+    """Return the names of the packages in a part of a requirements.in."""
     return set(re.findall(r"^([a-z][a-z0-9-]*)", lines, re.MULTILINE))
 
 
@@ -227,7 +227,7 @@ def test_services_start_after_what_they_need() -> None:
         for needed, how in service.get("depends_on", {}).items():
             once = needed in ONE_SHOT
             assert how["condition"] == ("service_completed_successfully" if once else "service_healthy"), name
-    assert "airflow-apiserver" not in SERVICES["api"]["depends_on"], "an upload is taken while Airflow is away"
+    assert "airflow-apiserver" not in SERVICES["api"]["depends_on"], "uploads are received while Airflow is unavailable"
 
 
 def test_every_secret_must_be_given() -> None:
@@ -244,7 +244,7 @@ def test_every_secret_must_be_given() -> None:
         "AIRFLOW_DATABASE_PASSWORD",
     }
     for found in secrets:
-        # A later secret falls back to an earlier one, so that a .env of an earlier version is enough.
+        # A newer secret falls back to an older one, so that a .env of an earlier version is sufficient.
         instead = VARIABLE.fullmatch(found[3] or "")
         assert found[2] == (":-" if instead else ":?"), f"{found[1]} may be missing or empty"
         assert not instead or SECRET.search(instead[1])
@@ -261,7 +261,7 @@ def test_no_secret_stands_in_the_file(service: str) -> None:
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_no_secret_is_on_a_command_line(service: str) -> None:
-    """There all who can list the machine's processes would see it."""
+    """Everyone who can list the machine's processes sees command lines."""
     words = [*SERVICES[service].get("command", []), *SERVICES[service].get("healthcheck", {}).get("test", [])]
     assert not [found[1] for word in words for found in VARIABLE.finditer(str(word)) if SECRET.search(found[1])]
 
@@ -317,7 +317,7 @@ def test_the_ports_are_open_to_this_machine_only(service: str, port: int) -> Non
     assert filled_in(published) == f"127.0.0.1:{port}:{port}"
 
 
-def test_it_must_be_said_whom_the_api_believes() -> None:
+def test_the_authentication_must_be_set() -> None:
     assert SERVICES["api"]["command"][:3] == ["pacifica-ingest", "-a", "0.0.0.0"]
     found = VARIABLE.fullmatch(environment("api")["INGEST_AUTHENTICATION"])
     assert found
@@ -399,7 +399,7 @@ def test_all_of_airflow_has_one_environment(service: str) -> None:
 
 
 def test_database_urls_name_the_driver_that_is_installed() -> None:
-    # SQLAlchemy 2.1 would take psycopg, which is not.
+    # SQLAlchemy 2.1 uses psycopg by default, which is not installed.
     for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CELERY__RESULT_BACKEND"):
         assert "postgresql+psycopg2://" in environment("airflow-worker")[name]
     assert "psycopg2-binary" in pins("requirements-facility.txt")
@@ -419,7 +419,7 @@ def test_any_number_of_workers_can_run() -> None:
 
 
 def test_no_stage_is_queued_that_no_worker_is_free_for() -> None:
-    """Or it would be taken for lost."""
+    """Otherwise Airflow would consider it lost."""
     given = filled_environment("airflow-scheduler")
     workers = int(filled_in(SERVICES["airflow-worker"]["scale"]))
     assert int(given["AIRFLOW__CORE__PARALLELISM"]) == workers * int(given["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
@@ -454,7 +454,7 @@ def test_every_volume_is_described_and_used() -> None:
 def test_mounted_folders_belong_to_the_user_of_the_image(service: str) -> None:
     made = re.search(r"install --directory ((?:.*\\\n)*.*)", DOCKERFILE)
     assert made
-    # Docker gives a folder of the host the image's mode, too: it must not be opened to other accounts by that.
+    # Docker also applies the image's mode to a folder of the host, which must not become readable for other accounts.
     assert "--owner=pacifica --group=pacifica --mode=0700" in made[1]
     for volume in SERVICES[service].get("volumes", []):
         assert volume.split(":")[1] in made[1].split()
@@ -475,7 +475,7 @@ def test_a_container_has_no_rights_that_it_does_not_need(service: str) -> None:
     assert described["security_opt"] == ["no-new-privileges:true"]
     assert described["read_only"] is True
     assert not {"privileged", "cap_add", "pid", "network_mode"} & described.keys()
-    # The image of ours names its user; the others would begin as root.
+    # This project's image sets its user; the others start as root by default.
     assert described.get("user") == (None if service in OF_OUR_IMAGE else service)
     assert "uid=0" not in str(described["tmpfs"])
 
@@ -534,7 +534,7 @@ def test_the_image_is_built_from_pinned_things() -> None:
 
 
 def test_what_the_image_is_built_from_is_there() -> None:
-    # Each service that builds would get an image of its own, and the next `up` would recreate all but one.
+    # Every service that builds gets its own image, and the next `up` recreates all but one.
     assert {name: service["build"] for name, service in SERVICES.items() if "build" in service} == {"init": "."}
     assert {"requirements-facility.txt", "config", "dags", "plugins", "api"} <= set(copied())
     for source in copied():
@@ -554,7 +554,7 @@ def test_only_what_is_copied_is_sent_to_the_engine() -> None:
 
 
 def test_the_image_has_the_versions_that_were_tested() -> None:
-    """After `make lock`, compile requirements-facility.txt as requirements-facility.in says."""
+    """After `make lock`, compile requirements-facility.txt as requirements-facility.in describes."""
     tested, of_the_image = pins("requirements.txt"), pins("requirements-facility.txt")
     both = tested.keys() & of_the_image.keys()
     assert "apache-airflow" in both

@@ -24,7 +24,7 @@ def bundle(size: int | None = None) -> Announced:
 
 @pytest.fixture
 def small_files_only() -> Iterator[int]:
-    """A limit on the size of files, at which the kernel refuses to write, as a full disk does."""
+    """Limit the size of files, so that the kernel refuses writes as on a full disk."""
     limit = 3 * BLOCK
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))

@@ -129,7 +129,7 @@ def test_other_file_is_refused_by_name_and_not_quoted(path: Path, document: byte
 
 
 def test_changes_at_the_same_time_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch):
-    # Nobody is next in turn, and each syncs a disk that other tests may keep busy.
+    # The lock is not fair, and each change syncs a disk that other tests may use heavily.
     monkeypatch.setattr(token_file, "LOCK_TIMEOUT_SECONDS", 120.0)
     users = [f"user {number}" for number in range(20)]
     with ThreadPoolExecutor(5) as pool:

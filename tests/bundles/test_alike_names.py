@@ -1,4 +1,4 @@
-"""Names that look alike: found whatever they differ in, and never shown alike."""
+"""Names that look alike are found for every kind of difference, and shown differently."""
 
 import unicodedata
 

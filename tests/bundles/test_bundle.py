@@ -1,4 +1,4 @@
-"""Reading a bundle's tar: every format that uploaders use, and every way in which a tar can be wrong."""
+"""Reading of a bundle's tar: every format that uploaders use, and every kind of fault."""
 
 import array
 import gzip
@@ -25,7 +25,7 @@ from tools.tar_blocks import BLOCK, END, extended, extension, file, header, reco
 
 FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT]
 LONG_NAME_FORMATS = [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]
-# More than any test's tar holds: a reader that goes round in circles is stopped here.
+# More members than any test's tar has: stops a reader in an endless loop.
 TOO_MANY = 10_000
 
 Read = Callable[[bytes], list[Member]]
@@ -51,7 +51,7 @@ def read(bundle: Path) -> Read:
 
 @pytest.fixture
 def contents(bundle: Path, read: Read) -> Contents:
-    """What lies in the sections that the members name."""
+    """Return the contents of the members' sections."""
 
     def read_contents(tar: bytes) -> dict[str | None, bytes]:
         found = {}
@@ -64,7 +64,7 @@ def contents(bundle: Path, read: Read) -> Contents:
 
 
 def special(kind: bytes, **fields: object) -> bytes:
-    """A tar whose second member is of this kind."""
+    """Return a tar whose second member has this type."""
     info = tarfile.TarInfo("data/odd")
     info.type = kind
     for name, value in fields.items():
@@ -76,7 +76,7 @@ def paths(found: list[Member]) -> list[str | None]:
     return [member.path for member in found]
 
 
-# What is taken
+# Accepted documents and tars
 
 
 @pytest.mark.parametrize("tar_format", FORMATS)
@@ -175,7 +175,7 @@ def test_change_time_alone_in_a_header_of_gnu_tar_is_passed_over(contents: Conte
 
 
 def test_header_for_the_whole_tar_is_no_member(contents: Contents):
-    # As `git archive` writes it.
+    # Written by `git archive`.
     tar = header("pax_global_header", 0, tarfile.XGLTYPE) + file("data/a", b"a") + END
     assert contents(tar) == {"a": b"a"}
 
@@ -208,7 +208,7 @@ def test_member_of_more_than_8_gib_is_found(bundle: Path):
         ]
 
 
-# What cannot be read on
+# Tars whose reading ends early
 
 
 @pytest.mark.parametrize("tar_format", LONG_NAME_FORMATS)
@@ -232,7 +232,7 @@ def test_tar_that_is_cut_at_a_block_is_invalid(read: Read, tar_format: int):
             continue
         taken.append(cut)
     assert taken == []
-    # Behind its first block of zeros a cut cannot be known, and nothing is lost by it: the rest is zeros too.
+    # After the first block of zeros, a truncation is undetectable and harmless: only zeros follow.
     assert len(read(tar[: end + BLOCK])) == 3
 
 
@@ -308,7 +308,7 @@ def test_spool_file_that_is_gone_is_no_fault_of_the_bundle(tmp_path: Path):
         list(members(tmp_path / "gone.tar", FaultList()))
 
 
-# Headers that lie: each must end as a fault of the bundle, and must end
+# False headers: each must end the reading with a fault of the bundle
 
 
 @pytest.mark.parametrize("size", [-1, -BLOCK, -2 * BLOCK, -(2**40)])
@@ -354,7 +354,7 @@ def test_broken_records_of_a_pax_header_are_invalid(read: Read, records: dict[st
         read(file("data/a") + extended(**records) + file("data/b", b"b") + END)
 
 
-# What is not taken
+# Refused members
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tars in which other readers saw something else than we did, found by `make fuzz`: we refuse them."""
+"""Tars that other readers read differently, found by `make fuzz`: they must be refused."""
 
 import tarfile
 from pathlib import Path
@@ -29,7 +29,7 @@ def faults_of(tar: bytes, path: Path) -> str:
 @pytest.mark.parametrize("field", ["mode", "uid", "gid", "mtime", "devmajor", "devminor"])
 @pytest.mark.parametrize("value", [b"x", b"-1", b"+1", b"1_0", b"1 1", b"8"])
 def test_field_that_is_no_number_breaks_a_header(tmp_path: Path, field: str, value: bytes):
-    # Python's tarfile ends there, GNU tar goes on.
+    # Python's tarfile ends there, GNU tar continues.
     broken = bytearray(FILE)
     set_field(broken, 0, field, value)
     set_checksum(broken, 0)

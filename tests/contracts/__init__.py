@@ -1,1 +1,1 @@
-"""What the stages rely on of each service, asked of the real one and of our built-in one alike."""
+"""The contract of each service that the stages rely on, tested with the real and the built-in implementation."""

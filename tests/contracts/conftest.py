@@ -1,4 +1,4 @@
-"""The services as `make_services` makes them from settings, of each form in turn."""
+"""Fixtures of the services, which `make_services` makes from settings, in each implementation."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ BUILT_IN = "built in"
 NOT_ROOT = "Pacifica, not as root"
 PACIFICA = pytest.param("Pacifica", marks=pytest.mark.core)
 UNPRIVILEGED = pytest.param(NOT_ROOT, marks=pytest.mark.core)
-# Above every id that another test of the session may have catalogued, and below what 32 bits hold.
+# Above every id that another test of the session may have cataloged, and below 2**31.
 FIRST_ID = 1_000_000_000
 
 Connect = Callable[[], Services]
@@ -28,13 +28,13 @@ NewIds = Callable[[int], range]
 
 @pytest.fixture(params=[BUILT_IN, PACIFICA])
 def form(request: pytest.FixtureRequest) -> str:
-    """Which form of the services a test is about."""
+    """Return the name of an implementation."""
     return str(request.param)
 
 
 @pytest.fixture
 def environment(form: str, request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The variables that choose that form."""
+    """Return the variables that choose the implementation."""
     if form == BUILT_IN:
         return {"INGEST_DATABASE_URL": database_url, "ARCHIVEINTERFACE_URL": (tmp_path / "an archive").as_uri()}
     core: Core = request.getfixturevalue("core")
@@ -45,7 +45,7 @@ def environment(form: str, request: pytest.FixtureRequest, database_url: str, tm
 
 @pytest.fixture
 def staging() -> Iterator[Path]:
-    """A folder in which files are handed over to ArchiveInterface, whichever account it runs as."""
+    """Yield a staging folder that ArchiveInterface can use, whichever account it runs as."""
     with TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         share_with_archive(folder)
@@ -54,14 +54,14 @@ def staging() -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 def archive_url() -> Iterator[str]:
-    """An ArchiveInterface that does not run as root."""
+    """Yield the URL of an ArchiveInterface that does not run as root."""
     with unprivileged_archive() as url:
         yield url
 
 
 @pytest.fixture
 def connect(environment: dict[str, str], database_engine: Engine) -> Iterator[Connect]:
-    """Make services as a process of its own does; closed at the end."""
+    """Yield a factory of services, as a process makes them; closes them at the end."""
     settings = load_settings(environment)
     with ExitStack() as stack:
 
@@ -80,14 +80,14 @@ def metadata(connect: Connect) -> Metadata:
 
 @pytest.fixture(scope="session")
 def new_ids() -> NewIds:
-    """Ids of transactions and files that no other test uses."""
+    """Return a factory of ids of transactions and files that no other test uses."""
     ids = count(FIRST_ID)
 
-    def give(number: int) -> range:
+    def allocate(number: int) -> range:
         given = [next(ids) for _ in range(number)]
         return range(given[0], given[-1] + 1)
 
-    return give
+    return allocate
 
 
 @pytest.fixture

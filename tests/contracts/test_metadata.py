@@ -1,4 +1,4 @@
-"""What `ingest_metadata` relies on of Metadata: a transaction is there wholly or not at all, and only once."""
+"""The contract of Metadata for `ingest_metadata`: a transaction is stored completely or not at all, and only once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -84,12 +84,12 @@ def test_file_of_another_transaction_is_rejected_by_id_and_nothing_of_the_new_on
     assert rejection.ids == {taken}
     assert metadata.find(first) == hashes([taken])
     assert metadata.find(second) is None
-    # Had anything stayed, its ids would be taken.
+    # If anything had stayed, its ids would be in use.
     ingest(metadata, second, document(second, files))
     assert metadata.find(second) == hashes(files)
 
 
-def test_all_files_of_other_transactions_are_named_at_once(metadata: Metadata, new_ids: NewIds):
+def test_all_files_of_other_transactions_are_named_together(metadata: Metadata, new_ids: NewIds):
     first, second = new_ids(2)
     taken, free = new_ids(200), new_ids(3)
     ingest(metadata, first, document(first, taken))
@@ -133,7 +133,7 @@ def test_error_of_the_document_comes_out_unchanged_and_nothing_stays(metadata: M
     ingest(metadata, new_id, document(new_id, [new_id]))
 
 
-def test_transaction_that_is_sent_by_many_at_once_is_held_once(connect: Connect, new_id: int, new_ids: NewIds):
+def test_transaction_that_is_sent_by_many_simultaneously_is_held_once(connect: Connect, new_id: int, new_ids: NewIds):
     files = new_ids(20)
 
     def outcome(client: Metadata) -> str:
@@ -149,14 +149,14 @@ def test_transaction_that_is_sent_by_many_at_once_is_held_once(connect: Connect,
     assert clients[0].find(new_id) == hashes(files)
 
 
-def test_transactions_that_are_sent_at_once_are_all_held(connect: Connect, new_ids: NewIds):
+def test_transactions_that_are_sent_simultaneously_are_all_held(connect: Connect, new_ids: NewIds):
     clients = {transaction_id: connect().metadata for transaction_id in new_ids(CLIENTS)}
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda pair: ingest(pair[1], pair[0], document(pair[0], [pair[0]])), clients.items()))
     assert [client.find(number) for number, client in clients.items()] == [hashes([number]) for number in clients]
 
 
-def test_ids_that_the_catalogue_holds_are_told_from_others(metadata: Metadata, new_id: int, new_ids: NewIds):
+def test_ids_that_the_catalog_holds_are_distinguished_from_others(metadata: Metadata, new_id: int, new_ids: NewIds):
     files, others = new_ids(3), new_ids(997)
     ingest(metadata, new_id, document(new_id, files))
     assert metadata.holds_files([*files, *others]) == frozenset(files)

@@ -1,4 +1,4 @@
-"""What the entries of a transaction may hold, so that both catalogues take what clients send."""
+"""The values of entries: both catalogs accept what clients send."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.contracts.transactions import document, hashes, ingest
 NAMES = ["日本.txt", "q'u\"o$t\\e%s{}&<b>;--", "two\nlines\t", " ", "é\u0301\U0001f600", "x" * 255, "日" * 255]
 FOLDERS = ["", "a/b", "a//b/", "日本/" * 50]
 VALUES = ["text", "日本", "", "q'u\"o$t\\e%s&<b>", "x" * 255, 5, 1.5, True]
-# As pacifica-uploader writes them, as other clients do, and seconds since 1970.
+# The formats of pacifica-uploader, of other clients, and seconds since 1970.
 DATES = ["2026-11-23T10:00:00", "2026-11-23T10:00:00.123456+02:00", "Tue Nov 29 14:09:05 PST 2016", 1479999999]
 
 

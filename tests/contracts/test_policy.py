@@ -1,4 +1,4 @@
-"""What `validate_policy` relies on of Policy: a good document is accepted, a faulty one is rejected by name."""
+"""The contract of Policy for `validate_policy`: a valid document is accepted, the faults of another are named."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def policy(connect: Connect) -> Policy:
 
 
 def document(values: Mapping[str, object] = MappingProxyType({}), files: int = 1) -> list[Entry]:
-    """A completed document; `values` change what it says of the transaction."""
+    """Return a completed document; `values` replace those of the transaction."""
     terms = {entry["destinationTable"]: entry for entry in transaction()}
     for name, value in values.items():
         terms[f"Transactions.{name}"]["value"] = value
@@ -45,7 +45,7 @@ def check(policy: Policy, entries: object, user: str = "ada") -> None:
 
 
 def reason_of(policy: Policy, entries: object) -> str:
-    """Why a document is rejected; after that, policy accepts a good one as if nothing had been."""
+    """Return the reason of a rejection; then check that policy still accepts a valid document."""
     with pytest.raises(PolicyRejected) as caught:
         check(policy, entries)
     check(policy, document())
@@ -90,7 +90,7 @@ def test_term_without_a_value_is_rejected_by_name(policy: Policy, term: str, val
 
 
 @pytest.mark.parametrize("entries", [[], without(*TERMS)])
-def test_all_missing_terms_are_named_at_once(policy: Policy, entries: list[Entry]):
+def test_all_missing_terms_are_named_together(policy: Policy, entries: list[Entry]):
     reason = reason_of(policy, entries)
     assert [each for each in TERMS if each in reason] == TERMS
 
@@ -101,7 +101,7 @@ def test_document_that_is_no_json_is_rejected(policy: Policy):
 
 
 class CountedDocument(io.BytesIO):
-    """Notes in which amounts it is read."""
+    """A document that records the amounts of its reads."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -132,7 +132,7 @@ def test_error_of_the_document_comes_out_unchanged(policy: Policy):
     check(policy, document())
 
 
-# What the built-in one cannot know.
+# The built-in policy cannot check these.
 @pytest.mark.parametrize("form", [PACIFICA])
 @pytest.mark.parametrize(("term", "value"), [("submitter", 999), ("project", "nope"), ("instrument", 999)])
 def test_term_that_pacifica_does_not_know_is_rejected_by_name(policy: Policy, term: str, value: object):

@@ -1,4 +1,4 @@
-"""What the API and `load_metadata` rely on of UniqueID: ids in a row that nobody else gets."""
+"""The contract of UniqueID for the API and `load_metadata`: unique, consecutive ids."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -18,7 +18,7 @@ def uniqueid(connect: Connect) -> UniqueID:
 
 @pytest.mark.parametrize("mode", ["upload_job", "file"])
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])
-def test_as_many_ids_as_asked_for_are_given(uniqueid: UniqueID, mode: IdMode, count: int):
+def test_as_many_ids_as_requested_are_allocated(uniqueid: UniqueID, mode: IdMode, count: int):
     ids = uniqueid.allocate(mode, count)
     assert len(ids) == count
     assert ids.step == 1
@@ -38,7 +38,7 @@ def test_modes_count_for_themselves(uniqueid: UniqueID):
 
 
 @pytest.mark.parametrize("mode", ["upload_job", "file"])
-def test_clients_at_once_never_get_the_same_ids(connect: Connect, mode: IdMode):
+def test_simultaneous_clients_never_get_the_same_ids(connect: Connect, mode: IdMode):
     clients = [connect().uniqueid for _ in range(CLIENTS)]
     counts = range(1, 101)
     with ThreadPoolExecutor(CLIENTS) as pool:

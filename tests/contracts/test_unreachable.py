@@ -1,4 +1,4 @@
-"""A service that cannot be reached is named with its URL and tried again; it is never a fault of the uploader."""
+"""An unreachable service is a transient error that names its URL, and never a rejection."""
 
 import io
 import tempfile
@@ -25,7 +25,7 @@ def move(services: Services) -> None:
         services.archive.move(1, OpenFile(Path(source.name), cast(BinaryIO, source)))
 
 
-# By the name that people read and the method.
+# By the service's name in texts, and the method.
 CALLS: dict[str, Callable[[Services], object]] = {
     "uniqueid allocate": lambda services: services.uniqueid.allocate("file", 1),
     "policy check": lambda services: services.policy.check(io.BytesIO(b"[]"), 2, "ada"),
@@ -88,7 +88,7 @@ def test_policy_that_cannot_ask_metadata_rejects_nothing(connect: Connect, core:
 
 
 @pytest.mark.parametrize("call", ["uniqueid allocate", "metadata find", "metadata ingest"])
-def test_built_in_service_says_that_the_database_is_away(call: str):
+def test_built_in_service_reports_an_unavailable_database(call: str):
     settings = load_settings({"INGEST_DATABASE_URL": f"postgresql://ingest@127.0.0.1:{free_port()}/ingest"})
     with pytest.raises(DatabaseUnavailable):
         CALLS[call](make_services(settings, make_engine(settings)))

@@ -1,4 +1,4 @@
-"""ArchiveInterface as its Docker image runs it: not as root, so that it cannot write over the read-only files it made.
+"""ArchiveInterface not run as root, as in its Docker image, so that it cannot overwrite its own read-only files.
 
 Used by the contract of the archive, and by the stages' tests against an archive that refuses an id that exists.
 """
@@ -23,14 +23,14 @@ CAP_DAC_READ_SEARCH = 2
 
 @contextmanager
 def unprivileged_archive() -> Iterator[str]:
-    """Run one as another account when the tests run as root, else as their own; gives its URL."""
+    """Run one, under another account if the tests run as root, else under theirs; yield its URL."""
     with unprivileged_archives(1) as [url]:
         yield url
 
 
 @contextmanager
 def unprivileged_archives(count: int) -> Iterator[list[str]]:
-    """Run several on one folder, as docs/how-to/scale.md recommends it; gives their URLs."""
+    """Run several on one folder, as docs/how-to/scale.md recommends; yield their URLs."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
         services = [Service(ARCHIVE, free_port(), Path(name) / f"{ARCHIVE}{number}") for number in range(count)]
@@ -48,13 +48,13 @@ def unprivileged_archives(count: int) -> Iterator[list[str]]:
 
 
 def give_away(path: Path) -> None:
-    """Make a file or folder the archive's own."""
+    """Give a file or folder to the archive's account."""
     if user := account():
         shutil.chown(path, user.pw_uid, user.pw_gid)
 
 
 def share_with_archive(folder: Path) -> None:
-    """Let the archive write to a folder that stays ours, by its group."""
+    """Allow the archive's group to write to a folder that this account keeps."""
     if user := account():
         shutil.chown(folder, group=user.pw_gid)
         folder.chmod(0o770)
@@ -89,7 +89,7 @@ def _account_options() -> list[str]:
         return []
     options = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
     if _holds(CAP_DAC_READ_SEARCH):
-        # Its Python may lie in a folder that is closed to others, such as /root. This lets it read, never write.
+        # Its Python may be in a folder that other accounts cannot read, such as /root. This permits reading only.
         options += ["--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
     return options
 

@@ -1,4 +1,4 @@
-"""What a case of the corpus is: an upload, and how it must end."""
+"""The cases of the corpus: an upload and its expected end."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,17 @@ from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import Rejection
 from ingest.states.stages import Kind, Stage
 
-# Writes the bundle, or the move document, to a path. Sources of a move go to the folder `sources_beside(path)`.
+# Writes the bundle or move document to a path; the sources of a move are in the folder `sources_beside(path)`.
 Build = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
 class Refused:
-    """An upload that must end with an error of the uploader.
+    """An upload that must be rejected.
 
-    It ends at `stage` with `error`, whose text holds exactly the fault codes `faults`, and each of `says`: which member or
-    entry, and what to mend. Bounds are of the whole job: `seconds` of wall time, `mebibytes` over a good small bundle.
+    It ends at `stage` with `error`, whose text contains exactly the fault codes `faults`, and all of `says`, which name
+    the member or entry and the remedy. The bounds are for the whole job: `seconds` of wall time, `mebibytes` of memory above
+    a small valid bundle.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Accepted:
-    """An upload that looks odd and must end well; `contents` are those of the files that the archive must then hold."""
+    """An unusual upload that must succeed; `contents` are those of the files that the archive must then hold."""
 
     name: str
     build: Build
@@ -49,7 +50,7 @@ Case = Refused | Accepted
 
 
 def sources_beside(path: Path) -> Path:
-    """The folder that the sources of a move lie in, which is one of `move_folders`."""
+    """Return the folder of the sources of a move, which is one of `move_folders`."""
     folder = path.parent.parent / "sources"
     folder.mkdir(exist_ok=True)
     return folder

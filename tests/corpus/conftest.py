@@ -1,4 +1,4 @@
-"""The process that runs the cases, and the report of what they took."""
+"""Fixtures: the process that runs the cases, and the report of their durations and memory."""
 
 import subprocess
 import sys
@@ -20,13 +20,13 @@ def runner(database_engine: Engine, database_url: str) -> Iterator[Runner]:
     command = [sys.executable, "-m", "tests.corpus.fork_server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as server:
         yield Runner(server, database_engine, database_url)
-        # The server ends with its input.
+        # The server exits at the end of its input.
         server.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
 def measured() -> Iterator[list[Measured]]:
-    """What each case took is added to this."""
+    """Yield a list for the measurements of all cases; write the report at the end."""
     taken: list[Measured] = []
     yield taken
     if taken:

@@ -1,4 +1,4 @@
-"""A small process that runs each job in a child of its own and measures it: `python -m tests.corpus.fork_server`.
+"""A small process that runs each job in its own child and measures it: `python -m tests.corpus.fork_server`.
 
 It has imported all that a stage needs and nothing else, so that a child costs little and its memory is the job's own. It
 reads a request as a line of JSON and answers with one.
@@ -18,12 +18,12 @@ from ingest.errors.types import IngestError, PermanentError
 from ingest.stages.run_stage import run_stage
 from ingest.states.stages import STAGES, Kind
 
-# Beyond any case's bound: a child that would take the machine along is stopped.
+# Above every case's bound: stops a child before it exhausts the machine.
 MOST_MEMORY = 2 * 1024**3
 
 
 class Request(TypedDict):
-    """A job to run, with the settings as environment variables, for so many seconds at most."""
+    """A job to run, with settings as environment variables and a time limit in seconds."""
 
     job_id: int
     kind: str
@@ -32,7 +32,7 @@ class Request(TypedDict):
 
 
 class Ended(TypedDict):
-    """How a job ended; `stage`, `code` and `text` are empty when all stages ended well."""
+    """The end of a job; `stage`, `code` and `text` are empty if all stages succeeded."""
 
     stage: str
     code: str
@@ -41,7 +41,7 @@ class Ended(TypedDict):
 
 
 class Answer(TypedDict):
-    """What the job took; `ended` is None when `signal` stopped it."""
+    """The measurements of a job; `ended` is None if `signal` stopped it."""
 
     ended: Ended | None
     signal: int
@@ -50,13 +50,13 @@ class Answer(TypedDict):
 
 
 def serve() -> None:
-    """Answer requests until there are none."""
+    """Answer requests until the end of the input."""
     for line in sys.stdin:
         print(json.dumps(run_measured(json.loads(line))), flush=True)  # noqa: T201 - the answer
 
 
 def run_measured(request: Request) -> Answer:
-    """Run a job in a child."""
+    """Run a job in a child process."""
     receiving, sending = os.pipe()
     begun = time.monotonic()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""The cases of moves: documents that are wrong, and sources that cannot be taken."""
+"""The cases of moves: faulty documents, and sources that cannot be moved."""
 
 import json
 import os
@@ -17,12 +17,12 @@ ABSOLUTE = '"source" must be the absolute path of the file'
 
 
 def entry(source: object, **changes: Any) -> Entry:
-    """The entry of one file."""
+    """Return the entry of one file."""
     return file_entry("data/a", CONTENT, source=str(source) if isinstance(source, Path) else source, **changes)
 
 
 def moving(*entries: Callable[[Path], Entry], prepare: Callable[[Path], object] = lambda _: None) -> Build:
-    """A move document with entries that are made from the folder of sources, in which there is the file `a`."""
+    """Return a move document with entries made from the folder of sources, which contains the file `a`."""
 
     def build(path: Path) -> None:
         folder = sources_beside(path)
@@ -34,7 +34,7 @@ def moving(*entries: Callable[[Path], Entry], prepare: Callable[[Path], object] 
 
 
 def document(content: bytes) -> Build:
-    """A document that says this."""
+    """Return a document of these bytes."""
 
     def build(path: Path) -> None:
         path.write_bytes(content)
@@ -43,20 +43,20 @@ def document(content: bytes) -> Build:
 
 
 def refused(name: str, build: Build, fault: FaultCode, says: str, error: type[Rejection] = InvalidSource) -> Case:
-    """A case that is refused by `move_files`, or by `load_metadata` where the metadata is wrong."""
+    """Return a case that `move_files` refuses, or `load_metadata` if the metadata is faulty."""
     stage = Stage.LOAD_METADATA if error is InvalidMetadata else Stage.MOVE_FILES
     return Refused(f"move: {name}", build, stage, error, (fault,), (says,), kind=Kind.MOVE)
 
 
 def malformed(name: str, source: object) -> Case:
-    """A source that is no absolute path."""
+    """Return a case of a source that is not an absolute path."""
     return refused(
         name, moving(lambda _: entry(source)), FaultCode.SOURCE_MALFORMED, f"entry 4 ('a'): {ABSOLUTE}", InvalidMetadata
     )
 
 
 def of_folder(name: str) -> Callable[[Path], Entry]:
-    """The entry of a source in the folder."""
+    """Return the entry of a source in the folder."""
     return lambda folder: entry(folder / name)
 
 

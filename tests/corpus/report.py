@@ -1,4 +1,4 @@
-"""What the cases took, for whoever wants to know how near the bounds are: `build/corpus.json`."""
+"""The report of the cases' durations and memory, to compare with their bounds: `build/corpus.json`."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ REPORT = Path(__file__).parents[2] / "build" / "corpus.json"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a case took: `mebibytes` over a good small bundle."""
+    """The measurements of a case: `mebibytes` is the memory above that of a small valid bundle."""
 
     case: str
     seconds: float
@@ -23,7 +23,7 @@ def write(measured: list[Measured]) -> None:
 
 
 def summary(measured: list[Measured]) -> str:
-    """Give the report in one line."""
+    """Return the report in one line."""
     longest = max(measured, key=lambda each: each.seconds)
     largest = max(measured, key=lambda each: each.mebibytes)
     return (
@@ -33,5 +33,5 @@ def summary(measured: list[Measured]) -> str:
 
 
 def read() -> list[Measured]:
-    """Read the report; none before the corpus was run."""
+    """Return the report; empty before the corpus was run."""
     return [Measured(**each) for each in json.loads(REPORT.read_text())] if REPORT.exists() else []

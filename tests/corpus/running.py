@@ -1,4 +1,4 @@
-"""Running a case: its upload into a spool of its own, its job into the ledger, its stages in a measured child."""
+"""Runs a case: writes its upload to its own spool, inserts its job, and runs its stages in a measured child process."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tests.received import create_job
 
 @dataclass(frozen=True)
 class Run:
-    """A case that was run: its job, the folder that it had, and what the child said and took."""
+    """A finished run of a case: its job, its folder, and the answer and measurements of the child process."""
 
     job_id: int
     folder: Path
@@ -25,12 +25,12 @@ class Run:
 
     @property
     def archived(self) -> list[Path]:
-        """What lies in the archive."""
+        """Return the files in the archive."""
         return [path for path in (self.folder / "archive").rglob("*") if path.is_file()]
 
 
 class Runner:
-    """Runs cases in children of the fork server."""
+    """Runs cases in child processes of the fork server."""
 
     def __init__(self, server: subprocess.Popen[str], engine: Engine, database_url: str) -> None:
         self._server = server
@@ -38,7 +38,7 @@ class Runner:
         self._database_url = database_url
 
     def run(self, case: Case, folder: Path) -> Run:
-        """Run a case in a folder that is its own; what the upload takes to be made is not measured."""
+        """Run a case in its own folder; the creation of the upload is not measured."""
         job_id = self._receive(case, folder)
         request = Request(
             job_id=job_id,

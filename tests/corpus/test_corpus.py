@@ -1,4 +1,4 @@
-"""Whatever is uploaded ends with its code, at its stage, within its time and memory; see `tests.corpus.case`."""
+"""Every case ends at its stage with its code, within its bounds of time and memory; see `tests.corpus.case`."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ SMALL = next(case for case in ACCEPTED if case.name == "good small bundle")
 
 @pytest.fixture(scope="module")
 def memory_of_a_small_bundle(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """In KiB: what every job takes."""
+    """Return the memory of a minimal job, in KiB."""
     run = runner.run(SMALL, tmp_path_factory.mktemp("small"))
     assert run.answer["ended"] is not None
     return run.answer["kibibytes"]
@@ -38,7 +38,7 @@ def run(
     memory_of_a_small_bundle: int,
     measured: list[Measured],
 ) -> Run:
-    """The case, run within its bounds."""
+    """Run the case and check its bounds."""
     run = runner.run(case, tmp_path)
     answer = run.answer
     mebibytes = (answer["kibibytes"] - memory_of_a_small_bundle) / 1024

@@ -1,4 +1,4 @@
-"""Short forms for tests of the built-in archive."""
+"""Helpers for the tests of the built-in archive."""
 
 import io
 from pathlib import Path

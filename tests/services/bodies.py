@@ -1,10 +1,10 @@
-"""Bodies that tests send."""
+"""Request bodies for tests."""
 
 import io
 
 
 class Zeros(io.BytesIO):
-    """So many zeros, never held whole; notes the largest amount that was asked for."""
+    """A body of zeros that is never in memory as a whole; records the largest amount of a read."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Zeros(io.BytesIO):
 
 
 class FailingBody(Zeros):
-    """Gives `size` zeros, then raises."""
+    """A body that returns `size` zeros, then raises."""
 
     def __init__(self, size: int, error: Exception) -> None:
         super().__init__(size)

@@ -22,7 +22,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def make_client(server: ScriptedServer) -> Iterator[MakeClient]:
-    """Make clients of the scripted server, or of another URL; closed at the end."""
+    """Return a factory of clients of the scripted server, or of another URL; closes them at the end."""
     with ExitStack() as stack:
 
         def make(url: str = "", connect_timeout: float = 5.0, read_timeout: float = 5.0) -> HttpClient:

@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback that answers what a test tells it to, misbehaviour included."""
+"""A real HTTP server on the loopback that plays the answers of a test's script, including faulty ones."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Received:
-    """A request as it came in; `connection` is the client's port."""
+    """A received request; `connection` is the client's port."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ Script = Callable[[Handler], None]
 
 @dataclass
 class ScriptedServer:
-    """What a test sees: the URL, the requests that came, and `then` to say what is answered next."""
+    """The server for a test: its URL, the received requests, and `then` to add answers to the script."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
     scripted: ScriptedServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what these tests are about."""
+        """Ignore errors of connections: these tests cut them on purpose."""
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def reply(status: int = 200, document: object = None, body: bytes = b"", **heade
 
 
 def broken_reply(status: int = 200, body: bytes = b"", *, length: int) -> Script:
-    """Announce `length` bytes, send fewer and hang up."""
+    """Announce `length` bytes, send fewer and close the connection."""
 
     def script(handler: Handler) -> None:
         handler.read_body()
@@ -113,7 +113,7 @@ def broken_reply(status: int = 200, body: bytes = b"", *, length: int) -> Script
 
 
 def hang_up(handler: Handler) -> None:
-    """Reset the connection, as a service that dies does."""
+    """Reset the connection, as a service does that crashes."""
     handler.close_connection = True
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.rfile.close()
@@ -123,7 +123,7 @@ def hang_up(handler: Handler) -> None:
 def failure(
     exception: str, status: int = 500, message: str = "The server encountered an unexpected condition"
 ) -> Script:
-    """Answer as the Pacifica services report an error that ends in `exception`."""
+    """Answer as the Pacifica services do for an error whose traceback ends in `exception`."""
     traceback = (
         "Traceback (most recent call last):\n"
         '  File "/pacifica/first.py", line 1, in open\n    raise OSError("first")\nOSError: first\n\n'

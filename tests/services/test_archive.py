@@ -1,4 +1,4 @@
-"""The client of ArchiveInterface: what it can tell from the answers of a service that says 500 to nearly everything."""
+"""The client of ArchiveInterface: how it interprets the answers of a service that answers nearly every error with 500."""
 
 import io
 import json

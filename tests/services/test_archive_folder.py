@@ -1,4 +1,4 @@
-"""The built-in archive: what is put can be had, counted, replaced, deleted and moved."""
+"""The built-in archive: stored files can be read, measured, replaced, deleted and moved."""
 
 import errno
 import os

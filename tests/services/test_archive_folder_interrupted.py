@@ -1,4 +1,4 @@
-"""The built-in archive, interrupted: what is stored is whole and stays, whenever its process was killed."""
+"""The built-in archive after kills: stored files are complete and stay, whenever the process is killed."""
 
 import errno
 import io

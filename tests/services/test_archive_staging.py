@@ -1,4 +1,4 @@
-"""The folders in which files are handed over to ArchiveInterface: only ones that no other account can exchange."""
+"""Staging folders for ArchiveInterface: only folders are accepted that no other account can exchange."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""How a request fails: as a typed error, in time, whatever the service does."""
+"""Failing requests raise a typed error within the time-out, whatever the service does."""
 
 import socket
 
@@ -42,15 +42,15 @@ def test_reason_does_not_come_from_an_error_that_was_being_handled(make_client: 
 
 
 def test_service_that_never_answers_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
-    def silent(handler: Handler) -> None:
+    def hang(handler: Handler) -> None:
         server.ended.wait()
 
-    server.then(silent)
+    server.then(hang)
     with pytest.raises(ServiceUnavailable, match=r"no answer for 0\.2 seconds"):
         get(make_client(read_timeout=0.2))
 
 
-def test_service_that_falls_silent_within_its_answer_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
+def test_service_that_stops_within_its_answer_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
     def half(handler: Handler) -> None:
         handler.send(200, b"half", {}, length=8)
         server.ended.wait()

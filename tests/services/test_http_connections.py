@@ -1,4 +1,4 @@
-"""Which connections a client uses, and how it stays within what it was told of the service."""
+"""Connections of a client: reuse, redirects, proxies and credentials."""
 
 import threading
 

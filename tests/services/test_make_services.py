@@ -1,4 +1,4 @@
-"""Which services the settings choose."""
+"""The choice of services by the settings."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from tests.services.scripted_server import ScriptedServer, reply
 
 
 @pytest.fixture
-def engine_that_is_away() -> Engine:
+def unavailable_engine() -> Engine:
     return create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
 
 
-def test_built_in_services_are_the_default_and_touch_nothing(engine_that_is_away: Engine, tmp_path: Path) -> None:
-    services = make_services(Settings(archiveinterface_url=f"file://{tmp_path}/a"), engine_that_is_away)
+def test_built_in_services_are_the_default_and_touch_nothing(unavailable_engine: Engine, tmp_path: Path) -> None:
+    services = make_services(Settings(archiveinterface_url=f"file://{tmp_path}/a"), unavailable_engine)
     assert isinstance(services.uniqueid, BuiltInUniqueID)
     assert isinstance(services.policy, BuiltInPolicy)
     assert isinstance(services.archive, FolderArchive)
@@ -31,14 +31,14 @@ def test_built_in_services_are_the_default_and_touch_nothing(engine_that_is_away
     assert list(tmp_path.iterdir()) == []
 
 
-def test_urls_choose_the_pacifica_services(server: ScriptedServer, engine_that_is_away: Engine) -> None:
+def test_urls_choose_the_pacifica_services(server: ScriptedServer, unavailable_engine: Engine) -> None:
     settings = Settings(
         uniqueid_url=server.url,
         policy_ingest_url=f"{server.url}/policy/ingest",
         archiveinterface_url=f"{server.url}/",
         metadata_ingest_url=f"{server.url}/metadata/ingest",
     )
-    services = make_services(settings, engine_that_is_away)
+    services = make_services(settings, unavailable_engine)
     assert isinstance(services.uniqueid, PacificaUniqueID)
     assert isinstance(services.policy, PacificaPolicy)
     assert isinstance(services.archive, PacificaArchive)
@@ -47,12 +47,12 @@ def test_urls_choose_the_pacifica_services(server: ScriptedServer, engine_that_i
     services.close()
 
 
-def test_requests_go_to_the_urls_of_the_settings(server: ScriptedServer, engine_that_is_away: Engine) -> None:
+def test_requests_go_to_the_urls_of_the_settings(server: ScriptedServer, unavailable_engine: Engine) -> None:
     settings = Settings(
         archiveinterface_url=f"{server.url}/",
         metadata_ingest_url=f"{server.url}/metadata/ingest",
     )
-    services = make_services(settings, engine_that_is_away)
+    services = make_services(settings, unavailable_engine)
     server.then(reply(204, X_Content_Length="3"), reply(200, {"_id": 7}), reply(200, {}))
     services.archive.size(5)
     services.metadata.find(7)

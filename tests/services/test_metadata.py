@@ -1,4 +1,4 @@
-"""The client of Metadata: what the catalogue holds, what it rejects, and when it is only away."""
+"""The client of Metadata: contents of the catalog, rejections, and failures of the service."""
 
 import io
 

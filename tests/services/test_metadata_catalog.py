@@ -1,4 +1,4 @@
-"""The built-in catalogue: a transaction is held wholly or not at all, and only once."""
+"""The built-in catalog: a transaction is stored completely or not at all, and only once."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tests.services.bodies import FailingBody
 
 @pytest.fixture
 def catalog(database_engine: Engine) -> BuiltInMetadata:
-    """An empty catalogue; other tests share the database."""
+    """Return an empty catalog; other tests share the database."""
     with transaction(database_engine) as session:
         for table in (CatalogFile, CatalogEntry, CatalogTransaction):
             session.execute(delete(table))
@@ -125,7 +125,7 @@ def test_error_of_the_document_comes_out_unchanged(catalog: BuiltInMetadata) -> 
     assert caught.value is error
 
 
-def test_transaction_that_is_sent_many_times_at_once_is_held_once(catalog: BuiltInMetadata) -> None:
+def test_transaction_that_is_sent_many_times_simultaneously_is_held_once(catalog: BuiltInMetadata) -> None:
     def outcome(_: int) -> str:
         try:
             ingest(catalog, 7, document(7, range(100, 1200)))
@@ -139,7 +139,7 @@ def test_transaction_that_is_sent_many_times_at_once_is_held_once(catalog: Built
     assert len(catalog.find(7) or {}) == 1100
 
 
-def test_database_that_is_away_is_no_rejection() -> None:
+def test_unavailable_database_is_not_a_rejection() -> None:
     away = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
     with pytest.raises(DatabaseUnavailable):
         ingest(BuiltInMetadata(away), 7, document(7))

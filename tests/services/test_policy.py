@@ -1,4 +1,4 @@
-"""What policy accepts, what it rejects, and when it is only away."""
+"""Policy: accepted metadata, rejections, and failures of the service."""
 
 import io
 import json
@@ -47,8 +47,8 @@ def test_rejection_says_policys_own_reason_in_one_line(server: ScriptedServer, c
 
 
 def test_fault_of_policy_itself_is_no_rejection(server: ScriptedServer, client: HttpClient) -> None:
-    server.then(failure("requests.exceptions.ConnectionError: metadata is away"))
-    with pytest.raises(ServiceUnavailable, match="metadata is away"):
+    server.then(failure("requests.exceptions.ConnectionError: metadata is unavailable"))
+    with pytest.raises(ServiceUnavailable, match="metadata is unavailable"):
         check(pacifica(client), [])
 
 

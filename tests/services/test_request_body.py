@@ -1,4 +1,4 @@
-"""What is sent is what was announced, and what reading it raises is what the caller gets."""
+"""Request bodies: exactly the announced bytes are sent, and the caller receives the exceptions of the body."""
 
 import io
 
@@ -52,7 +52,7 @@ def test_body_is_sent_after_one_that_failed(server: ScriptedServer, client: Http
     with pytest.raises(FenceLost):
         put(client, FailingBody(5, FenceLost("a newer process")), 10)
     put(client, io.BytesIO(b"whole"), 5)
-    # Not the last one received: the server may still be busy with the one that was broken off.
+    # Not the last one received, because the server may still be handling the aborted request.
     assert b"whole" in [received.body for received in server.received]
 
 

@@ -1,4 +1,4 @@
-"""`submitter_check`: who has uploaded may be the submitter that the metadata names, or the job is rejected."""
+"""`submitter_check`: a job is rejected unless the user may upload as the submitter that the metadata names."""
 
 import io
 import json
@@ -134,7 +134,7 @@ def settings(settings: Settings, people: Path) -> Settings:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_bundle_and_move_are_checked_before_policy_is_asked(
+def test_bundle_and_move_are_checked_before_the_call_of_policy(
     make_job: MakeJob, run_stage: RunStage, open_context: OpenContext, settings: Settings, kind: Kind
 ):
     source = settings.move_folders[0] / "source"
@@ -157,13 +157,13 @@ def test_bundle_of_the_right_submitter_goes_on(make_job: MakeJob, run_stage: Run
 
 
 class Unreachable(AirflowApi):
-    """An Airflow that cannot be reached; it need not fail a run, because there is none."""
+    """An Airflow without runs."""
 
     def __init__(self) -> None:
         super().__init__(Settings(airflow_url="http://127.0.0.1:1", airflow_timeout=1))
 
     def fail(self, *_: object) -> None:
-        """Nothing runs."""
+        """There are no runs."""
 
 
 @pytest.mark.parametrize(("user", "claim"), [("ada", "10"), ("bob", None)])
@@ -181,7 +181,7 @@ def test_claim_is_kept_with_a_new_file_of_the_same_user_only(
     assert (received.user, received.submitter_claim) == (user, claim)
 
 
-# Of the real metadata service
+# With the real metadata service
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_user_who_was_deleted_is_nobody(real: Services, core: Core):
     assert real.metadata.user_ids("gone") == frozenset()
 
 
-def test_metadata_service_that_is_away_is_waited_for(core: Core, database_engine: Engine):
+def test_unavailable_metadata_service_is_a_transient_error(core: Core, database_engine: Engine):
     settings = load_settings({**core.settings(), "METADATA_INGEST_URL": "http://127.0.0.1:1/ingest"})
     with closing(make_services(settings, database_engine)) as made, pytest.raises(ServiceUnavailable):
         check(by_network_id("http://127.0.0.1:1/ingest"), made, KNOWN, str(SUBMITTER))

@@ -1,4 +1,4 @@
-"""Ids that nobody else gets, or an error."""
+"""Unique ids, or an error."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from ingest.services.http_client import HttpClient
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID
 from tests.services.scripted_server import ScriptedServer, reply
 
-# Further than any test counts, and below 2**31, where the real catalogue's transactions end: the sequences stay there.
+# Above the ids of any test, and below 2**31, the maximum of the real catalog: the sequences keep these values.
 FAR = 10**8
 
 
@@ -50,14 +50,14 @@ def test_answer_that_is_no_json_gives_no_ids(server: ScriptedServer, client: Htt
         PacificaUniqueID(client).allocate("file", 5)
 
 
-def test_no_ids_are_not_asked_for(server: ScriptedServer, client: HttpClient) -> None:
+def test_no_request_is_sent_for_no_ids(server: ScriptedServer, client: HttpClient) -> None:
     assert PacificaUniqueID(client).allocate("file", 0) == range(0)
     assert server.received == []
 
 
 @pytest.fixture
 def far_job(database_engine: Engine) -> Iterator[Job]:
-    """Take over a job with a file, whose ids the sequences have not reached."""
+    """Insert a job with a file whose ids are above those of the sequences."""
     job = Job(id=FAR, kind="bundle", user="u", spool_name="s", size=1)
     with transaction(database_engine) as session:
         session.add(job)
@@ -94,7 +94,7 @@ def test_built_in_ids_lie_above_what_was_taken_over(database_engine: Engine, far
 
 @pytest.fixture
 def originals_job(database_engine: Engine) -> Iterator[OriginalJob]:
-    """A job of the original, whose id the sequence has not reached."""
+    """Insert a job of the original service whose id is above that of the sequence."""
     now = datetime(2026, 1, 1)
     job = OriginalJob(
         id=2 * FAR, state="OK", task="UPLOADING", task_percent=0, exception="", complete=False, created=now, updated=now
@@ -106,11 +106,13 @@ def originals_job(database_engine: Engine) -> Iterator[OriginalJob]:
         session.execute(delete(OriginalJob))
 
 
-def test_built_in_ids_lie_above_those_of_the_original(database_engine: Engine, originals_job: OriginalJob) -> None:
+def test_built_in_ids_are_above_those_of_the_original_service(
+    database_engine: Engine, originals_job: OriginalJob
+) -> None:
     assert BuiltInUniqueID(database_engine).allocate("upload_job", 1).start > originals_job.id
 
 
-def test_built_in_allocations_at_once_never_overlap(database_engine: Engine) -> None:
+def test_simultaneous_built_in_allocations_never_overlap(database_engine: Engine) -> None:
     uniqueid = BuiltInUniqueID(database_engine)
     with ThreadPoolExecutor(8) as pool:
         ranges = list(pool.map(lambda count: uniqueid.allocate("file", count), range(1, 101)))

@@ -1,4 +1,4 @@
-"""Settings: where each is read from, what each may be, and that no password is ever shown."""
+"""Settings: their sources, their valid values, and that no password is shown."""
 
 import logging
 import traceback
@@ -14,7 +14,7 @@ from ingest.settings.ini_file import warn_once
 from ingest.settings.loading import DagSettings, Settings, load_dag_settings, load_settings, sources
 from ingest.settings.move_rules import MoveGroup, MoveRule
 
-# The example of the original's documentation (seeds/pacifica-ingest-documentation.txt), to the letter.
+# The literal example of the original service's documentation (seeds/pacifica-ingest-documentation.txt).
 DOCUMENTED_INI = """\
 [ingest]
 ; This section is specific to the ingest processes
@@ -61,7 +61,7 @@ OTHER_DATABASE = (
     "create a database there and set postgresql://user:password@host:port/database (see docs/how-to/upgrade.md)"
 )
 
-# For each setting: section, option, variable, a text and what it is then.
+# For each setting: section, option, variable, a text and its value.
 VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "volume_path": ("ingest", "volume_path", "VOLUME_PATH", "/srv/spool", Path("/srv/spool")),
     "transfer_size": ("ingest", "transfer_size", "TRANSFER_SIZE", "65536", 65536),
@@ -151,7 +151,7 @@ NO_FRACTION = ["0", "-0.1", "1.01", "nan", "half"]
 NOT_FROM_0 = ["-0.1", "nan", "inf", "abc"]
 NOT_FROM_1 = ["0", "-1", "1.5", "nan", "abc"]
 NO_SERVICE = ["http://", "127.0.0.1:8051", "ftp://h", "http://h/a b", "BuiltIn", "builtin\n", "file:///a"]
-# For each setting that has limits: what it may be, as its error says it, and values that are refused.
+# For each setting with limits: its form in the error, and values that are refused.
 REFUSED: dict[str, tuple[str, list[str]]] = {
     "transfer_size": (
         "an integer from 4096 to 1073741824, or as much with a unit, such as 4 Mb",
@@ -210,7 +210,7 @@ REFUSED_IN_INI = {
     "jwt_audience": ("the text of its `aud`", [""]),
     "jwt_user_claim": ("a claim's name", [""]),
 }
-# Settings that are lists: what is wrong is the entry that the error names.
+# Settings that are lists: the error names the faulty entry.
 REFUSED_BY_ENTRY = {"trusted_proxies", "allowed_hosts", "operators", "admins", "submit_for_others"}
 JWT = {
     "INGEST_AUTHENTICATION": "token",
@@ -234,7 +234,7 @@ def cases(table: Mapping[str, tuple[str, list[str]]]) -> list[tuple[str, str, st
 
 
 def constrained(model: type[Settings | DagSettings]) -> set[str]:
-    """The settings that not every value of their type is good for."""
+    """The settings that do not accept every value of their type."""
     limited = {name for name, field in model.model_fields.items() if any(map(is_limit, field.metadata))}
     return limited | {name for name, field in model.model_fields.items() if field.annotation in (int, float)}
 
@@ -245,14 +245,14 @@ def is_limit(metadata: object) -> bool:
 
 @pytest.fixture(autouse=True)
 def nothing_warned_yet() -> Iterator[None]:
-    """A process warns once, and the tests are one process."""
+    """Forget earlier warnings: a process warns once, and all tests are one process."""
     warn_once.cache_clear()
     yield
     warn_once.cache_clear()
 
 
 def set_fields(environment: dict[str, str]) -> dict[str, Any]:
-    """What is not a default."""
+    """Return the settings without those that have their default."""
     settings = load_settings(environment)
     return {name: getattr(settings, name) for name in settings.model_fields_set}
 
@@ -272,10 +272,10 @@ def home_file(home: Path) -> Path:
     return home / ".pacifica-ingest" / "config.ini"
 
 
-# Where settings are read from
+# Sources of settings
 
 
-def test_defaults_are_those_of_the_original_and_of_one_machine():
+def test_defaults_are_those_of_the_original_service_and_of_one_machine():
     assert load_settings({}).model_dump() == {
         "volume_path": Path("/tmp"),
         "transfer_size": 1024 * 1024,
@@ -511,7 +511,7 @@ def test_celery_section_is_ignored_with_one_warning(with_ini: WithIni, caplog: p
     ]
 
 
-def test_broker_and_backend_of_celery_are_ignored_silently(caplog: pytest.LogCaptureFixture):
+def test_broker_and_backend_of_celery_are_ignored_without_a_warning(caplog: pytest.LogCaptureFixture):
     assert load_settings({"BROKER_URL": "pyamqp://", "BACKEND_URL": "rpc://"}) == Settings()
     assert caplog.records == []
 
@@ -627,7 +627,7 @@ def test_password_of_airflow_is_taken_as_it_is_written(with_ini: WithIni):
     assert set_fields(with_ini("[airflow]\npassword = a%%b\n")) == {"airflow_password": "a%%b"}
 
 
-# What is refused
+# Refused values
 
 
 @pytest.mark.parametrize("text", ["relative", "/", "/a:/", "//", "/a/../b", "~/data", "."])
@@ -672,7 +672,7 @@ def test_limits_themselves_are_allowed(field: str, value: int):
     assert getattr(load_settings({VALUES[field][2]: str(value)}), field) == value
 
 
-def test_all_wrong_values_are_named_at_once():
+def test_all_wrong_values_are_named_together():
     with pytest.raises(ConfigurationError, match=r"^\[ingest\] transfer_size.*; \[policy\] ingest_url.* URL$"):
         load_settings({"TRANSFER_SIZE": "0", "POLICY_INGEST_URL": "x", "VOLUME_PATH": "/fine"})
 
@@ -853,7 +853,7 @@ def test_no_password_is_shown_by_the_settings(variable: str):
     assert "geheim" not in str(settings)
 
 
-# What is loaded does not change
+# Loaded settings are frozen
 
 
 def test_settings_are_frozen():

@@ -1,4 +1,4 @@
-"""What the system is told that Python has no call for."""
+"""The system calls that Python does not have."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from ingest.system.linux import drop_cached_pages
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-# A process that reads 300 blocks in pieces, as the API receives them; prints how many pages it was given anew.
+# A process that reads 300 blocks in parts, as the API receives them; prints the number of newly allocated pages.
 BLOCKS = """
 import io
 import resource
@@ -59,7 +59,7 @@ def on_a_disk(folder: Path) -> bool:
 
 
 def is_in_memory(descriptor: int) -> bool:
-    """Whether the first page can be read without waiting for a disk."""
+    """Whether the first page is in the page cache."""
     try:
         return os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT) == 1
     except BlockingIOError:

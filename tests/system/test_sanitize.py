@@ -1,4 +1,4 @@
-"""How what others wrote is shown: whatever it is, it stays one line that a terminal prints and does not obey."""
+"""Untrusted texts become one line of characters that a terminal prints without executing them."""
 
 import logging
 import sys
@@ -64,7 +64,7 @@ def test_url_is_shown_without_what_may_be_secret(url: str, shown: str):
     assert redact_url(url) == shown
 
 
-def test_service_that_is_away_does_not_give_the_password_of_its_url_away():
+def test_error_of_an_unavailable_service_does_not_show_the_password_of_its_url():
     error = ServiceUnavailable("policy", "https://me:hidden@policy/ingest?key=hidden", "no connection")
     assert "hidden" not in f"{error} {error.url} {error.args}"
     assert "https://policy/ingest" in str(error)

@@ -1,4 +1,4 @@
-"""A facility that ran the real pacifica-ingest 0.4.1, and our command and our API on its database."""
+"""Fixtures of a facility that used pacifica-ingest 0.4.1, with this project's command and API on its database."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -27,14 +27,14 @@ REAL_SERVICES = {
 
 @pytest.fixture
 def facility_url(database_url: str) -> Iterator[str]:
-    """The URL of the facility's database, which nothing of ours has touched."""
+    """Return the URL of the facility's database, which this project has not used yet."""
     with fresh_database(database_url) as url:
         yield url
 
 
 @pytest.fixture
 def original(facility_url: str, tmp_path: Path) -> Original:
-    """The original on that database, with its tables made."""
+    """Return the original service on that database, with its tables."""
     service = Original(tmp_path / "original", facility_url)
     service.dbsync()
     return service
@@ -51,10 +51,10 @@ def engine(facility_url: str) -> Iterator[Engine]:
 def call(
     facility_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Call:
-    """Call our `pacifica-ingest-cmd` on the facility's database; gives exit code, stdout and stderr."""
+    """Return a function that calls this project's `pacifica-ingest-cmd` on the database: exit code, stdout and stderr."""
     (tmp_path / "spool").mkdir()
     variables = {"INGEST_CONFIG": "", "INGEST_DATABASE_URL": facility_url, "VOLUME_PATH": str(tmp_path / "spool")}
-    # Nobody listens there: what asks Airflow fails, or is done later.
+    # Nothing listens there: requests to Airflow fail, or are repeated later.
     for name, value in {**variables, **REAL_SERVICES, "INGEST_AIRFLOW_URL": "http://127.0.0.1:1"}.items():
         monkeypatch.setenv(name, value)
 
@@ -68,7 +68,7 @@ def call(
 
 @pytest.fixture
 def client(facility_url: str, tmp_path: Path) -> Iterator[FlaskClient]:
-    """Our API on the facility's database."""
+    """Yield this project's API on the facility's database."""
     app = create_app(
         Settings(database_url=facility_url, volume_path=tmp_path, airflow_url="http://127.0.0.1:1", airflow_timeout=1)
     )

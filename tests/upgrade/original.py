@@ -1,4 +1,4 @@
-"""The real pacifica-ingest 0.4.1 on a database of its own: its programs, its Python and its server.
+"""The real pacifica-ingest 0.4.1 on its own database: its programs, its Python and its server.
 
 Called by the tests of the upgrade, and by the benchmark.
 """
@@ -23,7 +23,7 @@ from tools.waiting import wait_until
 RUN_SECONDS = 120
 START_SECONDS = 60
 STOP_SECONDS = 20
-# From the original's documentation, to the letter but for the port and what it logs.
+# The example of the original documentation, with another port and other logging.
 CHERRYPY = """\
 [global]
 log.screen: True
@@ -40,17 +40,17 @@ from pacifica.ingest.orm import update_state
 for state in json.load(sys.stdin):
     update_state(*state)
 """
-# Job id, state, task, percent and exception, as the original's tasks hand them over.
+# Job id, state, task, percent and exception, as the tasks of the original service pass them.
 State = tuple[int, str, str, float, str]
 
 
 class Original:
-    """The original service, configured by its own variables."""
+    """The original service, configured by its variables."""
 
     def __init__(
         self, folder: Path, database_url: str, variables: Mapping[str, str] | None = None, cherrypy: str = CHERRYPY
     ) -> None:
-        """Prepare its folder; `variables` say where its services are, `cherrypy` is the file of its server."""
+        """Prepare the folder; `variables` are the URLs of its services, `cherrypy` is the file of its server."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._variables = dict(variables or {})
@@ -60,20 +60,20 @@ class Original:
         self.peewee_url = f"postgresql://{url.username}@/{url.database}?host={url.query['host']}"
 
     def dbsync(self) -> None:
-        """Call its own `pacifica-ingest-cmd dbsync`."""
+        """Call its `pacifica-ingest-cmd dbsync`."""
         self._run([str(self._binaries / "pacifica-ingest-cmd"), "dbsync"])
 
     def update_states(self, states: Sequence[State]) -> None:
-        """Write states through its own `update_state`."""
+        """Write states with its `update_state`."""
         self.python(UPDATE_STATES, states)
 
     def python(self, code: str, document: object = None, **environment: str) -> str:
-        """Run code in its Python, with a JSON document on stdin; gives what it printed."""
+        """Run code in its Python, with a JSON document on stdin; return the output."""
         return self._run([str(self._binaries / "python"), "-c", code], json.dumps(document), **environment)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Run its server; gives the URL."""
+        """Run its server; yield the URL."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         configuration = self.folder / "cpconfig.ini"
@@ -85,7 +85,7 @@ class Original:
 
     @contextmanager
     def running(self, log: str, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run one of its programs, whose output goes to the file `log`; it is ended afterwards."""
+        """Run one of its programs, with output to the file `log`, and end it afterwards."""
         parent = os.getpid()
         with (self.folder / log).open("ab") as output:
             process = subprocess.Popen(
@@ -119,7 +119,7 @@ class Original:
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
-            # Without files of whoever runs the tests.
+            # Without the files of the user who runs the tests.
             "HOME": str(self.folder),
             "PYTHONWARNINGS": "ignore",
             "PYTHONIOENCODING": "utf-8",
@@ -130,7 +130,7 @@ class Original:
 
 
 def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the server answers; fails when it has ended."""
+    """Whether the server answers; fail if it has ended."""
     assert process.poll() is None, "the original's server has ended: see its log"
     try:
         return requests.get(url, timeout=2).ok
@@ -139,7 +139,7 @@ def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def answer_of(url: str, job_id: int) -> dict[str, Any]:
-    """What the original's server answers for a job."""
+    """Return the answer of the original server for a job."""
     answer = requests.get(f"{url}/get_state", params={"job_id": job_id}, timeout=30)
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()

@@ -1,4 +1,4 @@
-"""The original's configuration is understood as the original's own code understands it."""
+"""The configuration of the original service is read as its own code reads it."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ URLS = [
 ]
 SIZES = ["4 Mb", "4 MB", "1.5 Mb", "8 Kb", "8 KB", "5000 B", "5000 b", "1 Gb", "  4   Mb ", "0.0009765625 Gb", "1e4 B"]
 NO_SIZES = ["4Mb", "4 mb", "4 M", "four Mb", "4 Mb more", "Mb 4", "inf B", "nan Mb", ""]
-# As the original's documentation has it, with what its ConfigParser makes of percent signs.
+# The example of the original documentation, with percent signs as its ConfigParser reads them.
 INI = """\
 [DEFAULT]
 host = pacifica.example.org
@@ -100,12 +100,12 @@ def nothing_warned_yet() -> Iterator[None]:
 
 @pytest.fixture
 def originals_python(tmp_path: Path) -> Original:
-    """The original's Python; the database is only named."""
+    """Return the original service with a database that is never connected."""
     return Original(tmp_path / "original", "postgresql://postgres@/none?host=/nowhere")
 
 
 def connection_of(settings: Settings) -> dict[str, object]:
-    """What the driver connects with, by the URL."""
+    """Return the connection parameters of a URL."""
     engine = make_engine(settings)
     _, arguments = engine.dialect.create_connect_args(engine.url)
     return dict(arguments)
@@ -122,13 +122,13 @@ def test_urls_of_peewee_connect_to_the_same_database_with_the_same_password(orig
         assert {name: str(value) for name, value in ours.items()} == wanted, url
 
 
-def test_sizes_are_those_of_the_original(originals_python: Original):
+def test_sizes_are_those_of_the_original_service(originals_python: Original):
     expected = json.loads(originals_python.python(PARSE_SIZES, SIZES))
     assert None not in expected
     assert [load_settings({"TRANSFER_SIZE": text}).transfer_size for text in SIZES] == expected
 
 
-def test_what_is_no_size_for_the_original_is_none_here(originals_python: Original, tmp_path: Path):
+def test_values_that_the_original_service_refuses_as_sizes_are_refused_here(originals_python: Original, tmp_path: Path):
     assert json.loads(originals_python.python(PARSE_SIZES, NO_SIZES)) == [None] * len(NO_SIZES)
     for text in NO_SIZES:
         (tmp_path / "config.ini").write_text(f"[ingest]\ntransfer_size = {text}\n")
@@ -193,7 +193,7 @@ def test_make_run_takes_no_file_of_a_facility_that_nobody_named(tmp_path: Path):
     layout = Layout(tmp_path / "instance")
     own = own_environment(user, layout, Ports(1, 2), Credentials())
     assert own["INGEST_CONFIG"] == ""
-    # What the file would have set is the instance's own.
+    # The file would have set the values of this instance.
     assert own["VOLUME_PATH"] == str(tmp_path / "instance" / "spool")
     assert quote(str(layout.sockets), safe="") in own["INGEST_DATABASE_URL"]
     settings = load_settings({**user, **own})

@@ -1,4 +1,4 @@
-"""`dbsync` takes over the jobs of the real original, says what it did, and leaves the original's tables alone."""
+"""`dbsync` imports the jobs of the real original service, reports the result, and does not change its tables."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ EVERYTHING = "SELECT *, xmin::text FROM ingeststate"
 
 @pytest.fixture
 def jobs(original: Original) -> Original:
-    """The original, which has received jobs."""
+    """Return the original service with received jobs."""
     original.update_states([CATALOGED, RUNNING, FAILED])
     return original
 
@@ -49,16 +49,16 @@ def test_at_most_twenty_jobs_that_had_not_ended_are_named_and_all_are_counted(or
     assert f"\n22 jobs of the original service had not ended: {listed}, ...{NOT_ENDED}" in call("dbsync")[1]
 
 
-def test_a_database_without_the_originals_tables_has_nothing_to_take_over(engine: Engine, call: Call):
+def test_a_database_without_the_original_tables_has_nothing_to_import(engine: Engine, call: Call):
     assert call("dbsync") == (0, "", "")
     assert legacy_jobs.import_jobs(engine) is None
 
 
-def test_an_original_that_never_had_a_job_gives_none(original: Original, call: Call):
+def test_an_original_service_without_jobs_has_nothing_to_import(original: Original, call: Call):
     assert call("dbsync") == (0, "0 jobs of the original service imported\n", "")
 
 
-def test_the_originals_tables_are_left_exactly_as_they_were(jobs: Original, engine: Engine, call: Call):
+def test_the_original_tables_are_unchanged(jobs: Original, engine: Engine, call: Call):
     with engine.connect() as connection:
         before = rows(connection, EVERYTHING)
     described = describe(engine)
@@ -84,7 +84,7 @@ def test_a_later_call_takes_over_what_is_new_or_has_changed(jobs: Original, call
     assert (task_of(client, 12), task_of(client, 16)) == ("ingest metadata", "UPLOADING")
 
 
-def test_the_original_goes_on_on_the_same_database(jobs: Original, call: Call, client: FlaskClient):
+def test_the_original_service_can_continue_on_the_same_database(jobs: Original, call: Call, client: FlaskClient):
     call("dbsync")
     jobs.dbsync()
     with jobs.serving():
@@ -92,7 +92,7 @@ def test_the_original_goes_on_on_the_same_database(jobs: Original, call: Call, c
     assert call("dbsync")[1].startswith("1 job of the original service imported\n")
 
 
-def test_a_job_that_the_original_is_writing_is_not_waited_for(jobs: Original, engine: Engine, call: Call):
+def test_a_job_that_the_original_service_is_writing_is_not_waited_for(jobs: Original, engine: Engine, call: Call):
     with engine.begin() as writing:
         writing.exec_driver_sql("UPDATE ingeststate SET task = 'ingest metadata' WHERE id = 12")
         assert call("dbsync")[1].startswith("3 jobs")
@@ -130,7 +130,7 @@ def test_services_that_are_still_built_in_are_named_in_a_warning(
         "warning: these services are built in: UniqueID (UNIQUEID_URL), ArchiveInterface (ARCHIVEINTERFACE_URL); "
         in err
     )
-    # It is said once: a facility may mean it.
+    # One warning only, because a facility may intend it.
     assert call("dbsync")[2] == ""
 
 
@@ -145,7 +145,7 @@ def test_every_service_that_is_built_in_is_warned_of(
 # Ids, and running an old job again
 
 
-def test_built_in_ids_begin_above_those_of_the_original(jobs: Original, engine: Engine, call: Call):
+def test_built_in_ids_begin_above_those_of_the_original_service(jobs: Original, engine: Engine, call: Call):
     call("dbsync")
     assert BuiltInUniqueID(engine).allocate("upload_job", 2) == range(16, 18)
 
@@ -177,11 +177,11 @@ def test_an_old_job_is_run_again_from_its_file_and_then_answered_as_ours(
 ):
     call("dbsync")
     bundle = make_bundle(path=tmp_path / "15.tar")
-    # The job is made; its run is triggered by housekeeping, for no Airflow answers here.
+    # The job is created; housekeeping triggers its run, because no Airflow answers here.
     call(f"retry --path {tmp_path}/15.tar --username ada --job_id 15")
     assert task_of(client, 15) == "UPLOADING"
     assert [file.read_bytes() for file in (tmp_path / "spool").iterdir()] == [bundle]
-    # What the original says of it later does not matter any more.
+    # Later states of the original service are ignored.
     jobs.update_states([(15, "OK", "ingest files", 0, "")])
     assert "15" not in call("dbsync")[1].partition("not ended")[2]
     assert task_of(client, 15) == "UPLOADING"

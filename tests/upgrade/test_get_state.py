@@ -1,4 +1,4 @@
-"""`get_state` of a job that the original received answers as the original's own server did."""
+"""`get_state` of an imported job returns the same answer as the original server."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ STATES: list[State] = [
     (ROUNDED, "OK", "move files", 33.333335, ""),
     (BY_HAND, "FAILED", "Policy Validation", 99.99999, "Failed by adminstrator"),
 ]
-# Times that are written without a fraction, because there is none.
+# Times without a fraction.
 WHOLE_SECONDS = "UPDATE ingeststate SET created = date_trunc('second', created) WHERE id = %s"
 TO_1_0 = """
 ALTER TABLE ingeststate DROP COLUMN complete;
@@ -37,7 +37,7 @@ UPDATE ingeststatesystem SET value = CASE part WHEN 'major' THEN 1 ELSE 0 END;
 
 @pytest.fixture
 def jobs(original: Original, engine: Engine) -> Original:
-    """The original, which has received jobs."""
+    """Return the original service with received jobs."""
     original.update_states(STATES)
     execute(engine, WHOLE_SECONDS, RECEIVED)
     return original
@@ -57,11 +57,11 @@ def our_answers(client: FlaskClient) -> list[dict[str, Any]]:
     return [client.get(f"/get_state?job_id={state[0]}").get_json() for state in STATES]
 
 
-def test_every_key_and_value_of_a_job_is_the_originals(jobs: Original, call: Call, client: FlaskClient):
+def test_every_key_and_value_of_a_job_is_that_of_the_original_service(jobs: Original, call: Call, client: FlaskClient):
     expected = originals_answers(jobs)
     assert call("dbsync")[0] == 0
     assert our_answers(client) == expected
-    # What was compared is not all the same.
+    # The compared answers are not all equal.
     assert [answer["task_percent"] for answer in expected[:4]] == ["100.00000", "0.00000", "0.00000", "41.26000"]
     assert [answer["complete"] for answer in expected] == [True, False, False, False, True, False, True]
     assert expected[4]["exception"] == TRACEBACK
@@ -93,7 +93,7 @@ def test_jobs_of_1_0_that_the_original_brought_to_2_0_are_not_complete_as_there(
     assert not any(answer["complete"] for answer in expected)
     _, out, _ = call("dbsync")
     assert our_answers(client) == expected
-    # Those that are catalogued or failed have ended all the same.
+    # Cataloged and failed jobs have ended.
     assert out.splitlines()[1].startswith(
         f"4 jobs of the original service had not ended: {RECEIVED}, {RUNNING}, {DECIMALS}, "
     )

@@ -1,1 +1,1 @@
-"""What settings there are and how they are read; `ingest.settings.loading` is the door to them."""
+"""The settings: their fields, and how they are loaded (`ingest.settings.loading`)."""

@@ -69,7 +69,7 @@ UserNames = Annotated[Words, AfterValidator(check_user_names)]
 
 
 class AccessSettings(BaseModel):
-    """How callers are authenticated, and which users have more permissions than those for their own jobs."""
+    """Authentication of callers, and the users with permissions for other users' jobs."""
 
     authentication: str = option(
         "none", "access", "authentication", "INGEST_AUTHENTICATION",

@@ -18,7 +18,7 @@ FILE = "file"
 
 
 class SubmitterSettings(AccessSettings):
-    """How the authenticated user is compared with the submitter that the metadata names."""
+    """The comparison of the authenticated user with the submitter that the metadata names."""
 
     submitter_check: str = option(
         UNCHECKED, "access", "submitter_check", "INGEST_SUBMITTER_CHECK",

@@ -1,4 +1,4 @@
-"""Documents for the tests, and what becomes of them."""
+"""Metadata documents for the tests, and their results."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ def encoded(document: object) -> io.BytesIO:
 
 
 def parsed(document: bytes | str) -> list[Entry]:
-    """The entries of a document; raises InvalidMetadata with all that is wrong with it."""
+    """Return the entries of a document; raise InvalidMetadata with all faults."""
     faults = FaultList()
     found = [entry for _, entry in entries(as_file(document), faults)]
     faults.raise_as(InvalidMetadata)
@@ -37,7 +37,7 @@ def as_file(document: bytes | str) -> io.BytesIO:
 
 
 def refusal(document: bytes | str) -> str:
-    """What is said of a document that is refused; always one line of a length that a person reads."""
+    """Return the text of the rejection of a document, which is always one line of readable length."""
     with pytest.raises(InvalidMetadata) as raised:
         parsed(document)
     assert raised.value.text.isprintable()
@@ -46,7 +46,7 @@ def refusal(document: bytes | str) -> str:
 
 
 def codes(text: str) -> list[str]:
-    """The codes of the faults in a text, in order."""
+    """Return the fault codes in a text, in order."""
     return re.findall(r"\[(\w+)\](?:; |$)", text)
 
 
@@ -55,7 +55,7 @@ def reader_of(*listed: Entry, kind: Kind = Kind.INGEST) -> MetadataReader:
 
 
 def declared(*listed: Entry, kind: Kind = Kind.INGEST) -> list[DeclaredFile]:
-    """The files of a document that has no faults."""
+    """Return the files of a document without faults."""
     reader = reader_of(*listed, kind=kind)
     found = list(reader.files())
     reader.faults.raise_as(InvalidMetadata)
@@ -63,7 +63,7 @@ def declared(*listed: Entry, kind: Kind = Kind.INGEST) -> list[DeclaredFile]:
 
 
 def fault_of(*listed: Entry, kind: Kind = Kind.INGEST) -> str:
-    """The text of the faults of a document that has some."""
+    """Return the text of the faults of a faulty document."""
     reader = reader_of(*listed, kind=kind)
     for _ in reader.files():
         pass

@@ -1,4 +1,4 @@
-"""What policy and the catalogue get of a document, and that memory stays flat while it is read and completed."""
+"""Completed documents for policy and the catalog; memory stays flat while a document is read and completed."""
 
 import io
 import json
@@ -47,7 +47,7 @@ def test_files_get_their_ids_and_normalised_hashes(for_catalog: bool):
 
 @pytest.mark.parametrize("for_catalog", [True, False])
 def test_whole_numbers_are_sent_on_as_integers(for_catalog: bool):
-    """As R and JavaScript write them: `1e+05`, `4.0`."""
+    """R and JavaScript write numbers like this: `1e+05`, `4.0`."""
     listed = [
         file_entry("data/a", ONE, size=4.0, mtime=1.5e9, ctime=0.0),
         {"destinationTable": "Transactions.submitter", "value": 1e5},

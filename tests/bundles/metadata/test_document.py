@@ -1,4 +1,4 @@
-"""How a document is read: what is taken, what ends the reading, and what is wrong with an entry, whatever it is for."""
+"""Reading of a document: accepted documents, errors that end the reading, and faults of any entry."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def with_value(value: str) -> str:
     return f'[{X}, {{"destinationTable": "x", "value": {value}}}]'
 
 
-# What is taken
+# Accepted documents and tars
 
 
 def test_entries_come_in_order_and_as_they_are():
@@ -66,7 +66,7 @@ def test_entries_are_the_same_wherever_the_blocks_end(size: int):
 
 
 class InBlocks(io.BytesIO):
-    """A file that gives no more than so many bytes at once."""
+    """A file that returns a limited number of bytes for each read."""
 
     def __init__(self, content: bytes, size: int) -> None:
         super().__init__(content)
@@ -76,7 +76,7 @@ class InBlocks(io.BytesIO):
         return super().read(min(size or 0, self._size))
 
 
-# What ends the reading
+# Errors that end the reading
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_character_that_is_cut_at_the_end_is_no_utf8():
     assert codes(refusal('[{"destinationTable": "é'.encode()[:-1])) == ["metadata_encoding"]
 
 
-# What is wrong with an entry does not end the reading
+# Faults of an entry do not end the reading
 
 
 @pytest.mark.parametrize("entry", ["1", "null", '"destinationTable"', "[]", f"[{X}]", "true", "1.5", '"a, {]"'])
@@ -252,7 +252,7 @@ def test_escapes_of_a_pair_are_one_character():
 
 
 def nested(depth: int) -> str:
-    """A document that is so deep in all: its list, its entry, and the lists in the entry."""
+    """Return a document with this many levels: its list, its entry, and the lists in the entry."""
     return f'[{{"destinationTable": "x", "value": {"[" * (depth - 2)}{"]" * (depth - 2)}}}]'
 
 
@@ -334,7 +334,7 @@ def test_document_without_end_is_given_up_early_and_takes_little_memory(beginnin
 
 
 class Endless(io.BytesIO):
-    """A document that never ends."""
+    """An endless document."""
 
     def __init__(self, beginning: bytes, unit: bytes) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`FileKeyValue` entries: they name a file of their own bundle by its path, and get its id."""
+"""`FileKeyValue` entries: each names a file of its bundle by its path, and receives the id of the file."""
 
 import io
 import json
@@ -19,7 +19,7 @@ def value_of(path: object, **changes: object) -> Entry:
 
 
 class Ids:
-    """The ids of files, and how many were looked up at a time."""
+    """Ids of files; records the number of paths in each look-up."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -1,4 +1,4 @@
-"""`Files` entries, of bundles and of moves: what is taken, and every fault that is named."""
+"""`Files` entries of bundles and moves: accepted values, and the fault of every other value."""
 
 import hashlib
 

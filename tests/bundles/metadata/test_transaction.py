@@ -1,4 +1,4 @@
-"""The values of the transaction, which are given once."""
+"""The values of the transaction, which must be present once."""
 
 import pytest
 

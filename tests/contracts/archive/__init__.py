@@ -1,1 +1,1 @@
-"""What the stages rely on of the archive, asked of a third form too: one that does not run as root."""
+"""The contract of the archive, also tested with an ArchiveInterface that does not run as root."""

@@ -12,13 +12,13 @@ from tests.contracts.unprivileged_archive import give_away
 from tools.pacifica_core.services import ARCHIVE
 
 MakeSource = Callable[..., Path]
-# Where an archive keeps the file of an id.
+# The path of an id's file in an archive.
 StoredAt = Callable[[int], Path]
 
 
 @pytest.fixture(params=[BUILT_IN, PACIFICA, UNPRIVILEGED])
 def form(request: pytest.FixtureRequest) -> str:
-    """The archive has one form more than the other services."""
+    """Return the name of an implementation: the archive has one more than the other services."""
     return str(request.param)
 
 
@@ -37,7 +37,7 @@ def stored_at(form: str, request: pytest.FixtureRequest, tmp_path: Path) -> Stor
 
 @pytest.fixture
 def make_source() -> Iterator[MakeSource]:
-    """Make a file that the archive may take, whichever account it runs as."""
+    """Return a factory of files that the archive may move, whichever account it runs as."""
     with ExitStack() as stack:
 
         def make(content: bytes, name: str = "source", parent: Path = Path("/tmp")) -> Path:

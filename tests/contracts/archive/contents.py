@@ -1,4 +1,4 @@
-"""Short forms for the tests of the archive."""
+"""Helpers for the tests of the archive."""
 
 import io
 from pathlib import Path
@@ -9,17 +9,17 @@ BLOCK = 1024 * 1024
 
 
 def put(archive: Archive, file_id: int, content: bytes) -> None:
-    """Store a content."""
+    """Store contents under an id."""
     archive.put(file_id, io.BytesIO(content), len(content))
 
 
 def get(archive: Archive, file_id: int) -> bytes:
-    """Give the content that is stored."""
+    """Return the stored contents."""
     return b"".join(archive.get(file_id))
 
 
 def move(archive: Archive, file_id: int, source: Path) -> None:
-    """Move a source as a stage does: it is held open, and its name is removed once the archive has the file."""
+    """Move a source as a stage does: keep it open, and remove its name after the archive has the file."""
     with source.open("rb", buffering=0) as file:
         archive.move(file_id, OpenFile(source, file))
     source.unlink()

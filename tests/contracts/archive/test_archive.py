@@ -1,4 +1,4 @@
-"""What `ingest_files` and what removes files rely on of the archive: the bytes that were sent, or an error."""
+"""The contract of the archive for ingest and deletion: it stores exactly the bytes that were sent, or fails."""
 
 import io
 import os
@@ -16,7 +16,7 @@ CLIENTS = 4
 
 
 def assert_can_be_sent_again(archive: Archive, file_id: int) -> None:
-    """What a retry does with a file that it finds half-sent."""
+    """A retry does this with a partly sent file."""
     archive.delete(file_id)
     assert archive.size(file_id) is None
     put(archive, file_id, b"the right bytes")
@@ -141,7 +141,7 @@ def test_many_files_over_one_client_keep_their_bytes(archive: Archive, new_ids: 
     assert [get(archive, file_id) for file_id in ids] == [b"%d" % file_id for file_id in ids]
 
 
-def test_clients_at_once_never_mix_their_bytes(connect: Connect, new_ids: NewIds):
+def test_simultaneous_clients_never_mix_their_bytes(connect: Connect, new_ids: NewIds):
     clients = [connect().archive for _ in range(CLIENTS)]
     ids = new_ids(40)
     with ThreadPoolExecutor(CLIENTS) as pool:

@@ -1,4 +1,4 @@
-"""What moves and their restoring rely on of the archive: the open file goes in, whole, and no path is used meanwhile."""
+"""The contract of the archive for moves and restores: it stores the complete open file, whatever happens to its path."""
 
 import os
 import stat
@@ -59,7 +59,7 @@ def test_source_that_is_exchanged_is_left_and_the_file_that_was_open_is_stored(
 def test_link_in_place_of_the_sources_folder_leads_to_no_file_of_the_archive(
     archive: Archive, make_source: MakeSource, new_ids: NewIds, stored_at: StoredAt
 ):
-    """ArchiveInterface takes files by their paths, and follows links in them."""
+    """ArchiveInterface accesses files by path, and follows links in the path."""
     archived, new_id = new_ids(2)
     put(archive, archived, b"another user's")
     place = stored_at(archived)
@@ -85,7 +85,7 @@ def test_move_over_an_id_replaces_it(archive: Archive, make_source: MakeSource, 
 def test_hard_link_beside_the_source_keeps_its_bytes_when_the_archive_deletes_them(
     archive: Archive, make_source: MakeSource, new_id: int
 ):
-    """So a source is put back: by the link that stayed beside it."""
+    """A source is restored by the hard link that stayed next to it."""
     source = make_source(b"moved")
     link = source.with_name(".link")
     link.hardlink_to(source)
@@ -95,7 +95,7 @@ def test_hard_link_beside_the_source_keeps_its_bytes_when_the_archive_deletes_th
     assert link.read_bytes() == b"moved"
 
 
-def test_source_that_was_put_back_can_be_moved_again(archive: Archive, make_source: MakeSource, new_id: int):
+def test_source_that_was_restored_can_be_moved_again(archive: Archive, make_source: MakeSource, new_id: int):
     source = make_source(b"moved")
     link = source.with_name(".link")
     link.hardlink_to(source)
@@ -115,7 +115,7 @@ def test_id_that_held_a_moved_file_can_be_sent_after_a_delete(archive: Archive, 
 
 
 def moved_with_a_link(archive: Archive, make_source: MakeSource, file_id: int) -> Path:
-    """Move a file whose owner may write and whose group may read; gives the hard link that stays."""
+    """Move a file that its owner may write and its group may read; return the hard link that stays."""
     source = make_source(b"moved")
     source.chmod(0o640)
     link = source.with_name(".link")
@@ -129,7 +129,7 @@ def moved_with_a_link(archive: Archive, make_source: MakeSource, file_id: int) -
 def test_delete_of_a_moved_file_takes_the_rights_of_its_hard_link(
     archive: Archive, make_source: MakeSource, new_id: int
 ):
-    """ArchiveInterface makes a file writable, and nothing else, before it deletes it; both names are one file."""
+    """ArchiveInterface only makes a file writable before it deletes it; the hard link is the same file."""
     link = moved_with_a_link(archive, make_source, new_id)
     archive.delete(new_id)
     assert stat.S_IMODE(link.stat().st_mode) == stat.S_IWRITE

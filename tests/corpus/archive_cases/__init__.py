@@ -1,4 +1,4 @@
-"""The cases of the tar, a module for each thing that can be wrong."""
+"""The cases of tars, one module for each kind of fault."""
 
 from tests.corpus.archive_cases import containers, controls, cuts, lies, links, macos, many, names
 from tests.corpus.case import Case

@@ -1,4 +1,4 @@
-"""Files that are no tar."""
+"""Files that are not a tar."""
 
 import bz2
 import gzip
@@ -18,7 +18,7 @@ BUNDLE = make_bundle({"data/one": b"one"})
 
 
 def zipped() -> bytes:
-    """A zip file."""
+    """Return a zip file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("data/one", "one")
@@ -26,13 +26,13 @@ def zipped() -> bytes:
 
 
 def compressed(name: str, content: bytes) -> Case:
-    """A file that begins as one of this program does."""
+    """Return a file with the signature of a program."""
     says = f"the bundle is compressed ({name}); send the uncompressed tar"
     return refused(f"compressed by {name}", blocks(content), FaultCode.TAR_COMPRESSED, says)
 
 
 def no_tar(name: str, content: bytes) -> Case:
-    """A file of another kind."""
+    """Return a case of a file that is not a tar."""
     says = "the bundle is not a tar; make a tar of data/ and metadata.txt"
     return refused(name, blocks(content), FaultCode.TAR_UNREADABLE, says)
 

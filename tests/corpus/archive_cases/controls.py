@@ -1,4 +1,4 @@
-"""Bundles that look odd and are taken."""
+"""Unusual bundles that are accepted."""
 
 import json
 import subprocess
@@ -18,12 +18,12 @@ INNER_TAR = make_tar({"/etc/passwd": b"root", "data/one": b"other"})
 
 
 def small(path: Path) -> None:
-    """As little as a bundle can hold."""
+    """Return the smallest possible bundle."""
     make_bundle({"data/one": b"one"}, path=path)
 
 
 def in_format(tar_format: int) -> Build:
-    """A bundle as Python's tarfile writes it."""
+    """Return a bundle written by Python's tarfile."""
 
     def build(path: Path) -> None:
         make_tar({**CONTENTS, "metadata.txt": json.dumps(metadata_of(CONTENTS)).encode()}, path, tar_format)
@@ -32,7 +32,7 @@ def in_format(tar_format: int) -> Build:
 
 
 def by_gnu_tar(tar_format: str, *options: str) -> Build:
-    """A bundle as GNU tar writes it, with its folders."""
+    """Return a bundle written by GNU tar, with folders."""
 
     def build(path: Path) -> None:
         contents = {"data/a/one": b"one"}

@@ -1,4 +1,4 @@
-"""Tars that end too early, at each of their boundaries, and tars that go on."""
+"""Tars that are truncated at each boundary, and tars with data after their end."""
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import GOOD, blocks, refused
@@ -14,7 +14,7 @@ WORDS = "the bundle is truncated"
 
 
 def cut(name: str, tar: bytes, length: int, says: str = WORDS) -> Case:
-    """A tar of which only so many bytes arrived."""
+    """Return a truncated tar."""
     return refused(f"cut {name}", blocks(tar[:length]), FaultCode.TAR_CUT, says)
 
 

@@ -1,4 +1,4 @@
-"""Headers that lie, or say different things to different readers: each ends at once."""
+"""Headers that are false or ambiguous: each ends the reading."""
 
 from pathlib import Path
 
@@ -9,40 +9,40 @@ from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padd
 
 INNER = file("data/hidden", b"secret")
 GLOBAL = b"g"
-# What each sentence about a header ends with where no option of a program helps.
+# The end of each sentence about a header for which no option of a program helps.
 ANOTHER_PROGRAM = "make the tar with another program"
 
 
 def claiming(size: int) -> Build:
-    """A small bundle, whose second member claims a size."""
+    """Return a small bundle whose second member claims a size."""
     return blocks(GOOD, header("data/big", size), b"x" * 10_000)
 
 
 def changed(block: bytes, place: slice, content: bytes) -> bytes:
-    """A header with other bytes in one place, its checksum right again."""
+    """Return a header with changed bytes and a correct checksum."""
     return with_checksum(block[: place.start] + content + block[place.stop :])
 
 
 def sparse_claim(path: Path) -> None:
-    """A file of a terabyte of nothing, of which the tar says ten."""
+    """Return a sparse file of a terabyte whose tar claims ten."""
     with path.open("wb") as tar:
         tar.write(GOOD + header("data/big", 10 * 10**12))
         tar.truncate(10**12)
 
 
 def ambiguous(name: str, build: Build, says: str, advice: str = ANOTHER_PROGRAM) -> Case:
-    """A header that can be read in two ways."""
+    """Return a case of an ambiguous header."""
     return refused(name, build, FaultCode.HEADER_AMBIGUOUS, "can be read in two ways", says, advice)
 
 
 def malformed(name: str, records: bytes, says: str) -> Case:
-    """A PAX header that is not of its form."""
+    """Return a case of a malformed PAX header."""
     words = "the extended header at byte 1024 is malformed"
     return refused(name, around(extension(records), file("data/a", b"x")), FaultCode.EXTENSION_MALFORMED, words, says)
 
 
 def broken(name: str, block: bytes, says: str) -> Case:
-    """A header with a field that cannot be."""
+    """Return a case of a header with an invalid field."""
     words = "the header at byte 1024 is broken"
     return refused(name, around(block), FaultCode.HEADER_BROKEN, words, says, ANOTHER_PROGRAM)
 

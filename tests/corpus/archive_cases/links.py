@@ -1,4 +1,4 @@
-"""Members that are no regular files."""
+"""Members that are not regular files."""
 
 import tarfile
 
@@ -9,7 +9,7 @@ from tools.tar_blocks import END, extended, file, header
 
 
 def member_of(kind: bytes, **fields: object) -> Build:
-    """A bundle whose second member is of this kind."""
+    """Return a bundle whose second member has this type."""
     info = tarfile.TarInfo("data/odd")
     info.type = kind
     for name, value in fields.items():
@@ -18,23 +18,23 @@ def member_of(kind: bytes, **fields: object) -> Build:
 
 
 def odd(name: str, build: Build, fault: FaultCode, called: str) -> Case:
-    """A case that names the second member and says what it is."""
+    """Return a case whose text names the second member and its type."""
     return refused(name, build, fault, f"member 'data/odd' is a {called}; only regular files are accepted")
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Case:
-    """A link."""
+    """Return a case of a link."""
     called = "symbolic link" if kind == tarfile.SYMTYPE else "hard link"
     return odd(name, member_of(kind, linkname=target), FaultCode.MEMBER_IS_LINK, called)
 
 
 def special(name: str, kind: bytes, called: str, **fields: object) -> Case:
-    """A member of another kind."""
+    """Return a case of a member of another type."""
     return odd(name, member_of(kind, **fields), FaultCode.MEMBER_IS_SPECIAL, called)
 
 
 def sparse(name: str, **records: str) -> Case:
-    """A sparse file of the PAX format."""
+    """Return a sparse file in PAX format."""
     build = around(extended(**records), file("data/odd", b"1\n0\n4\n".ljust(512, b"\0") + b"data"))
     return odd(name, build, FaultCode.MEMBER_IS_SPARSE, "sparse file")
 

@@ -1,4 +1,4 @@
-"""What macOS adds to a tar: refused in one answer, with all such members and what to do; taken where it is listed."""
+"""Members that macOS adds to a tar: refused together with advice, or accepted if the metadata lists them."""
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
@@ -13,13 +13,13 @@ ADVICE = "; make the tar with COPYFILE_DISABLE=1 tar --no-mac-metadata --exclude
 
 
 def added(*names: str) -> Build:
-    """A bundle of one file, and members of these names."""
+    """Return a bundle of one file and members with these names."""
     members = (file(name, APPLE_DOUBLE) for name in names)
     return blocks(header("data/", kind=b"5"), *members, file("data/one", b"one"), listing(one=b"one"), END)
 
 
 def unlisted(name: str, *members: str) -> Case:
-    """A bundle whose tar can be taken, but not with what its metadata says."""
+    """Return a bundle whose tar is valid but does not match its metadata."""
     says = ADDED + ", ".join(repr(member.removeprefix("data/")) for member in members)
     return Refused(
         name, added(*members), Stage.LOAD_METADATA, InvalidMetadata, (FaultCode.MEMBER_OF_MACOS,), (says, ADVICE)

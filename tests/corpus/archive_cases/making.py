@@ -1,4 +1,4 @@
-"""How the cases of the tar are written down."""
+"""Helpers for the cases of tars."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ GOOD = file("data/one", CONTENT)
 
 
 def blocks(*parts: bytes) -> Build:
-    """A bundle of these bytes."""
+    """Return a bundle of these bytes."""
 
     def build(path: Path) -> None:
         path.write_bytes(b"".join(parts))
@@ -25,22 +25,22 @@ def blocks(*parts: bytes) -> Build:
 
 
 def around(*parts: bytes) -> Build:
-    """A bundle of a good member, these bytes, and an end."""
+    """Return a bundle of a valid member, these bytes, and an end."""
     return blocks(GOOD, *parts, END)
 
 
 def refused(name: str, build: Build, faults: FaultCode | Iterable[FaultCode], *says: str) -> Refused:
-    """A tar that cannot be opened."""
+    """Return a case that `open_tar` refuses."""
     listed = (faults,) if isinstance(faults, FaultCode) else tuple(faults)
     return Refused(name, build, Stage.OPEN_TAR, InvalidBundle, listed, says)
 
 
 def accepted(name: str, build: Build, *contents: bytes) -> Accepted:
-    """A tar that must be taken, with its metadata."""
+    """Return a case of a tar that must be accepted, with its metadata."""
     return Accepted(name, build, contents)
 
 
 def listing(**contents: bytes) -> bytes:
-    """The metadata, as a member, of files below data/ with these names."""
+    """Return the metadata, as a member, of files below data/ with these names."""
     listed = metadata_of({f"data/{name}": content for name, content in contents.items()})
     return file("metadata.txt", json.dumps(listed).encode())

@@ -1,4 +1,4 @@
-"""As many members as nobody sends by hand."""
+"""Bundles with very many members."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ CHECKSUM = slice(148, 155)
 
 
 def many(name: bytes, kind: bytes = b"0") -> Build:
-    """A bundle of empty members; `name` has a place for seven digits."""
+    """Return a bundle of empty members; `name` has a placeholder for seven digits."""
 
     def build(path: Path) -> None:
         with path.open("wb") as tar:
@@ -25,7 +25,7 @@ def many(name: bytes, kind: bytes = b"0") -> Build:
 
 
 def _headers(name: bytes, kind: bytes) -> Iterator[bytes]:
-    """Headers that differ in the digits of their names, and so in their checksums."""
+    """Yield headers that differ in the digits of their names and in their checksums."""
     block = bytearray(header((name % 0).decode(), kind=kind))
     checksum = int(block[148:154], 8) - sum(name % 0)
     for number in range(MILLION):
@@ -52,7 +52,7 @@ CASES: list[Case] = [
         InvalidMetadata,
         (FaultCode.MEMBER_UNLISTED, FaultCode.METADATA_EMPTY),
         ("member '0000098' is not listed in the metadata", "; and 999901 more"),
-        # Each of them is written to the ledger.
+        # Each member is written to the ledger.
         seconds=300,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Names that lead elsewhere, that nobody can restore, and that are there twice."""
+"""Names outside data/, names that cannot be restored, and repeated names."""
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.archive_cases.making import around, blocks, refused
@@ -7,13 +7,13 @@ from tools.tar_blocks import extended, extension, file, header, record, with_che
 
 
 def named(name: str, shown: str | None = None) -> Case:
-    """A member that lies elsewhere."""
+    """Return a case of a member outside data/."""
     says = f"member {shown or repr(name)} is neither metadata.txt nor a file below data/"
     return refused(f"member named {name!r}", around(file(name, b"x")), FaultCode.MEMBER_OUTSIDE_DATA, says)
 
 
 def unprintable(title: str, character: str) -> Case:
-    """A member with a character that a terminal or a log would obey."""
+    """Return a case of a member with a control character in its name."""
     name = f"data/a{character}b"
     says = f"member {name!r} has a control character in its name; rename it"
     build = around(extension(record("path", name)), file("data/a", b"x"))
@@ -21,7 +21,7 @@ def unprintable(title: str, character: str) -> Case:
 
 
 def of_several(title: str, fault: FaultCode, says: str, *names: str) -> Case:
-    """Members with these names."""
+    """Return a case of members with these names."""
     return refused(title, around(*(extended(path=name) + file("data/x", b"x") for name in names)), fault, says)
 
 
@@ -109,7 +109,7 @@ CASES: list[Case] = [
         r"paths 'e\u0301' and '\xe9'",
     ),
     refused(
-        "every fault of names at once",
+        "every fault of names together",
         around(file("x", b""), file("/y", b""), file("data/a", b""), file("data/A", b""), file("data/a", b"")),
         (FaultCode.MEMBER_OUTSIDE_DATA, FaultCode.MEMBER_TWICE, FaultCode.PATH_AMBIGUOUS),
         "member 'x' is neither",

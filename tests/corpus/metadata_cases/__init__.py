@@ -1,4 +1,4 @@
-"""The cases of metadata.txt, a module for each thing that can be wrong."""
+"""The cases of metadata.txt, one module for each kind of fault."""
 
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases import accepted, alike, files, forms, sizes, values

@@ -1,4 +1,4 @@
-"""Metadata that looks odd and is taken, because existing clients send it."""
+"""Unusual metadata that is accepted because existing clients send it."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ LONG: Entry = {"destinationTable": "x", "value": "x" * 500_000}
 
 
 def accepted(name: str, metadata: bytes) -> Case:
-    """A bundle with one file."""
+    """Return a bundle with one file."""
     return Accepted(f"metadata: {name}", bundle_with(metadata), (CONTENT,))
 
 
 def japanese(path: Path) -> None:
-    """A bundle with names of every length in UTF-8."""
+    """Return a bundle with names of every length in UTF-8."""
     make_bundle({"data/日本 \U0001f600/名前": b"japanese"}, path=path)
 
 

@@ -1,4 +1,4 @@
-"""Names that look the same in the tar and in the metadata, and are not: both are shown, with what they differ in."""
+"""Names that look alike in tar and metadata but differ: the text shows both and their difference."""
 
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
@@ -12,7 +12,7 @@ FAULTS = (FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING)
 
 
 def alike(title: str, in_tar: str, in_metadata: str, difference: str) -> Case:
-    """A bundle with one file, whose name the metadata writes in another way."""
+    """Return a bundle with one file whose name differs in the metadata."""
     shown = f"(in the bundle and in the metadata {in_tar!a} and {in_metadata!a} differ only {difference})"
     says = (
         f"member {in_tar!r} is not listed in the metadata {shown}",
@@ -23,7 +23,7 @@ def alike(title: str, in_tar: str, in_metadata: str, difference: str) -> Case:
 
 
 def misplaced(title: str, name: str, shown: str) -> Case:
-    """A member whose place looks right."""
+    """Return a case of a member whose folder looks like the right one."""
     says = f"member {name!r} is neither metadata.txt nor a file below data/ ({shown})"
     return refused(f"alike: {title}", blocks(file(name, b"x"), END), FaultCode.MEMBER_OUTSIDE_DATA, says)
 

@@ -1,4 +1,4 @@
-"""Bundles whose metadata is wrong, and what is said of it."""
+"""Helpers for bundles with faulty metadata."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from tools.bundles import Entry, file_entry, make_tar, transaction
 from tools.tar_blocks import BLOCK, END, file, header
 
 CONTENT = b"a"
-# Its entries in every bundle: four of the transaction, and then the file's.
+# The entries of every bundle: four of the transaction, then that of the file.
 FILE = "entry 4 ('a'): "
 
 
 def bundle_with(metadata: bytes | None) -> Build:
-    """A bundle with one file and this as its metadata.txt."""
+    """Return a bundle with one file and this metadata.txt."""
 
     def build(path: Path) -> None:
         make_tar({"data/a": CONTENT} | ({} if metadata is None else {"metadata.txt": metadata}), path)
@@ -27,22 +27,22 @@ def bundle_with(metadata: bytes | None) -> Build:
 
 
 def document(*entries: Entry) -> bytes:
-    """The transaction and these entries."""
+    """Return metadata of the transaction and these entries."""
     return json.dumps([*transaction(), *entries]).encode()
 
 
 def file_with(**changes: Any) -> bytes:
-    """Metadata of the one file, with changes to its entry."""
+    """Return the metadata of the file with changes to its entry."""
     return document(file_entry("data/a", CONTENT, **changes))
 
 
 def file_saying(text: str) -> bytes:
-    """Metadata of the one file, whose entry goes on with this text."""
+    """Return the metadata of the file with this text at the end of its entry."""
     return file_with()[:-2] + f", {text}}}]".encode()
 
 
 def claiming(size: int, beginning: Callable[[], bytes]) -> Build:
-    """A bundle whose metadata.txt has this size; what is behind its beginning takes no room on the disk."""
+    """Return a bundle whose metadata.txt has this size; after its beginning, the file is sparse."""
 
     def build(path: Path) -> None:
         content = beginning()
@@ -57,7 +57,7 @@ def claiming(size: int, beginning: Callable[[], bytes]) -> Build:
 def refused(
     name: str, build: Build | bytes, *faults: FaultCode, says: str | tuple[str, ...], seconds: float = 20
 ) -> Refused:
-    """A case that `load_metadata` refuses with these faults."""
+    """Return a case that `load_metadata` refuses with these faults."""
     return Refused(
         f"metadata: {name}",
         bundle_with(build) if isinstance(build, bytes) else build,

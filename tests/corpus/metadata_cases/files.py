@@ -1,4 +1,4 @@
-"""`Files` entries that are wrong."""
+"""Faulty `Files` entries."""
 
 from typing import Any
 
@@ -18,24 +18,24 @@ DIGITS = '"hashsum" must be the 40 hexadecimal digits of its sha1'
 
 
 def without(key: str) -> bytes:
-    """Metadata of the one file without one of its keys."""
+    """Return the metadata of the file without one of its keys."""
     entry = file_entry("data/a", CONTENT)
     del entry[key]
     return document(entry)
 
 
 def sized(name: str, size: Any) -> Case:
-    """A file with a size that is none."""
+    """Return a case of a file with an invalid size."""
     return refused(f"size {name}", file_with(size=size), FaultCode.SIZE_MALFORMED, says=f"{FILE}{SIZE}")
 
 
 def hashed(name: str, hash_sum: Any) -> Case:
-    """A file with a hash that is none."""
+    """Return a case of a file with an invalid hash."""
     return refused(f"hash {name}", file_with(hashsum=hash_sum), FaultCode.HASH_MALFORMED, says=f"{FILE}{DIGITS}")
 
 
 def named(case: str, fault: FaultCode, says: str, **changes: Any) -> Case:
-    """A file whose path is none, so that the tar's member is listed by nobody."""
+    """Return a case of a file with an invalid path, so that the tar's member is not listed."""
     return refused(f"name {case}", file_with(**changes), fault, UNLISTED, says=(says, "member 'a' is not listed"))
 
 
@@ -141,7 +141,7 @@ CASES: list[Case] = [
         says="file 'b' is listed in the metadata, but missing from the bundle",
     ),
     refused(
-        "everything at once",
+        "everything together",
         document(
             file_entry("data/a", CONTENT, size=-1, hashtype="?", mimetype=1), file_entry("data/b", CONTENT, name=5)
         ),

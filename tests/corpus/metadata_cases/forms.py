@@ -1,4 +1,4 @@
-"""Documents that are no list of objects in JSON."""
+"""Documents that are not a JSON list of objects."""
 
 import json
 import tarfile
@@ -22,12 +22,12 @@ MARK = "begins with a byte order mark; save it as UTF-8 without one"
 
 
 def in_a_folder(path: Path) -> None:
-    """Metadata that lies where a file does."""
+    """Return a bundle with its metadata at the path of a file."""
     make_tar({"data/a": b"a", "data/metadata.txt": GOOD}, path)
 
 
 def a_folder(path: Path) -> None:
-    """A folder in the place of the metadata."""
+    """Return a bundle with a folder instead of the metadata."""
     path.write_bytes(file("data/a", b"a") + header("metadata.txt/", kind=tarfile.DIRTYPE) + END)
 
 
@@ -62,9 +62,9 @@ CASES: list[Case] = [
     refused("is cut in an entry", GOOD[:-30], CUT, says="the metadata is truncated: it ends in entry 4"),
     refused("is cut behind an entry", GOOD[:-1], CUT, says="the metadata is truncated: it ends in entry 4"),
     refused("is cut behind its first byte", b"[", CUT, says="the metadata is truncated: it ends in entry 0"),
-    refused("goes on behind the list", GOOD + b"\nnot this", FaultCode.METADATA_GOES_ON, says="behind the list"),
-    refused("is two lists", GOOD + GOOD, FaultCode.METADATA_GOES_ON, says="something stands behind the list"),
-    refused("has a comma too many", GOOD[:-1] + b",]", NOT_JSON, says="in or behind entry 5, at character"),
+    refused("goes on behind the list", GOOD + b"\nnot this", FaultCode.METADATA_GOES_ON, says="data follows the list"),
+    refused("is two lists", GOOD + GOOD, FaultCode.METADATA_GOES_ON, says="data follows the list of the metadata"),
+    refused("has a comma too many", GOOD[:-1] + b",]", NOT_JSON, says="in or after entry 5, at character"),
     refused("has single quotes", b"[{'destinationTable': 'x'}]", NOT_JSON, says="entry 0, at character 2: "),
     refused("has comments", f"[{ENTRY}, // mine\n{ENTRY}]".encode(), NOT_JSON, says="entry 1, at character 28: "),
     refused("has a raw line end in a text", b'[{"destinationTable": "a\nb"}]', NOT_JSON, says="control character"),

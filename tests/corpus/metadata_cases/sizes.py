@@ -1,11 +1,11 @@
-"""Documents that are long or deep without end."""
+"""Very long and very deep documents."""
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
 from tests.corpus.metadata_cases.building import bundle_with, claiming, file_with, refused
 
 GIGABYTE = 10**9
-# More of it is never read.
+# No more than this is ever read.
 READ = 4 * 1024 * 1024
 MILLION = 1_000_000
 TOO_LONG, TOO_DEEP = FaultCode.ENTRY_TOO_LONG, FaultCode.ENTRY_TOO_DEEP
@@ -13,7 +13,7 @@ FIRST = "entry 0, or the white space next to it, is longer than 524288 character
 
 
 def gigabyte_of(beginning: bytes, unit: bytes, name: str, says: str = FIRST) -> Case:
-    """A metadata.txt of a gigabyte."""
+    """Return a metadata.txt of a gigabyte."""
     build = claiming(GIGABYTE, lambda: beginning + unit * (READ // len(unit)))
     return refused(f"a gigabyte of {name}", build, TOO_LONG, says=says)
 

@@ -1,4 +1,4 @@
-"""Numbers, keys and texts that nobody behind us could keep as they are."""
+"""Numbers, keys and texts that policy or the catalog could not store unchanged."""
 
 import json
 
@@ -14,7 +14,7 @@ LARGE, FINITE, TWICE, TEXT = (
 
 
 def saying(name: str, text: str, fault: FaultCode, says: str) -> Case:
-    """A document whose fifth entry, the file's, says this beside what is right."""
+    """Return a case with this text added to the fifth entry, that of the file."""
     return refused(name, file_saying(text), fault, UNLISTED, says=f"entry 4: {says}")
 
 
@@ -39,7 +39,7 @@ CASES: list[Case] = [
         json.dumps([*transaction(), file_entry("data/a", CONTENT) | {"name": "\udcff"}]).encode(),
         TEXT,
         UNLISTED,
-        says=r"entry 4: the text '\udcff' holds",
+        says=r"entry 4: the text '\udcff' contains",
     ),
     refused(
         "transaction id",
