@@ -200,7 +200,7 @@ def test_synchronizing_a_database_of_a_newer_program_fails_in_one_line(command: 
 
 
 @pytest.mark.parametrize("line", ["dbsync", "dbchk", "retry --job-id 1"])
-def test_database_that_is_away_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, line: str):
+def test_unavailable_database_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, line: str):
     monkeypatch.setenv("INGEST_DATABASE_URL", "postgresql://ingest:geheim@127.0.0.1:1/ingest")
     assert command(line) == 1
     assert command.is_one_line_on_stderr()
@@ -285,7 +285,7 @@ def job_line(**changes: str | None) -> str:
 def test_wrong_usage_names_the_option_and_touches_nothing(
     command: Command, airflow: Airflow, monkeypatch: pytest.MonkeyPatch, line: str, named: str
 ):
-    # A database that is away: nothing may have been asked of it.
+    # An unavailable database: it must not be queried.
     monkeypatch.setenv("INGEST_DATABASE_URL", "postgresql://127.0.0.1:1/ingest")
     assert command(line) == 2
     assert named in command.err
@@ -354,7 +354,7 @@ def test_job_without_a_run_is_failed_all_the_same(
     assert override_of(database_engine, job_id) is not None
 
 
-def test_job_stays_failed_when_airflow_is_away(
+def test_job_stays_failed_when_airflow_is_unavailable(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
     airflow.answer("PATCH", run_path(job_id), (503, {"detail": "down"}))
@@ -503,7 +503,7 @@ def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
     assert [each.path for each in airflow.received if each.path.endswith("dagRuns")] != []
 
 
-def test_retry_while_airflow_is_away_is_one_line(command: Command, airflow: Airflow, job_id: int):
+def test_retry_while_airflow_is_unavailable_is_one_line(command: Command, airflow: Airflow, job_id: int):
     airflow.answer("POST", RUNS, (503, {"detail": "down"}))
     assert command(f"retry --job-id {job_id}") == 1
     assert command.is_one_line_on_stderr()

@@ -141,7 +141,9 @@ def test_job_that_cannot_run_in_airflow_says_why(
     assert document(show, job)["job"]["obstacles"] == ["the DAG ingest is paused"]  # type: ignore[index]
 
 
-def test_obstacles_are_unknown_while_airflow_is_away(show: Show, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
+def test_obstacles_are_unknown_while_airflow_is_unavailable(
+    show: Show, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("INGEST_AIRFLOW_URL", NOWHERE)
     code, out, err = show(make_job())
     assert (code, err) == (0, "")
@@ -176,7 +178,7 @@ def test_upload_that_never_became_a_job_has_its_events(
     assert document(show, job)["job"] is None
 
 
-def test_job_of_the_original_service_is_shown_as_it_was_taken_over(
+def test_job_of_the_original_service_is_shown_as_it_was_imported(
     show: Show, services: Services, database_engine: Engine
 ):
     job = services.uniqueid.allocate("upload_job", 1)[0]

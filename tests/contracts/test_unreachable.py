@@ -71,7 +71,7 @@ def test_wrong_path_is_named(database_engine: Engine, core: Core, tmp_path: Path
 
 @pytest.mark.parametrize("form", [PACIFICA])
 @pytest.mark.parametrize("call", ["uniqueid allocate", "archive size", "metadata find"])
-def test_service_that_was_away_is_used_again_by_the_same_client(connect: Connect, core: Core, call: str):
+def test_service_that_was_unavailable_is_used_again_by_the_same_client(connect: Connect, core: Core, call: str):
     services, service = connect(), PROCESSES[name_in(call)]
     CALLS[call](services)
     with core.without(service):

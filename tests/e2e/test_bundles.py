@@ -66,7 +66,7 @@ def test_bundle_leaves_the_spool_when_it_is_cataloged(stack: Stack, ledger: Engi
     assert not list((stack.home / "spool").glob(f"{job}-*"))
 
 
-def test_two_bundles_at_once_are_both_cataloged(stack: Stack, ledger: Engine):
+def test_two_simultaneous_bundles_are_both_cataloged(stack: Stack, ledger: Engine):
     contents = [{f"data/{name}.bin": name.encode() * 1000} for name in ("first", "second")]
     jobs = [stack.post(make_bundle(each)) for each in contents]
     for job, each in zip(jobs, contents, strict=True):

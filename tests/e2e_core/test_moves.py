@@ -103,7 +103,7 @@ def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, p
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_catalog_that_is_away_keeps_what_was_moved(stack: Stack, core: Core, away: Away, folder: Path):
+def test_unavailable_catalog_keeps_the_moved_files(stack: Stack, core: Core, away: Away, folder: Path):
     with away(METADATA):
         job = move(stack, lay_out(folder))
         state = stack.wait_for_end(job)

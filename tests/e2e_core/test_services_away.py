@@ -21,7 +21,7 @@ HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 
 @pytest.mark.parametrize("service", HOW_TO_CLEAR)
-def test_service_that_is_away_longer_than_all_retries_fails_the_job_until_one_clear(
+def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until_one_clear(
     stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
 ):
     called, label, task = STAGES[service]
@@ -60,7 +60,7 @@ def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: C
     assert_complete(stack, core, job, THREE)
 
 
-def test_upload_while_uniqueid_is_away_is_told_so_and_nothing_is_kept(stack: Stack, away: Away):
+def test_upload_while_uniqueid_is_unavailable_is_refused_and_nothing_is_kept(stack: Stack, away: Away):
     before = set((stack.home / "spool").iterdir())
     with away(UNIQUEID):
         answer = stack.send(make_bundle(THREE))

@@ -32,7 +32,7 @@ def files_before(core: Core) -> set[str]:
     return stored(core)
 
 
-def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_anew(
+def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_again(
     stack: Stack, core: Core, ledger: Engine, points: Points, files_before: set[str]
 ):
     job = stack.post(make_bundle(LARGE))

@@ -22,7 +22,9 @@ ANSWER_SECONDS = 10
 BACK_SECONDS = 300
 
 
-def test_api_server_that_is_away_for_two_minutes_costs_no_job_its_tries(stack: Stack, ledger: Engine, points: Points):
+def test_api_server_that_is_unavailable_for_two_minutes_costs_no_job_its_tries(
+    stack: Stack, ledger: Engine, points: Points
+):
     going_on, in_the_middle = (held_jobs.post_and_hold(stack, points) for _ in range(2))
     # Hold the lock: the restart of the api-server must not wait for the start of another stack.
     with starting(), away(stack) as begun:

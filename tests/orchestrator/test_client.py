@@ -355,7 +355,7 @@ def test_an_unresponsive_server_is_unavailable_after_the_timeout(airflow: Airflo
         api_of(airflow, timeout=0.1).run("ingest", "job-7")
 
 
-def test_whoever_has_less_time_waits_for_less(airflow: Airflow) -> None:
+def test_caller_with_less_time_waits_for_less(airflow: Airflow) -> None:
     airflow.answer("POST", TASKS, (200, None))
     with pytest.raises(ServiceUnavailable, match="timed out"):
         api_of(airflow, timeout=60).run("ingest", "job-7", seconds=0.1)

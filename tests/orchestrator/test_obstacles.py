@@ -33,10 +33,10 @@ class Airflow(AirflowApi):
 
     documents: dict[str, Document | None] = field(default_factory=documents)
     created: list[Document] = field(default_factory=list)
-    is_away: bool = False
+    is_unavailable: bool = False
 
     def read(self, path: str, seconds: float | None = None, missing: int = 404) -> Any | None:  # noqa: ARG002
-        if self.is_away:
+        if self.is_unavailable:
             raise self.unavailable("connection refused")
         return self.documents[path]
 
@@ -140,7 +140,7 @@ def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(databas
     assert raised.value.text == f"job {job_id} cannot run: {MISSING}"
 
 
-@pytest.mark.parametrize("airflow", [Airflow(is_away=True), Airflow()])
+@pytest.mark.parametrize("airflow", [Airflow(is_unavailable=True), Airflow()])
 def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
     database_engine: Engine, job_id: int, airflow: Airflow
 ):

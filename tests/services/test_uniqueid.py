@@ -86,7 +86,7 @@ def test_built_in_allocation_of_none_is_empty(database_engine: Engine) -> None:
     assert BuiltInUniqueID(database_engine).allocate("file", 0) == range(0)
 
 
-def test_built_in_ids_lie_above_what_was_taken_over(database_engine: Engine, far_job: Job) -> None:
+def test_built_in_ids_are_above_those_of_imported_jobs(database_engine: Engine, far_job: Job) -> None:
     uniqueid = BuiltInUniqueID(database_engine)
     assert uniqueid.allocate("upload_job", 2).start > far_job.id
     assert uniqueid.allocate("file", 2).start > FAR

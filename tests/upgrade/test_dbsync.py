@@ -70,12 +70,12 @@ def test_the_original_tables_are_unchanged(jobs: Original, engine: Engine, call:
         assert set(found) <= set(describe(engine)[part])
 
 
-def test_a_second_call_takes_over_nothing(jobs: Original, call: Call):
+def test_a_second_call_imports_nothing(jobs: Original, call: Call):
     call("dbsync")
     assert call("dbsync")[1].startswith("0 jobs of the original service imported\n")
 
 
-def test_a_later_call_takes_over_what_is_new_or_has_changed(jobs: Original, call: Call, client: FlaskClient):
+def test_a_later_call_imports_jobs_that_are_new_or_have_changed(jobs: Original, call: Call, client: FlaskClient):
     call("dbsync")
     new: State = (16, "OK", "UPLOADING", 0, "")
     jobs.update_states([(12, "OK", "ingest metadata", 100, ""), new])

@@ -16,7 +16,7 @@ SIZE = 16 * MIB
 KEPT_FREE = 2 * MIB
 FREE = SIZE - KEPT_FREE
 SHARE = FREE * 3 // 4
-AT_ONCE = 32
+SIMULTANEOUS = 32
 SLOTS_OF_ONE = 24
 JOBS = 3
 
@@ -105,7 +105,7 @@ def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_tak
     with ExitStack() as connections:
         held = [connections.enter_context(slots.begin("ada", 50_000)) for _ in range(SLOTS_OF_ONE)]
         await_uploads(slots, SLOTS_OF_ONE)
-        for _ in range(AT_ONCE - SLOTS_OF_ONE):
+        for _ in range(SIMULTANEOUS - SLOTS_OF_ONE):
             with slots.begin("ada", 50_000) as connection:
                 status, document, headers = answered(connection)
             assert (status, document["code"]) == (429, "user_uploads_limit")
@@ -119,13 +119,13 @@ def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_tak
 
 def test_a_share_is_a_fraction_of_the_slots_that_other_users_leave_free(slots: SharedServer) -> None:
     with ExitStack() as connections:
-        for count in range(AT_ONCE // 2):
+        for count in range(SIMULTANEOUS // 2):
             connections.enter_context(slots.begin("bob", 50_000))
             await_uploads(slots, count + 1)
-        most = AT_ONCE // 2 * 3 // 4
+        most = SIMULTANEOUS // 2 * 3 // 4
         for count in range(most):
             connections.enter_context(slots.begin("ada", 50_000))
-            await_uploads(slots, AT_ONCE // 2 + count + 1)
+            await_uploads(slots, SIMULTANEOUS // 2 + count + 1)
         with slots.begin("ada", 50_000) as connection:
             assert refusal(connection) == "429 user_uploads_limit"
 

@@ -11,13 +11,13 @@ from tests.api.clients import STALLED, answered, connected, refusal
 from tests.api.live_server import Server, serving_alone
 from tools.waiting import wait_until
 
-AT_ONCE = 3
+SIMULTANEOUS = 3
 
 
 @pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"INGEST_UPLOADS_AT_ONCE": AT_ONCE, "INGEST_RECEIVE_TIMEOUT": 300}
-    with serving_alone(tmp_path_factory.mktemp("at_once"), database_url, **settings) as server:
+    settings = {"INGEST_UPLOADS_AT_ONCE": SIMULTANEOUS, "INGEST_RECEIVE_TIMEOUT": 300}
+    with serving_alone(tmp_path_factory.mktemp("simultaneous"), database_url, **settings) as server:
         yield server
 
 
@@ -30,8 +30,8 @@ def nothing_stays(server: Server) -> Iterator[None]:
 @pytest.fixture
 def stalled(server: Server) -> Iterator[list[socket.socket]]:
     """As many uploads as the limit permits, each with its slot."""
-    with connected(server, AT_ONCE, STALLED) as connections:
-        wait_until(lambda: server.uploads() == AT_ONCE, 30, lambda: f"only {server.uploads()} uploads began")
+    with connected(server, SIMULTANEOUS, STALLED) as connections:
+        wait_until(lambda: server.uploads() == SIMULTANEOUS, 30, lambda: f"only {server.uploads()} uploads began")
         yield connections
 
 

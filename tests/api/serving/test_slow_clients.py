@@ -19,14 +19,14 @@ from tools.waiting import wait_until
 # The median, because single requests may be late on a machine that is busy with other tests.
 PROMPT_SECONDS = 2.0
 LONGEST_SECONDS = 10.0
-AT_ONCE = 200
+SIMULTANEOUS = 200
 UNKNOWN_JOB = b"GET /get_state?job_id=999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: loc"
 
 
 @pytest.fixture(scope="module")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"INGEST_RECEIVE_TIMEOUT": 300, "INGEST_UPLOADS_AT_ONCE": AT_ONCE}
+    settings = {"INGEST_RECEIVE_TIMEOUT": 300, "INGEST_UPLOADS_AT_ONCE": SIMULTANEOUS}
     with serving_alone(tmp_path_factory.mktemp("slow"), database_url, **settings) as server:
         # The first request of a process connects to the database.
         seconds_of_poll(server)
@@ -74,15 +74,15 @@ def test_a_thousand_heads_that_do_not_end(server: Server) -> None:
 
 
 def test_two_hundred_stalled_uploads_and_one_more(server: Server) -> None:
-    with connected(server, AT_ONCE, STALLED) as connections:
-        wait_until(lambda: server.uploads() == AT_ONCE, 60, lambda: f"only {server.uploads()} uploads began")
+    with connected(server, SIMULTANEOUS, STALLED) as connections:
+        wait_until(lambda: server.uploads() == SIMULTANEOUS, 60, lambda: f"only {server.uploads()} uploads began")
         assert_prompt(server)
         with server.connect() as another:
             another.sendall(STALLED)
             assert refusal(another) == "503 too_many_uploads"
         for connection in connections:
             connection.shutdown(socket.SHUT_WR)
-        assert [refusal(connection) for connection in connections] == ["400 body_incomplete"] * AT_ONCE
+        assert [refusal(connection) for connection in connections] == ["400 body_incomplete"] * SIMULTANEOUS
     wait_until(lambda: (server.files(), server.uploads()) == ([], 0), 30, lambda: str(server.files()))
 
 

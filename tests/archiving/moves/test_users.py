@@ -167,7 +167,7 @@ def test_what_lies_at_a_source_is_shown_to_operators_alone(
     with caplog.at_level(logging.WARNING, "ingest.archiving.moves"):
         text = refusal(open_context, job)
     assert text == (
-        f"the uploader must mend this: '{own}/source.raw' is not a file that may be moved and has the size and the sha1 "
+        f"the uploader must fix this: '{own}/source.raw' is not a file that may be moved and has the size and the sha1 "
         "that the metadata declares [source_refused]"
     )
     [detail] = events(database_engine, job, "sources_refused")
@@ -198,7 +198,7 @@ def test_which_folders_exist_is_shown_to_operators_alone(
     FOLDERS[found](own / "link")
     job = prepare(own / "link" / "one.raw")
     assert refusal(open_context, job) == (
-        f"the uploader must mend this: '{own}/link/one.raw' is not a file that may be moved and has the size and the "
+        f"the uploader must fix this: '{own}/link/one.raw' is not a file that may be moved and has the size and the "
         "sha1 that the metadata declares [source_refused]"
     )
     assert len(events(database_engine, job, "sources_refused")) == 1

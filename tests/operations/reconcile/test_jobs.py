@@ -136,7 +136,7 @@ def test_job_in_progress_is_not_compared(
     assert counts.summary()["going_on"] == 1
 
 
-def test_job_that_an_admin_failed_rests_when_its_process_has_let_go(
+def test_job_that_an_admin_failed_is_idle_once_its_process_has_released_it(
     going_on: int, compare: Compare, make_old: MakeOld, database_engine: Engine, tmp_path: Path
 ):
     stored(tmp_path / "archive", ids_of(database_engine, going_on)[TWO]).unlink()

@@ -42,7 +42,7 @@ def closed_database(postgres: Layout) -> Iterator[None]:
             cursor.execute("ALTER DATABASE metadata ALLOW_CONNECTIONS true")
 
 
-def test_database_that_is_away_is_tried_again(metadata: Metadata, postgres: Layout, transaction_id: int):
+def test_unavailable_database_is_tried_again(metadata: Metadata, postgres: Layout, transaction_id: int):
     with closed_database(postgres):
         with pytest.raises(ServiceUnavailable, match=r"OperationalError: .* not currently accepting connections"):
             ingest(metadata, transaction_id, document(transaction_id))

@@ -1,0 +1,44 @@
+"""Words that this project does not use, because a reader has to translate them: CONTRIBUTING.md lists what to write."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+# Names that are public stay: the setting `uploads_at_once`, the stored event `taken_over`, rows of the benchmark.
+PATTERNS = {
+    "fix, repair": r"mend(s|ed|ing)?",
+    "simultaneously, immediately": r"(?<!tiny_)(?<!receiving_)(?<!uploads_)at[ _]once",
+    "the caller, the client": r"whoever",
+    "again": r"anew",
+    "partial upload": r"what came of",
+    "infer": r"lets?[ _]expect",
+    "acquire, import": r"(?<!\")(take|takes|took|taken|taking)[ _]over(?!`)",
+    "release": r"(let|lets)[ _]go",
+    "unavailable": r"(is|are|was|were|be|been)[ _]away",
+    "only X may": r"nobody may",
+    "is preferred, because": r"is the (better|surer) one",
+}
+CHECKED = ("*.py", "*.md", "*.yaml", "*.yml", "*.toml", "*.mako", "Makefile", "Dockerfile", ".ci/run")
+HERE = "tests/test_language.py"
+
+
+def texts() -> list[Path]:
+    """The files of the repository that people read, as Git knows them."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *CHECKED]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return [PROJECT / name for name in listed.splitlines() if name != HERE and (PROJECT / name).exists()]
+
+
+@pytest.mark.parametrize("instead", PATTERNS)
+def test_no_text_uses_a_word_that_has_to_be_translated(instead: str) -> None:
+    word = re.compile(rf"(?<![A-Za-z]){PATTERNS[instead]}(?![A-Za-z])", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(PROJECT)}:{number}: {line.strip()[:100]}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if word.search(line)
+    ]
+    assert not found, f"write instead: {instead}\n" + "\n".join(found)
