@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest.bundles.alike_names import differing, likeness
 from ingest.bundles.macos_members import MacosMembers, is_of_macos
 from ingest.bundles.member_kinds import SPARSE, kind_of
-from ingest.bundles.names import DATA_FOLDER, name_fault, relative_path, split_name
+from ingest.bundles.names import DATA_FOLDER, join_below_data, name_fault, relative_path, split_name
 from ingest.bundles.tar_blocks import BLOCK, VOLUME_LABEL
 from ingest.bundles.tar_headers import FOLDER, OLD_REGULAR, REGULAR, Header, headers
 from ingest.errors.fault_codes import FaultCode
@@ -137,7 +137,7 @@ def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member
     name = header.name.decode("utf-8", "surrogateescape")
     parts = split_name(name)
     is_metadata = parts == [METADATA_NAME]
-    path = None if is_metadata else relative_path(name)
+    path = None if is_metadata else join_below_data(parts)
     found = name_fault(name)
     if not found and (name.startswith("/") or not (is_metadata or (path and parts[0] == DATA_FOLDER))):
         found = FaultCode.MEMBER_OUTSIDE_DATA, _outside(parts)

@@ -28,16 +28,19 @@ def relative_path(*names: str) -> str | None:
 
     `data/a/b/` and `c`, `data//a/b` and `c`, `a/b` and `c` all result in `a/b/c`, as in the original service.
     """
-    parts = split_name("/".join(names))
-    if parts and parts[0] == DATA_FOLDER:
-        del parts[0]
-    path = "/".join(parts)
-    return None if not parts or ".." in parts or UNSTORABLE.search(path) else path
+    return join_below_data(split_name("/".join(names)))
 
 
 def split_name(name: str) -> list[str]:
     """Return the parts of a name between slashes, without empty parts and `.`."""
     return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def join_below_data(parts: list[str]) -> str | None:
+    """Join the parts of a name to the path below `data/`; return None if it is not below `data/`."""
+    below = parts[1:] if parts[:1] == [DATA_FOLDER] else parts
+    path = "/".join(below)
+    return None if not path or ".." in below or UNSTORABLE.search(path) else path
 
 
 def name_fault(path: str) -> tuple[FaultCode, str] | None:

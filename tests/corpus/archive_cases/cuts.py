@@ -20,7 +20,7 @@ def cut(name: str, tar: bytes, length: int, says: str = WORDS) -> Case:
 
 CASES: list[Case] = [
     cut("in the first header", GOOD + END, 100, "it ends at byte 100"),
-    cut("behind the first header", GOOD + END, BLOCK, "member 'data/one' claims 3 bytes; send the whole file"),
+    cut("behind the first header", GOOD + END, BLOCK, "member 'data/one' claims 3 bytes; send the whole tar"),
     cut("in the data of the first member", GOOD + END, BLOCK + 2, "member 'data/one' claims 3 bytes"),
     cut("in the padding", GOOD + END, BLOCK + 100, "member 'data/one' claims 3 bytes"),
     cut("between two members", GOOD + LONG + END, BEHIND, f"it ends at byte {BEHIND}, before its end-of-archive mark"),

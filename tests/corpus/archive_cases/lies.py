@@ -107,7 +107,7 @@ CASES: list[Case] = [
         around(extended(path="data/x"), header("l", 7, b"L"), padded(b"data/y\0"), file("data/a", b"x")),
         "it repeats the member's name",
     ),
-    ambiguous("PAX path of nothing", around(extended(path=""), file("data/a", b"x")), "with no name"),
+    ambiguous("PAX path of nothing", around(extended(path=""), file("data/a", b"x")), "or the name is empty"),
     ambiguous(
         "global header that names all members",
         around(extension(record("path", "data/x"), GLOBAL), file("data/a", b"x")),
@@ -137,10 +137,10 @@ CASES: list[Case] = [
     ambiguous(
         "folder of the oldest format with bytes",
         around(header("data/a/", 512, b"\0"), INNER),
-        "the name of a file ends as a folder's",
+        "the name of a file ends with a slash",
     ),
     ambiguous(
-        "file named as a folder", around(header("data/a/", 1), padded(b"x")), "the name of a file ends as a folder's"
+        "file named as a folder", around(header("data/a/", 1), padded(b"x")), "the name of a file ends with a slash"
     ),
     ambiguous(
         "prefix that GNU tar takes for times",
