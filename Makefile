@@ -75,7 +75,7 @@ docs: $(STAMP) ## write docs/configuration.md from the settings
 	$(BIN)/python docs/build.py
 
 clean: ## remove the environments and everything built; the data of `make run` stays in var/
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
+	rm -rf .venv build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
 
 .venv: $(STAMP) ## make the environment that everything runs in
 
