@@ -6,6 +6,7 @@ SECONDS ?= 60
 SERVICES ?= builtin
 # Everything runs in .venv. If PYTHON names another version than that of .venv, it gets an environment of its own in build/,
 # so that the tests can run on several versions.
+VENV := .venv
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
 ifneq "$(origin PYTHON)" "file"
 OTHER := $(filter-out $(shell .venv/bin/python -c '$(VERSION)' 2>/dev/null),$(shell $(PYTHON) -c '$(VERSION)' 2>/dev/null))
@@ -13,7 +14,6 @@ ifneq "$(and $(wildcard .venv/complete),$(OTHER))" ""
 VENV := build/venv-$(OTHER)
 endif
 endif
-VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/complete
 # pytest rewrites every test module; keeping the result halves the time that the next run takes to collect the tests.
@@ -75,7 +75,7 @@ docs: $(STAMP) ## write docs/reference/configuration.md and the settings in dock
 	$(BIN)/python docs/build.py
 
 clean: ## remove the environments and everything built; the data of `make run` stays in var/
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
+	rm -rf .venv build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
 
 .venv: $(STAMP) ## make the environment that everything runs in
 

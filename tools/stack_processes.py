@@ -76,7 +76,7 @@ class Processes:
         return finders[role]()
 
     def kill(self, role: Role) -> int:
-        """Send SIGKILL to the first process that has a role, as soon as one has it; gives its id."""
+        """Send SIGKILL to the first process that has a role, as soon as one exists; return its id."""
         found: list[int] = []
 
         def has_one() -> bool:
@@ -109,7 +109,7 @@ class Processes:
 
 
 def is_alive(process: int) -> bool:
-    """Return whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     return _read(process, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"])
 
 

@@ -122,5 +122,5 @@ def test_cataloged_job_cannot_be_changed(stack: Stack, arguments: tuple[str, ...
     others = [word for word in others if word not in ("--job_id", "1")]
     answer = stack.command(name, "--job-id", str(job), *others)
     assert answer.returncode == 1
-    assert "catalogued" in answer.stderr
+    assert "its state cannot be changed any more" in answer.stderr
     assert stack.state(job)["complete"] is True

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 30
 
 
 def given_ids(first: int, count: int) -> bytes:
-    """What UniqueID answers when it hands out these ids."""
+    """Return the answer of UniqueID that allocates these ids."""
     return json.dumps({"startIndex": first, "endIndex": first + count - 1}).encode()
 
 

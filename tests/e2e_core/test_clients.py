@@ -68,13 +68,13 @@ def uploads(clients: Clients) -> dict[str, Client]:
 
 
 def files_of(upload: Upload, clients: Clients) -> dict[str, bytes]:
-    """What archive and catalog shall hold of an upload."""
+    """Return the expected files of an upload in archive and catalog."""
     prefix = upload.prefix.format(folder=str(clients.folder).removeprefix("/"))
     return {prefix + path: content for path, content in FILES.items() if path.startswith(upload.paths)}
 
 
 def held(core: Core, job: int) -> dict[str, bytes]:
-    """What archive and catalog hold of a job."""
+    """Return the files of a job in archive and catalog."""
     files = cataloged(core, job)
     assert files is not None
     return archived(core, files)

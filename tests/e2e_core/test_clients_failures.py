@@ -38,7 +38,7 @@ FAILURES = {
         ("--project", "unheard-of", "run"),
         "Policy Validation",
         "Precondition Failed: Invalid values for project",
-        # Else the client itself finds out.
+        # Otherwise the client itself rejects the project.
         fields=("logon", "project", "instrument"),
     ),
     "key without a name": Failure(

@@ -28,7 +28,7 @@ LARGE = {"data/one.txt": b"one\n", "data/two.bin": os.urandom(15_000_000)}
 
 @pytest.fixture
 def files_before(core: Core) -> set[str]:
-    """What the archive held before the test."""
+    """Return the contents of the archive before the test."""
     return stored(core)
 
 

@@ -53,7 +53,7 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            # Else a wait on a condition (a thread's for its turn, above all) ends as much too soon as the clock is ahead.
+            # Otherwise a wait on a condition, such as for a lock, ends early by as much as the clock is ahead.
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         }
 

@@ -68,7 +68,7 @@ def test_job_that_an_admin_failed_stays_failed_though_the_command_was_killed(
 
 
 def replace_and_kill(stack: Stack, points: Points, folder: Path, point: str) -> tuple[int, list[str]]:
-    """Post a bundle that is rejected, and kill the command that puts a good one in its place; gives its arguments."""
+    """Post a bundle that is rejected, and kill the command that replaces it; return job id and arguments."""
     job = stack.post(make_bundle(CONTENTS, WRONG))
     assert stack.wait_for_end(job)["state"] == "FAILED"
     make_bundle(path=folder / "good.tar")

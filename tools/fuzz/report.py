@@ -32,7 +32,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether something was found, or the target did not run to its end."""
+        """True with a finding, or if the target did not run to its end."""
         return bool(self.findings) or self.exit_status != 0
 
     def lines(self) -> list[str]:

@@ -86,7 +86,7 @@ def joined(first: bytes, second: bytes, random: Random) -> bytes:
 
 
 def change_field(tar: bytearray, random: Random) -> None:
-    """Give a field of some header another value."""
+    """Set a field of a random header to another value."""
     if offsets := list(header_offsets(tar)):
         field = random.choice(tuple(FIELDS))
         set_field(tar, random.choice(offsets), field, random.choice(VALUES[field]))
@@ -116,7 +116,7 @@ def insert_member(tar: bytearray, random: Random) -> None:
 
 
 def change_byte(tar: bytearray, random: Random) -> None:
-    """Give some byte another value."""
+    """Change a random byte."""
     if tar:
         tar[random.randrange(len(tar))] = random.choice(
             [0, 1, 32, 47, 48, 49, 55, 61, 127, 128, 255, random.randrange(256)]

@@ -16,7 +16,7 @@ from ingest.bundles.bundle import members, open_section
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
 
-# The path below data/ (None for metadata.txt) and the content; whatever else a reader sees, it says in the path.
+# The path below data/ (None for metadata.txt) and the content. The path names any other kind of member.
 Read = list[tuple[str | None, bytes]]
 
 # A tar of some kilobytes cannot hold more; a reader that goes round in circles is stopped here.

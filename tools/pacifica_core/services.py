@@ -1,4 +1,4 @@
-"""How each service of the core is configured, prepared and started. Called by `core`."""
+"""The configuration, preparation and command of each service of the core. Called by `core`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        """What the service prints."""
+        """The file with the output of the service."""
         return self.folder / "log"
 
     def write_configuration(self, sockets: Path, ports: Mapping[str, int]) -> None:

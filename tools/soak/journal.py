@@ -55,7 +55,7 @@ class Journal:
 
     @property
     def tried(self) -> int:
-        """How many uploads were begun."""
+        """The number of uploads that began."""
         return self._tried
 
     @property

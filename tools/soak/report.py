@@ -35,7 +35,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Report:
-    """What happened; `figures` is None when the end was not compared."""
+    """The results of a soak; `figures` is None when the end was not compared."""
 
     seed: int
     services: str

@@ -94,7 +94,7 @@ def number_of(path: str) -> int:
 
 
 def body(made: Upload, home: Path) -> bytes:
-    """What is posted: a bundle, or a move document, whose files are laid out first."""
+    """Return the body to post: a bundle, or a move document, after writing its sources."""
     contents = dict(made.contents())
     entries = _entries(made, contents)
     if made.kind is Kind.MOVE:

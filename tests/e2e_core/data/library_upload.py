@@ -20,7 +20,7 @@ POLL_SECONDS = 0.2
 
 
 def bundler(folder: Path, user: str, instrument: str, hash_type: str) -> Any:
-    """Return a bundle of a folder's files, for a project that policy gives for the user's name and the instrument."""
+    """Return a bundle of a folder's files, for a project that policy returns for the user's name and the instrument."""
     metadata = MetaUpdate(user)
     metadata.extend(metadata_decode(Path(os.environ["UPLOADER_CONFIG"]).read_text()))
     metadata["instrument"] = metadata["instrument"]._replace(value=instrument)
