@@ -56,7 +56,7 @@ def test_ids_may_be_as_large_as_32_bits_hold(metadata: Metadata):
     assert metadata.find(LARGEST_ID) == hashes([LARGEST_ID])
 
 
-def test_five_thousand_files_are_catalogued(metadata: Metadata, new_id: int, new_ids: NewIds):
+def test_five_thousand_files_are_cataloged(metadata: Metadata, new_id: int, new_ids: NewIds):
     files = new_ids(5000)
     ingest(metadata, new_id, document(new_id, files))
     assert metadata.find(new_id) == hashes(files)

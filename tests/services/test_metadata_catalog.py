@@ -105,7 +105,7 @@ def test_file_that_is_given_twice_is_rejected(catalog: BuiltInMetadata) -> None:
         document(7, [100], name="a\0b"),
     ],
 )
-def test_document_that_cannot_be_catalogued_is_rejected(catalog: BuiltInMetadata, entries: object) -> None:
+def test_document_that_cannot_be_cataloged_is_rejected(catalog: BuiltInMetadata, entries: object) -> None:
     with pytest.raises(CatalogRejected):
         ingest(catalog, 7, entries)
     assert catalog.find(7) is None

@@ -79,7 +79,7 @@ def test_id_of_the_uploader_is_replaced():
         ("database/a", "database/a"),
     ],
 )
-def test_data_is_cut_from_the_folder_for_the_catalogue_only(subdir: str, cut: str):
+def test_data_is_cut_from_the_folder_for_the_catalog_only(subdir: str, cut: str):
     listed = [file_entry("data/x", ONE, subdir=subdir)]
     [declared] = MetadataReader(encoded(listed), Kind.INGEST, JOB).files()
     assert declared.path == f"{cut}/x".removeprefix("/")
@@ -107,7 +107,7 @@ def test_name_may_hold_folders_itself(subdir: str, name: str, folder: str):
     assert (given["subdir"], given["name"]) == (folder, name)
 
 
-def test_file_without_a_folder_gets_an_empty_one_for_the_catalogue_only():
+def test_file_without_a_folder_gets_an_empty_one_for_the_catalog_only():
     listed, files = [without("subdir")], [with_file_id(1, path="one.txt")]
     assert complete(listed, files, for_catalog=True)[0]["subdir"] == ""
     assert "subdir" not in complete(listed, files, for_catalog=False)[0]

@@ -186,7 +186,7 @@ def test_times_are_texts_or_seconds(time: object):
     assert declared(file_entry("data/a", ONE, mtime=time, ctime=time))
 
 
-def test_what_only_the_catalogue_needs_may_be_missing():
+def test_values_that_only_the_catalog_needs_may_be_missing():
     listed = without("mimetype")
     del listed["mtime"], listed["ctime"]
     assert len(declared(listed)) == 1
