@@ -378,3 +378,22 @@ def test_every_decision_has_the_same_sections(record: Path) -> None:
         for heading in ("Question", "Measurement", "Choice", "Consequences")
         if heading in headings or heading not in optional
     ]
+
+
+NAMED_PATH = re.compile(
+    r"(?<![\w/.-])((?:tests|tools|api|plugins/ingest|dags|config|docs|bench)/[\w/.-]+\.(?:py|md))(?!\w)"
+)
+# The page for developers tells how to add this file.
+EXAMPLES_OF_PATHS = {"plugins/ingest/stages/scan_files.py"}
+
+
+def test_every_file_that_code_and_documentation_name_exists() -> None:
+    sources = [path for folder in ("api", "bench", "config", "dags", "docs", "plugins", "tests", "tools")
+               for path in (PROJECT / folder).rglob("*.py")]  # fmt: skip
+    missing = {
+        f"{path.relative_to(PROJECT)}: {name}"
+        for path in (*sources, *PAGES)
+        for name in NAMED_PATH.findall(text_of(path))
+        if name not in EXAMPLES_OF_PATHS and not (PROJECT / name).exists()
+    }
+    assert missing == set()

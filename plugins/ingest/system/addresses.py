@@ -1,7 +1,7 @@
 """IP addresses and networks: parsing, membership, loopback.
 
-Used by the setting `trusted_proxies`, by `api.access.auth` for the peer of a connection, and by `api.server` for the
-address that it listens on.
+Used by the setting `trusted_proxies`, by `api.access.auth` for the peer of a connection, and by `api.serving.listener` for
+the address that it listens on.
 """
 
 from collections.abc import Iterable
