@@ -113,7 +113,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise SpoolFull(f"the spool {folder} has not enough free space: {error.strerror}") from error
+            raise SpoolFull(f"the spool {folder} does not have enough free space: {error.strerror}") from error
         raise SpoolUnavailable(f"the spool {folder} cannot be written: {error.strerror or error}") from error
 
 
@@ -150,7 +150,7 @@ def _write(stream: Readable, part: Path, announced: Announced, block_size: int, 
 def _leave_free(folder: Path, size: int, kept_free: int, kept_for_others: int) -> None:
     left = free_bytes(folder) - size - kept_free
     if left < 0:
-        raise SpoolFull(f"the spool {folder} has not enough free space: the rest is reserved")
+        raise SpoolFull(f"the spool {folder} does not have enough free space: the rest is reserved")
     if left < kept_for_others:
         raise UserSpaceLimit(
             f"your uploads and bundles fill your share of the spool, and the remaining {left} bytes are for other users; "
