@@ -25,16 +25,16 @@ def main(arguments: list[str]) -> int:
     """Run the tests; return the exit status."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     status, first = _run("first", *PARALLEL, *arguments)
-    if status == pytest.ExitCode.TESTS_FAILED:
-        status = _run_again(first)
+    summary = "\n".join(first.broken) or "no test failed"
+    if status == pytest.ExitCode.TESTS_FAILED and first.failed and not first.broken:
+        status, summary = _run_again(first)
     _print_section("coverage", coverage_summary(FOLDER))
-    return status
+    _print_section("summary", f"{summary}\nexit status {int(status)}")
+    return int(status)
 
 
-def _run_again(first: Outcomes) -> int:
-    if first.broken or not first.failed:
-        _print_section("not run again", "\n".join(first.broken) or "no test failed, but pytest did")
-        return pytest.ExitCode.TESTS_FAILED
+def _run_again(first: Outcomes) -> tuple[int, str]:
+    """Run the tests that failed; return the exit status and a summary."""
     _print_section("run again, alone", "\n".join(first.failed))
     names = FOLDER / "failed"
     names.write_text("\n".join(first.failed), encoding="utf-8")
@@ -43,13 +43,9 @@ def _run_again(first: Outcomes) -> int:
     for test in flaky:
         _print_section(f"flaky: {test}", first.failed[test])
     again = [test for test in first.failed if test not in second.passed]
-    _print_section("summary", _summary(flaky, again))
-    return pytest.ExitCode.TESTS_FAILED if again or second.broken else pytest.ExitCode.OK
-
-
-def _summary(flaky: list[str], again: list[str]) -> str:
-    lines = [f"flaky (failed, then passed alone): {len(flaky)}", *flaky]
-    return "\n".join([*lines, f"failed twice: {len(again)}", *again])
+    lines = [f"flaky (failed, then passed alone): {len(flaky)}", *flaky, f"failed twice: {len(again)}", *again]
+    failed = again or second.broken
+    return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK, "\n".join([*lines, *second.broken])
 
 
 def _run(name: str, *arguments: str) -> tuple[int, Outcomes]:
