@@ -18,7 +18,7 @@ EXTRAS: dict[str, list[str]] = DECLARED["optional-dependencies"]
 LOCAL = PROJECT / "plugins" / "ingest" / "local"
 AIRFLOW = (PROJECT / "dags", PROJECT / "config")
 # Modules of the project, and a module that only type checkers have.
-OWN = {"api", "ingest", "stage_defaults", "_typeshed"}
+OWN = {"api", "ingest", "dag_defaults", "stage_tasks", "_typeshed"}
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
 DISTRIBUTIONS = packages_distributions()
 
