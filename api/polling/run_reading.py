@@ -14,7 +14,7 @@ from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.inferred_run import infer_recent_run, infer_run
 from ingest.states.airflow import Run
-from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.job_record import JobStatus
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ LAST_STATE = RunReading(None, is_certain=False)
 
 def needs_run(snapshot: JobSnapshot) -> bool:
     """Return whether the job's state depends on its run, not on the ledger alone."""
-    return snapshot.record.outcome is not Outcome.CATALOGED and snapshot.record.override is None
+    return not snapshot.record.is_cataloged and snapshot.record.override is None
 
 
 def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnapshot, RunReading]:

@@ -15,6 +15,7 @@ from api.serving.client_socket import ClientSocket
 from api.serving.pace import Pace, slowest_rate
 from ingest.errors.types import IncompleteBody
 from ingest.settings.loading import Settings
+from ingest.spool import refuse_empty
 
 # Set by gunicorn only. The other servers cannot distinguish a chunked body that was cut off from a complete one.
 GUNICORN_SOCKET = "gunicorn.socket"
@@ -72,6 +73,5 @@ def announced_size() -> int | None:
         raise UnsupportedCoding(f"Transfer-Encoding {coding} is not supported; use chunked")
     if request.content_length is None:
         raise LengthRequired("send a Content-Length, or the body in chunks")
-    if request.content_length == 0:
-        raise IncompleteBody("nothing was sent")
+    refuse_empty(request.content_length)
     return request.content_length

@@ -158,8 +158,13 @@ def _leave_free(folder: Path, size: int, kept_free: int, kept_for_others: int) -
         )
 
 
-def _check_size(size: int, announced_size: int | None) -> None:
+def refuse_empty(size: int) -> None:
+    """Raise IncompleteBody for an upload without a byte, before it is received or after it."""
     if size == 0:
         raise IncompleteBody("nothing was sent")
+
+
+def _check_size(size: int, announced_size: int | None) -> None:
+    refuse_empty(size)
     if announced_size is not None and size != announced_size:
         raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were received; send it again")

@@ -409,15 +409,13 @@ def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, 
 
 
 @pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id {}", "retry --job-id {}"])
-def test_catalogued_job_is_one_line(
-    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str
-):
+def test_cataloged_job_is_one_line(command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
         lease.update_job(outcome=Outcome.CATALOGED, holder=None)
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
-    assert "is catalogued" in command.err
+    assert "is cataloged" in command.err
     assert airflow.received == []
 
 

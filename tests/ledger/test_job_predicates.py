@@ -30,28 +30,20 @@ UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
 
 
-def is_cataloged(record: JobRecord) -> bool:
-    return record.outcome is Outcome.CATALOGED
-
-
-def is_rejected(record: JobRecord) -> bool:
-    return record.outcome is Outcome.REJECTED and record.error is not None and record.error.final
-
-
 def is_dead(job: Job) -> bool:
     return job.updated < NOW - job_predicates.HOLDER_TIMEOUT
 
 
 def is_idle(job: Job, record: JobRecord) -> bool:
-    return is_cataloged(record) or (record.is_stopped and (not record.is_held or is_dead(job)))
+    return record.is_cataloged or (record.is_stopped and (not record.is_held or is_dead(job)))
 
 
 EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_IN_SPOOL": lambda job, _record: job.spool_name != REMOVED,
-    "IS_CATALOGED": lambda _job, record: is_cataloged(record),
+    "IS_CATALOGED": lambda _job, record: record.is_cataloged,
     "IS_STOPPED": lambda _job, record: record.is_stopped,
-    "IS_REJECTED": lambda _job, record: is_rejected(record),
-    "IS_UNFINISHED": lambda _job, record: not is_cataloged(record) and not record.is_stopped,
+    "IS_REJECTED": lambda _job, record: record.is_rejected,
+    "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
     "IS_IDLE": is_idle,
 }
 

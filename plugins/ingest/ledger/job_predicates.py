@@ -1,4 +1,4 @@
-"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished, idle.
+"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished (as the properties of `JobRecord`), and idle.
 
 Used in queries by `ingest.ledger.jobs`, `ingest.ledger.user_jobs` and `ingest.operations`. Each is true or false for every
 row, never NULL, so that it can be negated.
@@ -21,7 +21,7 @@ _IS_HELD: ColumnElement[bool] = Job.holder.is_not(None) & (Job.updated >= func.n
 # The bundle or move document is in the spool. An index holds the few such jobs.
 IS_IN_SPOOL: ColumnElement[bool] = Job.spool_name != REMOVED
 IS_CATALOGED: ColumnElement[bool] = func.coalesce(Job.outcome == Outcome.CATALOGED, False)
-# The job has failed and continues only when it is retried (`JobRecord.is_stopped`).
+# The job has failed and continues only when it is retried.
 IS_STOPPED: ColumnElement[bool] = or_(_IS_FAILED_BY_ADMIN, _HAS_FINAL_ERROR)
 # The uploader must fix the bundle, and nothing of the job is in the archive.
 IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJECTED, False), _HAS_FINAL_ERROR)

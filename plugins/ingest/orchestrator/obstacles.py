@@ -16,7 +16,6 @@ from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.pools import archive_pool
-from ingest.states.job_record import Outcome
 from ingest.states.job_state import first_unfinished
 from ingest.states.stages import STAGES, Kind, Pool, Stage
 
@@ -67,7 +66,7 @@ def job_obstacles(airflow: AirflowApi, job: JobSnapshot, seconds: float | None =
 
     Raises ServiceUnavailable.
     """
-    if job.record.outcome is Outcome.CATALOGED or job.record.is_stopped:
+    if not job.record.is_unfinished:
         return []
     kind = job.record.kind
     remaining = STAGES[kind][STAGES[kind].index(first_unfinished(job.record)) :]

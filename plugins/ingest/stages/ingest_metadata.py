@@ -35,7 +35,7 @@ def ingest_metadata(context: StageContext) -> None:
     anything. If it dies before the bundle is removed, the job is `catalogued` without a finished stage, and the next process
     removes the bundle. Raises CatalogRejected, CatalogConflict, ServiceUnavailable.
     """
-    if context.lease.job.record.outcome is not Outcome.CATALOGED:
+    if not context.lease.job.record.is_cataloged:
         _catalog(context)
     free_spool(context)
 

@@ -81,3 +81,18 @@ class JobRecord:
         """Whether the job has failed and continues only after a retry."""
         failed_by_admin = self.override is not None and self.override.state == JobStatus.FAILED
         return failed_by_admin or (self.error is not None and self.error.final)
+
+    @property
+    def is_cataloged(self) -> bool:
+        """Whether the catalog holds the job, which is then complete."""
+        return self.outcome is Outcome.CATALOGED
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the uploader must fix the bundle, and the archive holds nothing of the job."""
+        return self.outcome is Outcome.REJECTED and self.error is not None and self.error.final
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the job continues without anybody's help."""
+        return not (self.is_stopped or self.is_cataloged)

@@ -35,7 +35,7 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
     The rules are the rows of the table "How the state is found" in the documentation of the API, in their order; the
     first that matches wins.
     """
-    if job.outcome is Outcome.CATALOGED:
+    if job.is_cataloged:
         return JobState(JobStatus.OK, Stage.INGEST_METADATA.label, DONE, "", complete=True)
     if job.override is not None:
         return job.override
@@ -75,7 +75,7 @@ def lost_for_good(job: JobRecord, run: Run) -> bool:
 
 
 def _is_lost(job: JobRecord, run: Run) -> bool:
-    if job.outcome is Outcome.CATALOGED or job.is_stopped:
+    if not job.is_unfinished:
         return False
     return run.state == RunState.FAILED or run.is_broken
 
