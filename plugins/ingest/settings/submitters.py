@@ -22,7 +22,7 @@ class SubmitterSettings(AccessSettings):
 
     submitter_check: str = option(
         UNCHECKED, "access", "submitter_check", "INGEST_SUBMITTER_CHECK",
-        description="The source of the authenticated user's submitter id, which `Transactions.submitter` must equal: "
+        description="Where the submitter id of the authenticated user is found, which `Transactions.submitter` must equal: "
         "`claim` (of the JSON Web Token), `network_id` (of the metadata service's users), `file`; `none`: not checked.",
         form="none, claim, network_id or file", pattern=r"^(none|claim|network_id|file)$",
     )  # fmt: skip
@@ -38,7 +38,8 @@ class SubmitterSettings(AccessSettings):
     )  # fmt: skip
     submit_for_others: UserNames = option(
         (), "access", "submit_for_others", "INGEST_SUBMIT_FOR_OTHERS",
-        description="Users who may name any submitter, such as the operators and the accounts of instruments.",
+        description="Users who may name any submitter, such as the accounts of instruments and people who upload for "
+        "others.",
         form="names, separated by commas",
     )  # fmt: skip
 
