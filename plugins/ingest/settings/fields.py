@@ -78,7 +78,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     uniqueid_url: str = option(
         BUILT_IN, "uniqueid", "url", "UNIQUEID_URL",
-        description="The UniqueID service, or `builtin` for ids from a sequence in the database.",
+        description="The UniqueID service, or `builtin` for IDs from a sequence in the database.",
         form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
     policy_ingest_url: str = option(
