@@ -32,29 +32,38 @@ HEAD = f"""\
 
 Settings are read from three sources, in this order of precedence:
 
-1. environment variables (if a setting has two, the first one listed); an empty variable counts as not set;
-2. the INI file that `{CONFIG_FILE_VARIABLE}` names (`-c FILE` of `pacifica-ingest` and `pacifica-ingest-cmd` sets it).
-   If the variable is not set, `~/.pacifica-ingest/config.ini` is read if it exists; if it is empty, no file is read;
-3. the default.
+1. Environment variables. An empty variable counts as not set. If a setting has two variables, the first one listed wins.
+2. The INI file.
+3. The default.
 
 If the file and a variable differ, a warning names both, and the variable takes precedence.
 
-All settings are checked when a process starts. An invalid value stops it with the name of the setting and its form.
-The API reads settings once, a stage at the start of each attempt.
+`{CONFIG_FILE_VARIABLE}`, which `-c FILE` of `pacifica-ingest` and `pacifica-ingest-cmd` sets, determines the INI file:
+
+| `{CONFIG_FILE_VARIABLE}` | INI file |
+|---|---|
+| the path of a file | that file |
+| not set | `~/.pacifica-ingest/config.ini`, if it exists |
+| empty | none |
+
+All settings are checked when a process starts. If a value is invalid, the process ends with an error that names the setting
+and its form. The API reads settings once, a stage at the start of each attempt.
 
 ## From the original service
 
 The INI file and the variables of pacifica-ingest 0.4.1 work unchanged if `peewee_url` names a PostgreSQL database
-([upgrading](../how-to/upgrade.md) has the details). The `[celery]` section is not used, and the log warns of it.
+([upgrading](../how-to/upgrade.md) has the details). The section `[celery]` is ignored with a warning in the log.
 
-- `peewee_url` and `PEEWEE_URL` are read as peewee reads them: also with the schemes `postgres`, `postgresext`,
-  `postgresqlext` and each of them with `+pool`, and with **literal user and password**. In `INGEST_DATABASE_URL` they are
-  percent-encoded: the password `a@b` is `a%40b` there.
-- In the file, percent signs are doubled, as in the original service, except in `[airflow]`. A single one is accepted too.
+- `peewee_url` and `PEEWEE_URL` are read as peewee reads them. The schemes `postgres`, `postgresext` and `postgresqlext`
+  are accepted too, each also with `+pool`.
+- **User and password** are literal in `peewee_url` and `PEEWEE_URL`. In `INGEST_DATABASE_URL` they are percent-encoded: the
+  password `a@b` is written `a%40b`.
+- In the file, percent signs are doubled, as in the original service, except in `[airflow]`. A single percent sign is
+  accepted too.
 - `server.socket_host` and `server.socket_port` of the CherryPy file (`pacifica-ingest --cp-config FILE`, `INGEST_CPCONFIG`,
   or `~/.pacifica-ingest/cpconfig.ini`) are used if `-a` and `-p` are missing.
 
-A service whose setting is missing is the built-in one. For a real installation set all four URLs:
+If the URL of a service is missing, the built-in service is used. For a real installation, set all four URLs:
 
 ```ini
 [ingest]
@@ -87,8 +96,8 @@ read from disk. Restart Airflow after a change.
 LOCAL = """\
 ## `make run`
 
-`make run` passes on every variable above from its environment, and reads an INI file only if `INGEST_CONFIG` names one. It
-has these variables of its own:
+`make run` passes every variable above on to its programs, and reads an INI file only if `INGEST_CONFIG` names one. It also
+reads these variables:
 
 | Variable | Default | What it is |
 |---|---|---|
@@ -97,10 +106,15 @@ has these variables of its own:
 | `AIRFLOW_PORT` | `8090` | The port of Airflow's UI and REST API. |
 | `PYTHON` | `python3` | The Python (3.11 or newer) with which `make` creates the environment. |
 
-The defaults of these are below `INGEST_HOME`: the spool (`spool/`), the archive (`archive/`), the folder that files may be
-moved from (`move/`), the staging folder for ArchiveInterface (`staging/`) and the database (`postgres/`).
-`INGEST_AIRFLOW_URL`, `INGEST_AIRFLOW_USERNAME` and `INGEST_AIRFLOW_PASSWORD` are always the stack's own.
-`DATABASE_CONNECT_WAIT` is 1.
+With `make run`, some settings have other values:
+
+| Setting | Value |
+|---|---|
+| `volume_path` (the spool), the built-in archive | by default `spool/` and `archive/` below `INGEST_HOME` |
+| `move_folders`, `move_staging` | by default `move/` and `staging/` below `INGEST_HOME` |
+| the database | by default in `postgres/` below `INGEST_HOME` |
+| `INGEST_AIRFLOW_URL`, `INGEST_AIRFLOW_USERNAME`, `INGEST_AIRFLOW_PASSWORD` | always those of the stack's own Airflow |
+| `DATABASE_CONNECT_WAIT` | by default 1 |
 
 `make run` also sets these options of Airflow. A variable of the same name in your environment takes precedence:
 

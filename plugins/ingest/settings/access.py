@@ -74,7 +74,7 @@ class AccessSettings(BaseModel):
     authentication: str = option(
         "none", "access", "authentication", "INGEST_AUTHENTICATION",
         description="How callers are authenticated: `proxy` (the header of a trusted proxy), `token` (a bearer token), "
-        "`none` (not at all: the API then listens on this machine only), `open` (not at all, and the API may listen on any "
+        "`none` (not at all, and the API listens on this machine only), `open` (not at all, and the API may listen on any "
         "address).",
         form="none, open, proxy or token", pattern=r"^(none|open|proxy|token)$",
     )  # fmt: skip
@@ -85,7 +85,7 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     default_user: str = option(
         "anonymous", "ingest", "default_user", "INGEST_DEFAULT_USER",
-        description="The user of requests without that header.", form="a name", min_length=1,
+        description="The user of requests without the header `auth_header`.", form="a name", min_length=1,
     )  # fmt: skip
     trusted_proxies: Networks = option(
         ("127.0.0.1", "::1"), "access", "trusted_proxies", "INGEST_TRUSTED_PROXIES",
@@ -94,16 +94,16 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     proxy_secret_file: Path | None = option(
         None, "access", "proxy_secret_file", "INGEST_PROXY_SECRET_FILE",
-        description="With `proxy`: the file of the secret that the proxy sends in `X-Ingest-Proxy-Secret`. Each line is a "
-        "secret, so that one can be replaced without an interruption. Without the file, every account on a machine in "
-        "`trusted_proxies` can claim to be any user.",
+        description="With `proxy`: the file with the secret that the proxy sends in `X-Ingest-Proxy-Secret`. Each line is a "
+        "valid secret, so a secret can be replaced without an interruption. Without the file, every account on a machine "
+        "in `trusted_proxies` can claim to be any user.",
         form="a file",
     )  # fmt: skip
     allowed_hosts: Hosts = option(
         (), "access", "allowed_hosts", "INGEST_ALLOWED_HOSTS",
         description="The names and addresses under which clients reach the API (`Host`); web pages on these hosts may "
-        "upload. Names of this machine itself (`localhost`) are always allowed. Empty: no others with authentication "
-        "`none`, all with any other authentication; `*`: all.",
+        "upload. Names of this machine itself (`localhost`) are always allowed. If empty: with authentication `none` no "
+        "other names, otherwise all names. `*`: all names.",
         form="names or addresses of hosts without a port, separated by commas, or *",
     )  # fmt: skip
     token_file: Path | None = option(
@@ -118,7 +118,7 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     jwt_audience: str = option(
         "pacifica-ingest", "access", "jwt_audience", "INGEST_JWT_AUDIENCE",
-        description="The audience that such a token must have.", form="the text of its `aud`", min_length=1,
+        description="The audience that a JSON Web Token must have.", form="the text of its `aud`", min_length=1,
     )  # fmt: skip
     jwks_url: str | None = option(
         None, "access", "jwks_url", "INGEST_JWKS_URL",
@@ -127,7 +127,7 @@ class AccessSettings(BaseModel):
     )  # fmt: skip
     jwt_user_claim: str = option(
         "sub", "access", "jwt_user_claim", "INGEST_JWT_USER_CLAIM",
-        description="The claim of such a token that names the user.", form="a claim's name", min_length=1,
+        description="The claim of a JSON Web Token that names the user.", form="a claim's name", min_length=1,
     )  # fmt: skip
     operators: UserNames = option(
         (), "access", "operators", "INGEST_OPERATORS",

@@ -51,14 +51,14 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     keep_abandoned_seconds: float = option(
         3600.0, "ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS",
-        description="Seconds until a partial upload is deleted from the spool if its end was never received, in addition "
-        "to `receive_timeout`.",
+        description="Seconds without data, in addition to `receive_timeout`, after which a partial upload is deleted from "
+        "the spool.",
         form="a number above 0", gt=0,
     )  # fmt: skip
     refuse_ambiguous_names: bool = option(
         True, "ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES",
-        description="Whether files of one job are refused if their paths differ only in case or in Unicode form: on some "
-        "systems one would overwrite the other.",
+        description="Whether a job is rejected if the paths of two of its files differ only in case or in Unicode form: on "
+        "some systems, one file would overwrite the other.",
         form="true or false",
     )  # fmt: skip
     unlisted_members: str = option(
@@ -78,7 +78,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     uniqueid_url: str = option(
         BUILT_IN, "uniqueid", "url", "UNIQUEID_URL",
-        description="The UniqueID service, or `builtin` for ids from a sequence in the database.",
+        description="The UniqueID service, or `builtin` for IDs from a sequence in the database.",
         form="builtin or an http(s) URL", pattern=SERVICE_URL, repr=False,
     )  # fmt: skip
     policy_ingest_url: str = option(
@@ -93,7 +93,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     archive_connections: int = option(
         1, "archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS",
-        description="How many files a job sends to ArchiveInterface simultaneously. Set more than one only if "
+        description="How many files a job sends to ArchiveInterface simultaneously. Use a value above 1 only if "
         "ArchiveInterface runs as several processes of one thread each, behind a load balancer.",
         form="an integer from 1 to 64", ge=1, le=64,
     )  # fmt: skip
@@ -113,7 +113,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     connect_wait: float = option(
         20.0, "database", "connect_wait", "DATABASE_CONNECT_WAIT",
-        description="Seconds between those attempts.", form="a number from 0", ge=0,
+        description="Seconds between two of the `connect_attempts`.", form="a number from 0", ge=0,
     )  # fmt: skip
     airflow_url: str = option(
         "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
@@ -121,12 +121,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     airflow_username: str = option(
         "ingest", "airflow", "username", "INGEST_AIRFLOW_USERNAME",
-        description="The Airflow account that changes and deletes runs and reads the event log (role `user`).",
+        description="The Airflow account that changes and deletes runs, and reads the event log (role `user`).",
         form="a name",
     )  # fmt: skip
     airflow_password: str = option(
         "", "airflow", "password", "INGEST_AIRFLOW_PASSWORD",
-        description="Its password.", form="a text", repr=False,
+        description="The password of the account `username`.", form="a text", repr=False,
     )  # fmt: skip
     airflow_timeout: float = option(
         10.0, "airflow", "timeout", "INGEST_AIRFLOW_TIMEOUT",
@@ -179,7 +179,7 @@ class DagSettings(BaseModel):
     )  # fmt: skip
     stage_timeout: float = option(
         7 * 24 * 3600.0, None, "", "INGEST_STAGE_TIMEOUT",
-        description="The maximum seconds of one attempt of a stage.", form="a number above 0", gt=0,
+        description="The maximum duration of one attempt of a stage, in seconds.", form="a number above 0", gt=0,
     )  # fmt: skip
     max_active_runs: int = option(
         64, None, "", "INGEST_MAX_ACTIVE_RUNS",
@@ -189,6 +189,6 @@ class DagSettings(BaseModel):
     archive_slots: int = option(
         4, None, "", "INGEST_ARCHIVE_SLOTS",
         description="How many jobs send files to the archive simultaneously (the size of the pool `archive`, set at "
-        "launch).",
+        "each start).",
         form="an integer from 1", ge=1,
     )  # fmt: skip

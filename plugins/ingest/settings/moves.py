@@ -22,20 +22,20 @@ class MoveSettings(BaseModel):
     )  # fmt: skip
     move_rules: MoveRules = option(
         (), "access", "move_rules", "INGEST_MOVE_RULES",
-        description="Who may move files from which of these folders and their subfolders: `WHO: FOLDER`, separated by "
-        "semicolons or lines. WHO is a list of users, of `@groups` (`move_groups`), or `*` for every user. In FOLDER, "
-        "`{user}` is the name of the user, and `*` the name of any one folder. Without a rule only `authentication = none` "
-        "allows moves.",
+        description="Who may move files from which folder and its subfolders: rules `WHO: FOLDER`, separated by semicolons "
+        "or line breaks. WHO is a list of users and `@groups` (`move_groups`), or `*` for every user. FOLDER is in one of "
+        "`move_folders`; `{user}` in it is the name of the user, and `*` the name of any single folder. Without rules, "
+        "files can be moved only with `authentication = none`.",
         form="rules such as `*: /srv/home/{user}; @nmr, ursula: /srv/nmr`",
     )  # fmt: skip
     move_groups: MoveGroups = option(
         (), "access", "move_groups", "INGEST_MOVE_GROUPS",
-        description="Groups of users for `move_rules`: `GROUP: USER, USER`, separated by semicolons or lines.",
+        description="Groups of users for `move_rules`: `GROUP: USER, USER`, separated by semicolons or line breaks.",
         form="groups such as `nmr: ursula, otto; ms: ada`",
     )  # fmt: skip
     move_staging: Folders = option(
         (), "archiveinterface", "move_staging", "INGEST_MOVE_STAGING",
-        description="Folders in which moved files are handed over to ArchiveInterface, one on each file system of "
+        description="The staging folders from which ArchiveInterface takes moved files, one on each file system of "
         "`move_folders`. Only this service and ArchiveInterface may have permission to write there. The built-in archive "
         "needs none.",
         form="absolute paths of folders, separated by colons, none of which is `/`",

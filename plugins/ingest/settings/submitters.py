@@ -22,23 +22,24 @@ class SubmitterSettings(AccessSettings):
 
     submitter_check: str = option(
         UNCHECKED, "access", "submitter_check", "INGEST_SUBMITTER_CHECK",
-        description="The source of the authenticated user's submitter id, which `Transactions.submitter` must equal: "
+        description="Where the submitter ID of the authenticated user is found, which `Transactions.submitter` must equal: "
         "`claim` (of the JSON Web Token), `network_id` (of the metadata service's users), `file`; `none`: not checked.",
         form="none, claim, network_id or file", pattern=r"^(none|claim|network_id|file)$",
     )  # fmt: skip
     jwt_submitter_claim: str = option(
         "", "access", "jwt_submitter_claim", "INGEST_JWT_SUBMITTER_CLAIM",
-        description="With `claim`: the claim of the token that contains the submitter id.", form="a claim's name",
+        description="With `claim`: the claim of the token that contains the submitter ID.", form="a claim's name",
     )  # fmt: skip
     submitter_file: Path | None = option(
         None, "access", "submitter_file", "INGEST_SUBMITTER_FILE",
-        description="With `file`: a JSON object that maps user names to a submitter id or a list of ids. The file is read "
+        description="With `file`: a JSON object that maps user names to a submitter ID or a list of IDs. The file is read "
         "for each job.",
         form="a file",
     )  # fmt: skip
     submit_for_others: UserNames = option(
         (), "access", "submit_for_others", "INGEST_SUBMIT_FOR_OTHERS",
-        description="Users who may name any submitter, such as the operators and the accounts of instruments.",
+        description="Users who may name any submitter, such as the accounts of instruments and people who upload for "
+        "others.",
         form="names, separated by commas",
     )  # fmt: skip
 
