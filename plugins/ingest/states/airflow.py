@@ -1,7 +1,7 @@
 """The states of runs and tasks in Airflow, as plain values.
 
-Read by `ingest.orchestrator.client`. A state is kept as the text that Airflow sent, so that a state of a later version
-of Airflow is no error; `RunState` and `TaskState` name those that matter here.
+Created by `ingest.orchestrator.client` and `inferred_run`. A state is kept as the text that Airflow sent, so that a state
+of a later version of Airflow is no error; `RunState` and `TaskState` name those that matter here.
 """
 
 from dataclasses import dataclass, field
