@@ -90,7 +90,7 @@ class JobComparison:
                 yield from self._check_absent(compared, file)
 
     def _check_stored(self, compared: ComparedJob, file: LedgerFile, remedy: str) -> Iterator[Finding]:
-        """Yield what is wrong with a file that the archive must hold."""
+        """Yield the problem of a file that the archive must hold, if there is one."""
         self.counts.add("files")
         size = self.services.archive.size(file.file_id)
         if size is None:
@@ -104,7 +104,7 @@ class JobComparison:
                 yield _finding(Problem.CORRUPT, damaged, remedy, compared, file)
 
     def _check_absent(self, compared: ComparedJob, file: LedgerFile) -> Iterator[Finding]:
-        """Yield what is wrong with a file that the archive must not hold."""
+        """Yield the problem of a file that the archive must not hold, if there is one."""
         self.counts.add("files")
         if not is_dark(self.services, compared.outcome, file):
             return
