@@ -1,4 +1,4 @@
-"""The subcommand `show`: everything that is known of a job, as text or as JSON."""
+"""The subcommand `show`: everything that is known about a job, as text or as JSON."""
 
 import argparse
 import json
