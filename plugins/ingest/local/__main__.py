@@ -140,7 +140,7 @@ def say_password(layout: Layout, credentials: Credentials, *, first_start: bool)
 
 
 def _stop(supervisor: Supervisor) -> None:
-    # Another Ctrl-C cannot stop the programs faster, it could only leave some of them running.
+    # Another Ctrl-C would not stop the programs faster, but could leave some of them running.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with step("\n  everything stopped" if sys.stdout.isatty() else "everything stopped"):
