@@ -87,7 +87,7 @@ def size_with(extension: Extension, size: int, offset: int) -> int:
 
 
 def is_of_a_sparse_file(key: bytes) -> bool:
-    """Return whether a record says that a member is stored as a sparse file."""
+    """Return whether a record marks its member as a sparse file."""
     return key.startswith(SPARSE_KEYS)
 
 

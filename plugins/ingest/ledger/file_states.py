@@ -19,7 +19,7 @@ Called by the modules of `ingest.archiving`. `FileState` says what each state me
 
 - `mark_sending` and `mark_deleting` do not change files that have the state already.
 - `mark_deleting` and `mark_restoring` are valid from every state that a file with an id has: reconciliation deletes files
-  that the archive holds although the ledger does not say so.
+  that the archive holds although the ledger does not record it.
 
 Each function but `reset_skipped` commits its own transaction under the fence and may be repeated. Failpoints fire right
 before or after the commit, so that tests can kill a process there.

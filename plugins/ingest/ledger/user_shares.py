@@ -13,7 +13,7 @@ from ingest.settings.loading import Settings
 
 @dataclass(frozen=True)
 class UserShare:
-    """Limits of one user: fractions of what other users do not use, and numbers of jobs (None: no limit)."""
+    """Limits of one user: fractions of the resources that other users leave, and numbers of jobs (None: no limit)."""
 
     uploads: float = 1.0
     space: float = 1.0

@@ -60,7 +60,7 @@ def main() -> int:
 def launch(arguments: Namespace) -> None:
     """Prepare the instance's folder, start everything and keep it running; raises LaunchFailure and Stopped."""
     layout, ports = find_layout(os.environ), find_ports(os.environ)
-    # No other account of the machine may read what the programs of the stack write.
+    # No other account of the machine may read the files that the programs of the stack write.
     os.umask(PRIVATE_UMASK)
     # Fail before anything is written.
     account()

@@ -65,7 +65,7 @@ def _restore_pool(airflow: AirflowApi, counts: Counter[str]) -> ServiceUnavailab
 def _repair_all(
     settings: Settings, engine: Engine, airflow: AirflowApi, snapshots: Iterable[JobSnapshot], counts: Counter[str]
 ) -> list[tuple[JobSnapshot, ServiceUnavailable]]:
-    """Repair jobs and count what was done; return the jobs that could not be repaired, with the errors."""
+    """Repair jobs and count the actions; return the jobs that could not be repaired, with the errors."""
     failures = []
     for job in snapshots:
         try:

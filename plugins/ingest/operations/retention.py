@@ -61,7 +61,7 @@ class Resources:
 
 
 def remove_leftovers() -> dict[str, int]:
-    """Remove what is older than the settings allow; return the number of removals by kind, and of failures as `kept`.
+    """Remove uploads and bundles that have expired; return the number of removals by kind, and of failures as `kept`.
 
     Raises DatabaseUnavailable. May be repeated, and be killed at any time.
     """

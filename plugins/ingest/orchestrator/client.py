@@ -151,7 +151,7 @@ class AirflowApi:
         self._session.request("POST", "/api/v2/pools", pool, accepted=(HTTPStatus.CREATED, HTTPStatus.CONFLICT))
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
-        """Return the error that says why Airflow cannot be used now."""
+        """Return a ServiceUnavailable for Airflow with a reason."""
         return self._session.unavailable(reason)
 
     def _run_of(self, dag_id: str, run_id: str, tasks: tuple[TaskInstance, ...], seconds: float | None) -> Run:

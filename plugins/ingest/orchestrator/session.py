@@ -76,11 +76,11 @@ class AirflowSession:
             raise self.unavailable(f"it returned no JSON but {_summary(response)}") from error
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
-        """Return the error that says why Airflow cannot be used now."""
+        """Return a ServiceUnavailable for Airflow with a reason."""
         return ServiceUnavailable("Airflow", self._url, reason)
 
     def run_changed(self, reason: str) -> RunChanged:
-        """Return the error of a request that collided with another one."""
+        """Return the error for a request that collided with another one."""
         return RunChanged("Airflow", self._url, reason)
 
     @property

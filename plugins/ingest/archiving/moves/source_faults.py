@@ -1,4 +1,4 @@
-"""Collects the faults of the sources of a move, and hides from uploaders what they must not learn.
+"""Collects the faults of the sources of a move, and hides the findings that uploaders must not learn.
 
 Used by `move`. A move document can name any path, size and hash. If the job's state named the wrong value, a user could find
 out by trial which files exist in other users' folders, and finally move them. So with authentication every finding on the

@@ -35,7 +35,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference: what is wrong, and what an admin does about it.
+    """One difference in words, and its remedy, which an admin carries out.
 
     - `path`: the file's path in the bundle, or in the archive's folder if it belongs to no job.
     - `ours`: this service certainly sent the dark file, so it may be deleted.

@@ -108,7 +108,7 @@ class JobComparison:
         self.counts.add("files")
         if not is_dark(self.services, compared.outcome, file):
             return
-        what = "the archive holds it, but the ledger does not say so"
+        what = "the archive holds it, although the ledger does not list it as archived"
         if is_ours(self.services.archive, file):
             yield _finding(Problem.DARK, what, DELETE_FILE, compared, file, ours=True)
         else:
