@@ -19,7 +19,7 @@ RESTORE_FILE = "restore it from a backup"
 RESTORE_CATALOG = "restore the catalog from a backup"
 SEND_BUNDLE = "send its bundle again: retry --path"
 DELETE_FILE = "delete it: reconcile --delete-dark"
-RETRY_JOB = "retry the job; if the transaction is the job's own, the job is then complete"
+RETRY_JOB = "retry the job: if the transaction is the job's own, the job is then complete"
 FIND_OWNER = "find out which system it belongs to"
 
 
