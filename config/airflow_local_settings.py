@@ -5,9 +5,9 @@ that fork tasks or DAG files: the scheduler (LocalExecutor), the dag-processor a
 
 - **Imports.** Each task is a fork that would import the same modules again. Importing them once, before the forks, saves
   about a tenth of a second per stage.
-- **Orphans.** When a worker is killed, its task would run on beside the retry. When a scheduler is killed, its workers would
-  keep its database connection, and with it the scheduler's lock. So Linux kills each fork when the thread that forked it
-  ends; in all three commands that is the main thread.
+- **Orphans.** When a worker is killed, its task would continue beside the retry. When a scheduler is killed, its workers
+  would keep its database connection, and with it the scheduler's lock. So Linux kills each fork when the thread that forked
+  it ends; in all three commands that is the main thread.
 - **Lost locks.** A LocalExecutor worker that is killed may hold a lock that all workers share, most often that of the queue.
   Then no task would ever start again, although the scheduler looks healthy. So a scheduler ends together with a killed
   worker; supervisord restarts it, and it adopts its tasks. Celery's workers share no lock.
@@ -46,7 +46,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def preload_modules() -> None:
-    """Import the modules that tasks need; an error of an import is reported where the module is needed."""
+    """Import the modules that tasks need; an import error is reported later, by the code that needs the module."""
     for name in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -81,7 +81,7 @@ def end_with_killed_fork() -> None:
         with contextlib.suppress(ChildProcessError):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
-            # Not by an exception: an orderly end would wait for the locks that may be lost.
+            # Not by an exception: the orderly shutdown would wait for the locks that may be lost.
             os.kill(os.getpid(), signal.SIGKILL)
 
     signal.signal(signal.SIGCHLD, check_child)

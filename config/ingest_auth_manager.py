@@ -19,13 +19,13 @@ class IngestAuthManager(SimpleAuthManager):  # type: ignore[misc]
     """The simple auth manager, except that this service's account may change runs and no DAG, and may create a pool."""
 
     def is_authorized_dag(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
-        """Return whether an account may do this to a DAG or, with `access_entity`, to a part of the DAG such as a run."""
+        """Return whether an account may use `method` on a DAG or, with `access_entity`, on a part of it such as a run."""
         if _is_service_account(user) and method != READ and more.get("access_entity") is None:
             return False
         return bool(super().is_authorized_dag(method=method, user=user, **more))
 
     def is_authorized_pool(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
-        """Return whether an account may do this to a pool; this service's account may create one, to restore it."""
+        """Return whether an account may use `method` on a pool; this service's account may create one, to restore it."""
         return (_is_service_account(user) and method == CREATE) or bool(
             super().is_authorized_pool(method=method, user=user, **more)
         )

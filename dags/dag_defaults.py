@@ -1,6 +1,6 @@
-"""The defaults of every DAG and of every task: one definition, which each DAG file uses through `dag_defaults`.
+"""The defaults of every DAG and every task, defined once; each DAG file uses them through `dag_defaults`.
 
-Imported by the DAG files. Reads the environment at import and nothing else.
+Imported by the DAG files and `stage_tasks`. At import it reads only the environment.
 """
 
 import random
@@ -57,7 +57,7 @@ TASK_DEFAULTS: dict[str, Any] = {
     # (`ingest.ledger.user_jobs.place_in_line`). By Airflow's default the early stages of all jobs would come first.
     "weight_rule": "absolute",
 }
-# For a task that its schedule repeats soon anyway.
+# For a task whose DAG soon runs again anyway.
 WITHOUT_RETRIES: dict[str, Any] = {"retries": 0, "retry_policy": None}
 
 

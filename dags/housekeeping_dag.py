@@ -12,8 +12,8 @@ Runs once a minute. For each job that has not ended, it
 It clears or replaces the run of a job at most five times. It does not touch a job that failed by its own fault, or because
 a service was unavailable for too long: an admin retries that one.
 
-**When it fails**, Airflow did not respond about some job; the log of the task names it. The next run, a minute later, tries
-again. **When it does not run**, jobs that Airflow lost stay where they are: unpause this DAG.
+**When it fails**, Airflow did not respond to the requests about some jobs; the log of the task names them. The next run, a
+minute later, tries again. **When it does not run**, jobs that Airflow lost stay where they are: unpause this DAG.
 """
 
 from datetime import timedelta

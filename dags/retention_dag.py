@@ -7,11 +7,12 @@ Runs once an hour and removes
 - the bundle of each job that failed, after `keep_failed_days`, and the files of the job that the archive holds;
 - the bundle of a cataloged job that could not be removed when the job ended.
 
-What clients see of a job does not change, and its events stay; one of them says what was removed. A job without its bundle
-cannot be cleared any more: the uploader sends a new bundle. A job that is still being processed is never touched.
+The state of a job that clients see does not change, and its events stay; one of them names the removed files. A job without
+its bundle cannot be cleared any more: the uploader sends a new bundle. A job that is still being processed is never
+touched.
 
-**When it fails**, the log of the task says why; the next run, an hour later, tries again. What could not be removed is
-counted as `kept` in the result, and is a warning in the log.
+**When it fails**, the log of the task says why; the next run, an hour later, tries again. Uploads and bundles that could
+not be removed are counted as `kept` in the result, each with a warning in the log.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
-"""Makes the DAGs of jobs from the registered stages (`ingest.states.stages`): a task for each stage, in a chain.
+"""Builds the tasks of the DAGs that process jobs: one for each registered stage (`ingest.states.stages`).
 
-Imported by the DAG files of the kinds of jobs, which contain nothing but their page in Airflow's UI and the wiring.
+Imported by `ingest_dag` and `move_dag`, which contain only the text of their page in Airflow's UI and the wiring.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from ingest.stages.registry import documentation
 from ingest.stages.run_stage import run_stage
 from ingest.states.stages import STAGES, Kind, Stage
 
-# The end of the page of each such DAG in Airflow's UI.
+# Ends the page of each of these DAGs in Airflow's UI.
 RUNBOOK = """\
 - **A task that is up for retry** waits for a service that is unavailable, and continues without help.
 - **A task that failed** needs a person. Its log, and `exception` of `GET /get_state?job_id=N`, say what to fix. Then clear
@@ -33,7 +33,7 @@ def job_dag(kind: Kind) -> dict[str, Any]:
 
 
 def stage_tasks(kind: Kind) -> list[Any]:
-    """Return the tasks of a kind of job, in the order of its stages; to be called while its DAG is being built."""
+    """Return the tasks of a kind of job, in the order of its stages; call it inside the function that defines the DAG."""
     return [_stage_task(stage) for stage in STAGES[kind]]
 
 

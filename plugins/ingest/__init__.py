@@ -1,1 +1,1 @@
-"""Pacifica Ingest: the domain. What a job is, what its stages do, and what is recorded of it."""
+"""The domain of Pacifica Ingest: jobs, their stages, and the ledger that records both."""

@@ -1,4 +1,8 @@
-"""The working context of a stage, created by the wrapper of the stages (`run_stage`) and passed to every stage."""
+"""The working context of a stage.
+
+Created by the wrapper of the stages (`run_stage`), which passes it to every stage, and by the operations that change the
+files of a job.
+"""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
 
-# What a stage returns for people: Airflow shows it as the result of the task (XCom).
+# The result of a stage, for people: Airflow shows it as the result of the task (XCom).
 Summary = dict[str, str | int]
 
 
@@ -27,12 +31,12 @@ class StageContext:
 
     @property
     def spool_path(self) -> Path:
-        """The path of the bundle or the move document, also after it was removed."""
+        """The path of the bundle or the move document, which may have been removed."""
         return self.settings.volume_path / self.lease.job.received.spool_name
 
     @property
     def received_path(self) -> Path:
-        """The path of the bundle or the move document; raises SpoolUnavailable if it is missing, BundleRemoved.
+        """The path of the bundle or the move document; raises BundleRemoved, or SpoolUnavailable if it is missing.
 
         A missing file is never the uploader's fault: it was in the spool when the upload was confirmed.
         """

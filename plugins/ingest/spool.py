@@ -1,7 +1,7 @@
 """The spool: the folder with one file for each job, from its receipt until the job is cataloged.
 
-Called by the API for every body, and by the command `retry` for a bundle that an admin passes. A file gets its final name
-when it is completely on the disk; until then its name ends in `.part`.
+The API receives every body here, and the command `retry` a bundle that an admin passes. The ledger's uploads, retention and
+the stages remove files. A file gets its final name when it is completely on the disk; until then its name ends in `.part`.
 """
 
 import os
@@ -46,7 +46,7 @@ class Readable(Protocol):
 
 
 def file_name(job_id: int, extension: str) -> str:
-    """Return a new name, which no other try to receive a file has, for this job or another."""
+    """Return a new file name for a job; each attempt to receive a file has its own name."""
     return f"{job_id}-{secrets.token_hex(RANDOM_BYTES)}.{extension}"
 
 
@@ -102,7 +102,7 @@ def last_written(path: Path) -> float:
 
 
 def part_of(path: Path) -> Path:
-    """Return the name of a file while it is partial."""
+    """Return the path that a file has while it is being received."""
     return path.with_name(path.name + PART_SUFFIX)
 
 

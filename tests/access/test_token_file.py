@@ -251,4 +251,4 @@ def test_command_without_a_token_file_names_the_setting(
 ):
     monkeypatch.delenv("INGEST_TOKEN_FILE")
     assert main(["token", "list"]) == 1
-    assert "[access] token_file, or INGEST_TOKEN_FILE" in capsys.readouterr().err
+    assert "[access] token_file or INGEST_TOKEN_FILE" in capsys.readouterr().err

@@ -311,7 +311,7 @@ def test_run_whose_tasks_were_deleted_is_replaced(
     airflow.runs[f"job-{job}"] = replace(WITHOUT_LAST, state=state)
     assert housekeeping.run_housekeeping() == {"triggered": 0, "cleared": 1, "pools_restored": 0}
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
-    assert texts_of(database_engine, job, "run_deleted") == ["Airflow no longer had ingest_metadata of it"]
+    assert texts_of(database_engine, job, "run_deleted") == ["the run lacked ingest_metadata"]
     assert jobs.read(database_engine, job).record.clears == 1
 
 

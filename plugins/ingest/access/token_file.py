@@ -1,8 +1,8 @@
-"""The file of static tokens: bearer tokens, of which only hashes are stored.
+"""The file of static bearer tokens, of which it contains only the hashes.
 
-Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; the id identifies it,
-so that an admin can list and remove tokens without knowing them. The secret is 256 random bits, so a single SHA-256 is
-enough: slow hashes with a salt protect passwords that people choose and machines can guess.
+Written by the command `token`, read by `api.access.static_tokens`. A token is `ingest_<id>_<secret>`; with the id an admin
+can list and remove tokens without knowing them. The secret is 256 random bits, so a single SHA-256 is enough: slow hashes
+with a salt protect passwords that people choose and machines can guess.
 
 Changes are atomic (a partial file is written, synced and renamed), and simultaneous changes wait for each other.
 """
@@ -52,11 +52,11 @@ class Token(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     def is_hash_of(self, text: str) -> bool:
-        """Whether a text is this token, compared in constant time."""
+        """Return whether a text is this token, compared in constant time."""
         return hmac.compare_digest(self.sha256, _hash(text))
 
     def has_expired(self) -> bool:
-        """Whether the token has expired."""
+        """Return whether the token has expired."""
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
@@ -66,8 +66,8 @@ DOCUMENT = TypeAdapter(tuple[Token, ...])
 
 def token_id(text: str) -> str | None:
     """Return the id in a text that has the form of a token, else None."""
-    own, separator, _ = text.removeprefix(PREFIX).partition("_")
-    return own if text.startswith(PREFIX) and separator else None
+    id_part, separator, _ = text.removeprefix(PREFIX).partition("_")
+    return id_part if text.startswith(PREFIX) and separator else None
 
 
 def read(path: Path) -> Tokens:
@@ -92,16 +92,16 @@ def parse(path: Path, document: bytes) -> Tokens:
 
 
 def add(path: Path, user: str, lifetime: timedelta | None = None) -> str:
-    """Make a token for a user and store its hash; return the token, which cannot be recovered later.
+    """Create a token for a user and store its hash; return the token, which cannot be recovered later.
 
     Without a `lifetime` the token does not expire. Raises ConfigurationError, OSError.
     """
     created = datetime.now(UTC).replace(microsecond=0)
     expires = created + lifetime if lifetime is not None else None
     with _changing(path) as tokens:
-        own = secrets.token_hex(ID_BYTES)
-        text = f"{PREFIX}{own}_{secrets.token_urlsafe(SECRET_BYTES)}"
-        tokens[own] = Token(id=own, user=user, created=created, expires=expires, sha256=_hash(text))
+        new_id = secrets.token_hex(ID_BYTES)
+        text = f"{PREFIX}{new_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
+        tokens[new_id] = Token(id=new_id, user=user, created=created, expires=expires, sha256=_hash(text))
     return text
 
 

@@ -1,7 +1,7 @@
 """Records the last use of each static token, as the modification time of an empty file next to the token file.
 
-Written by `api.access.static_tokens`, read by the command `token list`. The token file itself is not used, because the API
-only reads it, nor the database, because the command `token` works without it.
+Written by `api.access.static_tokens`, read by the command `token list`. The uses are not in the token file, because the API
+only reads that file, nor in the database, because the command `token` works without it.
 """
 
 import logging

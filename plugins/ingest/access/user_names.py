@@ -1,7 +1,7 @@
 """The rules for user names.
 
-A name is sent to Policy as a header, and shown in log lines, the ledger and Airflow's UI, so it must not be able to
-forge any of them. Used by the settings, the command `token` and `api.access.auth`.
+A name is sent to Policy as a header, and shown in log lines, the ledger and Airflow's UI, so it must not contain characters
+that could forge any of them. Used by the settings, the token file, the command `token` and `api.access`.
 """
 
 MAX_LENGTH = 255
@@ -13,7 +13,7 @@ def invalid_reason(name: str) -> str | None:
         return "is empty"
     if len(name) > MAX_LENGTH:
         return f"is longer than {MAX_LENGTH} characters"
-    # Not printable are control characters, line and paragraph separators, and marks of the direction of text.
+    # Control characters, line and paragraph separators, and marks of the direction of text are not printable.
     if not name.isprintable():
         return "contains a character that cannot be printed"
     if name != name.strip():

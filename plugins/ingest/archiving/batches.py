@@ -1,4 +1,4 @@
-"""Send a job's files to the archive: the way of a batch from `pending` to `archived`.
+"""Send a job's files to the archive, in batches that go from `pending` to `archived`.
 
 Called by `ingest_files` and `ingest_metadata`. `_archive_batch` reads from top to bottom in the order of writes, with the
 ledger one step ahead of the archive:
@@ -12,8 +12,8 @@ ledger one step ahead of the archive:
 
 A process that dies before step 3 has sent nothing. One that dies later leaves files that are `sending`. The next process
 queries their sizes: a file that the archive does not hold is sent; one that it holds with the declared size and hash is
-archived; of any other the archive's part is deleted first. Only the commit of step 3 allows a process to overwrite or delete
-the file of an id, so another system's file is never changed.
+archived; any other is deleted from the archive, then sent. Only the commit of step 3 allows a process to overwrite or
+delete the file of an id, so another system's file is never changed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ from ingest.ledger.file_states import mark_archived, mark_sending
 from ingest.ledger.files import NOT_ARCHIVED, LedgerFile, files_in
 from ingest.system.failpoints import failpoint
 
-# A batch costs two commits and one sync; after a kill, at most one batch is sent again: so many files or so many bytes.
+# The limits of a batch. Each batch costs two commits and one sync; after a kill, at most one batch is sent again.
 BATCH_FILES = 500
 BATCH_BYTES = 64 * 1024 * 1024
 

@@ -20,7 +20,7 @@ from ingest.services.metadata import FileHash
 
 @contextmanager
 def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
-    """Send a transaction of `size` bytes within the block: until it is settled, or refused, no file is removed."""
+    """Keep the job's files from removal until a transaction of `size` bytes, sent in the block, is settled or refused."""
     before = _settles(context)
     seconds = context.services.metadata.max_processing_seconds(size)
     context.lease.update_job(catalogue_settles=func.greatest(before, func.now() + timedelta(seconds=seconds)))

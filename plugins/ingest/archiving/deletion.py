@@ -1,9 +1,9 @@
-"""Delete a job's files from the archive so that a deletion that is carried out late cannot hit a file that was sent later.
+"""Delete a job's files from the archive, so that a late DELETE cannot remove a file that was sent after it.
 
-Called by `ingest.archiving.batches` and `ingest.archiving.rejection`. A busy archive may queue a request whose client got no
-answer, and carry it out after another of its processes has carried out the repeated one. So `deleting` is committed before
-each DELETE. A process that finds a file `deleting` deletes it again and assigns a new id, which the late request does not
-name. Only the process that received the answer may send under the same id.
+Called by `ingest.archiving.batches` and `ingest.archiving.rejection`. A busy archive may queue a request until its client
+times out, and carry it out only after the repeated request. So `deleting` is committed before each DELETE. A process that
+finds a file `deleting` deletes it again and assigns a new id, which the late request does not name. Only the process that
+received the answer may send under the same id.
 """
 
 from collections.abc import Iterable

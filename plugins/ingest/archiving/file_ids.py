@@ -1,4 +1,4 @@
-"""The ids of a job's files: assigned once and kept, and replaced only where another system's file has the id.
+"""The ids of a job's files: assigned once, and replaced only if another system's file has the id or a DELETE may be late.
 
 Called by `load_metadata`, `ingest_metadata` and the modules that send or delete files. UniqueID may hand out an id twice,
 for instance after an admin has set it back. Three systems know which ids are in use:
@@ -64,7 +64,7 @@ def _find_held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFil
 
 
 def _allocate(context: StageContext, keys: Sequence[int]) -> range:
-    """Allocate ids, and others where the ledger has one of them; commit and return them."""
+    """Allocate ids, again if the ledger already has one of them; commit and return them."""
     for _ in range(MAX_CLASHES):
         ids = context.services.uniqueid.allocate("file", len(keys))
         failpoint("file_ids.allocated", context.lease.job_id)
@@ -77,7 +77,7 @@ def _allocate(context: StageContext, keys: Sequence[int]) -> range:
 
 
 def _as_ranges(ids: Sequence[int]) -> str:
-    """Write ascending ids in short, as in "17-19, 23"; a batch has so few that all are written."""
+    """Write all ascending ids of a batch as ranges, such as "17-19, 23"."""
     ranges: list[list[int]] = []
     for file_id in ids:
         if ranges and file_id == ranges[-1][1] + 1:

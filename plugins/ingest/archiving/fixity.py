@@ -1,7 +1,7 @@
-"""Compare what the archive stores of a file with its declared hash.
+"""Compare a stored file with its declared hash.
 
-Called for a file that may be stored whole before it is sent again, for a move that may have been a copy, and by
-`ingest.operations.reconcile`.
+Called by `transfer` before a file that may be stored whole is sent again, by `moves.verification` for a move that may have
+been a copy, and by `ingest.operations.reconcile`.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def stored_hash(archive: Archive, file: LedgerFile, on_read: Callable[[int], Non
 
 
 def find_damage(archive: Archive, file: LedgerFile, on_read: Callable[[int], None] = lambda _size: None) -> str | None:
-    """Read a stored file and return what is wrong with it; None when its hash is the declared one.
+    """Read a stored file and return a phrase about its damage; None when its hash is the declared one.
 
     `on_read` is as for `stored_hash`. Raises ServiceUnavailable.
     """

@@ -1,6 +1,6 @@
 """Call a function for many items in parallel.
 
-Used where the archive is queried for many files: most of the time is spent waiting for its responses.
+Used by `ingest.archiving.batches` and `file_ids`, which mostly wait for responses of the archive.
 """
 
 from collections.abc import Callable, Sequence

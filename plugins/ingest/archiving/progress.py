@@ -1,4 +1,4 @@
-"""Count the bytes of a job that are archived, and record them in the ledger.
+"""Count the bytes of a job that were archived, and record the progress in the ledger.
 
 Used by `ingest.archiving.batches` and `ingest.archiving.moves.move`.
 """

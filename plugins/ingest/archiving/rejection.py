@@ -1,6 +1,7 @@
 """Reject a job: remove its files from the archive, and never send it to the catalog.
 
-Called by the stages' wrapper. The order of writes:
+The stages' wrapper calls `reject`; `ingest_metadata`, retention, reconciliation and `replace_bundle` only remove files. The
+order of writes in `reject`:
 
 1. commit `rejecting` with the reason;
 2. verify that the catalog neither holds the job nor is about to;
@@ -29,9 +30,9 @@ from ingest.system.failpoints import failpoint
 def reject(context: StageContext, error: Rejection) -> bool:
     """Remove everything of a job from the archive; return False when the catalog holds the job.
 
-    The catalog holds it when an earlier process died before it could record that. The job is then complete, whatever a
-    stage found since. Raises CatalogConflict; RejectionUnfinished when a service is unavailable or the catalog may still
-    be working.
+    The catalog holds the job when an earlier process died before it could record that. The job is then complete, even if a
+    stage has failed since. Raises CatalogConflict; RejectionUnfinished when a service is unavailable or the catalog may
+    still be working.
     """
     try:
         return _reject(context, error)
@@ -67,7 +68,7 @@ def remove_all(context: StageContext) -> None:
 def remove_uncataloged(context: StageContext) -> None:
     """Remove all files from the archive for an operation, not because of a fault.
 
-    Raises CatalogConflict if the job is cataloged, CatalogUnsettled as long as it may become so.
+    Raises CatalogConflict if the job is cataloged, CatalogUnsettled as long as it may still be cataloged.
     """
     check_settled(context)
     if context.services.metadata.find(context.lease.job_id) is not None:

@@ -1,6 +1,6 @@
 """Delete a job's bundle from the spool, and the hidden links of a move, once the catalog holds the job.
 
-Called by the stage `ingest_metadata`, and by `ingest.operations.retention` for jobs whose bundle could not be deleted then.
+Called by the stage `ingest_metadata`, and by `ingest.operations.retention` for jobs that still have their bundle.
 """
 
 import logging

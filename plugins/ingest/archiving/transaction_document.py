@@ -35,7 +35,7 @@ def transaction_document(context: StageContext, *, for_catalog: bool) -> Iterato
 
 
 def _blocks(context: StageContext, *, for_catalog: bool) -> Iterator[bytes]:
-    """Return the document in blocks of about `transfer_size` bytes."""
+    """Yield the document in blocks of about `transfer_size` bytes."""
     lease, block = context.lease, io.BytesIO()
     with context.open_metadata() as metadata:
         block.write(b"[")

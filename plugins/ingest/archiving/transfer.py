@@ -32,7 +32,7 @@ class Stored(Enum):
 
 @dataclass(frozen=True)
 class BatchTransfer:
-    """What the files of a batch share: the open bundle, the progress, the faults, and the threads that hash."""
+    """The state that all files of a batch share: the open bundle, the progress, the faults, and the threads that hash."""
 
     context: StageContext
     bundle: BinaryIO
@@ -48,7 +48,7 @@ class BatchTransfer:
         self._is_as_declared(file, body.hash_sum)
 
     def find_stored(self, file: LedgerFile) -> Stored:
-        """Find out how much the archive holds of a file; a stored file with another size or hash counts as a part.
+        """Return how much of a file the archive holds; a stored file with another size or hash counts as a part.
 
         Only a file that is `sending` can be there: the ids of all others are known to be free.
         """

@@ -1,1 +1,1 @@
-"""Strict readers of what uploaders send: the tar, its `metadata.txt`, and move documents."""
+"""Strict readers of uploads: the tar, its `metadata.txt`, and move documents."""

@@ -32,7 +32,7 @@ MAX_KEPT = 4096
 class _Likeness(dict[int, int | None]):
     """Translates characters as `str.translate` needs it: white space becomes None, a look-alike its ASCII character.
 
-    The table starts empty and is filled on use, because most of Unicode never occurs.
+    The table starts empty and grows with use, because most of Unicode never occurs.
     """
 
     def __missing__(self, character: int) -> int | None:
@@ -43,7 +43,7 @@ class _Likeness(dict[int, int | None]):
 
 
 def _is_blank(character: str) -> bool:
-    """Whether a character is white space of any kind, or has no width (Unicode's category Cf)."""
+    """Return whether a character is white space of any kind, or has no width (Unicode's category Cf)."""
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
@@ -58,7 +58,7 @@ def _without_spaces(name: str) -> str:
     return "".join(each for each in name if not _is_blank(each))
 
 
-# The differences between two names, in words, and the function that removes each from a name.
+# The kinds of differences between two names, in words, each with a function that removes the difference from a name.
 DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("in Unicode form", _to_nfc),
     ("in case", str.casefold),

@@ -67,7 +67,7 @@ class Member:
 
 
 class Section(io.RawIOBase):
-    """A part of a file as a file: `size` bytes from `offset`. Sections can share a file: they do not use its position."""
+    """A part of a file, readable as a file: `size` bytes from `offset`. Sections can share a file."""
 
     def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member
 
 
 def _outside(parts: list[str]) -> str:
-    """Return a phrase about a member in the wrong place; where its first folder looks like the right one, the difference."""
+    """Return a phrase about a member in the wrong place; it explains a first folder that only looks like the right one."""
     sentence = f"is neither {METADATA_NAME} nor a file below {DATA_FOLDER}/"
     for wanted in (DATA_FOLDER, METADATA_NAME):
         if parts and parts[0] != wanted and likeness(parts[0]) == likeness(wanted):

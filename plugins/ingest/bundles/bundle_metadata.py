@@ -28,7 +28,7 @@ from ingest.errors.types import InvalidMetadata
 from ingest.states.stages import Kind
 
 SUBMITTER = f"{TRANSACTION}submitter"
-# Tables of which a transaction has one entry each.
+# The tables with exactly one entry for each transaction.
 TRANSACTION_VALUES = frozenset(table for table in KEYS if table.startswith(TRANSACTION))
 VALUES = frozenset({str, int, float})
 
@@ -57,7 +57,7 @@ def entries(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]
 
 
 class MetadataReader:
-    """Reads a document once: yields its files, collects its faults and keeps the transaction's values for people.
+    """Reads a document once: yields its files, collects its faults, and keeps the transaction's values to show them.
 
     `below_data`: every `subdir` is a path below `data/`, even if it begins with a folder of that name.
     """

@@ -1,4 +1,4 @@
-"""A window of text on a document in UTF-8: only a part of the document is in memory.
+"""Reads a document in UTF-8 through a window, so that only a part of the document is in memory.
 
 Used by `ingest.bundles.metadata_document`.
 """

@@ -1,7 +1,7 @@
 """Decodes one entry of a JSON document and finds values that could not be passed on unchanged.
 
-Used by `ingest.bundles.metadata_document`. Python's own decoder reads the JSON; the checks are for what it accepts but JSON,
-PostgreSQL or another reader does not.
+Used by `ingest.bundles.metadata_document`. Python's own decoder reads the JSON; the checks find values that it accepts, but
+that the JSON standard, PostgreSQL or another reader does not.
 """
 
 import json
@@ -43,8 +43,8 @@ class EntryDecoder:
         return self._decode(text, at)
 
     def check(self, value: object, text: str, at: int, end: int) -> None:
-        """Find faults that the decoder accepts, in a value that was decoded from `text[at:end]`."""
-        # Without these characters there cannot be any; looking for them is much faster than checking every value.
+        """Find the faults that the decoder accepts in a value, which was decoded from `text[at:end]`."""
+        # Without these characters there is no such fault; searching for them is much faster than checking every value.
         if text.find("\\u", at, end) >= 0 or text.count("[", at, end) + text.count("{", at, end) >= MAX_LEVELS:
             self._check(value, 2)
         if not isinstance(value, dict):

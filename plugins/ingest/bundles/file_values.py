@@ -1,4 +1,4 @@
-"""Checks and completes `FileKeyValue` entries: a key and a value for one file, which the entry names by its path.
+"""Checks and completes `FileKeyValue` entries: a key and a value for one file, named by its path.
 
 Called by `ingest.bundles.bundle_metadata`. The metadata service accepts any `file_id`, also of another user's file. So
 uploaders name a path, and this service adds the id of that file of the same job.

@@ -1,4 +1,4 @@
-"""Makes the error of an extended header that is too large to be read, with advice on how to make a tar without it.
+"""Creates the error for an extended header that is too large to read, with advice on how to make a tar without it.
 
 Called by `ingest.bundles.tar_headers`. These headers contain extended attributes of files (on macOS also resource forks),
 which may have any size.
@@ -24,7 +24,7 @@ WITHOUT_LISTS = "make the tar without --listed-incremental"
 
 
 def too_large(file: BinaryIO, block: Block) -> InvalidBundle:
-    """Return the error of an extended header of more than 1 MiB; it names the largest record."""
+    """Return the error for an extended header of more than 1 MiB; the error names the largest record."""
     sentence = f"the extended header at byte {block.offset} claims {block.size} bytes, more than {LARGEST_EXTENSION}"
     length, key = max(_records(file, block), default=(0, b""))
     if length > BLOCK:

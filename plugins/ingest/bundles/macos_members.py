@@ -1,4 +1,4 @@
-r"""Recognizes members that macOS adds to a tar or a folder and that are not data; all of them are one fault.
+r"""Recognizes members that macOS adds to a tar or a folder and that are not data; one fault reports all of them.
 
 Called by `ingest.bundles.bundle` and `ingest.bundles.unmatched_names`. The tar of macOS writes a member `._<name>`
 (AppleDouble) beside each file that has extended attributes; Finder writes `.DS_Store` and `Icon\r` into folders. If the
@@ -16,7 +16,7 @@ ADVICE = f"make the tar with COPYFILE_DISABLE=1 tar --no-mac-metadata {EXCLUDED}
 
 
 def is_of_macos(name: str) -> bool:
-    """Whether macOS uses this name for files that it adds."""
+    """Return whether macOS uses this name for files that it adds."""
     last = name.rpartition("/")[2]
     return last.startswith(APPLE_DOUBLE) or last in OF_FINDER
 
@@ -29,8 +29,8 @@ def shared_fault() -> SharedFault:
 class MacosMembers:
     """The members of a tar that macOS added.
 
-    They become a fault when one of them is not accepted, whatever the metadata lists. The fault then lists all of them, so
-    that the uploader learns in one try of those that the metadata does not list.
+    If one of them is not accepted, one fault lists all of them, whether the metadata lists them or not, so that the
+    uploader learns of every such member in one try.
     """
 
     def __init__(self, faults: FaultList) -> None:

@@ -1,7 +1,7 @@
 """The types of members that are not regular files: name, code of the fault, and how to make a tar without them.
 
-Called by `ingest.bundles.bundle`, and by `ingest.bundles.tar_headers` where such a member ends the reading. The types are
-those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic Tar Format").
+Called by `ingest.bundles.bundle`, and by `ingest.bundles.tar_headers` for the error of a member without data that claims a
+size. The types are those of POSIX.1-2017 (pax, "ustar Interchange Format") and of GNU tar ("Basic Tar Format").
 """
 
 from dataclasses import dataclass

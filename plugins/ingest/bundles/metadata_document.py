@@ -112,7 +112,7 @@ class _Reader:
         return value
 
     def _read_on_after(self, error: json.JSONDecodeError) -> None:
-        """Load more of an entry that is not completely in memory; raise InvalidMetadata if it is, or if it is too long."""
+        """Load more of an entry that is not completely in memory; raise InvalidMetadata if it is invalid or too long."""
         unterminated, length = error.msg.startswith(UNTERMINATED), len(self._window.text)
         if not unterminated and error.pos + LONGEST_TOKEN < length:
             raise self._malformed(error.pos, error.msg)

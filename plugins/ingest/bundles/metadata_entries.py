@@ -1,7 +1,7 @@
 """Checks a `Files` entry: each check returns a value that the service needs, or raises InvalidMetadata.
 
-Called by `ingest.bundles.bundle_metadata`. `ingest.bundles.metadata_document` has checked the texts and numbers of the
-entry before.
+Called by `ingest.bundles.bundle_metadata`. `ingest.bundles.metadata_document` has already checked the entry's texts and
+numbers.
 """
 
 import re
@@ -123,7 +123,7 @@ def hash_of(entry: Entry) -> tuple[str, str]:
 
 
 def check_forms(entry: Entry) -> None:
-    """Check values that are only passed on; the real metadata service requires all of them, the built-in one none."""
+    """Check the values that are only passed on: the real metadata service requires all of them, the built-in one none."""
     if not isinstance(entry.get("mimetype", ""), str):
         sentence = '"mimetype" must be a text; if the type is not known, application/octet-stream'
         raise InvalidMetadata(sentence, FaultCode.VALUE_MALFORMED)

@@ -61,7 +61,7 @@ def name_fault(path: str) -> tuple[FaultCode, str] | None:
 
 
 def is_too_long(path: str) -> bool:
-    """Whether a path, or a part of it, is too long to be restored."""
+    """Return whether a path, or a part of it, is too long to be restored."""
     if len(path) <= LONGEST_COMPONENT:
         return False
     return len(path.encode()) > LONGEST_PATH or max(map(len, path.split("/"))) > LONGEST_COMPONENT

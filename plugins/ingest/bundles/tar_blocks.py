@@ -20,7 +20,7 @@ CHECKSUM = slice(148, 156)
 BLANK_CHECKSUM = 8 * ord(" ")
 USTAR = b"ustar\0"
 OCTAL = re.compile(rb" *([0-7]+)[ \0]*\Z")
-# What other readers accept as a number: octal digits, nothing, or GNU's base-256.
+# The forms of a number that other readers accept: octal digits, nothing, or GNU's base-256.
 NUMBER = re.compile(rb"(?: *[0-7]*[ \0]*|[\x80\xff].*)\Z", re.DOTALL)
 # GNU tar's label of a whole tar (`-V LABEL`): a header without data, most of whose fields are blank.
 VOLUME_LABEL = b"V"
@@ -68,18 +68,18 @@ def parse_block(data: bytes, offset: int) -> Block:
 
 
 def broken(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
-    """Return the error of a header that cannot be read; `advice` is the remedy."""
+    """Return the error for a header that cannot be read; `advice` is the remedy."""
     return InvalidBundle(f"the header at byte {offset} is broken: {reason}; {advice}", FaultCode.HEADER_BROKEN)
 
 
 def ambiguous(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
-    """Return the error of a header in which different readers of tars see different members; `advice` is the remedy."""
+    """Return the error for a header in which different readers see different members; `advice` is the remedy."""
     sentence = f"the header at byte {offset} can be read in two ways: {reason}; {advice}"
     return InvalidBundle(sentence, FaultCode.HEADER_AMBIGUOUS)
 
 
 def _not_a_number(offset: int, **fields: bytes) -> InvalidBundle:
-    """Return the error of a field that is not a number; the field is unused, but other readers refuse the member for it."""
+    """Return the error for a field that is not a number; other readers refuse a member for a field that is unused here."""
     names = [name for name, field in fields.items() if not NUMBER.match(field)]
     return broken(offset, f"its {names[0]} is not a number")
 

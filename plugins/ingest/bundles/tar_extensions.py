@@ -87,12 +87,12 @@ def size_with(extension: Extension, size: int, offset: int) -> int:
 
 
 def is_of_a_sparse_file(key: bytes) -> bool:
-    """Whether a record says that a member is stored as a sparse file."""
+    """Return whether a record marks its member as a sparse file."""
     return key.startswith(SPARSE_KEYS)
 
 
 def malformed(offset: int, reason: str, advice: str = ANOTHER_PROGRAM) -> InvalidBundle:
-    """Return the error of an extended header that cannot be read; `advice` is the remedy."""
+    """Return the error for an extended header that cannot be read; `advice` is the remedy."""
     sentence = f"the extended header at byte {offset} is malformed: {reason}; {advice}"
     return InvalidBundle(sentence, FaultCode.EXTENSION_MALFORMED)
 

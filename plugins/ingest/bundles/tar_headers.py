@@ -30,7 +30,7 @@ from ingest.errors.types import InvalidBundle
 from ingest.system.sanitize import quote_name
 
 REGULAR, OLD_REGULAR, FOLDER = b"0", b"\0", b"5"
-# No data follows the headers of these, whatever size they claim; some readers skip that size, others do not.
+# Members without data. If such a header claims a size, some readers skip that many bytes, others do not.
 WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, b"3", b"4", b"6", VOLUME_LABEL})
 TAIL_BLOCK = 1024 * 1024
 ZEROS = bytes(BLOCK)
@@ -149,7 +149,7 @@ def _member(block: Block, extension: Extension) -> Header:
 
 
 def _with_bytes(offset: int, kind: bytes, name: bytes, size: int) -> InvalidBundle:
-    """Return the error of a member without data that claims a size: readers disagree on where the next header is."""
+    """Return the error for a member without data that claims a size: readers disagree on where the next header is."""
     called = "volume label" if kind == VOLUME_LABEL else kind_of(kind).called
     shown = quote_name(name.decode("utf-8", "surrogateescape"))
     return ambiguous(offset, f"the {called} {shown} claims {size} bytes", f"leave it out, or {ANOTHER_PROGRAM}")

@@ -1,7 +1,7 @@
 """Reports members that the metadata does not list and listed files that are missing from the bundle.
 
 Called by `ingest.ledger.file_comparison`, which reads them from the ledger. Where a member and a listed file have names
-that look alike, the sentence shows both and their difference. Only as many names are kept as a text lists.
+that look alike, the sentence shows both and their difference. Only as many names are kept as an error lists.
 """
 
 from ingest.bundles.alike_names import differing, likeness
@@ -20,7 +20,7 @@ class UnmatchedNames:
         self._of_macos = shared_fault()
         self._kept: list[tuple[FaultCode, str]] = []
         self._counts = {FaultCode.MEMBER_UNLISTED: 0, FaultCode.FILE_LACKING: 0}
-        # For each side, the first kept name of each likeness; for a name, the name that looks alike on the other side.
+        # For each side, the first kept name of each likeness; for each name, the similar name on the other side.
         self._sides: dict[FaultCode, NamesByLikeness] = {fault: {} for fault in self._counts}
         self._counterparts: dict[tuple[FaultCode, str], str] = {}
 

@@ -1,4 +1,4 @@
-"""What `pacifica-ingest-cmd dbsync` does: upgrade the tables, and import the jobs of the original service.
+"""Implements `pacifica-ingest-cmd dbsync`: upgrades the tables and imports the jobs of the original service.
 
 Called by `ingest.cli.schema`. Every run may be repeated.
 """
@@ -38,7 +38,7 @@ def synchronize(settings: Settings, engine: Engine) -> None:
 
 
 def report(result: ImportResult) -> list[str]:
-    """Return lines that say what was imported, and which jobs an admin must act on."""
+    """Return lines with the number of imported jobs, and the jobs that an admin must act on."""
     lines = [f"{_jobs(result.count)} of the original service imported"]
     if result.unfinished:
         more = ["..."] if result.unfinished > len(result.first_unfinished) else []

@@ -52,7 +52,7 @@ def _percent(text: str) -> float:
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     status, percent = JobStatus(options.state), options.task_percent
     if status is not JobStatus.FAILED and options.task == Stage.INGEST_METADATA.label:
-        # Clients take this label with 100 % for the end, which only the catalog may report.
+        # To clients this label with 100 % means that the job is complete, and only the ledger may report that.
         percent = min(percent, ALMOST_DONE)
     state = JobState(status, options.task, percent, options.exception, complete=status is JobStatus.FAILED)
     set_state(engine, AirflowApi(settings), options.job_id, state)

@@ -1,4 +1,4 @@
-"""What the subcommands share: the type of the group that they are added to, and the option that names a job."""
+"""Shared by the subcommands: the type of the group that they are added to, and the option that names a job."""
 
 import argparse
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""The subcommand `show`: everything that is known of a job, as text or as JSON."""
+"""The subcommand `show`: everything that is known about a job, as text or as JSON."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def add(subcommands: Subcommands) -> None:
     show = subcommands.add_parser(
         "show",
         help="show a job: its state, its files and its events",
-        description="Show what the ledger holds of a job, and its events in order. Times are UTC.",
+        description="Show everything that the ledger holds about a job, and its events in order. Times are UTC.",
     )
     add_job_id(show)
     show.add_argument("--json", action="store_true", help="print one JSON document")

@@ -67,7 +67,7 @@ class FaultList:
             self.kinds.add(fault)
 
     def take(self, error: Rejection, prefix: str = "") -> None:
-        """Add a fault that was raised as an error, with a prefix that names its entry if the error does not."""
+        """Add a fault that was raised as an error; `prefix` names its entry if the error does not."""
         self._append(prefix + error.sentence, error.fault)
 
     def raise_as(self, error: type[Rejection]) -> None:

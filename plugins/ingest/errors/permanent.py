@@ -1,4 +1,4 @@
-"""Errors that trying again does not solve: the job fails immediately. Those of the uploader are in `rejections`."""
+"""Errors that another try cannot resolve: the job fails immediately. Those of the uploader are in `rejections`."""
 
 from ingest.errors.base import IngestError
 
@@ -34,7 +34,7 @@ class CatalogConflict(PermanentError):
 
 
 class SourceExchanged(PermanentError):
-    """The archive took a different file than the source that was checked; a person must find out whose it is.
+    """The archive took a different file than the source that was checked; a person must find its owner.
 
     Not a rejection, because a rejection would delete the file from the archive, and it may be the only copy.
     """

@@ -1,4 +1,4 @@
-"""Errors that pass: a service or this machine must recover, and the stage is tried again."""
+"""Temporary errors: a service or this machine must recover, and the stage is tried again."""
 
 from ingest.errors.base import IngestError
 from ingest.errors.rejections import Rejection

@@ -1,4 +1,4 @@
-"""Compare the members of a bundle with the files that its metadata declares, and paths with each other.
+"""Compare the members of a bundle with the files that its metadata declares, and the paths of a job with each other.
 
 Called by the stages `open_tar` and `load_metadata`, once their records are complete. Each difference is added to the faults.
 """
@@ -38,7 +38,7 @@ def compare_members(lease: JobLease, faults: FaultList, *, may_be_unlisted: bool
 
 
 def compare_sources(lease: JobLease, faults: FaultList) -> None:
-    """Add each source of a move that more than one entry lists to the faults, because it can be moved only once."""
+    """Add each source that is listed more than once to the faults, because it can be moved only once."""
     is_source = (File.job_id == lease.job_id) & File.position.is_not(None) & File.source.is_not(None)
     query = select(File.source).where(is_source).group_by(File.source).having(func.count() > 1).order_by(File.source)
     with lease.transaction() as session:
@@ -72,7 +72,7 @@ def find_ambiguous_paths(lease: JobLease, faults: FaultList) -> None:
 
 
 def check_annotated(lease: JobLease, annotated: Iterable[tuple[int, str]], faults: FaultList) -> None:
-    """Add each `FileKeyValue` whose path no `Files` entry lists to the faults; `annotated` yields positions and paths."""
+    """Add each `FileKeyValue` to the faults if no `Files` entry lists its path; `annotated` yields positions and paths."""
     for batch in batches(annotated):
         listed = ids_by_path(lease, [path for _, path in batch])
         for position, path in batch:

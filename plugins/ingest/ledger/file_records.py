@@ -1,7 +1,7 @@
 """Record the members that a bundle holds and the files that its metadata declares.
 
-Called by the stages `open_tar` and `load_metadata`. A row of the table `file` is both: a member and a declared file with the
-same path. Rows are written in batches, each a short transaction under the fence, and each may be repeated.
+Called by the stages `open_tar` and `load_metadata`. One row of the table `file` records a member and the declared file with
+the same path. Rows are written in batches, each a short transaction under the fence, and each may be repeated.
 """
 
 from collections.abc import Sequence

@@ -17,9 +17,9 @@ Called by the modules of `ingest.archiving`. `FileState` says what each state me
                                +--- mark_removed from `deleting`, mark_restored from `sending`,
                                     assign_ids from every state
 
-- `mark_sending` and `mark_deleting` leave files that have the state already as they are.
+- `mark_sending` and `mark_deleting` do not change files that have the state already.
 - `mark_deleting` and `mark_restoring` are valid from every state that a file with an id has: reconciliation deletes files
-  that the archive holds although the ledger does not say so.
+  that the archive holds although the ledger does not record it.
 
 Each function but `reset_skipped` commits its own transaction under the fence and may be repeated. Failpoints fire right
 before or after the commit, so that tests can kill a process there.
@@ -75,7 +75,7 @@ def mark_archived(lease: JobLease, files: Iterable[LedgerFile]) -> None:
 
 
 def mark_deleting_partial(lease: JobLease, file: LedgerFile) -> None:
-    """Record that the part of a file which an earlier process sent is about to be deleted."""
+    """Record that a file which an earlier process sent in part is about to be deleted from the archive."""
     _commit(lease, [file.key], FileState.DELETING)
     failpoint("ingest_files.deleting", lease.job_id)
 
@@ -105,7 +105,7 @@ def mark_moving(lease: JobLease, file: LedgerFile, inode: int) -> None:
 
 
 def mark_moved(lease: JobLease, file: LedgerFile) -> None:
-    """Record that the archive holds a source and that the name of the source was removed."""
+    """Record that the archive holds a source and that the source's name was removed from its folder."""
     _commit(lease, [file.key], FileState.ARCHIVED)
     failpoint("move_files.archived", lease.job_id)
 

@@ -22,7 +22,7 @@ BATCH = 1000
 # Rows are read from the table, not the model: an object for each of a million files takes as long as the query.
 TABLE = File.metadata.tables[File.__tablename__]
 # PostgreSQL has no statistics about a job that was just recorded, so its planner would sort all files of the job for each
-# batch; without bitmap scans it reads on in the index.
+# batch; without bitmap scans it continues to read the index in order.
 READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off")
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
 MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
@@ -54,7 +54,7 @@ def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
 def totals(lease: JobLease, *states: FileState) -> tuple[int, int]:
     """Return the number of the job's files in these states and the sum of their bytes.
 
-    Without states: of all files of the job, which skipped members are not.
+    Without states, all files of the job count; skipped members are not part of the job.
     """
     is_counted = File.state.in_(states) if states else File.state != FileState.SKIPPED
     query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == lease.job_id, is_counted)
@@ -64,7 +64,7 @@ def totals(lease: JobLease, *states: FileState) -> tuple[int, int]:
 
 
 def files_in(lease: JobLease, *states: FileState) -> Iterator[LedgerFile]:
-    """Return the job's files in these states, in the order of the metadata, which mostly is that of the bundle.
+    """Return the job's files in these states, in the order of the metadata, usually also that of the bundle.
 
     The caller may change the states of the files that it has received: the order stays.
     """
@@ -80,7 +80,7 @@ def files_with_ids(lease: JobLease) -> Iterator[LedgerFile]:
 
 
 def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
-    """Return every file that the archive may hold all or a part of, without its offset in the bundle.
+    """Return every file that the archive may hold, whole or in part; without its offset in the bundle.
 
     The offset may be unknown, because a stage that restarted has deleted it.
     """
@@ -116,7 +116,7 @@ def ids_by_path(lease: JobLease, paths: Sequence[str]) -> dict[str, int | None]:
     """Return the ids of the files that the metadata lists under these paths; None where a file has no id yet."""
     given = func.unnest(literal(list(paths), ARRAY(Text))).table_valued("path").render_derived(name="given")
     is_listed = (TABLE.c.job_id == lease.job_id) & TABLE.c.position.is_not(None)
-    # The digest too, because the index is on it.
+    # Compares the digests too, because the index is on them.
     same = (func.md5(TABLE.c.path) == func.md5(given.c.path)) & (TABLE.c.path == given.c.path)
     with lease.transaction() as session:
         session.execute(READ_IN_INDEX_ORDER)

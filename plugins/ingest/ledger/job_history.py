@@ -1,6 +1,6 @@
-"""Read all that the ledger holds of one job id as a JSON document: the job, its files by state, and its events in order.
+"""Read everything that the ledger holds about a job id: the job, its files by state, and its events in order.
 
-Called by the command line (`show`). Times are UTC.
+Called by the command line (`show`). The result is a JSON document with times in UTC.
 """
 
 from collections import Counter

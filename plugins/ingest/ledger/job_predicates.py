@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobStatus, Outcome
 
-# A process that holds a job updates its row every second: one that has not for so long is dead.
+# A process that holds a job updates its row every second: one that has not done so for this long is dead.
 HOLDER_TIMEOUT = timedelta(hours=1)
 
 _HAS_FINAL_ERROR: ColumnElement[bool] = func.coalesce(Job.error["final"].as_boolean(), False)
@@ -25,8 +25,8 @@ IS_CATALOGED: ColumnElement[bool] = func.coalesce(Job.outcome == Outcome.CATALOG
 IS_STOPPED: ColumnElement[bool] = or_(_IS_FAILED_BY_ADMIN, _HAS_FINAL_ERROR)
 # The uploader must fix the bundle, and nothing of the job is in the archive.
 IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJECTED, False), _HAS_FINAL_ERROR)
-# The job continues without anybody's help.
+# The job continues without the help of a person.
 IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
-# The job has ended, and no process works on it: ledger, archive and catalog must agree. Of a cataloged job only the bundle
-# may still be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
+# The job has ended, and no process works on it: ledger, archive and catalog must agree. The bundle of a cataloged job may
+# still have to be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
 IS_IDLE: ColumnElement[bool] = or_(IS_CATALOGED, and_(IS_STOPPED, not_(_IS_HELD)))

@@ -1,4 +1,4 @@
-"""Record what this service did to a job's run in Airflow: triggered, cleared, deleted, given up.
+"""Record this service's changes of a job's run in Airflow: triggered, cleared, deleted, given up.
 
 Called by `ingest.orchestrator.runs` and `ingest.operations.housekeeping`, after the change in Airflow.
 """
@@ -16,7 +16,7 @@ from ingest.states.job_state import first_unfinished
 
 
 def mark_triggered(engine: Engine, job_id: int, *, made: bool = True) -> None:
-    """Record that Airflow has the job's run; `made` when this process has just created it."""
+    """Record that Airflow has the job's run; `made` if this process has just created the run."""
     is_first = (
         update(Job).where(Job.id == job_id, Job.triggered.is_(None)).values(triggered=func.now()).returning(Job.id)
     )
@@ -34,7 +34,7 @@ def record_deleted_run(engine: Engine, job_id: int, text: str) -> None:
 
 
 def count_run_change(engine: Engine, job_id: int) -> None:
-    """Record that the job's run was changed in Airflow, so that no process answers from what it read of the run before.
+    """Record that the job's run was changed in Airflow, so that no process answers from an earlier read of the run.
 
     Call it after the change: no poll then uses a run that was read before the change, because it has an older number. If the
     process dies in between, no client was promised anything, and the run is read again within seconds.
@@ -42,7 +42,7 @@ def count_run_change(engine: Engine, job_id: int) -> None:
     with transaction(engine) as session:
         job = get_job(session, job_id, for_update=True)
         job.run_changes += 1
-        # A poll may have stored it after an override was lifted and before the run was changed.
+        # A poll may have stored this state after an override was lifted and before the run was changed.
         if job.last_state and job.last_state["state"] == JobStatus.FAILED:
             job.last_state = None
 

@@ -14,7 +14,7 @@ from ingest.states.stages import Kind, Stage
 
 @dataclass(frozen=True)
 class Received:
-    """What is known of a job when it is received; `size` is in bytes.
+    """The facts about a job that are known when it is received; `size` is in bytes.
 
     `submitter_claim` is the submitter's id in the user's token, where the settings require one.
     """
@@ -31,7 +31,7 @@ class Received:
 class JobSnapshot:
     """A job as the ledger held it at the time `seen`; all times are by the database's clock.
 
-    `run_changes` counts the changes of the job's run in Airflow: what was read of the run under another number is outdated.
+    `run_changes` counts the changes of the job's run in Airflow: a run that was read under another number is outdated.
     """
 
     received: Received

@@ -1,7 +1,7 @@
 """Create and read jobs, and change them while no stage holds them.
 
-Called by the API, the command line and the operations. `ingest.ledger.lease` writes what a running stage reports,
-`ingest.ledger.job_runs` what was done to the run in Airflow; no other module writes the table `job`.
+Called by the API, the command line and the operations. `ingest.ledger.models` lists the other modules that write the table
+`job`.
 """
 
 from collections.abc import Collection, Iterator
@@ -94,12 +94,12 @@ def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 
 
 def is_valid_id(job_id: int) -> bool:
-    """Whether a job may have this id."""
+    """Return whether a job may have this id."""
     return 0 <= job_id <= LARGEST_ID
 
 
 def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
-    """Store the state that was answered, for times when Airflow does not respond or has no run of the job.
+    """Store the state that a client received, for times when Airflow does not respond or has no run of the job.
 
     Does nothing when the job or its run has changed since it was seen, and does not wait for a stage that writes to the job.
     """

@@ -29,7 +29,7 @@ from ingest.states.job_state import DONE
 from ingest.states.stages import Stage
 
 CHECK_SECONDS = 1.0
-# The attempt of a process that acquires a job for another purpose than to run a stage.
+# The attempt of a process that acquires a job for a purpose other than running a stage.
 NO_ATTEMPT = 0
 
 
@@ -38,7 +38,7 @@ class JobLease:
 
     def __init__(self, engine: Engine, job: JobSnapshot, stage: Stage, attempt: int, fence: int) -> None:
         self.engine = engine
-        # As it was before the process acquired it.
+        # A snapshot from before this process acquired the job.
         self.job = job
         self.job_id = job.received.job_id
         self.stage = stage
@@ -128,7 +128,7 @@ class JobLease:
         self._update(session, finished=finished_before(self.job.record, self.stage))
 
     def check_predecessors(self) -> None:
-        """Raise StageSkipped unless the ledger holds every stage before this one as finished, whatever Airflow says."""
+        """Raise StageSkipped unless the ledger holds every stage before this one as finished, whatever Airflow reports."""
         if missing := missing_predecessors(self.job.record, self.stage):
             labels = ", ".join(stage.label for stage in missing)
             raise StageSkipped(f"a stage was skipped or marked by hand ({labels}); retry the job")
@@ -143,8 +143,8 @@ def acquire_job(
 ) -> Iterator[JobLease | None]:
     """Acquire a job for one stage; yields None when the job is cataloged and nothing is left to do.
 
-    With `by_admin` the process does not run the stage but changes the job's bundle or files: how the job ended stays as it
-    is, also an admin's FAILED. Raises UnknownJob, JobOverridden when an admin has failed the job, JobBusy when an older
+    With `by_admin` the process does not run the stage but changes the job's bundle or files: the outcome, the error and the
+    override of the job stay. Raises UnknownJob, JobOverridden when an admin has failed the job, JobBusy when an older
     process does not release it.
     """
     lease, left_uncleanly = _acquire(engine, job_id, stage, attempt, by_admin=by_admin)
@@ -180,13 +180,13 @@ def _acquire(
 
 
 def _has_nothing_left(job: Job, stage: Stage) -> bool:
-    """Whether a job is cataloged and the stage has nothing to do; the last stage may still have to free the spool."""
+    """Return whether a job is cataloged and the stage has nothing to do; the last stage may still have to free the spool."""
     is_spool_freed = job.finished == Stage.INGEST_METADATA and job.spool_name == REMOVED
     return job.outcome == Outcome.CATALOGED and (stage is not Stage.INGEST_METADATA or is_spool_freed)
 
 
 def _start_stage(job: Job, stage: Stage) -> None:
-    """Clear how the job had ended, because it continues; raises JobOverridden."""
+    """Clear the outcome, the override and the final error, because the job continues; raises JobOverridden."""
     _lift_override(job)
     if job.stage != stage:
         job.stage, job.percent = stage, 0.0

@@ -1,4 +1,4 @@
-"""The jobs that pacifica-ingest 0.4.1 received: imported from its database, and answered as it answered them.
+"""The jobs that pacifica-ingest 0.4.1 received: import them from its database, and read them.
 
 `pacifica-ingest-cmd dbsync` calls `import_jobs`; the API and `ingest.ledger.jobs` look up jobs here that are not in the
 table `job`. The tables of the original service are only read: it may continue to run, and an admin may return to it.
@@ -28,9 +28,9 @@ MAX_LISTED = 20
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What one import did: the number of new or changed rows, and the jobs that had not ended.
+    """The result of an import: the number of new or changed rows, and the jobs that had not ended.
 
-    `unfinished` counts all of these, `first_unfinished` are the lowest ids, at most 20.
+    `unfinished` counts all unfinished jobs, `first_unfinished` are the lowest ids, at most 20.
     """
 
     count: int
@@ -70,7 +70,7 @@ def unknown(job_id: int) -> UnknownJob:
 
 
 def holds(session: Session, job_id: int) -> bool:
-    """Whether the original service received a job of this id."""
+    """Return whether the original service received a job of this id."""
     return session.get(OriginalJob, job_id) is not None
 
 
@@ -79,7 +79,7 @@ def _exists(session: Session, name: str) -> bool:
 
 
 def _major_version(session: Session) -> int:
-    # A database of its first versions has no table of versions.
+    # A database of the original service's first versions has no table of versions.
     if not _exists(session, VERSIONS.name):
         return 0
     return session.scalar(select(VERSIONS.c.value).where(VERSIONS.c.part == "major")) or 0
@@ -100,13 +100,13 @@ def _copy(session: Session, *, stores_complete: bool) -> int:
 
 
 def _has_ended(rows: FromClause) -> ColumnElement[bool]:
-    """Whether a job has ended, by the rule of the original service."""
+    """Return the condition that a job has ended, by the rule of the original service."""
     cataloged = and_(rows.c.task == Stage.INGEST_METADATA.label, rows.c.task_percent == DONE)
     return or_(rows.c.state == JobStatus.FAILED, cataloged)
 
 
 def _unfinished() -> Select[int]:
-    # `complete` alone does not say it: the upgrade of the original service to 2.0 sets it to false for every old job.
+    # `complete` alone is not enough: the upgrade of the original service to 2.0 sets it to false for every old job.
     ended = or_(OriginalJob.complete, _has_ended(OriginalJob.__table__))
     run_again = select(Job).where(Job.id == OriginalJob.id).exists()
     return select(OriginalJob.id).where(~ended, ~run_again).order_by(OriginalJob.id)

@@ -2,7 +2,7 @@
 
 | Table | Written by |
 |---|---|
-| `job` | `ingest.ledger.jobs`, `job_runs` and `lease` |
+| `job` | `ingest.ledger.jobs`, `job_runs`, `lease`, `file_records` (`skipped_members`); `ingest.operations.replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
@@ -76,9 +76,8 @@ class Job(Base):
     - `rejection`: why the job is being rejected, so that a later attempt can complete the rejection.
     - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
     - `clears`: how often housekeeping has restarted the job's run.
-    - `last_state`: the state that was last answered, for times when Airflow does not respond.
-    - `run_changes`: counts the changes of the job's run in Airflow; what was read of the run before the last one is
-      outdated.
+    - `last_state`: the state that a client received last, for times when Airflow does not respond.
+    - `run_changes`: counts the changes of the job's run in Airflow; a run that was read before the last change is outdated.
     - `metadata_offset`, `metadata_size`: where metadata.txt is in the bundle.
     - `skipped_members`: the number of members that are not part of the job because the metadata does not list them.
     - `seen`: not a column, but the time at which the row was read.
@@ -125,7 +124,7 @@ class FileState(StrEnum):
 
     - `pending`: the archive holds nothing of the file.
     - `sending`: the archive may hold all of the file, a part of it or nothing.
-    - `deleting`: as `sending`, and a request to delete the file may still be under way: its id is not used again.
+    - `deleting`: as `sending`, and a request to delete the file may still be under way, so the id is not reused.
     - `archived`: the archive holds the file, and its size and hash are the declared ones.
     - `skipped`: the bundle holds the file, but its metadata does not list it: the file is not part of the job.
     """
@@ -140,8 +139,9 @@ class FileState(StrEnum):
 class File(Base):
     """A member of a bundle and the file that the metadata declares under the same path.
 
-    - `offset`, `found_size`: where the bundle holds the member; NULL until `open_tar` finds it, and for a move.
-    - `position`: the place of the entry in the metadata; NULL until `load_metadata` reads it, as the columns after it.
+    - `offset`, `found_size`: the member's place and size in the bundle; NULL until `open_tar` finds it, and for a move.
+    - `position`: the place of the entry in the metadata; NULL, as `size`, `hash_*` and `source`, until `load_metadata`
+      reads it.
     - `folded`: a digest that is equal for paths that some file systems treat as equal (`ingest.bundles.names`).
     - `file_id`: the id in the archive and the catalog.
     - `source`: the path that a move takes the file from.
@@ -242,5 +242,5 @@ class CatalogFile(Base):
     entry: Mapped[dict[str, Any]]
 
 
-# At import, not at the first query, because each task is a fork and would repeat it.
+# Configured at import, not at the first query: each task is a fork and would repeat the work.
 Base.registry.configure()

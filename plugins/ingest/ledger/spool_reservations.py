@@ -20,7 +20,7 @@ from ingest.spool import Announced, free_bytes, part_of, translate_disk_errors
 
 # The unit of st_blocks, whatever the file system's own block size is.
 STAT_BLOCK = 512
-# How often the free space is measured again when it has changed while the reservations were summed up.
+# The most measurements of the free space, which is measured again if it changed while the reservations were summed up.
 MAX_SAMPLES = 5
 
 

@@ -79,7 +79,7 @@ def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare)
 
 
 def is_announced(engine: Engine, name: str) -> bool:
-    """Whether a file is still waiting for its job; raises DatabaseUnavailable."""
+    """Return whether a file is still waiting for its job; raises DatabaseUnavailable."""
     with transaction(engine) as session:
         return session.get(Upload, name) is not None
 
@@ -109,7 +109,7 @@ def remove(engine: Engine, folder: Path, name: str, kind: EventKind, code: str |
 
 
 def abandoned(engine: Engine, age: timedelta) -> Iterator[str]:
-    """Return the names of the files that were announced so long ago and that no job has claimed, in order."""
+    """Return the names of the files that were announced longer than `age` ago and that no job has claimed, in order."""
     last = ""
     while batch := _names_after(engine, age, last):
         yield from batch
@@ -117,7 +117,7 @@ def abandoned(engine: Engine, age: timedelta) -> Iterator[str]:
 
 
 def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) -> bool:
-    """Remove such a file unless it was written to more recently; return whether it was removed.
+    """Remove an abandoned file unless it was written to within `age`; return whether it was removed.
 
     Raises OSError, DatabaseUnavailable.
     """

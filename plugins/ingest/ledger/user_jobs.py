@@ -13,7 +13,7 @@ from ingest.ledger.database import transaction
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
 from ingest.ledger.models import Job, Upload
 
-# In the order of tasks, each job that a user has in front of a job costs it `PLACE`, up to `PLACES` jobs.
+# Each earlier unfinished job of the same user moves the tasks of a job back by `PLACE`, at most `PLACES` - 1 times.
 PLACES = 16
 PLACE = timedelta(minutes=1)
 
@@ -54,7 +54,7 @@ def user_of_ended(session: Session, job_id: int) -> str | None:
 def place_in_line(engine: Engine, job_id: int) -> datetime:
     """Return the time by which Airflow orders a job's tasks among those of all jobs, the earliest first.
 
-    It is the current time minus one minute for each of the 16 places that the user's earlier jobs leave free. So a user's
+    This is the current time minus one minute for each of the 16 places that the user's earlier jobs leave free. So a user's
     only job runs before jobs that another user sent in bulk within the last quarter of an hour, and after older ones.
     """
     with transaction(engine) as session:

@@ -1,4 +1,4 @@
-"""The limits of one user on what all users share: upload slots, space in the spool, jobs.
+"""The limits of one user on the resources that all users share: upload slots, space in the spool, jobs.
 
 Used by `api.receiving.upload_slots`, by `ingest.ledger.uploads` (space and number of jobs) and by
 `ingest.orchestrator.start_jobs` (running jobs).
@@ -13,7 +13,7 @@ from ingest.settings.loading import Settings
 
 @dataclass(frozen=True)
 class UserShare:
-    """Limits of one user: fractions of what other users do not use, and numbers of jobs (None: no limit)."""
+    """Limits of one user: fractions of the resources that other users leave, and numbers of jobs (None: no limit)."""
 
     uploads: float = 1.0
     space: float = 1.0
@@ -25,7 +25,7 @@ NO_LIMITS = UserShare()
 
 
 def share_of(settings: Settings, user: str) -> UserShare:
-    """Return a user's limits; none for the default user without authentication, because that user is everybody."""
+    """Return a user's limits; none for the default user without authentication, because all callers are that user."""
     if settings.authentication in (NONE, OPEN) and user == settings.default_user:
         return NO_LIMITS
     return UserShare(

@@ -1,1 +1,1 @@
-"""The stack on one machine: what `make run` starts, watches and stops (`python -m ingest.local`)."""
+"""The stack on one machine: `make run` (`python -m ingest.local`) starts, watches and stops its programs."""

@@ -60,7 +60,7 @@ def main() -> int:
 def launch(arguments: Namespace) -> None:
     """Prepare the instance's folder, start everything and keep it running; raises LaunchFailure and Stopped."""
     layout, ports = find_layout(os.environ), find_ports(os.environ)
-    # No other account of the machine may read what the programs of the stack write.
+    # No other account of the machine may read the files that the programs of the stack write.
     os.umask(PRIVATE_UMASK)
     # Fail before anything is written.
     account()
@@ -140,7 +140,7 @@ def say_password(layout: Layout, credentials: Credentials, *, first_start: bool)
 
 
 def _stop(supervisor: Supervisor) -> None:
-    # Another Ctrl-C cannot stop the programs faster, it could only leave some of them running.
+    # Another Ctrl-C would not stop the programs faster, but could leave some of them running.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with step("\n  everything stopped" if sys.stdout.isatty() else "everything stopped"):

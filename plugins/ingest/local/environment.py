@@ -1,7 +1,8 @@
 """The environment of every process of the stack. Called once per launch; supervisord passes it on to its programs.
 
-The user's variables win for settings of the service and for tuning. The instance's own databases, addresses and keys are
-never taken from the user's environment: a variable of another Airflow could otherwise make us migrate its database.
+For settings of the service and for tuning, the user's variables take precedence. The instance's own databases, addresses
+and keys are never taken from the user's environment: a variable of another Airflow could otherwise make us migrate its
+database.
 """
 
 import os

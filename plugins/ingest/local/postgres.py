@@ -44,7 +44,7 @@ def start_postgres(supervisor: Supervisor) -> None:
 
 
 def create_databases(layout: Layout) -> None:
-    """Create missing databases, each with a role of its own; give those of earlier versions to their roles."""
+    """Create missing databases, each with a role of its own; transfer those of earlier versions to their roles."""
     for name in DATABASES:
         create_database(layout, name)
     connect = partial(_connect, layout)

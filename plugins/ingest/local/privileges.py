@@ -1,7 +1,7 @@
 """The account of a program and its end with its parent: `prctl(2)`, `capabilities(7)`. Called by `ingest.local.program`.
 
-PostgreSQL refuses to run as root. If the launcher is root, PostgreSQL runs as `nobody` and keeps one capability, which
-lets it pass folders that are closed to other accounts (a clone below /root) without changing their permissions.
+PostgreSQL refuses to run as root. If the launcher is root, PostgreSQL runs as `nobody` and keeps one capability, with which
+it can pass through folders that are closed to other accounts (a clone below /root) without changing them.
 """
 
 import ctypes
@@ -56,7 +56,7 @@ def account() -> pwd.struct_passwd | None:
 
 
 def become(user: pwd.struct_passwd) -> None:
-    """Change to that account for good, and keep the capability to enter closed folders if the kernel grants it."""
+    """Change to an account permanently, and keep the capability to enter closed folders if the kernel grants it."""
     linux = sys.platform == "linux"
     if linux:
         # Keep the capabilities when the account changes, and let access(2), which PostgreSQL uses to find its own

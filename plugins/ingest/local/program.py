@@ -23,8 +23,8 @@ DAG_PROCESSOR = "airflow-dag-processor"
 API = "api"
 SUPERVISOR_VARIABLE = "INGEST_SUPERVISOR"
 
-# The signals that programs receive when their parent dies. SIGKILL for all others: nothing is lost, and a scheduler that
-# gets SIGTERM would wait for its tasks. SIGINT is PostgreSQL's fast shutdown; on SIGTERM supervisord stops its programs.
+# The signals that programs receive when their parent dies. All others receive SIGKILL: nothing is lost, and on SIGTERM a
+# scheduler would wait for its tasks. SIGINT is PostgreSQL's fast shutdown; on SIGTERM supervisord stops its programs.
 PARENT_DEATH_SIGNALS = {SUPERVISOR: signal.SIGTERM, POSTGRES: signal.SIGINT}
 
 

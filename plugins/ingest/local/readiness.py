@@ -28,7 +28,7 @@ from ingest.states.stages import Pool
 
 # On two busy cores the api-server has needed a minute. A program that has ended is noticed immediately.
 START_TIMEOUT_SECONDS = 600
-# How long a DAG may be missing before its import errors are reported: a recorded error may be of an earlier start.
+# How long a DAG may be missing before its import errors are reported: a recorded error may be from an earlier start.
 DAGS_SECONDS = 240
 WARM_UP_DAG = HOUSEKEEPING_DAG
 DAGS = NEEDED_DAGS
@@ -62,12 +62,12 @@ def set_pool(supervisor: Supervisor, airflow: AirflowClient, environment: Mappin
 
 
 def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
-    """Change or make a pool; gives whether it is as it should be. Raises LaunchFailure."""
+    """Change or create the pool; return False if the call must be repeated. Raises LaunchFailure."""
     answer = airflow.call("PATCH", f"pools/{Pool.ARCHIVE}", params={"update_mask": ["slots"]}, json=pool)
     if answer.status_code == requests.codes.not_found:
         answer = airflow.call("POST", "pools", json=pool)
     if answer.status_code == requests.codes.conflict:
-        # An earlier call, whose answer came too late, has created it.
+        # An earlier call created the pool, but its answer came too late.
         return False
     if not answer.ok:
         raise LaunchFailure(f"Airflow refuses the pool '{Pool.ARCHIVE}': {answer.text[:300]}")
@@ -75,13 +75,13 @@ def _has_pool(airflow: AirflowClient, pool: dict[str, Any]) -> bool:
 
 
 def wait_for_heartbeats(supervisor: Supervisor, airflow: AirflowClient, since: datetime) -> None:
-    """Wait for heartbeats of scheduler and dag-processor; those before `since` are of an earlier start."""
+    """Wait for heartbeats of scheduler and dag-processor; those before `since` are from an earlier start."""
     for key, name in (("scheduler", program.SCHEDULER), ("dag_processor", program.DAG_PROCESSOR)):
 
         def beats(key: str = key) -> bool:
             return _beats(airflow.get("monitor/health")[key], f"latest_{key}_heartbeat", since)
 
-        _wait(supervisor, beats, name, "gives no sign of life")
+        _wait(supervisor, beats, name, "has written no heartbeat")
 
 
 def wait_for_dags(supervisor: Supervisor, airflow: AirflowClient) -> None:
@@ -117,7 +117,7 @@ def warm_up(supervisor: Supervisor, airflow: AirflowClient) -> None:
     _wait(supervisor, triggered, program.API_SERVER, "does not answer")
     _wait(supervisor, ended, program.SCHEDULER, "runs no task")
     if state != RunState.SUCCESS:
-        # One job that housekeeping stumbles over is no reason to keep the door shut for all others.
+        # A job that housekeeping cannot repair must not keep the stack from running all others.
         say(f"  The first housekeeping failed: see {supervisor.layout.airflow}/logs/dag_id={WARM_UP_DAG}/run_id={run}/")
 
 

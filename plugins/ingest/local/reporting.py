@@ -13,7 +13,7 @@ TAIL_BYTES = 8192
 
 
 class LaunchFailure(Exception):
-    """The stack cannot run: one line that says why, and the log file with more."""
+    """The stack cannot run: the reason in one line, and the log file with the details."""
 
     def __init__(self, text: str, log: Path | None = None) -> None:
         super().__init__(text)

@@ -1,1 +1,1 @@
-"""Operations beside the stages: housekeeping, retention, reconciliation, replacing the bundle of a job."""
+"""Operations besides the stages: housekeeping, retention, reconciliation, replacing the bundle of a job."""

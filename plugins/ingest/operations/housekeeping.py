@@ -40,7 +40,7 @@ def run_housekeeping() -> dict[str, int]:
     pool_failure = _restore_pool(airflow, counts)
     try:
         failures = _repair_all(settings, engine, airflow, _unfinished(engine), counts)
-        # Another request was changing these runs: try them once more.
+        # Other requests were changing these runs: repair them once more.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _repair_all(settings, engine, airflow, collided, counts)
@@ -65,24 +65,24 @@ def _restore_pool(airflow: AirflowApi, counts: Counter[str]) -> ServiceUnavailab
 def _repair_all(
     settings: Settings, engine: Engine, airflow: AirflowApi, snapshots: Iterable[JobSnapshot], counts: Counter[str]
 ) -> list[tuple[JobSnapshot, ServiceUnavailable]]:
-    """Repair jobs and count what was done; return the jobs that could not be repaired, with the errors."""
+    """Repair jobs and count the actions; return the jobs that could not be repaired, with the errors."""
     failures = []
     for job in snapshots:
         try:
             counts.update(_repair_job(settings, engine, airflow, job))
         except ServiceUnavailable as error:
-            # It may concern jobs of one kind only, such as a DAG that cannot be parsed: the others must not wait for it.
+            # The cause may concern one kind of jobs only, such as a DAG that cannot be parsed, so continue with the others.
             logger.warning("job %s: %s", job.received.job_id, error)
             failures.append((job, error))
     return failures
 
 
 def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
-    """Trigger, restart or end the run of one job as needed; return the names of what was done."""
+    """Trigger, restart or end the run of one job as needed; return the names of the actions, by which they are counted."""
     if seen.triggered is None and not may_start(settings, engine, seen.received):
         return []
     run = airflow.run(seen.received.kind, seen.run_id)
-    # Read the job again: it may have ended since, and then the end of its run is no loss.
+    # Read the job again: if it has ended since, an ended run is not a lost one.
     job = jobs.read(engine, seen.received.job_id)
     if run.state is None or job.triggered is None:
         trigger(engine, airflow, job.received)

@@ -5,11 +5,11 @@ Called by the command line. The order of writes:
 1. Announce the upload and copy the file into the spool.
 2. Set the job to FAILED on behalf of the admin, so that no stage of it runs or starts.
 3. Acquire the job and remove the files of the old bundle from the archive.
-4. Commit the new bundle in place of the old one, and lift the FAILED.
+4. Commit the new bundle in place of the old one, and clear the FAILED state.
 5. Remove the old bundle from the spool.
 6. Start the run.
 
-A process that dies in between leaves a job that is FAILED and says why, or one that runs; run the command again.
+A process that dies in between leaves a job that runs, or one that is FAILED with REPLACING_TEXT; run the command again.
 """
 
 import os

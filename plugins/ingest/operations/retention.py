@@ -9,7 +9,7 @@ Called by the DAG `retention`. It removes
 
 It never touches a job that is in progress, waits, or will be cleared by housekeeping, and no file in the spool that belongs
 to neither a job nor an upload. The order of writes: the files in the archive, the bundle, the commit. If a process dies in
-between, the next one repeats it.
+between, the next one repeats all three.
 """
 
 import logging
@@ -41,11 +41,11 @@ from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# By then a try of the last stage that is still in progress would have removed the bundle.
+# After this time, no try of the last stage can still be about to remove the bundle.
 MIN_CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
 
-# When a job ended. `Job.updated` is no measure: an unfinished retention run changes it too.
+# The time at which a job ended. `Job.updated` is not usable, because an unfinished retention run changes it too.
 ENDED = select(func.max(Event.at)).where(
     Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE))
 )
@@ -61,7 +61,7 @@ class Resources:
 
 
 def remove_leftovers() -> dict[str, int]:
-    """Remove what is older than the settings allow; return the number of removals by kind, and of failures as `kept`.
+    """Remove uploads and bundles that have expired; return the number of removals by kind, and of failures as `kept`.
 
     Raises DatabaseUnavailable. May be repeated, and be killed at any time.
     """
@@ -77,7 +77,7 @@ def remove_leftovers() -> dict[str, int]:
 
 
 def _abandoned_uploads(resources: Resources) -> Counter[str]:
-    # The API itself gives an upload up after `receive_timeout`.
+    # The API itself aborts an upload after `receive_timeout`.
     age = timedelta(seconds=resources.settings.receive_timeout + resources.settings.keep_abandoned_seconds)
     found = uploads.abandoned(resources.engine, age)
     folder = resources.settings.volume_path
@@ -106,7 +106,7 @@ def _ended(resources: Resources, days: float, *conditions: ColumnElement[bool]) 
 
 
 def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) -> Counter[str]:
-    """Remove one after the other, and log those that cannot be removed; return the counts."""
+    """Remove uploads or bundles one by one, and log those that cannot be removed; return the counts."""
     counts: Counter[str] = Counter()
     for key in keys:
         try:

@@ -1,8 +1,8 @@
 """The client of Airflow's REST API: read the states of runs and tasks; trigger, clear, fail and delete a run.
 
-Called by the API, which only reads, and by `ingest.orchestrator.runs`, which changes runs. Airflow's own tables are never
-touched. Every failure of a request is a `ServiceUnavailable`, because no response of Airflow is a fault of the job. A
-collision with another request is a `RunChanged`.
+Called by the API, which only reads, and by the other modules of `ingest.orchestrator`, of which `runs` changes runs and
+`obstacles` creates a pool. Airflow's own tables are never touched. Every failure of a request is a `ServiceUnavailable`,
+because no response of Airflow is a fault of the job. A collision with another request is a `RunChanged`.
 """
 
 import json
@@ -151,7 +151,7 @@ class AirflowApi:
         self._session.request("POST", "/api/v2/pools", pool, accepted=(HTTPStatus.CREATED, HTTPStatus.CONFLICT))
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
-        """Return the error that says why Airflow cannot be used now."""
+        """Return a ServiceUnavailable for Airflow with a reason."""
         return self._session.unavailable(reason)
 
     def _run_of(self, dag_id: str, run_id: str, tasks: tuple[TaskInstance, ...], seconds: float | None) -> Run:

@@ -30,7 +30,7 @@ Entry = dict[str, Any]
 def marked_failed_by(airflow: AirflowApi, dag_id: str, run_id: str) -> str | None:
     """Return the account that marked a run, or a task of it, as failed since the run was last started, or None.
 
-    What this service did itself does not count. Raises ServiceUnavailable.
+    Marks by this service itself do not count. Raises ServiceUnavailable.
     """
     entries = _read(airflow, MARKS | STARTS, ("dag_id", dag_id), ("run_id", run_id))
     several = _read(airflow, MARKS_OF_SEVERAL | STARTS_OF_SEVERAL)

@@ -8,21 +8,21 @@ from ingest.states.airflow import Run, RunState, TaskInstance, TaskState
 from ingest.states.job_record import JobRecord
 from ingest.states.stages import STAGES
 
-# How late something is seen that only Airflow knows: a Clear, a worker that was killed.
+# The delay with which clients see events that only Airflow knows, such as a Clear or a killed worker.
 LEDGER_TRUST_SECONDS = 2.0
 
 
 def infer_recent_run(snapshot: JobSnapshot) -> Run | None:
     """Return the run of a job that made progress within LEDGER_TRUST_SECONDS; None for any other job, and after an error."""
     age = (snapshot.seen - snapshot.updated).total_seconds()
-    # The age is negative after the database's clock was set back; then it says nothing.
+    # The age is negative, and means nothing, after the database's clock was set back.
     if snapshot.record.error or not 0 <= age < LEDGER_TRUST_SECONDS:
         return None
     return infer_run(snapshot.record)
 
 
 def infer_run(job: JobRecord) -> Run:
-    """Return the run that fits the ledger's facts; it never has ended, because only Airflow knows when a run ends."""
+    """Return the run that fits the ledger's facts; it is always in progress, because only Airflow knows when a run ends."""
     stages = STAGES[job.kind]
     finished = stages[: stages.index(job.finished) + 1] if job.finished else ()
     tasks = [TaskInstance(stage, TaskState.SUCCESS) for stage in finished if not (job.is_held and stage is job.stage)]

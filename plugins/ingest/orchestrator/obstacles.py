@@ -1,4 +1,4 @@
-"""Finds what keeps Airflow from running jobs: a DAG that is missing, broken or paused, a pool that is missing or empty.
+"""Finds obstacles to running jobs in Airflow: a DAG that is missing, broken or paused, a pool that is missing or empty.
 
 The API, `show`, `retry` and the launcher report obstacles as sentences for people; housekeeping restores the pool `archive`.
 A job that only waits for its turn (`max_active_runs`, a free slot) has no obstacle.

@@ -2,7 +2,7 @@
 
 Called by the API, housekeeping and the command line. No other module changes a run in Airflow. Each change is counted in
 the job's row (`mark_triggered`, `record_deleted_run`, `count_clear` and `count_run_change` of `ingest.ledger.job_runs`), so
-that every process of the API discards what it read of the run before.
+that every process of the API discards its earlier reads of the run.
 """
 
 import random
@@ -51,7 +51,7 @@ def restart(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> 
     """
     if run.missing or not _clear_unfinished(airflow, job, run):
         missing = ", ".join(run.missing) or "tasks"
-        _delete_run(engine, airflow, job.received, f"Airflow no longer had {missing} of it")
+        _delete_run(engine, airflow, job.received, f"the run lacked {missing}")
         trigger(engine, airflow, job.received)
 
 

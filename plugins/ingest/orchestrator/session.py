@@ -19,7 +19,7 @@ from ingest.system.sanitize import root_cause
 # Simultaneous requests of one process. More requests than connections to Airflow's database would block its api-server.
 MAX_CONNECTIONS = 6
 MAX_REASON_CHARACTERS = 300
-# 401: the token has expired. 403: Airflow has another secret since.
+# 401: the token has expired. 403: Airflow's secret has changed.
 TOKEN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # Airflow does not lock a run while it changes it. Of two simultaneous requests one fails with 409 (a constraint of its
 # database was violated) or 500 (a row that it had read is gone).
@@ -69,18 +69,18 @@ class AirflowSession:
         return self.json(response)
 
     def json(self, response: requests.Response) -> Any:  # noqa: ANN401
-        """Return the JSON of a response. Raises ServiceUnavailable when it is none."""
+        """Return the JSON of a response. Raises ServiceUnavailable when the response has none."""
         try:
             return response.json()
         except ValueError as error:
             raise self.unavailable(f"it returned no JSON but {_summary(response)}") from error
 
     def unavailable(self, reason: str) -> ServiceUnavailable:
-        """Return the error that says why Airflow cannot be used now."""
+        """Return a ServiceUnavailable for Airflow with a reason."""
         return ServiceUnavailable("Airflow", self._url, reason)
 
     def run_changed(self, reason: str) -> RunChanged:
-        """Return the error of a request that collided with another one."""
+        """Return the error for a request that collided with another one."""
         return RunChanged("Airflow", self._url, reason)
 
     @property

@@ -1,8 +1,8 @@
 """Starts jobs in turn: each user has a limited number of jobs in Airflow, and later ones wait in the ledger.
 
 Called by the API when a job was received, by the wrapper of the stages when a job has ended, and by housekeeping for jobs
-that those two could not start. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were received
-before it. That follows from the ledger alone, without a counter that a killed process could leave wrong.
+that those two could not start. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were
+received before it. The ledger alone decides this, because a killed process could leave a counter wrong.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """The four Pacifica services, each either a real one or built in, according to the settings.
 
-Each process of the API, of a stage and of the command line makes them once; real ones keep connections open until `close`.
+Every process that needs them creates them once (`make_services`); real ones keep connections open until `close`.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""An answer of a Pacifica service, of which no more is read than is needed.
+"""The answer of a Pacifica service; only the part of its body that is needed is read.
 
-Made by `http_client`, read by the four clients. All four services report errors in the same way: a JSON object whose
+Created by `http_client`, read by the four clients. All four services report errors in the same way: a JSON object whose
 `traceback` ends with the exception and whose `message` is the text for people, both escaped for HTML.
 """
 
@@ -21,7 +21,7 @@ EXCEPTION_LINE = re.compile(r"^(?:\w+\.)*(?P<name>\w+)(?=:|$)", re.MULTILINE)
 
 
 class Answer:
-    """The answer of a service; its body is read from the connection, until the `with` block of `HttpClient.request` ends."""
+    """The answer of a service; its body can be read from the connection inside the `with` block of `HttpClient.request`."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         self._response = response

@@ -1,6 +1,6 @@
 """The archive, which stores the files of jobs: the protocol, and the client of Pacifica's ArchiveInterface.
 
-Used by `ingest.archiving`. The built-in archive is in `archive_folder`.
+Used by `ingest.archiving` and `ingest.operations.reconcile`. The built-in archive is in `archive_folder`.
 """
 
 import os
@@ -31,7 +31,7 @@ class OpenFile:
 
 
 class Archive(Protocol):
-    """Stores files by id. Every method raises ServiceUnavailable if the archive cannot do it now.
+    """Stores files by id. Every method raises ServiceUnavailable if the archive cannot carry out the call now.
 
     `parallel_requests` is the number of calls that it may receive simultaneously.
     """
@@ -55,7 +55,7 @@ class Archive(Protocol):
         ...
 
     def holds(self, file_id: int) -> bool:
-        """Whether anything is stored under the id."""
+        """Return whether anything is stored under the id."""
         ...
 
     def delete(self, file_id: int) -> None:
@@ -114,7 +114,7 @@ class PacificaArchive:
         return int(length)
 
     def holds(self, file_id: int) -> bool:
-        """See `Archive.holds`; requests an empty range, because the refusal of that has a reason."""
+        """See `Archive.holds`; requests an empty range, because the answer then contains the reason of a failure."""
         path = f"/{file_id}?byte_range=0-0"
         with self._client.request("GET", path, expected=(200, 500)) as answer:
             if answer.status == 200:  # noqa: PLR2004

@@ -1,7 +1,8 @@
 """The built-in archive: a folder, for a machine that has no ArchiveInterface.
 
-Deletions and moves are durable when the call returns; files that are put are durable after `sync`, which writes many small
-files to the disk together (docs/decisions/0015 has the measurements).
+Created by `ingest.services.make_services`; reconciliation also lists it. Deletions and moves are durable when the call
+returns; files that are put are durable after `sync`, which writes many small files to the disk together
+(docs/decisions/0015 has the measurements).
 """
 
 import os
@@ -118,12 +119,12 @@ class FolderArchive:
                 yield StoredFile(path, found.st_size, found.st_ctime, file_id, unfinished=bool(unfinished))
 
     def is_being_written(self, file_id: int) -> bool:
-        """Whether a process is writing the id's file now; see `durable_files.is_being_written` for its limits."""
+        """Return whether a process is writing the id's file now; see `durable_files.is_being_written` for its limits."""
         with self._translate_errors():
             return is_being_written(self._path(file_id))
 
     def delete_unfinished(self, file_id: int) -> None:
-        """Remove the partial file that a kill left of the id; its stored contents stay.
+        """Remove the partial file of an id that a killed process left; the stored contents of the id stay.
 
         Raises ServiceUnavailable if a process is writing the file.
         """
@@ -137,7 +138,7 @@ class FolderArchive:
         self._folders.clear()
 
     def _prepare(self, folder: Path) -> None:
-        """Make a folder and remember its disk for `sync`, before the first file is written to it."""
+        """Create a folder and remember its disk for `sync`, before the first file is written to the folder."""
         if folder in self._folders:
             return
         folder.mkdir(parents=True, exist_ok=True)

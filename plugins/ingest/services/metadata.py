@@ -1,7 +1,8 @@
 """The catalog of transactions and their files: the protocol, and the client of Pacifica's Metadata.
 
-Called by the stage `ingest_metadata`, before files are deleted from the archive, and by `ingest.operations.reconcile`. The
-built-in catalog is in `metadata_catalog`.
+Called by the stage `ingest_metadata`, by `ingest.archiving` before files are deleted from the archive, by
+`ingest.services.submitters` (`user_ids`) and by `ingest.operations.reconcile`. The built-in catalog is in
+`metadata_catalog`.
 """
 
 import re

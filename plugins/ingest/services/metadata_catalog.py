@@ -1,4 +1,7 @@
-"""The built-in catalog: tables in the database of jobs, for a machine that has no Pacifica Metadata."""
+"""The built-in catalog: tables in the database of jobs, for a machine that has no Pacifica Metadata.
+
+Created by `ingest.services.make_services`.
+"""
 
 from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO

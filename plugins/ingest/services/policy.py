@@ -1,4 +1,4 @@
-"""The check of who may upload what: Pacifica's Policy, or a built-in check that the metadata is complete.
+"""Checks whether an upload is permitted: Pacifica's Policy, or a built-in check that the metadata is complete.
 
 Called by the stage `validate_policy`.
 """

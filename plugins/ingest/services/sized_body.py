@@ -14,7 +14,7 @@ class SizedBody:
     """Reads a body once, and raises an error if it has fewer or more bytes than `size`.
 
     The last block is returned only if nothing follows it, so a service never receives a complete body that is too long.
-    `failure` is the exception of reading, because HTTP libraries wrap some exceptions and the caller needs the original.
+    `failure` is the exception that `read` raised: HTTP libraries wrap some exceptions, and the caller needs the original.
     """
 
     def __init__(self, body: BinaryIO, size: int, service: str, url: str) -> None:

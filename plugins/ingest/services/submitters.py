@@ -1,7 +1,7 @@
 """Checks whether a user may upload as the submitter that the metadata names.
 
-Called by the stage `validate_policy`. The setting `submitter_check` says where the submitter ids of an authenticated user
-come from: a claim of the token, the metadata service's `network_id`, or a file. Policy does not compare the two.
+Called by the stage `validate_policy`. The setting `submitter_check` names the source of an authenticated user's submitter
+ids: a claim of the token, the metadata service's `network_id`, or a file. Policy does not compare user and submitter.
 """
 
 import json
@@ -16,7 +16,7 @@ from ingest.settings.submitters import CLAIM, NETWORK_ID, UNCHECKED
 from ingest.system.sanitize import quote_name, root_cause
 
 TABLE = "Transactions.submitter"
-# The number of ids that a text names.
+# The most ids that an error names.
 MAX_NAMED = 10
 
 

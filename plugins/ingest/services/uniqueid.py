@@ -1,6 +1,6 @@
 """The source of job ids and file ids: Pacifica's UniqueID, or sequences in the database of jobs.
 
-Called by the API when a job is received (`upload_job`) and by the stage `load_metadata` (`file`).
+Called by the API when a job is received (`upload_job`) and by `ingest.archiving.file_ids` (`file`).
 """
 
 from typing import Literal, Protocol
@@ -64,7 +64,7 @@ class BuiltInUniqueID:
             return range(0)
         sequence, columns = (JOB_IDS, (Job.id, OriginalJob.id)) if mode == "upload_job" else (FILE_IDS, (File.file_id,))
         with transaction(self._engine) as session:
-            # A sequence returns single ids; the lock keeps other processes from moving it between reading and setting it.
+            # A sequence returns single ids; the lock keeps other processes from changing it between the read and the write.
             locks.acquire(session, LOCKS[mode])
             taken = max(session.scalar(select(func.max(column))) or 0 for column in columns)
             start = max(session.scalar(sequence.next_value()) or 0, taken + 1)

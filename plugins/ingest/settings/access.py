@@ -1,6 +1,6 @@
-"""The settings that say who may call the API.
+"""The settings that determine who may call the API.
 
-Part of `ingest.settings.fields.Settings`; used by `api.access.auth`.
+Part of `ingest.settings.fields.Settings`; used by `api.access`.
 """
 
 import re

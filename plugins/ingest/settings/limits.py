@@ -1,6 +1,6 @@
 """The settings that limit uploads.
 
-Part of `ingest.settings.fields.Settings`; used by the API and the spool.
+Part of `ingest.settings.fields.Settings`; used by the API, retention and `ingest.ledger.user_shares`.
 """
 
 from pydantic import BaseModel

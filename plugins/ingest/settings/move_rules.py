@@ -35,13 +35,13 @@ class MoveRule(NamedTuple):
         return {each.removeprefix(GROUP_MARK) for each in self.who if each.startswith(GROUP_MARK)}
 
     def is_for(self, user: str, groups: set[str]) -> bool:
-        """Whether the rule applies to a user in these groups."""
+        """Return whether the rule applies to a user in these groups."""
         # A user whose name looks like a group is not that group.
         is_named = user in self.who and not user.startswith(GROUP_MARK)
         return EVERYBODY in self.who or is_named or bool(self.groups & groups)
 
     def covers(self, user: str, folder: Path) -> bool:
-        """Whether the path of a folder is that of the rule, or below it."""
+        """Return whether a folder is the folder of the rule, or below it."""
         parts = Path(self.pattern).parts
         if len(folder.parts) < len(parts) or (USER in self.pattern and not _is_folder_name(user)):
             return False
@@ -51,7 +51,7 @@ class MoveRule(NamedTuple):
         )
 
     def may_cover(self, folder: Path) -> bool:
-        """Whether the rule can cover a folder, or a subfolder, for any user."""
+        """Return whether the rule can cover a folder, or a subfolder, for any user."""
         return all(
             part in (ANY_FOLDER, name) or USER in part
             for part, name in zip(Path(self.pattern).parts, folder.parts, strict=False)
@@ -113,7 +113,7 @@ def _users(text: str, words: str, mark: str = "") -> tuple[str, ...]:
 
 
 def _is_folder_name(user: str) -> bool:
-    """Whether a user's name is a valid name of a single folder."""
+    """Return whether a user's name is a valid name of a single folder."""
     return "/" not in user and user not in (".", "..")
 
 

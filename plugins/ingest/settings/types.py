@@ -1,7 +1,6 @@
 """The building blocks of settings: the description of a field, and the types of values.
 
-Used by the modules that hold the fields: `ingest.settings.fields`, `ingest.settings.access`
-and `ingest.settings.limits`.
+Used by the other modules of `ingest.settings`; moves, the built-in archive and the launcher use `folder_of`.
 """
 
 import os

@@ -61,7 +61,7 @@ def _archive(context: StageContext) -> None:
 
 
 def _accepted(context: StageContext) -> bool:
-    """Send the transaction; return False if the catalog uses ids of its files for other files, so that these get new ids."""
+    """Send the transaction; return False if files got new ids, because the catalog holds other files under the old ones."""
     try:
         with (
             transaction_document(context, for_catalog=True) as (document, size),
@@ -81,7 +81,7 @@ def _accepted(context: StageContext) -> bool:
 
 
 def _with_file_name(context: StageContext, error: CatalogRejected, file_id: int) -> CatalogRejected:
-    """Return the error with the path of the file that the catalog names by its id, and what the catalog checks."""
+    """Return the error with the path of the file that the catalog names by its id, and the keys that the catalog checks."""
     path = next((file.path for file in files_in(context.lease, FileState.ARCHIVED) if file.file_id == file_id), "")
     return CatalogRejected(f"{error.text}, which is {quote_name(path)}: see its mimetype, hashtype and hashsum")
 

@@ -1,7 +1,7 @@
 """The states of runs and tasks in Airflow, as plain values.
 
-Read by `ingest.orchestrator.client`. A state is kept as the text that Airflow sent, so that a state of a later version
-of Airflow is no error; `RunState` and `TaskState` name those that matter here.
+Created by `ingest.orchestrator.client` and `inferred_run`. A state is kept as the text that Airflow sent, so that a state
+of a later version of Airflow is no error; `RunState` and `TaskState` name those that matter here.
 """
 
 from dataclasses import dataclass, field
@@ -72,12 +72,12 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no task of it will run any more, unless the run is cleared."""
+        """Whether none of its tasks will run any more, unless the run is cleared."""
         return self.state in ENDED_RUN_STATES
 
     @property
     def is_broken(self) -> bool:
-        """Whether tasks of it are missing and no other task is in progress, so that only a new run helps."""
+        """Whether some of its tasks are missing and no other one is in progress, so that only a new run helps."""
         in_progress = not self.has_ended and any(task.state in IN_PROGRESS_STATES for task in self.tasks)
         return bool(self.missing) and not in_progress
 

@@ -1,4 +1,7 @@
-"""The facts about a job that its state is derived from, and the state itself, as plain values."""
+"""The facts about a job from which its state is derived, and the state itself, as plain values.
+
+Created by `ingest.ledger.job_snapshots` (facts) and `ingest.states.job_state` (state).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from ingest.states.stages import Kind, Stage
 
 
 class JobStatus(StrEnum):
-    """The key `state` of the state JSON."""
+    """The values of the key `state` in the state JSON."""
 
     OK = "OK"
     FAILED = "FAILED"

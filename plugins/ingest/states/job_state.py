@@ -1,7 +1,8 @@
-"""Decides the state that clients see of a job: `job_state`. A pure mapping, without clock, database or network.
+"""Decides which state of a job clients see (`job_state`), and whether Airflow has lost its run.
 
-Called by the API for every answer about a job. It reads the ledger's facts (`JobRecord`) and what Airflow reports about
-the job's run (`Run`), and nothing else.
+The API calls `job_state` for every answer about a job; housekeeping calls `lost_by_airflow` and `lost_for_good`. The
+functions depend only on the ledger's facts (`JobRecord`) and Airflow's report (`Run`): they use no clock, database or
+network.
 """
 
 from ingest.states.airflow import RUNNING_STATES, Run, RunState, TaskState
@@ -65,12 +66,12 @@ def first_unfinished(job: JobRecord) -> Stage:
 
 
 def lost_by_airflow(job: JobRecord, run: Run) -> bool:
-    """Return whether a run failed or broke for no reason of the job's own, so that housekeeping starts it again."""
+    """Return whether a run failed or broke although the job did not fail, so that housekeeping restarts it."""
     return _is_lost(job, run) and not _given_up(job)
 
 
 def lost_for_good(job: JobRecord, run: Run) -> bool:
-    """Return whether a run that Airflow lost was started again as often as housekeeping does that."""
+    """Return whether Airflow lost a run that housekeeping has already restarted as often as it may."""
     return _is_lost(job, run) and _given_up(job)
 
 

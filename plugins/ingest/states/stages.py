@@ -27,8 +27,8 @@ class Pool(StrEnum):
 class Stage(StrEnum):
     """A stage of a job; its value is its Airflow task id, its function and its module in `ingest.stages`.
 
-    `label` is the name that clients see, as pacifica-ingest 0.4.1 wrote it: the task id with spaces, unless another one is
-    given. `pool` is the Airflow pool that its task takes a slot of.
+    `label` is the name that clients see, as pacifica-ingest 0.4.1 wrote it: by default the task id with spaces. `pool` is
+    the Airflow pool in which its task occupies a slot.
     """
 
     label: str

@@ -1,7 +1,7 @@
 """IP addresses and networks: parsing, membership, loopback.
 
-Used by the setting `trusted_proxies`, by `api.access.auth` for the peer of a connection, and by `api.serving.listener` for
-the address that it listens on.
+Used by the settings `trusted_proxies` and `allowed_hosts`, by `api.access.header_auth` and `api.access.sites` for the
+addresses in a request, and by `api.serving.listener` for the address that it listens on.
 """
 
 from collections.abc import Iterable
@@ -40,12 +40,12 @@ def read_network(text: str) -> Network:
 
 
 def is_within(text: str | None, networks: Iterable[Network]) -> bool:
-    """Whether a text is an address in one of the networks."""
+    """Return whether a text is an address in one of the networks."""
     address = read_address(text)
     return address is not None and any(address in network for network in networks)
 
 
 def is_loopback(text: str | None) -> bool:
-    """Whether a text is a loopback address, which only this machine can reach."""
+    """Return whether a text is a loopback address, which only this machine can reach."""
     address = read_address(text)
     return address is not None and address.is_loopback

@@ -31,7 +31,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_part(path: Path) -> None:
-    """Remove the partial file that a kill left of `path`, if any; raise BlockingIOError if it is being written."""
+    """Remove the partial file of `path` that a killed process left, if any; raise BlockingIOError if it is being written."""
     try:
         part = part_path(path).open("rb")
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def remove_part(path: Path) -> None:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process is writing the partial file of `path`.
+    """Return whether a process is writing the partial file of `path`.
 
     Check old files only: the check takes the lock for a moment, and a process that begins to write then gets
     BlockingIOError.
@@ -58,7 +58,7 @@ def is_being_written(path: Path) -> bool:
 
 
 def part_path(path: Path) -> Path:
-    """Return the name of the partial file, which a file has while it is written."""
+    """Return the path that a file has while it is being written."""
     return path.with_name(f".{path.name}.part")
 
 
@@ -72,8 +72,8 @@ def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
 def link_file(file: BinaryIO, path: Path) -> bool:
     """Sync an open file and link it to `path`, replacing a file there; return False if it cannot be linked.
 
-    A file cannot be linked to another device, if another account owns it (fs.protected_hardlinks), and on a file system
-    without hard links.
+    A file cannot be linked to another device, on a file system without hard links, or if another account owns the file
+    (fs.protected_hardlinks).
     """
     os.fsync(file.fileno())
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -110,7 +110,7 @@ def copy_file(file: BinaryIO, path: Path, block_size: int) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, and sync the name of each in its parent."""
+    """Create a folder and its missing parents, and sync the name of each in its parent."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -40,7 +40,7 @@ def redact_url(url: str) -> str:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Return the innermost error of an error of requests or urllib3; the outer ones quote the URL with its password."""
+    """Return the innermost cause of an error of requests or urllib3; the outer errors quote the URL with its password."""
     # They wrap a cause as `__cause__`, as `reason` or as an argument. `__context__` is not followed, because it may be
     # an error that the caller was handling when it sent this request.
     for inner in (error.__cause__, getattr(error, "reason", None), *reversed(error.args)):

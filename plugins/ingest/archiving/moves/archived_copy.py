@@ -20,7 +20,7 @@ from ingest.system.failpoints import failpoint
 
 
 def is_kept(context: StageContext, file: LedgerFile, folder: SourceFolder) -> bool:
-    """Return whether a file with a name of the source begins with the bytes that the archive holds.
+    """Return whether a file under one of the source's possible names begins with the bytes that the archive holds.
 
     The beginning is enough: a copy into the archive that was cut off contains nothing that could be lost.
     """

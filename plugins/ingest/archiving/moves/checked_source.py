@@ -1,4 +1,4 @@
-"""A source that was checked and is held open, so that the file which is moved is the file which was checked.
+"""Check a source and hold it open, so that no other file than the checked one is moved.
 
 Called by `move`. Nothing is used by its path after the check: the file is linked and read by its descriptor, and its name is
 removed in the folder that is held open.

@@ -1,7 +1,7 @@
-"""The hidden names that this service uses in the folder of a source. They are derived from the file id alone.
+"""The hidden names that this service uses in the folder of a source.
 
-Used by all modules of moves. A hidden name that a process leaves behind is removed when the source is restored or the job
-is cataloged.
+They depend on the file id only. Used by the other modules of moves. A hidden name that a process leaves behind is removed
+when the source is restored or the job is cataloged.
 """
 
 from ingest.archiving.moves.source_folder import SourceFolder
@@ -16,7 +16,7 @@ def hidden_link(file: LedgerFile) -> str:
 
 
 def hidden_aside(file: LedgerFile) -> str:
-    """Return the name that an entry has while its name, that of the source, is being removed (`removal`)."""
+    """Return the name to which `removal` renames the source before it compares and removes it."""
     return f"{hidden_link(file)}.aside"
 
 

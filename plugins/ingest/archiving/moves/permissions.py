@@ -54,5 +54,5 @@ def source_path(source: str) -> Path:
 
 
 def hides_findings(settings: Settings) -> bool:
-    """Return whether uploaders must not learn what is on the disk, because it may belong to other users."""
+    """Return whether uploaders must not learn which files exist, because these may belong to other users."""
     return settings.authentication != NONE

@@ -1,9 +1,9 @@
 """Removes the name of a source whose file the archive holds.
 
-Called by `move`. Another file may get the name at any moment, and it may be the only copy of that file. So the entry is
-renamed to a hidden name within the open folder, and then compared with the file that was archived. If it is that file, the
-hidden name is removed; any other file gets its name back. A process that dies in between leaves the hidden name, which the
-next one restores (`restore`).
+Called by `move`. At any moment another process may replace the source by a new file, which may be the only copy. So the
+entry is renamed to a hidden name within the open folder, and then compared with the file that was archived. If it is that
+file, the hidden name is removed; any other file gets its name back. A process that dies in between leaves the hidden name,
+which the next one restores (`restore`).
 """
 
 import os
@@ -21,7 +21,7 @@ from ingest.system.failpoints import failpoint
 def remove_source(context: StageContext, file: LedgerFile, folder: SourceFolder, archived: FileIO) -> None:
     """Remove the source's name if it is still that of the archived file. Raises FenceLost, OSError."""
     aside = hidden_aside(file)
-    # The transaction locks the job's row, so that no newer process restores the source, which this one would then remove.
+    # The transaction locks the job's row. Otherwise a newer process could restore the source, and this one would remove it.
     with context.lease.transaction():
         folder.remove(aside)
         if not _rename(folder, source_path(file.source).name, aside):

@@ -1,8 +1,8 @@
-"""Restores the sources of a move before they are deleted from the archive, however far the move had come.
+"""Restores the sources of a move, then deletes them from the archive, whichever step the move had reached.
 
-Called by `move` for a file that an older process left `sending`, and by `ingest.archiving.rejection`. A file that has the
-source's name by then is never overwritten; the source is restored beside it, as `<name>.job-<id>`. Each step may be repeated
-after a kill at any instruction.
+Called by `move` for a file that an older process left `sending`, and by `ingest.archiving.rejection`. A new file with the
+source's name is never overwritten; the source is restored beside it, as `<name>.job-<id>`. Each step may be repeated after
+a kill at any instruction.
 """
 
 import logging
@@ -39,7 +39,7 @@ def restore_sources(context: StageContext, files: Iterable[LedgerFile]) -> None:
 
 
 def assign_new_id(context: StageContext, file: LedgerFile) -> LedgerFile:
-    """Give a restored file that was `sending` another id: a DELETE of an older process may still be under way."""
+    """Assign a new id to a restored file that was `sending`, because an older process's DELETE may still be under way."""
     [renamed] = replace_ids(context, [file], DELETION_UNANSWERED)
     return renamed
 
@@ -83,7 +83,7 @@ def _restore(context: StageContext, file: LedgerFile, folder: SourceFolder, *, i
         # The link of a verified file is the file in the archive. That of any other may be an older version of the source.
         if not (is_linked and file.state is FileState.ARCHIVED) and not is_kept(context, file, folder):
             fetch(context, file, folder)
-        # Before the deletion of what may be the only copy.
+        # Before the deletion of the archive's file, which may be the only durable copy.
         folder.sync()
         if is_linked:
             replace_by_empty(context, file, folder)

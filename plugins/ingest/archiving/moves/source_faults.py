@@ -1,9 +1,9 @@
-"""Collects the faults of the sources of a move, and hides from uploaders what they must not learn.
+"""Collects the faults of the sources of a move, and hides the findings that uploaders must not learn.
 
-Used by `move`. A move document can name any path, size and hash. If the job's state said which of them is wrong, a user
-could find out by trial what exists in folders of other users, and finally take it. So with authentication every finding on
-the disk becomes the same sentence; the finding itself is in an event of the job (`pacifica-ingest-cmd show`) and in the log
-of the task.
+Used by `move`. A move document can name any path, size and hash. If the job's state named the wrong value, a user could find
+out by trial which files exist in other users' folders, and finally move them. So with authentication every finding on the
+disk becomes the same sentence; the finding itself is in an event of the job (`pacifica-ingest-cmd show`) and in the log of
+the task.
 """
 
 import logging

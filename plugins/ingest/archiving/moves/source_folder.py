@@ -1,6 +1,6 @@
 """The folder of a source as an open descriptor, so that no exchanged path can lead elsewhere.
 
-Used by all modules of moves. An account that can write beside a source can replace a folder by a symbolic link at any
+Used by the other modules of moves. An account that can write beside a source can replace a folder by a symbolic link at any
 moment. So a folder is opened once (`source_location`), and everything is done relative to the open folder (openat(2)).
 """
 

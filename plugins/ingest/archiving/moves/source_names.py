@@ -1,4 +1,4 @@
-"""Gives a hidden file a visible name again: the source's own, or one beside it if that one is taken.
+"""Restores a visible name for a hidden file: the source's own, or one beside it if the source's name is taken.
 
 Called by `restore` and `removal`. No file is ever overwritten.
 """
@@ -15,7 +15,7 @@ from ingest.ledger.events import EventKind
 from ingest.ledger.files import LedgerFile
 from ingest.system.sanitize import quote_name
 
-# A name has at most 255 bytes; the rest is for the suffix of a name beside the source's own.
+# The bytes that a name beside the source's own takes from it. A name has at most 255 bytes; the suffix needs the others.
 MAX_STEM_BYTES = 200
 
 
@@ -29,7 +29,7 @@ def possible_names(context: StageContext, file: LedgerFile) -> Iterator[str]:
 
 
 def restore_name(context: StageContext, file: LedgerFile, folder: SourceFolder, hidden: str) -> None:
-    """Give a hidden file the first possible name that is free, unless it has one of them already."""
+    """Add the first possible name that is free to a hidden file, unless the file already has one of the names."""
     for name in possible_names(context, file):
         with suppress(FileExistsError):
             _name(folder, hidden, name)
@@ -47,7 +47,7 @@ def _is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
 
 
 def _name(folder: SourceFolder, hidden: str, name: str) -> None:
-    """Give a hidden file a name that is free; raises FileExistsError."""
+    """Add a name to a hidden file, or rename it where links are impossible; raises FileExistsError."""
     try:
         folder.link(hidden, name)
     except FileExistsError:

@@ -27,7 +27,7 @@ def verify_archived(context: StageContext, file: LedgerFile, source: Source, lin
         )
     stored = archive.size(file.file_id)
     if stored != file.size:
-        # Only the log says how much it holds: that may be the size of another user's file.
+        # The stored size may be that of another user's file, so only the log contains it.
         logger.warning("the archive holds %s of the %d bytes of file %d", stored, file.size, file.file_id)
         reason = f"it does not hold the {file.size} bytes of {quote_name(file.source)}; it is moved again"
         raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
@@ -38,9 +38,9 @@ def verify_archived(context: StageContext, file: LedgerFile, source: Source, lin
 
 
 def _shares_inode(source: Source, link_count: int) -> bool:
-    """Return whether the archive holds the very file that was checked, unchanged, so that it need not be read.
+    """Return whether the archive holds the same inode that was checked, unchanged, so that the file need not be read.
 
-    An archive on the same device links the file, which then has one more hard link. An archive on another one copies it.
+    An archive on the same device links the file, which then has one more hard link. On another device it copies the file.
     """
     now = os.fstat(source.opened.fileno())
     return source.is_unchanged(now) and now.st_nlink == link_count + 1

@@ -1,4 +1,4 @@
-"""Run by Alembic, on the connection that `ingest.ledger.database.upgrade_schema` passes on."""
+"""Run the migrations on the connection that `ingest.ledger.database.upgrade_schema` has opened. Loaded by Alembic."""
 
 from alembic import context
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Extent:
-    """What is compared, and whether dark files are deleted.
+    """The extent of a comparison, and whether it deletes dark files.
 
     - `job_id`: compare this job only, without the archive's folder.
     - `hash_percent`: the percentage of files that are read and hashed.

@@ -1,4 +1,7 @@
-"""The differences that a comparison finds, and the counts of what was compared."""
+"""The differences that a comparison finds, and the counts of compared things.
+
+Created by the other modules of `ingest.operations.reconcile`; printed by the command `reconcile`, logged by `weekly`.
+"""
 
 import logging
 import time
@@ -16,8 +19,8 @@ RESTORE_FILE = "restore it from a backup"
 RESTORE_CATALOG = "restore the catalog from a backup"
 SEND_BUNDLE = "send its bundle again: retry --path"
 DELETE_FILE = "delete it: reconcile --delete-dark"
-RETRY_JOB = "retry the job: if the transaction is its own, the job is complete then"
-FIND_OWNER = "find out whose it is"
+RETRY_JOB = "retry the job: if the transaction is the job's own, the job is then complete"
+FIND_OWNER = "find out which system it belongs to"
 
 
 class Problem(StrEnum):
@@ -32,7 +35,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference: what is wrong, and what an admin does about it.
+    """One difference in words, and its remedy, which an admin carries out.
 
     - `path`: the file's path in the bundle, or in the archive's folder if it belongs to no job.
     - `ours`: this service certainly sent the dark file, so it may be deleted.
@@ -58,7 +61,7 @@ class Finding:
 
 
 class Counts:
-    """How much was compared, and how many problems of each kind were found; logged every PROGRESS_SECONDS."""
+    """The numbers of compared things and of problems of each kind; logged every PROGRESS_SECONDS."""
 
     def __init__(self) -> None:
         self._compared = Counter(jobs=0, going_on=0, files=0, hashed=0, listed=0, deleted=0)
@@ -66,7 +69,7 @@ class Counts:
         self._logged = time.monotonic()
 
     def add(self, compared: str, number: int = 1) -> None:
-        """Count things that were compared, by their name."""
+        """Count compared things, by the name of their count."""
         self._compared[compared] += number
         if time.monotonic() - self._logged > PROGRESS_SECONDS:
             self._logged = time.monotonic()

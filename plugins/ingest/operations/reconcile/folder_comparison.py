@@ -69,7 +69,7 @@ class FolderComparison:
             self.counts.add("deleted")
 
     def _known(self, file_ids: Sequence[int]) -> frozenset[int]:
-        """Return those of up to a batch of ids that the ledger or the catalog knows."""
+        """Return the ids that the ledger or the catalog knows, out of at most a batch."""
         with transaction(self.engine) as session:
             ours = frozenset(session.scalars(select(File.file_id).where(File.file_id.in_(file_ids))))
         others = [file_id for file_id in file_ids if file_id not in ours]

@@ -1,7 +1,8 @@
 """Finds idle jobs: they have ended and no process works on them, so that ledger, archive and catalog must agree.
 
-A process acquires a job, which increments the job's fence, before it changes archive or catalog. So a comparison reads a
-job without holding it: `ComparedJob.check` raises FenceLost if a process has acquired the job since.
+Called by `ingest.operations.reconcile.comparison`. A process acquires a job, which increments the job's fence, before it
+changes archive or catalog. So a comparison reads a job without holding it: `ComparedJob.check` raises FenceLost if a
+process has acquired the job since.
 """
 
 from collections.abc import Iterator
@@ -75,8 +76,8 @@ def _compared_jobs(engine: Engine, which: ColumnElement[bool]) -> list[ComparedJ
         return [
             ComparedJob(
                 JobLease(engine, to_snapshot(job), STAGES[to_snapshot(job).record.kind][0], NO_ATTEMPT, job.fence),
-                resting,
+                is_idle,
                 sent,
             )
-            for job, resting, sent in session.execute(query)
+            for job, is_idle, sent in session.execute(query)
         ]

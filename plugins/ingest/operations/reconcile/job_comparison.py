@@ -90,7 +90,7 @@ class JobComparison:
                 yield from self._check_absent(compared, file)
 
     def _check_stored(self, compared: ComparedJob, file: LedgerFile, remedy: str) -> Iterator[Finding]:
-        """Yield what is wrong with a file that the archive must hold."""
+        """Yield the problem of a file that the archive must hold, if there is one."""
         self.counts.add("files")
         size = self.services.archive.size(file.file_id)
         if size is None:
@@ -104,11 +104,11 @@ class JobComparison:
                 yield _finding(Problem.CORRUPT, damaged, remedy, compared, file)
 
     def _check_absent(self, compared: ComparedJob, file: LedgerFile) -> Iterator[Finding]:
-        """Yield what is wrong with a file that the archive must not hold."""
+        """Yield the problem of a file that the archive must not hold, if there is one."""
         self.counts.add("files")
         if not is_dark(self.services, compared.outcome, file):
             return
-        what = "the archive holds it, but the ledger does not say so"
+        what = "the archive holds it, although the ledger does not list it as archived"
         if is_ours(self.services.archive, file):
             yield _finding(Problem.DARK, what, DELETE_FILE, compared, file, ours=True)
         else:

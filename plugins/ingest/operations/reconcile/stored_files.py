@@ -23,9 +23,10 @@ def is_dark(services: Services, outcome: Outcome | None, file: LedgerFile) -> bo
 
 
 def is_ours(archive: Archive, file: LedgerFile) -> bool:
-    """Return whether this service certainly sent a dark file: the ledger says so, or its bytes are those of the job.
+    """Return whether this service certainly sent a dark file: the ledger records that, or the bytes are those of the job.
 
-    UniqueID may have handed out the id twice, so that the file belongs to another system. An empty file proves nothing.
+    UniqueID may have handed out the id twice, so that the file belongs to another system. The bytes of an empty file prove
+    nothing.
     """
     if file.state is not FileState.PENDING:
         return True
