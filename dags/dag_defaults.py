@@ -10,11 +10,11 @@ from typing import Any
 from airflow.sdk import RetryDecision, RetryPolicy
 
 from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection
+from ingest.orchestrator.dag_ids import TAG
 from ingest.settings.loading import load_dag_settings
 
 SETTINGS = load_dag_settings()
 # The tag by which the service finds its own DAGs in Airflow.
-TAG = "pacifica"
 
 
 class RetryByCause(RetryPolicy):

@@ -22,10 +22,11 @@ from airflow.sdk import dag, task
 from dag_defaults import WITHOUT_RETRIES, dag_defaults
 
 from ingest.operations.housekeeping import run_housekeeping
+from ingest.orchestrator.dag_ids import HOUSEKEEPING
 
 
 @dag(
-    dag_id="housekeeping",
+    dag_id=HOUSEKEEPING,
     doc_md=__doc__,
     **dag_defaults(schedule=timedelta(minutes=1), execution_timeout=timedelta(minutes=10), **WITHOUT_RETRIES),
 )

@@ -19,11 +19,12 @@ from airflow.sdk import dag, task
 from dag_defaults import dag_defaults
 
 from ingest.operations.reconcile import weekly
+from ingest.orchestrator.dag_ids import RECONCILE
 from ingest.states.stages import Pool
 
 
 @dag(
-    dag_id="reconcile",
+    dag_id=RECONCILE,
     doc_md=__doc__,
     **dag_defaults(schedule=timedelta(weeks=1), execution_timeout=timedelta(days=6)),
 )

@@ -21,10 +21,11 @@ from airflow.sdk import dag, task
 from dag_defaults import WITHOUT_RETRIES, dag_defaults
 
 from ingest.operations.retention import remove_leftovers
+from ingest.orchestrator.dag_ids import RETENTION
 
 
 @dag(
-    dag_id="retention",
+    dag_id=RETENTION,
     doc_md=__doc__,
     **dag_defaults(schedule=timedelta(hours=1), execution_timeout=timedelta(hours=12), **WITHOUT_RETRIES),
 )

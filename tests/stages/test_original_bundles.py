@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.archiving.unlisted_members import REJECT, SKIP
+from ingest.settings.fields import REJECT, SKIP
 from ingest.states.stages import Stage
 from tests.job_fixtures import RunOnCore
 from tools.bundles import Entry, file_entry, make_bundle

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from ingest.archiving.unlisted_members import MAX_NAMED, SKIP, skip_unlisted
+from ingest.archiving.unlisted_members import MAX_NAMED, skip_unlisted
 from ingest.errors.types import InvalidMetadata
 from ingest.ledger.database import transaction as in_transaction
 from ingest.ledger.job_history import read
 from ingest.ledger.models import Event, File
 from ingest.services import Services
+from ingest.settings.fields import SKIP
 from ingest.settings.loading import Settings
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage

@@ -10,7 +10,6 @@ from ingest.ledger.files import batches, unlisted_members
 from ingest.ledger.lease import JobLease
 from ingest.system.sanitize import quote_name
 
-REJECT, SKIP = "reject", "skip"
 # Enough names to recognize the members by, in a text of limited length.
 MAX_NAMED = 20
 

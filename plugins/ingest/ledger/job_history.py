@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import UnknownJob
+from ingest.ledger import legacy_jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_snapshots import run_id
@@ -29,7 +29,7 @@ def read(engine: Engine, job_id: int) -> Document:
     with transaction(engine) as session:
         document = _read(session, job_id) if is_valid_id(job_id) else {}
     if not any(document.get(part) for part in ("job", "original", "uploads", "events")):
-        raise UnknownJob(f"job ID {job_id} does not exist.")
+        raise legacy_jobs.unknown(job_id)
     return {"job_id": job_id, **document}
 
 

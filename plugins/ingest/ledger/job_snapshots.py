@@ -59,14 +59,14 @@ def to_snapshot(job: Job) -> JobSnapshot:
     record = JobRecord(
         kind=kind,
         outcome=Outcome(job.outcome) if job.outcome else None,
-        override=JobState(**job.override) if job.override else None,
+        override=JobState.from_stored(job.override) if job.override else None,
         stage=Stage(job.stage) if job.stage else None,
         percent=job.percent,
         is_held=job.holder is not None,
         finished=Stage(job.finished) if job.finished else None,
         error=_stage_error(job.error) if job.error else None,
         clears=job.clears,
-        last=JobState(**job.last_state) if job.last_state else None,
+        last=JobState.from_stored(job.last_state) if job.last_state else None,
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
     return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)

@@ -187,7 +187,7 @@ def _has_nothing_left(job: Job, stage: Stage) -> bool:
 
 def _start_stage(job: Job, stage: Stage) -> None:
     """Clear the outcome, the override and the final error, because the job continues; raises JobOverridden."""
-    _lift_override(job)
+    _end_override(job)
     if job.stage != stage:
         job.stage, job.percent = stage, 0.0
     if job.outcome == Outcome.REJECTED:
@@ -199,7 +199,7 @@ def _start_stage(job: Job, stage: Stage) -> None:
     job.updated = func.now()
 
 
-def _lift_override(job: Job) -> None:
+def _end_override(job: Job) -> None:
     """Clear a state that an admin set, which holds until the job continues; FAILED holds until the job is retried."""
     if job.override is not None and job.override["state"] == JobStatus.FAILED:
         raise JobOverridden(f"an admin has failed job {job.id}: {job.override['exception']}")

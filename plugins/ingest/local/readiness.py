@@ -20,7 +20,8 @@ from ingest.local.reporting import LaunchFailure, say
 from ingest.local.supervision import Supervisor
 from ingest.local.waiting import wait_until
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.obstacles import HOUSEKEEPING_DAG, NEEDED_DAGS, find_obstacles
+from ingest.orchestrator.dag_ids import HOUSEKEEPING
+from ingest.orchestrator.obstacles import NEEDED_DAGS, find_obstacles
 from ingest.orchestrator.pools import archive_pool
 from ingest.settings.loading import Settings, load_dag_settings
 from ingest.states.airflow import ENDED_RUN_STATES, RunState
@@ -30,7 +31,7 @@ from ingest.states.stages import Pool
 START_TIMEOUT_SECONDS = 600
 # How long a DAG may be missing before its import errors are reported: a recorded error may be from an earlier start.
 DAGS_SECONDS = 240
-WARM_UP_DAG = HOUSEKEEPING_DAG
+WARM_UP_DAG = HOUSEKEEPING
 DAGS = NEEDED_DAGS
 
 

@@ -15,14 +15,14 @@ from ingest.errors.types import AirflowNotReady, DatabaseUnavailable, ServiceUna
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.dag_ids import HOUSEKEEPING, RETENTION, TAG
 from ingest.orchestrator.pools import archive_pool
 from ingest.states.job_state import first_unfinished
 from ingest.states.stages import STAGES, Kind, Pool, Stage
 
-HOUSEKEEPING_DAG = "housekeeping"
 # Without `retention` the spool would fill up.
-NEEDED_DAGS = (*Kind, HOUSEKEEPING_DAG, "retention")
-DAGS_PATH = "/api/v2/dags?tags=pacifica&exclude_stale=false&order_by=dag_id&limit=100"
+NEEDED_DAGS = (*Kind, HOUSEKEEPING, RETENTION)
+DAGS_PATH = f"/api/v2/dags?tags={TAG}&exclude_stale=false&order_by=dag_id&limit=100"
 POOLS_PATH = "/api/v2/pools/"
 # The timeout of each request of a command that only reports.
 REPORT_TIMEOUT_SECONDS = 5.0
@@ -42,7 +42,7 @@ class Obstacles:
 
     def for_job(self, kind: Kind, stages: Collection[Stage], *, needs_housekeeping: bool) -> list[str]:
         """Return the obstacles in the given stages of a job; `needs_housekeeping` if housekeeping must start its run."""
-        dags = [kind.value, *([HOUSEKEEPING_DAG] if needs_housekeeping else [])]
+        dags = [kind.value, *([HOUSEKEEPING] if needs_housekeeping else [])]
         pools = dict.fromkeys(stage.pool for stage in stages)
         found = [self.dags.get(dag) for dag in dags] + [self.pools.get(pool) for pool in pools]
         return [sentence for sentence in found if sentence]
@@ -113,7 +113,7 @@ def _dag_obstacle(dag_id: str, dag: Mapping[str, Any] | None) -> str:
 
 def _pool_obstacle(name: str, pool: Mapping[str, Any] | None) -> str:
     if pool is None:
-        return f"the pool {name} is missing in Airflow; the DAG {HOUSEKEEPING_DAG} restores it within a minute"
+        return f"the pool {name} is missing in Airflow; the DAG {HOUSEKEEPING} restores it within a minute"
     if pool["slots"] == 0:
         return f"the pool {name} has no slots in Airflow; give it some (Airflow UI, Admin, Pools)"
     return ""

@@ -15,8 +15,9 @@ from ingest.settings.moves import MoveSettings
 from ingest.settings.submitters import NETWORK_ID, SubmitterSettings
 from ingest.settings.types import Size, check_database_url, folder_of, option
 
+# What happens to members of a bundle that its metadata does not list.
+REJECT, SKIP = "reject", "skip"
 BUILT_IN = "builtin"
-
 SERVICE_URL = rf"^({BUILT_IN}|https?://\S+)$"
 ARCHIVE_URL = r"^(file:///\S.*|https?://\S+)$"
 
@@ -62,10 +63,10 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         form="true or false",
     )  # fmt: skip
     unlisted_members: str = option(
-        "reject", "ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS",
+        REJECT, "ingest", "unlisted_members", "INGEST_UNLISTED_MEMBERS",
         description="How to treat a file in the tar that the metadata does not list: `reject` the job, or `skip` the file, "
         "as the original service does. The job then continues without the file, and an event names it.",
-        form="reject or skip", pattern=r"^(reject|skip)$",
+        form=f"{REJECT} or {SKIP}", pattern=rf"^({REJECT}|{SKIP})$",
     )  # fmt: skip
     service_connect_timeout: float = option(
         10.0, "ingest", "service_connect_timeout", "INGEST_SERVICE_CONNECT_TIMEOUT",

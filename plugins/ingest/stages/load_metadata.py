@@ -11,7 +11,7 @@ it, and the result shows how many were skipped.) The error lists all faults. The
 """
 
 from ingest.archiving.file_ids import assign_missing_ids
-from ingest.archiving.unlisted_members import SKIP, skip_unlisted
+from ingest.archiving.unlisted_members import skip_unlisted
 from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext, Summary
 from ingest.errors.fault_codes import FaultCode
@@ -20,6 +20,7 @@ from ingest.ledger.events import EventKind
 from ingest.ledger.file_comparison import check_annotated, compare_members, compare_sources, find_ambiguous_paths
 from ingest.ledger.file_records import forget_declarations, record_declarations
 from ingest.ledger.files import batches, totals
+from ingest.settings.fields import SKIP
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line

@@ -19,7 +19,6 @@ from ingest.system.sanitize import quote_name
 
 logger = logging.getLogger(__name__)
 
-EVENT = "sources_refused"
 # Faults that follow from the document and the settings alone, or that occur after size and hash were verified.
 HARMLESS = frozenset({FaultCode.SOURCE_NOT_ALLOWED, FaultCode.SOURCE_CHANGED})
 
