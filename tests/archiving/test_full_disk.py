@@ -48,7 +48,7 @@ class TestSpool:
         for each in stages[: stages.index(stage)]:
             run(job, each)
         fill(disk)
-        with pytest.raises(SpoolFull, match=f"the spool {disk} has no room"):
+        with pytest.raises(SpoolFull, match=f"the spool {disk} has not enough free space"):
             run(job, stage)
         error = jobs.read(database_engine, job).record.error
         assert error is not None

@@ -70,7 +70,7 @@ def test_malformed_file_admits_nobody_and_answers_503(path: Path, caplog: pytest
         with pytest.raises(TokensUnavailable) as refused:
             tokens.user_of(text)
         assert str(path) not in refused.value.text
-    assert "tokens.json is not what" in caplog.text
+    assert "tokens.json was not written by" in caplog.text
     assert "geheim" not in caplog.text
     path.write_bytes(good)
     assert tokens.user_of(text) == "ada"

@@ -138,7 +138,7 @@ class TestMove:
     @pytest.mark.parametrize(
         ("body", "reason"),
         [
-            (b"[{]", "no valid JSON"),
+            (b"[{]", "is not valid JSON"),
             (b"not json", "must be a JSON list of objects"),
             (b"[]", "is an empty list"),
             (b"{}", "must be a JSON list of objects"),

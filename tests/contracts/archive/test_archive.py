@@ -115,7 +115,7 @@ def test_body_that_ends_early_is_service_unavailable_and_can_be_sent_again(
 def test_body_that_is_too_long_is_service_unavailable_and_can_be_sent_again(
     archive: Archive, new_id: int, size: int, announced: int
 ):
-    with pytest.raises(ServiceUnavailable, match=f"goes on after the last of {announced} announced bytes"):
+    with pytest.raises(ServiceUnavailable, match=f"continues after the last of {announced} announced bytes"):
         archive.put(new_id, io.BytesIO(bytes(size)), announced)
     assert_can_be_sent_again(archive, new_id)
 
