@@ -20,7 +20,7 @@ from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.stages import run_stage as stage_wrapper
 from ingest.stages.registry import STAGE_FUNCTIONS
 from ingest.states.stages import STAGES, Kind, Stage
-from tests.received import create_job
+from tests.job_creation import create_job
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core
 

@@ -337,7 +337,7 @@ def test_every_test_that_shows_something_of_security_exists() -> None:
     assert {name for name in named if name not in functions and not (PROJECT / name).exists()} == set()
 
 
-ROOMS = sorted(
+FOLDERS = sorted(
     path.name
     for folder in ("plugins/ingest", "api")
     for path in (PROJECT / folder).iterdir()
@@ -345,9 +345,9 @@ ROOMS = sorted(
 )
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_is_in_the_tree_of_the_page_for_developers(room: str) -> None:
-    assert f"\n  {room}/ " in section(PROJECT / "docs/develop.md", "The tree")
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_folder_is_in_the_tree_of_the_page_for_developers(folder: str) -> None:
+    assert f"\n  {folder}/ " in section(PROJECT / "docs/develop.md", "The tree")
 
 
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))

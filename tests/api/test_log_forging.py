@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.access.callers import AccessServer, serving
-from tests.hostile import ALL_HOSTILE, FORGED
+from tests.hostile_texts import ALL_HOSTILE, FORGED
 from tools.bundles import make_bundle
 
 LINE = re.compile(
@@ -54,7 +54,7 @@ def requests_with(text: str) -> Iterator[bytes]:
 def test_no_request_forges_a_line_of_the_log(server: AccessServer):
     for request in requests_with(ALL_HOSTILE):
         assert send(server, request).startswith(b"HTTP/1.1 ")
-    lines = server.said().split("\n")[:-1]
+    lines = server.log_text().split("\n")[:-1]
     assert all(line.isprintable() for line in lines)
     assert [line for line in lines if not LINE.match(line)] == []
     assert not any(line.startswith(FORGED) for line in lines)
@@ -64,5 +64,5 @@ def test_received_job_is_in_the_log(server: AccessServer):
     """Otherwise the test above would check an empty log."""
     bundle = make_bundle()
     assert b"200 OK" in send(server, HEAD + f"Content-Length: {len(bundle)}\r\n\r\n".encode() + bundle)
-    assert "received: kind=ingest" in server.said()
-    assert "housekeeping will trigger it" in server.said()
+    assert "received: kind=ingest" in server.log_text()
+    assert "housekeeping will trigger it" in server.log_text()

@@ -24,9 +24,9 @@ from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
+from tests.job_creation import create_job
 from tests.ledger.test_migrations import fresh_database
 from tests.orchestrator.test_client import TASKS, Airflow, handler_of, job_run, tasks
-from tests.received import create_job
 from tools.bundles import make_bundle
 
 next_id = count(7_200_000)

@@ -7,7 +7,7 @@ import pytest
 from ingest.errors.types import CatalogHoldsIds, CatalogRejected, FenceLost
 from ingest.services.metadata import Metadata
 from tests.contracts.conftest import Connect, NewIds
-from tests.contracts.transactions import document, hashes, ingest, lacking
+from tests.contracts.transactions import document, hashes, ingest, remove_key
 from tests.services.bodies import FailingBody
 from tools.bundles import Entry
 
@@ -107,7 +107,7 @@ def test_file_that_is_listed_twice_is_rejected_and_nothing_stays(metadata: Metad
 @pytest.mark.parametrize("key", ["_id", "hashtype", "hashsum"])
 def test_file_that_lacks_what_we_compare_is_rejected_and_nothing_stays(metadata: Metadata, new_ids: NewIds, key: str):
     transaction_id, good, bad = new_ids(3)
-    lacks = lacking(document(transaction_id, [bad]), key)
+    lacks = remove_key(document(transaction_id, [bad]), key)
     assert_rejected(metadata, transaction_id, [*document(transaction_id, [good])[:-1], *lacks])
     assert metadata.find(transaction_id) is None
     ingest(metadata, transaction_id, document(transaction_id, [good, bad]))

@@ -41,13 +41,13 @@ def unprivileged_archives(count: int) -> Iterator[list[str]]:
             else:
                 service.archive.symlink_to(services[0].archive)
         for path in Path(name).rglob("*"):
-            give_away(path)
+            give_to_archive_account(path)
         for service in services:
             stack.enter_context(_running(service))
         yield [service.url for service in services]
 
 
-def give_away(path: Path) -> None:
+def give_to_archive_account(path: Path) -> None:
     """Give a file or folder to the archive's account."""
     if user := account():
         shutil.chown(path, user.pw_uid, user.pw_gid)

@@ -42,12 +42,12 @@ def ledger(stack: Stack) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def archive_away(stack: Stack) -> "ArchiveAway":
+def archive_outage(stack: Stack) -> "ArchiveOutage":
     """Return what makes the archive unavailable for a while."""
-    return ArchiveAway(stack.home / "archive")
+    return ArchiveOutage(stack.home / "archive")
 
 
-class ArchiveAway:
+class ArchiveOutage:
     """Makes the archive unavailable: a file replaces its folder, so that nothing can be written."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class ArchiveAway:
         self._aside = folder.with_name("archive aside")
 
     @contextmanager
-    def for_a_while(self) -> Iterator[None]:
+    def unavailable(self) -> Iterator[None]:
         """Make the archive unavailable inside the block."""
         self._folder.rename(self._aside)
         self._folder.write_text("the archive is unavailable")

@@ -61,7 +61,7 @@ def paused_text(dag: str) -> str:
 
 
 def set_paused(stack: Stack, dag: str, *, paused: bool) -> None:
-    stack.ask_airflow("PATCH", f"/dags/{dag}", {"is_paused": paused})
+    stack.request_airflow("PATCH", f"/dags/{dag}", {"is_paused": paused})
 
 
 @contextmanager
@@ -118,14 +118,14 @@ def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
 def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(stack: Stack):
     # Otherwise housekeeping might restore it before the test sees it missing.
     with paused(stack, "housekeeping"):
-        stack.ask_airflow("DELETE", "/pools/archive")
+        stack.request_airflow("DELETE", "/pools/archive")
         job = stack.post(make_bundle())
         state = wait_for_obstacle(stack, job, NO_POOL)
         assert (state["task"], state["task_percent"]) == ("Policy Validation", "100.0")
         assert paused_text("housekeeping") in readiness(stack)["message"]
     stack.run_housekeeping()
     assert_runs_on(stack, job)
-    assert stack.ask_airflow("GET", "/pools/archive")["slots"] == 3
+    assert stack.request_airflow("GET", "/pools/archive")["slots"] == 3
 
 
 def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: Stack, own: OwnStack):

@@ -16,12 +16,12 @@ RUN_SECONDS = 120
 def run_of_reconcile(stack: Stack) -> str:
     """Run the DAG as an operator does in the UI; return how it ended."""
     body = {"dag_run_id": f"test-{time.time_ns()}", "logical_date": None}
-    path = f"/dags/reconcile/dagRuns/{stack.ask_airflow('POST', '/dags/reconcile/dagRuns', body)['dag_run_id']}"
+    path = f"/dags/reconcile/dagRuns/{stack.request_airflow('POST', '/dags/reconcile/dagRuns', body)['dag_run_id']}"
     state = ""
 
     def ended() -> bool:
         nonlocal state
-        state = stack.ask_airflow("GET", path)["state"]
+        state = stack.request_airflow("GET", path)["state"]
         return state in {"success", "failed"}
 
     wait_until(ended, RUN_SECONDS, lambda: f"the run stays {state}")

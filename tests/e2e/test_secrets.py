@@ -20,9 +20,9 @@ from ingest.ledger.models import File
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
 from ingest.settings.loading import load_settings
-from tests.e2e.conftest import ArchiveAway
-from tests.faults.ending import wait_until_not_spooled
-from tests.hostile import ALL_HOSTILE
+from tests.e2e.conftest import ArchiveOutage
+from tests.faults.end_assertions import wait_until_not_spooled
+from tests.hostile_texts import ALL_HOSTILE
 from tools.bundles import make_bundle, make_tar, metadata_of
 from tools.stack import TIMEOUT_SECONDS, Stack
 
@@ -46,7 +46,7 @@ def jobs(stack: Stack) -> list[int]:
     hostile = stack.post(make_tar({ALL_HOSTILE: b"x"})), stack.post(make_bundle(metadata=f"[{ALL_HOSTILE}".encode()))
     for job in (good, rejected, *hostile):
         stack.wait_for_end(job)
-    with ArchiveAway(stack.home / "archive").for_a_while():
+    with ArchiveOutage(stack.home / "archive").unavailable():
         unlucky = stack.post(make_bundle())
         stack.wait(unlucky, lambda state: bool(state["exception"]))
     stack.wait_for_end(unlucky)
@@ -201,21 +201,21 @@ def with_a_password(stack: Stack, *arguments: str, **settings: str) -> Any:
     return Stack(stack.home, stack.api, stack.airflow, environment).command(*arguments)
 
 
-AWAY = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
+UNAVAILABLE_URL = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
 
 
 @pytest.mark.parametrize("name", ["METADATA_INGEST_URL", "ARCHIVEINTERFACE_URL"])
 def test_command_whose_service_is_unavailable_does_not_show_the_password_in_its_url(
     stack: Stack, jobs: list[int], name: str
 ):
-    said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: AWAY})
+    said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: UNAVAILABLE_URL})
     assert said.returncode == 1
     assert "127.0.0.1:1" in said.stderr
     assert "hidden" not in said.stdout + said.stderr
 
 
 def test_command_that_cannot_reach_airflow_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
-    said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=AWAY)
+    said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=UNAVAILABLE_URL)
     assert said.returncode == 1
     assert "127.0.0.1:1" in said.stderr
     assert "hidden" not in said.stdout + said.stderr

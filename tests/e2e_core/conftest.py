@@ -56,15 +56,15 @@ def ledger(stack: Stack) -> Iterator[Engine]:
         yield engine
 
 
-Away = Callable[[str], AbstractContextManager[None]]
+MakeUnavailable = Callable[[str], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def away(core: Core, proxies: dict[str, Proxy]) -> Away:
+def make_unavailable(core: Core, proxies: dict[str, Proxy]) -> MakeUnavailable:
     """Make a service unavailable for a while: stop its process and refuse connections."""
 
     @contextmanager
-    def away(name: str) -> Iterator[None]:
+    def make_unavailable(name: str) -> Iterator[None]:
         with ExitStack() as ended:
             if name != METADATA:
                 # Policy needs metadata, so metadata keeps running and only its proxy refuses connections.
@@ -73,4 +73,4 @@ def away(core: Core, proxies: dict[str, Proxy]) -> Away:
             ended.callback(proxies[name].start)
             yield
 
-    return away
+    return make_unavailable

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_moves import CONTENTS, lay_out, move, names_in
-from tests.e2e_core.conftest import Away
+from tests.e2e_core.conftest import MakeUnavailable
 from tests.e2e_core.test_bundles import assert_complete
 from tools.bundles import file_entry
 from tools.pacifica_core.contents import cataloged, stored
@@ -103,8 +103,10 @@ def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, p
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_unavailable_catalog_keeps_the_moved_files(stack: Stack, core: Core, away: Away, folder: Path):
-    with away(METADATA):
+def test_unavailable_catalog_keeps_the_moved_files(
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, folder: Path
+):
+    with make_unavailable(METADATA):
         job = move(stack, lay_out(folder))
         state = stack.wait_for_end(job)
         assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")

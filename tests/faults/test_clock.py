@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from ingest.system.failpoints import VARIABLE
 from tests.faults.conftest import SETTINGS
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
@@ -127,7 +127,7 @@ def test_admin_lets_a_job_go_on_before_a_clock_that_was_set_back_has_caught_up(
     clock.jump(-1)
     points.release(HELD_AT, under_way)
     run = f"/dags/ingest/dagRuns/job-{under_way}"
-    clocked.ask_airflow("PATCH", run, {"state": "failed"})
-    clocked.ask_airflow("DELETE", run)
+    clocked.request_airflow("PATCH", run, {"state": "failed"})
+    clocked.request_airflow("DELETE", run)
     assert clocked.command("retry", "--job-id", str(under_way)).returncode == 0
     assert_all_complete(clocked, jobs, under_way)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.states.job_state import MISSING_TEXT
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ownerless
+from tests.faults.end_assertions import assert_complete, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.stack import Stack
@@ -132,7 +132,7 @@ def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_f
     points.arm(point, job)
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
-    stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
+    stack.request_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
     points.release("load_metadata.begun", job)
     stack.wait(job, lambda state: state["exception"] == MISSING_TEXT)
     stack.run_housekeeping()

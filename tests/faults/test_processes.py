@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import Engine
 
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import Stack

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Event, Upload
-from tests.faults.ending import assert_complete, spooled
+from tests.faults.end_assertions import assert_complete, spooled
 from tests.faults.points import Points
 from tools.bundles import make_bundle
 from tools.stack import Stack, answers
@@ -43,7 +43,7 @@ def announced(ledger: Engine) -> list[int]:
         return list(session.scalars(select(Upload.job_id).order_by(Upload.job_id)))
 
 
-def told(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
+def event_codes(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
     with Session(ledger) as session:
         rows = session.execute(select(Event.kind, Event.code).where(Event.job_id == job).order_by(Event.id))
         return [(kind, code) for kind, code in rows]
@@ -61,10 +61,12 @@ def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: 
 
 
 def run_retention(stack: Stack) -> None:
-    run = stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})["dag_run_id"]
+    run = stack.request_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})["dag_run_id"]
     path = f"/dags/retention/dagRuns/{run}"
     wait_until(
-        lambda: stack.ask_airflow("GET", path)["state"] == "success", RETENTION_SECONDS, lambda: f"{run} does not end"
+        lambda: stack.request_airflow("GET", path)["state"] == "success",
+        RETENTION_SECONDS,
+        lambda: f"{run} does not end",
     )
 
 
@@ -94,7 +96,7 @@ def test_upload_that_was_killed_before_its_commit_leaves_nothing(
     job, left = killed_before_commit[case]
     assert [name.partition(".")[2] for name in left] == LEFT.get(case, ["tar.part"])
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_abandoned", None)]
+    assert event_codes(ledger, job) == [("upload_abandoned", None)]
     assert requests.get(f"{stack.api}/get_state/{job}", timeout=30).status_code == 404
 
 
@@ -107,7 +109,7 @@ def test_move_document_whose_receiver_was_killed_leaves_nothing(stack: Stack, le
     wait_until(lambda: answers(stack.api), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
     wait_until(lambda: is_removed(stack, ledger, job), RETENTION_SECONDS, lambda: f"{spooled(stack, job)} stays")
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_abandoned", None)]
+    assert event_codes(ledger, job) == [("upload_abandoned", None)]
 
 
 @pytest.mark.parametrize("point", ["receive.committed", "receive.triggered"])
@@ -129,4 +131,4 @@ def test_connection_that_is_cut_half_way_leaves_nothing(stack: Stack, ledger: En
         wait_until(lambda: announced(ledger) == [job], 30, lambda: "the upload is never announced")
     wait_until(lambda: announced(ledger) == [], 30, lambda: f"{spooled(stack, job)} stays")
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_refused", "body_incomplete")]
+    assert event_codes(ledger, job) == [("upload_refused", "body_incomplete")]

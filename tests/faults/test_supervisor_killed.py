@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest.system.failpoints import VARIABLE
 from tests.faults import held_jobs
 from tests.faults.conftest import SETTINGS
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
 from tools.stack_processes import Processes, Role, is_alive

@@ -22,7 +22,7 @@ from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Base
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
-from tests.received import create_job
+from tests.job_creation import create_job
 
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[2]

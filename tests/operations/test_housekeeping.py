@@ -22,7 +22,7 @@ from ingest.states.airflow import Run, TaskInstance
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
 from ingest.states.stages import STAGES, Kind, Pool, Stage
-from tests.received import create_job
+from tests.job_creation import create_job
 
 MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")

@@ -15,8 +15,8 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, job_obstacles, report_obstacles, restore_pool
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
 from ingest.states.stages import Kind, Pool, Stage
+from tests.job_creation import create_job
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
-from tests.received import create_job
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"

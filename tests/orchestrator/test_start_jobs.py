@@ -20,8 +20,8 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import Kind, Stage
+from tests.job_creation import create_job
 from tests.orchestrator.test_client import TASKS, Airflow, handler_of, tasks
-from tests.received import create_job
 
 LIMIT = 2
 RUNS = "/api/v2/dags/ingest/dagRuns"

@@ -140,6 +140,6 @@ def test_transaction_that_is_sent_many_times_simultaneously_is_held_once(catalog
 
 
 def test_unavailable_database_is_not_a_rejection() -> None:
-    away = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    unavailable = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
     with pytest.raises(DatabaseUnavailable):
-        ingest(BuiltInMetadata(away), 7, document(7))
+        ingest(BuiltInMetadata(unavailable), 7, document(7))

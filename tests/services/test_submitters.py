@@ -24,8 +24,8 @@ from ingest.settings.loading import Settings, load_settings
 from ingest.settings.submitters import CLAIM, FILE, NETWORK_ID
 from ingest.stages.validate_policy import validate_policy
 from ingest.states.stages import Kind, Stage
+from tests.job_creation import create_job
 from tests.job_fixtures import MakeJob, OpenContext, RunOnCore, RunStage
-from tests.received import create_job
 from tools.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import SUBMITTER, put

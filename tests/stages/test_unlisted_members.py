@@ -19,7 +19,7 @@ from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import CONTENTS, file_entry, make_bundle, metadata_of
 
 UNLISTED = {"data/._one.txt": b"resource fork", "data/a/日本": b"", "data/z": b"last"}
-MAX_LISTED = sorted(CONTENTS.values())
+LISTED_CONTENTS = sorted(CONTENTS.values())
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ def test_unlisted_members_are_left_out_named_and_counted(
     skipping: int, run_stage: RunStage, services: Services, database_engine: Engine
 ):
     results = {stage: run_stage(skipping, stage) for stage in STAGES[Kind.INGEST]}
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert skipped_events(database_engine, skipping) == [
         "3 of the bundle's files are not listed in the metadata and were left out: '._one.txt', 'a/日本', 'z'"
     ]
     result = results[Stage.LOAD_METADATA]
     assert isinstance(result, dict)
-    size = sum(map(len, MAX_LISTED))
-    assert (result["files"], result["bytes"], result["skipped"]) == (len(MAX_LISTED), size, 3)
+    size = sum(map(len, LISTED_CONTENTS))
+    assert (result["files"], result["bytes"], result["skipped"]) == (len(LISTED_CONTENTS), size, 3)
     document = read(database_engine, skipping)
     assert document["job"]["skipped_members"] == 3
     left_out = sum(map(len, UNLISTED.values()))
     assert document["files"] == {
-        "archived": {"files": len(MAX_LISTED), "bytes": size},
+        "archived": {"files": len(LISTED_CONTENTS), "bytes": size},
         "skipped": {"files": 3, "bytes": left_out},
     }
 
@@ -98,7 +98,7 @@ def test_stage_that_was_killed_while_it_skipped_counts_each_member_once(
         run_stage(skipping, Stage.LOAD_METADATA)
     for stage in STAGES[Kind.INGEST][1:]:
         run_stage(skipping, stage)
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert read(database_engine, skipping)["job"]["skipped_members"] == 3
     assert len(skipped_events(database_engine, skipping)) == 1
 
@@ -112,7 +112,7 @@ def test_stage_that_runs_again_leaves_out_the_same(
     run_stage(skipping, Stage.LOAD_METADATA)
     for again in STAGES[Kind.INGEST][STAGES[Kind.INGEST].index(stage) :]:
         run_stage(skipping, again)
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert read(database_engine, skipping)["job"]["skipped_members"] == 3
 
 

@@ -28,7 +28,7 @@ NO_FILES = (b"d", VOLUME_LABEL)
 REGULAR = (b"-", b"C")
 SECONDS = 10
 GNU_TAR = ("tar", "--extract", "--to-stdout", "-vv", "--full-time", "--numeric-owner", "--absolute-names")
-MAX_LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
+LISTED_MEMBER = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
 
 
 def read_by_us(path: Path) -> Read:
@@ -73,7 +73,7 @@ def read_by_gnu_tar(tar: bytes) -> Read:
 
 def _listed(listing: bytes, contents: bytes) -> Iterator[tuple[str | None, bytes]]:
     for line in listing.splitlines():
-        match = MAX_LISTED.match(line)
+        match = LISTED_MEMBER.match(line)
         if match is None or match["type"] in NO_FILES:
             continue
         # GNU tar escapes as C does, which Python reads as it is.

@@ -13,7 +13,7 @@ from pathlib import Path
 from ingest.local.layout import PROJECT
 from ingest.local.reporting import say
 from tools.soak.soak import Soak
-from tools.soak.surroundings import BUILT_IN, CORE
+from tools.soak.soak_stack import BUILT_IN, CORE
 
 REPORTS = PROJECT / "build" / "soak"
 

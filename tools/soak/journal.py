@@ -1,6 +1,6 @@
 """The shared state of the threads of a soak: uploads, answered jobs, faults and violations.
 
-Written by the uploaders, the watcher and the disturber; read by the comparison and the report.
+Written by the uploaders, the watcher and the injector; read by the comparison and the report.
 """
 
 import threading

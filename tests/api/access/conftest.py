@@ -22,7 +22,7 @@ from tests.api.access.callers import (
     serving,
     token_settings,
 )
-from tests.received import create_job
+from tests.job_creation import create_job
 
 
 @pytest.fixture(scope="package")

@@ -123,7 +123,7 @@ def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes,
 def test_log_names_who_was_refused_and_why_and_no_token(token_server: AccessServer, tokens: Tokens):
     wrong = bearer(f"{tokens[ADMIN]}x")
     assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
-    wait_until(lambda: "token_invalid" in token_server.said(), 30, token_server.said)
-    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.said()
+    wait_until(lambda: "token_invalid" in token_server.log_text(), 30, token_server.log_text)
+    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.log_text()
     secrets = [token.rpartition("_")[2] for token in tokens.values()]
-    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.said()]
+    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.log_text()]

@@ -33,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
+def port_in_use() -> Iterator[int]:
     """A port that is in use on all addresses: a server that may listen there ends with an error."""
     with socket.create_server(("", 0)) as listening:
         yield listening.getsockname()[1]
@@ -62,8 +62,8 @@ def test_host_of_the_cherrypy_file_is_restricted_too(run: Run, tmp_path: Path):
         {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": "not-there-yet.json"},
     ],
 )
-def test_with_authentication_or_open_it_may_listen_anywhere(run: Run, taken: int, settings: dict[str, str]):
-    status, said = run("-a", "0.0.0.0", "-p", str(taken), **settings)
+def test_with_authentication_or_open_it_may_listen_anywhere(run: Run, port_in_use: int, settings: dict[str, str]):
+    status, said = run("-a", "0.0.0.0", "-p", str(port_in_use), **settings)
     assert status == 1
     assert "Address already in use" in said
 

@@ -22,8 +22,8 @@ from ingest.ledger.database import transaction
 from ingest.ledger.models import Job
 from ingest.states.stages import Kind
 from tests.api.live_server import Server, serving_alone
+from tests.job_creation import create_job
 from tests.orchestrator.test_client import tasks
-from tests.received import create_job
 from tools.waiting import wait_until
 
 JOB = 8_170_000

@@ -16,7 +16,7 @@ from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.states.stages import Kind
-from tests.received import create_job
+from tests.job_creation import create_job
 
 create_for_real = jobs.create
 

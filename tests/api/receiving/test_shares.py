@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.clients import answered, refusal
 from tests.api.live_server import execute
-from tests.api.sharing import SharedServer, shared_server
+from tests.api.shared_server import SharedServer, shared_server
 from tests.small_disk import small_disk
 from tools.waiting import wait_until
 

@@ -11,7 +11,7 @@ from ingest.ledger import job_runs, jobs
 from ingest.states.stages import Kind
 from tests.api.routes.scripted_airflow import ScriptedAirflow
 from tests.api.routes.states import change
-from tests.received import create_job
+from tests.job_creation import create_job
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from api.serving.client_socket import SLOWEST_READER, TAKEN_SECONDS
+from api.serving.client_socket import READ_TIMEOUT_SECONDS, SLOWEST_READER
 from tests.api.clients import GET, allow_open_files
 from tests.api.live_server import Server, serving_alone
 from tools.waiting import wait_until
@@ -94,7 +94,7 @@ def test_client_that_reads_slowly_gets_the_whole_answer(server: Server, expected
     with reader(server) as connection:
         received, begun = b"", time.monotonic()
         # Slowly at first, for longer than a client may read nothing.
-        while time.monotonic() < begun + TAKEN_SECONDS * 1.5:
+        while time.monotonic() < begun + READ_TIMEOUT_SECONDS * 1.5:
             received += connection.recv(SLOWEST_READER * 2)
             time.sleep(0.5)
         head, _, body = received.partition(b"\r\n\r\n")

@@ -14,9 +14,9 @@ from ingest.errors.types import MoveFolderNotWritable, PermanentError, Rejection
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, archived, visible_in
+from tests.archiving.moves.contents import CONTENTS, archived, visible_files_in
 from tests.job_fixtures import RunStage
-from tests.without_rights import without_root_privileges
+from tests.without_root_privileges import without_root_privileges
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 FOLDER_MODE = 0o555
@@ -49,10 +49,10 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
     # Neither tried again, nor the uploader's fault, and nothing has happened yet.
     assert isinstance(refused.value, PermanentError)
     assert not isinstance(refused.value, Rejection)
-    assert visible_in(folder) == CONTENTS
+    assert visible_files_in(folder) == CONTENTS
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
 
 
 def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path):

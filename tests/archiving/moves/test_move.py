@@ -17,7 +17,7 @@ from ingest.services import Services
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, STEPS, archived, lying_in, stored_files, visible_in
+from tests.archiving.moves.contents import CONTENTS, STEPS, archived, files_in, stored_files, visible_files_in
 from tests.job_fixtures import OpenContext, RunStage
 from tests.killing import Killed, kill_at_step
 
@@ -43,9 +43,9 @@ def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
         raise AssertionError("it was to be killed on its way")
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     run_stage(job, Stage.INGEST_METADATA)
-    assert lying_in(folder) == {}
+    assert files_in(folder) == {}
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -100,7 +100,7 @@ def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogu
     at_the_moment_of_the_move(monkeypatch, write_again)
     with pytest.raises(InvalidSource, match="was changed"):
         run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {**CONTENTS, "one.raw": b"ONE" * 100}
+    assert visible_files_in(folder) == {**CONTENTS, "one.raw": b"ONE" * 100}
 
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
@@ -126,9 +126,9 @@ def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
     at_the_moment_of_the_move(monkeypatch, replace_by_another)
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {"one.raw": b"ONE" * 100}
+    assert visible_files_in(folder) == {"one.raw": b"ONE" * 100}
     run_stage(job, Stage.INGEST_METADATA)
-    assert lying_in(folder) == {"one.raw": b"ONE" * 100}
+    assert files_in(folder) == {"one.raw": b"ONE" * 100}
 
 
 def put_folder(source: Path) -> None:
@@ -167,14 +167,14 @@ def test_folder_that_cannot_be_written_to_is_named_before_anything_is_archived(
     monkeypatch.setattr(SourceFolder, "link_file", refuse)
     with pytest.raises(MoveFolderUnavailable, match=f"belongs to account {folder.stat().st_uid}"):
         run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == CONTENTS
+    assert visible_files_in(folder) == CONTENTS
     assert stored_files(tmp_path / "archive") == []
 
 
 def test_source_with_other_hard_links_is_moved(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
     os.link(folder / "one.raw", tmp_path / "snapshot")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     assert (tmp_path / "snapshot").read_bytes() == CONTENTS["one.raw"]
 
 
@@ -183,7 +183,7 @@ def test_move_to_another_device_is_hashed_there(
 ):
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
 
 
 def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):

@@ -16,7 +16,7 @@ from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUna
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, STEPS, lying_in, stored_files, visible_in
+from tests.archiving.moves.contents import CONTENTS, STEPS, files_in, stored_files, visible_files_in
 from tests.job_fixtures import OpenContext, RunStage
 from tests.killing import Killed, kill_at_step
 
@@ -26,7 +26,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 NEW = b"another measurement of the same name"
 
 
-def put_all_back(open_context: OpenContext, job: int) -> None:
+def restore_all(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
         context.lease.finish_stage()
@@ -52,14 +52,14 @@ def test_killed_between_any_two_steps_the_next_process_ends_the_same(
 ):
     arrange(request, links)
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     if kill_at is not None:
         with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
             kill_at_step(killing, kill_at, STEPS)
             remove_all(context)
             raise AssertionError("it was to be killed on its way")
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
     assert stored_files(tmp_path / "archive") == []
 
 
@@ -76,7 +76,7 @@ def test_late_unanswered_deletion_removes_no_source_that_was_moved_again(
     with monkeypatch.context() as unresponsive:
         unresponsive.setattr(FolderArchive, "delete", never_answer)
         with pytest.raises(ServiceUnavailable):
-            put_all_back(open_context, job)
+            restore_all(open_context, job)
     run_stage(job, Stage.MOVE_FILES)
     [(archive, file_id)] = requests
     archive.delete(file_id)
@@ -90,8 +90,8 @@ def test_file_that_was_written_again_meanwhile_is_not_overwritten(
     arrange(request, links)
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(NEW)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {
+    restore_all(open_context, job)
+    assert files_in(folder) == {
         "one.raw": NEW, f"one.raw.job-{job}": CONTENTS["one.raw"], "two.raw": CONTENTS["two.raw"]
     }  # fmt: skip
 
@@ -104,8 +104,8 @@ def test_place_beside_that_is_taken_is_not_overwritten_either(
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(NEW)
     (folder / f"one.raw.job-{job}").write_bytes(b"kept by somebody")
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {
+    restore_all(open_context, job)
+    assert files_in(folder) == {
         "one.raw": NEW,
         f"one.raw.job-{job}": b"kept by somebody",
         f"one.raw.job-{job}-2": CONTENTS["one.raw"],
@@ -141,8 +141,8 @@ def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds
             run_stage(job, Stage.MOVE_FILES)
     with pytest.raises(InvalidSource, match="309 bytes"):
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert visible_in(folder) == {**CONTENTS, "one.raw": CONTENTS["one.raw"] + b" and more"}
+    restore_all(open_context, job)
+    assert visible_files_in(folder) == {**CONTENTS, "one.raw": CONTENTS["one.raw"] + b" and more"}
 
 
 @pytest.mark.parametrize("new", [NEW, b"ONE" * 100])
@@ -178,8 +178,8 @@ def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
         else:
             replacing.setattr(SourceFolder, "rename", replace_and_die)
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {**CONTENTS, "one.raw": new, f"one.raw.job-{job}": CONTENTS["one.raw"]}
+    restore_all(open_context, job)
+    assert files_in(folder) == {**CONTENTS, "one.raw": new, f"one.raw.job-{job}": CONTENTS["one.raw"]}
     assert stored_files(tmp_path / "archive") == []
 
 
@@ -201,8 +201,8 @@ def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
     with monkeypatch.context() as killing, suppress(Killed):
         killing.setattr(FolderArchive, "move", copy_a_part)
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
 
 
 def test_folder_that_was_removed_meanwhile_is_made_again(
@@ -214,8 +214,8 @@ def test_folder_that_was_removed_meanwhile_is_made_again(
     job = make_move({run / "one.raw": b"one"})
     run_stage(job, Stage.MOVE_FILES)
     shutil.rmtree(run.parent)
-    put_all_back(open_context, job)
-    assert lying_in(run) == {"one.raw": b"one"}
+    restore_all(open_context, job)
+    assert files_in(run) == {"one.raw": b"one"}
 
 
 def test_listed_folder_that_is_gone_is_waited_for(
@@ -225,10 +225,10 @@ def test_listed_folder_that_is_gone_is_waited_for(
     run_stage(job, Stage.MOVE_FILES)
     folder.rename(tmp_path / "unmounted")
     with pytest.raises(MoveFolderUnavailable):
-        put_all_back(open_context, job)
+        restore_all(open_context, job)
     (tmp_path / "unmounted").rename(folder)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
 
 
 def test_hidden_names_that_somebody_planted_lead_nowhere(
@@ -241,7 +241,7 @@ def test_hidden_names_that_somebody_planted_lead_nowhere(
             for ending in ("", ".part", ".empty"):
                 (folder / f".pacifica-ingest-{file.file_id}{ending}").symlink_to(tmp_path / "precious")
         remove_all(context)
-    assert lying_in(folder) == CONTENTS
+    assert files_in(folder) == CONTENTS
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
@@ -262,6 +262,6 @@ def test_folder_that_cannot_be_written_to_is_waited_for(
     with monkeypatch.context() as refused:
         refused.setattr(SourceFolder, failing, refuse)
         with pytest.raises(MoveFolderUnavailable, match="Permission denied"):
-            put_all_back(open_context, job)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+            restore_all(open_context, job)
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS

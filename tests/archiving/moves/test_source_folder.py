@@ -39,7 +39,7 @@ def folder(settings: Settings) -> Path:
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Path:
+def foreign_file(tmp_path: Path) -> Path:
     """A file that no move may take; as large as the source, and called as it is."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -137,10 +137,10 @@ def test_symbolic_link_between_listed_folders_is_followed(
 @pytest.mark.parametrize(
     "form", ["{elsewhere}/one.raw", "{folder}/../elsewhere/one.raw", "{folder}", "{folder}/", "/", "//"]
 )
-def test_source_outside_the_listed_folders_is_refused(move: Move, folder: Path, stranger: Path, form: str):
+def test_source_outside_the_listed_folders_is_refused(move: Move, folder: Path, foreign_file: Path, form: str):
     with pytest.raises(InvalidSource, match="source_outside_folders"):
-        move(form.format(folder=folder, elsewhere=stranger.parent), SECRET)
-    assert stranger.read_bytes() == SECRET
+        move(form.format(folder=folder, elsewhere=foreign_file.parent), SECRET)
+    assert foreign_file.read_bytes() == SECRET
 
 
 @pytest.mark.parametrize("form", ["one.raw", "../one.raw", "", "./one.raw", "~/one.raw"])
@@ -150,27 +150,27 @@ def test_source_that_is_no_absolute_path_is_refused(move: Move, form: str):
 
 
 def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
-    prepare: Move, run_stage: RunStage, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Move, run_stage: RunStage, folder: Path, foreign_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     write(folder / "run" / "one.raw", SECRET)
     job = prepare(folder / "run" / "one.raw", SECRET)
     open_below = source_location._open_below
 
     def swapped(top: Path, resolved: Path, *, create: bool) -> int:
-        swap_for_link(folder / "run", stranger.parent)
+        swap_for_link(folder / "run", foreign_file.parent)
         return open_below(top, resolved, create=create)
 
     monkeypatch.setattr(source_location, "_open_below", swapped)
     with pytest.raises(InvalidSource, match="source_unreadable"):
         run_stage(job, Stage.MOVE_FILES)
-    assert stranger.read_bytes() == SECRET
+    assert foreign_file.read_bytes() == SECRET
 
 
 def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_leads(
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     services: Services,
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,13 +180,13 @@ def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_lead
     link = SourceFolder.link_file
 
     def swapped(self: SourceFolder, file: FileIO, new: str) -> None:
-        swap_for_link(folder / "run", stranger.parent)
+        swap_for_link(folder / "run", foreign_file.parent)
         link(self, file, new)
 
     monkeypatch.setattr(SourceFolder, "link_file", swapped)
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == [CONTENT]
-    assert {path.name: path.read_bytes() for path in stranger.parent.iterdir()} == {"one.raw": SECRET}
+    assert {path.name: path.read_bytes() for path in foreign_file.parent.iterdir()} == {"one.raw": SECRET}
     assert [path.name[0] for path in (folder / "aside").iterdir()] == ["."]
 
 
@@ -195,7 +195,7 @@ def test_source_that_is_exchanged_before_the_archive_takes_it_is_archived_as_che
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     services: Services,
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
@@ -208,9 +208,9 @@ def test_source_that_is_exchanged_before_the_archive_takes_it_is_archived_as_che
     def exchanged(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
         source.unlink()
         if exchange == "another file":
-            stranger.rename(source)
+            foreign_file.rename(source)
         elif exchange == "a symbolic link":
-            source.symlink_to(stranger)
+            source.symlink_to(foreign_file)
         else:
             os.mkfifo(source)
         take(self, file_id, opened)
@@ -290,15 +290,20 @@ def test_loop_of_links_is_refused(move: Move, folder: Path):
 
 @pytest.mark.parametrize("links", [True, False])
 def test_what_was_moved_is_not_put_back_where_a_link_leads(
-    move: Move, open_context: OpenContext, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+    move: Move,
+    open_context: OpenContext,
+    folder: Path,
+    foreign_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    links: bool,
 ):
     if not links:
         monkeypatch.setattr(SourceFolder, "link_file", no_link)
     job = move(write(folder / "run" / "two.raw"))
-    swap_for_link(folder / "run", stranger.parent)
+    swap_for_link(folder / "run", foreign_file.parent)
     with pytest.raises(MoveFolderUnavailable), open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert [path.name for path in stranger.parent.iterdir()] == ["one.raw"]
+    assert [path.name for path in foreign_file.parent.iterdir()] == ["one.raw"]
     (folder / "run").unlink()
     (folder / "aside").rename(folder / "run")
     with open_context(job, Stage.MOVE_FILES) as context:
@@ -311,7 +316,7 @@ def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_rea
     run_stage: RunStage,
     open_context: OpenContext,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
     source = write(folder / "one.raw")
@@ -319,7 +324,7 @@ def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_rea
     take = FolderArchive.move
 
     def by_path(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
-        stranger.rename(opened.path)
+        foreign_file.rename(opened.path)
         with opened.path.open("rb", buffering=0) as file:
             take(self, file_id, OpenFile(opened.path, file))
         opened.path.unlink()

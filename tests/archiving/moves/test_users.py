@@ -20,7 +20,7 @@ from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
 from ingest.stages import run_stage as stage_wrapper
 from ingest.states.stages import STAGES, Kind, Stage
-from tests.archiving.moves.contents import lying_in, visible_in
+from tests.archiving.moves.contents import files_in, visible_files_in
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import Entry, file_entry, transaction
 
@@ -95,7 +95,7 @@ def events(engine: Engine, job: int, kind: str) -> list[str]:
 def test_user_moves_from_a_folder_of_the_user(prepare: Prepare, run_stage: RunStage, own: Path):
     job = prepare(write(own / "run" / "one.raw"))
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own / "run") == {}
+    assert visible_files_in(own / "run") == {}
 
 
 @pytest.mark.parametrize("form", ["{0}/otto/one.raw", "{0}/ada/../otto/one.raw", "{0}/one.raw", "{0}/otto/absent.raw"])
@@ -122,7 +122,7 @@ def test_rules_that_were_taken_back_since_the_document_came_are_those_of_now(
     job = prepare(write(own / "one.raw"))
     object.__setattr__(settings, "move_rules", ())
     assert "[source_not_allowed]" in refusal(open_context, job)
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 def make_folder(path: Path) -> None:
@@ -226,7 +226,7 @@ def test_right_source_beside_a_wrong_one_is_restored_and_not_named(
     text = refusal(open_context, job)
     assert "absent.raw" in text
     assert "one.raw" not in text
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 @pytest.mark.parametrize("target", ["{0}/otto", "{0}/otto/absent", "/etc", "/absent"])
@@ -240,12 +240,12 @@ def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
     with pytest.raises(MoveFolderUnavailable) as refused, open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
     assert refused.value.text == (f"the source '{own}/run/one.raw' cannot be restored: its folder cannot be used now")
-    assert lying_in(folder / OTHER) == {}
+    assert files_in(folder / OTHER) == {}
     (own / "run").unlink()
     (own / "aside").rename(own / "run")
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own / "run") == {"one.raw": CONTENT}
+    assert files_in(own / "run") == {"one.raw": CONTENT}
 
 
 def test_source_is_restored_though_its_user_may_move_nothing_any_more(
@@ -256,7 +256,7 @@ def test_source_is_restored_though_its_user_may_move_nothing_any_more(
     object.__setattr__(settings, "move_rules", ())
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 def test_source_behind_a_link_within_the_users_folder_is_moved_and_restored(
@@ -266,10 +266,10 @@ def test_source_behind_a_link_within_the_users_folder_is_moved_and_restored(
     (own / "link").symlink_to("real")
     job = prepare(own / "link" / "one.raw")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own / "real") == {}
+    assert visible_files_in(own / "real") == {}
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own / "real") == {"one.raw": CONTENT}
+    assert files_in(own / "real") == {"one.raw": CONTENT}
 
 
 def test_move_folder_behind_a_link_is_compared_as_it_is_written(
@@ -279,7 +279,7 @@ def test_move_folder_behind_a_link_is_compared_as_it_is_written(
     folder.rename(tmp_path / "mounted")
     folder.symlink_to(tmp_path / "mounted")
     run_stage(prepare(own / "one.raw"), Stage.MOVE_FILES)
-    assert visible_in(own) == {}
+    assert visible_files_in(own) == {}
 
 
 def test_moves_under_rules_are_the_same_for_each_try(
@@ -290,4 +290,4 @@ def test_moves_under_rules_are_the_same_for_each_try(
         refusal(open_context, job)
     write(own / "late.raw")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own) == {}
+    assert visible_files_in(own) == {}

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.corpus.archive_cases.making import accepted, blocks, listing
+from tests.corpus.archive_cases.builders import accepted, blocks, listing
 from tests.corpus.case import Accepted, Build, Case
 from tools.bundles import CONTENTS, make_bundle, make_tar, metadata_of
 from tools.fuzz.tar_blocks import volume_label

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from tests.corpus.case import Accepted, Case
-from tests.corpus.metadata_cases.building import CONTENT, bundle_with, document, file_saying, file_with
+from tests.corpus.metadata_cases.builders import CONTENT, bundle_with, document, file_saying, file_with
 from tools.bundles import Entry, file_entry, make_bundle, transaction
 
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"

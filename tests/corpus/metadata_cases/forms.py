@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
+from tests.corpus.metadata_cases.builders import bundle_with, file_with, refused
 from tools.bundles import make_tar
 from tools.tar_blocks import END, file, header
 

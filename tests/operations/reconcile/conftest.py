@@ -62,7 +62,7 @@ def compare(settings: Settings, database_engine: Engine, services: Services, cou
 
 
 @pytest.fixture
-def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_minimum_age(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file in the archive's folder is old enough to be compared."""
     monkeypatch.setattr(folder_comparison, "MIN_AGE_SECONDS", 0.0)
 
@@ -89,7 +89,7 @@ def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
 
 
 @pytest.fixture
-def going_on(make_job: MakeJob, run_stage: RunStage) -> int:
+def in_progress(make_job: MakeJob, run_stage: RunStage) -> int:
     """A job between two stages; all its files are in the archive."""
     job = make_job()
     for stage in INGEST[:-1]:
@@ -110,6 +110,6 @@ def stored(folder: Path, file_id: int) -> Path:
     return path
 
 
-def in_short(findings: list[Finding]) -> list[tuple[str, int | None, int | None]]:
+def summaries(findings: list[Finding]) -> list[tuple[str, int | None, int | None]]:
     """What was found: the problem, the job and the file."""
     return [(str(each.problem), each.job_id, each.file_id) for each in findings]

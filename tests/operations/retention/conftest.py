@@ -26,7 +26,7 @@ MakeUpload = Callable[..., Announced]
 
 
 @pytest.fixture(autouse=True)
-def of_the_tests(settings_in_environment: None) -> None:
+def retention_settings(settings_in_environment: None) -> None:
     """Retention reads its settings itself."""
 
 
@@ -77,7 +77,7 @@ def bundle_of(settings: Settings, job: int) -> Path:
     return settings.volume_path / f"{job}.tar"
 
 
-def told(engine: Engine, job: int, *kinds: str) -> list[str]:
+def event_kinds(engine: Engine, job: int, *kinds: str) -> list[str]:
     """The events of these kinds that a job has, in their order."""
     with Session(engine) as session:
         found = session.scalars(select(Event.kind).where(Event.job_id == job).order_by(Event.id))

@@ -24,7 +24,7 @@ from ingest.states.job_record import JobState
 from ingest.states.job_state import failed, job_state
 from ingest.states.stages import Stage
 from tests.job_fixtures import MakeJob, MakeOld, OpenContext
-from tests.operations.retention.conftest import bundle_of, refuse, told
+from tests.operations.retention.conftest import bundle_of, event_kinds, refuse
 from tests.services.archive_folders import files
 from tools.bundles import CONTENTS
 
@@ -45,7 +45,7 @@ def test_bundle_of_a_job_that_was_rejected_long_ago_is_removed_once(
     retention.remove_leftovers()
     retention.remove_leftovers()
     assert not bundle_of(settings, rejected).exists()
-    assert told(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
+    assert event_kinds(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
 
 
 def test_bundle_of_a_job_that_was_rejected_lately_stays(rejected: int, make_old: MakeOld, settings: Settings):
@@ -100,7 +100,7 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
     assert not bundle_of(settings, failed).exists()
     assert files(tmp_path / "archive") == []
     kinds = "taken_over", "files_removed", "bundle_removed"
-    assert told(database_engine, failed, *kinds) == list(kinds)
+    assert event_kinds(database_engine, failed, *kinds) == list(kinds)
     assert before.state == "FAILED"
     assert state_of(database_engine, failed) == before
 
@@ -261,7 +261,7 @@ def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle
         meanwhile.setattr(lease, "hold_job_lock", retried_meanwhile)
         assert retention.remove_leftovers()["kept"] >= 1
     assert bundle_of(settings, job).exists()
-    assert told(database_engine, job, "bundle_removed", "files_removed") == []
+    assert event_kinds(database_engine, job, "bundle_removed", "files_removed") == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_bundle_that_could_not_be_removed_is_removed_an_hour_later(
     make_old(cataloged, 1.1 / 24)
     retention.remove_leftovers()
     assert not bundle_of(settings, cataloged).exists()
-    assert told(database_engine, cataloged, "spool_freed") == ["spool_freed"]
+    assert event_kinds(database_engine, cataloged, "spool_freed") == ["spool_freed"]
     assert jobs.read(database_engine, cataloged).received.spool_name == jobs.REMOVED
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 

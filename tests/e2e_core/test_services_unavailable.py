@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e_core.conftest import Away
+from tests.e2e_core.conftest import MakeUnavailable
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core
@@ -22,10 +22,10 @@ HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 @pytest.mark.parametrize("service", HOW_TO_CLEAR)
 def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until_one_clear(
-    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, task = STAGES[service]
-    with away(service):
+    with make_unavailable(service):
         job = stack.post(make_bundle(THREE))
         state = stack.wait_for_end(job)
     assert (state["state"], state["task"]) == ("FAILED", label)
@@ -40,10 +40,10 @@ def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until
 
 @pytest.mark.parametrize("service", [POLICY, ARCHIVE, METADATA])
 def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anything(
-    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, _task = STAGES[service]
-    with away(service):
+    with make_unavailable(service):
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", label, False)
@@ -60,9 +60,11 @@ def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: C
     assert_complete(stack, core, job, THREE)
 
 
-def test_upload_while_uniqueid_is_unavailable_is_refused_and_nothing_is_kept(stack: Stack, away: Away):
+def test_upload_while_uniqueid_is_unavailable_is_refused_and_nothing_is_kept(
+    stack: Stack, make_unavailable: MakeUnavailable
+):
     before = set((stack.home / "spool").iterdir())
-    with away(UNIQUEID):
+    with make_unavailable(UNIQUEID):
         answer = stack.send(make_bundle(THREE))
     assert answer.status_code == 503
     assert "uniqueid" in answer.text

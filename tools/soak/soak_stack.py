@@ -28,7 +28,7 @@ class StackEnded(Exception):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SoakStack:
     """A running stack and its launcher; `core`: the real services, if it is in front of them."""
 
     stack: Stack
@@ -52,13 +52,13 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(folder: Path, services: str) -> Iterator[Surroundings]:
-    """Start everything in a folder; it is stopped at the end."""
+def soak_stack(folder: Path, services: str) -> Iterator[SoakStack]:
+    """Run the stack and its services in a folder; stop them at the end."""
     with ExitStack() as ended:
         core = ended.enter_context(_core_in(folder / "core")) if services == CORE else None
         launcher, stack = start_stack(folder / "stack", {**SETTINGS, **(core.settings() if core else {})})
         ended.callback(stop_stack, launcher)
-        yield Surroundings(stack, launcher, core)
+        yield SoakStack(stack, launcher, core)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
-from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
+from tests.corpus.archive_cases.builders import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
 from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ingest.states.stages import STAGES, Kind
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
@@ -69,7 +69,7 @@ def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def schedulers(stack: Stack) -> int:
     """Return how many schedulers Airflow knows to be running."""
-    return int(stack.ask_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
+    return int(stack.request_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
 
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:
