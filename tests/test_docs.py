@@ -132,7 +132,7 @@ def test_every_code_says_whose_fault_it_is(row: list[str]) -> None:
     assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/reference/errors.md, {row[0]}"
 
 
-def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
+def test_every_rejection_is_the_uploaders_fault() -> None:
     whose = {row[0].strip("`"): row[2] for row in cells(section(REFERENCE / "errors.md", "Codes"))}
     assert all(whose[kind.code].startswith("uploader") for kind in REJECTIONS)
 
@@ -143,7 +143,7 @@ def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
 
 
 @pytest.mark.parametrize("page", ["api.md", "errors.md"])
-def test_what_texts_for_uploaders_begin_with_is_documented(page: str) -> None:
+def test_prefix_of_texts_for_uploaders_is_documented(page: str) -> None:
     assert f"`{FOR_UPLOADER}`" in text_of(REFERENCE / page), f"docs/reference/{page}"
 
 
@@ -308,7 +308,7 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     assert all(set(state) == keys for state in states)
 
 
-def test_commands_that_delete_rows_of_airflow_ask_nothing_and_free_space() -> None:
+def test_commands_that_delete_rows_of_airflow_do_not_prompt_and_free_space() -> None:
     commands = [found for page in PAGES for found in re.findall(r"airflow db clean(?: \\\n|[^`\n])*", text_of(page))]
     with_options = [command for command in commands if "--clean-before" in command]
     assert with_options
@@ -316,7 +316,7 @@ def test_commands_that_delete_rows_of_airflow_ask_nothing_and_free_space() -> No
     assert all({"--yes", "--skip-archive"} <= set(command.split()) for command in with_options)
 
 
-def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
+def test_the_documented_proxy_requires_no_user_for_public_calls() -> None:
     app = create_app(Settings(database_url="postgresql://x/y"))
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
     public = {endpoint for endpoint, access in declared(app).items() if access.is_public}
@@ -329,7 +329,7 @@ def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
     assert 'proxy_set_header X-Http-Authed-User "";' in without_user[2]
 
 
-def test_every_test_that_shows_something_of_security_exists() -> None:
+def test_every_test_that_the_security_page_names_exists() -> None:
     named = re.findall(r"`((?:test_|tests/|tools/)[\w/.]+)`", text_of(DOCS / "explanation/security.md"))
     tests = "\n".join(text_of(path) for path in (PROJECT / "tests").rglob("test_*.py"))
     functions = set(re.findall(r"^ *def (test_\w+)\(", tests, re.MULTILINE))

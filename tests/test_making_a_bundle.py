@@ -123,7 +123,7 @@ def test_command_of_the_table_makes_a_bundle(folder: Path, row: tuple[str, str])
     check(folder)
 
 
-def test_what_macos_adds_is_left_out(folder: Path):
+def test_files_that_macos_adds_are_left_out(folder: Path):
     write_metadata(folder)
     stand_in(folder, "tar", BSDTAR)
     for name in ("data/.DS_Store", "data/run/._results.csv", "._metadata.txt"):

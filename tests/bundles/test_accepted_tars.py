@@ -35,7 +35,7 @@ def test_names_may_hold_dots_and_double_slashes(contents: Contents, name: str):
 
 @pytest.mark.parametrize("name", ["metadata.txt", "./metadata.txt", ".//metadata.txt"])
 @pytest.mark.parametrize("first", [True, False])
-def test_metadata_stands_first_or_last(contents: Contents, name: str, first: bool):
+def test_metadata_may_be_first_or_last(contents: Contents, name: str, first: bool):
     ordered = {name: b"[1]", "data/a": b"a"} if first else {"data/a": b"a", name: b"[1]"}
     found = contents(make_tar(ordered))
     assert list(found.items()) == ([(None, b"[1]"), ("a", b"a")] if first else [("a", b"a"), (None, b"[1]")])

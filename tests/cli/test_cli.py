@@ -294,21 +294,21 @@ def test_wrong_usage_names_the_option_and_touches_nothing(
 
 
 @pytest.mark.parametrize("subcommand", OPTIONS)
-def test_help_of_a_subcommand_tells_each_option(command: Command, subcommand: str):
+def test_help_of_a_subcommand_lists_each_option(command: Command, subcommand: str):
     assert command(f"{subcommand} --help") == 0
     assert command.err == ""
     told = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
     assert told == {"-h", "--help", *OPTIONS[subcommand]}
 
 
-def test_help_of_job_tells_every_task(command: Command):
+def test_help_of_job_lists_every_task(command: Command):
     command("job --help")
     told = " ".join(command.out.split())
     assert ", ".join(LABELS) in told
     assert "{OK,FAILED}" in told
 
 
-def test_help_tells_every_subcommand(command: Command):
+def test_help_lists_every_subcommand(command: Command):
     assert command("--help") == 0
     assert all(f"    {subcommand} " in command.out for subcommand in OPTIONS)
 
@@ -373,7 +373,7 @@ def test_ok_is_set_for_every_task_and_leaves_the_run_alone(
     assert airflow.received == []
 
 
-def test_ok_by_hand_never_says_that_the_catalogue_holds_the_job(command: Command, database_engine: Engine, job_id: int):
+def test_ok_by_hand_never_shows_the_job_as_cataloged(command: Command, database_engine: Engine, job_id: int):
     assert command(f"job --job-id {job_id} --state OK --task 'ingest metadata' --task-percent 100") == 0
     assert override_of(database_engine, job_id) == JobState(JobStatus.OK, "ingest metadata", 99.9, "", complete=False)
 
@@ -409,9 +409,7 @@ def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, 
 
 
 @pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id {}", "retry --job-id {}"])
-def test_catalogued_job_is_one_line(
-    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str
-):
+def test_cataloged_job_is_one_line(command: Command, airflow: Airflow, database_engine: Engine, job_id: int, line: str):
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
         lease.update_job(outcome=Outcome.CATALOGED, holder=None)
@@ -460,7 +458,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     assert body_of(airflow, CLEAR)["dag_run_id"] == f"job-{job_id}"
 
 
-def test_retry_that_comes_to_nothing_is_one_line(
+def test_retry_without_effect_is_reported_in_one_line(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
     listed = tasks("failed", 1, f"job-{job_id}")

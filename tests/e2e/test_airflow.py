@@ -30,7 +30,7 @@ def test_dags_have_no_import_errors(stack: Stack):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_dag_runs_the_stages_in_their_order(stack: Stack, kind: Kind):
+def test_dag_runs_the_stages_in_order(stack: Stack, kind: Kind):
     tasks = {task["task_id"]: task for task in stack.request_airflow("GET", f"/dags/{kind}/tasks")["tasks"]}
     stages = STAGES[kind]
     assert set(tasks) == set(stages)
@@ -73,7 +73,7 @@ def test_plugin_loader_does_not_import_the_package(stack: Stack):
     assert answer.stdout.splitlines()[-2:] == ["[]", "{}"]
 
 
-def test_run_that_was_triggered_by_hand_and_names_no_job_fails_without_a_retry(stack: Stack):
+def test_manually_triggered_run_without_a_job_fails_without_a_retry(stack: Stack):
     run = stack.request_airflow("POST", "/dags/ingest/dagRuns", {"logical_date": None, "conf": {}})
     path = f"/dags/ingest/dagRuns/{run['dag_run_id']}"
     wait_until(lambda: stack.request_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")

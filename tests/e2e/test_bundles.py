@@ -113,7 +113,7 @@ def test_upload_is_the_same_as_ingest(stack: Stack):
     assert stack.wait_for_end(stack.post(make_bundle(), path="/upload"))["state"] == "OK"
 
 
-def test_chunked_upload_is_taken(stack: Stack, tmp_path: Path):
+def test_chunked_upload_is_accepted(stack: Stack, tmp_path: Path):
     bundle = make_bundle()
     blocks = (bundle[start : start + 1000] for start in range(0, len(bundle), 1000))
     answer = requests.post(f"{stack.api}/ingest", data=blocks, timeout=30)

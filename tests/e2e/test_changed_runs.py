@@ -123,7 +123,7 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
 
 
 @pytest.mark.parametrize("conf", [{}, {"job_id": 1}])
-def test_job_whose_id_the_run_of_another_one_had_completes(stack: Stack, ledger: Engine, conf: dict[str, int]):
+def test_job_whose_run_id_another_run_has_taken_completes(stack: Stack, ledger: Engine, conf: dict[str, int]):
     job = next_job_id(ledger)
     stack.request_airflow(
         "POST", "/dags/ingest/dagRuns", {"dag_run_id": f"job-{job}", "logical_date": None, "conf": conf}

@@ -53,7 +53,7 @@ def test_move_takes_the_sources_into_the_archive(stack: Stack, ledger: Engine, f
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, ledger: Engine, folder: Path):
+def test_move_of_a_missing_source_restores_the_others(stack: Stack, ledger: Engine, folder: Path):
     document = lay_out(folder)
     document.append(file_entry("data/lost.raw", b"lost", source=str(folder / "lost.raw")))
     before = stored_names(stack.home)

@@ -158,7 +158,7 @@ def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: Ow
     assert_runs_on(stack, job)
 
 
-def test_launch_says_what_was_forgotten_and_starts_all_the_same(own: OwnStack):
+def test_launch_names_the_obstacles_and_starts_anyway(own: OwnStack):
     for dag in ("ingest", "housekeeping"):
         set_paused(own.stack, dag, paused=True)
     stop_stack(own.process)

@@ -28,7 +28,7 @@ def run_of_reconcile(stack: Stack) -> str:
     return state
 
 
-def test_file_that_the_archive_lost_turns_the_weekly_run_red_until_it_is_back(stack: Stack, ledger: Engine):
+def test_lost_file_fails_the_weekly_run_until_it_is_restored(stack: Stack, ledger: Engine):
     job = stack.post(make_bundle())
     assert stack.wait_for_end(job)["state"] == "OK"
     assert run_of_reconcile(stack) == "success"

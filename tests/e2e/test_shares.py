@@ -43,7 +43,7 @@ def started(ledger: Engine, jobs: list[int]) -> int:
 
 
 @pytest.mark.parametrize("running", [RUNNING, UNLIMITED])
-def test_a_job_of_one_user_completes_before_most_of_the_many_that_another_had_sent_before(
+def test_a_users_single_job_completes_before_most_of_the_many_earlier_jobs_of_another_user(
     stack: Stack, ledger: Engine, tmp_path: Path, running: int
 ):
     limited = replace(stack, environment={**stack.environment, "INGEST_USER_RUNNING_JOBS": str(running)})

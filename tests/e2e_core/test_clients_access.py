@@ -29,7 +29,7 @@ def clients(seen: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) -
         yield clients
 
 
-def test_clients_send_a_token_as_their_password_and_their_jobs_are_its_user_s(
+def test_clients_send_a_token_as_their_password_and_their_jobs_belong_to_its_user(
     clients: Clients, seen: Stack, ledger: Engine
 ):
     token = new_token(seen, USER)

@@ -93,7 +93,7 @@ def test_client_waits_on_while_a_stage_is_tried_again(
     assert_complete(stack, core, ended.job, THREE)
 
 
-def test_upload_that_is_not_taken_ends_the_client_with_an_error(
+def test_refused_upload_ends_the_client_with_an_error(
     uploads: dict[str, Client], clients: Clients, proxies: dict[str, Proxy]
 ):
     assert all(upload.ended for upload in uploads.values())

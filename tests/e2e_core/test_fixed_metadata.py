@@ -10,9 +10,7 @@ from tools.pacifica_core.services import METADATA
 from tools.stack import Stack
 
 
-def test_job_that_metadata_rejected_and_that_was_fixed_there_is_completed_by_one_clear(
-    stack: Stack, core: Core, postgres: Layout
-):
+def test_one_clear_completes_a_rejected_job_after_metadata_was_fixed(stack: Stack, core: Core, postgres: Layout):
     before = stored(core)
     execute(postgres, METADATA, "ALTER TABLE files ADD CONSTRAINT no_binaries CHECK (name <> 'two.bin') NOT VALID")
     job = stack.post(make_bundle(THREE))

@@ -64,7 +64,7 @@ def test_service_that_is_killed_while_it_works_is_waited_for(
     assert len(stored(core) - files_before) == len(THREE)
 
 
-def test_uniqueid_that_is_killed_between_allocation_and_use_gives_nobody_the_same_ids(
+def test_uniqueid_that_is_killed_between_allocation_and_use_never_returns_the_same_ids(
     stack: Stack, core: Core, ledger: Engine, points: Points, files_before: set[str]
 ):
     first = stack.post(make_bundle(THREE))

@@ -21,7 +21,7 @@ HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 
 @pytest.mark.parametrize("service", HOW_TO_CLEAR)
-def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until_one_clear(
+def test_outage_longer_than_all_retries_fails_the_job_and_one_clear_completes_it(
     stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, task = STAGES[service]
@@ -39,7 +39,7 @@ def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until
 
 
 @pytest.mark.parametrize("service", [POLICY, ARCHIVE, METADATA])
-def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anything(
+def test_job_completes_when_a_service_is_available_again_before_its_last_retry(
     stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, _task = STAGES[service]
@@ -51,7 +51,7 @@ def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anythi
     assert_complete(stack, core, job, THREE)
 
 
-def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: Core, proxies: dict[str, Proxy]):
+def test_job_waits_when_policy_cannot_reach_metadata(stack: Stack, core: Core, proxies: dict[str, Proxy]):
     with core.without(METADATA):
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])

@@ -22,9 +22,7 @@ ANSWER_SECONDS = 10
 RECOVERY_SECONDS = 300
 
 
-def test_api_server_that_is_unavailable_for_two_minutes_costs_no_job_its_tries(
-    stack: Stack, ledger: Engine, points: Points
-):
+def test_outage_of_the_api_server_for_two_minutes_uses_up_no_tries(stack: Stack, ledger: Engine, points: Points):
     advancing, held = (held_jobs.post_and_hold(stack, points) for _ in range(2))
     # Hold the lock: the restart of the api-server must not wait for the start of another stack.
     with starting(), api_server_stopped(stack) as begun:

@@ -105,7 +105,7 @@ def lost(folder: Path) -> Jobs:
     return jobs
 
 
-def test_jobs_go_on_after_a_restore_and_nothing_is_given_twice(folder: Path, lost: Jobs):
+def test_jobs_continue_after_a_restore_and_no_id_is_allocated_twice(folder: Path, lost: Jobs):
     home = folder / "restored"
     run_commands(LAY_OUT, {"INGEST_HOME": str(home), "BACKUP": str(folder / "running")})
     process, stack = start_stack(home, SETTINGS)

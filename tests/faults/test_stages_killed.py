@@ -159,7 +159,7 @@ def test_refused_job_whose_process_was_killed_leaves_nothing_and_is_refused(
         } == SOURCES
 
 
-def test_after_all_kills_nothing_is_left_over_and_nothing_is_there_twice(stack: Stack, ledger: Engine, wave: Wave):
+def test_after_all_kills_nothing_is_left_over_or_duplicated(stack: Stack, ledger: Engine, wave: Wave):
     for job_id in wave.values():
         stack.wait_for_end(job_id, SECONDS)
     assert ownerless(stack, ledger) == set()

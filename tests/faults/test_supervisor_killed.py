@@ -14,7 +14,7 @@ from tools.stack_processes import Processes, Role, is_alive
 from tools.waiting import wait_until
 
 
-def test_stack_whose_supervisord_is_killed_ends_and_goes_on_at_the_next_start(tmp_path: Path, points: Points):
+def test_stack_whose_supervisord_is_killed_stops_and_continues_at_the_next_start(tmp_path: Path, points: Points):
     settings = {**SETTINGS, VARIABLE: str(points.folder)}
     launcher, stack = start_stack(tmp_path, settings)
     try:

@@ -186,13 +186,13 @@ def test_a_run_that_was_deleted_after_the_trigger_found_it_is_a_collision(airflo
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 503, 302])
-def test_every_other_answer_to_a_trigger_means_later(airflow: Airflow, status: int) -> None:
+def test_every_other_answer_to_a_trigger_is_a_transient_error(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (status, {"detail": "not parsed yet"}))
     with pytest.raises(ServiceUnavailable, match=f"{status} .*not parsed yet"):
         api_of(airflow).trigger("ingest", "job-7", {}, PLACE)
 
 
-def test_the_token_is_asked_for_once(airflow: Airflow) -> None:
+def test_the_token_is_requested_once(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (200, {}))
     api = api_of(airflow)
     api.fail("ingest", "job-7")
@@ -211,7 +211,7 @@ def test_a_refused_token_is_renewed_and_the_request_repeated(airflow: Airflow, s
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_refused_again_is_not_renewed_for_ever(airflow: Airflow, status: int) -> None:
+def test_a_token_that_is_refused_again_is_not_renewed_again(airflow: Airflow, status: int) -> None:
     airflow.answer("PATCH", RUN, (status, {}))
     with pytest.raises(ServiceUnavailable, match=str(status)):
         api_of(airflow).fail("ingest", "job-7")
@@ -248,7 +248,7 @@ def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "restarting", "up_for_retry", "deferred", "scheduled", "queued"])
-def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_asked_for(airflow: Airflow, state: str) -> None:
+def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_requested(airflow: Airflow, state: str) -> None:
     airflow.answer("POST", TASKS, (200, {"task_instances": tasks(state)}))
     assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(state))
     assert airflow.requests() == [f"POST {TASKS}"]
@@ -414,7 +414,7 @@ def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 409, 500])
-def test_a_clear_that_another_request_came_between_is_a_collision(airflow: Airflow, status: int) -> None:
+def test_a_clear_during_another_request_is_a_collision(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (status, {"detail": "Unique constraint violation"}))
     with pytest.raises(RunChanged, match="Unique constraint violation"):
         api_of(airflow).clear("move", "job-7", ("move_files",))
@@ -435,7 +435,7 @@ def test_an_answer_to_a_clear_that_is_not_airflows_is_unavailability(airflow: Ai
 
 
 @pytest.mark.parametrize("status", [204, 404])
-def test_a_run_is_deleted_and_one_that_is_not_there_needs_not_be(airflow: Airflow, status: int) -> None:
+def test_a_run_is_deleted_and_a_missing_run_is_no_error(airflow: Airflow, status: int) -> None:
     airflow.answer("DELETE", RUN, (status, {}))
     api_of(airflow).delete("ingest", "job-7")
     assert airflow.requests() == [f"DELETE {RUN}"]
@@ -453,7 +453,7 @@ def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
     assert airflow.received[-1].body == {"state": "failed"}
 
 
-def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
+def test_failing_a_missing_run_is_no_error(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (404, {"detail": "not found"}))
     api_of(airflow).fail("ingest", "job-7")
     assert airflow.requests() == [f"PATCH {RUN}"]
@@ -463,7 +463,7 @@ HEALTH = "/api/v2/monitor/health"
 HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
 
 
-def test_health_is_asked_without_logging_in(airflow: Airflow) -> None:
+def test_health_is_requested_without_a_log_in(airflow: Airflow) -> None:
     airflow.answer("GET", HEALTH, (200, HEALTHY))
     api_of(airflow).check_health(30)
     assert [(each.path, each.authorization) for each in airflow.received] == [(HEALTH, None)]

@@ -31,13 +31,13 @@ def job(record: JobRecord, seconds: float = 0.0) -> JobSnapshot:
     ],
     ids=["in a stage", "between two stages", "in the next stage"],
 )
-def test_job_that_has_just_gone_on_is_where_the_ledger_says(record: JobRecord, task: str, percent: float):
+def test_job_that_just_made_progress_is_where_the_ledger_says(record: JobRecord, task: str, percent: float):
     run = infer_recent_run(job(record, 1.0))
     state = job_state(record, run)
     assert (state.state, state.task, state.task_percent, state.complete) == ("OK", task, percent, False)
 
 
-def test_stage_that_is_done_again_is_shown_as_running():
+def test_stage_that_runs_again_is_shown_as_running():
     record = replace(BETWEEN, is_held=True, stage=Stage.OPEN_TAR, percent=7.0)
     state = job_state(record, infer_recent_run(job(record)))
     assert (state.task, state.task_percent) == ("open tar", 7.0)

@@ -164,9 +164,7 @@ def test_tasks_of_a_users_only_job_come_before_those_of_the_many_that_another_ha
     assert many[:PLACES] == sorted(many[:PLACES])
 
 
-def test_no_job_waits_behind_newer_ones_for_longer_than_all_places_are_worth(
-    database_engine: Engine, make_jobs: MakeJobs
-):
+def test_no_job_waits_behind_newer_ones_without_limit(database_engine: Engine, make_jobs: MakeJobs):
     last = place_in_line(database_engine, make_jobs(PLACES + 4)[-1])
     newest = place_in_line(database_engine, make_jobs(1, "bob")[0])
     assert newest + (PLACES - 1) * PLACE > last

@@ -19,7 +19,7 @@ from tests.services.bodies import FailingBody
 from tests.small_disk import FILLING, fill, small_disk
 
 
-def test_what_was_put_is_whole_under_its_name_when_its_disk_is_synced(
+def test_file_is_complete_under_its_name_when_its_disk_is_synced(
     archive: FolderArchive, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states: list[tuple[int, list[str]]] = []
@@ -33,7 +33,7 @@ def test_what_was_put_is_whole_under_its_name_when_its_disk_is_synced(
     assert states == [(folder.stat().st_dev, ["5", "6"])]
 
 
-def test_what_a_process_before_has_put_is_synced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_an_earlier_process_stored_is_synced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(FolderArchive(folder.as_uri(), BLOCK), 5, b"x")
     disks: list[int] = []
     monkeypatch.setattr(archive_folder, "sync_file_system", lambda disk: disks.append(os.fstat(disk).st_dev))

@@ -94,12 +94,12 @@ def hostile_bundles(text: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("number", range(7))
-def test_no_bundle_forges_what_is_told_of_its_job(run_job: RunJob, job_texts: Any, number: int):
+def test_no_bundle_forges_the_texts_about_its_job(run_job: RunJob, job_texts: Any, number: int):
     body = list(hostile_bundles(ALL_HOSTILE))[number]
     assert [line for line in job_texts(*run_job(body, Kind.INGEST)) if not line.isprintable()] == []
 
 
-def test_no_move_forges_what_is_told_of_its_job(run_job: RunJob, job_texts: Any, settings: Settings):
+def test_no_move_forges_the_texts_about_its_job(run_job: RunJob, job_texts: Any, settings: Settings):
     text = ALL_HOSTILE
     source = f"{settings.move_folders[0]}/{text}"
     for wrong in ({"source": source}, {"source": text}, {"source": f"{settings.volume_path}/{text}"}):
@@ -108,7 +108,7 @@ def test_no_move_forges_what_is_told_of_its_job(run_job: RunJob, job_texts: Any,
 
 
 @pytest.mark.parametrize("status", [412, 500])
-def test_no_service_forges_what_is_told_of_a_job(run_job: RunJob, job_texts: Any, policy: ScriptedServer, status: int):
+def test_no_service_forges_the_texts_about_a_job(run_job: RunJob, job_texts: Any, policy: ScriptedServer, status: int):
     policy.then(failure(f"ValueError: {ALL_HOSTILE}", status, ALL_HOSTILE))
     job, results = run_job(make_bundle(), Kind.INGEST)
     assert isinstance(results[-1], IngestError)

@@ -56,7 +56,7 @@ BUNDLES: dict[str, list[Entry] | bytes] = {
     ],
 )
 @pytest.mark.parametrize("unlisted_members", [SKIP, REJECT])
-def test_bundle_of_the_original_services_tests_ends_where_the_page_on_upgrading_says(
+def test_bundles_of_the_original_services_tests_end_as_documented(
     run_on_core: RunOnCore,
     bundle: str,
     unlisted_members: str,

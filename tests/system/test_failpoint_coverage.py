@@ -67,7 +67,7 @@ def targets(node: ast.Assign) -> Iterator[ast.Name]:
     yield from (target for target in node.targets if isinstance(target, ast.Name))
 
 
-def test_every_point_has_its_case():
+def test_every_point_has_a_test():
     found = points_in_the_code()
     killing = set().union(*map(points_that_kill, trees(PROJECT / "tests")))
     assert len(found) > len(Stage)

@@ -42,7 +42,7 @@ def test_freed_blocks_are_used_again():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what it has in memory")
-def test_what_is_on_the_disk_is_read_from_there(tmp_path: Path):
+def test_dropped_page_is_read_from_the_disk(tmp_path: Path):
     (tmp_path / "file").write_bytes(bytes(2**20))
     with (tmp_path / "file").open("r+b", buffering=0) as file:
         if on_a_disk(tmp_path):

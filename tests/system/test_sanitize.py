@@ -42,7 +42,7 @@ def test_text_that_is_shown_twice_is_escaped_once():
 
 
 @pytest.mark.parametrize("text", ["Grüße aus dem Labor", "日本.txt", "a  b"])
-def test_text_of_people_stays_as_it_is(text: str):
+def test_ordinary_text_is_unchanged(text: str):
     assert escape(text) == text
 
 

@@ -23,7 +23,7 @@ from tools.waiting import wait_until
 
 
 @pytest.mark.parametrize("path", ["/get_state?job_id={}", "/get_state/{}"])
-def test_another_s_job_and_the_original_s_are_answered_to_the_letter_as_one_that_never_was(
+def test_jobs_of_others_and_of_the_original_service_are_answered_exactly_as_unknown_jobs(
     proxy_server: AccessServer, jobs: Mapping[str, str], path: str
 ):
     _, uploader = PROXY_CALLERS["uploader, proxy"]
@@ -120,7 +120,7 @@ def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes,
     assert said in answer
 
 
-def test_log_names_who_was_refused_and_why_and_no_token(token_server: AccessServer, tokens: Tokens):
+def test_log_has_the_refused_request_and_the_reason_but_no_token(token_server: AccessServer, tokens: Tokens):
     wrong = bearer(f"{tokens[ADMIN]}x")
     assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
     wait_until(lambda: "token_invalid" in token_server.log_text(), 30, token_server.log_text)

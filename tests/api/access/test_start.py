@@ -40,7 +40,7 @@ def port_in_use() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])
-def test_without_authentication_only_this_machine_is_listened_to(run: Run, address: str):
+def test_without_authentication_only_loopback_addresses_can_be_listened_on(run: Run, address: str):
     status, said = run("-a", address, "-p", "0")
     assert status == 2
     (line,) = said.splitlines()

@@ -104,7 +104,7 @@ def test_source_of_another_user_is_refused_and_named(post: Post, folder: Path, f
 
 
 @pytest.mark.parametrize("user", ["..", ".", "otto/..", "../otto", "*", "{user}", "@ursula"])
-def test_name_of_a_user_stands_for_one_folder_alone(post: Post, folder: Path, user: str):
+def test_user_name_in_a_rule_matches_one_folder_only(post: Post, folder: Path, user: str):
     assert_refused(post(folder / "otto" / "one.raw", user=user), "may")
 
 

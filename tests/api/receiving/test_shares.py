@@ -60,7 +60,7 @@ def await_uploads(shared: SharedServer, count: int) -> None:
     wait_until(lambda: shared.server.uploads() == count, 60, lambda: f"{shared.server.uploads()} uploads began")
 
 
-def test_a_connection_that_announces_the_free_space_is_refused_and_another_users_upload_is_taken(
+def test_an_upload_that_announces_all_free_space_is_refused_and_another_users_upload_is_accepted(
     disk: SharedServer,
 ) -> None:
     with disk.begin("ada", FREE) as connection:
@@ -101,7 +101,7 @@ def test_bundles_that_wait_in_the_spool_count_towards_the_share(disk: SharedServ
     assert disk.send("bob", MIB).status_code == 200
 
 
-def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_taken(slots: SharedServer) -> None:
+def test_thirty_two_slow_uploads_of_one_user_leave_slots_for_another_user(slots: SharedServer) -> None:
     with ExitStack() as connections:
         held = [connections.enter_context(slots.begin("ada", 50_000)) for _ in range(SLOTS_OF_ONE)]
         await_uploads(slots, SLOTS_OF_ONE)

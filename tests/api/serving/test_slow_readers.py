@@ -78,7 +78,7 @@ def is_served(server: Server, connection: socket.socket) -> bool:
     return any((local[-4:], other[-4:], state) == (*ports, ESTABLISHED) for _, local, other, state, *_ in lines)
 
 
-def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(server: Server) -> None:
+def test_hundreds_of_clients_that_do_not_read_the_page_delay_no_other_client(server: Server) -> None:
     allow_open_files(ROUNDS * READERS)
     seconds = []
     with ExitStack() as stack:

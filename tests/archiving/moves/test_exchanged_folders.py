@@ -117,7 +117,7 @@ def write(folder: int, name: str, content: bytes) -> None:
         file.write(content)
 
 
-def test_file_in_another_users_folder_is_never_taken_by_way_of_an_exchanged_folder(
+def test_file_in_another_users_folder_is_never_moved_through_an_exchanged_folder(
     make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, settings: Settings
 ):
     """Its size and hash are known, which is all that a document needs."""

@@ -27,7 +27,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 
 
 @pytest.mark.parametrize("kill_at", range(28))
-def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
+def test_after_a_kill_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -49,7 +49,7 @@ def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogued(
+def test_source_that_is_changed_between_its_hash_and_its_move_is_never_cataloged(
     job: int, run_stage: RunStage, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ):
     link = move._link
@@ -87,7 +87,7 @@ def write_again(source: Path) -> None:
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogued(
+def test_source_that_is_written_during_its_move_is_never_cataloged(
     job: int,
     run_stage: RunStage,
     folder: Path,
@@ -105,7 +105,7 @@ def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogu
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
+def test_file_that_replaces_a_source_during_its_move_is_left_there(
     job: int,
     run_stage: RunStage,
     services: Services,
@@ -142,7 +142,7 @@ def put_link(source: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [put_folder, put_link, Path.unlink])
-def test_what_is_no_file_in_the_place_of_a_source_is_left_there(
+def test_entry_that_is_not_a_file_in_place_of_a_source_is_left_there(
     job: int,
     run_stage: RunStage,
     services: Services,
@@ -186,7 +186,7 @@ def test_move_to_another_device_is_hashed_there(
     assert visible_files_in(folder) == {}
 
 
-def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
+def test_symbolic_link_is_refused_as_a_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
     (tmp_path / "secret").write_bytes(CONTENTS["one.raw"])
     (folder / "one.raw").unlink()
     (folder / "one.raw").symlink_to(tmp_path / "secret")
@@ -195,14 +195,14 @@ def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path,
     assert (tmp_path / "secret").exists()
 
 
-def test_pipe_is_no_source_and_is_not_waited_for(job: int, run_stage: RunStage, folder: Path):
+def test_pipe_is_refused_without_waiting_for_a_writer(job: int, run_stage: RunStage, folder: Path):
     (folder / "one.raw").unlink()
     os.mkfifo(folder / "one.raw")
     with pytest.raises(InvalidSource, match="not a regular file"):
         run_stage(job, Stage.MOVE_FILES)
 
 
-def test_folder_that_leads_elsewhere_by_a_link_is_no_way_out(
+def test_link_out_of_the_listed_folders_is_refused(
     make_move: MakeMove, run_stage: RunStage, folder: Path, tmp_path: Path
 ):
     (tmp_path / "elsewhere").mkdir()

@@ -39,7 +39,7 @@ def arrange(request: pytest.FixtureRequest, links: bool) -> None:
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("kill_at", [None, *range(36)])
-def test_killed_between_any_two_steps_the_next_process_ends_the_same(
+def test_after_a_kill_between_any_two_steps_of_a_restore_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -97,7 +97,7 @@ def test_file_that_was_written_again_meanwhile_is_not_overwritten(
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_place_beside_that_is_taken_is_not_overwritten_either(
+def test_existing_file_with_the_name_for_a_conflict_is_not_overwritten(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, request: pytest.FixtureRequest, links: bool
 ):
     arrange(request, links)
@@ -115,7 +115,7 @@ def test_place_beside_that_is_taken_is_not_overwritten_either(
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
-def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds(
+def test_source_that_grew_during_its_move_is_restored_with_all_its_bytes(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -183,7 +183,7 @@ def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
     assert stored_files(tmp_path / "archive") == []
 
 
-def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
+def test_partial_copy_in_the_archive_is_deleted(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -205,7 +205,7 @@ def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
     assert files_in(folder) == CONTENTS
 
 
-def test_folder_that_was_removed_meanwhile_is_made_again(
+def test_folder_that_was_removed_meanwhile_is_created_again(
     make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, folder: Path
 ):
     run = folder / "2026" / "run"
@@ -231,7 +231,7 @@ def test_listed_folder_that_is_gone_is_waited_for(
     assert files_in(folder) == CONTENTS
 
 
-def test_hidden_names_that_somebody_planted_lead_nowhere(
+def test_planted_links_with_hidden_names_are_not_followed(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, without_links: None, tmp_path: Path
 ):
     (tmp_path / "precious").write_bytes(b"precious")

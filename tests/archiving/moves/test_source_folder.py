@@ -97,7 +97,7 @@ def test_source_below_a_listed_folder_is_taken(move: Move, folder: Path, service
 
 
 @pytest.mark.parametrize("name", ["a\nb.raw", "\x1b[2J.raw", "a b'\".raw", "日本.raw", "-rf", "one.raw:"])
-def test_strange_name_is_a_name_and_no_more(
+def test_unusual_name_is_taken_literally(
     move: Move, folder: Path, services: Services, database_engine: Engine, name: str
 ):
     job = move(write(folder / name))
@@ -106,7 +106,7 @@ def test_strange_name_is_a_name_and_no_more(
 
 
 @pytest.mark.parametrize("form", ["{0}//one.raw", "/{0}/one.raw", "{0}/./one.raw", "{0}/one.raw/", "{0}/a/../one.raw"])
-def test_source_that_is_written_another_way_is_the_same_file(
+def test_other_spellings_of_a_path_name_the_same_source(
     move: Move, folder: Path, services: Services, database_engine: Engine, form: str
 ):
     write(folder / "one.raw")
@@ -149,7 +149,7 @@ def test_source_that_is_no_absolute_path_is_refused(move: Move, form: str):
         move(form)
 
 
-def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
+def test_folder_that_becomes_a_link_between_check_and_opening_is_refused(
     prepare: Move, run_stage: RunStage, folder: Path, foreign_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     write(folder / "run" / "one.raw", SECRET)
@@ -166,7 +166,7 @@ def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
     assert foreign_file.read_bytes() == SECRET
 
 
-def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_leads(
+def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_in_the_target_of_the_link(
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
@@ -241,14 +241,16 @@ def everything_is_listed(settings: Settings, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("own", ["spool", "archive", "archive/0000000/000", "home", "home/airflow"])
-def test_source_in_our_own_state_is_refused(move: Move, tmp_path: Path, everything_is_listed: None, own: str):
+def test_source_among_the_files_of_the_service_is_refused(
+    move: Move, tmp_path: Path, everything_is_listed: None, own: str
+):
     source = write(tmp_path / own / "one.raw")
     with pytest.raises(InvalidSource, match="source_is_ours"):
         move(source)
     assert source.read_bytes() == CONTENT
 
 
-def test_folder_that_is_listed_in_our_home_is_for_moves(
+def test_listed_folder_in_the_home_of_the_service_is_accepted(
     move: Move,
     settings: Settings,
     tmp_path: Path,
@@ -289,7 +291,7 @@ def test_loop_of_links_is_refused(move: Move, folder: Path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_what_was_moved_is_not_put_back_where_a_link_leads(
+def test_moved_file_is_not_restored_through_a_link(
     move: Move,
     open_context: OpenContext,
     folder: Path,
@@ -311,7 +313,7 @@ def test_what_was_moved_is_not_put_back_where_a_link_leads(
     assert {path.name: path.read_bytes() for path in (folder / "run").iterdir()} == {"two.raw": CONTENT}
 
 
-def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_reads_it(
+def test_file_that_was_archived_by_mistake_is_restored_for_the_service_only(
     prepare: Move,
     run_stage: RunStage,
     open_context: OpenContext,

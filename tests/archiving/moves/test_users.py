@@ -116,7 +116,7 @@ def test_folder_of_another_user_is_refused_before_anything_is_looked_up(
     assert (folder / OTHER / "one.raw").read_bytes() == CONTENT
 
 
-def test_rules_that_were_taken_back_since_the_document_came_are_those_of_now(
+def test_move_is_checked_against_the_current_rules(
     prepare: Prepare, open_context: OpenContext, settings: Settings, own: Path
 ):
     job = prepare(write(own / "one.raw"))
@@ -152,7 +152,7 @@ FINDINGS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("found", FINDINGS)
-def test_what_lies_at_a_source_is_shown_to_operators_alone(
+def test_what_exists_at_a_source_path_is_shown_to_operators_only(
     prepare: Prepare,
     open_context: OpenContext,
     database_engine: Engine,
@@ -191,7 +191,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("found", FOLDERS)
-def test_which_folders_exist_is_shown_to_operators_alone(
+def test_existence_of_folders_is_shown_to_operators_only(
     prepare: Prepare, open_context: OpenContext, database_engine: Engine, folder: Path, own: Path, found: str
 ):
     write(folder / OTHER / "one.raw", CONTENT + b" and more")
@@ -230,7 +230,7 @@ def test_right_source_beside_a_wrong_one_is_restored_and_not_named(
 
 
 @pytest.mark.parametrize("target", ["{0}/otto", "{0}/otto/absent", "/etc", "/absent"])
-def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
+def test_error_of_a_failed_restore_does_not_reveal_the_target_of_a_link(
     prepare: Prepare, run_stage: RunStage, open_context: OpenContext, folder: Path, own: Path, target: str
 ):
     job = prepare(write(own / "run" / "one.raw"))
@@ -248,7 +248,7 @@ def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
     assert files_in(own / "run") == {"one.raw": CONTENT}
 
 
-def test_source_is_restored_though_its_user_may_move_nothing_any_more(
+def test_source_is_restored_although_its_user_lost_all_permissions(
     prepare: Prepare, run_stage: RunStage, open_context: OpenContext, settings: Settings, own: Path
 ):
     job = prepare(write(own / "one.raw"))

@@ -44,7 +44,7 @@ def complete(listed: list[Entry], ids: Ids) -> list[Entry]:
     ],
 )
 @pytest.mark.parametrize("value", ["text", "", 5, 1.5, True])
-def test_path_is_that_of_the_tar_and_the_id_is_added(path: str, named: str, value: object):
+def test_path_in_the_tar_identifies_the_file_and_its_id_is_added(path: str, named: str, value: object):
     entry = value_of(path, value=value)
     reader = reader_of(entry)
     assert list(reader.files()) == []

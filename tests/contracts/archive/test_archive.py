@@ -24,7 +24,7 @@ def assert_can_be_sent_again(archive: Archive, file_id: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 10 * BLOCK])
-def test_what_is_put_can_be_counted_had_and_deleted(archive: Archive, new_id: int, size: int):
+def test_stored_file_can_be_measured_read_and_deleted(archive: Archive, new_id: int, size: int):
     content = os.urandom(size)
     put(archive, new_id, content)
     assert archive.size(new_id) == size
@@ -56,7 +56,7 @@ def test_size_of_an_id_that_is_not_there_is_none(archive: Archive, new_id: int):
     assert archive.size(new_id) is None
 
 
-def test_id_that_is_not_there_cannot_be_had(archive: Archive, new_id: int):
+def test_missing_id_cannot_be_read(archive: Archive, new_id: int):
     with pytest.raises(ServiceUnavailable, match="No such file"):
         get(archive, new_id)
 

@@ -118,7 +118,7 @@ def test_half_written_file_is_deleted_and_the_whole_one_stays(
     "point",
     ["reconcile.held", "rejection.deleting", "rejection.deleted", "rejection.batch_removed", "reconcile.deleted"],
 )
-def test_kill_in_between_is_made_good_by_the_next_one(
+def test_deletion_that_a_kill_interrupted_is_finished_by_the_next_one(
     orphan: int, rejected: int, archive: FolderArchive, compare: Compare, make_old: MakeOld, database_engine: Engine,
     tmp_path: Path, point: str,
 ):  # fmt: skip

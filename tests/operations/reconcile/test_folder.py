@@ -40,7 +40,7 @@ def test_file_that_appeared_within_the_hour_is_no_finding(archive: FolderArchive
     assert compare() == []
 
 
-def test_file_that_the_catalogue_knows_is_another_systems(
+def test_file_that_the_catalog_knows_is_another_systems(
     no_minimum_age: None, archive: FolderArchive, services: Services, compare: Compare
 ):
     file = {"destinationTable": "Files", "_id": NOBODYS, "hashtype": "sha1", "hashsum": "0" * 40}
@@ -91,6 +91,6 @@ def test_folder_of_archiveinterface_is_read_and_nothing_in_it_deleted(
     engine.dispose()
 
 
-def test_folder_is_not_to_be_named_where_the_archive_is_built_in(compare: Compare, tmp_path: Path):
+def test_folder_must_not_be_named_for_the_built_in_archive(compare: Compare, tmp_path: Path):
     with pytest.raises(ConfigurationError, match="--archive-folder"):
         compare(archive_folder=tmp_path)

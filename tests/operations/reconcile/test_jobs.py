@@ -32,7 +32,7 @@ def drop_transaction(engine: Engine, job: int) -> None:
         session.execute(delete(CatalogTransaction).where(CatalogTransaction.id == job))
 
 
-def test_nothing_is_found_where_all_is_well(
+def test_consistent_jobs_have_no_findings(
     cataloged: int, rejected: int, failed: int, in_progress: int, compare: Compare, counts: Counts
 ):
     assert compare(hash_percent=100.0) == []
@@ -71,7 +71,7 @@ def test_byte_that_was_changed_is_found_by_reading_the_file(
     assert summaries(compare(hash_percent=100.0)) == [("corrupt", cataloged, file_id)]
 
 
-def test_transaction_that_the_catalogue_lacks(cataloged: int, compare: Compare, database_engine: Engine):
+def test_transaction_that_the_catalog_lacks(cataloged: int, compare: Compare, database_engine: Engine):
     drop_transaction(database_engine, cataloged)
     assert summaries(compare()) == [("uncatalogued", cataloged, None)]
 
@@ -116,7 +116,7 @@ def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.CATALOGING])
-def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
+def test_failed_job_that_the_catalog_holds_is_a_conflict_that_a_retry_solves(
     failed: int, compare: Compare, services: Services, database_engine: Engine, outcome: Outcome | None
 ):
     document = json.dumps([{"destinationTable": "Transactions._id", "value": failed}]).encode()
@@ -149,7 +149,7 @@ def test_job_that_an_admin_failed_is_idle_once_its_process_has_released_it(
     assert len(compare()) == 1
 
 
-def test_job_that_is_retried_does_not_rest(failed: int, compare: Compare, database_engine: Engine, tmp_path: Path):
+def test_retried_job_is_not_compared(failed: int, compare: Compare, database_engine: Engine, tmp_path: Path):
     stored(tmp_path / "archive", ids_of(database_engine, failed)[TWO]).unlink()
     jobs.lift_override(database_engine, failed)
     assert compare() == []

@@ -62,7 +62,7 @@ def test_weekly_run_returns_a_small_summary(cataloged: int):
     assert len(json.dumps(summary)) < 1000
 
 
-def test_week_with_findings_fails_and_says_how_many(lost: int, caplog: pytest.LogCaptureFixture):
+def test_weekly_run_with_findings_fails_with_their_number(lost: int, caplog: pytest.LogCaptureFixture):
     with pytest.raises(DifferencesFound, match="lost 1"):
         weekly.reconcile()
     assert f"file {lost}" in caplog.text

@@ -63,7 +63,7 @@ def test_days_that_a_bundle_stays_are_a_setting(
     assert not bundle_of(settings, rejected).exists()
 
 
-def test_bundle_that_cannot_be_removed_keeps_no_other_from_it(
+def test_bundle_that_cannot_be_removed_does_not_prevent_the_removal_of_others(
     rejected: int, cataloged: int, make_old: MakeOld, settings: Settings
 ):
     make_old(rejected)
@@ -90,7 +90,7 @@ def test_bundle_of_a_job_that_failed_for_an_unavailable_service_stays_for_a_year
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 
 
-def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_before(
+def test_bundle_and_files_of_a_failed_job_are_removed_after_a_year_and_its_state_stays(
     failed: int, make_old: MakeOld, settings: Settings, database_engine: Engine, tmp_path: Path
 ):
     make_old(failed, YEAR)
@@ -106,7 +106,7 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
 
 
 @pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_FILES])
-def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalog_was_queried(
+def test_files_of_a_job_that_failed_before_the_catalog_was_queried_are_removed_too(
     make_job: MakeJob,
     make_old: MakeOld,
     run_before: Callable[[int, Stage], None],
@@ -127,7 +127,7 @@ def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalog_was_q
 
 
 @pytest.mark.parametrize("forget", [forget_members, forget_declarations])
-def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_where_they_stand(
+def test_files_are_removed_too_after_an_early_stage_ran_again(
     failed: int,
     make_old: MakeOld,
     open_context: OpenContext,
@@ -146,7 +146,7 @@ def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_whe
 
 
 @pytest.mark.parametrize("days", ["0", "1.5"])
-def test_days_that_it_stays_are_a_setting(
+def test_days_that_the_bundle_of_a_failed_job_stays_are_a_setting(
     failed: int, make_old: MakeOld, settings: Settings, monkeypatch: pytest.MonkeyPatch, days: str
 ):
     monkeypatch.setenv("INGEST_KEEP_FAILED_DAYS", days)
@@ -169,7 +169,7 @@ def test_bundle_of_a_job_that_an_admin_failed_is_removed_after_a_year(
     assert state_of(database_engine, job).exception == "Failed by administrator"
 
 
-def test_job_that_the_catalogue_holds_after_all_is_not_touched(
+def test_job_that_the_catalog_holds_after_all_is_not_touched(
     failed: int,
     make_old: MakeOld,
     settings: Settings,

@@ -79,7 +79,7 @@ def test_bundle_of_a_failed_job(
     ]
 
 
-def test_bundle_of_a_catalogued_job(
+def test_bundle_of_a_cataloged_job(
     cataloged: int, make_old: MakeOld, settings: Settings, database_engine: Engine, points: Points
 ):
     make_old(cataloged)

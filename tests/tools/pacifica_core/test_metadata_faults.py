@@ -101,7 +101,7 @@ def test_fault_of_the_metadata_is_rejected_with_its_reason(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_any_other_fault_is_tried_again_and_says_why(
+def test_any_other_fault_is_transient_with_its_reason(
     metadata: Metadata, core: Core, transaction_id: int, documents: Documents, reason: str
 ):
     with pytest.raises(ServiceUnavailable) as caught:

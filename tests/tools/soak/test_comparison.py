@@ -32,7 +32,7 @@ def the_only(violations: list[Violation]) -> Violation:
     return violations[0]
 
 
-def test_nothing_is_found_when_all_is_as_it_was_sent(comparison: Comparison, jobs: Jobs):
+def test_jobs_as_they_were_sent_have_no_violation(comparison: Comparison, jobs: Jobs):
     assert found(comparison) == []
 
 

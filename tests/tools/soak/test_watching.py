@@ -63,7 +63,7 @@ def test_complete_job_that_a_person_touched_must_stay_complete():
     assert "as complete, and then" in str(compare_states(job, FAILED, NOW))
 
 
-def test_job_that_stands_still_is_found():
+def test_job_without_progress_is_found():
     assert look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS) is None
     assert "without a change" in str(look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS + 1))
     assert look(COMPLETE, COMPLETE, seconds=STANDSTILL_SECONDS + 1) is None
