@@ -102,7 +102,7 @@ def test_a_file_is_removed_whole_or_in_part(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_that_cannot_be_removed_is_logged(tmp_path: Path) -> None:
+def test_error_of_a_removal_is_raised(tmp_path: Path) -> None:
     (tmp_path / "1.tar").mkdir()
     with pytest.raises(OSError, match=r"1\.tar"):
         spool.remove(tmp_path / "1.tar")

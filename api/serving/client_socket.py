@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # For a client that only waits for the answer, or has at most a few bytes to send.
 PROMPT_SECONDS = 5.0
-# How long a client may read nothing of its answer, and how many bytes per second it must read, averaged over that time.
+# How long a client may read nothing of its answer, and the bytes per second that it must read on average over that time.
 READ_TIMEOUT_SECONDS = 10.0
 SLOWEST_READER = 1024
 # How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy.
@@ -99,7 +99,7 @@ class ClientSocket(socket.socket):
 
 
 def receive_available(client: ClientSocket) -> bytes | None:
-    """Return the bytes that a client has sent: none after it closed the connection; None when there are none yet."""
+    """Return the received bytes: empty if the client has closed the connection, None if nothing has arrived yet."""
     try:
         # Not ClientSocket's method, which waits.
         return socket.socket.recv(client, BLOCK)

@@ -77,7 +77,7 @@ def test_a_config_file_that_is_missing_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def port_in_use() -> Iterator[int]:
-    """A port that is in use: the error of a server that wants it names it."""
+    """Yield a port that is in use: the error of a server that binds it names it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 

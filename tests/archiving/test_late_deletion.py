@@ -59,7 +59,7 @@ class BusyArchive:
             client.delete(file_id)
 
     def finish(self) -> None:
-        """Finish the long request, so that the archive carries out all requests that it has received since."""
+        """Finish the long request, so that the archive executes all requests that it has received since."""
         with self._connection as connection:
             connection.sendall(bytes(FOREIGN_SIZE - 1))
             assert connection.recv(100).startswith(b"HTTP/1.1 201")

@@ -1,4 +1,4 @@
-"""Files that are sent in parallel: the ledger records each that was verified, whatever happens to the others."""
+"""Files that are sent in parallel: the ledger records each verified file, even if others fail."""
 
 import threading
 from typing import BinaryIO

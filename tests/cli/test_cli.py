@@ -55,7 +55,7 @@ RIGHT = {"--job-id": "1", "--state": "FAILED", "--task": "ingest files", "--task
 
 
 class Command:
-    """The command as a shell calls it, and what it said."""
+    """The command, called as a shell does, and its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -124,7 +124,7 @@ def job_id(make_job: Callable[..., int]) -> int:
 
 @pytest.fixture
 def empty(database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """A database without tables, which the command then works on."""
+    """Create a database without tables, and configure the command to use it."""
     with fresh_database(database_url) as url:
         monkeypatch.setenv("INGEST_DATABASE_URL", url)
         engine = make_engine(Settings(database_url=url))
@@ -432,7 +432,7 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
 
 
 def body_of(airflow: Airflow, path: str) -> Any:
-    """The body of the one request that was posted to a path."""
+    """Return the body of the only request that was posted to a path."""
     (body,) = [asked.body for asked in airflow.received if asked.path == path]
     return body
 
@@ -447,7 +447,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     listed = tasks("success", 1, f"job-{job_id}")
     own = job_run("failed", job_id)
     airflow.answer("POST", RUNS, (409, {}))
-    # Read for whose it is, for its state, and again when it was cleared.
+    # Read to identify its job, to get its state, and again after the clear.
     airflow.answer("GET", run_path(job_id), (200, own), (200, own), (200, job_run("queued", job_id)))
     airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
     airflow.answer("POST", CLEAR, (200, {"task_instances": listed[1:]}))

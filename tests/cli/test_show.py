@@ -1,4 +1,4 @@
-"""`pacifica-ingest-cmd show`: a job's whole story, in order, for a person and for a program."""
+"""`pacifica-ingest-cmd show`: the history of a job, in order, as text and as JSON."""
 
 import json
 import re
@@ -36,7 +36,7 @@ SIZE = sum(map(len, CONTENTS.values()))
 
 @pytest.fixture
 def show(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Show:
-    """Call the command; gives the exit code and what it wrote."""
+    """Return a function that calls the command and returns its exit code, stdout and stderr."""
     monkeypatch.setenv("INGEST_CONFIG", "")
     monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
     monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)

@@ -105,9 +105,7 @@ def test_file_that_is_listed_twice_is_rejected_and_nothing_stays(metadata: Metad
 
 
 @pytest.mark.parametrize("key", ["_id", "hashtype", "hashsum"])
-def test_file_without_a_key_that_this_service_compares_is_rejected_and_nothing_stays(
-    metadata: Metadata, new_ids: NewIds, key: str
-):
+def test_file_without_a_compared_key_is_rejected_and_nothing_stays(metadata: Metadata, new_ids: NewIds, key: str):
     transaction_id, good, bad = new_ids(3)
     lacks = remove_key(document(transaction_id, [bad]), key)
     assert_rejected(metadata, transaction_id, [*document(transaction_id, [good])[:-1], *lacks])

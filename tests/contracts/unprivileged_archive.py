@@ -23,14 +23,14 @@ CAP_DAC_READ_SEARCH = 2
 
 @contextmanager
 def unprivileged_archive() -> Iterator[str]:
-    """Run one, under another account if the tests run as root, else under theirs; yield its URL."""
+    """Run one archive, as another account if the tests run as root; yield its URL."""
     with unprivileged_archives(1) as [url]:
         yield url
 
 
 @contextmanager
 def unprivileged_archives(count: int) -> Iterator[list[str]]:
-    """Run several on one folder, as docs/how-to/scale.md recommends; yield their URLs."""
+    """Run several archives on one folder, as docs/how-to/scale.md recommends; yield their URLs."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
         services = [Service(ARCHIVE, free_port(), Path(name) / f"{ARCHIVE}{number}") for number in range(count)]

@@ -1,6 +1,6 @@
 """A small process that runs each job in its own child and measures it: `python -m tests.corpus.fork_server`.
 
-It has imported all that a stage needs and nothing else, so that a child costs little and its memory is the job's own. It
+It imports only the modules that a stage needs, so that a child starts fast and its memory is that of the job. It
 reads a request as a line of JSON and answers with one.
 """
 

@@ -15,7 +15,7 @@ from ingest.states.stages import STAGES, Kind, Pool
 
 PROJECT = Path(__file__).parents[2]
 DAGS = {"ingest", "move", "housekeeping", "retention", "reconcile"}
-# What a DAG may have of its own.
+# Defaults that a DAG may override.
 OWN_DEFAULTS = {
     "housekeeping": {"retries", "retry_policy", "execution_timeout"},
     "retention": {"retries", "retry_policy", "execution_timeout"},

@@ -43,7 +43,7 @@ def ledger(stack: Stack) -> Iterator[Engine]:
 
 @pytest.fixture
 def archive_outage(stack: Stack) -> "ArchiveOutage":
-    """Return what makes the archive unavailable for a while."""
+    """Return an object that makes the archive unavailable."""
     return ArchiveOutage(stack.home / "archive")
 
 

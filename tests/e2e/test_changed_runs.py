@@ -1,6 +1,6 @@
-"""Airflow is changed behind the back of the service: tasks are deleted, a run id is taken, an operator marks a run.
+"""Runs that are changed in Airflow: tasks are deleted, a run id is in use, an operator marks a run.
 
-Every answered job completes or names who ended it; `retry` works or reports why it cannot.
+Every answered job completes or names the operator who ended it; `retry` takes effect or reports the reason.
 """
 
 import os
@@ -32,7 +32,7 @@ def run_path(job: int) -> str:
 
 
 def wait_until_shown(stack: Stack, job: int, text: str) -> None:
-    """Wait until the job shows a text, then run housekeeping; its scheduled run may be faster."""
+    """Wait until the job shows a text, then run housekeeping, unless its scheduled run was faster."""
     shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
     if not shown["complete"]:
         assert (shown["state"], shown["exception"]) == ("OK", text)
@@ -114,7 +114,7 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
         for _ in range(SIMULTANEOUS_RETRIES)
     ]
     said = [retry.communicate(timeout=120)[1] for retry in retries]
-    # One that comes late may find that those before it were enough.
+    # A late retry may find that the job is already complete.
     refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
     assert all("is cataloged; its state cannot be changed any more" in text for text in refused), said
     assert len(refused) < SIMULTANEOUS_RETRIES

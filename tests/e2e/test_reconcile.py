@@ -1,4 +1,4 @@
-"""The weekly comparison in Airflow and the command: failed while a file is lost, successful when it is restored."""
+"""The weekly comparison in Airflow and the command fail while a file is lost, and succeed after it is restored."""
 
 import time
 from pathlib import Path

@@ -158,7 +158,7 @@ def test_no_table_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: li
 
 
 def processes_of(stack: Stack) -> dict[Path, bytes]:
-    """Return the stack's processes and their command lines: those that have its environment, and what they have started."""
+    """Return the stack's processes and their command lines: those with its environment, and their descendants."""
     mine, parents, found = f"INGEST_HOME={stack.home}".encode(), {}, set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

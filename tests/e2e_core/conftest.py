@@ -61,7 +61,7 @@ MakeUnavailable = Callable[[str], AbstractContextManager[None]]
 
 @pytest.fixture
 def make_unavailable(core: Core, proxies: dict[str, Proxy]) -> MakeUnavailable:
-    """Make a service unavailable for a while: stop its process and refuse connections."""
+    """Return a context manager that makes a service unavailable: stops its process and refuses connections."""
 
     @contextmanager
     def make_unavailable(name: str) -> Iterator[None]:

@@ -27,7 +27,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Upload:
-    """Words of a command line, the paths whose files it uploads, and what the catalog has before those."""
+    """The arguments of a command line, the uploaded paths, and the prefix of these in the catalog."""
 
     words: tuple[str, ...]
     paths: tuple[str, ...] = ("run/",)
@@ -97,7 +97,7 @@ def test_client_waits_until_its_files_are_archived_and_cataloged(
 ):
     ended = uploads[name].ended
     assert ended.status == 0, ended.errors
-    # No wait here: the client has waited.
+    # The test need not wait: the client has waited.
     state = stack.state(ended.job)
     assert (state["complete"], state["state"], state["task"]) == (True, "OK", "ingest metadata"), state
     assert stored_files(core, ended.job) == files_of(UPLOADS[name], clients)

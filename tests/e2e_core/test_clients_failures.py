@@ -1,4 +1,4 @@
-"""pacifica-cli, unchanged, when its job fails: it stops waiting, and its user reads why."""
+"""pacifica-cli, unchanged, when its job fails: it stops waiting and prints the reason."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SERVICE_ERROR = (500, b'{"message": "gone away"}')
 
 @dataclass(frozen=True)
 class Failure:
-    """Words of a command line, the stage that fails, and the reason that the user reads."""
+    """The arguments of a command line, the stage that fails, and the reason that the user sees."""
 
     words: tuple[str, ...]
     task: str
@@ -100,7 +100,7 @@ def test_refused_upload_ends_the_client_with_an_error(
     with proxies[UNIQUEID].fault(Fault("GET", "/getid", times=100, answer=SERVICE_ERROR, keep_from_service=True)):
         ended = clients.upload("--local-retry", "kept.tar", options=("--verbose", "debug")).ended
     assert ended.status == 1
-    # It looks for a job id in every answer; only its log says what was answered.
+    # The client expects a job id in every answer; only its log contains the error.
     assert ended.errors.rstrip().endswith("KeyError: 'job_id'")
     assert "'status': '503 Service Unavailable'" in ended.errors
     assert "uniqueid" in ended.errors.lower()

@@ -1,4 +1,4 @@
-"""A job that metadata rejected, fixed there: one clear sends again what the rejection had removed."""
+"""A job that metadata rejected: after a fix in metadata, one clear sends the removed files again."""
 
 from ingest.local.layout import Layout
 from tests.e2e_core.test_bundles import THREE, assert_complete

@@ -1,6 +1,6 @@
 """The faults of pacifica-ingest 0.4.1, one test each, named after it: none of them may come back.
 
-They are listed in docs/how-to/upgrade.md. Those whose proof needs no real core stand where the module is tested.
+They are listed in docs/how-to/upgrade.md. Faults whose tests need no real core are tested with their modules.
 """
 
 import io

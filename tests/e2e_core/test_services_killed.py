@@ -95,7 +95,7 @@ def somebody_waits(postgres: Layout) -> bool:
 
 
 def wait_until_tried_again(stack: Stack, ledger: Engine, job: int) -> None:
-    """Wait until the stage has met the fault, and the job says that it goes on."""
+    """Wait until the stage has failed and its retry is recorded."""
     wait_until(
         lambda: "stage_will_be_tried_again" in events(ledger, job), REACHED_SECONDS, lambda: f"{stack.state(job)}"
     )

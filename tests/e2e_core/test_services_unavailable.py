@@ -10,7 +10,7 @@ from tools.pacifica_core.proxy import Proxy
 from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
 from tools.stack import Stack
 
-# What each service is called in texts, and the stage that needs it.
+# The name of each service in texts, and the label and the task of the stage that needs it.
 STAGES = {
     UNIQUEID: ("uniqueid", "load metadata", "load_metadata"),
     POLICY: ("policy", "Policy Validation", "validate_policy"),

@@ -1,4 +1,4 @@
-"""Services that do the work and never answer: the stage is retried, and nothing exists twice."""
+"""Unresponsive services, which do the work and never answer: the stage is retried, and nothing exists twice."""
 
 import pytest
 from sqlalchemy import Engine

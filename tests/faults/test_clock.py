@@ -121,7 +121,7 @@ def test_jobs_complete_when_the_clock_jumps_back_and_has_caught_up(
     assert_all_complete(clocked, jobs, under_way)
 
 
-def test_cleared_job_continues_before_a_clock_that_was_set_back_has_caught_up(
+def test_retry_takes_effect_before_a_clock_that_was_set_back_has_caught_up(
     clocked: Stack, jobs: Engine, points: Points, clock: Clock, under_way: int
 ):
     clock.jump(-1)

@@ -32,13 +32,13 @@ def remote(server: ScriptedServer) -> Issuer:
 
 @pytest.fixture
 def no_fetch_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys may be fetched at any time."""
+    """Remove the minimum interval between two fetches."""
     monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL_SECONDS", 0.0)
 
 
 @pytest.fixture
 def expired_keys(monkeypatch: pytest.MonkeyPatch, no_fetch_interval: None) -> None:
-    """Keys expire immediately."""
+    """Make cached keys expire immediately."""
     monkeypatch.setattr(key_set, "KEY_LIFETIME_SECONDS", 0.0)
 
 

@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture
 def port_in_use() -> Iterator[int]:
-    """A port that is in use on all addresses: a server that may listen there ends with an error."""
+    """Yield a port that is in use on all addresses: a server that is permitted to bind it fails with EADDRINUSE."""
     with socket.create_server(("", 0)) as listening:
         yield listening.getsockname()[1]
 

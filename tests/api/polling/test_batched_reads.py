@@ -21,7 +21,7 @@ UNKNOWN = 880_999
 
 
 class HeldQueries:
-    """Holds queries: each begins when the test releases it."""
+    """Replaces `jobs.read_several`; each query begins when the test releases it."""
 
     def __init__(self) -> None:
         self.queries: list[set[int]] = []
@@ -79,7 +79,7 @@ def test_reads_time_out_while_the_database_is_unresponsive(
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
         wait_until(lambda: len(held_queries.queries) == 1, 30, lambda: "no query begins")
-        # The one that queries next, and one that waits for it.
+        # The request that runs the next query, and one that shares it.
         for later in [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]:
             with pytest.raises(DatabaseUnavailable, match="did not respond"):
                 later.result(30)

@@ -1,4 +1,4 @@
-"""`ReadinessCheck`: how often its checks run, and what it reports of Airflow."""
+"""`ReadinessCheck`: how often its checks run, and how it reports Airflow."""
 
 import threading
 from collections.abc import Callable

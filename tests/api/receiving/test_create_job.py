@@ -22,7 +22,7 @@ create_for_real = jobs.create
 
 
 class RepeatingUniqueID:
-    """Allocates the given ids in order, as the real one has done with ids that were taken."""
+    """Allocates predefined ids, some of them in use, as the real UniqueID has done."""
 
     def __init__(self, ids: list[int]) -> None:
         self._ids = ids

@@ -31,7 +31,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(autouse=True)
 def nothing_else_stays(server: Server) -> Iterator[None]:
-    """Check that the spool holds nothing but received bundles, and remove them."""
+    """Check that the spool holds only received bundles, and remove them."""
     jobs = set(server.rows())
     yield
     taken = {row["spool_name"] for job, row in server.rows().items() if job not in jobs}

@@ -1,4 +1,4 @@
-"""A body that is taken: what is on the disk, in the database and in the answer."""
+"""Accepted uploads: the file on the disk, the row in the database, and the answer."""
 
 import re
 from collections.abc import Iterator

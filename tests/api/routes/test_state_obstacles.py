@@ -1,4 +1,4 @@
-"""The state of a job that waits reports what it waits for."""
+"""The state of a waiting job reports its reason to wait."""
 
 from collections.abc import Callable
 from datetime import timedelta

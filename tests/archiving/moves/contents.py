@@ -1,4 +1,4 @@
-"""The sources of the tests of moves, and what the archive and a folder contain."""
+"""The sources for tests of moves, and readers of the contents of the archive and of folders."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def victim(
 
 @pytest.fixture
 def victims_path(victim: int, archive_folder: Path) -> Path:
-    """Where the archive keeps it."""
+    """Return the path of the file in the archive."""
     posix = archive_folder / posix_name(victim)
     return posix if posix.exists() else next(archive_folder.rglob(str(victim)))
 
@@ -99,7 +99,7 @@ def test_archived_file_of_another_user_stays_in_its_place(
             assert stored <= set(victims_path.parent.iterdir())
     finally:
         os.close(folder)
-    assert moved > 0, "no job ever came as far as the archive"
+    assert moved > 0, "no file was ever moved into the archive"
 
 
 def open_real_folder(parent: Path) -> int:
@@ -120,7 +120,7 @@ def write(folder: int, name: str, content: bytes) -> None:
 def test_file_in_another_users_folder_is_never_moved_through_an_exchanged_folder(
     make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, settings: Settings
 ):
-    """Its size and hash are known, which is all that a document needs."""
+    """A move document needs only the size and the hash of a file, which may be known."""
     folder = settings.move_folders[0]
     object.__setattr__(settings, "authentication", "proxy")
     # `make_move` makes jobs of this user.

@@ -24,7 +24,7 @@ FOLDER_MODE = 0o555
 
 @contextmanager
 def only_readable(folder: Path) -> Iterator[None]:
-    """Let the service read in a folder and not write, although these tests may run as root."""
+    """Make a folder read-only for the service, although these tests may run as root."""
     before = folder.stat().st_mode
     folder.chmod(FOLDER_MODE)
     try:
@@ -46,7 +46,7 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
     assert f"belongs to user {folder.stat().st_uid} and group {folder.stat().st_gid}" in text
     assert "mode 0555" in text
     assert "archive" not in text
-    # Neither tried again, nor the uploader's fault, and nothing has happened yet.
+    # The error is final, not the uploader's fault, and nothing was moved.
     assert isinstance(refused.value, PermanentError)
     assert not isinstance(refused.value, Rejection)
     assert visible_files_in(folder) == CONTENTS

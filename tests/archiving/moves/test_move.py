@@ -1,4 +1,4 @@
-"""Moving files: nothing is lost, wherever the process before was killed, and what is archived is what was hashed."""
+"""Moving files: a kill at any step loses nothing, and the archived bytes are the hashed ones."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ def test_after_a_kill_between_any_two_steps_of_a_move_the_next_process_ends_the_
     with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
         kill_at_step(killing, kill_at, STEPS)
         move.send_sources(context)
-        raise AssertionError("it was to be killed on its way")
+        raise AssertionError("no step was killed")
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
     assert visible_files_in(folder) == {}
@@ -70,7 +70,7 @@ def arrange(request: pytest.FixtureRequest, links: str, place: str) -> None:
 
 
 def at_the_moment_of_the_move(monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]) -> None:
-    """Change a source right before the archive is given it."""
+    """Change a source immediately before the archive receives it."""
     move = FolderArchive.move
 
     def change_and_move(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
@@ -116,7 +116,7 @@ def test_file_that_replaces_a_source_during_its_move_is_left_there(
     links: str,
     place: str,
 ):
-    """What was hashed is archived; the other file is nobody's but its owner's."""
+    """The hashed file is archived; the file that replaced it stays."""
 
     def replace_by_another(source: Path) -> None:
         (folder / "other").write_bytes(b"ONE" * 100)

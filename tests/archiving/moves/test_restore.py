@@ -57,7 +57,7 @@ def test_after_a_kill_between_any_two_steps_of_a_restore_the_next_process_ends_t
         with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
             kill_at_step(killing, kill_at, STEPS)
             remove_all(context)
-            raise AssertionError("it was to be killed on its way")
+            raise AssertionError("no step was killed")
     restore_all(open_context, job)
     assert files_in(folder) == CONTENTS
     assert stored_files(tmp_path / "archive") == []
@@ -221,7 +221,7 @@ def test_folder_that_was_removed_meanwhile_is_created_again(
 def test_listed_folder_that_is_gone_is_waited_for(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, tmp_path: Path
 ):
-    """Or what belongs on a file system that is not mounted would be put below it."""
+    """Otherwise files of an unmounted file system would be restored below its mount point."""
     run_stage(job, Stage.MOVE_FILES)
     folder.rename(tmp_path / "unmounted")
     with pytest.raises(MoveFolderUnavailable):

@@ -40,7 +40,7 @@ def folder(settings: Settings) -> Path:
 
 @pytest.fixture
 def foreign_file(tmp_path: Path) -> Path:
-    """A file that no move may take; as large as the source, and called as it is."""
+    """Create a file outside the listed folders, with the size and the name of the source."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "one.raw").write_bytes(SECRET)
@@ -49,7 +49,7 @@ def foreign_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def prepare(make_job: MakeJob, run_stage: RunStage) -> Move:
-    """Make a job of one source, ready to be moved."""
+    """Return a function that makes a job of one source, ready for the stage `move_files`."""
 
     def prepared(source: str | Path, content: bytes = CONTENT) -> int:
         entry = file_entry("data/one.raw", content, source=str(source))
@@ -63,7 +63,7 @@ def prepare(make_job: MakeJob, run_stage: RunStage) -> Move:
 
 @pytest.fixture
 def move(prepare: Move, run_stage: RunStage) -> Move:
-    """Move one source."""
+    """Return a function that moves one source."""
 
     def moved(source: str | Path, content: bytes = CONTENT) -> int:
         job_id = prepare(source, content)

@@ -27,7 +27,7 @@ from tools.bundles import Entry, file_entry, transaction
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 CONTENT = b"measured"
-# What `make_job` makes jobs of.
+# `make_job` creates jobs of the user `ada`.
 USER, OTHER = "ada", "otto"
 NOT_ALLOWED = r"lies in no folder that ada may move .* \[source_not_allowed\]"
 Prepare = Callable[..., int]
@@ -49,7 +49,7 @@ def own(folder: Path) -> Path:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Each user moves from a folder of his own."""
+    """Permit each user to move files from a separate folder."""
     rules = (MoveRule(("*",), f"{settings.move_folders[0]}/{{user}}"),)
     return settings.model_copy(update={"authentication": "proxy", "move_rules": rules})
 
@@ -76,7 +76,7 @@ def write(path: Path, content: bytes = CONTENT) -> Path:
 
 
 def refusal(open_context: OpenContext, job: int) -> str:
-    """What the uploader learns of a move that is refused: the text of the error, which is that of the state."""
+    """Return the text of a refused move as the uploader sees it in the state."""
     with pytest.raises(Rejection) as refused, open_context(job, Stage.MOVE_FILES) as context:
         run_as_the_wrapper_does(context)
     return refused.value.text_of_job

@@ -16,7 +16,7 @@ CLIENTS = 4
 
 
 def assert_can_be_sent_again(archive: Archive, file_id: int) -> None:
-    """A retry does this with a partly sent file."""
+    """Check that a file can be sent again, as a retry does with a partly sent file."""
     archive.delete(file_id)
     assert archive.size(file_id) is None
     put(archive, file_id, b"the right bytes")

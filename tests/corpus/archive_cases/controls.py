@@ -18,7 +18,7 @@ INNER_TAR = make_tar({"/etc/passwd": b"root", "data/one": b"other"})
 
 
 def small(path: Path) -> None:
-    """Return the smallest possible bundle."""
+    """Write the smallest possible bundle."""
     make_bundle({"data/one": b"one"}, path=path)
 
 

@@ -24,7 +24,7 @@ def changed(block: bytes, place: slice, content: bytes) -> bytes:
 
 
 def sparse_claim(path: Path) -> None:
-    """Return a sparse file of a terabyte whose tar claims ten."""
+    """Write a sparse file of a terabyte whose tar claims ten."""
     with path.open("wb") as tar:
         tar.write(GOOD + header("data/big", 10 * 10**12))
         tar.truncate(10**12)

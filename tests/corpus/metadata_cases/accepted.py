@@ -21,7 +21,7 @@ def accepted(name: str, metadata: bytes) -> Case:
 
 
 def japanese(path: Path) -> None:
-    """Return a bundle with names of every length in UTF-8."""
+    """Write a bundle whose names have characters of every length in UTF-8."""
     make_bundle({"data/日本 \U0001f600/名前": b"japanese"}, path=path)
 
 
