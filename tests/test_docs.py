@@ -1,4 +1,4 @@
-"""The documentation says what the code does: each test here names the page to fix."""
+"""The documentation matches the code: each failing test names the page to fix."""
 
 import hashlib
 import io
@@ -70,20 +70,20 @@ def to_one_line(text: str) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub creates for the headings of a page."""
     headings = HEADING.findall(CODE_BLOCK.sub("", text_of(page)))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def section(page: Path, heading: str) -> str:
-    """The text between a heading and the next one."""
+    """Return the text between a heading and the next one."""
     found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text_of(page), re.MULTILINE | re.DOTALL)
     assert found, f"{page.name} has no heading {heading!r}"
     return found[1]
 
 
 def cells(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads."""
+    """Return the rows of the tables in a text, without the header rows."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rules = [number for number, row in enumerate(rows) if set("".join(row)) <= {"-"}]
@@ -325,7 +325,7 @@ def test_the_documented_proxy_requires_no_user_for_public_calls() -> None:
     )
     assert without_user
     assert {name for name, rule in rules.items() if re.search(without_user[1], rule)} == public
-    # A client could name a user otherwise, in a path that nginx reads in another way than the API.
+    # Otherwise a client could name a user in a path that nginx and the API parse differently.
     assert 'proxy_set_header X-Http-Authed-User "";' in without_user[2]
 
 
@@ -383,7 +383,7 @@ def test_every_decision_has_the_same_sections(record: Path) -> None:
 NAMED_PATH = re.compile(
     r"(?<![\w/.-])((?:tests|tools|api|plugins/ingest|dags|config|docs|bench)/[\w/.-]+\.(?:py|md))(?!\w)"
 )
-# The page for developers tells how to add this file.
+# The page for developers describes how to add this file.
 EXAMPLES_OF_PATHS = {"plugins/ingest/stages/scan_files.py"}
 
 

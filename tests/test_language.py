@@ -1,4 +1,4 @@
-"""Words that this project does not use, because a reader has to translate them: CONTRIBUTING.md lists what to write."""
+"""Words that this project does not use; CONTRIBUTING.md lists the replacements."""
 
 import re
 import subprocess

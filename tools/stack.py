@@ -72,7 +72,7 @@ class Stack:
         return state
 
     def wait_for_end(self, job_id: int, seconds: float = JOB_SECONDS) -> State:
-        """Wait until a job has ended: nothing more happens to it by itself."""
+        """Wait until a job has ended, complete or failed; return its state."""
         return self.wait(job_id, lambda state: bool(state["complete"]), seconds)
 
     def request_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:

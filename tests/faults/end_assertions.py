@@ -1,4 +1,4 @@
-"""Assertions about the end of a job: it must be the same as that of a job that nothing interrupted."""
+"""Assertions about the end of a job, which must be that of an uninterrupted job."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -26,7 +26,7 @@ def test_outage_of_the_api_server_for_two_minutes_uses_up_no_tries(stack: Stack,
     advancing, held = (held_jobs.post_and_hold(stack, points) for _ in range(2))
     # Hold the lock: the restart of the api-server must not wait for the start of another stack.
     with starting(), api_server_stopped(stack) as begun:
-        # Ends its stage while Airflow cannot be notified, so that the next stage cannot start.
+        # This stage ends while Airflow cannot be notified, so that the next stage cannot start.
         held_jobs.release(points, advancing)
         posted = stack.post(make_bundle())
         assert time.monotonic() - begun < ANSWER_SECONDS

@@ -1,6 +1,6 @@
-"""A clock that jumps, with jobs under way: every process of a stack of its own sees the clock that the test sets.
+"""Jumps of the clock while jobs are in progress: all processes of a separate stack use a clock that the test sets.
 
-The clock is libfaketime's, which takes the place of the C library's by LD_PRELOAD; what measures spans goes on as it is.
+libfaketime replaces the clock of the C library by LD_PRELOAD; the monotonic clock, which measures durations, is real.
 """
 
 import platform
@@ -28,7 +28,7 @@ SECONDS = 300
 
 @dataclass
 class Clock:
-    """The clock of a stack's processes; `hours` is how far it is ahead."""
+    """The clock of a stack's processes; `hours` is its offset."""
 
     file: Path
     hours: int = 0

@@ -1,4 +1,4 @@
-"""Two schedulers and two APIs simultaneously, as after a mistake or during a rolling upgrade: no harm."""
+"""Two schedulers and two APIs on one stack, as during a rolling upgrade: each stage runs once."""
 
 import os
 import subprocess

@@ -67,7 +67,7 @@ def test_job_whose_task_lives_on_beside_a_killed_process_completes(
 
 
 def post_until_answered(stack: Stack) -> int:
-    """Post a bundle as a client does that sends again what was not answered 200; return the job id."""
+    """Post a bundle until the answer is 200, as clients do; return the job id."""
     answered: list[requests.Response] = []
 
     def is_answered() -> bool:

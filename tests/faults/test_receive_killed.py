@@ -32,7 +32,7 @@ LEFT = {"nothing written": [], "renamed": ["tar"]}
 
 
 def next_job(ledger: Engine) -> int:
-    """Return the id that the next upload will be given."""
+    """Return the job id of the next upload."""
     with ledger.connect() as connection:
         last, is_given = connection.execute(text("SELECT last_value, is_called FROM job_id_seq")).one()
     return int(last) + bool(is_given)
@@ -50,7 +50,7 @@ def event_codes(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
 
 
 def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: int = 0) -> int:
-    """Send a bundle whose receiver is killed at a point; return the id that it would have had, or has."""
+    """Send a bundle whose receiver is killed at a point; return the job id that was allocated for it."""
     job = next_job(ledger)
     points.arm(point, job, passes=passes)
     with pytest.raises(requests.ConnectionError):
@@ -71,14 +71,14 @@ def run_retention(stack: Stack) -> None:
 
 
 def is_removed(stack: Stack, ledger: Engine, *jobs: int) -> bool:
-    """Return whether retention, which runs now, has removed these uploads; it keeps young ones."""
+    """Run retention, which keeps recent uploads; return whether these uploads were removed."""
     run_retention(stack)
     return set(jobs).isdisjoint(announced(ledger))
 
 
 @pytest.fixture(scope="module")
 def killed_before_commit(stack: Stack, ledger: Engine, points: Points) -> dict[str, tuple[int, list[str]]]:
-    """Return an upload killed at each point, and then retention: the job id, and what had lain in the spool before it."""
+    """Kill an upload at each point, then run retention; return the job ids and the files in the spool before retention."""
     killed = {}
     for name, (point, passes) in BEFORE_THE_COMMIT.items():
         job = killed_at(stack, ledger, points, point, passes)

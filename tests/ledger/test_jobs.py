@@ -23,7 +23,7 @@ OUT_OF_RANGE = [-1, -(2**63), LARGEST_ID + 1, 2**64, 10**30]
 
 @pytest.fixture
 def deleted_afterwards(database_engine: Engine) -> Iterator[list[int]]:
-    """Jobs that are deleted at the end, because other tests need their ids."""
+    """Yield a list for ids of jobs that are deleted at the end, because other tests need these ids."""
     ids: list[int] = []
     yield ids
     with transaction(database_engine) as session:

@@ -17,7 +17,7 @@ from ingest.states.stages import STAGES, Kind, Stage
 
 @pytest.fixture(autouse=True)
 def no_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check the fence at every report, and do not wait for other processes."""
+    """Check the fence at every report of progress."""
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
 

@@ -82,7 +82,7 @@ class Airflow:
         self.foreign.pop(run_id, None)
 
     def collide(self, request: str) -> None:
-        """Let the next request of this kind collide with another one, as often as it is in `collisions`."""
+        """Raise a collision if `collisions` contains this request, and remove it from there."""
         if request in self.collisions:
             self.collisions.remove(request)
             raise RunChanged("Airflow", "http://airflow", "409")
@@ -115,7 +115,7 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture
 def make_job(database_engine: Engine) -> MakeJob:
-    """Make a job that is the only unfinished one but for others that the test makes."""
+    """Return a function that makes an unfinished job; the ledger has no unfinished jobs of other tests."""
     with transaction(database_engine) as session:
         session.execute(delete(Job))
 

@@ -1,4 +1,4 @@
-"""`retry --path`: the file that an admin names is the one that is copied, whatever has its name by then."""
+"""`retry --path`: the file that is copied is the one that was opened, even if its name is reused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

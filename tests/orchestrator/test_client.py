@@ -34,7 +34,7 @@ class Request:
 
 @dataclass
 class Airflow:
-    """A server that answers each path with what the test says, in order; the last answer stays."""
+    """A server with scripted answers for each path, in order; the last answer is repeated."""
 
     url: str = ""
     answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Airflow:
 def task(
     state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar", kind: Kind = Kind.INGEST
 ) -> dict[str, Any]:
-    """A task instance as Airflow lists it."""
+    """Return a task instance as Airflow lists it."""
     named = {"dag_id": kind.value, "dag_run_id": run_id, "task_id": task_id}
     return {**named, "state": state, "try_number": try_number, "map_index": -1}
 
@@ -61,7 +61,7 @@ def task(
 def tasks(
     state: str | None, try_number: int = 1, run_id: str = "job-7", kind: Kind = Kind.INGEST
 ) -> list[dict[str, Any]]:
-    """All task instances of a run, the first one in this state and the others not begun."""
+    """Return all task instances of a run: the first in a state, the others not started."""
     first, *others = STAGES[kind]
     return [
         task(state, try_number, run_id, first.value, kind),
@@ -70,16 +70,16 @@ def tasks(
 
 
 def instances(state: str | None, try_number: int = 1) -> tuple[TaskInstance, ...]:
-    """The same as they are read."""
+    """Return the task instances of `tasks` as the client parses them."""
     return tuple(TaskInstance(each["task_id"], each["state"], each["try_number"]) for each in tasks(state, try_number))
 
 
 def job_run(state: str, job_id: int = 7) -> dict[str, Any]:
-    """A job's run as Airflow shows it."""
+    """Return a job's run as Airflow lists it."""
     return {"state": state, "conf": {"job_id": job_id}, "triggering_user_name": "ingest"}
 
 
-# Of a run in the order of all runs.
+# The logical date of a run, which is its place in the queue.
 PLACE = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 TASK_LIST = {"task_instances": tasks(None, 2)}
 
@@ -94,7 +94,7 @@ def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
             airflow.received.append(Request(self.command, self.path, body, self.headers.get("Authorization")))
             status, document = self.chosen_answer()
             if document is None:
-                # Nothing is answered until the test is over.
+                # No answer before the end of the test.
                 airflow.unresponsive.wait(30)
                 self.close_connection = True
                 return
@@ -490,12 +490,12 @@ def test_the_health_check_has_its_own_timeout(airflow: Airflow) -> None:
 
 
 def entry(number: int, event: str, owner: str = "ada", **body: Any) -> dict[str, Any]:
-    """An entry of Airflow's event log."""
+    """Return an entry of Airflow's event log."""
     return {"event_log_id": number, "event": event, "owner": owner, "extra": json.dumps(body)}
 
 
 def log_of(airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]]) -> None:
-    """Let the scripted Airflow have these entries that name the run, and these whose body may name it."""
+    """Script the event log: entries that name the run, and entries of several runs whose body may name it."""
     for path, entries in ((MARKS_OF_RUN, of_run), (MARKS_OF_SEVERAL, of_several)):
         airflow.answer("GET", path, (200, {"event_logs": entries}))
 

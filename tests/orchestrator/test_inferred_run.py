@@ -1,4 +1,4 @@
-"""The run that is inferred from the ledger: what clients see of a job in progress without a request to Airflow."""
+"""The run that is inferred from the ledger, so that the state of a job in progress needs no request to Airflow."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ BETWEEN = replace(BEGUN, percent=100.0, is_held=False, finished=Stage.LOAD_METAD
 
 
 def job(record: JobRecord, seconds: float = 0.0) -> JobSnapshot:
-    """A job that is seen so many seconds after it has gone on."""
+    """Return a job that is read a number of seconds after it made progress."""
     seen = UPDATED + timedelta(seconds=seconds)
     return JobSnapshot(Received(1, record.kind, "ada", "1.tar", 1), record, UPDATED, UPDATED, UPDATED, seen)
 

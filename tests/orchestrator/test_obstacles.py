@@ -1,4 +1,4 @@
-"""What keeps Airflow from running a job is named, each obstacle in a sentence; what is only queued meets none."""
+"""Each obstacle that keeps Airflow from running a job is reported in a sentence; queued jobs have no obstacle."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -56,7 +56,7 @@ def api(settings: Settings) -> AirflowApi:
 
 @pytest.fixture
 def make_jobs(database_engine: Engine) -> MakeJobs:
-    """Make jobs of a user, which are the only ones but for others that the test makes."""
+    """Return a function that makes jobs of a user; the ledger has no jobs of other tests."""
     with transaction(database_engine) as session:
         session.execute(delete(Job))
 
@@ -168,5 +168,5 @@ def test_no_job_waits_behind_newer_ones_without_limit(database_engine: Engine, m
     last = place_in_line(database_engine, make_jobs(PLACES + 4)[-1])
     newest = place_in_line(database_engine, make_jobs(1, "bob")[0])
     assert newest + (PLACES - 1) * PLACE > last
-    # Never of the time to come, by a clock that is a little slow: Airflow would wait for it.
+    # The logical date is never in the future, even for a slow clock: Airflow would wait until then.
     assert last < datetime.now(UTC) - timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""What GitHub runs: the workflows are valid and have no rights that they do not need, and the images are checked."""
+"""The files for GitHub: workflows are valid and have no unnecessary permissions, and the images are checked."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def check_images(project: Path, base: str, *images: str) -> subprocess.CompletedProcess[str]:
-    """The script's result for a Dockerfile with a base image, and a docker-compose.yaml with others."""
+    """Run the script for a Dockerfile with a base image and a docker-compose.yaml with other images."""
     services = "".join(f"  service{number}:\n    image: {image}\n" for number, image in enumerate(images))
     (project / "Dockerfile").write_text(f"# a comment\nFROM {base}\n")
     (project / "docker-compose.yaml").write_text(f"services:\n{services}")

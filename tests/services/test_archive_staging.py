@@ -1,4 +1,4 @@
-"""Staging folders for ArchiveInterface: only folders are accepted that no other account can exchange."""
+"""Staging folders for ArchiveInterface: a folder is accepted only if no other account can exchange it."""
 
 import errno
 import os

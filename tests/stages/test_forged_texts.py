@@ -1,4 +1,4 @@
-"""What uploads and services say cannot forge what is stored, logged and shown of a job, and names never become paths."""
+"""Texts of uploads and services cannot forge stored, logged or printed lines about a job, or become paths."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ def policy(settings: Settings) -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> RunJob:
-    """Run all stages of a job as tasks do, until one fails; return the job, and what the stages returned or raised."""
+    """Run all stages of a job as tasks do, until one fails; return the job, and the results or errors of the stages."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
@@ -81,7 +81,7 @@ def job_texts(
 
 
 def hostile_bundles(text: str) -> Iterator[bytes]:
-    """Bundles with a text in every place that an uploader chooses, each wrong in another way, but for the first."""
+    """Yield bundles with a text in every place that an uploader controls: a valid one, then different invalid ones."""
     contents = {f"data/{text.replace('/', '')}": b"x"}
     yield make_bundle(contents)
     yield make_bundle(contents, [*transaction(), file_entry("data/lacking", b"x", name=text)])

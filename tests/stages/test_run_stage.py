@@ -1,4 +1,4 @@
-"""The wrapper around the stages: how each way to end is recorded, before Airflow learns of it."""
+"""The wrapper around the stages: every outcome is recorded before Airflow is notified."""
 
 import os
 import signal

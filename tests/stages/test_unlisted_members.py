@@ -1,4 +1,4 @@
-"""`unlisted_members = skip`: members that the metadata does not list are left out, and the job says so."""
+"""`unlisted_members = skip`: members that the metadata does not list are left out, with an event."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def skipping(make_job: MakeJob) -> int:
-    """A job whose bundle holds more than its metadata lists."""
+    """Return a job whose bundle has members that its metadata does not list."""
     return make_job(make_bundle({**UNLISTED, **CONTENTS}, metadata_of(CONTENTS)))
 
 

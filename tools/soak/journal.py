@@ -55,12 +55,12 @@ class Journal:
 
     @property
     def tried(self) -> int:
-        """The number of uploads that began."""
+        """Return the number of uploads that began."""
         return self._tried
 
     @property
     def violations(self) -> list[Violation]:
-        """All that was found, in its order, each once."""
+        """Return the distinct violations in the order of their discovery."""
         with self._lock:
             return list(self._violations)
 

@@ -29,7 +29,7 @@ class StackEnded(Exception):
 
 @dataclass(frozen=True)
 class SoakStack:
-    """A running stack and its launcher; `core`: the real services, if it is in front of them."""
+    """A running stack and its launcher; `core`: the real services, if the stack uses them."""
 
     stack: Stack
     launcher: subprocess.Popen[str]
@@ -37,7 +37,7 @@ class SoakStack:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The variables that the stack's processes read: also those that its launcher was given."""
+        """Return the variables of the stack's processes, including those of its launcher."""
         return {**self.stack.environment, **(self.core.settings() if self.core else {})}
 
     def check(self) -> None:

@@ -34,7 +34,7 @@ def archive(services: Services) -> FolderArchive:
 
 @pytest.fixture
 def orphan(rejected: int, archive: FolderArchive, database_engine: Engine) -> int:
-    """The id of a file of the rejected job, which the archive holds all the same."""
+    """Store a file of the rejected job in the archive; return its id."""
     file_id = ids_of(database_engine, rejected)[KEPT]
     put(archive, file_id, CONTENTS[KEPT])
     return file_id

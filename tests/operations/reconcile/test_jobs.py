@@ -1,4 +1,4 @@
-"""What is wrong with a job that has ended is found, each kind made on purpose; a job that goes on is left alone."""
+"""Each kind of inconsistency of an ended job is found; jobs in progress are not compared."""
 
 import json
 from io import BytesIO

@@ -68,7 +68,7 @@ def test_bundle_that_cannot_be_removed_does_not_prevent_the_removal_of_others(
 ):
     make_old(rejected)
     make_old(cataloged)
-    # A folder in its place: it can be unlinked by nobody.
+    # A folder in its place cannot be unlinked.
     bundle_of(settings, rejected).unlink()
     bundle_of(settings, rejected).mkdir()
     counts = retention.remove_leftovers()
