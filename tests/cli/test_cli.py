@@ -2,10 +2,8 @@
 
 import re
 import shlex
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_creation import create_job
 from tests.ledger.test_migrations import fresh_database
-from tests.orchestrator.test_client import TASKS, Airflow, handler_of, job_run, tasks
+from tests.orchestrator.scripted_airflow import TASKS, Airflow, job_run, scripted_airflow, tasks
 from tools.bundles import make_bundle
 
 next_id = count(7_200_000)
@@ -76,14 +74,8 @@ class Command:
 
 @pytest.fixture
 def airflow() -> Iterator[Airflow]:
-    scripted = Airflow()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield scripted
-        server.shutdown()
-        thread.join()
+    with scripted_airflow() as airflow:
+        yield airflow
 
 
 @pytest.fixture

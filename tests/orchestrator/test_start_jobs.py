@@ -1,9 +1,7 @@
 """Which job of a user starts, and in which order its tasks wait, with a real PostgreSQL and a scripted Airflow."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 
 import pytest
 from sqlalchemy import Engine, delete
@@ -21,7 +19,7 @@ from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import Kind, Stage
 from tests.job_creation import create_job
-from tests.orchestrator.test_client import TASKS, Airflow, handler_of, tasks
+from tests.orchestrator.scripted_airflow import TASKS, Airflow, scripted_airflow, tasks
 
 LIMIT = 2
 RUNS = "/api/v2/dags/ingest/dagRuns"
@@ -32,16 +30,10 @@ next_id = iter(range(8_000_000, 9_000_000))
 
 @pytest.fixture
 def airflow() -> Iterator[Airflow]:
-    scripted = Airflow()
-    scripted.answer("POST", RUNS, (200, {}))
-    scripted.answer("POST", TASKS, (200, {"task_instances": []}))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield scripted
-        server.shutdown()
-        thread.join()
+    with scripted_airflow() as airflow:
+        airflow.answer("POST", RUNS, (200, {}))
+        airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+        yield airflow
 
 
 @pytest.fixture

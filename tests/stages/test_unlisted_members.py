@@ -16,6 +16,7 @@ from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
+from tests.killing import Killed
 from tools.bundles import CONTENTS, file_entry, make_bundle, metadata_of
 
 UNLISTED = {"data/._one.txt": b"resource fork", "data/a/日本": b"", "data/z": b"last"}
@@ -71,10 +72,6 @@ def test_bundle_without_unlisted_members_records_no_event(
     assert all("skipped" not in str(run_stage(job, stage)) for stage in STAGES[Kind.INGEST])
     assert skipped_events(database_engine, job) == []
     assert read(database_engine, job)["job"]["skipped_members"] == 0
-
-
-class Killed(BaseException):
-    """What leaves a stage as a kill does."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from ingest.ledger.models import Job
 from ingest.states.stages import Kind
 from tests.api.live_server import Server, serving_alone
 from tests.job_creation import create_job
-from tests.orchestrator.test_client import tasks
+from tests.orchestrator.scripted_airflow import tasks
 from tools.waiting import wait_until
 
 JOB = 8_170_000

@@ -12,6 +12,7 @@ from api.probes.readiness import ReadinessCheck
 from ingest.errors.types import ServiceUnavailable
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
+from tests.api.routes.states import assert_true
 from tests.orchestrator.airflow_documents import documents, with_dag
 from tools.waiting import wait_until
 
@@ -63,10 +64,6 @@ def test_check_that_hangs_is_not_started_again(
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 30.0)
     assert check.report().airflow.ready
     assert "readiness of Airflow: available again" in caplog.text
-
-
-def assert_true(holds: bool) -> None:
-    assert holds
 
 
 def test_airflow_that_is_available_again_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
