@@ -26,7 +26,7 @@ HERE = "tests/test_language.py"
 
 
 def texts() -> list[Path]:
-    """The files of the repository that people read, as Git knows them."""
+    """Return the text files of the repository that Git lists."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *CHECKED]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     return [PROJECT / name for name in listed.splitlines() if name != HERE and (PROJECT / name).exists()]

@@ -18,7 +18,7 @@ HEAD = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[AccessServer]:
-    """A server whose log is kept; Airflow is unavailable, so that it logs warnings."""
+    """Run a server whose log is kept; Airflow is unavailable, so that it logs warnings."""
     with serving(tmp_path_factory.mktemp("logging"), database_url, {}) as server:
         yield server
 

@@ -153,7 +153,7 @@ def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
 
 @pytest.fixture
 def created(monkeypatch: pytest.MonkeyPatch) -> list[Document]:
-    """The pools that were created."""
+    """Return a list that collects the created pools."""
     found: list[Document] = []
     monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: found.append(pool))
     return found

@@ -92,7 +92,7 @@ def test_advisories_are_queried_on_a_schedule_only() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the script in a project of its own, and a `docker` that reports the same digest for every image."""
+    """Create a project with a copy of the script, and a `docker` that reports the same digest for every image."""
     (tmp_path / ".github" / "scripts").mkdir(parents=True)
     (tmp_path / ".github" / "scripts" / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
     (tmp_path / "bin").mkdir()

@@ -163,7 +163,7 @@ class Unreachable(AirflowApi):
         super().__init__(Settings(airflow_url="http://127.0.0.1:1", airflow_timeout=1))
 
     def fail(self, *_: object) -> None:
-        """There are no runs."""
+        """Do nothing, because no run exists."""
 
 
 @pytest.mark.parametrize(("user", "claim"), [("ada", "10"), ("bob", None)])

@@ -29,7 +29,7 @@ NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-in
 
 @pytest.fixture
 def policy(settings: Settings) -> Iterator[ScriptedServer]:
-    """A policy service with scripted responses."""
+    """Yield a policy service with scripted responses."""
     with scripted_server() as server:
         object.__setattr__(settings, "policy_ingest_url", server.url)
         yield server

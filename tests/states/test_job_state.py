@@ -20,7 +20,7 @@ INGEST = STAGES[Kind.INGEST]
 
 
 def run(state: str | None, **tasks: str | tuple[str | None, int] | None) -> Run:
-    """A run whose tasks have these states; with a number, that many tries were begun."""
+    """Return a run whose tasks have these states, and these numbers of started tries."""
     pairs = {name: given if isinstance(given, tuple) else (given, 1 if given else 0) for name, given in tasks.items()}
     return Run(state, tuple(TaskInstance(name, *pair) for name, pair in pairs.items()))
 

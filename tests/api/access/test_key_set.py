@@ -124,7 +124,7 @@ def test_unresponsive_issuer_times_out(remote: Issuer, server: ScriptedServer, m
 
 @pytest.fixture
 def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
-    """Returns answers that arrive when the test is over."""
+    """Yield a factory of answers that arrive when the test is over."""
     over = threading.Event()
 
     def make() -> Script:

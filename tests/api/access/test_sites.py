@@ -15,7 +15,7 @@ LISTED_HOST = "ingest.example.org"
 
 @pytest.fixture(scope="module")
 def listing(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a list of its host names, as behind a proxy."""
+    """Yield a server with a list of its host names, as behind a proxy."""
     settings = {"INGEST_AUTHENTICATION": "open", "INGEST_ALLOWED_HOSTS": f"{LISTED_HOST}, 10.1.2.3, portal.example.org"}
     with serving_alone(tmp_path_factory.mktemp("listing"), database_url, **settings) as server:
         yield server
@@ -23,7 +23,7 @@ def listing(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def unlisted(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with authentication, or open without it, and no list of host names."""
+    """Yield a server with authentication, or open without it, and no list of host names."""
     settings = {"INGEST_AUTHENTICATION": "open"}
     with serving_alone(tmp_path_factory.mktemp("unlisted"), database_url, **settings) as server:
         yield server

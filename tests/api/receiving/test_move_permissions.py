@@ -25,7 +25,7 @@ Post = Callable[..., Answer]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a subfolder for each of two users."""
+    """Return a folder with a subfolder for each of two users."""
     folder = tmp_path / "move"
     for user in ("ursula", "otto"):
         (folder / user).mkdir(parents=True)

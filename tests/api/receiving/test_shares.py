@@ -23,7 +23,7 @@ JOBS = 3
 
 @pytest.fixture(scope="module")
 def disk(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """A server with a small disk."""
+    """Yield a server with a small disk."""
     with (
         small_disk(tmp_path_factory.mktemp("small") / "spool", SIZE) as spool,
         shared_server(spool, database_url, INGEST_SPOOL_KEPT_FREE=KEPT_FREE, INGEST_RECEIVE_TIMEOUT=300) as server,
@@ -33,7 +33,7 @@ def disk(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def slots(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """A server with the documented slots, and few jobs for each user."""
+    """Yield a server with the documented slots, and few jobs for each user."""
     spool = tmp_path_factory.mktemp("slots") / "spool"
     spool.mkdir()
     with shared_server(spool, database_url, INGEST_USER_JOBS=SLOTS_OF_ONE + JOBS, INGEST_RECEIVE_TIMEOUT=300) as server:

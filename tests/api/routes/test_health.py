@@ -43,7 +43,7 @@ def refusal(app: Flask) -> dict[str, Any]:
 
 @pytest.fixture
 def unresponsive_port() -> Iterator[int]:
-    """A port that accepts connections and never answers."""
+    """Yield a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 

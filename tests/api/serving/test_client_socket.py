@@ -11,7 +11,7 @@ from api.serving.client_socket import MAX_UNSENT_BYTES, ClientSocket
 
 @pytest.fixture
 def ends() -> Iterator[tuple[ClientSocket, socket.socket]]:
-    """The server's end of a connection and the client's."""
+    """Yield the server's end of a connection and the client's."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(30)
     with theirs, ClientSocket(fileno=ours.detach()) as client:

@@ -33,7 +33,7 @@ HEADERS = [
 
 @pytest.fixture(scope="module")
 def trusting(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose environment configures gunicorn to trust every peer, and a path prefix."""
+    """Yield a server whose environment configures gunicorn to trust every peer, and a path prefix."""
     variables = {"FORWARDED_ALLOW_IPS": "*", "SCRIPT_NAME": "/mounted"}
     with serving_alone(tmp_path_factory.mktemp("trusting"), database_url, **variables) as server:
         yield server

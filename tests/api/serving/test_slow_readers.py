@@ -41,7 +41,7 @@ def expected(server: Server) -> bytes:
 
 @contextmanager
 def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
-    """A client that has sent a request and reads nothing by itself."""
+    """Send a request as a client that reads nothing of the answer; yield its socket."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)

@@ -31,7 +31,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 
 @pytest.fixture(params=["built-in", pytest.param("core", marks=pytest.mark.core)])
 def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Path:
-    """The folder of the archive that the settings name: the built-in one, or a real ArchiveInterface that runs as root."""
+    """Return the archive's folder: of the built-in archive, or of a real ArchiveInterface that runs as root."""
     if request.param == "built-in":
         return tmp_path / "archive"
     core: Core = request.getfixturevalue("core")
@@ -45,7 +45,7 @@ def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path:
 def victim(
     archive_folder: Path, make_move: MakeMove, run_stage: RunStage, settings: Settings, database_engine: Engine
 ) -> int:
-    """The id of a file that another user has archived."""
+    """Return the id of a file that another user has archived."""
     source = settings.move_folders[0] / "measured.raw"
     source.write_bytes(ARCHIVED)
     job_id = make_move({source: ARCHIVED})
@@ -64,7 +64,7 @@ def victims_path(victim: int, archive_folder: Path) -> Path:
 
 @pytest.fixture
 def run(settings: Settings, victims_path: Path) -> Iterator[Path]:
-    """A folder of sources that is exchanged for a link to the folder in the archive, over and over."""
+    """Yield a folder of sources that is repeatedly exchanged for a link to the folder in the archive."""
     run, link = settings.move_folders[0] / "run", settings.move_folders[0] / "other"
     run.mkdir()
     link.symlink_to(victims_path.parent)

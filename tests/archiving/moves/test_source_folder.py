@@ -34,7 +34,7 @@ Move = Callable[..., int]
 
 @pytest.fixture
 def folder(settings: Settings) -> Path:
-    """The folder that files may be moved from."""
+    """Return the folder that files may be moved from."""
     return settings.move_folders[0]
 
 
@@ -235,7 +235,7 @@ def test_hidden_link_of_another_move_is_refused(move: Move, folder: Path):
 
 @pytest.fixture
 def everything_is_listed(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A listed folder that contains the spool, the archive and the home of the service."""
+    """List a folder that contains the spool, the archive and the home of the service."""
     monkeypatch.setenv("INGEST_HOME", str(tmp_path / "home"))
     object.__setattr__(settings, "move_folders", (tmp_path,))
 

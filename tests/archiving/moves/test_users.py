@@ -35,7 +35,7 @@ Prepare = Callable[..., int]
 
 @pytest.fixture
 def folder(settings: Settings) -> Path:
-    """A folder with one below it for each of two users."""
+    """Create a folder with a subfolder for each of two users."""
     for user in (USER, OTHER):
         (settings.move_folders[0] / user).mkdir()
     return settings.move_folders[0]
@@ -43,7 +43,7 @@ def folder(settings: Settings) -> Path:
 
 @pytest.fixture
 def own(folder: Path) -> Path:
-    """The folder of the user of the jobs."""
+    """Return the folder of the user of the jobs."""
     return folder / USER
 
 

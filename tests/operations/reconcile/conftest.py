@@ -77,7 +77,7 @@ def cataloged(make_job: MakeJob, run_stage: RunStage) -> int:
 
 @pytest.fixture
 def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
-    """A job that was rejected when one of its files was in the archive already."""
+    """Return a job that was rejected when one of its files was already in the archive."""
     entries = [*transaction(), *(entry for entry in metadata_of(CONTENTS) if entry.get("name") == "kept.txt")]
     entries.append(file_entry(WRONG, CONTENTS[WRONG], hashsum="0" * 40))
     job = make_job(make_bundle(CONTENTS, entries))
@@ -90,7 +90,7 @@ def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
 
 @pytest.fixture
 def in_progress(make_job: MakeJob, run_stage: RunStage) -> int:
-    """A job between two stages; all its files are in the archive."""
+    """Return a job between two stages; all its files are in the archive."""
     job = make_job()
     for stage in INGEST[:-1]:
         run_stage(job, stage)

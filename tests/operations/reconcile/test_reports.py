@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("settings_in_environment")
 
 @pytest.fixture
 def lost(cataloged: int, database_engine: Engine, tmp_path: Path) -> int:
-    """The id of a file that the archive has lost."""
+    """Remove a file from the archive; return its id."""
     file_id = ids_of(database_engine, cataloged)[PATH]
     stored(tmp_path / "archive", file_id).unlink()
     return file_id
