@@ -222,7 +222,7 @@ def test_python_in_a_health_check_compiles(service: str) -> None:
         compile(words[2], service, "exec")
 
 
-def test_services_start_after_what_they_need() -> None:
+def test_services_start_after_their_dependencies() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             once = needed in ONE_SHOT
@@ -544,7 +544,7 @@ def test_the_sources_of_the_image_exist() -> None:
     assert {SERVICES["api"]["command"][0], "pacifica-ingest-cmd"} <= project["scripts"].keys()
 
 
-def test_only_what_is_copied_is_sent_to_the_engine() -> None:
+def test_only_copied_files_are_sent_to_the_engine() -> None:
     rules = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [rule for rule in rules if rule and not rule.startswith("#")]
     assert rules[0] == "*", "a list of what is let in, so that no .env and no var/ ever is"

@@ -128,7 +128,7 @@ def test_every_explained_error_code_exists() -> None:
 
 
 @pytest.mark.parametrize("row", cells(section(REFERENCE / "errors.md", "Codes")), ids=lambda row: row[0])
-def test_every_code_says_whose_fault_it_is(row: list[str]) -> None:
+def test_every_code_has_a_responsible_party(row: list[str]) -> None:
     assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/reference/errors.md, {row[0]}"
 
 

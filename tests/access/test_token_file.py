@@ -218,7 +218,7 @@ def test_command_removes_all_tokens_of_a_user(path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.count("removed ") == 2
 
 
-def test_command_says_that_there_is_no_such_token(path: Path, capsys: pytest.CaptureFixture[str]):
+def test_command_reports_an_unknown_token(path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["token", "remove", "--id", "00000000"]) == 1
     assert capsys.readouterr().err == "pacifica-ingest-cmd: no such token\n"
 

@@ -61,7 +61,7 @@ def test_no_request_forges_a_line_of_the_log(server: AccessServer):
 
 
 def test_received_job_is_in_the_log(server: AccessServer):
-    """Otherwise the test above would check an empty log."""
+    """Without this check the test above could pass with an empty log."""
     bundle = make_bundle()
     assert b"200 OK" in send(server, HEAD + f"Content-Length: {len(bundle)}\r\n\r\n".encode() + bundle)
     assert "received: kind=ingest" in server.log_text()

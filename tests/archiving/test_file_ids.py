@@ -1,4 +1,4 @@
-"""Ids that other systems' files have: those files stay as they are, and the job gets new ids."""
+"""Allocated ids that files of other systems already have: those files are unchanged, and the job gets new ids."""
 
 import json
 from collections.abc import Callable

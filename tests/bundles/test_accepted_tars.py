@@ -98,7 +98,7 @@ def test_pax_header_of_solaris_is_read_as_one_of_posix(contents: Contents):
     assert contents(tar) == {"a": b"a"}
 
 
-def test_pax_headers_of_solaris_and_posix_are_not_both_taken(read: Read):
+def test_pax_headers_of_solaris_and_posix_for_one_member_are_refused(read: Read):
     both = extension(record("path", "data/a"), tarfile.SOLARIS_XHDTYPE) + extended(comment="x")
     with pytest.raises(InvalidBundle, match=r"an extended header is repeated before one member, at byte 1024"):
         read(both + file("x", b"a") + END)

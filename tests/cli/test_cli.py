@@ -338,9 +338,7 @@ def test_run_of_a_move_is_failed_in_the_dag_of_moves(command: Command, airflow: 
     assert airflow.requests() == [f"PATCH {run_path(job, 'move')}"]
 
 
-def test_job_without_a_run_is_failed_all_the_same(
-    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
-):
+def test_job_without_a_run_can_be_failed(command: Command, airflow: Airflow, database_engine: Engine, job_id: int):
     airflow.answer("PATCH", run_path(job_id), (404, {"detail": "not found"}))
     assert command(f"job --job-id {job_id} --state FAILED --task UPLOADING") == 0
     assert override_of(database_engine, job_id) is not None
@@ -480,7 +478,7 @@ def test_retry_triggers_a_run_that_is_not_there(
     assert jobs.read(database_engine, job_id).triggered is not None
 
 
-def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
+def test_retry_of_a_job_that_cannot_run_reports_the_reason_in_one_line(
     command: Command, airflow: Airflow, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     paused = Obstacles(dags={"ingest": "the DAG ingest is paused in Airflow"})

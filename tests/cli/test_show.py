@@ -130,7 +130,7 @@ def test_text_output_has_a_line_for_each_fact_and_each_event(show: Show, make_jo
     ]
 
 
-def test_job_that_cannot_run_in_airflow_says_why(
+def test_job_that_cannot_run_in_airflow_is_shown_with_the_reason(
     show: Show, make_job: MakeJob, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()

@@ -47,7 +47,7 @@ def test_transactions_do_not_find_each_others_files(metadata: Metadata, new_ids:
 
 
 @pytest.mark.parametrize("transaction_id", [LARGEST_ID - 1, LARGEST_ID + 1, 2**62])
-def test_transaction_that_nobody_sent_is_not_found(metadata: Metadata, transaction_id: int):
+def test_unknown_transaction_is_not_found(metadata: Metadata, transaction_id: int):
     assert metadata.find(transaction_id) is None
 
 
@@ -124,7 +124,7 @@ def test_document_without_its_transaction_is_rejected(metadata: Metadata, new_id
     assert metadata.find(new_id) is None
 
 
-def test_error_of_the_document_comes_out_unchanged_and_nothing_stays(metadata: Metadata, new_id: int):
+def test_error_of_the_document_is_raised_unchanged_and_nothing_stays(metadata: Metadata, new_id: int):
     error = FenceLost("a newer process")
     with pytest.raises(FenceLost) as caught:
         metadata.ingest(new_id, FailingBody(0, error), 10)

@@ -1,4 +1,4 @@
-"""ArchiveInterface not run as root, as in its Docker image, so that it cannot overwrite its own read-only files.
+"""Run ArchiveInterface as another account than root, as its Docker image does: it cannot overwrite its read-only files.
 
 Used by the contract of the archive, and by the stages' tests against an archive that refuses an id that exists.
 """

@@ -1,4 +1,4 @@
-"""A second API of the stack that requires tokens, beside the stack's own, which requires none."""
+"""A second API of a stack that requires tokens; the stack's own API requires none."""
 
 import os
 import subprocess

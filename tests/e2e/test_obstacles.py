@@ -107,7 +107,7 @@ def assert_runs_on(stack: Stack, *jobs: int) -> None:
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
 
 
-def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
+def test_job_whose_dag_was_paused_reports_it_until_it_is_unpaused(stack: Stack):
     with paused(stack, "ingest"):
         job = stack.post(make_bundle())
         state = wait_for_obstacle(stack, job, paused_text("ingest"))
@@ -115,7 +115,7 @@ def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
     assert_runs_on(stack, job)
 
 
-def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(stack: Stack):
+def test_job_whose_pool_was_deleted_reports_it_until_housekeeping_has_restored_it(stack: Stack):
     # Otherwise housekeeping might restore it before the test sees it missing.
     with paused(stack, "housekeeping"):
         stack.request_airflow("DELETE", "/pools/archive")
@@ -128,7 +128,7 @@ def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(s
     assert stack.request_airflow("GET", "/pools/archive")["slots"] == 3
 
 
-def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: Stack, own: OwnStack):
+def test_job_whose_dag_has_an_import_error_reports_it_until_it_is_repaired(stack: Stack, own: OwnStack):
     file = own.dags / "ingest_dag.py"
     good = file.read_text()
     file.write_text(f"import a_package_that_is_not_installed\n{good}")
@@ -143,7 +143,7 @@ def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: S
     assert_runs_on(stack, job)
 
 
-def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: OwnStack):
+def test_job_whose_dag_is_missing_reports_it_until_it_is_restored(stack: Stack, own: OwnStack):
     file = own.dags / "ingest_dag.py"
     good = file.read_text()
     file.unlink()

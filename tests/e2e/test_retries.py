@@ -63,7 +63,7 @@ def test_retry_continues_a_failed_job(stack: Stack, ledger: Engine, archive_outa
     assert file_ids(ledger, job) == before
 
 
-def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_it_is_retried(
+def test_job_that_an_admin_failed_during_a_stage_continues_when_it_is_retried(
     stack: Stack, ledger: Engine, points: Points
 ):
     job = held_jobs.post_and_hold(stack, points)

@@ -74,7 +74,7 @@ def test_tar_is_read_in_every_format(stack: Stack, core: Core, tar_format: int, 
     assert_complete(stack, core, stack.post(make_tar(members, tar_format=tar_format)), contents)
 
 
-def test_member_names_are_taken_as_paths(stack: Stack, core: Core):
+def test_member_names_are_normalized_as_paths(stack: Stack, core: Core):
     prefixes = ("./data/", "data//", ".//data/./")
     names = {path: prefix + path.removeprefix("data/") for path, prefix in zip(THREE, prefixes, strict=True)}
     members = {names[path]: content for path, content in THREE.items()}

@@ -1,4 +1,4 @@
-"""The faults of pacifica-ingest 0.4.1, one test each, named after it: none of them may come back.
+"""Regression tests for the faults of pacifica-ingest 0.4.1, one test for each fault, named after it.
 
 They are listed in docs/how-to/upgrade.md. Faults whose tests need no real core are tested with their modules.
 """

@@ -51,7 +51,7 @@ def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_again(
     [(METADATA, "files"), (POLICY, "projects")],
     ids=["metadata-while-it-ingests", "policy-while-it-queries"],
 )
-def test_service_that_is_killed_while_it_works_is_waited_for(
+def test_job_waits_for_a_service_that_is_killed_during_a_request(
     stack: Stack, core: Core, ledger: Engine, postgres: Layout, files_before: set[str], service: str, table: str
 ):
     with locked(postgres, table):

@@ -57,7 +57,7 @@ def test_job_whose_running_stage_is_cleared_twice_ends_as_one_that_nothing_inter
 
 @contextmanager
 def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a second process of a program beside the stack's own."""
+    """Run a second process of one of the stack's programs."""
     environment = {**os.environ, **stack.environment}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

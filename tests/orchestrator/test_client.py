@@ -55,7 +55,7 @@ def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None
     assert airflow.received[1].authorization == "Bearer token-1"
 
 
-def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
+def test_a_trigger_returns_whether_it_created_the_run(airflow: Airflow) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}), (409, {"detail": "exists"}))
     api = api_of(airflow)
     assert api.trigger("ingest", "job-7", {}, PLACE)

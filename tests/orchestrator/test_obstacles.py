@@ -124,7 +124,7 @@ def test_job_that_was_started_and_meets_no_obstacle_is_no_error(database_engine:
         pass
 
 
-def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_engine: Engine, job_id: int):
+def test_started_job_that_cannot_run_is_an_error_with_the_reason(database_engine: Engine, job_id: int):
     with (
         pytest.raises(AirflowNotReady) as raised,
         report_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
@@ -133,7 +133,7 @@ def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_
     assert raised.value.text == f"job {job_id} cannot run: {PAUSED}"
 
 
-def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(database_engine: Engine, job_id: int):
+def test_error_of_a_job_that_could_not_be_started_names_the_obstacle(database_engine: Engine, job_id: int):
     airflow = Airflow(without_dag("ingest"))
     with pytest.raises(AirflowNotReady) as raised, report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 404")

@@ -150,7 +150,7 @@ def test_an_image_without_a_digest_is_a_warning_that_names_the_digest(project: P
         ("absent:1.0", "the registry did not return the digest of absent:1.0: not found"),
     ],
 )
-def test_an_image_that_is_not_what_is_pinned_fails(project: Path, image: str, fault: str) -> None:
+def test_an_image_that_differs_from_its_pin_fails(project: Path, image: str, fault: str) -> None:
     found = check_images(project, "python:3.12.12", image)
     assert found.returncode == 1
     assert f"::error::{fault}" in found.stdout

@@ -1,4 +1,4 @@
-"""The built wheel, installed into an environment that holds nothing else, provides both commands."""
+"""The built wheel, installed into an otherwise empty environment, provides both commands."""
 
 import os
 import re
@@ -31,7 +31,7 @@ COMMAND_SECONDS = 120
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel, and a folder that holds none of the project's files."""
+    """An environment with the wheel, and a folder without files of the project."""
 
     binaries: Path
     folder: Path

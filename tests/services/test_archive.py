@@ -32,7 +32,7 @@ def test_put_of_a_file_sends_it_as_bytes(server: ScriptedServer, archive: Pacifi
     assert received.headers["content-type"] == "application/octet-stream"
 
 
-def test_put_of_an_empty_file_says_content_length_zero(server: ScriptedServer, archive: PacificaArchive) -> None:
+def test_put_of_an_empty_file_sends_content_length_zero(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(reply(201, {"message": "File added to archive", "total_bytes": 0}))
     archive.put(123456, io.BytesIO(), 0)
     assert server.received[0].headers["content-length"] == "0"
@@ -155,7 +155,7 @@ def test_move_that_fails_leaves_nothing_that_a_late_answer_could_take(
     assert source.path.read_bytes() == b"measured"
 
 
-def test_delete_removes_what_a_killed_process_left_in_the_staging_folder(
+def test_delete_removes_the_files_of_a_killed_process_in_the_staging_folder(
     server: ScriptedServer, moving: PacificaArchive, staging: Path
 ) -> None:
     (staging / "123456").write_bytes(b"measured")

@@ -133,7 +133,7 @@ def test_repeated_move_of_the_same_file_changes_nothing(archive: FolderArchive, 
     assert source.read_bytes() == b"moved"
 
 
-def test_move_replaces_what_the_id_holds(archive: FolderArchive, tmp_path: Path) -> None:
+def test_move_replaces_the_file_of_the_id(archive: FolderArchive, tmp_path: Path) -> None:
     put(archive, 5, b"sent before")
     source = tmp_path / "source"
     source.write_bytes(b"moved")

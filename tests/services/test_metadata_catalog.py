@@ -83,7 +83,7 @@ def test_file_that_is_there_is_rejected_and_nothing_of_its_transaction_stays(
         assert session.scalars(select(CatalogFile.id)).all() == [5000]
 
 
-def test_file_that_is_given_twice_is_rejected(catalog: BuiltInMetadata) -> None:
+def test_file_that_is_listed_twice_is_rejected(catalog: BuiltInMetadata) -> None:
     with pytest.raises(CatalogRejected, match="already exists"):
         ingest(catalog, 7, document(7, [100, 100]))
     assert catalog.find(7) is None
@@ -118,7 +118,7 @@ def test_document_that_is_no_json_is_rejected(catalog: BuiltInMetadata) -> None:
     assert catalog.find(7) is None
 
 
-def test_error_of_the_document_comes_out_unchanged(catalog: BuiltInMetadata) -> None:
+def test_error_of_the_document_is_raised_unchanged(catalog: BuiltInMetadata) -> None:
     error = FenceLost("a newer process")
     with pytest.raises(FenceLost) as caught:
         catalog.ingest(7, FailingBody(0, error), 10)

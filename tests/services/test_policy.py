@@ -39,7 +39,7 @@ def test_metadata_and_user_are_sent(server: ScriptedServer, client: HttpClient) 
 
 
 @pytest.mark.parametrize("status", [400, 403, 412])
-def test_rejection_says_policys_own_reason_in_one_line(server: ScriptedServer, client: HttpClient, status: int) -> None:
+def test_rejection_has_policys_own_reason_in_one_line(server: ScriptedServer, client: HttpClient, status: int) -> None:
     message = "Precondition Failed: Invalid values\nfor project"
     server.then(failure("cherrypy._cperror.HTTPError: (412, 'x')", status, message))
     with pytest.raises(PolicyRejected, match=r"metadata: Precondition Failed: Invalid values for project$"):

@@ -85,7 +85,7 @@ def test_user_whom_the_file_does_not_name_is_refused(services: Services, people:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff", b'{"odd": {"id": 10}}', b'{"odd": [true]}'])
-def test_file_that_cannot_be_read_is_waited_for(services: Services, tmp_path: Path, content: bytes | None):
+def test_file_that_cannot_be_read_is_a_transient_error(services: Services, tmp_path: Path, content: bytes | None):
     path = tmp_path / "submitters.json"
     if content is not None:
         path.write_bytes(content)
@@ -150,7 +150,7 @@ def test_bundle_and_move_are_checked_before_the_call_of_policy(
         validate_policy(context)
 
 
-def test_bundle_of_the_right_submitter_goes_on(make_job: MakeJob, run_stage: RunStage):
+def test_bundle_of_the_right_submitter_is_accepted(make_job: MakeJob, run_stage: RunStage):
     job = make_job(BUNDLE)
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
         run_stage(job, stage)

@@ -92,11 +92,11 @@ def test_file_whose_sections_are_all_used_causes_no_warning(with_ini: WithIni, c
     assert caplog.records == []
 
 
-def test_option_of_another_section_is_not_taken(with_ini: WithIni):
+def test_option_of_another_section_is_not_used(with_ini: WithIni):
     assert set_fields(with_ini("[policy]\nurl = http://wrong\n[uniqueid]\ningest_url = http://wrong\n")) == {}
 
 
-def test_percent_signs_and_option_names_in_capitals_are_taken(with_ini: WithIni):
+def test_percent_signs_and_option_names_in_capitals_are_accepted(with_ini: WithIni):
     assert set_fields(with_ini("[ingest]\nVolume_Path: /srv/100%/%(x)s\n")) == {"volume_path": Path("/srv/100%/%(x)s")}
 
 
@@ -168,5 +168,5 @@ def test_percent_signs_are_read_as_the_original_reads_them(with_ini: WithIni):
     assert set_fields(ini) == {"volume_path": Path("/100%"), "uniqueid_url": "http://db"}
 
 
-def test_password_of_airflow_is_taken_as_it_is_written(with_ini: WithIni):
+def test_password_of_airflow_is_used_literally(with_ini: WithIni):
     assert set_fields(with_ini("[airflow]\npassword = a%%b\n")) == {"airflow_password": "a%%b"}

@@ -22,7 +22,7 @@ from tools.pacifica_core.services import METADATA
 
 ONE = "data/a/b/one.txt"
 TIMEOUT_SECONDS = 30
-# Beyond what other tests of the session catalog.
+# Above the ids that other tests of the session catalog.
 FOREIGN = 77_000_001
 
 

@@ -142,7 +142,7 @@ def test_unavailable_service_is_final_at_the_last_try_only(
     assert "http://metadata" in record.error.text
 
 
-def test_unavailable_service_keeps_what_was_archived(
+def test_archived_files_stay_when_a_service_is_unavailable(
     make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     job = make_job()

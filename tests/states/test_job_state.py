@@ -29,7 +29,7 @@ def error(stage: Stage, *, final: bool, text: str = "why") -> StageError:
     return StageError(stage, text, final)
 
 
-def test_cataloged_is_complete_whatever_airflow_says():
+def test_cataloged_job_is_complete_for_every_run():
     job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED)
     expected = JobState(JobStatus.OK, "ingest metadata", 100.0, "", complete=True)
     for known in (None, Run(None), run("failed", ingest_metadata="failed"), run("running", open_tar="running")):

@@ -60,7 +60,7 @@ def test_long_name_is_cut():
         ("http://[::1/", "a URL that cannot be read"),
     ],
 )
-def test_url_is_shown_without_what_may_be_secret(url: str, shown: str):
+def test_url_is_shown_without_its_secret_parts(url: str, shown: str):
     assert redact_url(url) == shown
 
 

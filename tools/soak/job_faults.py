@@ -37,7 +37,7 @@ def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place
 
 
 def faults_of_sources(made: Upload, place: Place) -> Iterator[str]:
-    """Yield the faults of the sources of a move that did not happen: they must be unchanged, with nothing beside them."""
+    """Yield the faults of the sources of a move that did not happen: they must be unchanged, without other files."""
     if made.kind is not Kind.MOVE:
         return
     known = set()

@@ -38,7 +38,7 @@ POLL_SECONDS = 1.0
 
 @dataclass
 class Soak:
-    """One soak, in an empty folder of its own; `gap_seconds` is how long it waits between two faults."""
+    """One soak, in an empty folder of its own; `gap_seconds` is the range of the pause between two faults."""
 
     folder: Path
     seed: int

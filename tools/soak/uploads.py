@@ -1,4 +1,4 @@
-"""The uploads of a soak: upload number N of a seed is always the same, so that it can be verified without being kept.
+"""The uploads of a soak: upload number N of a seed is always the same, so that the comparison can recreate it.
 
 Called by the uploaders, which send it, and by the comparison, which recreates it.
 """

@@ -25,6 +25,6 @@ def test_submitters_id_of_the_token_is_kept_with_the_job(tmp_path: Path, databas
         assert UNCHECKED not in server.log_text()
 
 
-def test_start_says_that_submitters_are_not_checked(tmp_path: Path, database_url: str):
+def test_start_warns_that_submitters_are_not_checked(tmp_path: Path, database_url: str):
     with serving(tmp_path, database_url, proxy_settings()) as server:
         wait_until(lambda: UNCHECKED in server.log_text(), 30, server.log_text)

@@ -25,7 +25,7 @@ def folder(settings: Settings) -> Path:
 
 @pytest.fixture
 def make_move(make_job: MakeJob, run_stage: RunStage) -> Callable[[dict[Path, bytes]], int]:
-    """Make a move of sources, by their contents as they are declared, ready to be moved."""
+    """Return a function that makes a move of sources with declared contents, ready for the stage `move_files`."""
 
     def make(sources: dict[Path, bytes]) -> int:
         entries = [file_entry(f"data/{path.name}", content, source=str(path)) for path, content in sources.items()]

@@ -218,7 +218,7 @@ def test_folder_that_was_removed_meanwhile_is_created_again(
     assert files_in(run) == {"one.raw": b"one"}
 
 
-def test_listed_folder_that_is_gone_is_waited_for(
+def test_missing_listed_folder_is_a_transient_error(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, tmp_path: Path
 ):
     """Otherwise files of an unmounted file system would be restored below its mount point."""
@@ -246,7 +246,7 @@ def test_planted_links_with_hidden_names_are_not_followed(
 
 
 @pytest.mark.parametrize("failing", ["create", "sync"])
-def test_folder_that_cannot_be_written_to_is_waited_for(
+def test_folder_that_cannot_be_written_to_is_a_transient_error(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,

@@ -86,12 +86,12 @@ def archived(engine: Engine, services: Services, job_id: int) -> list[bytes]:
 
 
 def swap_for_link(folder: Path, target: Path) -> None:
-    """Replace a folder by a symbolic link, as an account that can write beside it may do."""
+    """Replace a folder by a symbolic link, as an account with write permission on its parent can."""
     folder.rename(folder.with_name("aside"))
     folder.symlink_to(target)
 
 
-def test_source_below_a_listed_folder_is_taken(move: Move, folder: Path, services: Services, database_engine: Engine):
+def test_source_below_a_listed_folder_is_moved(move: Move, folder: Path, services: Services, database_engine: Engine):
     job = move(write(folder / "a" / "b" / "one.raw"))
     assert archived(database_engine, services, job) == [CONTENT]
 

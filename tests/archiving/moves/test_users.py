@@ -176,7 +176,7 @@ def test_what_exists_at_a_source_path_is_shown_to_operators_only(
     assert percent(database_engine, job) == 0.0
 
 
-# Folders of sources, which must all look the same; `link` is in a folder of the user.
+# Links to folders of sources; all must have the same refusal. `link` is in a folder of the user.
 FOLDERS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda _: None,
     "a folder": make_folder,
@@ -210,7 +210,7 @@ def percent(engine: Engine, job: int) -> float:
         return float(connection.scalar(select(Job.percent).where(Job.id == job)) or 0.0)
 
 
-def test_without_authentication_the_uploader_learns_what_is_wrong(
+def test_without_authentication_the_uploader_sees_the_reason(
     prepare: Prepare, open_context: OpenContext, database_engine: Engine, settings: Settings, own: Path
 ):
     object.__setattr__(settings, "authentication", "none")

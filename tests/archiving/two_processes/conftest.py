@@ -70,7 +70,7 @@ def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path
 
 @pytest.fixture
 def start(environment: dict[str, str]) -> Iterator[Start]:
-    """Start a stage of a job in a process of its own."""
+    """Return a function that starts a stage of a job in a separate process."""
     started: list[StageProcess] = []
 
     def start(stage: str, job_id: int) -> StageProcess:

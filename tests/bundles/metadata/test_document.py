@@ -144,7 +144,7 @@ def test_document_that_is_cut_anywhere_is_refused():
 @pytest.mark.parametrize(
     "ending", ['"val', '"value": "tex', '"value": 1', '"value": {"a": [1', '"value": [', "", '"value"']
 )
-def test_document_that_is_cut_says_in_which_entry(ending: str):
+def test_error_of_a_truncated_document_names_the_entry(ending: str):
     text = refusal(f'[{X}, {{"destinationTable": "x", {ending}')
     assert text == "the metadata is truncated: it ends in entry 1; send the whole document [metadata_cut]"
 

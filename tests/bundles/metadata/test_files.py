@@ -23,12 +23,12 @@ def test_files_are_declared_with_their_position_among_all_entries():
 
 
 @pytest.mark.parametrize("subdir", ["data/a/b", "data/a/b/", "data//a/b", "./data/a/b", "a/b", "/a/b/"])
-def test_every_way_to_write_a_folder_gives_one_path(subdir: str):
+def test_every_spelling_of_a_folder_has_the_same_path(subdir: str):
     assert declared(file_entry("data/x", ONE, subdir=subdir, name="c"))[0].path == "a/b/c"
 
 
 @pytest.mark.parametrize("entry", [without("subdir"), file_entry("one.txt", ONE), file_entry("data/one.txt", ONE)])
-def test_file_without_a_folder_lies_in_data(entry: Entry):
+def test_file_without_a_folder_is_in_data(entry: Entry):
     assert declared(entry)[0].path == "one.txt"
 
 

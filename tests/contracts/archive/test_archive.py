@@ -47,7 +47,7 @@ def test_contents_come_in_blocks(archive: Archive, new_id: int):
     assert max(map(len, archive.get(new_id))) <= BLOCK
 
 
-def test_another_client_finds_what_was_put(connect: Connect, new_id: int):
+def test_another_client_finds_a_stored_file(connect: Connect, new_id: int):
     put(connect().archive, new_id, b"put by one")
     assert get(connect().archive, new_id) == b"put by one"
 
@@ -122,7 +122,7 @@ def test_body_that_is_too_long_is_service_unavailable_and_can_be_sent_again(
 
 @pytest.mark.parametrize("error", [FenceLost("a newer process"), OSError("the spool"), ConnectionResetError("a pipe")])
 @pytest.mark.parametrize("size", [0, 10, BLOCK, 3 * BLOCK + 5])
-def test_error_of_the_body_comes_out_unchanged_and_the_next_put_works(
+def test_error_of_the_body_is_raised_unchanged_and_the_next_put_works(
     archive: Archive, new_ids: NewIds, size: int, error: Exception
 ):
     file_id, other = new_ids(2)

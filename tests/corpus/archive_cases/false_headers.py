@@ -9,7 +9,7 @@ from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padd
 
 INNER = file("data/hidden", b"secret")
 GLOBAL = b"g"
-# The end of each sentence about a header for which no option of a program helps.
+# The advice for headers that no option of a tar program avoids.
 ANOTHER_PROGRAM = "make the tar with another program"
 
 

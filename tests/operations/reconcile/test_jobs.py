@@ -105,7 +105,7 @@ def test_file_of_a_job_that_was_rejected_is_dark(
     assert found[0].ours is is_ours
 
 
-def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
+def test_file_under_an_id_that_was_never_sent_is_foreign(
     rejected: int, compare: Compare, database_engine: Engine, services: Services
 ):
     assert isinstance(services.archive, FolderArchive)

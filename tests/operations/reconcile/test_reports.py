@@ -29,7 +29,7 @@ def test_command_ends_with_0_when_nothing_is_found(cataloged: int, capsys: pytes
     assert "jobs 1" in capsys.readouterr().out
 
 
-def test_command_names_job_file_path_and_what_to_do(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
+def test_command_names_job_file_path_and_remedy(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
     assert main(["reconcile", "--rehash", "none"]) == 3
     line = capsys.readouterr().out.splitlines()[0]
     assert line == (

@@ -29,7 +29,7 @@ def points(tmp_path: Path) -> Points:
 
 
 def kill_retention(points: Points, point: str, job: int) -> None:
-    """Run retention in a process of its own, which dies at a point."""
+    """Run retention in a separate process that is killed at a point."""
     points.arm(point, job)
     environment = {**os.environ, VARIABLE: str(points.folder), "PYTHONPATH": "plugins"}
     ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, timeout=120, check=False)
