@@ -33,8 +33,8 @@ def test_help_names_the_documented_options(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as port_in_use:
-        port = port_in_use.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         result = run(tmp_path, "-p", str(port))
     assert result.returncode == 1
     assert result.stderr.splitlines() == [

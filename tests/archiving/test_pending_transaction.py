@@ -51,7 +51,7 @@ class NoAirflow(AirflowApi):
 
 @pytest.fixture
 def unanswered_transaction(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> UnansweredTransaction:
-    """Return a job whose transaction was sent without an answer, and a function that lets the catalog process it."""
+    """Return a job whose transaction was sent without an answer, and a function that makes the catalog process it."""
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)

@@ -289,15 +289,15 @@ def test_wrong_usage_names_the_option_and_touches_nothing(
 def test_help_of_a_subcommand_lists_each_option(command: Command, subcommand: str):
     assert command(f"{subcommand} --help") == 0
     assert command.err == ""
-    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
-    assert told == {"-h", "--help", *OPTIONS[subcommand]}
+    listed = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
+    assert listed == {"-h", "--help", *OPTIONS[subcommand]}
 
 
 def test_help_of_job_lists_every_task(command: Command):
     command("job --help")
-    told = " ".join(command.out.split())
-    assert ", ".join(LABELS) in told
-    assert "{OK,FAILED}" in told
+    listed = " ".join(command.out.split())
+    assert ", ".join(LABELS) in listed
+    assert "{OK,FAILED}" in listed
 
 
 def test_help_lists_every_subcommand(command: Command):
@@ -423,7 +423,7 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
 
 def body_of(airflow: Airflow, path: str) -> Any:
     """Return the body of the only request that was posted to a path."""
-    (body,) = [asked.body for asked in airflow.received if asked.path == path]
+    (body,) = [request.body for request in airflow.received if request.path == path]
     return body
 
 

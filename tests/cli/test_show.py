@@ -121,8 +121,8 @@ def test_text_output_has_a_line_for_each_fact_and_each_event(show: Show, make_jo
     assert "set by an admin: FAILED load metadata: Failed by administrator" in lines
     assert f"files pending: {len(CONTENTS)} with {SIZE} bytes" in lines
     event = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  (\S+(?: \d+)?) +(\S+)")
-    told = [found.groups() for found in map(event.match, lines) if found]
-    assert told == [
+    shown = [found.groups() for found in map(event.match, lines) if found]
+    assert shown == [
         ("-", "received"),
         ("open_tar 3", "stage_started"),
         ("open_tar 3", "stage_finished"),

@@ -64,10 +64,10 @@ def run_measured(request: Request) -> Answer:
         _run_as_child(request, sending)
     os.close(sending)
     with os.fdopen(receiving) as pipe:
-        said = pipe.read()
+        output = pipe.read()
     _, status, usage = os.wait4(child, 0)
     return Answer(
-        ended=json.loads(said) if said else None,
+        ended=json.loads(output) if output else None,
         signal=os.WTERMSIG(status),
         seconds=time.monotonic() - begun,
         kibibytes=usage.ru_maxrss,

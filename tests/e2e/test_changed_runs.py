@@ -113,10 +113,10 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
         )
         for _ in range(SIMULTANEOUS_RETRIES)
     ]
-    said = [retry.communicate(timeout=120)[1] for retry in retries]
+    errors = [retry.communicate(timeout=120)[1] for retry in retries]
     # A late retry may find that the job is already complete.
-    refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
-    assert all("is cataloged; its state cannot be changed any more" in text for text in refused), said
+    refused = [text for retry, text in zip(retries, errors, strict=True) if retry.returncode != 0]
+    assert all("is cataloged; its state cannot be changed any more" in text for text in refused), errors
     assert len(refused) < SIMULTANEOUS_RETRIES
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)

@@ -166,13 +166,13 @@ def test_launch_names_the_obstacles_and_starts_anyway(own: OwnStack):
         settings = {**SETTINGS, "AIRFLOW__CORE__DAGS_FOLDER": str(own.dags)}
         own.process, own.stack = launch(own.stack.home, settings)
     try:
-        said = []
+        printed = []
         assert own.process.stdout
         for line in own.process.stdout:
-            said.append(line.strip())
+            printed.append(line.strip())
             if paused_text("housekeeping") in line:
                 break
-        assert f"Attention: {paused_text('ingest')}" in said
+        assert f"Attention: {paused_text('ingest')}" in printed
     finally:
         for dag in ("ingest", "housekeeping"):
             set_paused(own.stack, dag, paused=False)

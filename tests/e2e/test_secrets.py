@@ -196,7 +196,7 @@ def test_no_answer_and_no_command_shows_a_secret(stack: Stack, secrets: dict[str
     assert found(secrets, "\n".join(texts)) == set()
 
 
-def with_a_password(stack: Stack, *arguments: str, **settings: str) -> Any:
+def run_with_settings(stack: Stack, *arguments: str, **settings: str) -> Any:
     environment = {**stack.environment, **settings}
     return Stack(stack.home, stack.api, stack.airflow, environment).command(*arguments)
 
@@ -208,26 +208,26 @@ UNAVAILABLE_URL = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-u
 def test_command_whose_service_is_unavailable_does_not_show_the_password_in_its_url(
     stack: Stack, jobs: list[int], name: str
 ):
-    said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: UNAVAILABLE_URL})
-    assert said.returncode == 1
-    assert "127.0.0.1:1" in said.stderr
-    assert "hidden" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "reconcile", "--job-id", str(jobs[0]), **{name: UNAVAILABLE_URL})
+    assert result.returncode == 1
+    assert "127.0.0.1:1" in result.stderr
+    assert "hidden" not in result.stdout + result.stderr
 
 
 def test_command_that_cannot_reach_airflow_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
-    said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=UNAVAILABLE_URL)
-    assert said.returncode == 1
-    assert "127.0.0.1:1" in said.stderr
-    assert "hidden" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=UNAVAILABLE_URL)
+    assert result.returncode == 1
+    assert "127.0.0.1:1" in result.stderr
+    assert "hidden" not in result.stdout + result.stderr
     assert stack.command("retry", "--job-id", str(jobs[1])).returncode == 0
     assert stack.wait_for_end(jobs[1])["state"] == "FAILED"
 
 
 def test_wrong_database_does_not_show_its_password(stack: Stack):
     url = "postgresql://me:hidden-password@127.0.0.1:1/x"
-    said = with_a_password(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
-    assert said.returncode == 1
-    assert "hidden-password" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
+    assert result.returncode == 1
+    assert "hidden-password" not in result.stdout + result.stderr
     with pytest.raises(ConfigurationError) as refused:
         load_settings({"INGEST_DATABASE_URL": "postgresql://me:hidden-password@:port/x"})
     assert "hidden-password" not in refused.value.text

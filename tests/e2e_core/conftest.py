@@ -13,7 +13,7 @@ from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage gives up on an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
+# A stage stops retrying an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
 # unresponsive service times out after ten seconds. tests/e2e/conftest.py explains why the delay is not shorter.
 SETTINGS = {
     "INGEST_RETRIES": "4",

@@ -73,7 +73,7 @@ def schedulers(stack: Stack) -> int:
 
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:
-    told, stages = events(ledger, job), len(STAGES[Kind.INGEST])
+    kinds, stages = events(ledger, job), len(STAGES[Kind.INGEST])
     # Housekeeping may trigger a job that the API has just recorded: there is one run in either case.
-    assert [told.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], told
-    assert "triggered" in told
+    assert [kinds.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], kinds
+    assert "triggered" in kinds

@@ -57,7 +57,7 @@ def test_all_wrong_values_are_named_together():
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "expected"),
     [
         ({"INGEST_AUTHENTICATION": "token"}, "[access] token_file, or INGEST_TOKEN_FILE: with authentication `token`"),
         (
@@ -112,10 +112,10 @@ def test_all_wrong_values_are_named_together():
         ({"INGEST_OPERATORS": "a" * 256}, "contains a name that is longer than 255 characters"),
     ],
 )
-def test_access_that_does_not_determine_trusted_callers_is_refused(environment: dict[str, str], said: str):
+def test_access_that_does_not_determine_trusted_callers_is_refused(environment: dict[str, str], expected: str):
     with pytest.raises(ConfigurationError) as refused:
         load_settings(environment)
-    assert said in refused.value.text
+    assert expected in refused.value.text
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"),
+    ("rules", "expected"),
     [
         ("ursula", "'ursula' is not a rule `WHO: FOLDER`"),
         ("ursula: srv/a", "is not a rule"),
@@ -166,11 +166,11 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
         ("*: /elsewhere/{user}", "/elsewhere/{user} is in none of move_folders"),
     ],
 )
-def test_invalid_rule_of_moves_is_refused(rules: str, said: str):
+def test_invalid_rule_of_moves_is_refused(rules: str, expected: str):
     environment = {"INGEST_MOVE_FOLDERS": "/srv/a:/srv/b", "INGEST_MOVE_GROUPS": "nmr: ursula"}
     with pytest.raises(ConfigurationError, match=r"^\[access\] move_rules, or INGEST_MOVE_RULES: ") as refused:
         load_settings({**environment, "INGEST_MOVE_RULES": rules})
-    assert said in refused.value.text
+    assert expected in refused.value.text
     assert refused.value.text.isprintable()
 
 

@@ -47,8 +47,8 @@ class SoakStack:
 
     def ended(self) -> "StackEnded":
         """Return the error of a stack that ended unexpectedly, with the output of its launcher."""
-        said, _ = self.launcher.communicate(timeout=STOP_SECONDS)
-        return StackEnded(f"the stack ended unexpectedly: {said}")
+        output, _ = self.launcher.communicate(timeout=STOP_SECONDS)
+        return StackEnded(f"the stack ended unexpectedly: {output}")
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def send(server: AccessServer, headers: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("headers", "status", "said"),
+    ("headers", "status", "expected"),
     [
         (b"X-Http-Authed-User: ursula\r\nX-Http-Authed-User: adam\r\n", b"400", b"was sent twice"),
         (b"X-Http-Authed-User: ursula, adam\r\n", b"400", b"was sent twice"),
@@ -114,10 +114,10 @@ def send(server: AccessServer, headers: bytes) -> bytes:
         (b"X-Http_Authed-User: adam\r\n", b"401", b"has not set"),
     ],
 )
-def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes):
+def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes, status: bytes, expected: bytes):
     answer = send(proxy_server, headers)
     assert answer.startswith(b"HTTP/1.1 " + status), answer
-    assert said in answer
+    assert expected in answer
 
 
 def test_log_has_the_refused_request_and_the_reason_but_no_token(token_server: AccessServer, tokens: Tokens):

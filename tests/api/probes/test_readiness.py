@@ -52,15 +52,15 @@ def test_check_that_hangs_is_not_started_again(
 ) -> None:
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 0.1)
-    goes_on = threading.Event()
-    airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
+    continues = threading.Event()
+    airflow = ScriptedAirflow(settings, lambda: assert_true(continues.wait(30)))
     check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
     wait_until(lambda: airflow.checks == 1, 30, lambda: "Airflow is not queried")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
     assert airflow.checks == 1
     assert caplog.text.count("readiness of Airflow: no answer yet") == 1
-    goes_on.set()
+    continues.set()
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 30.0)
     assert check.report().airflow.ready
     assert "readiness of Airflow: available again" in caplog.text

@@ -129,6 +129,6 @@ def test_source_of_a_move_that_did_not_happen_and_is_gone_is_found(comparison: C
     body(made, comparison.home)
     comparison.journal.unanswered.add(made.number)
     assert found(comparison) == []
-    gone = made.source(made.files[0][0], comparison.home)
-    gone.unlink()
-    assert str(gone) in the_only(found(comparison)).what
+    missing = made.source(made.files[0][0], comparison.home)
+    missing.unlink()
+    assert str(missing) in the_only(found(comparison)).what
