@@ -405,7 +405,7 @@ def test_cataloged_job_is_one_line(command: Command, airflow: Airflow, database_
         lease.update_job(outcome=Outcome.CATALOGED, holder=None)
     assert command(line.format(job_id)) == 1
     assert command.is_one_line_on_stderr()
-    assert "is catalogued" in command.err
+    assert "is cataloged" in command.err
     assert airflow.received == []
 
 
