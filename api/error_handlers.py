@@ -17,7 +17,7 @@ from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, SpoolFul
 
 logger = logging.getLogger(__name__)
 
-# The status of an error of the domain is that of the first class that matches.
+# Maps errors of the domain to statuses; the first matching class applies.
 STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (Rejection, HTTPStatus.BAD_REQUEST),
@@ -25,7 +25,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-# The types whose codes answer the errors that Flask raises.
+# Maps the statuses of errors that Flask raises to the types that have their codes.
 FLASK_ERRORS: dict[int | None, type[RequestError]] = {error.status: error for error in (NotFound, MethodNotAllowed)}
 INTERNAL_MESSAGE = "internal error; see the log of the service"
 

@@ -1,6 +1,6 @@
 """`python -m bench [ROW ...]`, run by `make bench`: measure the rows, print each line immediately, save the results.
 
-BENCH_LARGE=1 also measures what takes half an hour more. BENCH_ROUNDS=1 limits each row to one round, for a quick look.
+BENCH_LARGE=1 adds measurements that take half an hour. BENCH_ROUNDS=1 limits each row to one round, for a quick look.
 BENCH_FOLDER names a folder on the file system to measure. A row that fails does not stop the others. Rows that are not
 run keep their figures.
 """

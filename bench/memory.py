@@ -1,4 +1,4 @@
-"""The peak memory of every program while a block runs: resident and not shared, which is what a process adds.
+"""The peak memory of every program while a block runs: the resident memory that it does not share.
 
 Called by the rows.
 """

@@ -34,7 +34,7 @@ CONSECUTIVE_RUNS = 4
 class Testbed:
     """The folder and the systems under test; leaving the context stops the systems.
 
-    `large`: also measure what takes half an hour more and 70 GB of disk. `max_rounds`: fewer rounds, for a quick look.
+    `large`: add measurements that take half an hour and 70 GB of disk. `max_rounds`: fewer rounds, for a quick look.
     `missing`: the requirements that the original service lacks on this machine.
     """
 

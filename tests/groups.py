@@ -12,7 +12,10 @@ from xdist.scheduler import LoadScopeScheduling
 # The groups that take longest start first. A test belongs to the first group that has a matching prefix.
 GROUPS = (
     ("clocks and backups", ("faults/test_clock", "faults/test_backup")),
-    ("long outages", ("faults/test_api_server_away", "faults/test_hung", "faults/test_supervisor_killed")),
+    (
+        "long outages",
+        ("faults/test_api_server_unavailable", "faults/test_hung_processes", "faults/test_supervisor_killed"),
+    ),
     ("kills", ("faults/",)),
     ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),

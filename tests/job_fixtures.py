@@ -20,7 +20,7 @@ from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.stages import run_stage as stage_wrapper
 from ingest.stages.registry import STAGE_FUNCTIONS
 from ingest.states.stages import STAGES, Kind, Stage
-from tests.received import create_job
+from tests.job_creation import create_job
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core
 
@@ -63,7 +63,7 @@ def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Return the process before is surely dead here, so its successor need not wait."""
+    """Skip the wait for the previous process, which is certainly dead in these tests."""
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
 
@@ -109,7 +109,7 @@ def run_stage(open_context: OpenContext) -> RunStage:
 
 @pytest.fixture
 def run_before(run_stage: RunStage) -> Callable[[int, Stage], None]:
-    """Return a function that runs all stages of an ingest before the given one."""
+    """Return a function that runs the stages of an ingest that precede a stage."""
 
     def run(job_id: int, stage: Stage) -> None:
         stages = STAGES[Kind.INGEST]
@@ -139,11 +139,11 @@ def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest
     for stage in STAGES[Kind.INGEST][:-1]:
         stage_wrapper.run_stage(stage, job, 1, last_try=False)
 
-    def away(*_: object) -> None:
-        raise ServiceUnavailable("metadata", "http://metadata", "away")
+    def unavailable(*_: object) -> None:
+        raise ServiceUnavailable("metadata", "http://metadata", "no connection")
 
     with monkeypatch.context() as broken:
-        broken.setattr(BuiltInMetadata, "ingest", away)
+        broken.setattr(BuiltInMetadata, "ingest", unavailable)
         with pytest.raises(ServiceUnavailable):
             stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
     return job

@@ -1,4 +1,4 @@
-"""A file system of a few MiB that is really full when it is full: a tmpfs."""
+"""A file system of a few MiB (a tmpfs), for tests with a full disk."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def _as_root(folder: Path, size: int) -> Iterator[Path]:
 
 @contextmanager
 def _in_a_namespace(folder: Path, size: int) -> Iterator[Path]:
-    """Mount it in a namespace that a process holds open; other processes reach it through /proc."""
+    """Mount it in the mount namespace of a process; other processes access it through /proc."""
     script = f'mount -t tmpfs -o size={size} tmpfs "$0" && echo mounted && exec sleep infinity'
     with subprocess.Popen(
         ["unshare", "-Urm", "sh", "-c", script, str(folder)], stdout=subprocess.PIPE, text=True

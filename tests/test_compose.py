@@ -201,7 +201,7 @@ def test_the_schema_refuses_a_broken_file(service: str, key: str, value: object)
 
 
 @pytest.mark.parametrize("service", LONG_RUNNING)
-def test_what_runs_for_long_is_checked_restarted_and_ended_in_time(service: str) -> None:
+def test_long_running_services_are_checked_restarted_and_stopped_in_time(service: str) -> None:
     described = SERVICES[service]
     assert described["restart"] == "unless-stopped"
     assert described["init"] is True
@@ -211,7 +211,7 @@ def test_what_runs_for_long_is_checked_restarted_and_ended_in_time(service: str)
 
 
 @pytest.mark.parametrize("service", sorted(ONE_SHOT))
-def test_what_runs_once_is_not_restarted(service: str) -> None:
+def test_one_shot_services_are_not_restarted(service: str) -> None:
     assert SERVICES[service]["restart"] == "no"
 
 
@@ -222,7 +222,7 @@ def test_python_in_a_health_check_compiles(service: str) -> None:
         compile(words[2], service, "exec")
 
 
-def test_services_start_after_what_they_need() -> None:
+def test_services_start_after_their_dependencies() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             once = needed in ONE_SHOT
@@ -252,7 +252,7 @@ def test_every_secret_must_be_given() -> None:
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_no_secret_stands_in_the_file(service: str) -> None:
+def test_no_secret_is_in_the_file(service: str) -> None:
     for name, value in environment(service).items():
         if SECRET.search(name) and not name.endswith("_FILE"):
             assert VARIABLE.fullmatch(str(value)), name
@@ -410,7 +410,7 @@ def test_redis_does_not_give_a_long_stage_to_a_second_worker() -> None:
     assert seconds > DagSettings().stage_timeout
 
 
-def test_any_number_of_workers_can_run() -> None:
+def test_workers_can_be_scaled() -> None:
     worker = SERVICES["airflow-worker"]
     assert not {"container_name", "ports", "hostname"} & worker.keys()
     assert filled_in(worker["scale"]) == "1"
@@ -480,7 +480,7 @@ def test_a_container_has_no_rights_that_it_does_not_need(service: str) -> None:
     assert "uid=0" not in str(described["tmpfs"])
 
 
-def test_only_what_makes_the_roles_knows_the_superuser() -> None:
+def test_only_the_services_that_create_roles_know_the_superuser() -> None:
     knowing = [name for name in SERVICES if "POSTGRES_PASSWORD" in str(environment(name).values())]
     assert sorted(knowing) == ["databases", "postgres"]
     assert environment("postgres")["POSTGRES_USER"] == environment("databases")["PGUSER"] == SUPERUSER
@@ -501,7 +501,7 @@ def test_each_database_has_a_role_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
         assert f"{each.role}:${{{variable}:-" in TEXT
 
 
-def test_init_makes_what_the_rest_needs() -> None:
+def test_init_prepares_all_other_services() -> None:
     assert SERVICES["databases"]["command"] == ["python", "-m", "ingest.ledger.database_roles"]
     lines = [line.split(" ") for line in SERVICES["init"]["command"][-1].splitlines()]
     assert lines[:3] == [["set", "-eu"], ["airflow", "db", "migrate"], ["pacifica-ingest-cmd", "dbsync"]]
@@ -520,12 +520,12 @@ def test_the_accounts_of_airflow_have_their_passwords() -> None:
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_an_image_of_others_is_pinned(service: str) -> None:
+def test_every_other_image_is_pinned(service: str) -> None:
     if service not in OF_OUR_IMAGE:
         assert re.fullmatch(r"(postgres|redis):\d+\.\d+-bookworm", SERVICES[service]["image"])
 
 
-def test_the_image_is_built_from_pinned_things() -> None:
+def test_the_image_is_built_from_pinned_dependencies() -> None:
     (base,) = re.findall(r"^FROM (.*)$", DOCKERFILE, re.MULTILINE)
     assert re.fullmatch(r"python:3\.12\.\d+-slim-bookworm", base)
     dependencies, package = re.findall(r"^RUN pip install (.*)$", DOCKERFILE, re.MULTILINE)
@@ -533,7 +533,7 @@ def test_the_image_is_built_from_pinned_things() -> None:
     assert "--no-deps" in package
 
 
-def test_what_the_image_is_built_from_is_there() -> None:
+def test_the_sources_of_the_image_exist() -> None:
     # Every service that builds gets its own image, and the next `up` recreates all but one.
     assert {name: service["build"] for name, service in SERVICES.items() if "build" in service} == {"init": "."}
     assert {"requirements-facility.txt", "config", "dags", "plugins", "api"} <= set(copied())
@@ -544,7 +544,7 @@ def test_what_the_image_is_built_from_is_there() -> None:
     assert {SERVICES["api"]["command"][0], "pacifica-ingest-cmd"} <= project["scripts"].keys()
 
 
-def test_only_what_is_copied_is_sent_to_the_engine() -> None:
+def test_only_copied_files_are_sent_to_the_engine() -> None:
     rules = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [rule for rule in rules if rule and not rule.startswith("#")]
     assert rules[0] == "*", "a list of what is let in, so that no .env and no var/ ever is"

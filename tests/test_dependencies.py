@@ -1,4 +1,4 @@
-"""What is installed is what was tested: every package is pinned with its hashes."""
+"""Every installed package is pinned with its hashes, so that installations match the tested versions."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-# With how many packages each has at the least.
+# Each lock file and its minimum number of packages.
 LOCKED = {
     "requirements.txt": 50,
     "requirements-facility.txt": 50,
@@ -17,7 +17,7 @@ PIN = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ;.*?)?( --hash=sha25
 
 
 def requirements(name: str) -> list[str]:
-    """The requirements of a file, each with what is said on the lines that go on."""
+    """Return the requirements of a file, each with its continuation lines."""
     text = (PROJECT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = (re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: each test here names the page to fix."""
+"""The documentation matches the code: each failing test names the page to fix."""
 
 import hashlib
 import io
@@ -70,20 +70,20 @@ def to_one_line(text: str) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub creates for the headings of a page."""
     headings = HEADING.findall(CODE_BLOCK.sub("", text_of(page)))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def section(page: Path, heading: str) -> str:
-    """The text between a heading and the next one."""
+    """Return the text between a heading and the next one."""
     found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text_of(page), re.MULTILINE | re.DOTALL)
     assert found, f"{page.name} has no heading {heading!r}"
     return found[1]
 
 
 def cells(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads."""
+    """Return the rows of the tables in a text, without the header rows."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rules = [number for number, row in enumerate(rows) if set("".join(row)) <= {"-"}]
@@ -128,11 +128,11 @@ def test_every_explained_error_code_exists() -> None:
 
 
 @pytest.mark.parametrize("row", cells(section(REFERENCE / "errors.md", "Codes")), ids=lambda row: row[0])
-def test_every_code_says_whose_fault_it_is(row: list[str]) -> None:
+def test_every_code_has_a_responsible_party(row: list[str]) -> None:
     assert set(row[2].split(", ")) <= {"uploader", "facility", "admin", "nobody"}, f"docs/reference/errors.md, {row[0]}"
 
 
-def test_what_is_a_rejection_is_the_uploaders_fault() -> None:
+def test_every_rejection_is_the_uploaders_fault() -> None:
     whose = {row[0].strip("`"): row[2] for row in cells(section(REFERENCE / "errors.md", "Codes"))}
     assert all(whose[kind.code].startswith("uploader") for kind in REJECTIONS)
 
@@ -143,7 +143,7 @@ def test_every_fault_is_explained_and_every_explained_fault_exists() -> None:
 
 
 @pytest.mark.parametrize("page", ["api.md", "errors.md"])
-def test_what_texts_for_uploaders_begin_with_is_documented(page: str) -> None:
+def test_prefix_of_texts_for_uploaders_is_documented(page: str) -> None:
     assert f"`{FOR_UPLOADER}`" in text_of(REFERENCE / page), f"docs/reference/{page}"
 
 
@@ -308,7 +308,7 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     assert all(set(state) == keys for state in states)
 
 
-def test_commands_that_delete_rows_of_airflow_ask_nothing_and_free_space() -> None:
+def test_commands_that_delete_rows_of_airflow_do_not_prompt_and_free_space() -> None:
     commands = [found for page in PAGES for found in re.findall(r"airflow db clean(?: \\\n|[^`\n])*", text_of(page))]
     with_options = [command for command in commands if "--clean-before" in command]
     assert with_options
@@ -316,7 +316,7 @@ def test_commands_that_delete_rows_of_airflow_ask_nothing_and_free_space() -> No
     assert all({"--yes", "--skip-archive"} <= set(command.split()) for command in with_options)
 
 
-def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
+def test_the_documented_proxy_requires_no_user_for_public_calls() -> None:
     app = create_app(Settings(database_url="postgresql://x/y"))
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
     public = {endpoint for endpoint, access in declared(app).items() if access.is_public}
@@ -325,11 +325,11 @@ def test_the_proxy_of_the_page_asks_for_no_user_where_none_is_needed() -> None:
     )
     assert without_user
     assert {name for name, rule in rules.items() if re.search(without_user[1], rule)} == public
-    # A client could name a user otherwise, in a path that nginx reads in another way than the API.
+    # Otherwise a client could name a user in a path that nginx and the API parse differently.
     assert 'proxy_set_header X-Http-Authed-User "";' in without_user[2]
 
 
-def test_every_test_that_shows_something_of_security_exists() -> None:
+def test_every_test_that_the_security_page_names_exists() -> None:
     named = re.findall(r"`((?:test_|tests/|tools/)[\w/.]+)`", text_of(DOCS / "explanation/security.md"))
     tests = "\n".join(text_of(path) for path in (PROJECT / "tests").rglob("test_*.py"))
     functions = set(re.findall(r"^ *def (test_\w+)\(", tests, re.MULTILINE))
@@ -337,7 +337,7 @@ def test_every_test_that_shows_something_of_security_exists() -> None:
     assert {name for name in named if name not in functions and not (PROJECT / name).exists()} == set()
 
 
-ROOMS = sorted(
+FOLDERS = sorted(
     path.name
     for folder in ("plugins/ingest", "api")
     for path in (PROJECT / folder).iterdir()
@@ -345,9 +345,9 @@ ROOMS = sorted(
 )
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_is_in_the_tree_of_the_page_for_developers(room: str) -> None:
-    assert f"\n  {room}/ " in section(PROJECT / "docs/develop.md", "The tree")
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_folder_is_in_the_tree_of_the_page_for_developers(folder: str) -> None:
+    assert f"\n  {folder}/ " in section(PROJECT / "docs/develop.md", "The tree")
 
 
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
@@ -383,7 +383,7 @@ def test_every_decision_has_the_same_sections(record: Path) -> None:
 NAMED_PATH = re.compile(
     r"(?<![\w/.-])((?:tests|tools|api|plugins/ingest|dags|config|docs|bench)/[\w/.-]+\.(?:py|md))(?!\w)"
 )
-# The page for developers tells how to add this file.
+# The page for developers describes how to add this file.
 EXAMPLES_OF_PATHS = {"plugins/ingest/stages/scan_files.py"}
 
 

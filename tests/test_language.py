@@ -1,4 +1,4 @@
-"""Words that this project does not use, because a reader has to translate them: CONTRIBUTING.md lists what to write."""
+"""Words that this project does not use; CONTRIBUTING.md lists the replacements."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ HERE = "tests/test_language.py"
 
 
 def texts() -> list[Path]:
-    """The files of the repository that people read, as Git knows them."""
+    """Return the text files of the repository that Git lists."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *CHECKED]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     return [PROJECT / name for name in listed.splitlines() if name != HERE and (PROJECT / name).exists()]

@@ -32,13 +32,13 @@ CONTENTS = {
 
 
 def blocks(heading: str) -> list[tuple[str, str]]:
-    """The language and the text of each block of code below a heading."""
+    """Return the language and the text of each block of code below a heading."""
     return BLOCK.findall(re.split(r"^## ", PAGE.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with data, and programs named as they are on other systems in `bin`."""
+    """Create a folder with data, and `bin` with programs under their names on other systems."""
     for name, content in CONTENTS.items():
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def stand_in(folder: Path, name: str, *programs: str) -> None:
-    """Let a name mean the first of these programs that there is."""
+    """Link a name to the first of these programs that is installed."""
     program = next(filter(None, map(shutil.which, programs)), None)
     if program is None:
         pytest.skip(f"there is no {programs[0]}")
@@ -70,7 +70,7 @@ def write_metadata(folder: Path) -> None:
 
 
 def check(folder: Path, expected: Mapping[str, bytes] = CONTENTS) -> None:
-    """The bundle is taken, its metadata is right, and other readers see the same."""
+    """Check that the bundle is accepted, its metadata is correct, and other readers read the same."""
     bundle = folder / "mybundle.tar"
     ours: Read = read_by_us(bundle)
     contents = dict(ours)
@@ -123,7 +123,7 @@ def test_command_of_the_table_makes_a_bundle(folder: Path, row: tuple[str, str])
     check(folder)
 
 
-def test_what_macos_adds_is_left_out(folder: Path):
+def test_files_that_macos_adds_are_left_out(folder: Path):
     write_metadata(folder)
     stand_in(folder, "tar", BSDTAR)
     for name in ("data/.DS_Store", "data/run/._results.csv", "._metadata.txt"):

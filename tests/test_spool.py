@@ -61,7 +61,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, small_files_only: i
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_has_no_room_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_upload_without_free_space_is_refused_before_it_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO(b"x")
     with pytest.raises(SpoolFull):
         spool.receive(stream, tmp_path, bundle(2**50), BLOCK)
@@ -85,7 +85,7 @@ def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
+def test_upload_that_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
     def check(file: BinaryIO) -> None:
         raise ValueError(file.read())
 
@@ -102,7 +102,7 @@ def test_a_file_is_removed_whole_or_in_part(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+def test_error_of_a_removal_is_raised(tmp_path: Path) -> None:
     (tmp_path / "1.tar").mkdir()
     with pytest.raises(OSError, match=r"1\.tar"):
         spool.remove(tmp_path / "1.tar")

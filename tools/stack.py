@@ -72,10 +72,10 @@ class Stack:
         return state
 
     def wait_for_end(self, job_id: int, seconds: float = JOB_SECONDS) -> State:
-        """Wait until a job has ended: nothing more happens to it by itself."""
+        """Wait until a job has ended, complete or failed; return its state."""
         return self.wait(job_id, lambda state: bool(state["complete"]), seconds)
 
-    def ask_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:
+    def request_airflow(self, method: str, path: str, body: Any = None, user: str = "admin") -> Any:
         """Call Airflow's REST API as an admin; return the JSON of a successful answer."""
         answer = self.call_airflow(method, path, body, user)
         assert answer.ok, answer.text
@@ -105,11 +105,11 @@ class Stack:
             "only_failed": False,
             "include_downstream": True,
         }
-        self.ask_airflow("POST", "/dags/ingest/clearTaskInstances", body)
+        self.request_airflow("POST", "/dags/ingest/clearTaskInstances", body)
 
     def run_housekeeping(self) -> None:
         """Run housekeeping immediately instead of at its next minute."""
-        self.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
+        self.request_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
 
     def password(self, user: str) -> str:
         """Return the password of an Airflow account."""

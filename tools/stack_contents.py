@@ -32,7 +32,7 @@ def stored_names(home: Path) -> set[str]:
 
 
 def file_ids(engine: Engine, job_id: int) -> list[int | None]:
-    """Return the ids that the ledger gave to a job's files; a skipped member is no file of the job."""
+    """Return the ids of a job's files in the ledger; a skipped member is no file of the job."""
     is_of_job = (File.job_id == job_id) & (File.state != FileState.SKIPPED)
     with Session(engine) as session:
         return list(session.scalars(select(File.file_id).where(is_of_job).order_by(File.path)))

@@ -1,4 +1,4 @@
-"""Tars made block by block, because no writer of tars would write them."""
+"""Tars made block by block, because tar programs would not write them."""
 
 import tarfile
 
@@ -29,7 +29,7 @@ def padded(content: bytes) -> bytes:
 
 
 def file(name: str, content: bytes = b"") -> bytes:
-    """Return a member: its header, its content and what fills the last block."""
+    """Return a member: its header and its padded content."""
     return header(name, len(content)) + padded(content)
 
 

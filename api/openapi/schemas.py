@@ -12,7 +12,7 @@ from ingest.states.job_record import JobStatus
 
 
 def answer(description: str, example: dict[str, Any]) -> ConfigDict:
-    """Configure the type of an answer: only the declared keys, with a description and an example in the document."""
+    """Return the configuration of a type: declared keys only, with a description and an example in the document."""
     documentation = {"description": description, "example": example}
     return cast(ConfigDict, {"extra": "forbid", "openapi_extra": documentation})
 

@@ -18,7 +18,7 @@ from ingest.states.job_record import JobStatus
 
 logger = logging.getLogger(__name__)
 
-# How often a job is read again until it does not change while its ended run is looked up.
+# How often a job is read again when it changes while its ended run is looked up.
 MAX_READS = 3
 
 

@@ -47,7 +47,7 @@ class Body:
             # At most one byte beyond the limit: the end of a body in chunks is unknown until it is read.
             block = request.stream.read(min(size, self._largest - self._received + 1))
         except TimeoutError as error:
-            raise UploadTooSlow(self._pace.broken) from error
+            raise UploadTooSlow(self._pace.too_slow_message) from error
         except (OSError, ParseException, ClientDisconnected) as error:
             raise IncompleteBody("the body ended too early, or its chunks are malformed") from error
         self._received += len(block)

@@ -21,9 +21,9 @@ _threads = BoundedSemaphore(4)
 
 
 def leading_elsewhere(settings: Settings, user: str, folders: Iterable[Path]) -> list[Path]:
-    """Return the folders whose links lead to where the user may not move files from.
+    """Return the folders that links resolve to a place from which the user may not move files.
 
-    A part of a path that does not exist or cannot be read counts as it is written: the answer reveals nothing about it.
+    Parts of a path that do not exist or cannot be read are not resolved, so that the result reveals nothing about them.
     """
     found: list[Path] = []
     wanted = list(folders)

@@ -39,7 +39,7 @@ class UploadSlots:
 
     @contextmanager
     def one(self, user: str, share: float = 1.0) -> Iterator[None]:
-        """Hold a slot in the `with` block; `share` is the fraction of the slots that one user may hold.
+        """Hold a slot during the `with` block; `share` is the fraction of the slots that one user may hold.
 
         Raises TooManyUploads when no slot is free, UserUploadsLimit when the user holds too many.
         """

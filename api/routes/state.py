@@ -81,7 +81,7 @@ def keep_end(engine: Engine, snapshot: JobSnapshot, run: Run) -> None:
 
 
 def _with_obstacles(resources: Resources, snapshot: JobSnapshot, run: Run | None, state: JobState) -> JobState:
-    """Add to the state of a waiting job what it waits for: earlier jobs of its user, or an obstacle in Airflow."""
+    """Add to the state of a waiting job its reason to wait: earlier jobs of its user, or obstacles in Airflow."""
     if run is None or state.state == JobStatus.FAILED or run.is_working or infer_recent_run(snapshot):
         return state
     waits = (

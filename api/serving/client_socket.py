@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # For a client that only waits for the answer, or has at most a few bytes to send.
 PROMPT_SECONDS = 5.0
-# How long a client may read nothing of its answer, and how many bytes per second it must read, averaged over that time.
-TAKEN_SECONDS = 10.0
+# How long a client may read nothing of its answer, and the bytes per second that it must read on average over that time.
+READ_TIMEOUT_SECONDS = 10.0
 SLOWEST_READER = 1024
 # How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy.
-LARGEST_UNTAKEN = 8 * 1024**2
+MAX_UNSENT_BYTES = 8 * 1024**2
 BLOCK = 64 * 1024
 Received = TypeVar("Received")
 
@@ -39,8 +39,8 @@ class ClientSocket(socket.socket):
 
     def __init__(self, fileno: int) -> None:
         super().__init__(fileno=fileno)
-        self._untaken: deque[memoryview] = deque()
-        self.untaken_bytes = 0
+        self._unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
 
     def begin_request(self) -> None:
         """Reset the state of the previous request."""
@@ -59,7 +59,7 @@ class ClientSocket(socket.socket):
         if self.awaits_continue:
             self.awaits_continue = False
             self.sendall(CONTINUE)
-        self.settimeout(self.pace.patience)
+        self.settimeout(self.pace.remaining_seconds)
         begun = time.monotonic()
         received = receive()
         self.pace.count(time.monotonic() - begun, size_of(received))
@@ -71,35 +71,35 @@ class ClientSocket(socket.socket):
         Raises ConnectionResetError when the client has closed the connection, or has left too many bytes unread.
         """
         # Bytes are not copied: all clients that get the same object share it.
-        self._untaken.append(memoryview(data if isinstance(data, bytes) else bytes(data)))
-        self.untaken_bytes += len(self._untaken[-1])
-        self.send_untaken(flags)
-        if self.untaken_bytes > LARGEST_UNTAKEN:
+        self._unsent.append(memoryview(data if isinstance(data, bytes) else bytes(data)))
+        self.unsent_bytes += len(self._unsent[-1])
+        self.send_unsent(flags)
+        if self.unsent_bytes > MAX_UNSENT_BYTES:
             raise ConnectionResetError(errno.ECONNRESET, "the client does not read the answer")
 
-    def send_untaken(self, flags: int = 0) -> None:
+    def send_unsent(self, flags: int = 0) -> None:
         """Send as many of the kept bytes as the kernel accepts immediately; raises OSError."""
         self.setblocking(False)
         try:
-            while self._untaken:
-                self._count(super().send(self._untaken[0], flags))
+            while self._unsent:
+                self._count(super().send(self._unsent[0], flags))
         except BlockingIOError:
             pass
 
     def left_bytes(self) -> int:
         """Return how many bytes the client has not acknowledged, including those in the kernel (up to megabytes)."""
         queued: int = unpack("i", ioctl(self, TIOCOUTQ, bytes(4)))[0]
-        return self.untaken_bytes + queued
+        return self.unsent_bytes + queued
 
     def _count(self, sent: int) -> None:
-        self.untaken_bytes -= sent
-        rest = self._untaken.popleft()[sent:]
+        self.unsent_bytes -= sent
+        rest = self._unsent.popleft()[sent:]
         if rest:
-            self._untaken.appendleft(rest)
+            self._unsent.appendleft(rest)
 
 
 def receive_available(client: ClientSocket) -> bytes | None:
-    """Return the bytes that a client has sent: none after it closed the connection; None when there are none yet."""
+    """Return the received bytes: empty if the client has closed the connection, None if nothing has arrived yet."""
     try:
         # Not ClientSocket's method, which waits.
         return socket.socket.recv(client, BLOCK)

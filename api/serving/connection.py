@@ -6,7 +6,7 @@ from api.serving.http_request import RequestParser
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """A client's connection: held by the loop between two requests, by a thread during a request."""
+    """A client's connection: owned by the loop between two requests, by a thread during a request."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)

@@ -1,4 +1,4 @@
-"""A request as gunicorn parses it, with other rules for its body. Used by `api.serving.worker`.
+"""gunicorn's parser of requests, with this service's rules for bodies. Used by `api.serving.worker`.
 
 This depends on gunicorn's internals, so its version is pinned; `tests/api/serving/test_limits.py` fails with another.
 """
@@ -42,6 +42,6 @@ class Request(GunicornRequest):  # type: ignore[misc]
 
 
 class RequestParser(GunicornParser):  # type: ignore[misc]
-    """Parses such requests."""
+    """Parses requests as `Request`."""
 
     mesg_class = Request

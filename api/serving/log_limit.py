@@ -1,4 +1,4 @@
-"""Limit the log lines that one client can cause per minute, so that it cannot rotate away the lines of others.
+"""Limit the log lines that one client can cause per minute, so that it cannot push the lines of others out of the log.
 
 Set on the handler of the log by `api.serving.logs`. Records outside a request are exempt, and so are those of received jobs:
 each job costs its client a whole upload, and its line proves that it was received.

@@ -27,10 +27,10 @@ class Pace:
     def __init__(self, seconds: float, slowest: int) -> None:
         self.seconds = seconds
         self.slowest = slowest
-        self.patience = seconds
+        self.remaining_seconds = seconds
 
     @property
-    def broken(self) -> str:
+    def too_slow_message(self) -> str:
         """The message to a client that was too slow."""
         least = f"{self.slowest} bytes a second" if self.slowest else "a byte"
         return f"less than {least} arrived in {self.seconds:g} seconds; send it again over a faster connection"
@@ -38,6 +38,6 @@ class Pace:
     def count(self, waited: float, size: int) -> None:
         """Subtract the seconds of waiting for `size` bytes, and add the time that they restore; raises TimeoutError."""
         restored = size / self.slowest if self.slowest else self.seconds
-        self.patience = min(self.seconds, self.patience - waited + restored)
-        if self.patience <= 0:
+        self.remaining_seconds = min(self.seconds, self.remaining_seconds - waited + restored)
+        if self.remaining_seconds <= 0:
             raise TimeoutError("the client is too slow")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from api.serving.client_socket import SLOWEST_READER, TAKEN_SECONDS, ClientSocket
+from api.serving.client_socket import READ_TIMEOUT_SECONDS, SLOWEST_READER, ClientSocket
 from api.serving.connection import Connection
 from api.serving.pace import Pace
 
@@ -18,14 +18,14 @@ class _Progress:
 
     def __init__(self, unread_bytes: int) -> None:
         """Start with the number of bytes that the client has not acknowledged."""
-        self._pace = Pace(TAKEN_SECONDS, SLOWEST_READER)
+        self._pace = Pace(READ_TIMEOUT_SECONDS, SLOWEST_READER)
         self._counted_at = time.monotonic()
         self._unread_bytes = unread_bytes
 
     @property
     def deadline(self) -> float:
         """The time at which the client must have read more."""
-        return self._counted_at + self._pace.patience
+        return self._counted_at + self._pace.remaining_seconds
 
     def count(self, unread_bytes: int) -> None:
         """Count the bytes that were read since the last call; raises TimeoutError when they are too few."""
@@ -57,12 +57,12 @@ class UnsentAnswers:
 
     def _send(self, connection: Connection, poller: selectors.BaseSelector, client: ClientSocket) -> None:
         try:
-            client.send_untaken()
+            client.send_unsent()
         except OSError:
             self._drop(connection, poller)
             return
         self._check(connection, poller)
-        if connection in self._progress and not client.untaken_bytes:
+        if connection in self._progress and not client.unsent_bytes:
             self._forget(connection, poller)
             self._on_sent(connection)
 

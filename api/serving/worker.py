@@ -56,7 +56,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def finish_request(self, connection: Connection, done: Future[bool]) -> None:
         """Send the rest of the answer, if any; called in the loop when a thread has handled a request."""
         connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
-        if connection.sock.untaken_bytes and connection.sock.fileno() >= 0:
+        if connection.sock.unsent_bytes and connection.sock.fileno() >= 0:
             self._unsent.add(connection, self.poller)
         else:
             self._continue(connection)

@@ -1,4 +1,4 @@
-"""Tiny bundles, one after the other on a warm stack: from POST to complete. The limit is five no-op tasks on its Airflow."""
+"""Tiny bundles in sequence on a warm stack, from POST to complete. The limit is five no-op tasks on the same Airflow."""
 
 import time
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The systems under test: this service, the original service, and the limit: the same work with nothing in between."""
+"""The systems under test: this service, the original service, and the limit: the same work without a service."""

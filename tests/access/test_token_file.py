@@ -41,7 +41,7 @@ def columns(line: str) -> list[str]:
 # The file
 
 
-def test_token_is_recognised_and_kept_as_a_hash_alone(path: Path):
+def test_token_is_recognized_and_stored_as_a_hash_only(path: Path):
     text = token_file.add(path, "ada")
     other = token_file.add(path, "müller")
     assert (user_of(path, text), user_of(path, other)) == ("ada", "müller")
@@ -59,21 +59,21 @@ def test_tokens_of_one_user_differ(path: Path):
     "change",
     [lambda text: text[:-1], lambda text: text + "x", str.upper, lambda text: text.replace("_", "-"), lambda _: ""],
 )
-def test_text_that_is_nearly_a_token_is_none(path: Path, change: Callable[[str], str]):
+def test_text_that_resembles_a_token_is_not_a_token(path: Path, change: Callable[[str], str]):
     assert user_of(path, change(token_file.add(path, "ada"))) is None
 
 
-def test_secret_of_one_token_does_not_go_with_the_id_of_another(path: Path):
+def test_secret_of_one_token_is_refused_with_the_id_of_another(path: Path):
     first, second = token_file.add(path, "ada"), token_file.add(path, "bob")
     assert user_of(path, f"{second[:16]}{first[16:]}") is None
 
 
-def test_no_file_holds_no_token(path: Path):
+def test_missing_file_holds_no_token(path: Path):
     assert token_file.read(path) == {}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])
-def test_file_is_its_owners_alone(path: Path, umask: int):
+def test_file_is_accessible_to_its_owner_only(path: Path, umask: int):
     before = os.umask(umask)
     try:
         token_file.add(path, "ada")
@@ -96,7 +96,7 @@ def test_change_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: py
     assert [each.name for each in path.parent.iterdir()] == ["tokens.json"]
 
 
-def test_symbolic_link_to_the_file_stays_one(path: Path, tmp_path: Path):
+def test_symbolic_link_to_the_file_is_kept(path: Path, tmp_path: Path):
     link = tmp_path / "link.json"
     link.symlink_to(path)
     text = token_file.add(link, "ada")
@@ -128,7 +128,7 @@ def test_other_file_is_refused_by_name_and_not_quoted(path: Path, document: byte
     assert path.read_bytes() == document
 
 
-def test_changes_at_the_same_time_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_simultaneous_changes_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch):
     # The lock is not fair, and each change syncs a disk that other tests may use heavily.
     monkeypatch.setattr(token_file, "LOCK_TIMEOUT_SECONDS", 120.0)
     users = [f"user {number}" for number in range(20)]
@@ -137,7 +137,7 @@ def test_changes_at_the_same_time_wait_for_each_other(path: Path, monkeypatch: p
     assert [user_of(path, text) for text in texts] == users
 
 
-def test_command_that_is_waited_for_in_vain_is_named(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_change_times_out_while_another_process_writes(path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(token_file, "LOCK_TIMEOUT_SECONDS", 0.1)
     with token_file.writing(path), pytest.raises(BlockingIOError, match="another process is writing"):
         token_file.add(path, "ada")
@@ -218,7 +218,7 @@ def test_command_removes_all_tokens_of_a_user(path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.count("removed ") == 2
 
 
-def test_command_says_that_there_is_no_such_token(path: Path, capsys: pytest.CaptureFixture[str]):
+def test_command_reports_an_unknown_token(path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["token", "remove", "--id", "00000000"]) == 1
     assert capsys.readouterr().err == "pacifica-ingest-cmd: no such token\n"
 

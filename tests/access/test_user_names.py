@@ -6,7 +6,7 @@ from ingest.access.user_names import MAX_LENGTH, invalid_reason
 @pytest.mark.parametrize(
     "name", ["ada", "Ada Lovelace", "ada@example.org", "müller", "日本", "CN=ada,O=x", "a" * MAX_LENGTH]
 )
-def test_name_may_be(name: str):
+def test_valid_name_is_accepted(name: str):
     assert invalid_reason(name) is None
 
 

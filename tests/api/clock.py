@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Clock:
-    """The time, as the test sets it."""
+    """A clock that returns the time that the test has set."""
 
     now: float = 0.0
 

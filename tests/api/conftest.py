@@ -14,7 +14,7 @@ from tests.api.live_server import NOWHERE, Server, serving
 
 @pytest.fixture(scope="session")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on a free port, with Airflow unavailable."""
+    """Yield a server on a free port, with Airflow unavailable."""
     spool = tmp_path_factory.mktemp("api") / "spool"
     spool.mkdir()
     with serving(spool, database_url) as server:

@@ -38,7 +38,7 @@ class Server:
         return socket.create_connection(self.address, timeout=30)
 
     def workers(self) -> list[int]:
-        """The worker processes."""
+        """Return the worker processes."""
         return [int(child) for child in Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()]
 
     def uploads(self) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.access.callers import AccessServer, serving
-from tests.hostile import ALL_HOSTILE, FORGED
+from tests.hostile_texts import ALL_HOSTILE, FORGED
 from tools.bundles import make_bundle
 
 LINE = re.compile(
@@ -18,7 +18,7 @@ HEAD = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[AccessServer]:
-    """A server whose log is kept; Airflow is unavailable, so that it logs warnings."""
+    """Run a server whose log is kept; Airflow is unavailable, so that it logs warnings."""
     with serving(tmp_path_factory.mktemp("logging"), database_url, {}) as server:
         yield server
 
@@ -54,15 +54,15 @@ def requests_with(text: str) -> Iterator[bytes]:
 def test_no_request_forges_a_line_of_the_log(server: AccessServer):
     for request in requests_with(ALL_HOSTILE):
         assert send(server, request).startswith(b"HTTP/1.1 ")
-    lines = server.said().split("\n")[:-1]
+    lines = server.log_text().split("\n")[:-1]
     assert all(line.isprintable() for line in lines)
     assert [line for line in lines if not LINE.match(line)] == []
     assert not any(line.startswith(FORGED) for line in lines)
 
 
 def test_received_job_is_in_the_log(server: AccessServer):
-    """Otherwise the test above would check an empty log."""
+    """Without this check the test above could pass with an empty log."""
     bundle = make_bundle()
     assert b"200 OK" in send(server, HEAD + f"Content-Length: {len(bundle)}\r\n\r\n".encode() + bundle)
-    assert "received: kind=ingest" in server.said()
-    assert "housekeeping will trigger it" in server.said()
+    assert "received: kind=ingest" in server.log_text()
+    assert "housekeeping will trigger it" in server.log_text()

@@ -33,8 +33,8 @@ def test_help_names_the_documented_options(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         result = run(tmp_path, "-p", str(port))
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
@@ -76,8 +76,8 @@ def test_a_config_file_that_is_missing_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
-    """A port that is in use: the error of a server that wants it names it."""
+def port_in_use() -> Iterator[int]:
+    """Yield a port that is in use: the error of a server that binds it names it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -90,15 +90,15 @@ def cherrypy_file(path: Path, port: int, host: str = "127.0.0.1") -> Path:
     return path
 
 
-def tried(port: int, host: str = "127.0.0.1") -> str:
+def bind_error(port: int, host: str = "127.0.0.1") -> str:
     return f"pacifica-ingest: cannot listen on {host} port {port}: [Errno 98] Address already in use"
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "home folder"])
 def test_the_cherrypy_file_sets_the_address_and_its_other_options_cause_one_warning(
-    tmp_path: Path, taken: int, way: str
+    tmp_path: Path, port_in_use: int, way: str
 ) -> None:
-    path = cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", taken)
+    path = cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", port_in_use)
     arguments = ["--cp-config", str(path)] if way == "option" else []
     environment = {"INGEST_CPCONFIG": str(path)} if way == "variable" else {}
     home = {"HOME": str(tmp_path if way == "home folder" else tmp_path / "empty")}
@@ -106,27 +106,29 @@ def test_the_cherrypy_file_sets_the_address_and_its_other_options_cause_one_warn
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         f"pacifica-ingest: {path}: ignored, because this service does not use CherryPy: log.screen, tools.gzip.on",
-        tried(taken),
+        bind_error(port_in_use),
     ]
 
 
-def test_the_options_win_over_the_cherrypy_file(tmp_path: Path, taken: int) -> None:
+def test_the_options_win_over_the_cherrypy_file(tmp_path: Path, port_in_use: int) -> None:
     path = cherrypy_file(tmp_path / "cpconfig.ini", 1, "no.such.host.invalid")
-    result = run(tmp_path, "--cp-config", str(path), "-a", "localhost", "-p", str(taken))
-    assert result.stderr.splitlines()[-1] == tried(taken, "localhost")
+    result = run(tmp_path, "--cp-config", str(path), "-a", "localhost", "-p", str(port_in_use))
+    assert result.stderr.splitlines()[-1] == bind_error(port_in_use, "localhost")
 
 
-def test_options_override_single_values_of_the_cherrypy_file(tmp_path: Path, taken: int) -> None:
-    path = cherrypy_file(tmp_path / "cpconfig.ini", taken, "no.such.host.invalid")
-    assert run(tmp_path, "--cp-config", str(path), "-a", "localhost").stderr.splitlines()[-1] == tried(
-        taken, "localhost"
+def test_options_override_single_values_of_the_cherrypy_file(tmp_path: Path, port_in_use: int) -> None:
+    path = cherrypy_file(tmp_path / "cpconfig.ini", port_in_use, "no.such.host.invalid")
+    assert run(tmp_path, "--cp-config", str(path), "-a", "localhost").stderr.splitlines()[-1] == bind_error(
+        port_in_use, "localhost"
     )
 
 
-def test_a_cherrypy_file_in_the_home_folder_is_not_read_when_both_options_are_given(tmp_path: Path, taken: int) -> None:
+def test_a_cherrypy_file_in_the_home_folder_is_not_read_when_both_options_are_given(
+    tmp_path: Path, port_in_use: int
+) -> None:
     cherrypy_file(tmp_path / ".pacifica-ingest" / "cpconfig.ini", 1).write_text("nonsense")
-    result = run(tmp_path, "-a", "127.0.0.1", "-p", str(taken), HOME=str(tmp_path))
-    assert result.stderr.splitlines() == [tried(taken)]
+    result = run(tmp_path, "-a", "127.0.0.1", "-p", str(port_in_use), HOME=str(tmp_path))
+    assert result.stderr.splitlines() == [bind_error(port_in_use)]
 
 
 def test_a_cherrypy_file_that_is_missing_is_one_line(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ BATCH_FILES = (1, 2, 100)
 
 @pytest.fixture
 def puts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ids that were sent, in order."""
+    """Return a list that collects the ids that are sent, in order."""
     sent: list[int] = []
     put = FolderArchive.put
 

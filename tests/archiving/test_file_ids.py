@@ -1,4 +1,4 @@
-"""Ids that other systems' files have: those files stay as they are, and the job gets new ids."""
+"""Allocated ids that files of other systems already have: those files are unchanged, and the job gets new ids."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ STEPS: list[Patch] = [
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A job whose files are not sent yet."""
+    """Return a job whose files are not sent yet."""
     job_id = make_job()
     run_before(job_id, Stage.INGEST_FILES)
     return job_id
@@ -142,7 +142,7 @@ def test_move_does_not_replace_a_file_that_the_archive_holds(
 
 @pytest.fixture
 def clashing(job: int, run_stage: RunStage, services: Services, database_engine: Engine) -> tuple[int, int]:
-    """An archived job, and the transaction for which the catalog has two of its file ids."""
+    """Return an archived job, and a transaction in the catalog that has two of its file ids."""
     run_stage(job, Stage.INGEST_FILES)
     foreign = catalog_foreign(services, database_engine, ids_of(database_engine, job)[:2])
     return job, foreign

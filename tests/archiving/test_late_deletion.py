@@ -50,7 +50,7 @@ class BusyArchive:
         self._url = url
 
     def client(self, read_timeout: float) -> PacificaArchive:
-        """A client of this process."""
+        """Return a client of this process."""
         return PacificaArchive(HttpClient("archive", self._url, TIMEOUT_SECONDS, read_timeout, BLOCK), BLOCK)
 
     def delete(self, file_id: int) -> None:
@@ -59,7 +59,7 @@ class BusyArchive:
             client.delete(file_id)
 
     def finish(self) -> None:
-        """Finish the long request, so that the archive carries out all requests that it has received since."""
+        """Finish the long request, so that the archive executes all requests that it has received since."""
         with self._connection as connection:
             connection.sendall(bytes(FOREIGN_SIZE - 1))
             assert connection.recv(100).startswith(b"HTTP/1.1 201")
@@ -76,7 +76,7 @@ def archive_urls() -> Iterator[list[str]]:
 
 @pytest.fixture
 def settings(settings: Settings, archive_urls: list[str]) -> Settings:
-    """All requests go to the idle process unless the test directs them elsewhere."""
+    """Direct all requests to the idle process; tests direct single requests to the busy one."""
     return settings.model_copy(update={"archiveinterface_url": archive_urls[0], "transfer_size": BLOCK})
 
 
@@ -91,7 +91,7 @@ def busy(archive_urls: list[str], services: Services) -> BusyArchive:
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A job whose files are not sent yet."""
+    """Return a job whose files are not sent yet."""
     job = make_job()
     run_before(job, Stage.INGEST_FILES)
     return job

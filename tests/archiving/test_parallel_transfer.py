@@ -1,4 +1,4 @@
-"""Files that are sent in parallel: the ledger records each that was verified, whatever happens to the others."""
+"""Files that are sent in parallel: the ledger records each verified file, even if others fail."""
 
 import threading
 from typing import BinaryIO
@@ -52,7 +52,7 @@ class Meeting:
         monkeypatch.setattr(FolderArchive, "put", put)
 
     def first(self) -> None:
-        """Called by the first of the four."""
+        """Run in the first of the four calls; replaced by tests."""
 
     def _meet(self, archive: FolderArchive, file_id: int, body: BinaryIO, size: int) -> None:
         with self._lock:

@@ -35,7 +35,7 @@ from tools.bundles import CONTENTS, make_bundle
 pytestmark = pytest.mark.usefixtures("no_waiting", "settings_in_environment")
 
 HOUR = 3600.0
-Late = tuple[int, Callable[[Services], None]]
+UnansweredTransaction = tuple[int, Callable[[Services], None]]
 INGEST = BuiltInMetadata.ingest
 
 
@@ -50,8 +50,8 @@ class NoAirflow(AirflowApi):
 
 
 @pytest.fixture
-def late(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Late:
-    """A job whose transaction was sent without an answer, and a function by which the catalog processes it."""
+def unanswered_transaction(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> UnansweredTransaction:
+    """Return a job whose transaction was sent without an answer, and a function that makes the catalog process it."""
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         run_stage.run_stage(stage, job, 1, last_try=False)
@@ -76,29 +76,32 @@ def assert_complete(engine: Engine, services: Services, job: int) -> None:
 
 
 def test_retry_with_another_file_waits_until_the_catalog_is_settled(
-    late: Late, settings: Settings, services: Services, database_engine: Engine,
+    unanswered_transaction: UnansweredTransaction, settings: Settings, services: Services, database_engine: Engine,
     tmp_path: Path,
 ):  # fmt: skip
-    job, appear = late
+    job, process_transaction = unanswered_transaction
     fixed = tmp_path / "fixed.tar"
     fixed.write_bytes(make_bundle({"data/other.txt": b"other"}))
     with pytest.raises(CatalogUnsettled, match=r"nothing of it is removed before .* UTC, in 3\d\d\d seconds"):
         run_with_file(settings, database_engine, NoAirflow(), job, "ada", Kind.INGEST, fixed)
-    appear(services)
+    process_transaction(services)
     jobs.lift_override(database_engine, job)
     assert_complete(database_engine, services, job)
 
 
 def test_rejection_after_a_clear_waits_until_the_catalog_is_settled(
-    late: Late, open_context: OpenContext, services: Services, database_engine: Engine
+    unanswered_transaction: UnansweredTransaction,
+    open_context: OpenContext,
+    services: Services,
+    database_engine: Engine,
 ):
-    job, appear = late
+    job, process_transaction = unanswered_transaction
     with (
         open_context(job, Stage.LOAD_METADATA) as context,
         pytest.raises(RejectionUnfinished, match="still be working"),
     ):
         reject(context, InvalidMetadata("the metadata has changed"))
-    appear(services)
+    process_transaction(services)
     with pytest.raises(RejectionUnfinished):
         run_stage.run_stage(Stage.LOAD_METADATA, job, 2, last_try=True)
     settle(database_engine, job)

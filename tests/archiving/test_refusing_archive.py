@@ -46,7 +46,7 @@ def settings(settings: Settings, archive_url: str) -> Settings:
 
 @pytest.fixture
 def job(make_job: MakeJob, run_before: RunBefore) -> int:
-    """A job whose files are not sent yet."""
+    """Return a job whose files are not sent yet."""
     job = make_job()
     run_before(job, Stage.INGEST_FILES)
     return job

@@ -35,7 +35,7 @@ def test_names_may_hold_dots_and_double_slashes(contents: Contents, name: str):
 
 @pytest.mark.parametrize("name", ["metadata.txt", "./metadata.txt", ".//metadata.txt"])
 @pytest.mark.parametrize("first", [True, False])
-def test_metadata_stands_first_or_last(contents: Contents, name: str, first: bool):
+def test_metadata_may_be_first_or_last(contents: Contents, name: str, first: bool):
     ordered = {name: b"[1]", "data/a": b"a"} if first else {"data/a": b"a", name: b"[1]"}
     found = contents(make_tar(ordered))
     assert list(found.items()) == ([(None, b"[1]"), ("a", b"a")] if first else [("a", b"a"), (None, b"[1]")])
@@ -98,7 +98,7 @@ def test_pax_header_of_solaris_is_read_as_one_of_posix(contents: Contents):
     assert contents(tar) == {"a": b"a"}
 
 
-def test_pax_headers_of_solaris_and_posix_are_not_both_taken(read: Read):
+def test_pax_headers_of_solaris_and_posix_for_one_member_are_refused(read: Read):
     both = extension(record("path", "data/a"), tarfile.SOLARIS_XHDTYPE) + extended(comment="x")
     with pytest.raises(InvalidBundle, match=r"an extended header is repeated before one member, at byte 1024"):
         read(both + file("x", b"a") + END)

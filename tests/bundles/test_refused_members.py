@@ -19,7 +19,7 @@ from tools.tar_blocks import BLOCK, END, extended, file, header, with_checksum
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "said", "fault"),
+    ("kind", "fields", "description", "fault"),
     [
         (tarfile.SYMTYPE, {"linkname": "/etc/passwd"}, "symbolic link", FaultCode.MEMBER_IS_LINK),
         (tarfile.SYMTYPE, {"linkname": "data/a"}, "symbolic link", FaultCode.MEMBER_IS_LINK),
@@ -32,15 +32,15 @@ from tools.tar_blocks import BLOCK, END, extended, file, header, with_checksum
     ],
 )
 def test_members_that_are_no_regular_files_are_named(
-    read: Read, kind: bytes, fields: dict[str, object], said: str, fault: FaultCode
+    read: Read, kind: bytes, fields: dict[str, object], description: str, fault: FaultCode
 ):
     with pytest.raises(InvalidBundle) as raised:
         read(special(kind, **fields))
-    assert raised.value.text == f"member 'data/odd' is a {said}; only regular files are accepted [{fault}]"
+    assert raised.value.text == f"member 'data/odd' is a {description}; only regular files are accepted [{fault}]"
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "advice"),
+    ("kind", "description", "advice"),
     [
         (b"D", "folder of an incremental tar", "make the tar without --listed-incremental"),
         (b"M", "continuation of a file that begins in another volume", "make the tar in one volume"),
@@ -49,14 +49,14 @@ def test_members_that_are_no_regular_files_are_named(
     ],
 )
 @pytest.mark.parametrize("times", [bytes(12), bytes(12) + b"15303167333\0"])
-def test_what_only_gnu_tar_writes_is_named_with_the_option_that_leaves_it_out(
-    read: Read, kind: bytes, said: str, advice: str, times: bytes
+def test_members_that_only_gnu_tar_writes_are_named_with_the_option_that_avoids_them(
+    read: Read, kind: bytes, description: str, advice: str, times: bytes
 ):
     odd = bytearray(header("data/odd", 0, kind))
     odd[345 : 345 + len(times)] = times
     with pytest.raises(InvalidBundle) as raised:
         read(file("data/a") + with_checksum(odd) + END)
-    assert f"member 'data/odd' is a {said}; only regular files are accepted: {advice}" in raised.value.text
+    assert f"member 'data/odd' is a {description}; only regular files are accepted: {advice}" in raised.value.text
 
 
 @pytest.mark.parametrize("tar_format", ["gnu", "posix"])
@@ -185,7 +185,7 @@ def test_file_with_the_name_of_a_folder_is_ambiguous(read: Read, kind: bytes):
         read(header("data/a/", 1, kind) + b"x".ljust(BLOCK, b"\0") + END)
 
 
-def test_all_faults_are_listed_and_good_members_are_given_before(bundle: Path):
+def test_all_faults_are_listed_and_good_members_are_returned_before_them(bundle: Path):
     bundle.write_bytes(make_tar({"data/a": b"", "x": b"", "/y": b"", "data/b": b""}))
     faults = FaultList()
     assert paths(list(members(bundle, faults))) == ["a", "b"]
@@ -205,5 +205,5 @@ def test_long_name_is_cut_in_the_message(read: Read):
     assert len(raised.value.text) < 500
 
 
-def test_printable_escapes_what_a_terminal_would_obey():
+def test_quoted_name_escapes_control_characters():
     assert quote_name("a\x1b[31m\n\u202e") == r"'a\x1b[31m\n\u202e'"

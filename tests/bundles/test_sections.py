@@ -39,7 +39,7 @@ def digits(tmp_path: Path) -> Path:
     return path
 
 
-def test_section_gives_its_bytes_and_no_others(digits: Path):
+def test_section_returns_its_own_bytes_only(digits: Path):
     with open_section(digits, 2, 5) as section:
         assert section.readable()
         assert section.read() == b"23456"

@@ -38,7 +38,7 @@ def test_field_that_is_no_number_breaks_a_header(tmp_path: Path, field: str, val
 
 @pytest.mark.parametrize("field", ["mode", "uid", "gid", "mtime", "devmajor", "devminor"])
 @pytest.mark.parametrize("value", [b"", b"        ", b" 644 \0", b"0000644\0", b"\xff" * 12, b"\x80\0\0\0\0\0\0\1"])
-def test_field_that_is_blank_or_any_number_is_taken(tmp_path: Path, field: str, value: bytes):
+def test_field_that_is_blank_or_any_number_is_accepted(tmp_path: Path, field: str, value: bytes):
     odd = bytearray(FILE)
     set_field(odd, 0, field, value)
     set_checksum(odd, 0)

@@ -106,7 +106,7 @@ def test_compressed_tar_is_named_as_such(read: Read):
         read(gzip.compress(make_bundle()))
 
 
-def test_spool_file_that_is_gone_is_no_fault_of_the_bundle(tmp_path: Path):
+def test_missing_spool_file_is_not_a_fault_of_the_bundle(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         list(members(tmp_path / "gone.tar", FaultList()))
 
@@ -115,7 +115,7 @@ def test_spool_file_that_is_gone_is_no_fault_of_the_bundle(tmp_path: Path):
 
 
 @pytest.mark.parametrize("size", [-1, -BLOCK, -2 * BLOCK, -(2**40)])
-def test_negative_size_is_invalid_and_is_not_read_for_ever(read: Read, size: int):
+def test_negative_size_is_invalid_and_causes_no_endless_loop(read: Read, size: int):
     with pytest.raises(InvalidBundle):
         read(file("data/a") + header("data/b", size) + END)
 

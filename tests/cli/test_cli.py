@@ -2,10 +2,8 @@
 
 import re
 import shlex
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,9 @@ from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
+from tests.job_creation import create_job
 from tests.ledger.test_migrations import fresh_database
-from tests.orchestrator.test_client import TASKS, Airflow, handler_of, job_run, tasks
-from tests.received import create_job
+from tests.orchestrator.scripted_airflow import TASKS, Airflow, job_run, scripted_airflow, tasks
 from tools.bundles import make_bundle
 
 next_id = count(7_200_000)
@@ -55,7 +53,7 @@ RIGHT = {"--job-id": "1", "--state": "FAILED", "--task": "ingest files", "--task
 
 
 class Command:
-    """The command as a shell calls it, and what it said."""
+    """The command, called as a shell does, and its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -76,14 +74,8 @@ class Command:
 
 @pytest.fixture
 def airflow() -> Iterator[Airflow]:
-    scripted = Airflow()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield scripted
-        server.shutdown()
-        thread.join()
+    with scripted_airflow() as airflow:
+        yield airflow
 
 
 @pytest.fixture
@@ -124,7 +116,7 @@ def job_id(make_job: Callable[..., int]) -> int:
 
 @pytest.fixture
 def empty(database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """A database without tables, which the command then works on."""
+    """Create a database without tables, and configure the command to use it."""
     with fresh_database(database_url) as url:
         monkeypatch.setenv("INGEST_DATABASE_URL", url)
         engine = make_engine(Settings(database_url=url))
@@ -294,21 +286,21 @@ def test_wrong_usage_names_the_option_and_touches_nothing(
 
 
 @pytest.mark.parametrize("subcommand", OPTIONS)
-def test_help_of_a_subcommand_tells_each_option(command: Command, subcommand: str):
+def test_help_of_a_subcommand_lists_each_option(command: Command, subcommand: str):
     assert command(f"{subcommand} --help") == 0
     assert command.err == ""
-    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
-    assert told == {"-h", "--help", *OPTIONS[subcommand]}
+    listed = set(re.findall(r"(?<![\w-])--?[a-z][a-z_-]*", command.out))
+    assert listed == {"-h", "--help", *OPTIONS[subcommand]}
 
 
-def test_help_of_job_tells_every_task(command: Command):
+def test_help_of_job_lists_every_task(command: Command):
     command("job --help")
-    told = " ".join(command.out.split())
-    assert ", ".join(LABELS) in told
-    assert "{OK,FAILED}" in told
+    listed = " ".join(command.out.split())
+    assert ", ".join(LABELS) in listed
+    assert "{OK,FAILED}" in listed
 
 
-def test_help_tells_every_subcommand(command: Command):
+def test_help_lists_every_subcommand(command: Command):
     assert command("--help") == 0
     assert all(f"    {subcommand} " in command.out for subcommand in OPTIONS)
 
@@ -346,9 +338,7 @@ def test_run_of_a_move_is_failed_in_the_dag_of_moves(command: Command, airflow: 
     assert airflow.requests() == [f"PATCH {run_path(job, 'move')}"]
 
 
-def test_job_without_a_run_is_failed_all_the_same(
-    command: Command, airflow: Airflow, database_engine: Engine, job_id: int
-):
+def test_job_without_a_run_can_be_failed(command: Command, airflow: Airflow, database_engine: Engine, job_id: int):
     airflow.answer("PATCH", run_path(job_id), (404, {"detail": "not found"}))
     assert command(f"job --job-id {job_id} --state FAILED --task UPLOADING") == 0
     assert override_of(database_engine, job_id) is not None
@@ -373,7 +363,7 @@ def test_ok_is_set_for_every_task_and_leaves_the_run_alone(
     assert airflow.received == []
 
 
-def test_ok_by_hand_never_says_that_the_catalogue_holds_the_job(command: Command, database_engine: Engine, job_id: int):
+def test_ok_by_hand_never_shows_the_job_as_cataloged(command: Command, database_engine: Engine, job_id: int):
     assert command(f"job --job-id {job_id} --state OK --task 'ingest metadata' --task-percent 100") == 0
     assert override_of(database_engine, job_id) == JobState(JobStatus.OK, "ingest metadata", 99.9, "", complete=False)
 
@@ -432,8 +422,8 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
 
 
 def body_of(airflow: Airflow, path: str) -> Any:
-    """The body of the one request that was posted to a path."""
-    (body,) = [asked.body for asked in airflow.received if asked.path == path]
+    """Return the body of the only request that was posted to a path."""
+    (body,) = [request.body for request in airflow.received if request.path == path]
     return body
 
 
@@ -447,7 +437,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     listed = tasks("success", 1, f"job-{job_id}")
     own = job_run("failed", job_id)
     airflow.answer("POST", RUNS, (409, {}))
-    # Read for whose it is, for its state, and again when it was cleared.
+    # Read to identify its job, to get its state, and again after the clear.
     airflow.answer("GET", run_path(job_id), (200, own), (200, own), (200, job_run("queued", job_id)))
     airflow.answer("POST", TASKS, (200, {"task_instances": listed}))
     airflow.answer("POST", CLEAR, (200, {"task_instances": listed[1:]}))
@@ -458,7 +448,7 @@ def test_retry_clears_from_the_first_stage_that_the_ledger_lacks(
     assert body_of(airflow, CLEAR)["dag_run_id"] == f"job-{job_id}"
 
 
-def test_retry_that_comes_to_nothing_is_one_line(
+def test_retry_without_effect_is_reported_in_one_line(
     command: Command, airflow: Airflow, database_engine: Engine, job_id: int
 ):
     listed = tasks("failed", 1, f"job-{job_id}")
@@ -488,7 +478,7 @@ def test_retry_triggers_a_run_that_is_not_there(
     assert jobs.read(database_engine, job_id).triggered is not None
 
 
-def test_retry_of_a_job_that_cannot_run_is_one_line_that_says_why(
+def test_retry_of_a_job_that_cannot_run_reports_the_reason_in_one_line(
     command: Command, airflow: Airflow, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     paused = Obstacles(dags={"ingest": "the DAG ingest is paused in Airflow"})

@@ -1,4 +1,4 @@
-"""`pacifica-ingest-cmd show`: a job's whole story, in order, for a person and for a program."""
+"""`pacifica-ingest-cmd show`: the history of a job, in order, as text and as JSON."""
 
 import json
 import re
@@ -36,7 +36,7 @@ SIZE = sum(map(len, CONTENTS.values()))
 
 @pytest.fixture
 def show(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Show:
-    """Call the command; gives the exit code and what it wrote."""
+    """Return a function that calls the command and returns its exit code, stdout and stderr."""
     monkeypatch.setenv("INGEST_CONFIG", "")
     monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
     monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
@@ -68,7 +68,7 @@ def run_all(job: int) -> None:
         run_stage(stage, job, 1, last_try=False)
 
 
-def test_story_of_a_complete_job_is_told_in_order(show: Show, make_job: MakeJob, database_engine: Engine):
+def test_history_of_a_complete_job_is_shown_in_order(show: Show, make_job: MakeJob, database_engine: Engine):
     job = make_job()
     job_runs.mark_triggered(database_engine, job)
     run_all(job)
@@ -80,7 +80,7 @@ def test_story_of_a_complete_job_is_told_in_order(show: Show, make_job: MakeJob,
     ]
 
 
-def test_story_of_a_job_of_which_files_were_archived_before_it_was_rejected(show: Show, make_job: MakeJob):
+def test_history_of_a_job_that_was_rejected_after_some_files_were_archived(show: Show, make_job: MakeJob):
     files = [file_entry(path, content) for path, content in CONTENTS.items()]
     files[-1]["hashsum"] = "0" * 40
     job = make_job(make_bundle(metadata=[*entries_of_the_transaction(), *files]))
@@ -108,7 +108,7 @@ def test_json_holds_the_job_its_files_by_state_and_the_time_of_each_event(show: 
     assert times == sorted(times)
 
 
-def test_person_reads_a_line_for_each_fact_and_for_each_event(show: Show, make_job: MakeJob, database_engine: Engine):
+def test_text_output_has_a_line_for_each_fact_and_each_event(show: Show, make_job: MakeJob, database_engine: Engine):
     job = make_job()
     run_stage(Stage.OPEN_TAR, job, 3, last_try=False)
     jobs.override(database_engine, job, failed(Stage.LOAD_METADATA, "Failed by administrator"))
@@ -121,8 +121,8 @@ def test_person_reads_a_line_for_each_fact_and_for_each_event(show: Show, make_j
     assert "set by an admin: FAILED load metadata: Failed by administrator" in lines
     assert f"files pending: {len(CONTENTS)} with {SIZE} bytes" in lines
     event = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  (\S+(?: \d+)?) +(\S+)")
-    told = [found.groups() for found in map(event.match, lines) if found]
-    assert told == [
+    shown = [found.groups() for found in map(event.match, lines) if found]
+    assert shown == [
         ("-", "received"),
         ("open_tar 3", "stage_started"),
         ("open_tar 3", "stage_finished"),
@@ -130,7 +130,7 @@ def test_person_reads_a_line_for_each_fact_and_for_each_event(show: Show, make_j
     ]
 
 
-def test_job_that_cannot_run_in_airflow_says_why(
+def test_job_that_cannot_run_in_airflow_is_shown_with_the_reason(
     show: Show, make_job: MakeJob, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
@@ -150,7 +150,7 @@ def test_obstacles_are_unknown_while_airflow_is_unavailable(
     assert f"cannot run in Airflow: unknown: Airflow at {NOWHERE} is not available: " in out
 
 
-def test_terminal_escapes_do_not_come_through(show: Show, make_job: MakeJob, database_engine: Engine):
+def test_terminal_escapes_are_not_printed(show: Show, make_job: MakeJob, database_engine: Engine):
     job = make_job()
     with transaction(database_engine) as session:
         add_event(session, job, EventKind.STAGE_FAILED, Stage.OPEN_TAR, 1, "bundle_invalid", ESCAPES)
@@ -191,5 +191,5 @@ def test_job_of_the_original_service_is_shown_as_it_was_imported(
 
 
 @pytest.mark.parametrize("job", [UNKNOWN, -1, 2**64])
-def test_unknown_job_is_said_in_one_line(show: Show, job: int):
+def test_unknown_job_is_reported_in_one_line(show: Show, job: int):
     assert show(job) == (1, "", f"pacifica-ingest-cmd: job ID {job} does not exist.\n")

@@ -7,7 +7,7 @@ import pytest
 from ingest.errors.types import CatalogHoldsIds, CatalogRejected, FenceLost
 from ingest.services.metadata import Metadata
 from tests.contracts.conftest import Connect, NewIds
-from tests.contracts.transactions import document, hashes, ingest, lacking
+from tests.contracts.transactions import document, hashes, ingest, remove_key
 from tests.services.bodies import FailingBody
 from tools.bundles import Entry
 
@@ -47,7 +47,7 @@ def test_transactions_do_not_find_each_others_files(metadata: Metadata, new_ids:
 
 
 @pytest.mark.parametrize("transaction_id", [LARGEST_ID - 1, LARGEST_ID + 1, 2**62])
-def test_transaction_that_nobody_sent_is_not_found(metadata: Metadata, transaction_id: int):
+def test_unknown_transaction_is_not_found(metadata: Metadata, transaction_id: int):
     assert metadata.find(transaction_id) is None
 
 
@@ -105,9 +105,9 @@ def test_file_that_is_listed_twice_is_rejected_and_nothing_stays(metadata: Metad
 
 
 @pytest.mark.parametrize("key", ["_id", "hashtype", "hashsum"])
-def test_file_that_lacks_what_we_compare_is_rejected_and_nothing_stays(metadata: Metadata, new_ids: NewIds, key: str):
+def test_file_without_a_compared_key_is_rejected_and_nothing_stays(metadata: Metadata, new_ids: NewIds, key: str):
     transaction_id, good, bad = new_ids(3)
-    lacks = lacking(document(transaction_id, [bad]), key)
+    lacks = remove_key(document(transaction_id, [bad]), key)
     assert_rejected(metadata, transaction_id, [*document(transaction_id, [good])[:-1], *lacks])
     assert metadata.find(transaction_id) is None
     ingest(metadata, transaction_id, document(transaction_id, [good, bad]))
@@ -124,7 +124,7 @@ def test_document_without_its_transaction_is_rejected(metadata: Metadata, new_id
     assert metadata.find(new_id) is None
 
 
-def test_error_of_the_document_comes_out_unchanged_and_nothing_stays(metadata: Metadata, new_id: int):
+def test_error_of_the_document_is_raised_unchanged_and_nothing_stays(metadata: Metadata, new_id: int):
     error = FenceLost("a newer process")
     with pytest.raises(FenceLost) as caught:
         metadata.ingest(new_id, FailingBody(0, error), 10)

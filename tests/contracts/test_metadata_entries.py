@@ -30,14 +30,14 @@ def test_hash_is_found_as_it_was_sent(metadata: Metadata, new_id: int, hash_type
         ("query_results", {"an uploader": ["sends", None, "more"]}),
     ],
 )
-def test_file_may_have_any(metadata: Metadata, new_id: int, key: str, value: object):
+def test_file_may_have_any_value_of_a_key(metadata: Metadata, new_id: int, key: str, value: object):
     ingest(metadata, new_id, document(new_id, [new_id], **{key: value}))
     assert metadata.find(new_id) == hashes([new_id])
 
 
 @pytest.mark.parametrize("table", ["TransactionKeyValue", "FileKeyValue"])
 @pytest.mark.parametrize("value", VALUES)
-def test_value_may_be_any(metadata: Metadata, new_id: int, table: str, value: object):
+def test_any_value_is_accepted_in_a_key_value_entry(metadata: Metadata, new_id: int, table: str, value: object):
     pair = {"destinationTable": table, "key": "日本 key", "value": value, "file_id": new_id}
     ingest(metadata, new_id, [*document(new_id, [new_id]), pair])
     assert metadata.find(new_id) == hashes([new_id])

@@ -124,7 +124,7 @@ def test_large_document_is_read_once_in_blocks_to_its_end(policy: Policy):
     assert counted.tell() == len(encoded)
 
 
-def test_error_of_the_document_comes_out_unchanged(policy: Policy):
+def test_error_of_the_document_is_raised_unchanged(policy: Policy):
     error = OSError("the spool")
     with pytest.raises(OSError, match="the spool") as caught:
         policy.check(FailingBody(0, error), 10, "ada")

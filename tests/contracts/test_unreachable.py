@@ -53,7 +53,7 @@ def assert_unavailable(services: Services, call: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_url_at_which_nobody_listens_is_named(database_engine: Engine, tmp_path: Path, call: str):
+def test_error_names_a_url_with_a_closed_port(database_engine: Engine, tmp_path: Path, call: str):
     url = f"http://127.0.0.1:{free_port()}"
     environment = {**settings_of(dict.fromkeys(SERVICES, url)), "INGEST_MOVE_STAGING": str(tmp_path)}
     services = make_services(load_settings(environment), database_engine)
@@ -61,7 +61,7 @@ def test_url_at_which_nobody_listens_is_named(database_engine: Engine, tmp_path:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_wrong_path_is_named(database_engine: Engine, core: Core, tmp_path: Path, call: str):
+def test_error_names_a_url_with_a_wrong_path(database_engine: Engine, core: Core, tmp_path: Path, call: str):
     urls = {each: f"{core.url(each)}/wrong" for each in SERVICES}
     services = make_services(
         load_settings({**settings_of(urls), "INGEST_MOVE_STAGING": str(tmp_path)}), database_engine
@@ -80,7 +80,7 @@ def test_service_that_was_unavailable_is_used_again_by_the_same_client(connect: 
 
 
 @pytest.mark.parametrize("form", [PACIFICA])
-def test_policy_that_cannot_ask_metadata_rejects_nothing(connect: Connect, core: Core):
+def test_policy_that_cannot_reach_metadata_rejects_nothing(connect: Connect, core: Core):
     document = b'[{"destinationTable": "Transactions.submitter", "value": 10}]'
     policy = connect().policy
     with core.without(METADATA), pytest.raises(ServiceUnavailable, match=f"policy at {core.url(POLICY)}"):

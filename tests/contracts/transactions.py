@@ -15,8 +15,8 @@ def document(transaction_id: int, files: Iterable[int] = (), **changes: Any) -> 
     return [*transaction(), *entries, {"destinationTable": "Transactions._id", "value": transaction_id}]
 
 
-def lacking(entries: list[Entry], key: str, table: str = "Files") -> list[Entry]:
-    """Return the entries; those of one table lack a key."""
+def remove_key(entries: list[Entry], key: str, table: str = "Files") -> list[Entry]:
+    """Return the entries without one key in those of one table."""
     return [
         {name: value for name, value in entry.items() if name != key or entry["destinationTable"] != table}
         for entry in entries

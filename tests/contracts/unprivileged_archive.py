@@ -1,4 +1,4 @@
-"""ArchiveInterface not run as root, as in its Docker image, so that it cannot overwrite its own read-only files.
+"""Run ArchiveInterface as another account than root, as its Docker image does: it cannot overwrite its read-only files.
 
 Used by the contract of the archive, and by the stages' tests against an archive that refuses an id that exists.
 """
@@ -23,14 +23,14 @@ CAP_DAC_READ_SEARCH = 2
 
 @contextmanager
 def unprivileged_archive() -> Iterator[str]:
-    """Run one, under another account if the tests run as root, else under theirs; yield its URL."""
+    """Run one archive, as another account if the tests run as root; yield its URL."""
     with unprivileged_archives(1) as [url]:
         yield url
 
 
 @contextmanager
 def unprivileged_archives(count: int) -> Iterator[list[str]]:
-    """Run several on one folder, as docs/how-to/scale.md recommends; yield their URLs."""
+    """Run several archives on one folder, as docs/how-to/scale.md recommends; yield their URLs."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
         services = [Service(ARCHIVE, free_port(), Path(name) / f"{ARCHIVE}{number}") for number in range(count)]
@@ -41,13 +41,13 @@ def unprivileged_archives(count: int) -> Iterator[list[str]]:
             else:
                 service.archive.symlink_to(services[0].archive)
         for path in Path(name).rglob("*"):
-            give_away(path)
+            give_to_archive_account(path)
         for service in services:
             stack.enter_context(_running(service))
         yield [service.url for service in services]
 
 
-def give_away(path: Path) -> None:
+def give_to_archive_account(path: Path) -> None:
     """Give a file or folder to the archive's account."""
     if user := account():
         shutil.chown(path, user.pw_uid, user.pw_gid)

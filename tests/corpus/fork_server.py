@@ -1,6 +1,6 @@
 """A small process that runs each job in its own child and measures it: `python -m tests.corpus.fork_server`.
 
-It has imported all that a stage needs and nothing else, so that a child costs little and its memory is the job's own. It
+It imports only the modules that a stage needs, so that a child starts fast and its memory is that of the job. It
 reads a request as a line of JSON and answers with one.
 """
 
@@ -64,10 +64,10 @@ def run_measured(request: Request) -> Answer:
         _run_as_child(request, sending)
     os.close(sending)
     with os.fdopen(receiving) as pipe:
-        said = pipe.read()
+        output = pipe.read()
     _, status, usage = os.wait4(child, 0)
     return Answer(
-        ended=json.loads(said) if said else None,
+        ended=json.loads(output) if output else None,
         signal=os.WTERMSIG(status),
         seconds=time.monotonic() - begun,
         kibibytes=usage.ru_maxrss,

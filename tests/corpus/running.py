@@ -12,7 +12,7 @@ from ingest.services.uniqueid import BuiltInUniqueID
 from ingest.settings.loading import BUILT_IN
 from tests.corpus.case import Case, sources_beside
 from tests.corpus.fork_server import Answer, Request
-from tests.received import create_job
+from tests.job_creation import create_job
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Runner:
             environment={**self._environment(folder), **case.environment},
             seconds=case.seconds,
         )
-        return Run(job_id, folder, self._ask(request))
+        return Run(job_id, folder, self._request(request))
 
     def _receive(self, case: Case, folder: Path) -> int:
         spool = folder / "spool"
@@ -69,7 +69,7 @@ class Runner:
             "METADATA_INGEST_URL": BUILT_IN,
         }
 
-    def _ask(self, request: Request) -> Answer:
+    def _request(self, request: Request) -> Answer:
         assert self._server.stdin
         assert self._server.stdout
         self._server.stdin.write(json.dumps(request) + "\n")

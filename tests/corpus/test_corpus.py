@@ -64,7 +64,7 @@ def test_upload_is_refused(case: Refused, run: Run, database_engine: Engine):
     assert text.startswith(FOR_UPLOADER)
     assert set(FAULT_CODE.findall(text)) == set(case.faults), text
     assert all(words in text for words in case.says), text
-    assert text.isprintable(), "a name can forge a line or obey a terminal"
+    assert text.isprintable(), "the text contains a character that could forge a line or control a terminal"
     assert _last_events(database_engine, run.job_id)[-1] == ("stage_failed", case.error.code, text)
     error = jobs.read(database_engine, run.job_id).record.error
     assert error is not None

@@ -1,4 +1,4 @@
-"""Parses the DAG files as Airflow does, without a database, and prints what it finds as JSON.
+"""Parse the DAG files as Airflow does, without a database, and print the DAGs as JSON.
 
 A program of its own: Airflow reads its environment when it is imported, and the API must not be tested beside it.
 """
@@ -13,7 +13,7 @@ from dag_defaults import TASK_DEFAULTS
 
 
 def describe_dag(dag: Any) -> dict[str, Any]:
-    """The facts about a DAG that the tests compare."""
+    """Return the attributes of a DAG that the tests compare."""
     return {
         "catchup": dag.catchup,
         "is_paused_upon_creation": dag.is_paused_upon_creation,
@@ -27,7 +27,7 @@ def describe_dag(dag: Any) -> dict[str, Any]:
 
 
 def describe_task(task: Any) -> dict[str, Any]:
-    """The facts about a task that the tests compare."""
+    """Return the attributes of a task that the tests compare."""
     return {
         "downstream": sorted(task.downstream_task_ids),
         "pool": task.pool,
@@ -39,7 +39,7 @@ def describe_task(task: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print what the folder of DAGs holds."""
+    """Print the DAGs of a folder."""
     bag = DagBag(sys.argv[1], load_op_links=False)
     json.dump(
         {

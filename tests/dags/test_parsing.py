@@ -15,7 +15,7 @@ from ingest.states.stages import STAGES, Kind, Pool
 
 PROJECT = Path(__file__).parents[2]
 DAGS = {"ingest", "move", "housekeeping", "retention", "reconcile"}
-# What a DAG may have of its own.
+# Defaults that a DAG may override.
 OWN_DEFAULTS = {
     "housekeeping": {"retries", "retry_policy", "execution_timeout"},
     "retention": {"retries", "retry_policy", "execution_timeout"},
@@ -28,7 +28,7 @@ Parsed = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
-    """The DAGs that Airflow finds, with the settings' defaults."""
+    """Return the DAGs that Airflow finds, with the defaults of the settings."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "INGEST"))}
     path = os.pathsep.join([str(PROJECT / "dags"), str(PROJECT / "plugins"), str(PROJECT)])

@@ -11,7 +11,7 @@ from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage gives up on an unavailable service after seconds, not after half an hour. The delay is longer than the two
+# A stage stops retrying an unavailable service after seconds, not after half an hour. The delay is longer than the two
 # seconds for which each API process trusts its last answer about a run, so that the reason for a retry becomes visible.
 SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
 
@@ -42,12 +42,12 @@ def ledger(stack: Stack) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def archive_away(stack: Stack) -> "ArchiveAway":
-    """Return what makes the archive unavailable for a while."""
-    return ArchiveAway(stack.home / "archive")
+def archive_outage(stack: Stack) -> "ArchiveOutage":
+    """Return an object that makes the archive unavailable."""
+    return ArchiveOutage(stack.home / "archive")
 
 
-class ArchiveAway:
+class ArchiveOutage:
     """Makes the archive unavailable: a file replaces its folder, so that nothing can be written."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class ArchiveAway:
         self._aside = folder.with_name("archive aside")
 
     @contextmanager
-    def for_a_while(self) -> Iterator[None]:
+    def unavailable(self) -> Iterator[None]:
         """Make the archive unavailable inside the block."""
         self._folder.rename(self._aside)
         self._folder.write_text("the archive is unavailable")

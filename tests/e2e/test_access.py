@@ -6,7 +6,7 @@ import requests
 from sqlalchemy import Engine
 
 from ingest.ledger import jobs
-from tests.e2e.guarded import guarded, new_token
+from tests.e2e.authenticated_api import authenticated_api, new_token
 from tools.bundles import make_bundle
 from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
 from tools.stack_contents import cataloged
@@ -19,7 +19,7 @@ def test_job_belongs_to_the_user_of_the_token_and_another_user_does_not_see_it(
     def get_state(headers: dict[str, str]) -> requests.Response:
         return requests.get(f"{seen.api}/get_state", {"job_id": job}, headers=headers, timeout=TIMEOUT_SECONDS)
 
-    with guarded(stack, tmp_path) as seen:
+    with authenticated_api(stack, tmp_path) as seen:
         ursula, otto = ({"Authorization": f"Bearer {new_token(seen, user)}"} for user in ("ursula", "otto"))
         assert seen.send(make_bundle()).status_code == 401
         answer = requests.post(f"{seen.api}/upload", make_bundle(), headers=ursula, timeout=TIMEOUT_SECONDS)

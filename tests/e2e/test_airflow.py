@@ -23,15 +23,15 @@ print(get_import_errors())
 
 
 def test_dags_have_no_import_errors(stack: Stack):
-    assert stack.ask_airflow("GET", "/importErrors")["import_errors"] == []
-    dags = {dag["dag_id"]: dag for dag in stack.ask_airflow("GET", "/dags")["dags"]}
+    assert stack.request_airflow("GET", "/importErrors")["import_errors"] == []
+    dags = {dag["dag_id"]: dag for dag in stack.request_airflow("GET", "/dags")["dags"]}
     assert set(dags) == {"ingest", "move", "housekeeping", "retention", "reconcile"}
     assert not any(dag["is_paused"] for dag in dags.values())
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_dag_runs_the_stages_in_their_order(stack: Stack, kind: Kind):
-    tasks = {task["task_id"]: task for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]}
+def test_dag_runs_the_stages_in_order(stack: Stack, kind: Kind):
+    tasks = {task["task_id"]: task for task in stack.request_airflow("GET", f"/dags/{kind}/tasks")["tasks"]}
     stages = STAGES[kind]
     assert set(tasks) == set(stages)
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
@@ -40,23 +40,23 @@ def test_dag_runs_the_stages_in_their_order(stack: Stack, kind: Kind):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_task_is_documented_and_retried_by_cause(stack: Stack, kind: Kind):
-    for task in stack.ask_airflow("GET", f"/dags/{kind}/tasks")["tasks"]:
+    for task in stack.request_airflow("GET", f"/dags/{kind}/tasks")["tasks"]:
         assert "**Fails here**" in task["doc_md"]
         assert "**An admin**" in task["doc_md"]
         assert task["retries"] == 1
         assert task["owner"] == "pacifica-ingest"
-    details = stack.ask_airflow("GET", f"/dags/{kind}/details")
+    details = stack.request_airflow("GET", f"/dags/{kind}/details")
     assert "One run is one job" in details["doc_md"]
     assert {tag["name"] for tag in details["tags"]} == {"pacifica", kind}
 
 
 def test_archive_stages_share_the_pool(stack: Stack):
-    pool = stack.ask_airflow("GET", "/pools/archive")
+    pool = stack.request_airflow("GET", "/pools/archive")
     assert pool["slots"] == 4
     pools = {
         task["task_id"]: task["pool"]
         for dag in (*Kind, "reconcile")
-        for task in stack.ask_airflow("GET", f"/dags/{dag}/tasks")["tasks"]
+        for task in stack.request_airflow("GET", f"/dags/{dag}/tasks")["tasks"]
     }
     assert {name for name, pool in pools.items() if pool == "archive"} == {"ingest_files", "move_files", "compare"}
 
@@ -73,11 +73,11 @@ def test_plugin_loader_does_not_import_the_package(stack: Stack):
     assert answer.stdout.splitlines()[-2:] == ["[]", "{}"]
 
 
-def test_run_that_was_triggered_by_hand_and_names_no_job_fails_without_a_retry(stack: Stack):
-    run = stack.ask_airflow("POST", "/dags/ingest/dagRuns", {"logical_date": None, "conf": {}})
+def test_manually_triggered_run_without_a_job_fails_without_a_retry(stack: Stack):
+    run = stack.request_airflow("POST", "/dags/ingest/dagRuns", {"logical_date": None, "conf": {}})
     path = f"/dags/ingest/dagRuns/{run['dag_run_id']}"
-    wait_until(lambda: stack.ask_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")
-    assert stack.ask_airflow("GET", f"{path}/taskInstances/open_tar")["try_number"] == 1
+    wait_until(lambda: stack.request_airflow("GET", path)["state"] == "failed", 60, lambda: "the run does not fail")
+    assert stack.request_airflow("GET", f"{path}/taskInstances/open_tar")["try_number"] == 1
 
 
 def refused(stack: Stack, method: str, path: str, body: object = None) -> bool:
@@ -94,6 +94,6 @@ def test_account_of_the_api_can_change_runs_and_no_dag(stack: Stack):
     assert refused(stack, "GET", "/connections")
     job = stack.post(make_bundle())
     assert stack.wait_for_end(job)["state"] == "OK"
-    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user="ingest")
-    stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}", user="ingest")
-    assert not any(dag["is_paused"] for dag in stack.ask_airflow("GET", "/dags")["dags"])
+    stack.request_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user="ingest")
+    stack.request_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}", user="ingest")
+    assert not any(dag["is_paused"] for dag in stack.request_airflow("GET", "/dags")["dags"])

@@ -15,7 +15,7 @@ WRONG_SUM = "0" * 40
 ONE = {"data/one.txt": b"one\n"}
 BAD_BUNDLES = {
     "not a tar": (b"this is no tar " * 100, "open tar", "the bundle is not a tar"),
-    "a tar that is cut short": (make_bundle()[:40960], "open tar", "cut short"),
+    "a truncated tar": (make_bundle()[:40960], "open tar", "truncated"),
     "no metadata.txt": (make_tar(ONE), "load metadata", "no metadata.txt"),
     "metadata.txt that is no JSON": (make_bundle(ONE, b"[not json"), "load metadata", "the metadata is not valid JSON"),
     "a listed file that is missing": (
@@ -113,7 +113,7 @@ def test_upload_is_the_same_as_ingest(stack: Stack):
     assert stack.wait_for_end(stack.post(make_bundle(), path="/upload"))["state"] == "OK"
 
 
-def test_chunked_upload_is_taken(stack: Stack, tmp_path: Path):
+def test_chunked_upload_is_accepted(stack: Stack, tmp_path: Path):
     bundle = make_bundle()
     blocks = (bundle[start : start + 1000] for start in range(0, len(bundle), 1000))
     answer = requests.post(f"{stack.api}/ingest", data=blocks, timeout=30)

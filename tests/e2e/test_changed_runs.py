@@ -1,6 +1,6 @@
-"""Airflow is changed behind the back of the service: tasks are deleted, a run id is taken, an operator marks a run.
+"""Runs that are changed in Airflow: tasks are deleted, a run id is in use, an operator marks a run.
 
-Every answered job completes or names who ended it; `retry` works or reports why it cannot.
+Every answered job completes or names the operator who ended it; `retry` takes effect or reports the reason.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.states.job_state import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
-from tests.e2e.conftest import ArchiveAway
+from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
 from tests.faults import held_jobs
 from tests.faults.points import Points
@@ -32,7 +32,7 @@ def run_path(job: int) -> str:
 
 
 def wait_until_shown(stack: Stack, job: int, text: str) -> None:
-    """Wait until the job shows a text, then run housekeeping; its scheduled run may be faster."""
+    """Wait until the job shows a text, then run housekeeping, unless its scheduled run was faster."""
     shown = stack.wait(job, lambda state: text in state["exception"] or state["complete"])
     if not shown["complete"]:
         assert (shown["state"], shown["exception"]) == ("OK", text)
@@ -52,7 +52,7 @@ def test_job_whose_last_task_was_deleted_while_an_earlier_one_ran_completes(
     stack: Stack, ledger: Engine, points: Points
 ):
     job = held_jobs.post_and_hold(stack, points)
-    stack.ask_airflow("DELETE", task_path(job, "ingest_metadata"))
+    stack.request_airflow("DELETE", task_path(job, "ingest_metadata"))
     assert stack.state(job)["task"] == "ingest files"
     held_jobs.release(points, job)
     wait_until_shown(stack, job, MISSING_TEXT)
@@ -63,7 +63,7 @@ def test_job_whose_last_task_was_deleted_while_an_earlier_one_ran_completes(
 
 def test_job_whose_running_task_was_deleted_completes(stack: Stack, ledger: Engine, points: Points):
     job = held_jobs.post_and_hold(stack, points)
-    stack.ask_airflow("DELETE", task_path(job, "ingest_files"))
+    stack.request_airflow("DELETE", task_path(job, "ingest_files"))
     wait_until_shown(stack, job, MISSING_TEXT)
     state = stack.wait_for_end(job, REPAIR_SECONDS)
     assert_complete_once(stack, ledger, job, held_jobs.CONTENTS, state)
@@ -72,9 +72,9 @@ def test_job_whose_running_task_was_deleted_completes(stack: Stack, ledger: Engi
 
 
 def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
-    stack: Stack, ledger: Engine, points: Points, archive_away: ArchiveAway
+    stack: Stack, ledger: Engine, points: Points, archive_outage: ArchiveOutage
 ):
-    failed = fail_at_ingest_files(stack, archive_away)
+    failed = fail_at_ingest_files(stack, archive_outage)
     rejected = stack.post(make_tar(FEW))
     refusal = stack.wait_for_end(rejected)
     running = held_jobs.post_and_hold(stack, points)
@@ -100,9 +100,9 @@ def test_jobs_whose_tasks_airflow_db_clean_removed_complete_or_can_be_retried(
 
 
 def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
-    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+    stack: Stack, ledger: Engine, archive_outage: ArchiveOutage
 ):
-    job = fail_at_ingest_files(stack, archive_away)
+    job = fail_at_ingest_files(stack, archive_outage)
     program = str(Path(sys.executable).with_name("pacifica-ingest-cmd"))
     retries = [
         subprocess.Popen(
@@ -113,37 +113,39 @@ def test_retries_at_the_same_time_succeed_or_find_the_job_complete(
         )
         for _ in range(SIMULTANEOUS_RETRIES)
     ]
-    said = [retry.communicate(timeout=120)[1] for retry in retries]
-    # One that comes late may find that those before it were enough.
-    refused = [text for retry, text in zip(retries, said, strict=True) if retry.returncode != 0]
-    assert all("is cataloged; its state cannot be changed any more" in text for text in refused), said
+    errors = [retry.communicate(timeout=120)[1] for retry in retries]
+    # A late retry may find that the job is already complete.
+    refused = [text for retry, text in zip(retries, errors, strict=True) if retry.returncode != 0]
+    assert all("is cataloged; its state cannot be changed any more" in text for text in refused), errors
     assert len(refused) < SIMULTANEOUS_RETRIES
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
     assert_complete_once(stack, ledger, job, FEW, state)
 
 
 @pytest.mark.parametrize("conf", [{}, {"job_id": 1}])
-def test_job_whose_id_the_run_of_another_one_had_completes(stack: Stack, ledger: Engine, conf: dict[str, int]):
+def test_job_whose_run_id_another_run_has_taken_completes(stack: Stack, ledger: Engine, conf: dict[str, int]):
     job = next_job_id(ledger)
-    stack.ask_airflow("POST", "/dags/ingest/dagRuns", {"dag_run_id": f"job-{job}", "logical_date": None, "conf": conf})
+    stack.request_airflow(
+        "POST", "/dags/ingest/dagRuns", {"dag_run_id": f"job-{job}", "logical_date": None, "conf": conf}
+    )
     assert stack.post(make_bundle(FEW)) == job
     assert_complete_once(stack, ledger, job, FEW, stack.wait_for_end(job))
-    assert stack.ask_airflow("GET", run_path(job))["conf"]["job_id"] == job
+    assert stack.request_airflow("GET", run_path(job))["conf"]["job_id"] == job
     assert "run_deleted" in events(ledger, job)
     assert "it was not a run of this job: triggered by admin" in stack.command("show", "--job-id", str(job)).stdout
 
 
 def mark_run(stack: Stack, job: int) -> None:
-    stack.ask_airflow("PATCH", run_path(job), {"state": "failed"})
+    stack.request_airflow("PATCH", run_path(job), {"state": "failed"})
 
 
 def mark_task(stack: Stack, job: int) -> None:
-    stack.ask_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "failed"})
+    stack.request_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "failed"})
 
 
 def mark_several_runs(stack: Stack, job: int) -> None:
     entities = [{"dag_run_id": f"job-{job}", "state": "failed"}]
-    stack.ask_airflow("PATCH", "/dags/ingest/dagRuns", {"actions": [{"action": "update", "entities": entities}]})
+    stack.request_airflow("PATCH", "/dags/ingest/dagRuns", {"actions": [{"action": "update", "entities": entities}]})
 
 
 @pytest.mark.parametrize("mark", [mark_run, mark_task, mark_several_runs])
@@ -156,7 +158,7 @@ def test_job_that_an_operator_marked_as_failed_stays_failed_until_it_is_retried(
     ended = stack.wait_for_end(job)
     held_jobs.release(points, job)
     assert (ended["state"], ended["exception"]) == ("FAILED", f"run_marked_failed: {MARKED_TEXT}")
-    assert stack.ask_airflow("GET", run_path(job))["state"] == "failed"
+    assert stack.request_airflow("GET", run_path(job))["state"] == "failed"
     shown = stack.command("show", "--job-id", str(job)).stdout
     assert "(marked by admin)" in shown
     assert "cleared" not in events(ledger, job)

@@ -69,7 +69,7 @@ def test_each_case_ends_at_its_stage_with_its_codes(posted: list[Ended]):
 
 def test_airflow_fails_the_task_without_a_retry(stack: Stack, posted: list[Ended]):
     for ended in posted:
-        tasks = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances")["task_instances"]
+        tasks = stack.request_airflow("GET", f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances")["task_instances"]
         failed = [(task["task_id"], task["try_number"]) for task in tasks if task["state"] == "failed"]
         assert failed == [(ended.case.stage, 1)], ended.case.name
 
@@ -77,5 +77,5 @@ def test_airflow_fails_the_task_without_a_retry(stack: Stack, posted: list[Ended
 def test_operator_sees_in_airflow_that_the_uploader_must_fix_it(stack: Stack, posted: list[Ended]):
     for ended in posted[:3]:
         place = f"/dags/ingest/dagRuns/job-{ended.job}/taskInstances/{ended.case.stage}/logs/1"
-        log = str(stack.ask_airflow("GET", place))
+        log = str(stack.request_airflow("GET", place))
         assert f"{FOR_UPLOADER}: {ended.case.error.code}" in log, ended.case.name

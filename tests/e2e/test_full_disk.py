@@ -51,5 +51,5 @@ def archive_on(folder: Path, disk: Path) -> Iterator[None]:
         folder.unlink()
         aside.rename(folder)
         shutil.copytree(disk, folder, dirs_exist_ok=True)
-        # copytree copied the permissions of the disk, which everybody can write to.
+        # copytree copied the permissions of the disk, which is writable for everyone.
         folder.chmod(0o700)

@@ -8,7 +8,7 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from tests.e2e.guarded import guarded, new_token
+from tests.e2e.authenticated_api import authenticated_api, new_token
 from tools.bundles import Entry, file_entry, transaction
 from tools.stack import TIMEOUT_SECONDS, Stack
 from tools.stack_contents import archived, cataloged, stored_names
@@ -53,7 +53,7 @@ def test_move_takes_the_sources_into_the_archive(stack: Stack, ledger: Engine, f
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, ledger: Engine, folder: Path):
+def test_move_of_a_missing_source_restores_the_others(stack: Stack, ledger: Engine, folder: Path):
     document = lay_out(folder)
     document.append(file_entry("data/lost.raw", b"lost", source=str(folder / "lost.raw")))
     before = stored_names(stack.home)
@@ -85,7 +85,7 @@ def test_user_moves_files_from_folders_that_a_rule_permits_alone(
     stack: Stack, ledger: Engine, folder: Path, tmp_path: Path
 ):
     document = lay_out(folder / "ursula")
-    with guarded(stack, tmp_path, INGEST_MOVE_RULES=f"*: {folder}/{{user}}") as seen:
+    with authenticated_api(stack, tmp_path, INGEST_MOVE_RULES=f"*: {folder}/{{user}}") as seen:
 
         def post(user: str) -> requests.Response:
             headers = {"Authorization": f"Bearer {new_token(seen, user)}"}

@@ -61,7 +61,7 @@ def paused_text(dag: str) -> str:
 
 
 def set_paused(stack: Stack, dag: str, *, paused: bool) -> None:
-    stack.ask_airflow("PATCH", f"/dags/{dag}", {"is_paused": paused})
+    stack.request_airflow("PATCH", f"/dags/{dag}", {"is_paused": paused})
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def assert_runs_on(stack: Stack, *jobs: int) -> None:
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
 
 
-def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
+def test_job_whose_dag_was_paused_reports_it_until_it_is_unpaused(stack: Stack):
     with paused(stack, "ingest"):
         job = stack.post(make_bundle())
         state = wait_for_obstacle(stack, job, paused_text("ingest"))
@@ -115,20 +115,20 @@ def test_job_whose_dag_was_paused_says_so_until_it_is_unpaused(stack: Stack):
     assert_runs_on(stack, job)
 
 
-def test_job_whose_pool_was_deleted_says_so_until_housekeeping_has_restored_it(stack: Stack):
+def test_job_whose_pool_was_deleted_reports_it_until_housekeeping_has_restored_it(stack: Stack):
     # Otherwise housekeeping might restore it before the test sees it missing.
     with paused(stack, "housekeeping"):
-        stack.ask_airflow("DELETE", "/pools/archive")
+        stack.request_airflow("DELETE", "/pools/archive")
         job = stack.post(make_bundle())
         state = wait_for_obstacle(stack, job, NO_POOL)
         assert (state["task"], state["task_percent"]) == ("Policy Validation", "100.0")
         assert paused_text("housekeeping") in readiness(stack)["message"]
     stack.run_housekeeping()
     assert_runs_on(stack, job)
-    assert stack.ask_airflow("GET", "/pools/archive")["slots"] == 3
+    assert stack.request_airflow("GET", "/pools/archive")["slots"] == 3
 
 
-def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: Stack, own: OwnStack):
+def test_job_whose_dag_has_an_import_error_reports_it_until_it_is_repaired(stack: Stack, own: OwnStack):
     file = own.dags / "ingest_dag.py"
     good = file.read_text()
     file.write_text(f"import a_package_that_is_not_installed\n{good}")
@@ -143,7 +143,7 @@ def test_job_whose_dag_has_an_import_error_says_so_until_it_is_repaired(stack: S
     assert_runs_on(stack, job)
 
 
-def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: OwnStack):
+def test_job_whose_dag_is_missing_reports_it_until_it_is_restored(stack: Stack, own: OwnStack):
     file = own.dags / "ingest_dag.py"
     good = file.read_text()
     file.unlink()
@@ -158,7 +158,7 @@ def test_job_whose_dag_is_missing_says_so_until_it_is_back(stack: Stack, own: Ow
     assert_runs_on(stack, job)
 
 
-def test_launch_says_what_was_forgotten_and_starts_all_the_same(own: OwnStack):
+def test_launch_names_the_obstacles_and_starts_anyway(own: OwnStack):
     for dag in ("ingest", "housekeeping"):
         set_paused(own.stack, dag, paused=True)
     stop_stack(own.process)
@@ -166,13 +166,13 @@ def test_launch_says_what_was_forgotten_and_starts_all_the_same(own: OwnStack):
         settings = {**SETTINGS, "AIRFLOW__CORE__DAGS_FOLDER": str(own.dags)}
         own.process, own.stack = launch(own.stack.home, settings)
     try:
-        said = []
+        printed = []
         assert own.process.stdout
         for line in own.process.stdout:
-            said.append(line.strip())
+            printed.append(line.strip())
             if paused_text("housekeeping") in line:
                 break
-        assert f"Attention: {paused_text('ingest')}" in said
+        assert f"Attention: {paused_text('ingest')}" in printed
     finally:
         for dag in ("ingest", "housekeeping"):
             set_paused(own.stack, dag, paused=False)

@@ -17,7 +17,7 @@ COMPLETE_SECONDS = 180
 
 def test_job_is_not_shown_as_failed_again_after_a_retry_has_returned(stack: Stack, ledger: Engine, points: Points):
     job = held_jobs.post_and_hold(stack, points)
-    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
+    stack.request_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
     held_jobs.release(points, job)
     assert stack.wait_for_end(job)["state"] == "FAILED"
     poll_on(stack, job)

@@ -1,4 +1,4 @@
-"""The weekly comparison in Airflow and the command: failed while a file is lost, successful when it is restored."""
+"""The weekly comparison in Airflow and the command fail while a file is lost, and succeed after it is restored."""
 
 import time
 from pathlib import Path
@@ -16,19 +16,19 @@ RUN_SECONDS = 120
 def run_of_reconcile(stack: Stack) -> str:
     """Run the DAG as an operator does in the UI; return how it ended."""
     body = {"dag_run_id": f"test-{time.time_ns()}", "logical_date": None}
-    path = f"/dags/reconcile/dagRuns/{stack.ask_airflow('POST', '/dags/reconcile/dagRuns', body)['dag_run_id']}"
+    path = f"/dags/reconcile/dagRuns/{stack.request_airflow('POST', '/dags/reconcile/dagRuns', body)['dag_run_id']}"
     state = ""
 
     def ended() -> bool:
         nonlocal state
-        state = stack.ask_airflow("GET", path)["state"]
+        state = stack.request_airflow("GET", path)["state"]
         return state in {"success", "failed"}
 
     wait_until(ended, RUN_SECONDS, lambda: f"the run stays {state}")
     return state
 
 
-def test_file_that_the_archive_lost_turns_the_weekly_run_red_until_it_is_back(stack: Stack, ledger: Engine):
+def test_lost_file_fails_the_weekly_run_until_it_is_restored(stack: Stack, ledger: Engine):
     job = stack.post(make_bundle())
     assert stack.wait_for_end(job)["state"] == "OK"
     assert run_of_reconcile(stack) == "success"

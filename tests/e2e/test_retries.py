@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
-from tests.e2e.conftest import ArchiveAway
+from tests.e2e.conftest import ArchiveOutage
 from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.bundles import make_bundle, make_tar
@@ -16,9 +16,9 @@ from tools.stack_contents import archived, cataloged, events, file_ids, in_catal
 FEW = {"data/few/one.txt": b"one", "data/few/two.txt": b"two"}
 
 
-def fail_at_ingest_files(stack: Stack, archive_away: ArchiveAway) -> int:
+def fail_at_ingest_files(stack: Stack, archive_outage: ArchiveOutage) -> int:
     """Post a job that fails because the archive is unavailable; return its id."""
-    with archive_away.for_a_while():
+    with archive_outage.unavailable():
         job = stack.post(make_bundle(FEW))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"]) == ("OK", "ingest files")
@@ -43,9 +43,9 @@ def task_path(job: int, task: str) -> str:
 
 
 def test_failed_stage_that_is_cleared_in_airflow_ends_in_a_complete_job(
-    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+    stack: Stack, ledger: Engine, archive_outage: ArchiveOutage
 ):
-    job = fail_at_ingest_files(stack, archive_away)
+    job = fail_at_ingest_files(stack, archive_outage)
     before, stored = file_ids(ledger, job), stored_names(stack.home)
     stack.clear(job, "ingest_files")
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
@@ -54,8 +54,8 @@ def test_failed_stage_that_is_cleared_in_airflow_ends_in_a_complete_job(
     assert len(stored_names(stack.home) - stored) == len(FEW)
 
 
-def test_retry_continues_a_failed_job(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
-    job = fail_at_ingest_files(stack, archive_away)
+def test_retry_continues_a_failed_job(stack: Stack, ledger: Engine, archive_outage: ArchiveOutage):
+    job = fail_at_ingest_files(stack, archive_outage)
     before = file_ids(ledger, job)
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")
@@ -63,7 +63,7 @@ def test_retry_continues_a_failed_job(stack: Stack, ledger: Engine, archive_away
     assert file_ids(ledger, job) == before
 
 
-def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_it_is_retried(
+def test_job_that_an_admin_failed_during_a_stage_continues_when_it_is_retried(
     stack: Stack, ledger: Engine, points: Points
 ):
     job = held_jobs.post_and_hold(stack, points)
@@ -73,7 +73,7 @@ def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_i
     state = stack.state(job)
     assert (state["state"], state["task"], state["exception"]) == ("FAILED", "ingest files", "Failed by admin")
     assert state["complete"] is True
-    run = stack.ask_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")
+    run = stack.request_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")
     assert run["state"] == "failed"
     assert cataloged(ledger, job) is None
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
@@ -83,10 +83,10 @@ def test_job_that_was_failed_by_an_admin_in_the_middle_of_a_stage_goes_on_when_i
 
 
 def test_stage_marked_success_by_hand_never_shows_a_job_complete(
-    stack: Stack, ledger: Engine, archive_away: ArchiveAway
+    stack: Stack, ledger: Engine, archive_outage: ArchiveOutage
 ):
-    job = fail_at_ingest_files(stack, archive_away)
-    stack.ask_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "success"})
+    job = fail_at_ingest_files(stack, archive_outage)
+    stack.request_airflow("PATCH", task_path(job, "ingest_files"), {"new_state": "success"})
     stack.clear(job, "ingest_metadata")
     state = stack.wait(job, lambda state: state["complete"] and state["task"] == "ingest metadata")
     assert state["state"] == "FAILED"
@@ -94,9 +94,11 @@ def test_stage_marked_success_by_hand_never_shows_a_job_complete(
     assert cataloged(ledger, job) is None
 
 
-def test_run_marked_success_by_hand_never_shows_a_job_complete(stack: Stack, ledger: Engine, archive_away: ArchiveAway):
-    job = fail_at_ingest_files(stack, archive_away)
-    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
+def test_run_marked_success_by_hand_never_shows_a_job_complete(
+    stack: Stack, ledger: Engine, archive_outage: ArchiveOutage
+):
+    job = fail_at_ingest_files(stack, archive_outage)
+    stack.request_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "success"})
     stack.wait(job, lambda state: state["state"] == "FAILED")
     assert stack.command("retry", "--job_id", str(job)).returncode == 0
     state = stack.wait(job, lambda state: state["complete"] and state["state"] == "OK")

@@ -20,9 +20,9 @@ from ingest.ledger.models import File
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
 from ingest.settings.loading import load_settings
-from tests.e2e.conftest import ArchiveAway
-from tests.faults.ending import wait_until_not_spooled
-from tests.hostile import ALL_HOSTILE
+from tests.e2e.conftest import ArchiveOutage
+from tests.faults.end_assertions import wait_until_not_spooled
+from tests.hostile_texts import ALL_HOSTILE
 from tools.bundles import make_bundle, make_tar, metadata_of
 from tools.stack import TIMEOUT_SECONDS, Stack
 
@@ -46,7 +46,7 @@ def jobs(stack: Stack) -> list[int]:
     hostile = stack.post(make_tar({ALL_HOSTILE: b"x"})), stack.post(make_bundle(metadata=f"[{ALL_HOSTILE}".encode()))
     for job in (good, rejected, *hostile):
         stack.wait_for_end(job)
-    with ArchiveAway(stack.home / "archive").for_a_while():
+    with ArchiveOutage(stack.home / "archive").unavailable():
         unlucky = stack.post(make_bundle())
         stack.wait(unlucky, lambda state: bool(state["exception"]))
     stack.wait_for_end(unlucky)
@@ -158,7 +158,7 @@ def test_no_table_holds_a_secret(stack: Stack, secrets: dict[str, str], jobs: li
 
 
 def processes_of(stack: Stack) -> dict[Path, bytes]:
-    """Return the stack's processes and their command lines: those that have its environment, and what they have started."""
+    """Return the stack's processes and their command lines: those with its environment, and their descendants."""
     mine, parents, found = f"INGEST_HOME={stack.home}".encode(), {}, set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -196,38 +196,38 @@ def test_no_answer_and_no_command_shows_a_secret(stack: Stack, secrets: dict[str
     assert found(secrets, "\n".join(texts)) == set()
 
 
-def with_a_password(stack: Stack, *arguments: str, **settings: str) -> Any:
+def run_with_settings(stack: Stack, *arguments: str, **settings: str) -> Any:
     environment = {**stack.environment, **settings}
     return Stack(stack.home, stack.api, stack.airflow, environment).command(*arguments)
 
 
-AWAY = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
+UNAVAILABLE_URL = "http://me:hidden-in-the-url@127.0.0.1:1/x?key=hidden-in-the-url"
 
 
 @pytest.mark.parametrize("name", ["METADATA_INGEST_URL", "ARCHIVEINTERFACE_URL"])
 def test_command_whose_service_is_unavailable_does_not_show_the_password_in_its_url(
     stack: Stack, jobs: list[int], name: str
 ):
-    said = with_a_password(stack, "reconcile", "--job-id", str(jobs[0]), **{name: AWAY})
-    assert said.returncode == 1
-    assert "127.0.0.1:1" in said.stderr
-    assert "hidden" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "reconcile", "--job-id", str(jobs[0]), **{name: UNAVAILABLE_URL})
+    assert result.returncode == 1
+    assert "127.0.0.1:1" in result.stderr
+    assert "hidden" not in result.stdout + result.stderr
 
 
 def test_command_that_cannot_reach_airflow_does_not_show_the_password_in_its_url(stack: Stack, jobs: list[int]):
-    said = with_a_password(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=AWAY)
-    assert said.returncode == 1
-    assert "127.0.0.1:1" in said.stderr
-    assert "hidden" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "retry", "--job-id", str(jobs[1]), INGEST_AIRFLOW_URL=UNAVAILABLE_URL)
+    assert result.returncode == 1
+    assert "127.0.0.1:1" in result.stderr
+    assert "hidden" not in result.stdout + result.stderr
     assert stack.command("retry", "--job-id", str(jobs[1])).returncode == 0
     assert stack.wait_for_end(jobs[1])["state"] == "FAILED"
 
 
 def test_wrong_database_does_not_show_its_password(stack: Stack):
     url = "postgresql://me:hidden-password@127.0.0.1:1/x"
-    said = with_a_password(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
-    assert said.returncode == 1
-    assert "hidden-password" not in said.stdout + said.stderr
+    result = run_with_settings(stack, "show", "--job-id", "1", INGEST_DATABASE_URL=url, DATABASE_CONNECT_ATTEMPTS="1")
+    assert result.returncode == 1
+    assert "hidden-password" not in result.stdout + result.stderr
     with pytest.raises(ConfigurationError) as refused:
         load_settings({"INGEST_DATABASE_URL": "postgresql://me:hidden-password@:port/x"})
     assert "hidden-password" not in refused.value.text

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Job
 from ingest.states.job_record import Outcome
-from tests.e2e.guarded import guarded, new_token
+from tests.e2e.authenticated_api import authenticated_api, new_token
 from tools.bundles import make_bundle
 from tools.stack import JOB_SECONDS, TIMEOUT_SECONDS, Stack
 from tools.waiting import wait_until
@@ -43,11 +43,11 @@ def started(ledger: Engine, jobs: list[int]) -> int:
 
 
 @pytest.mark.parametrize("running", [RUNNING, UNLIMITED])
-def test_a_job_of_one_user_completes_before_most_of_the_many_that_another_had_sent_before(
+def test_a_users_single_job_completes_before_most_of_the_many_earlier_jobs_of_another_user(
     stack: Stack, ledger: Engine, tmp_path: Path, running: int
 ):
     limited = replace(stack, environment={**stack.environment, "INGEST_USER_RUNNING_JOBS": str(running)})
-    with guarded(limited, tmp_path) as seen:
+    with authenticated_api(limited, tmp_path) as seen:
         ada, bob = (new_token(seen, user) for user in ("ada", "bob"))
         with ThreadPoolExecutor(4) as senders:
             many = list(senders.map(lambda _: post(seen, ada), range(MANY)))

@@ -1,7 +1,7 @@
 """The stock clients as their users run them: pacifica-cli, and a program on the library pacifica-uploader. Used by tests.
 
-Both run unchanged, as processes in the core's environment, because their pins clash with ours. They spend seconds asleep,
-so several are started together and then awaited one by one.
+Both run unchanged, as processes in the core's environment, because their pins clash with ours. They sleep for
+seconds, so several are started simultaneously and then awaited.
 """
 
 import json
@@ -45,7 +45,7 @@ class Ended:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON that it printed last; of pacifica-cli that is the last state that it saw."""
+        """Return the JSON that the client printed last; pacifica-cli prints the last state."""
         assert "{" in self.printed, self.printed + self.errors
         return dict(json.loads(self.printed[self.printed.index("{") :]))
 

@@ -13,7 +13,7 @@ from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage gives up on an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
+# A stage stops retrying an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
 # unresponsive service times out after ten seconds. tests/e2e/conftest.py explains why the delay is not shorter.
 SETTINGS = {
     "INGEST_RETRIES": "4",
@@ -56,15 +56,15 @@ def ledger(stack: Stack) -> Iterator[Engine]:
         yield engine
 
 
-Away = Callable[[str], AbstractContextManager[None]]
+MakeUnavailable = Callable[[str], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def away(core: Core, proxies: dict[str, Proxy]) -> Away:
-    """Make a service unavailable for a while: stop its process and refuse connections."""
+def make_unavailable(core: Core, proxies: dict[str, Proxy]) -> MakeUnavailable:
+    """Return a context manager that makes a service unavailable: stops its process and refuses connections."""
 
     @contextmanager
-    def away(name: str) -> Iterator[None]:
+    def make_unavailable(name: str) -> Iterator[None]:
         with ExitStack() as ended:
             if name != METADATA:
                 # Policy needs metadata, so metadata keeps running and only its proxy refuses connections.
@@ -73,4 +73,4 @@ def away(core: Core, proxies: dict[str, Proxy]) -> Away:
             ended.callback(proxies[name].start)
             yield
 
-    return away
+    return make_unavailable

@@ -46,7 +46,7 @@ def test_good_bundle_is_archived_and_cataloged(stack: Stack, core: Core):
     }
 
 
-def test_hash_is_taken_in_every_form_that_clients_write(stack: Stack, core: Core):
+def test_hash_is_accepted_in_every_form_that_clients_write(stack: Stack, core: Core):
     written_as = ["sha1 sha1:{}", "SHA1 {}", "md5 {}", "md5 MD5:{}", "sha256 {}", "SHA256 SHA256:{}"]
     entries, contents, expected = [], {}, {}
     for number, (hash_type, form) in enumerate(each.split() for each in written_as):
@@ -74,7 +74,7 @@ def test_tar_is_read_in_every_format(stack: Stack, core: Core, tar_format: int, 
     assert_complete(stack, core, stack.post(make_tar(members, tar_format=tar_format)), contents)
 
 
-def test_member_names_are_taken_as_paths(stack: Stack, core: Core):
+def test_member_names_are_normalized_as_paths(stack: Stack, core: Core):
     prefixes = ("./data/", "data//", ".//data/./")
     names = {path: prefix + path.removeprefix("data/") for path, prefix in zip(THREE, prefixes, strict=True)}
     members = {names[path]: content for path, content in THREE.items()}

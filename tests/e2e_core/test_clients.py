@@ -27,7 +27,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Upload:
-    """Words of a command line, the paths whose files it uploads, and what the catalog has before those."""
+    """The arguments of a command line, the uploaded paths, and the prefix of these in the catalog."""
 
     words: tuple[str, ...]
     paths: tuple[str, ...] = ("run/",)
@@ -73,7 +73,7 @@ def files_of(upload: Upload, clients: Clients) -> dict[str, bytes]:
     return {prefix + path: content for path, content in FILES.items() if path.startswith(upload.paths)}
 
 
-def held(core: Core, job: int) -> dict[str, bytes]:
+def stored_files(core: Core, job: int) -> dict[str, bytes]:
     """Return the files of a job in archive and catalog."""
     files = cataloged(core, job)
     assert files is not None
@@ -97,10 +97,10 @@ def test_client_waits_until_its_files_are_archived_and_cataloged(
 ):
     ended = uploads[name].ended
     assert ended.status == 0, ended.errors
-    # No wait here: the client has waited.
+    # The test need not wait: the client has waited.
     state = stack.state(ended.job)
     assert (state["complete"], state["state"], state["task"]) == (True, "OK", "ingest metadata"), state
-    assert held(core, ended.job) == files_of(UPLOADS[name], clients)
+    assert stored_files(core, ended.job) == files_of(UPLOADS[name], clients)
     # The row may be written once more after the client has looked.
     assert ended.document | {"updated": ""} == state | {"updated": ""}
 
@@ -112,7 +112,7 @@ def test_tar_in_tar_is_archived_as_one_file(uploads: dict[str, Client], clients:
         member = outer.extractfile("data/data.tar")
         assert member
         inner = member.read()
-    assert held(core, ended.job) == {"data.tar": inner}
+    assert stored_files(core, ended.job) == {"data.tar": inner}
     with tarfile.open(fileobj=io.BytesIO(inner)) as tar:
         members = {info.name: tar.extractfile(info) for info in tar}
         contents = {name: file.read() for name, file in members.items() if file and name != "metadata.txt"}
@@ -126,11 +126,11 @@ def test_client_that_does_not_wait_ends_immediately_and_its_job_completes(
     assert (ended.status, "Done.\n" in ended.printed) == (0, False), ended
     state = stack.wait_for_end(ended.job)
     assert state["state"] == "OK", state
-    assert held(core, ended.job) == files_of(UPLOADS["no wait"], clients)
+    assert stored_files(core, ended.job) == files_of(UPLOADS["no wait"], clients)
 
 
 def test_bundle_that_was_made_offline_is_uploaded_later(uploads: dict[str, Client], clients: Clients, core: Core):
     assert uploads["offline"].ended.status == 0
     ended = clients.upload("--local-retry", "offline.tar").ended
     assert (ended.status, ended.document["state"]) == (0, "OK"), ended
-    assert held(core, ended.job) == files_of(UPLOADS["folder"], clients)
+    assert stored_files(core, ended.job) == files_of(UPLOADS["folder"], clients)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.ledger import jobs
-from tests.e2e.guarded import guarded, new_token
+from tests.e2e.authenticated_api import authenticated_api, new_token
 from tests.e2e_core.clients import Clients, clients_in
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import INSTRUMENT, SUBMITTER
@@ -19,7 +19,7 @@ USER = f"user{SUBMITTER}"
 
 @pytest.fixture
 def seen(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
-    with guarded(stack, tmp_path) as seen:
+    with authenticated_api(stack, tmp_path) as seen:
         yield seen
 
 
@@ -29,7 +29,7 @@ def clients(seen: Stack, core: Core, tmp_path_factory: pytest.TempPathFactory) -
         yield clients
 
 
-def test_clients_send_a_token_as_their_password_and_their_jobs_are_its_user_s(
+def test_clients_send_a_token_as_their_password_and_their_jobs_belong_to_its_user(
     clients: Clients, seen: Stack, ledger: Engine
 ):
     token = new_token(seen, USER)

@@ -1,4 +1,4 @@
-"""pacifica-cli, unchanged, when its job fails: it stops waiting, and its user reads why."""
+"""pacifica-cli, unchanged, when its job fails: it stops waiting and prints the reason."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ FILES = {
     "kept.tar": make_bundle(THREE),
     "wrong.tar": make_bundle(THREE).replace(b"one\n", b"ten\n"),
 }
-AWAY = (500, b'{"message": "gone away"}')
+SERVICE_ERROR = (500, b'{"message": "gone away"}')
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Words of a command line, the stage that fails, and the reason that the user reads."""
+    """The arguments of a command line, the stage that fails, and the reason that the user sees."""
 
     words: tuple[str, ...]
     task: str
@@ -85,7 +85,7 @@ def test_client_waits_on_while_a_stage_is_tried_again(
 ):
     # The fault is for the job of this test alone.
     assert all(upload.ended for upload in uploads.values())
-    with proxies[ARCHIVE].fault(Fault("PUT", "/", times=2, answer=AWAY, keep_from_service=True)) as fault:
+    with proxies[ARCHIVE].fault(Fault("PUT", "/", times=2, answer=SERVICE_ERROR, keep_from_service=True)) as fault:
         ended = clients.upload("--local-retry", "kept.tar", options=("--verbose", "debug")).ended
     assert fault.seen == 2
     assert "service_unavailable: " in ended.errors
@@ -93,14 +93,14 @@ def test_client_waits_on_while_a_stage_is_tried_again(
     assert_complete(stack, core, ended.job, THREE)
 
 
-def test_upload_that_is_not_taken_ends_the_client_with_an_error(
+def test_refused_upload_ends_the_client_with_an_error(
     uploads: dict[str, Client], clients: Clients, proxies: dict[str, Proxy]
 ):
     assert all(upload.ended for upload in uploads.values())
-    with proxies[UNIQUEID].fault(Fault("GET", "/getid", times=100, answer=AWAY, keep_from_service=True)):
+    with proxies[UNIQUEID].fault(Fault("GET", "/getid", times=100, answer=SERVICE_ERROR, keep_from_service=True)):
         ended = clients.upload("--local-retry", "kept.tar", options=("--verbose", "debug")).ended
     assert ended.status == 1
-    # It looks for a job id in every answer; only its log says what was answered.
+    # The client expects a job id in every answer; only its log contains the error.
     assert ended.errors.rstrip().endswith("KeyError: 'job_id'")
     assert "'status': '503 Service Unavailable'" in ended.errors
     assert "uniqueid" in ended.errors.lower()

@@ -1,4 +1,4 @@
-"""A job that metadata rejected, fixed there: one clear sends again what the rejection had removed."""
+"""A job that metadata rejected: after a fix in metadata, one clear sends the removed files again."""
 
 from ingest.local.layout import Layout
 from tests.e2e_core.test_bundles import THREE, assert_complete
@@ -10,9 +10,7 @@ from tools.pacifica_core.services import METADATA
 from tools.stack import Stack
 
 
-def test_job_that_metadata_rejected_and_that_was_fixed_there_is_completed_by_one_clear(
-    stack: Stack, core: Core, postgres: Layout
-):
+def test_one_clear_completes_a_rejected_job_after_metadata_was_fixed(stack: Stack, core: Core, postgres: Layout):
     before = stored(core)
     execute(postgres, METADATA, "ALTER TABLE files ADD CONSTRAINT no_binaries CHECK (name <> 'two.bin') NOT VALID")
     job = stack.post(make_bundle(THREE))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_moves import CONTENTS, lay_out, move, names_in
-from tests.e2e_core.conftest import Away
+from tests.e2e_core.conftest import MakeUnavailable
 from tests.e2e_core.test_bundles import assert_complete
 from tools.bundles import file_entry
 from tools.pacifica_core.contents import cataloged, stored
@@ -41,7 +41,7 @@ def test_move_of_a_hundred_files(stack: Stack, core: Core, folder: Path):
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, core: Core, folder: Path):
+def test_move_of_a_missing_source_restores_the_others(stack: Stack, core: Core, folder: Path):
     document = lay_out(folder)
     document.append(file_entry("data/lost.raw", b"lost", source=str(folder / "lost.raw")))
     before = stored(core)
@@ -54,7 +54,7 @@ def test_move_of_a_missing_source_puts_the_others_back(stack: Stack, core: Core,
     assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
 
 
-def test_source_that_is_put_back_keeps_its_rights(stack: Stack, core: Core, folder: Path):
+def test_restored_source_keeps_its_permissions(stack: Stack, core: Core, folder: Path):
     document = lay_out(folder)
     document[-1]["mimetype"] = "nonsense"
     for path, mode in zip(CONTENTS, (0o640, 0o444), strict=True):
@@ -85,7 +85,7 @@ def test_move_from_a_folder_that_is_not_listed_is_refused(stack: Stack, tmp_path
     assert names_in(tmp_path) == set(CONTENTS)
 
 
-def test_move_that_metadata_rejects_puts_the_sources_back(stack: Stack, core: Core, folder: Path):
+def test_move_that_metadata_rejects_restores_the_sources(stack: Stack, core: Core, folder: Path):
     before = stored(core)
     document = lay_out(folder)
     document[-1]["mimetype"] = "nonsense"
@@ -95,7 +95,7 @@ def test_move_that_metadata_rejects_puts_the_sources_back(stack: Stack, core: Co
     assert {path: (folder / path).read_bytes() for path in names_in(folder)} == CONTENTS
 
 
-def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, proxies: dict[str, Proxy], folder: Path):
+def test_lost_answer_to_a_move_has_no_effect(stack: Stack, core: Core, proxies: dict[str, Proxy], folder: Path):
     with proxies[ARCHIVE].fault(Fault("PATCH", "", lose_answer=True)) as fault:
         job = move(stack, lay_out(folder))
         assert_complete(stack, core, job, in_bundle_form(CONTENTS))
@@ -103,8 +103,10 @@ def test_answer_to_a_move_that_is_lost_costs_nothing(stack: Stack, core: Core, p
     stack.wait(job, lambda _state: not names_in(folder))
 
 
-def test_unavailable_catalog_keeps_the_moved_files(stack: Stack, core: Core, away: Away, folder: Path):
-    with away(METADATA):
+def test_unavailable_catalog_keeps_the_moved_files(
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, folder: Path
+):
+    with make_unavailable(METADATA):
         job = move(stack, lay_out(folder))
         state = stack.wait_for_end(job)
         assert (state["state"], state["task"]) == ("FAILED", "ingest metadata")

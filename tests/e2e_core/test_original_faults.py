@@ -1,6 +1,6 @@
-"""The faults of pacifica-ingest 0.4.1, one test each, named after it: none of them may come back.
+"""Regression tests for the faults of pacifica-ingest 0.4.1, one test for each fault, named after it.
 
-They are listed in docs/how-to/upgrade.md. Those whose proof needs no real core stand where the module is tested.
+They are listed in docs/how-to/upgrade.md. Faults whose tests need no real core are tested with their modules.
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, update
 
 from ingest.ledger.models import Event
-from tests.e2e_core.conftest import Away
+from tests.e2e_core.conftest import MakeUnavailable
 from tests.e2e_core.test_bundles import ONE, THREE, assert_complete
 from tools.bundles import file_entry, make_bundle, metadata_of, transaction
 from tools.pacifica_core.contents import stored
@@ -91,10 +91,10 @@ def test_original_fault_directories_in_the_tar_are_counted_as_files(stack: Stack
 
 
 def test_original_fault_retry_allocates_new_file_ids_and_orphans_the_earlier_uploads(
-    stack: Stack, core: Core, ledger: Engine, away: Away
+    stack: Stack, core: Core, ledger: Engine, make_unavailable: MakeUnavailable
 ):
     before = stored(core)
-    with away(METADATA):
+    with make_unavailable(METADATA):
         job = stack.post(make_bundle(THREE))
         assert_failed(stack, job, "ingest metadata")
     ids, sent = file_ids(ledger, job), stored(core) - before
@@ -138,7 +138,7 @@ def test_original_fault_failed_bundle_stays_on_the_disk_for_ever(stack: Stack, l
     [bundle] = (stack.home / "spool").glob(f"{job}-*")
     with ledger.begin() as connection:
         connection.execute(update(Event).where(Event.job_id == job).values(at=func.now() - timedelta(days=31)))
-    stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
+    stack.request_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
     wait_until(lambda: not bundle.exists(), 60, lambda: f"{bundle} stays")
     wait_until(lambda: "bundle_removed" in events(ledger, job), 10, lambda: "no event records it")
     # An API process that did not see the end of the run trusts its last answer for a moment.

@@ -11,7 +11,9 @@ from tools.stack import Stack
 from tools.stack_contents import file_ids
 
 
-def test_file_that_the_real_archive_lost_or_damaged_is_named_until_it_is_back(stack: Stack, core: Core, ledger: Engine):
+def test_lost_or_damaged_file_in_the_real_archive_is_named_until_it_is_restored(
+    stack: Stack, core: Core, ledger: Engine
+):
     job = stack.post(make_bundle(THREE))
     assert_complete(stack, core, job, THREE)
     command = ("reconcile", "--job-id", str(job), "--rehash", "full")

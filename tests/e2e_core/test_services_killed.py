@@ -51,7 +51,7 @@ def test_archive_that_is_killed_in_the_middle_of_a_put_gets_the_file_again(
     [(METADATA, "files"), (POLICY, "projects")],
     ids=["metadata-while-it-ingests", "policy-while-it-queries"],
 )
-def test_service_that_is_killed_while_it_works_is_waited_for(
+def test_job_waits_for_a_service_that_is_killed_during_a_request(
     stack: Stack, core: Core, ledger: Engine, postgres: Layout, files_before: set[str], service: str, table: str
 ):
     with locked(postgres, table):
@@ -64,7 +64,7 @@ def test_service_that_is_killed_while_it_works_is_waited_for(
     assert len(stored(core) - files_before) == len(THREE)
 
 
-def test_uniqueid_that_is_killed_between_allocation_and_use_gives_nobody_the_same_ids(
+def test_uniqueid_that_is_killed_between_allocation_and_use_never_returns_the_same_ids(
     stack: Stack, core: Core, ledger: Engine, points: Points, files_before: set[str]
 ):
     first = stack.post(make_bundle(THREE))
@@ -95,7 +95,7 @@ def somebody_waits(postgres: Layout) -> bool:
 
 
 def wait_until_tried_again(stack: Stack, ledger: Engine, job: int) -> None:
-    """Wait until the stage has met the fault, and the job says that it goes on."""
+    """Wait until the stage has failed and its retry is recorded."""
     wait_until(
         lambda: "stage_will_be_tried_again" in events(ledger, job), REACHED_SECONDS, lambda: f"{stack.state(job)}"
     )

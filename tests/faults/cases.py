@@ -1,4 +1,4 @@
-"""The jobs of the campaign: each kind of job, its bundle or move document, and its expected end."""
+"""The jobs whose processes are killed: each kind of job, its bundle or move document, and its expected end."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from tools.stack import Stack
 
 WRONG_SUM = "0" * 40
 BLOCK = 1024 * 1024
-# Two batches, and one file that goes through in several blocks.
+# Two batches, and one file that is sent in several blocks.
 MANY = {f"data/many/{number:03}.txt": b"%d\n" % number * number for number in range(BATCH_FILES + 20)}
 CONTENTS = {**MANY, "data/long.bin": bytes(range(256)) * (5 * BLOCK // 256)}
 # Not part of the job, because the stack runs with `unlisted_members = skip`.
@@ -21,7 +21,7 @@ SOURCES = {f"run/{name}.raw": name.encode() * 1000 for name in ("one", "two", "t
 
 @dataclass(frozen=True)
 class Case:
-    """A failpoint, how often a process passes it before it is killed, and the kind of the job."""
+    """A failpoint, the number of passes before the process is killed there, and the kind of the job."""
 
     point: str
     job: str
@@ -33,7 +33,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of job: its poster and its contents; `failed_at` is the label of the stage that rejects it."""
+    """A kind of job: a function that posts it, and its contents; `failed_at` is the label of the stage that rejects it."""
 
     post: Callable[[Stack, Path], int]
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Kind:
 
 
 def bundle(contents: dict[str, bytes], entries: Iterable[Entry] | bytes | None = None) -> Callable[[Stack, Path], int]:
-    """Return a poster of a bundle, with correct metadata unless other entries are given."""
+    """Return a function that posts a bundle, with correct metadata unless `entries` are passed."""
     metadata = entries if entries is None or isinstance(entries, bytes) else list(entries)
     body = make_bundle(contents, metadata)
     return lambda stack, _folder: stack.post(body)
 
 
 def move(contents: dict[str, bytes], wrong: str | None = None) -> Callable[[Stack, Path], int]:
-    """Return a poster of a move, which writes the sources first; `wrong` is a path with a wrong hash."""
+    """Return a function that writes sources and posts their move; `wrong` is a path with a wrong hash."""
 
     def post(stack: Stack, folder: Path) -> int:
         for path, content in contents.items():

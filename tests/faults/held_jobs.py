@@ -26,7 +26,7 @@ def post_and_hold(stack: Stack, points: Points) -> int:
 
 def lose_run(stack: Stack, job: int) -> None:
     """Fail a job's run as if Airflow had lost it: an operator's mark would end the job."""
-    stack.ask_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user=INGEST)
+    stack.request_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user=INGEST)
 
 
 def release(points: Points, job: int) -> None:

@@ -17,8 +17,8 @@ from ingest.ledger.database import make_engine
 from ingest.ledger.models import File, Job
 from ingest.local.environment import database_url
 from ingest.settings.loading import Settings
-from tests.e2e.conftest import ArchiveAway
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.e2e.conftest import ArchiveOutage
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.pacifica_core.database import postgres_in
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
@@ -71,7 +71,7 @@ def back_up(stack: Stack, ledger: Engine, folder: Path) -> Jobs:
     backup = {**stack.environment, "BACKUP": str(folder)}
     complete, rejected = stack.post(make_bundle()), stack.post(make_bundle({"data/one.txt": b"one"}, WRONG_HASH))
     assert (stack.wait_for_end(complete)["state"], stack.wait_for_end(rejected)["state"]) == ("OK", "FAILED")
-    with ArchiveAway(stack.home / "archive").for_a_while():
+    with ArchiveOutage(stack.home / "archive").unavailable():
         waiting = stack.post(make_bundle())
         stack.wait(waiting, lambda state: bool(state["exception"]))
         run_commands(PAUSE, backup)
@@ -105,7 +105,7 @@ def lost(folder: Path) -> Jobs:
     return jobs
 
 
-def test_jobs_go_on_after_a_restore_and_nothing_is_given_twice(folder: Path, lost: Jobs):
+def test_jobs_continue_after_a_restore_and_no_id_is_allocated_twice(folder: Path, lost: Jobs):
     home = folder / "restored"
     run_commands(LAY_OUT, {"INGEST_HOME": str(home), "BACKUP": str(folder / "running")})
     process, stack = start_stack(home, SETTINGS)

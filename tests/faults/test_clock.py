@@ -1,6 +1,6 @@
-"""A clock that jumps, with jobs under way: every process of a stack of its own sees the clock that the test sets.
+"""Jumps of the clock while jobs are in progress: all processes of a separate stack use a clock that the test sets.
 
-The clock is libfaketime's, which takes the place of the C library's by LD_PRELOAD; what measures spans goes on as it is.
+libfaketime replaces the clock of the C library by LD_PRELOAD; the monotonic clock, which measures durations, is real.
 """
 
 import platform
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from ingest.system.failpoints import VARIABLE
 from tests.faults.conftest import SETTINGS
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
@@ -28,7 +28,7 @@ SECONDS = 300
 
 @dataclass
 class Clock:
-    """The clock of a stack's processes; `hours` is how far it is ahead."""
+    """The clock of a stack's processes; `hours` is its offset."""
 
     file: Path
     hours: int = 0
@@ -121,13 +121,13 @@ def test_jobs_complete_when_the_clock_jumps_back_and_has_caught_up(
     assert_all_complete(clocked, jobs, under_way)
 
 
-def test_admin_lets_a_job_go_on_before_a_clock_that_was_set_back_has_caught_up(
+def test_retry_takes_effect_before_a_clock_that_was_set_back_has_caught_up(
     clocked: Stack, jobs: Engine, points: Points, clock: Clock, under_way: int
 ):
     clock.jump(-1)
     points.release(HELD_AT, under_way)
     run = f"/dags/ingest/dagRuns/job-{under_way}"
-    clocked.ask_airflow("PATCH", run, {"state": "failed"})
-    clocked.ask_airflow("DELETE", run)
+    clocked.request_airflow("PATCH", run, {"state": "failed"})
+    clocked.request_airflow("DELETE", run)
     assert clocked.command("retry", "--job-id", str(under_way)).returncode == 0
     assert_all_complete(clocked, jobs, under_way)

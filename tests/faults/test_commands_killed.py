@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.states.job_state import MISSING_TEXT
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ownerless
+from tests.faults.end_assertions import assert_complete, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.stack import Stack
@@ -39,7 +39,7 @@ def stop_by_admin(stack: Stack, points: Points, next_job: NextJob) -> int:
 
 
 @pytest.mark.parametrize("point", ["retry.lifted", "retry.cleared", "retry.counted"])
-def test_retry_that_was_killed_goes_on_by_itself_or_is_finished_by_housekeeping(
+def test_killed_retry_takes_effect_or_is_finished_by_housekeeping(
     stack: Stack, ledger: Engine, points: Points, next_job: NextJob, point: str
 ):
     job = stop_by_admin(stack, points, next_job)
@@ -79,7 +79,7 @@ def replace_and_kill(stack: Stack, points: Points, folder: Path, point: str) -> 
 
 
 @pytest.mark.parametrize("point", ["replacing.copied", "replacing.removed"])
-def test_retry_with_another_file_that_was_killed_may_be_called_again(
+def test_killed_retry_with_another_file_can_be_repeated(
     stack: Stack, ledger: Engine, points: Points, tmp_path: Path, point: str
 ):
     job, arguments = replace_and_kill(stack, points, tmp_path, point)
@@ -88,7 +88,7 @@ def test_retry_with_another_file_that_was_killed_may_be_called_again(
     assert ownerless(stack, ledger) == set()
 
 
-def test_retry_with_another_file_that_was_killed_after_the_commit_goes_on_by_itself(
+def test_retry_with_another_file_that_was_killed_after_the_commit_takes_effect(
     stack: Stack, ledger: Engine, points: Points, tmp_path: Path
 ):
     job, _arguments = replace_and_kill(stack, points, tmp_path, "replacing.replaced")
@@ -107,7 +107,7 @@ def test_api_that_was_killed_after_the_trigger_has_started_one_run(
     assert len(file_ids(ledger, job)) == len(CONTENTS)
 
 
-def test_housekeeping_that_was_killed_when_it_had_cleared_a_lost_run_has_let_the_job_go_on(
+def test_job_continues_when_housekeeping_was_killed_after_it_cleared_a_lost_run(
     stack: Stack, ledger: Engine, points: Points, next_job: NextJob
 ):
     job = next_job()
@@ -124,7 +124,7 @@ def test_housekeeping_that_was_killed_when_it_had_cleared_a_lost_run_has_let_the
 
 
 @pytest.mark.parametrize("point", ["run.failed", "run.deleted"])
-def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_finished_by_the_next_one(
+def test_replacement_of_a_run_that_a_kill_interrupted_is_finished_by_the_next_housekeeping(
     stack: Stack, ledger: Engine, points: Points, next_job: NextJob, point: str
 ):
     job = next_job()
@@ -132,7 +132,7 @@ def test_housekeeping_that_was_killed_while_it_replaced_a_run_without_tasks_is_f
     points.arm(point, job)
     assert stack.post(make_bundle()) == job
     points.wait_until_reached("load_metadata.begun", job)
-    stack.ask_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
+    stack.request_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}/taskInstances/ingest_metadata")
     points.release("load_metadata.begun", job)
     stack.wait(job, lambda state: state["exception"] == MISSING_TEXT)
     stack.run_housekeeping()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Engine
 
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless, wait_until_not_spooled
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless, wait_until_not_spooled
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.pacifica_core.proxy import Fault, Proxy, proxy_to
@@ -123,5 +123,5 @@ def test_upload_is_answered_and_runs_once_whatever_airflow_answers(
         job = behind_proxy.stack.post(make_bundle())
     assert time.monotonic() - begun < ANSWER_SECONDS
     assert fault.seen == 1
-    stack.ask_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
+    stack.request_airflow("POST", "/dags/housekeeping/dagRuns", {"logical_date": None})
     assert_one_complete_job(stack, ledger, job)

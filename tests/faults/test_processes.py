@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import Engine
 
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import Stack
@@ -67,7 +67,7 @@ def test_job_whose_task_lives_on_beside_a_killed_process_completes(
 
 
 def post_until_answered(stack: Stack) -> int:
-    """Post a bundle as a client does that sends again what was not answered 200; return the job id."""
+    """Post a bundle until the answer is 200, as clients do; return the job id."""
     answered: list[requests.Response] = []
 
     def is_answered() -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from ingest.ledger.models import Event, Upload
-from tests.faults.ending import assert_complete, spooled
+from tests.faults.end_assertions import assert_complete, spooled
 from tests.faults.points import Points
 from tools.bundles import make_bundle
 from tools.stack import Stack, answers
@@ -32,7 +32,7 @@ LEFT = {"nothing written": [], "renamed": ["tar"]}
 
 
 def next_job(ledger: Engine) -> int:
-    """Return the id that the next upload will be given."""
+    """Return the job id of the next upload."""
     with ledger.connect() as connection:
         last, is_given = connection.execute(text("SELECT last_value, is_called FROM job_id_seq")).one()
     return int(last) + bool(is_given)
@@ -43,14 +43,14 @@ def announced(ledger: Engine) -> list[int]:
         return list(session.scalars(select(Upload.job_id).order_by(Upload.job_id)))
 
 
-def told(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
+def event_codes(ledger: Engine, job: int) -> list[tuple[str, str | None]]:
     with Session(ledger) as session:
         rows = session.execute(select(Event.kind, Event.code).where(Event.job_id == job).order_by(Event.id))
         return [(kind, code) for kind, code in rows]
 
 
 def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: int = 0) -> int:
-    """Send a bundle whose receiver is killed at a point; return the id that it would have had, or has."""
+    """Send a bundle whose receiver is killed at a point; return the job id that was allocated for it."""
     job = next_job(ledger)
     points.arm(point, job, passes=passes)
     with pytest.raises(requests.ConnectionError):
@@ -61,22 +61,24 @@ def killed_at(stack: Stack, ledger: Engine, points: Points, point: str, passes: 
 
 
 def run_retention(stack: Stack) -> None:
-    run = stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})["dag_run_id"]
+    run = stack.request_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})["dag_run_id"]
     path = f"/dags/retention/dagRuns/{run}"
     wait_until(
-        lambda: stack.ask_airflow("GET", path)["state"] == "success", RETENTION_SECONDS, lambda: f"{run} does not end"
+        lambda: stack.request_airflow("GET", path)["state"] == "success",
+        RETENTION_SECONDS,
+        lambda: f"{run} does not end",
     )
 
 
 def is_removed(stack: Stack, ledger: Engine, *jobs: int) -> bool:
-    """Return whether retention, which runs now, has removed these uploads; it keeps young ones."""
+    """Run retention, which keeps recent uploads; return whether these uploads were removed."""
     run_retention(stack)
     return set(jobs).isdisjoint(announced(ledger))
 
 
 @pytest.fixture(scope="module")
 def killed_before_commit(stack: Stack, ledger: Engine, points: Points) -> dict[str, tuple[int, list[str]]]:
-    """Return an upload killed at each point, and then retention: the job id, and what had lain in the spool before it."""
+    """Kill an upload at each point, then run retention; return the job ids and the files in the spool before retention."""
     killed = {}
     for name, (point, passes) in BEFORE_THE_COMMIT.items():
         job = killed_at(stack, ledger, points, point, passes)
@@ -94,7 +96,7 @@ def test_upload_that_was_killed_before_its_commit_leaves_nothing(
     job, left = killed_before_commit[case]
     assert [name.partition(".")[2] for name in left] == LEFT.get(case, ["tar.part"])
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_abandoned", None)]
+    assert event_codes(ledger, job) == [("upload_abandoned", None)]
     assert requests.get(f"{stack.api}/get_state/{job}", timeout=30).status_code == 404
 
 
@@ -107,7 +109,7 @@ def test_move_document_whose_receiver_was_killed_leaves_nothing(stack: Stack, le
     wait_until(lambda: answers(stack.api), SERVES_AGAIN_SECONDS, lambda: "the API does not serve again")
     wait_until(lambda: is_removed(stack, ledger, job), RETENTION_SECONDS, lambda: f"{spooled(stack, job)} stays")
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_abandoned", None)]
+    assert event_codes(ledger, job) == [("upload_abandoned", None)]
 
 
 @pytest.mark.parametrize("point", ["receive.committed", "receive.triggered"])
@@ -129,4 +131,4 @@ def test_connection_that_is_cut_half_way_leaves_nothing(stack: Stack, ledger: En
         wait_until(lambda: announced(ledger) == [job], 30, lambda: "the upload is never announced")
     wait_until(lambda: announced(ledger) == [], 30, lambda: f"{spooled(stack, job)} stays")
     assert spooled(stack, job) == []
-    assert told(ledger, job) == [("upload_refused", "body_incomplete")]
+    assert event_codes(ledger, job) == [("upload_refused", "body_incomplete")]

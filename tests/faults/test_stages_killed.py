@@ -10,7 +10,13 @@ from sqlalchemy import Engine, text
 
 from ingest.archiving.batches import BATCH_FILES
 from tests.faults.cases import KINDS, MANY, REFUSE, SOURCES, Case, declared_move
-from tests.faults.ending import assert_complete, assert_entries, ids_given_twice, ownerless, wait_until_not_spooled
+from tests.faults.end_assertions import (
+    assert_complete,
+    assert_entries,
+    ids_given_twice,
+    ownerless,
+    wait_until_not_spooled,
+)
 from tests.faults.points import Points
 from tools.stack import Stack
 from tools.stack_contents import archived, cataloged, events
@@ -153,12 +159,12 @@ def test_refused_job_whose_process_was_killed_leaves_nothing_and_is_refused(
         } == SOURCES
 
 
-def test_after_all_kills_nothing_is_left_over_and_nothing_is_there_twice(stack: Stack, ledger: Engine, wave: Wave):
+def test_after_all_kills_nothing_is_left_over_or_duplicated(stack: Stack, ledger: Engine, wave: Wave):
     for job_id in wave.values():
         stack.wait_for_end(job_id, SECONDS)
     assert ownerless(stack, ledger) == set()
     assert ids_given_twice(ledger) == []
     wait_until_not_spooled(stack, *(wave[case] for case in [*BUNDLES, *MOVES]))
-    runs = stack.ask_airflow("GET", "/dags/~/dagRuns?limit=1000&run_id_pattern=job-%")["dag_runs"]
+    runs = stack.request_airflow("GET", "/dags/~/dagRuns?limit=1000&run_id_pattern=job-%")["dag_runs"]
     ids = [run["dag_run_id"] for run in runs]
     assert len(ids) == len(set(ids))

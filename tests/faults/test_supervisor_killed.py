@@ -7,14 +7,14 @@ from pathlib import Path
 from ingest.system.failpoints import VARIABLE
 from tests.faults import held_jobs
 from tests.faults.conftest import SETTINGS
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
 from tools.stack_processes import Processes, Role, is_alive
 from tools.waiting import wait_until
 
 
-def test_stack_whose_supervisord_is_killed_ends_and_goes_on_at_the_next_start(tmp_path: Path, points: Points):
+def test_stack_whose_supervisord_is_killed_stops_and_continues_at_the_next_start(tmp_path: Path, points: Points):
     settings = {**SETTINGS, VARIABLE: str(points.folder)}
     launcher, stack = start_stack(tmp_path, settings)
     try:

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Engine
 
+from tests.job_creation import create_job
 from tests.ledger.job_rows import next_id, received
-from tests.received import create_job
 
 
 @pytest.fixture

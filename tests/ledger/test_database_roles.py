@@ -143,7 +143,7 @@ def test_database_of_an_earlier_version_is_transferred_to_its_role(postgres: Lay
 
 @pytest.fixture(scope="module")
 def facility(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """A PostgreSQL whose roles, except the superuser, need passwords, as in a facility's deployment."""
+    """Run a PostgreSQL whose roles, except the superuser, need passwords, as in a facility's deployment."""
     with postgres_in(tmp_path_factory.mktemp("facility")) as layout:
         (layout.postgres / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
         execute(layout, "postgres", "SELECT pg_reload_conf()")

@@ -12,7 +12,7 @@ MODULES = [path for path in sorted(INGEST.rglob("*.py")) if "versions" not in pa
 
 
 def is_state_write(node: ast.AST) -> bool:
-    """Whether a node writes a column `state`: `values(state=...)`, `row.state = ...`, or a dictionary of values."""
+    """Return whether a node writes a column `state`: `values(state=...)`, `row.state = ...`, or a dictionary of values."""
     match node:
         case ast.Call(func=ast.Attribute(attr="values")):
             return any(keyword.arg == "state" for keyword in node.keywords)

@@ -50,7 +50,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
-    """A transaction that holds a job of each combination and is rolled back."""
+    """Yield a transaction with a job of each combination, which is rolled back."""
     columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES)
     names = ("override", "error", "outcome", "holder", "updated", "spool_name")
     combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]

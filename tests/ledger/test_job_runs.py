@@ -1,4 +1,4 @@
-"""What the ledger records of a job's run in Airflow."""
+"""The records of the ledger about a job's run in Airflow."""
 
 from collections.abc import Callable
 

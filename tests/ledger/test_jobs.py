@@ -15,15 +15,15 @@ from ingest.ledger.jobs import LARGEST_ID
 from ingest.settings.loading import Settings
 from ingest.states.job_record import StageError
 from ingest.states.stages import Kind, Stage
+from tests.job_creation import create_job
 from tests.ledger.job_rows import FAILED_BY_HAND, events, next_id, received, set_columns, stage_error
-from tests.received import create_job
 
 OUT_OF_RANGE = [-1, -(2**63), LARGEST_ID + 1, 2**64, 10**30]
 
 
 @pytest.fixture
-def gone(database_engine: Engine) -> Iterator[list[int]]:
-    """Jobs that are deleted at the end, because other tests need their ids."""
+def deleted_afterwards(database_engine: Engine) -> Iterator[list[int]]:
+    """Yield a list for ids of jobs that are deleted at the end, because other tests need these ids."""
     ids: list[int] = []
     yield ids
     with transaction(database_engine) as session:
@@ -75,9 +75,9 @@ def test_one_of_many_simultaneous_creations_of_a_job_succeeds(database_engine: E
 
 
 @pytest.mark.parametrize("job", [0, LARGEST_ID])
-def test_smallest_and_largest_ids_are_valid(database_engine: Engine, gone: list[int], job: int):
+def test_smallest_and_largest_ids_are_valid(database_engine: Engine, deleted_afterwards: list[int], job: int):
     create_job(database_engine, received(job))
-    gone.append(job)
+    deleted_afterwards.append(job)
     jobs.override(database_engine, job, FAILED_BY_HAND)
     jobs.lift_override(database_engine, job)
     assert jobs.read(database_engine, job).received.job_id == job

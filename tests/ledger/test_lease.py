@@ -16,13 +16,13 @@ from ingest.states.stages import STAGES, Kind, Stage
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check the fence at every report, and do not wait for other processes."""
+def no_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the fence at every report of progress."""
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture
-def held(database_engine: Engine, job_id: int) -> Iterator[JobLease]:
+def lease_of_job(database_engine: Engine, job_id: int) -> Iterator[JobLease]:
     with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as mine:
         assert mine is not None
         yield mine
@@ -40,26 +40,26 @@ def test_unknown_job_cannot_be_acquired(database_engine: Engine):
 
 @pytest.mark.parametrize("write", ["report_progress", "update_job", "event", "finish_stage", "fail_stage"])
 def test_every_write_of_an_older_process_raises_fence_lost(
-    database_engine: Engine, held: JobLease, job_id: int, write: str
+    database_engine: Engine, lease_of_job: JobLease, job_id: int, write: str
 ):
     acquire(database_engine, job_id)
     before = jobs.read(database_engine, job_id)
     writes: dict[str, Callable[[], None]] = {
-        "report_progress": lambda: held.report_progress(5, 10),
-        "update_job": lambda: held.update_job(outcome=Outcome.CATALOGED),
-        "event": lambda: held.event(EventKind.RETRY, ""),
-        "finish_stage": held.finish_stage,
-        "fail_stage": lambda: held.fail_stage("code", "text", final=True),
+        "report_progress": lambda: lease_of_job.report_progress(5, 10),
+        "update_job": lambda: lease_of_job.update_job(outcome=Outcome.CATALOGED),
+        "event": lambda: lease_of_job.event(EventKind.RETRY, ""),
+        "finish_stage": lease_of_job.finish_stage,
+        "fail_stage": lambda: lease_of_job.fail_stage("code", "text", final=True),
     }
     with pytest.raises(FenceLost):
         writes[write]()
     assert jobs.read(database_engine, job_id) == before
 
 
-def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, held: JobLease, job_id: int):
+def test_override_stops_the_process_that_holds_the_job(database_engine: Engine, lease_of_job: JobLease, job_id: int):
     jobs.override(database_engine, job_id, JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True))
     with pytest.raises(FenceLost):
-        held.report_progress(1, 10)
+        lease_of_job.report_progress(1, 10)
 
 
 def test_state_that_is_ok_by_hand_holds_until_the_next_stage_begins(database_engine: Engine, job_id: int):
@@ -77,14 +77,14 @@ def test_overridden_job_cannot_be_acquired(database_engine: Engine, job_id: int)
 
 
 @pytest.mark.parametrize("stage", STAGES[Kind.INGEST])
-def test_cataloged_job_yields_no_lease(database_engine: Engine, job_id: int, held: JobLease, stage: Stage):
-    held.update_job(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=REMOVED)
+def test_cataloged_job_yields_no_lease(database_engine: Engine, job_id: int, lease_of_job: JobLease, stage: Stage):
+    lease_of_job.update_job(outcome=Outcome.CATALOGED, finished=Stage.INGEST_METADATA, spool_name=REMOVED)
     with acquire_job(database_engine, job_id, stage, 2) as nothing:
         assert nothing is None
 
 
 def test_process_that_does_not_release_the_job_makes_the_next_one_wait(
-    database_engine: Engine, held: JobLease, job_id: int, monkeypatch: pytest.MonkeyPatch
+    database_engine: Engine, lease_of_job: JobLease, job_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(locks, "JOB_LOCK_SECONDS", 1)
     with pytest.raises(JobBusy), acquire_job(database_engine, job_id, Stage.OPEN_TAR, 2):
@@ -164,7 +164,7 @@ def test_stage_that_fails_finally_is_no_longer_finished(database_engine: Engine,
 
 
 def test_progress_is_written_at_most_once_a_second(
-    database_engine: Engine, held: JobLease, monkeypatch: pytest.MonkeyPatch
+    database_engine: Engine, lease_of_job: JobLease, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(lease, "CHECK_SECONDS", 1.0)
     commits: list[object] = []
@@ -172,9 +172,9 @@ def test_progress_is_written_at_most_once_a_second(
     event.listen(database_engine, "commit", count)
     now = iter(range(1000, 2000))
     monkeypatch.setattr(lease.time, "monotonic", lambda: next(now) / 10)
-    held._checked = 0.0
+    lease_of_job._checked = 0.0
     for done in range(100):
-        held.report_progress(done, 100)
+        lease_of_job.report_progress(done, 100)
     event.remove(database_engine, "commit", count)
     assert 9 <= len(commits) <= 11
 
@@ -200,6 +200,6 @@ def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(
     assert (record.error.text, record.error.final) == ("service_unavailable: unavailable", False)
 
 
-def test_job_row_names_its_holder(database_engine: Engine, held: JobLease, job_id: int):
-    with held.transaction() as session:
+def test_job_row_names_its_holder(database_engine: Engine, lease_of_job: JobLease, job_id: int):
+    with lease_of_job.transaction() as session:
         assert session.get_one(Job, job_id).holder

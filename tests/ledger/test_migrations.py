@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -22,7 +21,8 @@ from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Base
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
-from tests.received import create_job
+from tests.job_creation import create_job
+from tools.waiting import wait_until
 
 next_name = count(1)
 PLUGINS = MIGRATIONS.parents[2]
@@ -93,13 +93,6 @@ def waiting(engine: Engine) -> int:
         return int(connection.exec_driver_sql(query).scalar_one())
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_alembic_finds_no_difference_between_models_and_migrations(empty: Engine):
     upgrade_schema(empty)
     with empty.begin() as connection:
@@ -152,7 +145,11 @@ def test_services_that_start_simultaneously_create_the_tables_one_after_the_othe
         # As a service in the middle of its migration does.
         locks.acquire(first, SharedLock.MIGRATION)
         services = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
-        wait_until(lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services))
+        wait_until(
+            lambda: waiting(empty) == 2 or any(service.poll() is not None for service in services),
+            30,
+            lambda: f"{waiting(empty)} services wait",
+        )
         assert waiting(empty) == 2
         assert not any(describe(empty).values())
     ends = [(service.communicate(timeout=60)[1], service.returncode) for service in services]

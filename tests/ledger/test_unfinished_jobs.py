@@ -7,8 +7,8 @@ from ingest.ledger import jobs
 from ingest.ledger.jobs import LARGEST_ID
 from ingest.states.job_record import Outcome, StageError
 from ingest.states.stages import Stage
+from tests.job_creation import create_job
 from tests.ledger.job_rows import FAILED_BY_HAND, OK_BY_HAND, next_id, received, set_columns, stage_error
-from tests.received import create_job
 
 
 def unfinished_of(engine: Engine, *ids: int) -> list[int]:

@@ -42,7 +42,7 @@ def test_the_superuser_s_url_of_an_earlier_version_is_replaced_and_any_other_kep
     assert environment(layout, INGEST_DATABASE_URL=elsewhere)["INGEST_DATABASE_URL"] == elsewhere
 
 
-def test_real_services_are_a_matter_of_settings(layout: Layout):
+def test_settings_select_the_real_services(layout: Layout):
     own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", PEEWEE_URL="postgresql://db/jobs")
 
     assert own["ARCHIVEINTERFACE_URL"] == "http://archive:8080"
@@ -50,7 +50,7 @@ def test_real_services_are_a_matter_of_settings(layout: Layout):
     assert "INGEST_DATABASE_URL" not in own
 
 
-def test_admins_shell_asks_the_services_that_the_stack_asks(layout: Layout):
+def test_admins_shell_uses_the_services_of_the_stack(layout: Layout):
     own = environment(layout, METADATA_INGEST_URL="http://metadata:8121/ingest", INGEST_MOVE_FOLDERS="/data")
     write_environment(layout, own)
 
@@ -65,7 +65,7 @@ def test_folder_for_moves_that_is_missing_is_refused_at_start(layout: Layout):
         check_move_folders(environment(layout, INGEST_MOVE_FOLDERS=f"{layout.home}:/nowhere"))
 
 
-def test_moves_into_archiveinterface_have_a_folder_of_the_instance_to_be_handed_over_in(layout: Layout):
+def test_moves_into_archiveinterface_use_a_staging_folder_of_the_instance(layout: Layout):
     own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", INGEST_MOVE_FOLDERS=str(layout.home / "move"))
 
     assert own["INGEST_MOVE_STAGING"] == str(layout.home / "staging")
@@ -101,7 +101,7 @@ def test_another_airflows_settings_cannot_lead_to_its_database(layout: Layout):
     assert whole["AIRFLOW__CORE__PARALLELISM"] == "2"
 
 
-def test_a_proxy_is_not_asked_for_this_machine(layout: Layout):
+def test_no_proxy_is_used_for_this_machine(layout: Layout):
     assert environment(layout, NO_PROXY="pnnl.gov")["NO_PROXY"] == "pnnl.gov,127.0.0.1,localhost"
 
 

@@ -21,7 +21,7 @@ def test_a_relative_folder_is_taken_from_where_the_launcher_was_called(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["with space", "hundred%", "quote'", "comma,", "x" * 120])
-def test_sockets_go_elsewhere_when_the_path_is_no_good_for_them(name: str):
+def test_sockets_are_elsewhere_when_the_path_is_unsuitable(name: str):
     home = Path("/data") / name
 
     sockets = Layout(home).sockets
@@ -31,11 +31,11 @@ def test_sockets_go_elsewhere_when_the_path_is_no_good_for_them(name: str):
     assert sockets != Layout(home / "other").sockets
 
 
-def test_sockets_of_a_plain_path_are_inside():
+def test_sockets_are_inside_a_plain_path():
     assert Layout(Path("/data/ingest")).sockets == Path("/data/ingest/sockets")
 
 
-def test_what_is_made_is_private_and_what_was_there_keeps_its_permissions(tmp_path: Path):
+def test_new_folders_are_private_and_existing_ones_keep_their_permissions(tmp_path: Path):
     home = tmp_path / "shared"
     home.mkdir()
     home.chmod(0o755)
@@ -46,7 +46,7 @@ def test_what_is_made_is_private_and_what_was_there_keeps_its_permissions(tmp_pa
     assert (home / "airflow").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path):
     (tmp_path / "file").touch()
 
     with pytest.raises(LaunchFailure, match=r"cannot create .*file.*: .*; set INGEST_HOME"):

@@ -35,9 +35,9 @@ def test_password_is_shown_when_it_is_made_and_never_again(
 def test_password_is_not_written_into_a_pipe(layout: Layout, capsys: pytest.CaptureFixture[str]):
     made = load_credentials(layout)
     say_password(layout, made, first_start=True)
-    said = capsys.readouterr().out
-    assert made.admin_password not in said
-    assert str(layout.secrets) in said
+    output = capsys.readouterr().out
+    assert made.admin_password not in output
+    assert str(layout.secrets) in output
 
 
 def test_no_two_instances_have_a_password_or_key_in_common():

@@ -11,12 +11,12 @@ def test_the_documented_ports_are_the_default():
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "api", "8 066"])
-def test_what_is_no_port_is_named(text: str):
+def test_invalid_port_is_named(text: str):
     with pytest.raises(LaunchFailure, match=f"AIRFLOW_PORT: '{text}'"):
         find_ports({"AIRFLOW_PORT": text})
 
 
-def test_both_need_their_own():
+def test_the_two_ports_must_differ():
     with pytest.raises(LaunchFailure, match="must differ"):
         find_ports({"INGEST_PORT": "8090"})
 

@@ -37,7 +37,7 @@ def test_a_dag_is_usable_when_it_was_parsed_without_error(dag: dict[str, bool] |
     assert _usable(dag) is usable
 
 
-def test_pool_that_an_earlier_call_has_made_meanwhile_is_asked_for_again():
+def test_pool_that_was_created_meanwhile_is_requested_again():
     with scripted_server() as server:
         airflow = AirflowClient(Ports(ingest=1, airflow=int(server.url.rpartition(":")[2])), Credentials())
         server.then(reply(404, {}), reply(409, {}), reply(200, {}))
@@ -55,7 +55,7 @@ def test_launch_does_not_wait_for_a_housekeeping_that_is_paused(capsys: pytest.C
     assert "The DAG 'housekeeping' is paused in Airflow" in capsys.readouterr().out
 
 
-def test_launch_says_what_keeps_jobs_from_running(capsys: pytest.CaptureFixture[str]):
+def test_launch_names_the_obstacles_in_airflow(capsys: pytest.CaptureFixture[str]):
     with scripted_server() as server:
         server.then(
             reply(201, {"access_token": "a token"}),
@@ -65,6 +65,6 @@ def test_launch_says_what_keeps_jobs_from_running(capsys: pytest.CaptureFixture[
     assert "  Attention: the DAG ingest is paused in Airflow; unpause it" in capsys.readouterr().out
 
 
-def test_launch_goes_on_when_airflow_does_not_say_what_keeps_jobs_from_running(capsys: pytest.CaptureFixture[str]):
+def test_launch_continues_when_the_obstacles_in_airflow_are_unknown(capsys: pytest.CaptureFixture[str]):
     say_obstacles(Settings(airflow_url=NOWHERE))
     assert f"  Attention: Airflow at {NOWHERE} is not available" in capsys.readouterr().out

@@ -38,19 +38,17 @@ def test_the_metadata_comes_last_and_describes_every_file():
         ("FAILED", "open tar", "0.0", True),
     ],
 )
-def test_a_job_is_over_when_the_existing_clients_see_it_over(state: str, task: str, percent: str, over: bool):
+def test_a_job_has_ended_by_the_rule_of_the_existing_clients(state: str, task: str, percent: str, over: bool):
     assert _has_ended({"state": state, "task": task, "task_percent": percent}) is over
 
 
 @pytest.mark.parametrize("authentication", ["proxy", "token"])
-def test_no_sample_is_sent_where_the_launcher_could_not_prove_who_it_is(
-    authentication: str, capsys: pytest.CaptureFixture[str]
-):
+def test_no_sample_is_sent_where_authentication_is_required(authentication: str, capsys: pytest.CaptureFixture[str]):
     ingest_sample(Ports(ingest=1, airflow=1), authentication)
     assert capsys.readouterr().out == f"  The sample bundle is skipped, because authentication is {authentication}.\n"
 
 
-def test_sample_that_waits_says_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_waiting_sample_shows_the_reason(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     state = {"state": "OK", "task": "UPLOADING", "task_percent": "0.0", "complete": False}
     monkeypatch.setattr(sample, "SAMPLE_SECONDS", 0.2)
     with scripted_server() as server:

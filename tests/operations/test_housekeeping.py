@@ -22,7 +22,7 @@ from ingest.states.airflow import Run, TaskInstance
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
 from ingest.states.stages import STAGES, Kind, Pool, Stage
-from tests.received import create_job
+from tests.job_creation import create_job
 
 MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")
@@ -82,7 +82,7 @@ class Airflow:
         self.foreign.pop(run_id, None)
 
     def collide(self, request: str) -> None:
-        """Let the next request of this kind collide with another one, as often as it is in `collisions`."""
+        """Raise a collision if `collisions` contains this request, and remove it from there."""
         if request in self.collisions:
             self.collisions.remove(request)
             raise RunChanged("Airflow", "http://airflow", "409")
@@ -115,7 +115,7 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture
 def make_job(database_engine: Engine) -> MakeJob:
-    """Make a job that is the only unfinished one but for others that the test makes."""
+    """Return a function that makes an unfinished job; the ledger has no unfinished jobs of other tests."""
     with transaction(database_engine) as session:
         session.execute(delete(Job))
 
@@ -194,7 +194,7 @@ def test_lost_run_is_cleared_from_the_first_unfinished_stage(
     assert jobs.read(database_engine, job).record.clears == 1
 
 
-def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
+def test_stage_that_finished_after_airflow_considered_it_failed_is_cleared_too(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):
     job = make_job()
@@ -204,7 +204,7 @@ def test_stage_that_finished_after_airflow_had_given_it_up_is_cleared_too(
     assert airflow.cleared == {f"job-{job}": [stage.value for stage in STAGES[Kind.INGEST]]}
 
 
-def test_run_that_is_lost_time_and_again_is_left_to_an_admin(
+def test_run_that_is_lost_repeatedly_is_left_to_an_admin(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -234,7 +234,7 @@ def test_job_that_makes_progress_while_it_is_checked_is_not_given_up(make_job: M
     assert jobs.read(database_engine, job).record.error is None
 
 
-def test_job_that_failed_by_its_own_fault_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+def test_job_that_failed_for_good_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
     job = make_job()
     fail_stage(database_engine, job, final=True)
     airflow.runs[f"job-{job}"] = FAILED_RUN
@@ -276,7 +276,7 @@ def test_retry_that_dies_before_it_clears_is_finished_by_housekeeping(
     assert list(airflow.cleared) == [f"job-{job}"]
 
 
-def test_catalogued_job_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
+def test_cataloged_job_is_left_alone(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
     job = make_job()
     with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
         assert lease is not None
@@ -322,7 +322,7 @@ def test_run_whose_last_task_was_deleted_is_left_alone_while_another_one_runs(ma
     assert (airflow.deleted, airflow.triggered, airflow.cleared) == ([], [], {})
 
 
-def test_run_that_loses_its_tasks_time_and_again_is_left_to_an_admin(
+def test_run_that_loses_its_tasks_repeatedly_is_left_to_an_admin(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):
     job = make_job()
@@ -347,7 +347,7 @@ def test_retry_replaces_a_run_whose_tasks_were_deleted_also_of_a_rejected_job(
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
 
 
-def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
+def test_run_is_replaced_when_a_clear_misses_some_of_its_tasks(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -359,7 +359,7 @@ def test_run_of_which_a_clear_hits_less_than_it_names_is_replaced(
     assert (airflow.deleted, airflow.triggered) == ([f"job-{job}"], [f"job-{job}"])
 
 
-def test_retry_that_comes_to_nothing_says_so(
+def test_retry_without_effect_raises_an_error(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -392,7 +392,7 @@ def test_retry_that_collides_with_another_request_reads_the_run_again(
     assert airflow.runs[f"job-{job}"].missing == ()
 
 
-def test_retry_that_collides_for_ever_fails(
+def test_retry_that_collides_each_time_fails(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, settings: Settings
 ):
     job = make_job()
@@ -402,7 +402,7 @@ def test_retry_that_collides_for_ever_fails(
         retry(database_engine, AirflowApi(settings), job)
 
 
-def test_housekeeping_that_collides_with_another_request_looks_once_more(make_job: MakeJob, airflow: Airflow):
+def test_housekeeping_that_collides_with_another_request_checks_the_job_again(make_job: MakeJob, airflow: Airflow):
     first, second = make_job(), make_job()
     airflow.runs |= {f"job-{first}": FAILED_RUN, f"job-{second}": FAILED_RUN}
     airflow.collisions = ["clear"]

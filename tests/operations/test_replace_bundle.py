@@ -1,4 +1,4 @@
-"""`retry --path`: the file that an admin names is the one that is copied, whatever has its name by then."""
+"""`retry --path`: the file that is copied is the one that was opened, even if its name is reused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class NoAirflow(AirflowApi):
         return True
 
 
-def test_file_that_is_exchanged_while_it_is_copied_is_taken_as_it_was_opened(
+def test_file_that_is_exchanged_while_it_is_copied_is_copied_as_it_was_opened(
     settings: Settings, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path, other = tmp_path / "fixed.tar", tmp_path / "other.tar"

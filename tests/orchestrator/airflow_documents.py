@@ -1,4 +1,4 @@
-"""What Airflow answers about DAGs and pools, for tests that script it."""
+"""Airflow's answers about DAGs and pools, for tests with a scripted Airflow."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ HEALTHY = {"is_paused": False, "is_stale": False, "has_import_errors": False}
 
 
 def documents() -> dict[str, Document | None]:
-    """The documents, by path, of an Airflow that lacks nothing; None is 404."""
+    """Return the documents, by path, of an Airflow without obstacles; None means 404."""
     return {
         DAGS_PATH: {"dags": [{"dag_id": str(dag), **HEALTHY} for dag in NEEDED_DAGS]},
         POOLS_PATH + Pool.DEFAULT: {"slots": 128},
@@ -19,7 +19,7 @@ def documents() -> dict[str, Document | None]:
 
 
 def with_dag(dag_id: str, **changed: bool) -> dict[str, Document | None]:
-    """The same with one DAG that differs."""
+    """Return the documents with changes to one DAG."""
     found = documents()
     listed = found[DAGS_PATH]
     assert listed
@@ -30,7 +30,7 @@ def with_dag(dag_id: str, **changed: bool) -> dict[str, Document | None]:
 
 
 def without_dag(dag_id: str) -> dict[str, Document | None]:
-    """The same without one DAG."""
+    """Return the documents without one DAG."""
     found = documents()
     listed = found[DAGS_PATH]
     assert listed

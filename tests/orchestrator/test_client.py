@@ -2,9 +2,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,128 +14,26 @@ from ingest.orchestrator.session import MAX_CONNECTIONS
 from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, TaskInstance
 from ingest.states.stages import STAGES, Kind, Stage
+from tests.orchestrator.scripted_airflow import TASKS, Airflow, job_run, scripted_airflow, task, tasks
 from tools.waiting import wait_until
 
 RUN = "/api/v2/dags/ingest/dagRuns/job-7"
-TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
-
-
-@dataclass
-class Request:
-    """A request that arrived."""
-
-    method: str
-    path: str
-    body: Any
-    authorization: str | None
-
-
-@dataclass
-class Airflow:
-    """A server that answers each path with what the test says, in order; the last answer stays."""
-
-    url: str = ""
-    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
-    received: list[Request] = field(default_factory=list)
-    tokens: int = 0
-    refused_token: str = ""
-    unresponsive: threading.Event = field(default_factory=threading.Event)
-
-    def answer(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
-        self.answers[f"{method} {path}"] = list(answers)
-
-    def requests(self) -> list[str]:
-        return [f"{each.method} {each.path}" for each in self.received if each.path != "/auth/token"]
-
-
-def task(
-    state: str | None, try_number: int = 1, run_id: str = "job-7", task_id: str = "open_tar", kind: Kind = Kind.INGEST
-) -> dict[str, Any]:
-    """A task instance as Airflow lists it."""
-    named = {"dag_id": kind.value, "dag_run_id": run_id, "task_id": task_id}
-    return {**named, "state": state, "try_number": try_number, "map_index": -1}
-
-
-def tasks(
-    state: str | None, try_number: int = 1, run_id: str = "job-7", kind: Kind = Kind.INGEST
-) -> list[dict[str, Any]]:
-    """All task instances of a run, the first one in this state and the others not begun."""
-    first, *others = STAGES[kind]
-    return [
-        task(state, try_number, run_id, first.value, kind),
-        *(task(None, 0, run_id, stage.value, kind) for stage in others),
-    ]
 
 
 def instances(state: str | None, try_number: int = 1) -> tuple[TaskInstance, ...]:
-    """The same as they are read."""
+    """Return the task instances of `tasks` as the client parses them."""
     return tuple(TaskInstance(each["task_id"], each["state"], each["try_number"]) for each in tasks(state, try_number))
 
 
-def job_run(state: str, job_id: int = 7) -> dict[str, Any]:
-    """A job's run as Airflow shows it."""
-    return {"state": state, "conf": {"job_id": job_id}, "triggering_user_name": "ingest"}
-
-
-# Of a run in the order of all runs.
+# The logical date of a run, which is its place in the queue.
 PLACE = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 TASK_LIST = {"task_instances": tasks(None, 2)}
 
 
-def handler_of(airflow: Airflow) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = json.loads(self.rfile.read(length)) if length else None
-            airflow.received.append(Request(self.command, self.path, body, self.headers.get("Authorization")))
-            status, document = self.chosen_answer()
-            if document is None:
-                # Nothing is answered until the test is over.
-                airflow.unresponsive.wait(30)
-                self.close_connection = True
-                return
-            if status == 204:
-                self.send_response(status)
-                self.end_headers()
-                return
-            data = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def chosen_answer(self) -> tuple[int, Any]:
-            if airflow.refused_token and self.headers.get("Authorization") == airflow.refused_token:
-                return 401, {"detail": "expired"}
-            answers = airflow.answers.get(f"{self.command} {self.path}")
-            if self.path == "/auth/token" and answers is None:
-                airflow.tokens += 1
-                return 201, {"access_token": f"token-{airflow.tokens}"}
-            if answers is None:
-                return 500, {"detail": "not scripted"}
-            return answers.pop(0) if len(answers) > 1 else answers[0]
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
-
-    return Handler
-
-
 @pytest.fixture
 def airflow() -> Iterator[Airflow]:
-    scripted = Airflow()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield scripted
-        scripted.unresponsive.set()
-        server.shutdown()
-        thread.join()
+    with scripted_airflow() as airflow:
+        yield airflow
 
 
 def api_of(airflow: Airflow, timeout: float = 10.0) -> AirflowApi:
@@ -159,7 +55,7 @@ def test_trigger_makes_a_run_with_the_jobs_id_and_conf(airflow: Airflow) -> None
     assert airflow.received[1].authorization == "Bearer token-1"
 
 
-def test_a_trigger_says_whether_it_made_the_run(airflow: Airflow) -> None:
+def test_a_trigger_returns_whether_it_created_the_run(airflow: Airflow) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (200, {}), (409, {"detail": "exists"}))
     api = api_of(airflow)
     assert api.trigger("ingest", "job-7", {}, PLACE)
@@ -186,13 +82,13 @@ def test_a_run_that_was_deleted_after_the_trigger_found_it_is_a_collision(airflo
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 503, 302])
-def test_every_other_answer_to_a_trigger_means_later(airflow: Airflow, status: int) -> None:
+def test_every_other_answer_to_a_trigger_is_a_transient_error(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/api/v2/dags/ingest/dagRuns", (status, {"detail": "not parsed yet"}))
     with pytest.raises(ServiceUnavailable, match=f"{status} .*not parsed yet"):
         api_of(airflow).trigger("ingest", "job-7", {}, PLACE)
 
 
-def test_the_token_is_asked_for_once(airflow: Airflow) -> None:
+def test_the_token_is_requested_once(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (200, {}))
     api = api_of(airflow)
     api.fail("ingest", "job-7")
@@ -211,7 +107,7 @@ def test_a_refused_token_is_renewed_and_the_request_repeated(airflow: Airflow, s
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_refused_again_is_not_renewed_for_ever(airflow: Airflow, status: int) -> None:
+def test_a_token_that_is_refused_again_is_not_renewed_again(airflow: Airflow, status: int) -> None:
     airflow.answer("PATCH", RUN, (status, {}))
     with pytest.raises(ServiceUnavailable, match=str(status)):
         api_of(airflow).fail("ingest", "job-7")
@@ -248,7 +144,7 @@ def test_a_run_has_its_state_and_its_tasks(airflow: Airflow) -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "restarting", "up_for_retry", "deferred", "scheduled", "queued"])
-def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_asked_for(airflow: Airflow, state: str) -> None:
+def test_a_run_with_a_task_that_runs_or_waits_has_not_ended_and_is_not_requested(airflow: Airflow, state: str) -> None:
     airflow.answer("POST", TASKS, (200, {"task_instances": tasks(state)}))
     assert api_of(airflow).run("ingest", "job-7") == Run("running", instances(state))
     assert airflow.requests() == [f"POST {TASKS}"]
@@ -414,7 +310,7 @@ def test_clear_names_the_tasks_and_nothing_else(airflow: Airflow) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 409, 500])
-def test_a_clear_that_another_request_came_between_is_a_collision(airflow: Airflow, status: int) -> None:
+def test_a_clear_during_another_request_is_a_collision(airflow: Airflow, status: int) -> None:
     airflow.answer("POST", "/api/v2/dags/move/clearTaskInstances", (status, {"detail": "Unique constraint violation"}))
     with pytest.raises(RunChanged, match="Unique constraint violation"):
         api_of(airflow).clear("move", "job-7", ("move_files",))
@@ -435,7 +331,7 @@ def test_an_answer_to_a_clear_that_is_not_airflows_is_unavailability(airflow: Ai
 
 
 @pytest.mark.parametrize("status", [204, 404])
-def test_a_run_is_deleted_and_one_that_is_not_there_needs_not_be(airflow: Airflow, status: int) -> None:
+def test_a_run_is_deleted_and_a_missing_run_is_no_error(airflow: Airflow, status: int) -> None:
     airflow.answer("DELETE", RUN, (status, {}))
     api_of(airflow).delete("ingest", "job-7")
     assert airflow.requests() == [f"DELETE {RUN}"]
@@ -453,7 +349,7 @@ def test_fail_sets_the_runs_state(airflow: Airflow) -> None:
     assert airflow.received[-1].body == {"state": "failed"}
 
 
-def test_a_run_that_is_not_there_needs_not_be_failed(airflow: Airflow) -> None:
+def test_failing_a_missing_run_is_no_error(airflow: Airflow) -> None:
     airflow.answer("PATCH", RUN, (404, {"detail": "not found"}))
     api_of(airflow).fail("ingest", "job-7")
     assert airflow.requests() == [f"PATCH {RUN}"]
@@ -463,7 +359,7 @@ HEALTH = "/api/v2/monitor/health"
 HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": {"status": None}}
 
 
-def test_health_is_asked_without_logging_in(airflow: Airflow) -> None:
+def test_health_is_requested_without_a_log_in(airflow: Airflow) -> None:
     airflow.answer("GET", HEALTH, (200, HEALTHY))
     api_of(airflow).check_health(30)
     assert [(each.path, each.authorization) for each in airflow.received] == [(HEALTH, None)]
@@ -490,12 +386,12 @@ def test_the_health_check_has_its_own_timeout(airflow: Airflow) -> None:
 
 
 def entry(number: int, event: str, owner: str = "ada", **body: Any) -> dict[str, Any]:
-    """An entry of Airflow's event log."""
+    """Return an entry of Airflow's event log."""
     return {"event_log_id": number, "event": event, "owner": owner, "extra": json.dumps(body)}
 
 
 def log_of(airflow: Airflow, of_run: list[dict[str, Any]], of_several: list[dict[str, Any]]) -> None:
-    """Let the scripted Airflow have these entries that name the run, and these whose body may name it."""
+    """Script the event log: entries that name the run, and entries of several runs whose body may name it."""
     for path, entries in ((MARKS_OF_RUN, of_run), (MARKS_OF_SEVERAL, of_several)):
         airflow.answer("GET", path, (200, {"event_logs": entries}))
 

@@ -1,4 +1,4 @@
-"""The run that is inferred from the ledger: what clients see of a job in progress without a request to Airflow."""
+"""The run that is inferred from the ledger, so that the state of a job in progress needs no request to Airflow."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ BETWEEN = replace(BEGUN, percent=100.0, is_held=False, finished=Stage.LOAD_METAD
 
 
 def job(record: JobRecord, seconds: float = 0.0) -> JobSnapshot:
-    """A job that is seen so many seconds after it has gone on."""
+    """Return a job that is read a number of seconds after it made progress."""
     seen = UPDATED + timedelta(seconds=seconds)
     return JobSnapshot(Received(1, record.kind, "ada", "1.tar", 1), record, UPDATED, UPDATED, UPDATED, seen)
 
@@ -31,13 +31,13 @@ def job(record: JobRecord, seconds: float = 0.0) -> JobSnapshot:
     ],
     ids=["in a stage", "between two stages", "in the next stage"],
 )
-def test_job_that_has_just_gone_on_is_where_the_ledger_says(record: JobRecord, task: str, percent: float):
+def test_job_that_just_made_progress_is_where_the_ledger_says(record: JobRecord, task: str, percent: float):
     run = infer_recent_run(job(record, 1.0))
     state = job_state(record, run)
     assert (state.state, state.task, state.task_percent, state.complete) == ("OK", task, percent, False)
 
 
-def test_stage_that_is_done_again_is_shown_as_running():
+def test_stage_that_runs_again_is_shown_as_running():
     record = replace(BETWEEN, is_held=True, stage=Stage.OPEN_TAR, percent=7.0)
     state = job_state(record, infer_recent_run(job(record)))
     assert (state.task, state.task_percent) == ("open tar", 7.0)

@@ -1,4 +1,4 @@
-"""What keeps Airflow from running a job is named, each obstacle in a sentence; what is only queued meets none."""
+"""Each obstacle that keeps Airflow from running a job is reported in a sentence; queued jobs have no obstacle."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, job_obstacles, report_obstacles, restore_pool
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
 from ingest.states.stages import Kind, Pool, Stage
+from tests.job_creation import create_job
 from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
-from tests.received import create_job
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"
@@ -124,7 +124,7 @@ def test_job_that_was_started_and_meets_no_obstacle_is_no_error(database_engine:
         pass
 
 
-def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_engine: Engine, job_id: int):
+def test_started_job_that_cannot_run_is_an_error_with_the_reason(database_engine: Engine, job_id: int):
     with (
         pytest.raises(AirflowNotReady) as raised,
         report_obstacles(database_engine, Airflow(with_dag("ingest", is_paused=True)), job_id),
@@ -133,7 +133,7 @@ def test_job_that_was_started_and_cannot_run_is_an_error_that_says_why(database_
     assert raised.value.text == f"job {job_id} cannot run: {PAUSED}"
 
 
-def test_job_that_could_not_be_started_says_which_obstacle_is_the_reason(database_engine: Engine, job_id: int):
+def test_error_of_a_job_that_could_not_be_started_names_the_obstacle(database_engine: Engine, job_id: int):
     airflow = Airflow(without_dag("ingest"))
     with pytest.raises(AirflowNotReady) as raised, report_obstacles(database_engine, airflow, job_id):
         raise airflow.unavailable("POST dagRuns answered 404")
@@ -153,7 +153,7 @@ def test_job_that_could_not_be_started_for_another_reason_keeps_its_error(
 
 @pytest.fixture
 def created(monkeypatch: pytest.MonkeyPatch) -> list[Document]:
-    """The pools that were created."""
+    """Return a list that collects the created pools."""
     found: list[Document] = []
     monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: found.append(pool))
     return found

@@ -1,9 +1,7 @@
 """Which job of a user starts, and in which order its tasks wait, with a real PostgreSQL and a scripted Airflow."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 
 import pytest
 from sqlalchemy import Engine, delete
@@ -20,8 +18,8 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import Kind, Stage
-from tests.orchestrator.test_client import TASKS, Airflow, handler_of, tasks
-from tests.received import create_job
+from tests.job_creation import create_job
+from tests.orchestrator.scripted_airflow import TASKS, Airflow, scripted_airflow, tasks
 
 LIMIT = 2
 RUNS = "/api/v2/dags/ingest/dagRuns"
@@ -32,16 +30,10 @@ next_id = iter(range(8_000_000, 9_000_000))
 
 @pytest.fixture
 def airflow() -> Iterator[Airflow]:
-    scripted = Airflow()
-    scripted.answer("POST", RUNS, (200, {}))
-    scripted.answer("POST", TASKS, (200, {"task_instances": []}))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(scripted)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield scripted
-        server.shutdown()
-        thread.join()
+    with scripted_airflow() as airflow:
+        airflow.answer("POST", RUNS, (200, {}))
+        airflow.answer("POST", TASKS, (200, {"task_instances": []}))
+        yield airflow
 
 
 @pytest.fixture
@@ -56,7 +48,7 @@ def api(settings: Settings) -> AirflowApi:
 
 @pytest.fixture
 def make_jobs(database_engine: Engine) -> MakeJobs:
-    """Make jobs of a user, which are the only ones but for others that the test makes."""
+    """Return a function that makes jobs of a user; the ledger has no jobs of other tests."""
     with transaction(database_engine) as session:
         session.execute(delete(Job))
 
@@ -164,11 +156,9 @@ def test_tasks_of_a_users_only_job_come_before_those_of_the_many_that_another_ha
     assert many[:PLACES] == sorted(many[:PLACES])
 
 
-def test_no_job_waits_behind_newer_ones_for_longer_than_all_places_are_worth(
-    database_engine: Engine, make_jobs: MakeJobs
-):
+def test_no_job_waits_behind_newer_ones_without_limit(database_engine: Engine, make_jobs: MakeJobs):
     last = place_in_line(database_engine, make_jobs(PLACES + 4)[-1])
     newest = place_in_line(database_engine, make_jobs(1, "bob")[0])
     assert newest + (PLACES - 1) * PLACE > last
-    # Never of the time to come, by a clock that is a little slow: Airflow would wait for it.
+    # The logical date is never in the future, even for a slow clock: Airflow would wait until then.
     assert last < datetime.now(UTC) - timedelta(seconds=30)

@@ -24,14 +24,14 @@ DISTRIBUTIONS = packages_distributions()
 
 
 def required(*extras: str) -> dict[str, Requirement]:
-    """The declared dependencies and those of some extras, by canonical name, without the project itself."""
+    """Return the declared dependencies and those of some extras, by canonical name, without the project itself."""
     lines = [*DECLARED["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
     found = {canonicalize_name(each.name): each for each in map(Requirement, lines)}
     return {name: each for name, each in found.items() if name != canonicalize_name(DECLARED["name"])}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The top-level modules that a file imports anywhere in it."""
+    """Yield the top-level modules that a file imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name.partition(".")[0] for name in node.names)
@@ -40,7 +40,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def third_party(*folders: Path) -> set[str]:
-    """The modules of other projects that the files of folders import."""
+    """Return the modules of other projects that the files of folders import."""
     found = {module for folder in folders for path in folder.rglob("*.py") for module in imports(path)}
     return found - OWN - sys.stdlib_module_names
 
@@ -59,7 +59,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 def commands() -> set[str]:
-    """The modules of other projects that the API and the command import."""
+    """Return the modules of other projects that the API and the command import."""
     outside_local = [path for path in (PROJECT / "plugins").rglob("*.py") if LOCAL not in path.parents]
     found = {module for path in outside_local for module in imports(path)} - OWN - sys.stdlib_module_names
     return found | third_party(PROJECT / "api")

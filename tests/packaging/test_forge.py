@@ -1,4 +1,4 @@
-"""What GitHub runs: the workflows are valid and have no rights that they do not need, and the images are checked."""
+"""The files for GitHub: workflows are valid and have no unnecessary permissions, and the images are checked."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_advisories_are_queried_on_a_schedule_only() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the script in a project of its own, and a `docker` that reports the same digest for every image."""
+    """Create a project with a copy of the script, and a `docker` that reports the same digest for every image."""
     (tmp_path / ".github" / "scripts").mkdir(parents=True)
     (tmp_path / ".github" / "scripts" / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
     (tmp_path / "bin").mkdir()
@@ -107,7 +107,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def check_images(project: Path, base: str, *images: str) -> subprocess.CompletedProcess[str]:
-    """The script's result for a Dockerfile with a base image, and a docker-compose.yaml with others."""
+    """Run the script for a Dockerfile with a base image and a docker-compose.yaml with other images."""
     services = "".join(f"  service{number}:\n    image: {image}\n" for number, image in enumerate(images))
     (project / "Dockerfile").write_text(f"# a comment\nFROM {base}\n")
     (project / "docker-compose.yaml").write_text(f"services:\n{services}")
@@ -150,7 +150,7 @@ def test_an_image_without_a_digest_is_a_warning_that_names_the_digest(project: P
         ("absent:1.0", "the registry did not return the digest of absent:1.0: not found"),
     ],
 )
-def test_an_image_that_is_not_what_is_pinned_fails(project: Path, image: str, fault: str) -> None:
+def test_an_image_that_differs_from_its_pin_fails(project: Path, image: str, fault: str) -> None:
     found = check_images(project, "python:3.12.12", image)
     assert found.returncode == 1
     assert f"::error::{fault}" in found.stdout

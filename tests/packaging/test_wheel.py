@@ -1,4 +1,4 @@
-"""The built wheel, installed into an environment that holds nothing else, provides both commands."""
+"""The built wheel, installed into an otherwise empty environment, provides both commands."""
 
 import os
 import re
@@ -31,7 +31,7 @@ COMMAND_SECONDS = 120
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel, and a folder that holds none of the project's files."""
+    """An environment with the wheel, and a folder without files of the project."""
 
     binaries: Path
     folder: Path
@@ -51,7 +51,7 @@ class Installed:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's variables, without those that lead Python or the service to files of the project."""
+    """Return this process's variables without those that lead Python or the service to files of the project."""
     prefixes = ("PYTHON", "VIRTUAL_ENV", "INGEST_", "AIRFLOW_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
@@ -62,7 +62,7 @@ def call(*command: str) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: in the tree, setuptools would add what an earlier build left in `build/`."""
+    """Build the wheel from a copy: in the tree, setuptools would add files that an earlier build left in `build/`."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         source = PROJECT / name
@@ -79,7 +79,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The environment: as `pip install` of the wheel makes it, with the versions of requirements.txt."""
+    """Install the wheel with `pip install` into a new environment, with the versions of requirements.txt."""
     folder = tmp_path_factory.mktemp("installed")
     # Without hashes: pip cannot check them while it resolves dependencies.
     pinned = re.findall(r"^[a-z0-9._-]+==[^\s\\]+", (PROJECT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
@@ -94,7 +94,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 @pytest.fixture(scope="module")
 def migrated(installed: Installed, database_url: str) -> Iterator[str]:
-    """A database whose tables the installed command made."""
+    """Yield the URL of a database whose tables the installed command created."""
     with fresh_database(database_url) as url:
         installed.run("pacifica-ingest-cmd", "dbsync", INGEST_DATABASE_URL=url)
         yield url

@@ -28,7 +28,7 @@ plain_names = names.filter(lambda name: name not in (".", ".."))
 
 @st.composite
 def file_entries(draw: st.DrawFn) -> Entry:
-    """A valid entry of a file."""
+    """Return a valid entry of a file."""
     hash_type = draw(st.sampled_from(sorted(HASH_LENGTHS)))
     length = HASH_LENGTHS[hash_type]
     folders = draw(st.lists(plain_names, max_size=3))
@@ -52,7 +52,7 @@ lists = st.lists(file_entries() | other_entries, min_size=1, max_size=5)
 
 @st.composite
 def corrupted_documents(draw: st.DrawFn) -> bytes:
-    """A document with some bytes changed."""
+    """Return a document with some bytes changed."""
     document = bytearray(json.dumps(draw(lists), ensure_ascii=draw(st.booleans())).encode())
     random = draw(st.randoms(use_true_random=False))
     for _ in range(draw(st.integers(1, 3))):

@@ -1,4 +1,4 @@
-"""The hypothesis settings of all property tests: the same examples each time, and few enough for every run of the tests.
+"""The hypothesis settings of all property tests: the same examples in each run, and few of them.
 
 `make fuzz` searches longer.
 """

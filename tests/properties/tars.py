@@ -45,7 +45,7 @@ folders = paths.map(lambda path: Written(f"data/{path}"))
 
 @st.composite
 def listings(draw: st.DrawFn) -> list[Written]:
-    """Files and folders below data/, with metadata.txt among them."""
+    """Return files and folders below data/, with metadata.txt among them."""
     members = draw(st.lists(files | folders, max_size=5))
     place = draw(st.integers(0, len(members)))
     return [*members[:place], Written(METADATA, b"[]"), *members[place:]]
@@ -70,7 +70,7 @@ formats = st.sampled_from(FORMATS)
 
 @st.composite
 def corrupted_tars(draw: st.DrawFn) -> bytes:
-    """A tar with some bytes changed, or parts of two tars."""
+    """Return a tar with some bytes changed, or parts of two tars."""
     random = draw(st.randoms(use_true_random=False))
     tar = mutated(draw(st.sampled_from(SEEDS)), random)
     return joined(tar, draw(st.sampled_from(SEEDS)), random) if draw(st.booleans()) else tar

@@ -38,7 +38,7 @@ failures = st.builds(JobState, st.just(JobStatus.FAILED), labels, st.just(0.0), 
 
 @st.composite
 def records(draw: st.DrawFn) -> JobRecord:
-    """A job as the ledger may hold it, with the stages of its kind."""
+    """Return a job as the ledger may hold it, with the stages of its kind."""
     kind = draw(st.sampled_from(Kind))
     stages = st.sampled_from(STAGES[kind])
     return JobRecord(

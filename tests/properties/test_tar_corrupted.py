@@ -1,4 +1,4 @@
-"""Of corrupted tars we accept only what `tarfile` and GNU tar read the same; all others are the uploader's fault."""
+"""A corrupted tar is accepted only if `tarfile` and GNU tar read it the same; otherwise it is the uploader's fault."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback that plays the answers of a test's script, including faulty ones."""
+"""A real HTTP server on the loopback interface with scripted answers, including faulty ones."""
 
 import json
 import socket
@@ -113,7 +113,7 @@ def broken_reply(status: int = 200, body: bytes = b"", *, length: int) -> Script
 
 
 def hang_up(handler: Handler) -> None:
-    """Reset the connection, as a service does that crashes."""
+    """Reset the connection, as a crashing service does."""
     handler.close_connection = True
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.rfile.close()

@@ -32,7 +32,7 @@ def test_put_of_a_file_sends_it_as_bytes(server: ScriptedServer, archive: Pacifi
     assert received.headers["content-type"] == "application/octet-stream"
 
 
-def test_put_of_an_empty_file_says_content_length_zero(server: ScriptedServer, archive: PacificaArchive) -> None:
+def test_put_of_an_empty_file_sends_content_length_zero(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(reply(201, {"message": "File added to archive", "total_bytes": 0}))
     archive.put(123456, io.BytesIO(), 0)
     assert server.received[0].headers["content-length"] == "0"
@@ -46,7 +46,7 @@ def test_put_over_an_id_that_cannot_be_replaced_is_service_unavailable(
         archive.put(123456, io.BytesIO(b"hello"), 5)
 
 
-def test_size_is_what_lies_on_the_disk(server: ScriptedServer, archive: PacificaArchive) -> None:
+def test_size_is_that_of_the_file_on_the_disk(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(reply(204, X_Content_Length="1099511627776"))
     assert archive.size(123456) == 1099511627776
     assert server.received[0].method == "HEAD"
@@ -155,7 +155,7 @@ def test_move_that_fails_leaves_nothing_that_a_late_answer_could_take(
     assert source.path.read_bytes() == b"measured"
 
 
-def test_delete_removes_what_a_killed_process_left_in_the_staging_folder(
+def test_delete_removes_the_files_of_a_killed_process_in_the_staging_folder(
     server: ScriptedServer, moving: PacificaArchive, staging: Path
 ) -> None:
     (staging / "123456").write_bytes(b"measured")
@@ -172,7 +172,7 @@ def test_move_without_a_staging_folder_hands_nothing_over(
     assert server.received == []
 
 
-def test_get_gives_blocks(server: ScriptedServer, archive: PacificaArchive) -> None:
+def test_get_returns_blocks(server: ScriptedServer, archive: PacificaArchive) -> None:
     content = bytes(range(256)) * 1024
     server.then(reply(body=content))
     blocks = list(archive.get(123456))
@@ -180,7 +180,7 @@ def test_get_gives_blocks(server: ScriptedServer, archive: PacificaArchive) -> N
     assert max(map(len, blocks)) <= TRANSFER_SIZE
 
 
-def test_get_of_what_breaks_off_is_service_unavailable(server: ScriptedServer, archive: PacificaArchive) -> None:
+def test_get_that_breaks_off_is_service_unavailable(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(broken_reply(body=b"half", length=8))
     with pytest.raises(ServiceUnavailable):
         list(archive.get(123456))

@@ -14,7 +14,7 @@ from tests.services.archive_folders import BLOCK, files, get, put
 from tests.services.bodies import Zeros
 
 
-def test_what_is_put_can_be_had(archive: FolderArchive) -> None:
+def test_stored_file_can_be_read(archive: FolderArchive) -> None:
     put(archive, 5, b"x" * 10_000)
     assert archive.size(5) == 10_000
     assert get(archive, 5) == b"x" * 10_000
@@ -65,7 +65,7 @@ def test_archive_that_is_no_folder_is_service_unavailable(tmp_path: Path) -> Non
         archive.delete(5)
 
 
-def test_put_is_never_held_whole(archive: FolderArchive) -> None:
+def test_stored_file_is_never_in_memory_as_a_whole(archive: FolderArchive) -> None:
     body = Zeros(100 * BLOCK)
     archive.put(5, body, 100 * BLOCK)
     assert body.largest_read == BLOCK
@@ -110,7 +110,7 @@ def test_move_takes_the_open_file_whatever_has_its_name_by_now(archive: FolderAr
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
-def test_move_of_what_cannot_be_linked_copies(
+def test_move_of_a_file_that_cannot_be_linked_copies_it(
     archive: FolderArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(*_: object) -> None:
@@ -124,9 +124,7 @@ def test_move_of_what_cannot_be_linked_copies(
     assert source.read_bytes() == b"moved"
 
 
-def test_move_of_what_the_id_holds_already_changes_nothing(
-    archive: FolderArchive, folder: Path, tmp_path: Path
-) -> None:
+def test_repeated_move_of_the_same_file_changes_nothing(archive: FolderArchive, folder: Path, tmp_path: Path) -> None:
     put(archive, 5, b"moved")
     source = tmp_path / "source"
     source.hardlink_to(next(folder.rglob("5")))
@@ -135,7 +133,7 @@ def test_move_of_what_the_id_holds_already_changes_nothing(
     assert source.read_bytes() == b"moved"
 
 
-def test_move_replaces_what_the_id_holds(archive: FolderArchive, tmp_path: Path) -> None:
+def test_move_replaces_the_file_of_the_id(archive: FolderArchive, tmp_path: Path) -> None:
     put(archive, 5, b"sent before")
     source = tmp_path / "source"
     source.write_bytes(b"moved")

@@ -19,7 +19,7 @@ from tests.services.bodies import FailingBody
 from tests.small_disk import FILLING, fill, small_disk
 
 
-def test_what_was_put_is_whole_under_its_name_when_its_disk_is_synced(
+def test_file_is_complete_under_its_name_when_its_disk_is_synced(
     archive: FolderArchive, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states: list[tuple[int, list[str]]] = []
@@ -33,7 +33,7 @@ def test_what_was_put_is_whole_under_its_name_when_its_disk_is_synced(
     assert states == [(folder.stat().st_dev, ["5", "6"])]
 
 
-def test_what_a_process_before_has_put_is_synced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_an_earlier_process_stored_is_synced_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(FolderArchive(folder.as_uri(), BLOCK), 5, b"x")
     disks: list[int] = []
     monkeypatch.setattr(archive_folder, "sync_file_system", lambda disk: disks.append(os.fstat(disk).st_dev))
@@ -62,7 +62,7 @@ def test_body_of_another_size_stores_nothing(archive: FolderArchive, folder: Pat
 
 
 @pytest.mark.parametrize("error", [FenceLost("a newer process"), OSError(errno.EIO, "of the spool")])
-def test_error_of_the_body_comes_out_unchanged_and_what_was_held_stays(
+def test_error_of_the_body_is_raised_unchanged_and_the_stored_file_stays(
     archive: FolderArchive, folder: Path, error: Exception
 ) -> None:
     put(archive, 5, b"before")
@@ -123,7 +123,7 @@ def kill_a_put(folder: Path) -> None:
     assert killed.returncode == -signal.SIGKILL
 
 
-def test_put_after_a_kill_overwrites_what_was_left(archive: FolderArchive, folder: Path) -> None:
+def test_put_after_a_kill_overwrites_the_partial_file(archive: FolderArchive, folder: Path) -> None:
     kill_a_put(folder)
     assert files(folder) == [".5.part"]
     assert archive.size(5) is None
@@ -132,7 +132,7 @@ def test_put_after_a_kill_overwrites_what_was_left(archive: FolderArchive, folde
     assert files(folder) == ["5"]
 
 
-def test_delete_after_a_kill_removes_what_was_left(archive: FolderArchive, folder: Path) -> None:
+def test_delete_after_a_kill_removes_the_partial_file(archive: FolderArchive, folder: Path) -> None:
     kill_a_put(folder)
     archive.delete(5)
     assert files(folder) == []

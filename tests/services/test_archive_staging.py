@@ -1,4 +1,4 @@
-"""Staging folders for ArchiveInterface: only folders are accepted that no other account can exchange."""
+"""Staging folders for ArchiveInterface: a folder is accepted only if no other account can exchange it."""
 
 import errno
 import os
@@ -54,7 +54,7 @@ def test_what_a_killed_process_left_is_replaced(folder: Path, file: BinaryIO) ->
         assert os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
 
-def test_what_cannot_be_linked_is_copied_with_its_rights(
+def test_file_that_cannot_be_linked_is_copied_with_its_permissions(
     folder: Path, file: BinaryIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -113,6 +113,6 @@ def test_folder_that_is_a_link_is_refused(folder: Path, file: BinaryIO, tmp_path
         hand_over(tmp_path / "link", file)
 
 
-def test_folder_that_is_not_there_is_waited_for(tmp_path: Path, file: BinaryIO) -> None:
+def test_missing_folder_is_a_transient_error(tmp_path: Path, file: BinaryIO) -> None:
     with pytest.raises(MoveFolderUnavailable, match="cannot be used"):
         hand_over(tmp_path / "gone", file)

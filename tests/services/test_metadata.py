@@ -42,7 +42,7 @@ def test_transaction_that_is_not_there_is_none(server: ScriptedServer, metadata:
     assert metadata.find(7) is None
 
 
-def test_page_that_is_not_there_says_nothing_of_the_transaction(
+def test_404_without_the_text_of_metadata_is_service_unavailable(
     server: ScriptedServer, metadata: PacificaMetadata
 ) -> None:
     server.then(reply(404, {"message": "The path '/wrong/by_id/7' was not found."}))
@@ -126,7 +126,7 @@ def test_fault_of_the_service_is_no_rejection(
     ("status", "body"),
     [(500, b"<html>ValueError: x</html>"), (400, b""), (200, b"{}"), (200, b"<html>"), (413, b""), (502, b"")],
 )
-def test_answer_of_something_in_between_is_no_rejection(
+def test_answer_of_a_proxy_is_no_rejection(
     server: ScriptedServer, metadata: PacificaMetadata, status: int, body: bytes
 ) -> None:
     server.then(reply(status, body=body))

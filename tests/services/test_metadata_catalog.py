@@ -83,7 +83,7 @@ def test_file_that_is_there_is_rejected_and_nothing_of_its_transaction_stays(
         assert session.scalars(select(CatalogFile.id)).all() == [5000]
 
 
-def test_file_that_is_given_twice_is_rejected(catalog: BuiltInMetadata) -> None:
+def test_file_that_is_listed_twice_is_rejected(catalog: BuiltInMetadata) -> None:
     with pytest.raises(CatalogRejected, match="already exists"):
         ingest(catalog, 7, document(7, [100, 100]))
     assert catalog.find(7) is None
@@ -118,7 +118,7 @@ def test_document_that_is_no_json_is_rejected(catalog: BuiltInMetadata) -> None:
     assert catalog.find(7) is None
 
 
-def test_error_of_the_document_comes_out_unchanged(catalog: BuiltInMetadata) -> None:
+def test_error_of_the_document_is_raised_unchanged(catalog: BuiltInMetadata) -> None:
     error = FenceLost("a newer process")
     with pytest.raises(FenceLost) as caught:
         catalog.ingest(7, FailingBody(0, error), 10)
@@ -140,6 +140,6 @@ def test_transaction_that_is_sent_many_times_simultaneously_is_held_once(catalog
 
 
 def test_unavailable_database_is_not_a_rejection() -> None:
-    away = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    unavailable = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
     with pytest.raises(DatabaseUnavailable):
-        ingest(BuiltInMetadata(away), 7, document(7))
+        ingest(BuiltInMetadata(unavailable), 7, document(7))

@@ -39,7 +39,7 @@ def test_metadata_and_user_are_sent(server: ScriptedServer, client: HttpClient) 
 
 
 @pytest.mark.parametrize("status", [400, 403, 412])
-def test_rejection_says_policys_own_reason_in_one_line(server: ScriptedServer, client: HttpClient, status: int) -> None:
+def test_rejection_has_policys_own_reason_in_one_line(server: ScriptedServer, client: HttpClient, status: int) -> None:
     message = "Precondition Failed: Invalid values\nfor project"
     server.then(failure("cherrypy._cperror.HTTPError: (412, 'x')", status, message))
     with pytest.raises(PolicyRejected, match=r"metadata: Precondition Failed: Invalid values for project$"):
@@ -70,7 +70,7 @@ def test_built_in_takes_zero_for_a_value() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
-def test_built_in_rejects_what_has_no_value(value: object) -> None:
+def test_built_in_rejects_a_term_without_a_value(value: object) -> None:
     with pytest.raises(PolicyRejected, match=r"complete: project has no value$"):
         check(BuiltInPolicy(), entries({**COMPLETE, "Transactions.project": value}))
 
@@ -86,7 +86,7 @@ def test_built_in_rejects_with_all_faults() -> None:
 
 
 @pytest.mark.parametrize("document", [b"", b"[{]", b"[1, 2", b"\xff\xfe"])
-def test_built_in_rejects_what_is_no_json(document: bytes) -> None:
+def test_built_in_rejects_a_document_that_is_not_json(document: bytes) -> None:
     with pytest.raises(PolicyRejected, match="not JSON"):
         BuiltInPolicy().check(io.BytesIO(document), len(document), "someone")
 

@@ -25,7 +25,7 @@ def test_body_is_sent_whole_with_its_length(server: ScriptedServer, client: Http
     assert "transfer-encoding" not in server.received[0].headers
 
 
-def test_put_of_an_empty_body_says_content_length_zero(server: ScriptedServer, client: HttpClient) -> None:
+def test_put_of_an_empty_body_sends_content_length_zero(server: ScriptedServer, client: HttpClient) -> None:
     server.then(reply(201))
     put(client, io.BytesIO(), 0)
     assert server.received[0].headers["content-length"] == "0"
@@ -40,7 +40,7 @@ def test_body_is_read_in_blocks_of_the_transfer_size(server: ScriptedServer, cli
 
 
 @pytest.mark.parametrize("error", [FenceLost("a newer process"), OSError("the spool"), ConnectionResetError("a pipe")])
-def test_error_of_the_body_comes_out_unchanged(server: ScriptedServer, client: HttpClient, error: Exception) -> None:
+def test_error_of_the_body_is_raised_unchanged(server: ScriptedServer, client: HttpClient, error: Exception) -> None:
     server.then(reply(201))
     with pytest.raises(type(error)) as caught:
         put(client, FailingBody(2 * TRANSFER_SIZE, error), 10 * TRANSFER_SIZE)

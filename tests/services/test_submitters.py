@@ -24,8 +24,8 @@ from ingest.settings.loading import Settings, load_settings
 from ingest.settings.submitters import CLAIM, FILE, NETWORK_ID
 from ingest.stages.validate_policy import validate_policy
 from ingest.states.stages import Kind, Stage
+from tests.job_creation import create_job
 from tests.job_fixtures import MakeJob, OpenContext, RunOnCore, RunStage
-from tests.received import create_job
 from tools.bundles import CONTENTS, Entry, file_entry, make_bundle, metadata_of, transaction
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.people import SUBMITTER, put
@@ -79,13 +79,13 @@ def test_another_submitter_is_refused_and_both_are_named(services: Services, peo
 
 
 @pytest.mark.parametrize("user", ["Ada", "bob", "", "10"])
-def test_user_whom_the_file_does_not_name_may_be_nobody(services: Services, people: Path, user: str):
+def test_user_whom_the_file_does_not_name_is_refused(services: Services, people: Path, user: str):
     with pytest.raises(SubmitterMismatch, match="has no submitter id"):
         check(by_file(people), services, user, "10")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff", b'{"odd": {"id": 10}}', b'{"odd": [true]}'])
-def test_file_that_cannot_be_read_is_waited_for(services: Services, tmp_path: Path, content: bytes | None):
+def test_file_that_cannot_be_read_is_a_transient_error(services: Services, tmp_path: Path, content: bytes | None):
     path = tmp_path / "submitters.json"
     if content is not None:
         path.write_bytes(content)
@@ -99,21 +99,21 @@ def test_change_of_the_file_counts_for_the_next_job(services: Services, people: 
     check(settings, services, "ada", "11")
 
 
-def test_claim_of_the_token_is_what_the_submitter_is_compared_with(services: Services):
+def test_submitter_is_compared_with_the_claim_of_the_token(services: Services):
     check(by_claim(), services, "ada", "10", claim="10")
     for claim in ("11", None):
         with pytest.raises(SubmitterMismatch):
             check(by_claim(), services, "ada", "10", claim=claim)
 
 
-def test_users_who_may_submit_for_others_name_whom_they_like(services: Services, people: Path):
+def test_users_who_may_submit_for_others_can_name_any_submitter(services: Services, people: Path):
     for settings in (by_claim(submit_for_others=("scope",)), by_file(people, submit_for_others=("scope",))):
         check(settings, services, "scope", "999")
         with pytest.raises(SubmitterMismatch):
             check(settings, services, "ada", "999")
 
 
-def test_nothing_is_compared_where_nobody_asks_for_it(services: Services):
+def test_nothing_is_compared_unless_the_settings_require_it(services: Services):
     check(Settings(), services, "ada", "999")
 
 
@@ -150,7 +150,7 @@ def test_bundle_and_move_are_checked_before_the_call_of_policy(
         validate_policy(context)
 
 
-def test_bundle_of_the_right_submitter_goes_on(make_job: MakeJob, run_stage: RunStage):
+def test_bundle_of_the_right_submitter_is_accepted(make_job: MakeJob, run_stage: RunStage):
     job = make_job(BUNDLE)
     for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
         run_stage(job, stage)
@@ -163,7 +163,7 @@ class Unreachable(AirflowApi):
         super().__init__(Settings(airflow_url="http://127.0.0.1:1", airflow_timeout=1))
 
     def fail(self, *_: object) -> None:
-        """There are no runs."""
+        """Do nothing, because no run exists."""
 
 
 @pytest.mark.parametrize(("user", "claim"), [("ada", "10"), ("bob", None)])
@@ -201,13 +201,13 @@ def test_user_is_found_by_the_network_id(real: Services, core: Core, user: str):
 
 
 @pytest.mark.parametrize("user", ["nobody", "", "%", "user10&_id=10", "user1?", "日本 é", "' OR 1=1 --", "user10 "])
-def test_name_that_no_user_has_finds_nobody(real: Services, core: Core, user: str):
+def test_unknown_network_id_is_refused(real: Services, core: Core, user: str):
     assert real.metadata.user_ids(user) == frozenset()
     with pytest.raises(SubmitterMismatch):
         check(by_network_id(core.url(METADATA)), real, user, str(SUBMITTER))
 
 
-def test_user_who_was_deleted_is_nobody(real: Services, core: Core):
+def test_deleted_user_is_refused(real: Services, core: Core):
     put(core.url(METADATA), "users", {"_id": DELETED, "first_name": "A", "last_name": "B", "network_id": "gone"})
     assert real.metadata.user_ids("gone") == {DELETED}
     requests.delete(f"{core.url(METADATA)}/users?_id={DELETED}", timeout=30).raise_for_status()
@@ -221,7 +221,7 @@ def test_unavailable_metadata_service_is_a_transient_error(core: Core, database_
 
 
 @pytest.mark.parametrize(("user", "ended"), [(KNOWN, None), ("mallory", Stage.VALIDATE_POLICY)])
-def test_job_of_another_than_the_submitter_is_rejected_though_policy_would_accept_it(
+def test_job_with_another_submitter_is_rejected_although_policy_would_accept_it(
     run_on_core: RunOnCore, user: str, ended: Stage | None
 ):
     checked = {"INGEST_AUTHENTICATION": PROXY, "INGEST_SUBMITTER_CHECK": NETWORK_ID}

@@ -19,7 +19,7 @@ from tests.services.scripted_server import ScriptedServer, reply
 FAR = 10**8
 
 
-def test_range_of_the_service_is_given(server: ScriptedServer, client: HttpClient) -> None:
+def test_range_of_the_service_is_returned(server: ScriptedServer, client: HttpClient) -> None:
     server.then(reply(200, {"startIndex": 2, "endIndex": 6}))
     assert PacificaUniqueID(client).allocate("file", 5) == range(2, 7)
     assert server.received[0].path == "/getid?range=5&mode=file"
@@ -38,13 +38,13 @@ def test_range_of_the_service_is_given(server: ScriptedServer, client: HttpClien
         "2",
     ],
 )
-def test_any_other_answer_gives_no_ids(server: ScriptedServer, client: HttpClient, document: object) -> None:
+def test_any_other_answer_is_service_unavailable(server: ScriptedServer, client: HttpClient, document: object) -> None:
     server.then(reply(200, document))
     with pytest.raises(ServiceUnavailable, match="for a request of 5"):
         PacificaUniqueID(client).allocate("file", 5)
 
 
-def test_answer_that_is_no_json_gives_no_ids(server: ScriptedServer, client: HttpClient) -> None:
+def test_answer_that_is_not_json_is_service_unavailable(server: ScriptedServer, client: HttpClient) -> None:
     server.then(reply(200, body=b"<html>"))
     with pytest.raises(ServiceUnavailable):
         PacificaUniqueID(client).allocate("file", 5)

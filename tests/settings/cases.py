@@ -227,7 +227,7 @@ def cases(table: Mapping[str, tuple[str, list[str]]]) -> list[tuple[str, str, st
 
 
 def constrained(model: type[Settings | DagSettings]) -> set[str]:
-    """The settings that do not accept every value of their type."""
+    """Return the settings that do not accept every value of their type."""
     limited = {name for name, field in model.model_fields.items() if any(map(is_limit, field.metadata))}
     return limited | {name for name, field in model.model_fields.items() if field.annotation in (int, float)}
 

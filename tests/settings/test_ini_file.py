@@ -61,7 +61,7 @@ def test_broker_and_backend_of_celery_are_ignored_without_a_warning(caplog: pyte
     assert caplog.records == []
 
 
-def test_all_that_is_not_known_is_named_in_one_warning_without_values(
+def test_all_unknown_options_are_named_in_one_warning_without_values(
     with_ini: WithIni, caplog: pytest.LogCaptureFixture
 ):
     ini = with_ini("[DEFAULT]\nhost = h\n[ingest]\nvolume_path = /a\nvolumepath = geheim\n[Policy]\ningest_url = x\n")
@@ -70,7 +70,7 @@ def test_all_that_is_not_known_is_named_in_one_warning_without_values(
     assert warnings(caplog) == [f"{ini['INGEST_CONFIG']}: unknown and not used: [Policy], [ingest] volumepath"]
 
 
-def test_variable_that_says_something_else_than_the_file_is_warned_of_without_values(
+def test_variable_that_contradicts_the_file_causes_a_warning_without_values(
     with_ini: WithIni, caplog: pytest.LogCaptureFixture
 ):
     ini = with_ini(f"[ingest]\nvolume_path = /a\n[database]\npeewee_url = {POSTGRES}\n")
@@ -87,16 +87,16 @@ def test_same_url_in_another_spelling_is_no_contradiction(with_ini: WithIni, cap
     assert warnings(caplog) == []
 
 
-def test_file_whose_sections_are_all_used_gives_no_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
+def test_file_whose_sections_are_all_used_causes_no_warning(with_ini: WithIni, caplog: pytest.LogCaptureFixture):
     load_settings(with_ini("[ingest]\nvolume_path = /a\n"))
     assert caplog.records == []
 
 
-def test_option_of_another_section_is_not_taken(with_ini: WithIni):
+def test_option_of_another_section_is_not_used(with_ini: WithIni):
     assert set_fields(with_ini("[policy]\nurl = http://wrong\n[uniqueid]\ningest_url = http://wrong\n")) == {}
 
 
-def test_percent_signs_and_option_names_in_capitals_are_taken(with_ini: WithIni):
+def test_percent_signs_and_option_names_in_capitals_are_accepted(with_ini: WithIni):
     assert set_fields(with_ini("[ingest]\nVolume_Path: /srv/100%/%(x)s\n")) == {"volume_path": Path("/srv/100%/%(x)s")}
 
 
@@ -104,7 +104,7 @@ def test_file_is_utf_8(with_ini: WithIni):
     assert set_fields(with_ini("[ingest]\nvolume_path = /srv/日本\n")) == {"volume_path": Path("/srv/日本")}
 
 
-def test_empty_file_gives_the_defaults(with_ini: WithIni):
+def test_empty_file_means_the_defaults(with_ini: WithIni):
     assert load_settings(with_ini("")) == Settings()
 
 
@@ -159,7 +159,7 @@ def test_empty_name_means_no_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("home", ["", "/nowhere", "/dev/null", "/proc/1/root/x"])
-def test_home_folder_without_the_file_gives_the_defaults(home: str):
+def test_home_folder_without_the_file_means_the_defaults(home: str):
     assert set_fields({"HOME": home}) == {}
 
 
@@ -168,5 +168,5 @@ def test_percent_signs_are_read_as_the_original_reads_them(with_ini: WithIni):
     assert set_fields(ini) == {"volume_path": Path("/100%"), "uniqueid_url": "http://db"}
 
 
-def test_password_of_airflow_is_taken_as_it_is_written(with_ini: WithIni):
+def test_password_of_airflow_is_used_literally(with_ini: WithIni):
     assert set_fields(with_ini("[airflow]\npassword = a%%b\n")) == {"airflow_password": "a%%b"}

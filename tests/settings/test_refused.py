@@ -10,14 +10,14 @@ from tests.settings.cases import JWT, REFUSED, REFUSED_FOR_DAGS, REFUSED_IN_INI,
 
 
 @pytest.mark.parametrize("text", ["relative", "/", "/a:/", "//", "/a/../b", "~/data", "."])
-def test_folder_that_is_no_absolute_path_or_holds_everything_is_refused(text: str):
+def test_relative_folder_and_the_root_folder_are_refused(text: str):
     with pytest.raises(ConfigurationError, match="INGEST_MOVE_FOLDERS") as raised:
         load_settings({"INGEST_MOVE_FOLDERS": text})
     assert "is not absolute paths of folders" in raised.value.text
 
 
 @pytest.mark.parametrize(("name", "form", "value"), cases(REFUSED))
-def test_wrong_value_is_refused_with_its_name_and_what_it_may_be(name: str, form: str, value: str):
+def test_wrong_value_is_refused_with_its_name_and_the_valid_form(name: str, form: str, value: str):
     section, option, variable, _, _ = VALUES[name]
     with pytest.raises(ConfigurationError) as raised:
         load_settings({variable: value})
@@ -57,7 +57,7 @@ def test_all_wrong_values_are_named_together():
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "expected"),
     [
         ({"INGEST_AUTHENTICATION": "token"}, "[access] token_file, or INGEST_TOKEN_FILE: with authentication `token`"),
         (
@@ -112,10 +112,10 @@ def test_all_wrong_values_are_named_together():
         ({"INGEST_OPERATORS": "a" * 256}, "contains a name that is longer than 255 characters"),
     ],
 )
-def test_access_that_does_not_determine_trusted_callers_is_refused(environment: dict[str, str], said: str):
+def test_access_that_does_not_determine_trusted_callers_is_refused(environment: dict[str, str], expected: str):
     with pytest.raises(ConfigurationError) as refused:
         load_settings(environment)
-    assert said in refused.value.text
+    assert expected in refused.value.text
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"),
+    ("rules", "expected"),
     [
         ("ursula", "'ursula' is not a rule `WHO: FOLDER`"),
         ("ursula: srv/a", "is not a rule"),
@@ -166,21 +166,21 @@ def test_moves_into_archiveinterface_need_a_staging_folder():
         ("*: /elsewhere/{user}", "/elsewhere/{user} is in none of move_folders"),
     ],
 )
-def test_rule_of_moves_that_cannot_be_meant_is_refused(rules: str, said: str):
+def test_invalid_rule_of_moves_is_refused(rules: str, expected: str):
     environment = {"INGEST_MOVE_FOLDERS": "/srv/a:/srv/b", "INGEST_MOVE_GROUPS": "nmr: ursula"}
     with pytest.raises(ConfigurationError, match=r"^\[access\] move_rules, or INGEST_MOVE_RULES: ") as refused:
         load_settings({**environment, "INGEST_MOVE_RULES": rules})
-    assert said in refused.value.text
+    assert expected in refused.value.text
     assert refused.value.text.isprintable()
 
 
 @pytest.mark.parametrize("groups", ["nmr", "nmr:", ": ursula", "a b: ursula", "@nmr: ursula", "nmr: ur\x85sula"])
-def test_group_of_moves_that_cannot_be_meant_is_refused(groups: str):
+def test_invalid_group_of_moves_is_refused(groups: str):
     with pytest.raises(ConfigurationError, match="INGEST_MOVE_GROUPS: "):
         load_settings({"INGEST_MOVE_GROUPS": groups})
 
 
-def test_rules_of_moves_may_stand_on_lines_of_their_own(with_ini: WithIni):
+def test_rules_of_moves_may_be_on_separate_lines(with_ini: WithIni):
     ini = with_ini("[access]\nmove_rules =\n  *: /srv/{user}\n  ada: /srv/b;\n")
     assert [rule.pattern for rule in load_settings(ini).move_rules] == ["/srv/{user}", "/srv/b"]
 

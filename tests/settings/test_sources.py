@@ -132,14 +132,14 @@ def test_own_variable_of_the_database_wins_over_the_originals():
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_every_spelling_of_postgresql_is_taken(scheme: str):
+def test_every_spelling_of_postgresql_is_accepted(scheme: str):
     url = f"{scheme}://u:p@h:5432/d"
     assert load_settings({"INGEST_DATABASE_URL": url}).database_url == url
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresext", "postgresqlext", "psycopg3"])
 @pytest.mark.parametrize("pool", ["", "+pool"])
-def test_every_scheme_that_peewee_has_for_postgresql_is_taken(with_ini: WithIni, scheme: str, pool: str):
+def test_every_scheme_that_peewee_has_for_postgresql_is_accepted(with_ini: WithIni, scheme: str, pool: str):
     url, wanted = f"{scheme}{pool}://u:p@h:5432/d", "postgresql://u:p@h:5432/d"
     assert load_settings({"PEEWEE_URL": url}).database_url == wanted
     assert load_settings(with_ini(f"[database]\npeewee_url = {url}\n")).database_url == wanted
@@ -150,7 +150,7 @@ def test_arguments_of_peewees_pool_are_not_handed_to_libpq():
     assert load_settings({"PEEWEE_URL": url}).database_url == "postgresql://h/d?host=%2Fa+b&sslmode=require"
 
 
-def test_password_of_peewees_url_is_taken_as_it_is_written():
+def test_password_of_peewees_url_is_used_literally():
     encoded = load_settings({"PEEWEE_URL": "postgresql://u:p%40s@h/d"}).database_url
     assert encoded == load_settings({"INGEST_DATABASE_URL": "postgresql://u:p%2540s@h/d"}).database_url
 
@@ -165,7 +165,7 @@ def test_password_of_peewees_url_is_taken_as_it_is_written():
         ("mysql+pool://u:geheim@h/d", "MySQL"),
     ],
 )
-def test_other_databases_are_refused_with_what_to_do(url: str, name: str):
+def test_other_databases_are_refused_with_advice(url: str, name: str):
     with pytest.raises(ConfigurationError) as raised:
         load_settings({"PEEWEE_URL": url})
     assert raised.value.text == OTHER_DATABASE.format(name)

@@ -1,4 +1,4 @@
-"""Keys and values of files: they reach the catalog with the id of a file of their own job, and with no other's."""
+"""Keys and values of files: they reach the catalog with the id of a file of their own job only."""
 
 import json
 from contextlib import closing
@@ -22,7 +22,7 @@ from tools.pacifica_core.services import METADATA
 
 ONE = "data/a/b/one.txt"
 TIMEOUT_SECONDS = 30
-# Beyond what other tests of the session catalog.
+# Above the ids that other tests of the session catalog.
 FOREIGN = 77_000_001
 
 
@@ -116,14 +116,14 @@ def test_the_catalog_keeps_nothing_that_is_not_the_job_s(
 
 
 def annotations(core: Core, transaction_id: int) -> dict[int, list[Entry]]:
-    """The keys and values that the real service shows of each file of a transaction, by the file's id."""
+    """Return the keys and values of each file of a transaction in the real service, by file id."""
     answer = requests.get(f"{core.url(METADATA)}/transactioninfo/by_id/{transaction_id}", timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
     return {int(file_id): list(file["key_values"]) for file_id, file in answer.json()["files"].items()}
 
 
 def test_the_real_service_annotates_any_file_that_an_entry_names(core: Core, database_engine: Engine):
-    """Why a `file_id` never comes from an uploader: the service takes it for any file of anybody."""
+    """Uploaders must not set a `file_id`, because the service accepts the id of any file."""
     with closing(make_services(load_settings(core.settings()), database_engine)) as made:
         ingest(made.metadata, FOREIGN, document(FOREIGN, [FOREIGN]))
         entry = {"destinationTable": "FileKeyValue", "key": "Verdict", "value": "forged", "file_id": FOREIGN}

@@ -1,4 +1,4 @@
-"""What uploads and services say cannot forge what is stored, logged and shown of a job, and names never become paths."""
+"""Texts of uploads and services cannot forge stored, logged or printed lines about a job, or become paths."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from ingest.services.archive_folder import FolderArchive
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
 from ingest.states.stages import STAGES, Kind
-from tests.hostile import ALL_HOSTILE
+from tests.hostile_texts import ALL_HOSTILE
 from tests.job_fixtures import MakeJob
 from tests.services.scripted_server import ScriptedServer, failure, scripted_server
 from tools.bundles import Entry, file_entry, make_bundle, make_tar, metadata_of, transaction
@@ -29,7 +29,7 @@ NAMES = ("\u202egnp.exe", "日本", "-rf", "~", "$(id)", "a'b\"c", ".pacifica-in
 
 @pytest.fixture
 def policy(settings: Settings) -> Iterator[ScriptedServer]:
-    """A policy service with scripted responses."""
+    """Yield a policy service with scripted responses."""
     with scripted_server() as server:
         object.__setattr__(settings, "policy_ingest_url", server.url)
         yield server
@@ -37,7 +37,7 @@ def policy(settings: Settings) -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> RunJob:
-    """Run all stages of a job as tasks do, until one fails; return the job, and what the stages returned or raised."""
+    """Run all stages of a job as tasks do, until one fails; return the job, and the results or errors of the stages."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)
 
@@ -55,7 +55,7 @@ def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def told(
+def job_texts(
     database_engine: Engine,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -81,7 +81,7 @@ def told(
 
 
 def hostile_bundles(text: str) -> Iterator[bytes]:
-    """Bundles with a text in every place that an uploader chooses, each wrong in another way, but for the first."""
+    """Yield bundles with a text in every place that an uploader controls: a valid one, then different invalid ones."""
     contents = {f"data/{text.replace('/', '')}": b"x"}
     yield make_bundle(contents)
     yield make_bundle(contents, [*transaction(), file_entry("data/lacking", b"x", name=text)])
@@ -94,25 +94,25 @@ def hostile_bundles(text: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("number", range(7))
-def test_no_bundle_forges_what_is_told_of_its_job(run_job: RunJob, told: Any, number: int):
+def test_no_bundle_forges_the_texts_about_its_job(run_job: RunJob, job_texts: Any, number: int):
     body = list(hostile_bundles(ALL_HOSTILE))[number]
-    assert [line for line in told(*run_job(body, Kind.INGEST)) if not line.isprintable()] == []
+    assert [line for line in job_texts(*run_job(body, Kind.INGEST)) if not line.isprintable()] == []
 
 
-def test_no_move_forges_what_is_told_of_its_job(run_job: RunJob, told: Any, settings: Settings):
+def test_no_move_forges_the_texts_about_its_job(run_job: RunJob, job_texts: Any, settings: Settings):
     text = ALL_HOSTILE
     source = f"{settings.move_folders[0]}/{text}"
     for wrong in ({"source": source}, {"source": text}, {"source": f"{settings.volume_path}/{text}"}):
         document = json.dumps([*transaction(), file_entry("data/one", b"x", **wrong)]).encode()
-        assert [line for line in told(*run_job(document, Kind.MOVE)) if not line.isprintable()] == []
+        assert [line for line in job_texts(*run_job(document, Kind.MOVE)) if not line.isprintable()] == []
 
 
 @pytest.mark.parametrize("status", [412, 500])
-def test_no_service_forges_what_is_told_of_a_job(run_job: RunJob, told: Any, policy: ScriptedServer, status: int):
+def test_no_service_forges_the_texts_about_a_job(run_job: RunJob, job_texts: Any, policy: ScriptedServer, status: int):
     policy.then(failure(f"ValueError: {ALL_HOSTILE}", status, ALL_HOSTILE))
     job, results = run_job(make_bundle(), Kind.INGEST)
     assert isinstance(results[-1], IngestError)
-    assert [line for line in told(job, results) if not line.isprintable()] == []
+    assert [line for line in job_texts(job, results) if not line.isprintable()] == []
 
 
 def test_names_from_metadata_never_become_paths(run_job: RunJob, settings: Settings, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The bundles of pacifica-ingest 0.4.1's own HTTP tests, on the real services: where each ends, and where it ended there.
+"""The bundles of pacifica-ingest 0.4.1's own HTTP tests, on the real services: each ends as docs/how-to/upgrade.md says.
 
 Made as its `.travis.yml` makes them: `tar -cf NAME.tar metadata.txt data` over one folder `data` of three files, though the
 metadata of all but the good one lists only two of them.
@@ -50,13 +50,13 @@ BUNDLES: dict[str, list[Entry] | bytes] = {
         ("bad-mimetype", Stage.INGEST_METADATA, Stage.INGEST_METADATA, Stage.LOAD_METADATA),
         # Its sizes are wrong.
         ("bad-project", Stage.VALIDATE_POLICY, Stage.LOAD_METADATA, Stage.LOAD_METADATA),
-        # What it calls a hash is none.
+        # Its hash is not a hash.
         ("bad-hashsum", Stage.INGEST_FILES, Stage.LOAD_METADATA, Stage.LOAD_METADATA),
         ("bad-json", Stage.LOAD_METADATA, Stage.LOAD_METADATA, Stage.LOAD_METADATA),
     ],
 )
 @pytest.mark.parametrize("unlisted_members", [SKIP, REJECT])
-def test_bundle_of_the_original_services_tests_ends_where_the_page_on_upgrading_says(
+def test_bundles_of_the_original_services_tests_end_as_documented(
     run_on_core: RunOnCore,
     bundle: str,
     unlisted_members: str,

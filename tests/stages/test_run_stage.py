@@ -1,4 +1,4 @@
-"""The wrapper around the stages: how each way to end is recorded, before Airflow learns of it."""
+"""The wrapper around the stages: every outcome is recorded before Airflow is notified."""
 
 import os
 import signal
@@ -70,7 +70,7 @@ def is_cataloged(engine: Engine, job: int) -> bool:
         return session.get(CatalogTransaction, job) is not None
 
 
-def test_job_runs_from_its_bundle_to_the_catalogue(
+def test_job_runs_from_its_bundle_to_the_catalog(
     make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, tmp_path: Path
 ):
     job = make_job()
@@ -85,7 +85,7 @@ def test_job_runs_from_its_bundle_to_the_catalogue(
     assert not list(settings.volume_path.iterdir())
 
 
-def test_every_stage_may_run_again_when_the_job_is_catalogued(make_job: MakeJob, run: Run, tmp_path: Path):
+def test_every_stage_may_run_again_when_the_job_is_cataloged(make_job: MakeJob, run: Run, tmp_path: Path):
     job = make_job()
     run_all(run, job, *INGEST)
     before = sorted(stored(tmp_path))
@@ -142,7 +142,7 @@ def test_unavailable_service_is_final_at_the_last_try_only(
     assert "http://metadata" in record.error.text
 
 
-def test_unavailable_service_keeps_what_was_archived(
+def test_archived_files_stay_when_a_service_is_unavailable(
     make_job: MakeJob, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     job = make_job()
@@ -206,7 +206,7 @@ def test_rejected_files_leave_nothing_in_the_archive(
     assert jobs.read(database_engine, job).record.outcome is Outcome.REJECTED
 
 
-def test_rejection_by_the_catalogue_removes_the_files_and_a_clear_sends_them_again(
+def test_rejection_by_the_catalog_removes_the_files_and_a_clear_sends_them_again(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def rejects(_self: BuiltInMetadata, _job: int, _document: BinaryIO, _size: int) -> None:
@@ -225,7 +225,7 @@ def test_rejection_by_the_catalogue_removes_the_files_and_a_clear_sends_them_aga
     assert len(stored(tmp_path)) == len(CONTENTS)
 
 
-def test_killed_in_the_middle_of_a_rejection_the_next_process_finishes_it(
+def test_after_a_kill_during_a_rejection_the_next_process_finishes_it(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job(make_bundle({"data/one": b"one", "data/two": b"two"}, WRONG))
@@ -277,7 +277,7 @@ def test_lost_response_of_the_catalog_is_requested_again(
     assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
 
 
-def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
+def test_after_a_kill_between_catalog_and_ledger_the_next_process_sends_nothing(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     ingest = BuiltInMetadata.ingest
@@ -298,7 +298,7 @@ def test_killed_after_the_catalogue_took_it_the_next_process_sends_nothing(
     assert jobs.read(database_engine, job).record.outcome is Outcome.CATALOGED
 
 
-def test_killed_before_the_spool_is_free_the_next_process_frees_it(
+def test_after_a_kill_before_the_spool_is_freed_the_next_process_frees_it(
     make_job: MakeJob, run: Run, database_engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     job = make_job()
@@ -340,7 +340,7 @@ def test_foreign_transaction_with_the_jobs_id_is_a_conflict_and_nothing_is_remov
     assert len(stored(tmp_path)) == len(CONTENTS)
 
 
-def test_policy_that_says_no_to_what_the_catalogue_holds_comes_too_late(
+def test_rejection_by_policy_of_a_cataloged_job_has_no_effect(
     make_job: MakeJob, run: Run, database_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def reject_all(*_: object) -> None:

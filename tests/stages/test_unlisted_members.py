@@ -1,4 +1,4 @@
-"""`unlisted_members = skip`: members that the metadata does not list are left out, and the job says so."""
+"""`unlisted_members = skip`: members that the metadata does not list are left out, with an event."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ from ingest.settings.fields import SKIP
 from ingest.settings.loading import Settings
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
+from tests.killing import Killed
 from tools.bundles import CONTENTS, file_entry, make_bundle, metadata_of
 
 UNLISTED = {"data/._one.txt": b"resource fork", "data/a/日本": b"", "data/z": b"last"}
-MAX_LISTED = sorted(CONTENTS.values())
+LISTED_CONTENTS = sorted(CONTENTS.values())
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def skipping(make_job: MakeJob) -> int:
-    """A job whose bundle holds more than its metadata lists."""
+    """Return a job whose bundle has members that its metadata does not list."""
     return make_job(make_bundle({**UNLISTED, **CONTENTS}, metadata_of(CONTENTS)))
 
 
@@ -48,34 +49,30 @@ def test_unlisted_members_are_left_out_named_and_counted(
     skipping: int, run_stage: RunStage, services: Services, database_engine: Engine
 ):
     results = {stage: run_stage(skipping, stage) for stage in STAGES[Kind.INGEST]}
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert skipped_events(database_engine, skipping) == [
         "3 of the bundle's files are not listed in the metadata and were left out: '._one.txt', 'a/日本', 'z'"
     ]
     result = results[Stage.LOAD_METADATA]
     assert isinstance(result, dict)
-    size = sum(map(len, MAX_LISTED))
-    assert (result["files"], result["bytes"], result["skipped"]) == (len(MAX_LISTED), size, 3)
+    size = sum(map(len, LISTED_CONTENTS))
+    assert (result["files"], result["bytes"], result["skipped"]) == (len(LISTED_CONTENTS), size, 3)
     document = read(database_engine, skipping)
     assert document["job"]["skipped_members"] == 3
     left_out = sum(map(len, UNLISTED.values()))
     assert document["files"] == {
-        "archived": {"files": len(MAX_LISTED), "bytes": size},
+        "archived": {"files": len(LISTED_CONTENTS), "bytes": size},
         "skipped": {"files": 3, "bytes": left_out},
     }
 
 
-def test_bundle_without_unlisted_members_says_nothing_of_them(
+def test_bundle_without_unlisted_members_records_no_event(
     make_job: MakeJob, run_stage: RunStage, database_engine: Engine
 ):
     job = make_job()
     assert all("skipped" not in str(run_stage(job, stage)) for stage in STAGES[Kind.INGEST])
     assert skipped_events(database_engine, job) == []
     assert read(database_engine, job)["job"]["skipped_members"] == 0
-
-
-class Killed(BaseException):
-    """What leaves a stage as a kill does."""
 
 
 @contextmanager
@@ -99,7 +96,7 @@ def test_stage_that_was_killed_while_it_skipped_counts_each_member_once(
         run_stage(skipping, Stage.LOAD_METADATA)
     for stage in STAGES[Kind.INGEST][1:]:
         run_stage(skipping, stage)
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert read(database_engine, skipping)["job"]["skipped_members"] == 3
     assert len(skipped_events(database_engine, skipping)) == 1
 
@@ -113,14 +110,12 @@ def test_stage_that_runs_again_leaves_out_the_same(
     run_stage(skipping, Stage.LOAD_METADATA)
     for again in STAGES[Kind.INGEST][STAGES[Kind.INGEST].index(stage) :]:
         run_stage(skipping, again)
-    assert stored(services, skipping) == MAX_LISTED
+    assert stored(services, skipping) == LISTED_CONTENTS
     assert read(database_engine, skipping)["job"]["skipped_members"] == 3
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_listed_file_that_the_bundle_lacks_or_of_another_size_is_refused_as_ever(
-    make_job: MakeJob, run_stage: RunStage
-):
+def test_missing_file_and_file_of_another_size_are_still_refused(make_job: MakeJob, run_stage: RunStage):
     entries = [*metadata_of({"data/a": b"a"}), file_entry("data/b", b"b"), file_entry("data/c", b"c", size=5)]
     job = make_job(make_bundle({"data/a": b"a", "data/c": b"c", "data/unlisted": b""}, entries))
     run_stage(job, Stage.OPEN_TAR)

@@ -20,7 +20,7 @@ INGEST = STAGES[Kind.INGEST]
 
 
 def run(state: str | None, **tasks: str | tuple[str | None, int] | None) -> Run:
-    """A run whose tasks have these states; with a number, that many tries were begun."""
+    """Return a run whose tasks have these states, and these numbers of started tries."""
     pairs = {name: given if isinstance(given, tuple) else (given, 1 if given else 0) for name, given in tasks.items()}
     return Run(state, tuple(TaskInstance(name, *pair) for name, pair in pairs.items()))
 
@@ -29,7 +29,7 @@ def error(stage: Stage, *, final: bool, text: str = "why") -> StageError:
     return StageError(stage, text, final)
 
 
-def test_catalogued_is_complete_whatever_airflow_says():
+def test_cataloged_job_is_complete_for_every_run():
     job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED)
     expected = JobState(JobStatus.OK, "ingest metadata", 100.0, "", complete=True)
     for known in (None, Run(None), run("failed", ingest_metadata="failed"), run("running", open_tar="running")):
@@ -41,7 +41,7 @@ def test_override_is_shown_as_given():
     assert job_state(JobRecord(Kind.INGEST, override=override), run("running", open_tar="running")) == override
 
 
-def test_catalogued_wins_over_an_override():
+def test_cataloged_wins_over_an_override():
     override = JobState(JobStatus.FAILED, "ingest files", 0.0, "late", complete=True)
     assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED, override=override), None).state == "OK"
 
@@ -99,7 +99,7 @@ def test_waiting_stage_shows_the_last_error(task: tuple[str | None, int]):
     assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 60.0, "away", complete=False)
 
 
-def test_waiting_stage_does_not_show_the_error_of_another():
+def test_waiting_stage_does_not_show_the_error_of_another_stage():
     job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=False))
     assert job_state(job, run("running", load_metadata="up_for_retry")).exception == ""
 
@@ -138,7 +138,7 @@ def test_final_error_is_not_the_end_before_airflow_has_ended_the_run():
     assert job_state(job, known) == JobState(JobStatus.OK, "load metadata", 0.0, "why", complete=False)
 
 
-def test_final_error_is_the_end_when_the_tasks_behind_were_skipped():
+def test_final_error_is_the_end_when_the_later_tasks_were_skipped():
     job = JobRecord(Kind.INGEST, error=error(Stage.OPEN_TAR, final=True))
     assert job_state(job, run("failed", open_tar="skipped", load_metadata="skipped")).state == "FAILED"
 
@@ -161,14 +161,14 @@ def test_run_that_was_cleared_too_often_has_failed():
     assert not lost_by_airflow(job, known)
 
 
-def test_rejection_that_is_not_finished_is_cleared_however_often_it_was():
+def test_unfinished_rejection_is_cleared_without_a_limit():
     job = JobRecord(Kind.INGEST, outcome=Outcome.REJECTING, finished=Stage.VALIDATE_POLICY, clears=CLEARS_ALLOWED)
     known = run("failed", ingest_files="failed")
     assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 0.0, LOST_TEXT, complete=False)
     assert lost_by_airflow(job, known)
 
 
-def test_successful_run_without_the_catalogue_has_failed():
+def test_successful_run_without_the_catalog_has_failed():
     job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
     tasks = dict.fromkeys(INGEST, "success")
     assert job_state(job, run("success", **tasks)) == JobState(
@@ -217,7 +217,7 @@ def test_run_whose_tasks_were_deleted_waits_to_be_replaced(known: Run):
 
 
 @pytest.mark.parametrize("state", ["running", "up_for_retry", "scheduled", "queued"])
-def test_run_whose_last_task_was_deleted_goes_on_as_far_as_it_can(state: str):
+def test_run_whose_last_task_was_deleted_continues_as_far_as_it_can(state: str):
     known = Run("running", (TaskInstance(Stage.INGEST_FILES, state, 1),), (LAST,))
     job = JobRecord(Kind.INGEST, finished=Stage.VALIDATE_POLICY)
     assert MISSING_TEXT not in job_state(job, known).exception

@@ -11,7 +11,7 @@ def test_this_machine(text: str):
 @pytest.mark.parametrize(
     "text", [None, "", "localhost", "0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "127.0.0.1:80"]
 )
-def test_not_certainly_this_machine(text: str | None):
+def test_other_addresses_are_not_this_machine(text: str | None):
     assert not is_loopback(text)
 
 
@@ -27,12 +27,12 @@ def test_not_certainly_this_machine(text: str | None):
         ("0.0.0.0/1", "10.0.0.1", "::a00:1"),
     ],
 )
-def test_network_holds_its_own_addresses_alone(network: str, inside: str, outside: str):
+def test_network_contains_its_own_addresses_only(network: str, inside: str, outside: str):
     networks = (read_network("192.0.2.7"), read_network(network))
     assert is_within(inside, networks)
     assert not is_within(outside, networks)
 
 
 @pytest.mark.parametrize("text", [None, "", "unix", "10.0.0.1:443", "010.0.0.1", "10.0.0.1, 10.0.0.2"])
-def test_what_is_no_address_lies_in_no_network(text: str | None):
+def test_invalid_address_is_in_no_network(text: str | None):
     assert not is_within(text, (read_network("0.0.0.0/1"), read_network("::/1")))

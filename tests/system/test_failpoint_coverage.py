@@ -1,4 +1,4 @@
-"""Every point at which a process can be killed has its case: a point that nobody arms would prove nothing."""
+"""Every failpoint is used by a test that kills a process there."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from ingest.states.stages import Stage
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("plugins/ingest", "api", "dags", "config")
-# What lets a process be killed at a point.
+# Functions whose calls kill a process at a point.
 KILLERS = {"Case", "arm", "killed_at", "kill_retention", "replace_and_kill"}
 
 
@@ -18,7 +18,7 @@ def trees(folder: Path) -> Iterator[ast.Module]:
 
 
 def names_of(call: ast.Call) -> Iterator[str]:
-    """The names of a point; one in the wrapper around the stages is there once for each stage."""
+    """Yield the names of a point; a point in the wrapper around the stages has one for each stage."""
     name = call.args[0]
     if isinstance(name, ast.Constant):
         yield str(name.value)
@@ -40,7 +40,7 @@ def points_in_the_code() -> list[str]:
 
 
 def is_kill(node: ast.AST) -> bool:
-    """Whether a call lets a process be killed at a point that its arguments name."""
+    """Return whether a node is a call that kills a process at the point in its arguments."""
     if not isinstance(node, ast.Call):
         return False
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -53,7 +53,7 @@ def texts(*nodes: ast.AST) -> set[str]:
 
 
 def points_that_kill(tree: ast.Module) -> set[str]:
-    """The texts in calls that kill, and among the parameters of the tests that call so, wherever these are written."""
+    """Return the texts in calls that kill, and in the parameters of tests with such calls."""
     named = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in targets(node)}
     found = texts(*filter(is_kill, ast.walk(tree)))
     for test in ast.walk(tree):
@@ -67,7 +67,7 @@ def targets(node: ast.Assign) -> Iterator[ast.Name]:
     yield from (target for target in node.targets if isinstance(target, ast.Name))
 
 
-def test_every_point_has_its_case():
+def test_every_point_has_a_test():
     found = points_in_the_code()
     killing = set().union(*map(points_that_kill, trees(PROJECT / "tests")))
     assert len(found) > len(Stage)
@@ -80,7 +80,7 @@ def test_points_have_their_own_name_wherever_they_are_imported():
     names = [each for node in imports if isinstance(node, ast.Import | ast.ImportFrom) for each in node.names]
     assert "ingest.system.failpoints" in modules
     assert [each.name for each in names if each.name == "failpoint" and each.asname] == []
-    # Of the module nothing else is imported, nor the module itself.
+    # Nothing else is imported from the module, nor the module itself.
     assert [
         each.name for each in names if each.name.startswith("ingest.system.failpoints") or each.name == "failpoints"
     ] == []

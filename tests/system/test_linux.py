@@ -41,8 +41,8 @@ def test_freed_blocks_are_used_again():
     assert pages_of("keep_freed_memory(2**25, 2**28)") * 10 < pages_of("")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux says what it has in memory")
-def test_what_is_on_the_disk_is_read_from_there(tmp_path: Path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the page cache")
+def test_dropped_page_is_read_from_the_disk(tmp_path: Path):
     (tmp_path / "file").write_bytes(bytes(2**20))
     with (tmp_path / "file").open("r+b", buffering=0) as file:
         if on_a_disk(tmp_path):
@@ -59,7 +59,7 @@ def on_a_disk(folder: Path) -> bool:
 
 
 def is_in_memory(descriptor: int) -> bool:
-    """Whether the first page is in the page cache."""
+    """Return whether the first page of the file is in the page cache."""
     try:
         return os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT) == 1
     except BlockingIOError:

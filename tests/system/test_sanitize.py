@@ -42,7 +42,7 @@ def test_text_that_is_shown_twice_is_escaped_once():
 
 
 @pytest.mark.parametrize("text", ["Grüße aus dem Labor", "日本.txt", "a  b"])
-def test_text_of_people_stays_as_it_is(text: str):
+def test_ordinary_text_is_unchanged(text: str):
     assert escape(text) == text
 
 
@@ -60,7 +60,7 @@ def test_long_name_is_cut():
         ("http://[::1/", "a URL that cannot be read"),
     ],
 )
-def test_url_is_shown_without_what_may_be_secret(url: str, shown: str):
+def test_url_is_shown_without_its_secret_parts(url: str, shown: str):
     assert redact_url(url) == shown
 
 

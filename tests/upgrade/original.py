@@ -130,7 +130,7 @@ class Original:
 
 
 def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Whether the server answers; fail if it has ended."""
+    """Return whether the server answers; fail if it has ended."""
     assert process.poll() is None, "the original's server has ended: see its log"
     try:
         return requests.get(url, timeout=2).ok

@@ -137,7 +137,7 @@ def test_values_that_the_original_service_refuses_as_sizes_are_refused_here(orig
 
 
 @pytest.mark.parametrize("way", ["named", "in the home folder"])
-def test_an_ini_file_says_the_same_to_both(originals_python: Original, tmp_path: Path, way: str):
+def test_both_services_read_the_same_values_from_an_ini_file(originals_python: Original, tmp_path: Path, way: str):
     home = originals_python.folder
     (home / ".pacifica-ingest").mkdir()
     path = tmp_path / "named.ini" if way == "named" else home / ".pacifica-ingest" / "config.ini"
@@ -159,7 +159,7 @@ def test_an_ini_file_says_the_same_to_both(originals_python: Original, tmp_path:
     assert connection_of(ours)["password"] == expected["password"] == "se%40cret"
 
 
-def test_a_variable_with_doubled_percent_signs_says_the_same_to_both(originals_python: Original):
+def test_both_services_read_the_same_value_from_a_variable_with_doubled_percent_signs(originals_python: Original):
     url = "postgresql://ingest:se%%40cret@db/jobs"
     original = json.loads(originals_python.python(READ_CONFIG, PEEWEE_URL=url))["database"]["peewee_url"]
     assert load_settings({"PEEWEE_URL": url}) == load_settings({"PEEWEE_URL": original})
@@ -171,7 +171,7 @@ def test_a_url_that_is_named_for_this_service_is_decoded(tmp_path: Path):
     assert connection_of(settings)["password"] == "se@cret"
 
 
-def test_the_whole_file_gives_one_warning_in_a_process(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_the_whole_file_causes_one_warning_in_a_process(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     path = tmp_path / "config.ini"
     path.write_text(INI)
     environment = {"INGEST_CONFIG": str(path), "BROKER_URL": "amqp://u:geheim@h", "BACKEND_URL": "rpc://"}
@@ -185,7 +185,7 @@ def test_the_whole_file_gives_one_warning_in_a_process(tmp_path: Path, caplog: p
     ]
 
 
-def test_make_run_takes_no_file_of_a_facility_that_nobody_named(tmp_path: Path):
+def test_make_run_ignores_a_facilitys_file_that_is_not_named(tmp_path: Path):
     (tmp_path / ".pacifica-ingest").mkdir()
     (tmp_path / ".pacifica-ingest" / "config.ini").write_text(INI)
     user = {"HOME": str(tmp_path)}
@@ -201,7 +201,7 @@ def test_make_run_takes_no_file_of_a_facility_that_nobody_named(tmp_path: Path):
     assert "pacifica.example.org" not in settings.database_url
 
 
-def test_make_run_takes_the_file_that_is_named(tmp_path: Path):
+def test_make_run_uses_the_named_file(tmp_path: Path):
     path = tmp_path / "named.ini"
     path.write_text(INI)
     user = {"HOME": str(tmp_path), "INGEST_CONFIG": str(path)}

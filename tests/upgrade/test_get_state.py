@@ -84,7 +84,7 @@ def test_jobs_of_schema_1_0_are_answered_as_2_0_would_have(
     assert our_answers(client) == expected
 
 
-def test_jobs_of_1_0_that_the_original_brought_to_2_0_are_not_complete_as_there(
+def test_jobs_that_the_original_service_migrated_to_2_0_are_not_complete_as_there(
     jobs: Original, engine: Engine, call: Call, client: FlaskClient
 ):
     execute(engine, TO_1_0)
@@ -105,7 +105,7 @@ def test_a_job_that_neither_service_received_is_unknown(jobs: Original, call: Ca
     assert (answer.status_code, answer.get_json()["message"]) == (404, "job ID 999 does not exist.")
 
 
-def test_old_jobs_are_unknown_before_dbsync_has_taken_them_over(
+def test_old_jobs_are_unknown_before_dbsync_has_imported_them(
     jobs: Original, call: Call, engine: Engine, client: FlaskClient
 ):
     execute(engine, "ALTER TABLE ingeststate RENAME TO elsewhere")

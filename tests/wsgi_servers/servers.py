@@ -39,7 +39,7 @@ SERVERS = {
             *("--processes", "2", "--threads", "4"),
         ),
     ),
-    # Reads the whole body before it calls the application with its length.
+    # Reads the whole body, then calls the application with its length.
     "waitress": WsgiServer(
         "waitress-serve", ("--listen", "127.0.0.1:{port}", "api.wsgi:application"), takes_chunks=True
     ),

@@ -47,7 +47,7 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long each target runs")
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="where corpus and findings are kept")
-    parser.add_argument("--planted", action="store_true", help="take what is accepted for a finding, to see one")
+    parser.add_argument("--planted", action="store_true", help="report accepted inputs as findings, to test the report")
     return parser.parse_known_args()
 
 

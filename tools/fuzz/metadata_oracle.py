@@ -49,8 +49,8 @@ def accepted(document: io.BytesIO) -> list[Entry] | None:
 
 
 def check_metadata(document: bytes) -> bool:
-    """Check that what we accept is what `json` reads, and that what is made of it is sound; say whether we did."""
-    # First, so that a fuzzer learns of each branch of the syntax that a document takes.
+    """Check that `json` reads an accepted document the same, and its declared files; return whether we accept it."""
+    # First, so that the fuzzer sees which branches of the syntax a document takes.
     theirs = _by_python(document)
     ours = accepted(io.BytesIO(document))
     in_pieces = accepted(InPieces(document))
@@ -94,7 +94,7 @@ def declared_files(document: bytes, kind: Kind) -> list[DeclaredFile] | None:
 
 
 def check_path(path: str) -> None:
-    """Check that a path stays below `data/` wherever it is joined to it, and that it means itself."""
+    """Check that a path is relative, normalized and storable, and stays below `data/`."""
     parts = path.split("/")
     assert not {"", ".", ".."} & set(parts), f"{path!r} is no plain path"
     assert not UNSTORABLE.search(path), f"{path!r} holds NUL or a surrogate"
@@ -107,7 +107,7 @@ def check_completed(document: bytes, files: Iterable[DeclaredFile], kind: Kind) 
         ArchivedAs(file.position, file.path, 100 + n, file.hash_type, file.hash_sum) for n, file in enumerate(files)
     ]
     found_once = list(completed(io.BytesIO(document), JOB, archived, _ids, for_catalog=False))
-    # A file's value names the file by its id when it is complete, which no uploader may.
+    # Completed entries with a `file_id` are removed, because uploaders must not set it.
     once = [entry for entry in found_once if "file_id" not in entry]
     again = list(completed(io.BytesIO(json.dumps(once).encode()), JOB, archived, _ids, for_catalog=False))
     assert repr(again) == repr(once), f"completed twice it is {again!r}, once it is {once!r}"
@@ -117,7 +117,7 @@ def check_completed(document: bytes, files: Iterable[DeclaredFile], kind: Kind) 
 
 
 def _ids(paths: Sequence[str]) -> dict[str, int | None]:
-    """Any path has an id here; whether it is a listed file's is for the ledger to say."""
+    """Return an id for any path; only the ledger knows which paths are listed."""
     return dict.fromkeys(paths, 1)
 
 

@@ -15,7 +15,7 @@ COVERAGE = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)/")
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one target; `findings` are the inputs that it failed with, `reason` says how."""
+    """The figures of one target; `findings` are the inputs that failed, `reason` is the first error."""
 
     name: str
     executions: int
@@ -32,7 +32,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """True with a finding, or if the target did not run to its end."""
+        """Return True with a finding, or if the target did not run to its end."""
         return bool(self.findings) or self.exit_status != 0
 
     def lines(self) -> list[str]:
@@ -48,7 +48,7 @@ class Report:
 
 
 def report(name: str, folder: Path, exit_status: int) -> Report:
-    """Read the report of a target that ended: its log and what lies in its folder."""
+    """Read the report of a target that ended: its log and the files in its folder."""
     log = (folder / "log").read_text(errors="replace")
     statistics = {key: int(value) for key, value in STATISTIC.findall(log)}
     coverage, features, corpus = (int(number) for number in [("0", "0", "0"), *COVERAGE.findall(log)][-1])

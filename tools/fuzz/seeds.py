@@ -86,7 +86,7 @@ def _named(subdir: str, name: str) -> Entry:
 
 
 def write_seeds(folder: Path, seeds: Iterator[bytes]) -> None:
-    """Write each seed to a file of its own."""
+    """Write each seed to a separate file."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         (folder / f"seed-{number:03}").write_bytes(seed)

@@ -50,12 +50,12 @@ def extended(records: Iterable[tuple[bytes, bytes]], kind: bytes = tarfile.XHDTY
 
 
 def long_name(name: bytes, kind: bytes = tarfile.GNUTYPE_LONGNAME) -> bytes:
-    """Return what GNU tar writes before a member whose name is long."""
+    """Return the header that GNU tar writes before a member with a long name."""
     return member(b"././@LongLink", name + b"\0", kind)
 
 
 def volume_label(name: bytes) -> bytes:
-    """Return what GNU tar writes first for `-V LABEL`: a header with little more than a name."""
+    """Return the header that GNU tar writes first for `-V LABEL`."""
     block = bytearray(BLOCK)
     for field, value in {"name": name, "mtime": b"15303245733\0", "type": b"V"}.items():
         set_field(block, 0, field, value)

@@ -124,7 +124,7 @@ def change_byte(tar: bytearray, random: Random) -> None:
 
 
 def insert_bytes(tar: bytearray, random: Random) -> None:
-    """Shift all that follows, by bytes or by whole blocks of zeros."""
+    """Shift the rest by inserted bytes or blocks of zeros."""
     place = random.randrange(len(tar) + 1) if random.randrange(2) else _place(tar, random)
     tar[place:place] = bytes(random.choice([1, BLOCK, len(END)]))
 

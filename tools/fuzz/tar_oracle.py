@@ -11,7 +11,7 @@ from tools.fuzz.tar_readers import Read, read_by_gnu_tar, read_by_python, read_b
 
 
 def accepted(path: Path) -> Read | None:
-    """Return what we read of a tar, None if we refuse it; anything but InvalidBundle is a finding."""
+    """Return the members that we read, None if we refuse the tar; any other error than InvalidBundle is a finding."""
     try:
         return read_by_us(path)
     except InvalidBundle:
@@ -19,7 +19,7 @@ def accepted(path: Path) -> Read | None:
 
 
 def check_tar(file: MemoryFile, tar: bytes, *, gnu_tar: bool) -> bool:
-    """Check that what we accept is read the same by others, and say whether we did; `gnu_tar` starts a process."""
+    """Check that other readers read an accepted tar the same; return whether we accept it. `gnu_tar` starts a process."""
     file.write(tar)
     ours = accepted(file.path)
     if ours is None:

@@ -1,7 +1,7 @@
 """The regular files of a tar, as three readers see them: ours, Python's and GNU tar.
 
-Each gives the same list of path and content, in the order of the tar, so that two of them can be compared. The readers
-share nothing but the names of `data` and `metadata.txt`. Called by the properties and by the fuzz target.
+Each returns a list of path and content, in the order of the tar, so that the results can be compared. The readers share
+only the names `data` and `metadata.txt`. Called by the properties and by the fuzz target.
 """
 
 import ast
@@ -19,23 +19,23 @@ from ingest.errors.types import InvalidBundle
 # The path below data/ (None for metadata.txt) and the content. The path names any other kind of member.
 Read = list[tuple[str | None, bytes]]
 
-# A tar of some kilobytes cannot hold more; a reader that goes round in circles is stopped here.
+# A tar of some kilobytes cannot hold more; stops a reader in an endless loop.
 MOST_MEMBERS = 10_000
-# Of these nothing is a file: folders, and the label of a whole tar, which `tarfile` knows as a member of an unknown type.
+# Types that are not files: folders, and the label of a tar, which `tarfile` reads as a member of an unknown type.
 VOLUME_LABEL = b"V"
 NO_FILES = (b"d", VOLUME_LABEL)
-# Listed so: contiguous files (of type 7) are regular ones.
+# The types of regular files in the listing; contiguous files (type 7) are regular files.
 REGULAR = (b"-", b"C")
 SECONDS = 10
 GNU_TAR = ("tar", "--extract", "--to-stdout", "-vv", "--full-time", "--numeric-owner", "--absolute-names")
-MAX_LISTED = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
+LISTED_MEMBER = re.compile(rb'(?P<type>[^t\s])\S{9,10} \S+ +(?P<size>[\d,]+) .*?"(?P<name>(?:[^"\\]|\\.)*)"')
 
 
 def read_by_us(path: Path) -> Read:
-    """Read with `ingest.bundles.bundle`; raises InvalidBundle, and AssertionError where that never ends."""
+    """Read with `ingest.bundles.bundle`; raises InvalidBundle, and AssertionError for an endless loop."""
     faults = FaultList()
     found = list(islice(members(path, faults), MOST_MEMBERS + 1))
-    assert len(found) <= MOST_MEMBERS, "our reader goes round in circles"
+    assert len(found) <= MOST_MEMBERS, "our reader is in an endless loop"
     faults.raise_as(InvalidBundle)
     return [(member.path, _section(path, member.offset, member.size)) for member in found]
 
@@ -48,7 +48,7 @@ def _section(path: Path, offset: int, size: int) -> bytes:
 
 
 def read_by_python(path: Path) -> Read:
-    """Read with `tarfile`; raises what that raises."""
+    """Read with `tarfile`, and raise its errors."""
     with tarfile.open(path, "r:", encoding="utf-8") as tar:
         return [_by_python(tar, info) for info in islice(tar, MOST_MEMBERS + 1) if not _is_no_file(info)]
 
@@ -65,7 +65,7 @@ def _by_python(tar: tarfile.TarFile, info: tarfile.TarInfo) -> tuple[str | None,
 
 
 def read_by_gnu_tar(tar: bytes) -> Read:
-    """Read with the program; its complaints are not looked at, for it goes on where it can."""
+    """Read with the program; ignore its errors, because it continues after them."""
     command = [*GNU_TAR, "--quoting-style=c", "--file=-"]
     done = subprocess.run(command, input=tar, capture_output=True, timeout=SECONDS, check=False, env={"LC_ALL": "C"})
     return list(_listed(done.stderr, done.stdout))
@@ -73,10 +73,10 @@ def read_by_gnu_tar(tar: bytes) -> Read:
 
 def _listed(listing: bytes, contents: bytes) -> Iterator[tuple[str | None, bytes]]:
     for line in listing.splitlines():
-        match = MAX_LISTED.match(line)
+        match = LISTED_MEMBER.match(line)
         if match is None or match["type"] in NO_FILES:
             continue
-        # GNU tar escapes as C does, which Python reads as it is.
+        # GNU tar escapes names as in C; Python literals have the same escapes.
         name = ast.literal_eval(f'b"{match["name"].decode()}"').decode("utf-8", "surrogateescape")
         if match["type"] not in REGULAR:
             yield f"{match['type']!r} {name!r}", b""

@@ -1,7 +1,7 @@
 """One fuzz target under atheris: `python -m tools.fuzz.target tar|metadata FOLDER [--planted] [libFuzzer's options]`.
 
-Started by the runner (`python -m tools.fuzz`). FOLDER gets the slowest input. What is instrumented must be imported here
-first, and nothing before it may import it.
+Started by the runner (`python -m tools.fuzz`). FOLDER gets the slowest input. Instrumented modules must be imported
+here first, before any other module imports them.
 """
 
 import signal
@@ -21,9 +21,9 @@ with atheris.instrument_imports(include=["ingest", "tarfile", "json"]):
     from tools.fuzz.tar_mutations import joined, mutated, set_checksums
     from tools.fuzz.tar_oracle import check_tar
 
-# GNU tar reads one input of so many, because a process takes longer than everything else.
+# GNU tar reads one of so many inputs, because starting a process is slow.
 GNU_TAR_READS = 16
-# A time that only a new slowest input is worth writing down for.
+# Seconds by which an input must be slower than the slowest one to be saved.
 SLOWER = 0.001
 
 Check = Callable[[bytes], bool]
@@ -43,7 +43,7 @@ class Measured:
         self._slowest = 0.0
 
     def __call__(self, data: bytes) -> None:
-        """Called by atheris with each input; what is raised is a finding."""
+        """Check an input; called by atheris. An exception is a finding."""
         began = time.process_time()
         try:
             self._try(data)
@@ -57,7 +57,7 @@ class Measured:
             raise Planted("an input that is accepted")
 
     def _save(self, data: bytes) -> None:
-        """Save a finding as libFuzzer does, whose timer may end the process before it comes to that."""
+        """Save a finding as libFuzzer does; its timer may end the process before it saves the finding."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         digest = sha1(data, usedforsecurity=False).hexdigest()
         (self._folder / f"crash-{digest}").write_bytes(data)

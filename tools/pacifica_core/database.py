@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel, as `make run` starts it, with nothing else. Called by the tests' fixtures and `make core`."""
+"""PostgreSQL from the wheel, as `make run` starts it. Called by the fixtures of the tests and by `make core`."""
 
 import os
 from collections.abc import Iterator

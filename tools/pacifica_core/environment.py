@@ -1,7 +1,7 @@
 """The environment of the real Pacifica packages, apart from ours because their pins clash.
 
-Called by the fixture `core`, by the tests of clients and upgrade, by `make core`, and by the benchmark, which has one of its
-own besides. Each is made once, in `build/`, and again after a change of its requirements.
+Called by the fixture `core`, by the tests of clients and upgrade, by `make core`, and by the benchmark, which also has
+a separate one. Each is created once, in `build/`, and again after a change of its requirements.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ def core_binaries() -> Path:
 
 
 def binaries_of(name: str, requirements: Path) -> Path:
-    """Return the folder with the programs of the environment `build/<name>`, which holds what is required."""
+    """Return the folder with the programs of the environment `build/<name>`, which has the requirements."""
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
     stamp, contents = folder / "complete", _contents(folder, requirements)

@@ -11,14 +11,14 @@ INSTRUMENT = 54
 
 
 def add_people(metadata_url: str) -> None:
-    """Let metadata know submitter 10, project 1234a and instrument 54, as members of each other."""
+    """Add submitter 10, project 1234a and instrument 54 to metadata, as members of each other."""
     put(metadata_url, "users", _user(SUBMITTER))
     put(metadata_url, "instruments", _instrument(INSTRUMENT))
     add_project(metadata_url, PROJECT)
 
 
 def add_project(metadata_url: str, project: str) -> None:
-    """Let metadata know a project that the submitter and the instrument are members of."""
+    """Add a project with the submitter and the instrument as members."""
     put(metadata_url, "projects", {"_id": project, "title": f"Project {project}", "abstract": "", "science_theme": ""})
     answer = requests.get(f"{metadata_url}/relationships", params={"name": "member_of"}, timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
@@ -28,7 +28,7 @@ def add_project(metadata_url: str, project: str) -> None:
 
 
 def put(metadata_url: str, table: str, row: dict[str, Any]) -> None:
-    """Have metadata insert one row of a table."""
+    """Insert one row into a table of metadata."""
     answer = requests.put(f"{metadata_url}/{table}", json=[row], timeout=TIMEOUT_SECONDS)
     # `make core` keeps its data, so the row may be there from the start before.
     assert answer.ok or "duplicate" in answer.text, f"{table}: {answer.text[-500:]}"

@@ -75,7 +75,7 @@ class Proxy:
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[Fault]:
-        """Let matching requests go wrong inside the block."""
+        """Inject a fault into matching requests inside the block."""
         self.faults.append(fault)
         try:
             yield fault

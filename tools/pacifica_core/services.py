@@ -13,7 +13,7 @@ POLICY = "policy"
 SERVICES = (UNIQUEID, ARCHIVE, METADATA, POLICY)
 # As documented, for `make core`.
 DOCUMENTED_PORTS = {UNIQUEID: 8051, ARCHIVE: 8080, METADATA: 8121, POLICY: 8181}
-# With more threads archiveinterface mixes up contents and uniqueid hands out ids twice.
+# With more threads archiveinterface mixes up contents, and uniqueid allocates ids twice.
 THREADS = {UNIQUEID: 1, ARCHIVE: 1, METADATA: 4, POLICY: 4}
 DATABASES = (UNIQUEID, METADATA)
 
@@ -80,7 +80,7 @@ class Service:
 
     @property
     def archive(self) -> Path:
-        """Where ArchiveInterface keeps the files."""
+        """Return the folder in which ArchiveInterface keeps the files."""
         return self.folder / "files"
 
     def _configuration(self, sockets: Path, ports: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ingest.local.layout import PROJECT
 from ingest.local.reporting import say
 from tools.soak.soak import Soak
-from tools.soak.surroundings import BUILT_IN, CORE
+from tools.soak.soak_stack import BUILT_IN, CORE
 
 REPORTS = PROJECT / "build" / "soak"
 
@@ -37,7 +37,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5, help="how long to load and kill (default: 5)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="of uploads and faults")
     parser.add_argument(
-        "--services", choices=(BUILT_IN, CORE), default=BUILT_IN, help="which services it is in front of"
+        "--services", choices=(BUILT_IN, CORE), default=BUILT_IN, help="the services that the stack uses"
     )
     return parser.parse_args()
 

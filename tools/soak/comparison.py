@@ -1,6 +1,6 @@
-"""Compares ledger, archive, catalog and the sources of moves with the uploads, at the end of a soak.
+"""Compare ledger, archive, catalog and the sources of moves with the uploads, at the end of a soak.
 
-Called when no more faults are caused and every job had time to end. Writes violations to the journal.
+Called after the last fault, when every job had time to end. Writes violations to the journal.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Comparison:
         self._compare_catalog(job_ids)
 
     def _numbers(self, job_ids: list[int]) -> dict[int, int]:
-        """Return the upload that each job of the ledger came from: what was not answered is one whole job, or none."""
+        """Return the upload of each job of the ledger; an upload without an answer is one complete job or none."""
         numbers: dict[int, int] = {}
         taken: set[int | None] = set()
         unreadable = [each for each in sorted(self.journal.unanswered) if self._is_no_tar(each)]

@@ -25,7 +25,7 @@ class Holdings(Protocol):
         ...
 
     def stored(self) -> dict[str, int | None]:
-        """Return the ids of all files in the archive's folder by their names; None for what is no whole file."""
+        """Return the ids of all files in the archive's folder by their names; None for a file that is not complete."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Compares one job at the end of a soak with its upload. Called by `comparison`.
+"""Compare one job at the end of a soak with its upload. Called by `comparison`.
 
 Each function yields one sentence for each fault of the job.
 """
@@ -26,7 +26,7 @@ class Place:
 
 
 def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place: Place) -> Iterator[str]:
-    """Yield the faults of a job; `found` is what the catalog holds of it."""
+    """Yield the faults of a job; `found` are its files in the catalog."""
     if made.mistake is not None:
         yield from _of_rejected(record, made, made.mistake, found, place)
     elif found is None or record.outcome is not Outcome.CATALOGED:
@@ -37,7 +37,7 @@ def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place
 
 
 def faults_of_sources(made: Upload, place: Place) -> Iterator[str]:
-    """Yield the faults of the sources of a move that did not happen: they must be unchanged, with nothing beside them."""
+    """Yield the faults of the sources of a move that did not happen: they must be unchanged, without other files."""
     if made.kind is not Kind.MOVE:
         return
     known = set()

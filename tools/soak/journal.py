@@ -1,6 +1,6 @@
 """The shared state of the threads of a soak: uploads, answered jobs, faults and violations.
 
-Written by the uploaders, the watcher and the disturber; read by the comparison and the report.
+Written by the uploaders, the watcher and the injector; read by the comparison and the report.
 """
 
 import threading
@@ -55,12 +55,12 @@ class Journal:
 
     @property
     def tried(self) -> int:
-        """The number of uploads that began."""
+        """Return the number of uploads that began."""
         return self._tried
 
     @property
     def violations(self) -> list[Violation]:
-        """All that was found, in its order, each once."""
+        """Return the distinct violations in the order of their discovery."""
         with self._lock:
             return list(self._violations)
 

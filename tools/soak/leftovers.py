@@ -8,7 +8,7 @@ from tools.stack import Stack
 from tools.waiting import wait_until
 
 RUN_SECONDS = 180
-# Retention keeps files that are younger than the limit in `surroundings`.
+# Retention keeps files that are younger than the limit in `soak_stack`.
 REMOVED_SECONDS = 120
 
 
@@ -23,11 +23,11 @@ def compare_spool(stack: Stack, journal: Journal) -> None:
 
 
 def _run_retention(stack: Stack) -> None:
-    run = stack.ask_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
+    run = stack.request_airflow("POST", "/dags/retention/dagRuns", {"logical_date": None})
     path = f"/dags/retention/dagRuns/{run['dag_run_id']}"
 
     def succeeded() -> bool:
-        return bool(stack.ask_airflow("GET", path)["state"] == "success")
+        return bool(stack.request_airflow("GET", path)["state"] == "success")
 
     wait_until(succeeded, RUN_SECONDS, lambda: "retention does not succeed")
 

@@ -51,7 +51,7 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """1 with a violation, or when the end was not compared."""
+        """Return 1 with a violation, or when the end was not compared."""
         return int(bool(self.violations) or self.figures is None)
 
     def text(self) -> str:
@@ -85,7 +85,7 @@ class Report:
 
 
 def make_report(seed: int, services: str, seconds: float, journal: Journal, figures: Figures | None) -> Report:
-    """Make the report of what a journal holds."""
+    """Make the report of a journal."""
     longest = max((job.ended - job.answered for job in journal.jobs(ended=True) if job.ended), default=0.0)
     return Report(
         seed=seed,

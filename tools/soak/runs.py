@@ -28,6 +28,6 @@ def compare_runs(stack: Stack, engine: Engine, journal: Journal) -> None:
 
 def _runs(stack: Stack, kind: Kind) -> Iterator[str]:
     offset = 0
-    while page := stack.ask_airflow("GET", f"/dags/{kind}/dagRuns?limit={PAGE}&offset={offset}")["dag_runs"]:
+    while page := stack.request_airflow("GET", f"/dags/{kind}/dagRuns?limit={PAGE}&offset={offset}")["dag_runs"]:
         yield from (run["dag_run_id"] for run in page)
         offset += PAGE

@@ -19,13 +19,13 @@ from ingest.ledger import jobs
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
 from tools.soak.comparison import Comparison
-from tools.soak.disturbing import Disturber
+from tools.soak.fault_injector import FaultInjector
 from tools.soak.holdings import BuiltIn, Real
 from tools.soak.journal import Journal
 from tools.soak.leftovers import compare_spool
 from tools.soak.report import Report, make_report, read_figures
 from tools.soak.runs import compare_runs
-from tools.soak.surroundings import BUILT_IN, Surroundings, surroundings
+from tools.soak.soak_stack import BUILT_IN, SoakStack, soak_stack
 from tools.soak.uploading import Uploader
 from tools.soak.watching import Watcher
 from tools.stack import ledger_of
@@ -38,7 +38,7 @@ POLL_SECONDS = 1.0
 
 @dataclass
 class Soak:
-    """One soak, in an empty folder of its own; `gap_seconds` is how long it waits between two faults."""
+    """One soak, in an empty folder of its own; `gap_seconds` is the range of the pause between two faults."""
 
     folder: Path
     seed: int
@@ -54,10 +54,10 @@ class Soak:
         begun, figures = time.monotonic(), None
         hook, threading.excepthook = threading.excepthook, self._record_failure_of_thread
         try:
-            with surroundings(self.folder, self.services) as around, ledger_of(around.stack) as engine:
+            with soak_stack(self.folder, self.services) as running, ledger_of(running.stack) as engine:
                 begun = time.monotonic()
-                self._load(around, engine, seconds)
-                self._compare(around, engine)
+                self._load(running, engine, seconds)
+                self._compare(running, engine)
                 figures = read_figures(engine, self.journal.violations)
         except KeyboardInterrupt:
             pass
@@ -69,30 +69,30 @@ class Soak:
             threading.excepthook = hook
         return make_report(self.seed, self.services, time.monotonic() - begun, self.journal, figures)
 
-    def _load(self, around: Surroundings, engine: Engine, seconds: float) -> None:
-        """Upload and disturb for a while, then wait until every job has ended."""
-        watcher = Watcher(around.stack.api, self.journal)
-        uploaders = [Uploader(self.seed, around.stack, self.journal) for _ in range(UPLOADERS)]
+    def _load(self, running: SoakStack, engine: Engine, seconds: float) -> None:
+        """Upload and inject faults for a while, then wait until every job has ended."""
+        watcher = Watcher(running.stack.api, self.journal)
+        uploaders = [Uploader(self.seed, running.stack, self.journal) for _ in range(UPLOADERS)]
         for thread in (watcher, *uploaders):
             thread.start()
 
-        disturber = Disturber(around.stack, self.journal, Random(self.seed), around.core, self.gap_seconds)
+        injector = FaultInjector(running.stack, self.journal, Random(self.seed), running.core, self.gap_seconds)
         try:
-            disturber.disturb(seconds, around.check)
+            injector.inject_faults(seconds, running.check)
         except Fault as error:
             # supervisord has stopped.
-            raise around.ended() from error
+            raise running.ended() from error
         self.journal.over.set()
         for uploader in uploaders:
             uploader.join()
-        self._wait_for_ends(around, engine)
+        self._wait_for_ends(running, engine)
         watcher.end()
 
-    def _wait_for_ends(self, around: Surroundings, engine: Engine) -> None:
+    def _wait_for_ends(self, running: SoakStack, engine: Engine) -> None:
         """Wait without intervening; the comparison finds jobs that did not end in time."""
         end = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < end and not self._all_ended(engine):
-            around.check()
+            running.check()
             time.sleep(POLL_SECONDS)
 
     def _all_ended(self, engine: Engine) -> bool:
@@ -103,10 +103,10 @@ class Soak:
             return not jobs.unfinished(engine, -1, 1)
         return False
 
-    def _compare(self, around: Surroundings, engine: Engine) -> None:
-        stack = around.stack
-        holdings = Real(around.core) if around.core else BuiltIn(stack.home, engine)
-        with closing(make_services(load_settings(around.settings), engine)) as services:
+    def _compare(self, running: SoakStack, engine: Engine) -> None:
+        stack = running.stack
+        holdings = Real(running.core) if running.core else BuiltIn(stack.home, engine)
+        with closing(make_services(load_settings(running.settings), engine)) as services:
             Comparison(self.seed, stack.home, engine, services.archive, holdings, self.journal).compare()
         compare_runs(stack, engine, self.journal)
         # Last, because it removes files that the others compare.

@@ -1,4 +1,4 @@
-"""The uploads of a soak: upload number N of a seed is always the same, so that it can be verified without being kept.
+"""The uploads of a soak: upload number N of a seed is always the same, so that the comparison can recreate it.
 
 Called by the uploaders, which send it, and by the comparison, which recreates it.
 """
@@ -46,15 +46,15 @@ class Mistake(StrEnum):
         return stages.get(self, Stage.LOAD_METADATA)
 
 
-# Of a move document the API itself refuses what is no JSON, and a source that is missing is another mistake.
+# The API refuses move documents that are not JSON; a missing source is another kind of mistake.
 MISTAKES = {Kind.INGEST: tuple(Mistake), Kind.MOVE: (Mistake.REFUSED, Mistake.WRONG_HASH)}
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One upload: its files by path with their sizes, and what is wrong with it.
+    """One upload: its files by path with their sizes, and its mistake, if any.
 
-    `cut`: its client goes away in the middle; `seconds`: how long its client takes to send it.
+    `cut`: the client disconnects in the middle; `seconds`: the time that the client takes to send it.
     """
 
     seed: int
@@ -66,21 +66,21 @@ class Upload:
     files: tuple[tuple[str, int], ...]
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        """Return the files, one after the other."""
+        """Yield the path and the content of each file."""
         for position, (path, size) in enumerate(self.files):
             yield path, Random(f"{self.seed}-{self.number}-{position}").randbytes(size)
 
     def sources(self, home: Path) -> Path:
-        """Return the folder that the files of a move lie in."""
+        """Return the folder of the sources of a move."""
         return home / "move" / _folder(self.number)
 
     def source(self, path: str, home: Path) -> Path:
-        """Return the place of one file of a move."""
+        """Return the path of one source of a move."""
         return home / "move" / path.removeprefix("data/")
 
 
 def upload(seed: int, number: int) -> Upload:
-    """Make up an upload."""
+    """Return the upload with this number."""
     chance = Random(f"{seed}-{number}")
     kind = Kind.MOVE if chance.random() < MOVE else Kind.INGEST
     mistake = chance.choice(MISTAKES[kind]) if chance.random() < BAD else None
@@ -112,10 +112,10 @@ def _entries(made: Upload, contents: dict[str, bytes]) -> list[Entry]:
     listed = {**contents, LOST: b"lost"} if made.mistake is Mistake.LOST_FILE else contents
     entries = metadata_of(listed)
     if made.mistake is Mistake.WRONG_HASH:
-        # Of the last file, so that the others were sent, and must be removed again.
+        # The hash of the last file, so that the others were sent and must be removed.
         entries[-1]["hashsum"] = "0" * 40
     if made.mistake is Mistake.REFUSED:
-        # The real policy does not know the project; the built-in one wants it to be given once.
+        # The real policy does not know the project; the built-in policy refuses two values.
         unknown = {"destinationTable": "Transactions.project", "value": "999z"}
         others = [entry for entry in entries if entry["destinationTable"] != "Transactions.project"]
         entries = [unknown, unknown, *others]

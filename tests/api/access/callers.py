@@ -64,7 +64,7 @@ class AccessServer(Server):
 
     log: Path
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         return self.log.read_text()
 
 

@@ -22,12 +22,12 @@ from tests.api.access.callers import (
     serving,
     token_settings,
 )
-from tests.received import create_job
+from tests.job_creation import create_job
 
 
 @pytest.fixture(scope="package")
 def jobs(database_engine: Engine, database_url: str) -> dict[str, str]:
-    """A job id for each kind of job in the table."""
+    """Return a job id for each kind of job in the table."""
     services = make_services(Settings(database_url=database_url), database_engine)
     own, others, originals, unknown = services.uniqueid.allocate("upload_job", 4)
     for job, user in ((own, UPLOADER), (others, "otto")):
@@ -53,7 +53,7 @@ def token_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="package")
 def tokens(token_server: AccessServer) -> Tokens:
-    """Static tokens, created while the server runs."""
+    """Return static tokens, created while the server runs."""
     return make_tokens(token_server.log.parent / "tokens.json")
 
 

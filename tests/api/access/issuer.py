@@ -24,7 +24,7 @@ def make_key(algorithm: str, bits: int = 2048) -> Any:
 
 
 def public(key: Any, algorithm: str, key_id: str | None, **members: str) -> dict[str, Any]:
-    """A public key as an entry of a key set."""
+    """Return a public key as an entry of a key set."""
     entry = get_default_algorithms()[algorithm].to_jwk(key.public_key(), as_dict=True)
     named = {} if key_id is None else {"kid": key_id}
     return {**entry, **named, **members}
@@ -42,7 +42,7 @@ def write_key_set(path: Path, *entries: dict[str, Any]) -> str:
 
 
 def claims(user: object = "ursula", **changed: object) -> dict[str, Any]:
-    """What a good token says; a claim that is None is left out."""
+    """Return the claims of a valid token; a claim that is None is left out."""
     now = int(time.time())
     good = {"iss": NAME, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 86_400}
     return {name: value for name, value in {**good, **changed}.items() if value is not None}

@@ -23,7 +23,7 @@ from tools.waiting import wait_until
 
 
 @pytest.mark.parametrize("path", ["/get_state?job_id={}", "/get_state/{}"])
-def test_another_s_job_and_the_original_s_are_answered_to_the_letter_as_one_that_never_was(
+def test_jobs_of_others_and_of_the_original_service_are_answered_exactly_as_unknown_jobs(
     proxy_server: AccessServer, jobs: Mapping[str, str], path: str
 ):
     _, uploader = PROXY_CALLERS["uploader, proxy"]
@@ -99,7 +99,7 @@ def send(server: AccessServer, headers: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("headers", "status", "said"),
+    ("headers", "status", "expected"),
     [
         (b"X-Http-Authed-User: ursula\r\nX-Http-Authed-User: adam\r\n", b"400", b"was sent twice"),
         (b"X-Http-Authed-User: ursula, adam\r\n", b"400", b"was sent twice"),
@@ -114,16 +114,16 @@ def send(server: AccessServer, headers: bytes) -> bytes:
         (b"X-Http_Authed-User: adam\r\n", b"401", b"has not set"),
     ],
 )
-def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes, status: bytes, said: bytes):
+def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes, status: bytes, expected: bytes):
     answer = send(proxy_server, headers)
     assert answer.startswith(b"HTTP/1.1 " + status), answer
-    assert said in answer
+    assert expected in answer
 
 
-def test_log_names_who_was_refused_and_why_and_no_token(token_server: AccessServer, tokens: Tokens):
+def test_log_has_the_refused_request_and_the_reason_but_no_token(token_server: AccessServer, tokens: Tokens):
     wrong = bearer(f"{tokens[ADMIN]}x")
     assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
-    wait_until(lambda: "token_invalid" in token_server.said(), 30, token_server.said)
-    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.said()
+    wait_until(lambda: "token_invalid" in token_server.log_text(), 30, token_server.log_text)
+    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.log_text()
     secrets = [token.rpartition("_")[2] for token in tokens.values()]
-    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.said()]
+    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.log_text()]

@@ -18,7 +18,7 @@ from tests.api.access.issuer import claims, make_key, public, settings_for, sign
 KEY = make_key("ES256")
 RSA_KEY = make_key("RS256")
 OTHER = make_key("ES256")
-SECRET = b"a secret that the issuer shares with nobody, I hope"
+SECRET = b"a secret that the issuer shares with nobody else"
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def tampered() -> str:
 
 
 def signed_with_the_public_key_as_a_secret() -> str:
-    """The oldest trick: the public key, which everybody has, taken for a shared secret."""
+    """Return a token that is signed with the public key as an HMAC secret."""
     pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signing_input = f"{encoded({'alg': 'HS256', 'kid': 'rsa'})}.{encoded(claims())}"
     hmac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)

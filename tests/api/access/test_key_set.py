@@ -31,14 +31,14 @@ def remote(server: ScriptedServer) -> Issuer:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys may be fetched at any time."""
+def no_fetch_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the minimum interval between two fetches."""
     monkeypatch.setattr(key_set, "MIN_FETCH_INTERVAL_SECONDS", 0.0)
 
 
 @pytest.fixture
-def forgetful(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
-    """Keys expire immediately."""
+def expired_keys(monkeypatch: pytest.MonkeyPatch, no_fetch_interval: None) -> None:
+    """Make cached keys expire immediately."""
     monkeypatch.setattr(key_set, "KEY_LIFETIME_SECONDS", 0.0)
 
 
@@ -66,14 +66,14 @@ def test_tokens_of_unknown_keys_do_not_cause_repeated_fetches(remote: Issuer, se
     assert len(server.received) == 1
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("no_fetch_interval")
 def test_new_key_is_found_without_a_restart(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)), reply(document=keys(ONE, TWO)))
     assert (remote.identify(GOOD).user, remote.identify(NEW).user) == ("ursula", "ursula")
     assert len(server.received) == 2
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("expired_keys")
 def test_withdrawn_key_is_no_longer_accepted(remote: Issuer, server: ScriptedServer):
     server.then(reply(document=keys(ONE)), reply(document=keys(TWO)))
     assert remote.identify(GOOD).user == "ursula"
@@ -90,7 +90,7 @@ UNAVAILABLE = {
 }
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("expired_keys")
 @pytest.mark.parametrize("failure", UNAVAILABLE.values(), ids=UNAVAILABLE)
 def test_known_keys_remain_valid_while_the_issuer_is_unavailable_and_unknown_ones_answer_503(
     remote: Issuer, server: ScriptedServer, failure: Any
@@ -124,7 +124,7 @@ def test_unresponsive_issuer_times_out(remote: Issuer, server: ScriptedServer, m
 
 @pytest.fixture
 def slow(server: ScriptedServer) -> Iterator[Callable[[], Script]]:
-    """Returns answers that arrive when the test is over."""
+    """Yield a factory of answers that arrive when the test is over."""
     over = threading.Event()
 
     def make() -> Script:
@@ -148,7 +148,7 @@ def another_request_fetching(remote: Issuer, server: ScriptedServer) -> Iterator
     yield
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("expired_keys")
 def test_known_key_does_not_wait_for_another_request_that_fetches(
     remote: Issuer, server: ScriptedServer, slow: Callable[[], Script]
 ):

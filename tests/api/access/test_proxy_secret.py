@@ -66,18 +66,18 @@ def test_every_call_behind_a_proxy_with_a_secret(server: AccessServer, secret: s
 def test_secret_is_in_no_log(server: AccessServer):
     Caller({HEADER: ADMIN, SECRET_HEADER: OLD}, TRUSTED).request(server, "GET", "/get_state/999999999")
     Caller({HEADER: ADMIN, SECRET_HEADER: f"{OLD}x"}, TRUSTED).request(server, "GET", "/get_state/999999999")
-    assert "refused: caller_not_trusted" in server.said()
-    assert OLD not in server.said()
+    assert "refused: caller_not_trusted" in server.log_text()
+    assert OLD not in server.log_text()
 
 
 def test_proxy_with_a_secret_causes_no_warning(server: AccessServer):
-    assert WARNING not in server.said()
+    assert WARNING not in server.log_text()
 
 
 def test_proxy_without_a_secret_is_named_at_start(tmp_path: Path, database_url: str):
     with serving(tmp_path, database_url, proxy_settings()) as server:
         Caller({HEADER: ADMIN}, TRUSTED).request(server, "GET", "/get_state/999999999")
-        assert WARNING in server.said()
+        assert WARNING in server.log_text()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"too short\n", f"{OLD}\nshort\n".encode()])

@@ -20,7 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Itera
 
 
 def reads(server: AccessServer) -> list[str]:
-    return READ.findall(server.said())
+    return READ.findall(server.log_text())
 
 
 def upload(server: AccessServer, user: str) -> int:
@@ -39,7 +39,7 @@ def test_each_reader_of_a_job_is_in_the_log_once(server: AccessServer):
         f"'olga' (operator) at {TRUSTED} read {path}: 200",
         f"'ulf' (uploader) at {TRUSTED} read {path}: 404",
     }
-    wait_until(lambda: expected <= set(reads(server)), 30, server.said)
+    wait_until(lambda: expected <= set(reads(server)), 30, server.log_text)
     assert set(reads(server)) == expected
     assert all(reads(server).count(line) <= PROCESSES for line in expected)
 
@@ -49,7 +49,7 @@ def test_one_client_cannot_flood_the_log(server: AccessServer):
     for number in range(PROCESSES * LINES_PER_CLIENT + 50):
         caller.request(server, "GET", f"/get_state?job_id={900_000_000 + number}")
     job = upload(server, "ursula")
-    wait_until(lambda: f"job {job} received" in server.said(), 30, server.said)
+    wait_until(lambda: f"job {job} received" in server.log_text(), 30, server.log_text)
     # On a slow machine the requests take more than one minute, and each minute has its own limit.
-    windows = 1 + server.said().count("more lines caused by") // PROCESSES
+    windows = 1 + server.log_text().count("more lines caused by") // PROCESSES
     assert 0 < len(reads(server)) <= windows * PROCESSES * LINES_PER_CLIENT

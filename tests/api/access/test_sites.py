@@ -10,20 +10,20 @@ from tests.api.live_server import Server, serving_alone
 
 CONTINUE = b"HTTP/1.1 100 Continue"
 BODY = b"Content-Length: 1\r\n\r\nx"
-MAX_LISTED = "ingest.example.org"
+LISTED_HOST = "ingest.example.org"
 
 
 @pytest.fixture(scope="module")
 def listing(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a list of its host names, as behind a proxy."""
-    settings = {"INGEST_AUTHENTICATION": "open", "INGEST_ALLOWED_HOSTS": f"{MAX_LISTED}, 10.1.2.3, portal.example.org"}
+    """Yield a server with a list of its host names, as behind a proxy."""
+    settings = {"INGEST_AUTHENTICATION": "open", "INGEST_ALLOWED_HOSTS": f"{LISTED_HOST}, 10.1.2.3, portal.example.org"}
     with serving_alone(tmp_path_factory.mktemp("listing"), database_url, **settings) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def unlisted(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with authentication, or open without it, and no list of host names."""
+    """Yield a server with authentication, or open without it, and no list of host names."""
     settings = {"INGEST_AUTHENTICATION": "open"}
     with serving_alone(tmp_path_factory.mktemp("unlisted"), database_url, **settings) as server:
         yield server
@@ -124,7 +124,7 @@ def test_origin_and_host_are_the_same_however_they_are_written(unlisted: Server,
 @pytest.mark.parametrize("site", ["same-site", "cross-site"])
 def test_page_of_a_listed_host_may_upload(listing: Server, site: str) -> None:
     headers = (f"Sec-Fetch-Site: {site}", "Origin: https://portal.example.org:8443")
-    assert status(listing, post(*headers, host=MAX_LISTED) + BODY) == 200
+    assert status(listing, post(*headers, host=LISTED_HOST) + BODY) == 200
     assert status(listing, post(*headers, host="127.0.0.1:8066") + BODY) == 200
 
 
@@ -173,8 +173,8 @@ def test_with_authentication_and_without_a_list_any_name_is_accepted(unlisted: S
 @pytest.mark.parametrize(
     ("host", "answer"),
     [
-        (MAX_LISTED, 200), ("INGEST.example.org:8443", 200), ("10.1.2.3:8066", 200), ("localhost", 200), ("127.0.0.1", 200),
-        ("evil.example", 421), ("example.org", 421), (f"a.{MAX_LISTED}", 421), ("10.1.2.4", 421),
+        (LISTED_HOST, 200), ("INGEST.example.org:8443", 200), ("10.1.2.3:8066", 200), ("localhost", 200), ("127.0.0.1", 200),
+        ("evil.example", 421), ("example.org", 421), (f"a.{LISTED_HOST}", 421), ("10.1.2.4", 421),
     ],
 )  # fmt: skip
 def test_listed_hosts_and_no_others_are_names_of_the_service(listing: Server, host: str, answer: int) -> None:

@@ -33,25 +33,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
-    """A port that is in use on all addresses: a server that may listen there ends with an error."""
+def port_in_use() -> Iterator[int]:
+    """Yield a port that is in use on all addresses: a server that is permitted to bind it fails with EADDRINUSE."""
     with socket.create_server(("", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])
-def test_without_authentication_only_this_machine_is_listened_to(run: Run, address: str):
-    status, said = run("-a", address, "-p", "0")
+def test_without_authentication_only_loopback_addresses_can_be_listened_on(run: Run, address: str):
+    status, output = run("-a", address, "-p", "0")
     assert status == 2
-    (line,) = said.splitlines()
+    (line,) = output.splitlines()
     assert line.startswith(f"pacifica-ingest: {address} {OPEN_DOOR}: set INGEST_AUTHENTICATION to proxy or token")
 
 
 def test_host_of_the_cherrypy_file_is_restricted_too(run: Run, tmp_path: Path):
     path = cherrypy_file(tmp_path / "cpconfig.ini", 0, "0.0.0.0")
-    status, said = run("--cp-config", str(path))
+    status, output = run("--cp-config", str(path))
     assert status == 2
-    assert OPEN_DOOR in said
+    assert OPEN_DOOR in output
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_host_of_the_cherrypy_file_is_restricted_too(run: Run, tmp_path: Path):
         {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": "not-there-yet.json"},
     ],
 )
-def test_with_authentication_or_open_it_may_listen_anywhere(run: Run, taken: int, settings: dict[str, str]):
-    status, said = run("-a", "0.0.0.0", "-p", str(taken), **settings)
+def test_with_authentication_or_open_it_may_listen_anywhere(run: Run, port_in_use: int, settings: dict[str, str]):
+    status, output = run("-a", "0.0.0.0", "-p", str(port_in_use), **settings)
     assert status == 1
-    assert "Address already in use" in said
+    assert "Address already in use" in output
 
 
 def test_malformed_token_file_is_refused_in_one_line(run: Run, tmp_path: Path):

@@ -82,7 +82,7 @@ def test_file_that_cannot_be_read_is_refused_at_start(path: Path):
         StaticTokens(path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
 def test_folder_that_cannot_be_read_is_refused_at_start(path: Path):
     path.parent.chmod(0)
     try:

@@ -22,9 +22,9 @@ def test_submitters_id_of_the_token_is_kept_with_the_job(tmp_path: Path, databas
             assert answer.status_code == 200, answer.text
             received = jobs.read(database_engine, answer.json()["job_id"]).received
             assert (received.user, received.submitter_claim) == (UPLOADER, claim)
-        assert UNCHECKED not in server.said()
+        assert UNCHECKED not in server.log_text()
 
 
-def test_start_says_that_submitters_are_not_checked(tmp_path: Path, database_url: str):
+def test_start_warns_that_submitters_are_not_checked(tmp_path: Path, database_url: str):
     with serving(tmp_path, database_url, proxy_settings()) as server:
-        wait_until(lambda: UNCHECKED in server.said(), 30, server.said)
+        wait_until(lambda: UNCHECKED in server.log_text(), 30, server.log_text)

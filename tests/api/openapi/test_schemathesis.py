@@ -34,12 +34,12 @@ def run_schemathesis(
     return int(found["test_cases"]["generated"])
 
 
-def test_the_server_does_what_its_document_says(database_url: str, tmp_path: Path) -> None:
+def test_the_server_conforms_to_its_openapi_document(database_url: str, tmp_path: Path) -> None:
     # A long limit: slow requests have tests of their own.
     assert run_schemathesis(tmp_path, database_url, {"INGEST_RECEIVE_TIMEOUT": "60"}, PHASES) > 200
 
 
-def test_the_server_does_what_its_document_says_with_tokens(database_url: str, tmp_path: Path) -> None:
+def test_the_server_conforms_to_its_openapi_document_with_tokens(database_url: str, tmp_path: Path) -> None:
     settings = {**token_settings(tmp_path), "INGEST_RECEIVE_TIMEOUT": "60"}
     token = make_tokens(tmp_path / "tokens.json")[UPLOADER]
     # One of the checks also sends requests without the token. The other phases would find nothing new.

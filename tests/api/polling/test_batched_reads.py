@@ -13,15 +13,15 @@ from ingest.errors.types import DatabaseUnavailable, UnknownJob
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.states.stages import Kind
-from tests.received import create_job
+from tests.job_creation import create_job
 from tools.waiting import wait_until
 
 JOBS = range(880_001, 880_004)
 UNKNOWN = 880_999
 
 
-class Held:
-    """Holds queries: each begins when the test releases it."""
+class HeldQueries:
+    """Replaces `jobs.read_several`; each query begins when the test releases it."""
 
     def __init__(self) -> None:
         self.queries: list[set[int]] = []
@@ -35,62 +35,66 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def known(database_engine: Engine) -> Engine:
+def engine_with_jobs(database_engine: Engine) -> Engine:
     for job_id in JOBS:
         create_job(database_engine, Received(job_id, Kind.INGEST, "anonymous", f"{job_id}.tar", 1))
     return database_engine
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Held:
-    held = Held()
-    monkeypatch.setattr(jobs, "read_several", held)
-    return held
+def held_queries(monkeypatch: pytest.MonkeyPatch) -> HeldQueries:
+    held_queries = HeldQueries()
+    monkeypatch.setattr(jobs, "read_several", held_queries)
+    return held_queries
 
 
-def test_one_job_is_read(known: Engine):
-    assert BatchedReads(known).read(JOBS[0]) == jobs.read(known, JOBS[0])
+def test_one_job_is_read(engine_with_jobs: Engine):
+    assert BatchedReads(engine_with_jobs).read(JOBS[0]) == jobs.read(engine_with_jobs, JOBS[0])
 
 
 @pytest.mark.parametrize("job_id", [UNKNOWN, -1, 2**63])
-def test_job_that_does_not_exist_is_unknown(known: Engine, job_id: int):
+def test_job_that_does_not_exist_is_unknown(engine_with_jobs: Engine, job_id: int):
     with pytest.raises(UnknownJob):
-        BatchedReads(known).read(job_id)
+        BatchedReads(engine_with_jobs).read(job_id)
 
 
-def test_requests_that_arrive_during_a_query_share_the_next_one(known: Engine, held: Held):
-    reads = BatchedReads(known)
+def test_requests_that_arrive_during_a_query_share_the_next_one(engine_with_jobs: Engine, held_queries: HeldQueries):
+    reads = BatchedReads(engine_with_jobs)
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
-        wait_until(lambda: len(held.queries) == 1, 30, lambda: "no query begins")
+        wait_until(lambda: len(held_queries.queries) == 1, 30, lambda: "no query begins")
         later = [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]
         wait_until(lambda: reads.waiting == set(JOBS[1:]), 30, lambda: "not all wait")
-        held.may_query.release(2)
+        held_queries.may_query.release(2)
         answers = [each.result(30).received.job_id for each in (first, *later)]
     assert answers == list(JOBS)
-    assert held.queries == [{JOBS[0]}, set(JOBS[1:])]
+    assert held_queries.queries == [{JOBS[0]}, set(JOBS[1:])]
 
 
-def test_reads_time_out_while_the_database_is_unresponsive(known: Engine, held: Held, monkeypatch: pytest.MonkeyPatch):
+def test_reads_time_out_while_the_database_is_unresponsive(
+    engine_with_jobs: Engine, held_queries: HeldQueries, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(batched_reads, "QUERY_TIMEOUT_SECONDS", 0.1)
-    reads = BatchedReads(known)
+    reads = BatchedReads(engine_with_jobs)
     with ThreadPoolExecutor(len(JOBS)) as pool:
         first = pool.submit(reads.read, JOBS[0])
-        wait_until(lambda: len(held.queries) == 1, 30, lambda: "no query begins")
-        # The one that queries next, and one that waits for it.
+        wait_until(lambda: len(held_queries.queries) == 1, 30, lambda: "no query begins")
+        # The request that runs the next query, and one that shares it.
         for later in [pool.submit(reads.read, job_id) for job_id in JOBS[1:]]:
             with pytest.raises(DatabaseUnavailable, match="did not respond"):
                 later.result(30)
-        held.may_query.release(2)
+        held_queries.may_query.release(2)
         assert first.result(30).received.job_id == JOBS[0]
     assert reads.read(JOBS[1]).received.job_id == JOBS[1]
 
 
-def test_all_waiting_requests_fail_when_the_database_is_unavailable(known: Engine, monkeypatch: pytest.MonkeyPatch):
+def test_all_waiting_requests_fail_when_the_database_is_unavailable(
+    engine_with_jobs: Engine, monkeypatch: pytest.MonkeyPatch
+):
     def fail(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
         raise DatabaseUnavailable("it is unavailable")
 
-    reads = BatchedReads(known)
+    reads = BatchedReads(engine_with_jobs)
     monkeypatch.setattr(jobs, "read_several", fail)
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable, match="it is unavailable"):

@@ -77,7 +77,9 @@ def test_old_obstacles_are_not_reported_while_airflow_is_unavailable(
         obstacles.current()
 
 
-def test_readiness_shares_what_polls_have_read(obstacles: RecentObstacles, airflow: Airflow, clock: Clock):
+def test_readiness_shares_the_obstacles_that_polls_have_read(
+    obstacles: RecentObstacles, airflow: Airflow, clock: Clock
+):
     found = obstacles.current()
     assert found.sentences
     assert obstacles.current() is found

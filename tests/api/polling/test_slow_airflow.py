@@ -22,8 +22,8 @@ from ingest.ledger.database import transaction
 from ingest.ledger.models import Job
 from ingest.states.stages import Kind
 from tests.api.live_server import Server, serving_alone
-from tests.orchestrator.test_client import tasks
-from tests.received import create_job
+from tests.job_creation import create_job
+from tests.orchestrator.scripted_airflow import tasks
 from tools.waiting import wait_until
 
 JOB = 8_170_000
@@ -107,7 +107,7 @@ def server(airflow: SlowAirflow, tmp_path: Path, database_url: str) -> Iterator[
 
 @pytest.fixture
 def failed_job(database_engine: Engine) -> Iterator[int]:
-    """A job whose stage failed for good a minute ago; only Airflow knows whether its run has ended."""
+    """Yield a job whose stage failed for good a minute ago; only Airflow knows whether its run has ended."""
     create_job(database_engine, jobs.Received(JOB, Kind.INGEST, "anonymous", f"{JOB}.tar", 1))
     job_runs.mark_triggered(database_engine, JOB)
     error = {"stage": "open_tar", "code": "tar_unreadable", "text": "no tar", "final": True, "attempt": 1}

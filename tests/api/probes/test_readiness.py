@@ -1,4 +1,4 @@
-"""`ReadinessCheck`: how often its checks run, and what it reports of Airflow."""
+"""`ReadinessCheck`: how often its checks run, and how it reports Airflow."""
 
 import threading
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from api.probes.readiness import ReadinessCheck
 from ingest.errors.types import ServiceUnavailable
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
+from tests.api.routes.states import assert_true
 from tests.orchestrator.airflow_documents import documents, with_dag
 from tools.waiting import wait_until
 
@@ -51,22 +52,18 @@ def test_check_that_hangs_is_not_started_again(
 ) -> None:
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 0.1)
-    goes_on = threading.Event()
-    airflow = ScriptedAirflow(settings, lambda: assert_true(goes_on.wait(30)))
+    continues = threading.Event()
+    airflow = ScriptedAirflow(settings, lambda: assert_true(continues.wait(30)))
     check = ReadinessCheck(settings, airflow, RecentObstacles(airflow).current)
     assert not check.report().airflow.ready
     wait_until(lambda: airflow.checks == 1, 30, lambda: "Airflow is not queried")
     assert [check.report().airflow.ready for _ in range(3)] == [False] * 3
     assert airflow.checks == 1
     assert caplog.text.count("readiness of Airflow: no answer yet") == 1
-    goes_on.set()
+    continues.set()
     monkeypatch.setattr(readiness, "TOTAL_TIMEOUT_SECONDS", 30.0)
     assert check.report().airflow.ready
     assert "readiness of Airflow: available again" in caplog.text
-
-
-def assert_true(holds: bool) -> None:
-    assert holds
 
 
 def test_airflow_that_is_available_again_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

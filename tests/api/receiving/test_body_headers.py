@@ -63,7 +63,7 @@ def test_content_encoding_without_effect_is_accepted(server: Server, encoding: s
         "Upload-Incomplete: ?1",
     ],
 )
-def test_part_of_a_body_is_never_taken_for_a_bundle(
+def test_partial_body_is_never_accepted_as_a_bundle(
     server: Server, path: str, expect: tuple[str, ...], header: str
 ) -> None:
     code, message, _ = refused_unread(server, head(path, header, *expect))
@@ -111,7 +111,7 @@ HTTP_1_0 = POST.replace(b"HTTP/1.1", b"HTTP/1.0")
         pytest.param(POST + b"Transfer-Encoding:\r\n", "name chunked once, and last", id="a coding of nothing"),
     ],
 )
-def test_length_of_a_body_that_is_said_in_two_ways_is_refused_with_advice(
+def test_body_with_an_invalid_or_contradictory_length_is_refused_with_advice(
     server: Server, request_start: bytes, advice: str
 ) -> None:
     code, message, headers = refused_unread(server, request_start + b"Expect: 100-continue\r\n\r\n")

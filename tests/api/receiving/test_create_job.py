@@ -16,13 +16,13 @@ from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.states.stages import Kind
-from tests.received import create_job
+from tests.job_creation import create_job
 
 create_for_real = jobs.create
 
 
 class RepeatingUniqueID:
-    """Allocates the given ids in order, as the real one has done with ids that were taken."""
+    """Allocates predefined ids, some of them in use, as the real UniqueID has done."""
 
     def __init__(self, ids: list[int]) -> None:
         self._ids = ids

@@ -25,14 +25,14 @@ USER = {"X-Http-Authed-User": "a" * 255}
 
 @pytest.fixture
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The disk of the tables. The log of PostgreSQL is on another disk, because PostgreSQL stops when that is full."""
+    """Yield the disk of the tables. PostgreSQL's log is on another disk, because PostgreSQL stops when that is full."""
     with small_disk(tmp_path_factory.mktemp("database") / "disk", 32 * MIB) as mounted:
         yield mounted
 
 
 @pytest.fixture
 def url(postgres: Layout, database_url: str, disk: Path) -> Iterator[str]:
-    """The URL of a separate, migrated database on that disk."""
+    """Yield the URL of a separate, migrated database on that disk."""
     tables = disk / "tables"
     tables.mkdir()
     owner = postgres.postgres.stat()

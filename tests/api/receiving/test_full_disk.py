@@ -31,7 +31,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(autouse=True)
 def nothing_else_stays(server: Server) -> Iterator[None]:
-    """Check that the spool holds nothing but received bundles, and remove them."""
+    """Check that the spool holds only received bundles, and remove them."""
     jobs = set(server.rows())
     yield
     taken = {row["spool_name"] for job, row in server.rows().items() if job not in jobs}
@@ -58,7 +58,7 @@ def announcement(size: int) -> bytes:
     return POST + f"Content-Length: {size}\r\n\r\n".encode()
 
 
-def test_what_does_not_fit_is_refused_before_its_first_byte(server: Server) -> None:
+def test_upload_that_does_not_fit_is_refused_before_its_first_byte(server: Server) -> None:
     assert refused(server, announcement(SIZE)) == "507 spool_full"
 
 
@@ -67,7 +67,7 @@ def test_no_upload_may_use_the_reserved_space(server: Server) -> None:
     assert requests.post(f"{server.url}/upload", data=b"x" * (SIZE - KEPT_FREE - MIB), timeout=30).status_code == 200
 
 
-def test_two_uploads_that_fit_alone_but_not_together(server: Server) -> None:
+def test_second_of_two_uploads_that_fit_alone_but_not_together_is_refused(server: Server) -> None:
     size = 10 * MIB
     first = begin(server, size)
     wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload has not started")
@@ -91,7 +91,7 @@ def test_simultaneous_uploads_are_accepted_as_far_as_they_fit(server: Server) ->
     assert sorted(answers) == [200] * 3 + [507] * 5
 
 
-def test_chunks_that_fill_the_disk_are_refused_in_the_middle_and_others_go_on(server: Server) -> None:
+def test_chunks_that_fill_the_disk_are_refused_in_the_middle_and_other_uploads_continue(server: Server) -> None:
     size = 8 * MIB
     beside = begin(server, size)
     wait_until(lambda: server.uploads() == 1, 30, lambda: "the upload has not started")

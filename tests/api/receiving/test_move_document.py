@@ -15,7 +15,7 @@ def check(document: bytes) -> None:
 
 
 @pytest.mark.parametrize("document", [b"[{}]", b' [ {"a": [1, {"b": []}]}, {"c": null} ] '])
-def test_a_list_of_objects_is_taken(document: bytes) -> None:
+def test_a_list_of_objects_is_accepted(document: bytes) -> None:
     stream = io.BytesIO(document)
     check_move_document(stream, Settings(), "ada")
     assert stream.read() == b""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.clients import answered, refusal
 from tests.api.live_server import execute
-from tests.api.sharing import SharedServer, shared_server
+from tests.api.shared_server import SharedServer, shared_server
 from tests.small_disk import small_disk
 from tools.waiting import wait_until
 
@@ -23,7 +23,7 @@ JOBS = 3
 
 @pytest.fixture(scope="module")
 def disk(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """A server with a small disk."""
+    """Yield a server with a small disk."""
     with (
         small_disk(tmp_path_factory.mktemp("small") / "spool", SIZE) as spool,
         shared_server(spool, database_url, INGEST_SPOOL_KEPT_FREE=KEPT_FREE, INGEST_RECEIVE_TIMEOUT=300) as server,
@@ -33,7 +33,7 @@ def disk(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def slots(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """A server with the documented slots, and few jobs for each user."""
+    """Yield a server with the documented slots, and few jobs for each user."""
     spool = tmp_path_factory.mktemp("slots") / "spool"
     spool.mkdir()
     with shared_server(spool, database_url, INGEST_USER_JOBS=SLOTS_OF_ONE + JOBS, INGEST_RECEIVE_TIMEOUT=300) as server:
@@ -60,7 +60,7 @@ def await_uploads(shared: SharedServer, count: int) -> None:
     wait_until(lambda: shared.server.uploads() == count, 60, lambda: f"{shared.server.uploads()} uploads began")
 
 
-def test_a_connection_that_announces_the_free_space_is_refused_and_another_users_upload_is_taken(
+def test_an_upload_that_announces_all_free_space_is_refused_and_another_users_upload_is_accepted(
     disk: SharedServer,
 ) -> None:
     with disk.begin("ada", FREE) as connection:
@@ -101,7 +101,7 @@ def test_bundles_that_wait_in_the_spool_count_towards_the_share(disk: SharedServ
     assert disk.send("bob", MIB).status_code == 200
 
 
-def test_thirty_two_slow_connections_of_one_user_and_another_users_upload_is_taken(slots: SharedServer) -> None:
+def test_thirty_two_slow_uploads_of_one_user_leave_slots_for_another_user(slots: SharedServer) -> None:
     with ExitStack() as connections:
         held = [connections.enter_context(slots.begin("ada", 50_000)) for _ in range(SLOTS_OF_ONE)]
         await_uploads(slots, SLOTS_OF_ONE)

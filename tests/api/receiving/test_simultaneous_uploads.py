@@ -29,7 +29,7 @@ def nothing_stays(server: Server) -> Iterator[None]:
 
 @pytest.fixture
 def stalled(server: Server) -> Iterator[list[socket.socket]]:
-    """As many uploads as the limit permits, each with its slot."""
+    """Yield as many stalled uploads as the limit permits, each with its slot."""
     with connected(server, SIMULTANEOUS, STALLED) as connections:
         wait_until(lambda: server.uploads() == SIMULTANEOUS, 30, lambda: f"only {server.uploads()} uploads began")
         yield connections

@@ -35,6 +35,6 @@ def drip_bundle(server: Server, size: int) -> str:
             dripping.join()
 
 
-def test_a_large_bundle_that_trickles_is_given_up_and_a_small_one_is_taken_at_the_same_rate(server: Server) -> None:
+def test_a_large_bundle_is_refused_and_a_small_one_accepted_at_the_same_slow_rate(server: Server) -> None:
     assert drip_bundle(server, 100 * MIB) == "408"
     assert drip_bundle(server, 100) == "200"

@@ -11,7 +11,7 @@ from ingest.ledger import job_runs, jobs
 from ingest.states.stages import Kind
 from tests.api.routes.scripted_airflow import ScriptedAirflow
 from tests.api.routes.states import change
-from tests.received import create_job
+from tests.job_creation import create_job
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def engine(app: Flask) -> Engine:
 
 @pytest.fixture
 def job_id(app: Flask, engine: Engine) -> int:
-    """A job that was received and triggered, a while ago."""
+    """Return a job that was received and triggered, a while ago."""
     allocated = resources_of(app).services.uniqueid.allocate("upload_job", 1)[0]
     create_job(engine, jobs.Received(allocated, Kind.INGEST, "anonymous", f"{allocated}-00000000.tar", 1))
     job_runs.mark_triggered(engine, allocated)

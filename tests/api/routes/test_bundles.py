@@ -1,4 +1,4 @@
-"""A body that is taken: what is on the disk, in the database and in the answer."""
+"""Accepted uploads: the file on the disk, the row in the database, and the answer."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def test_a_bundle_is_on_disk_and_its_job_recorded_while_airflow_is_unavailable(s
     assert (server.spool / row["spool_name"]).read_bytes() == body
 
 
-def test_a_body_in_chunks_is_taken_whole(server: Server) -> None:
+def test_a_body_in_chunks_is_received_completely(server: Server) -> None:
     body = b"0123456789abcdef" * 200_000
     answer = requests.post(f"{server.url}/upload", data=in_chunks(body, 70_001), timeout=30)
     assert answer.status_code == 200

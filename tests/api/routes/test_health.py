@@ -43,7 +43,7 @@ def refusal(app: Flask) -> dict[str, Any]:
 
 @pytest.fixture
 def unresponsive_port() -> Iterator[int]:
-    """A port that accepts connections and never answers."""
+    """Yield a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -153,7 +153,7 @@ def test_not_ready_while_uploads_have_reserved_all_that_is_free(
         assert client.get("/readyz").get_json()["spool"]["ready"]
 
 
-def test_the_answer_names_no_address_and_no_secret_and_the_log_says_why(
+def test_the_answer_names_no_address_and_no_secret_and_the_log_has_the_reason(
     settings: Settings, make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     airflow = "http://reader:hunter2@127.0.0.1:1"

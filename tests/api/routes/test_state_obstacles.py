@@ -1,4 +1,4 @@
-"""The state of a job that waits reports what it waits for."""
+"""The state of a waiting job reports its reason to wait."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,8 +17,8 @@ from ingest.states.job_record import Outcome
 from ingest.states.stages import Kind
 from tests.api.routes.scripted_airflow import ScriptedAirflow
 from tests.api.routes.states import NO_TAR, RUNNING, change, state, wait_for_state
+from tests.job_creation import create_job
 from tests.orchestrator.airflow_documents import with_dag
-from tests.received import create_job
 
 WAITS = Run("running", (TaskInstance("open_tar", "up_for_retry", 1),))
 PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"

@@ -1,4 +1,4 @@
-"""The state of a job with its run in Airflow: what is answered before, during and after a request to Airflow."""
+"""The state of a job with its run in Airflow: the answers before, during and after a request to Airflow."""
 
 import threading
 from datetime import timedelta

@@ -38,7 +38,7 @@ def test_a_broken_request(server: Server, request_start: bytes, answer: str) -> 
     assert refused(server, request_start) == answer
 
 
-def test_more_than_was_announced_is_no_part_of_the_bundle(server: Server) -> None:
+def test_bytes_after_the_announced_length_are_not_part_of_the_bundle(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(POST + b"Content-Length: 3\r\n\r\nabcdef\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)

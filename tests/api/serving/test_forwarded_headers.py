@@ -33,7 +33,7 @@ HEADERS = [
 
 @pytest.fixture(scope="module")
 def trusting(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose environment configures gunicorn to trust every peer, and a path prefix."""
+    """Yield a server whose environment configures gunicorn to trust every peer, and a path prefix."""
     variables = {"FORWARDED_ALLOW_IPS": "*", "SCRIPT_NAME": "/mounted"}
     with serving_alone(tmp_path_factory.mktemp("trusting"), database_url, **variables) as server:
         yield server
@@ -41,7 +41,7 @@ def trusting(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.mark.parametrize("headers", HEADERS)
 @pytest.mark.parametrize("which", ["server", "trusting"])
-def test_header_of_a_proxy_changes_neither_path_nor_scheme_and_is_no_mistake(
+def test_proxy_headers_change_neither_path_nor_scheme_and_are_accepted(
     request: pytest.FixtureRequest, which: str, headers: str
 ) -> None:
     server: Server = request.getfixturevalue(which)

@@ -58,7 +58,7 @@ class TestLargestBundle:
 
 class TestSlowestUpload:
     @pytest.mark.parametrize("start", [POST + b"Content-Length: 5000\r\n\r\n", CHUNKED + b"5000\r\n"])
-    def test_a_byte_now_and_then_is_not_enough(self, server: Server, start: bytes) -> None:
+    def test_an_upload_of_single_bytes_at_long_intervals_is_too_slow(self, server: Server, start: bytes) -> None:
         begun = time.monotonic()
         with server.connect() as connection:
             connection.sendall(start)

@@ -15,7 +15,7 @@ Log = Callable[..., None]
 
 @pytest.fixture
 def written(clock: Clock) -> Iterator[list[str]]:
-    """The lines that a log with the limit has written."""
+    """Yield the lines that a log with the limit has written."""
     lines: list[str] = []
 
     class Lines(logging.Handler):

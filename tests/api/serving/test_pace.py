@@ -9,7 +9,7 @@ SLOWEST = 1000
 
 def send(pace: Pace, rate: float, seconds: int, pause: float = 1.0) -> None:
     for _ in range(int(seconds / pause)):
-        if pause > pace.patience:
+        if pause > pace.remaining_seconds:
             raise TimeoutError("the socket would wait no longer")
         pace.count(pause, int(rate * pause))
 
@@ -39,7 +39,7 @@ def test_a_client_below_the_limit_is_cut_off(rate: int) -> None:
 def test_a_fast_start_does_not_permit_a_long_pause() -> None:
     pace = Pace(SECONDS, SLOWEST)
     pace.count(1.0, 10**12)
-    assert pace.patience == SECONDS
+    assert pace.remaining_seconds == SECONDS
 
 
 def test_without_a_slowest_rate_any_byte_is_enough() -> None:

@@ -35,7 +35,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module", autouse=True)
 def opened_first(server: Server) -> Iterator[list[socket.socket]]:
-    """Connections that are as old as the server when the last test checks them."""
+    """Yield connections that are as old as the server when the last test checks them."""
     with connected(server, 3) as connections:
         for connection, sent in zip(connections, (b"", HALF_A_HEAD, GET), strict=True):
             connection.sendall(sent)

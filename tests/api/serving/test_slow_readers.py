@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from api.serving.client_socket import SLOWEST_READER, TAKEN_SECONDS
+from api.serving.client_socket import READ_TIMEOUT_SECONDS, SLOWEST_READER
 from tests.api.clients import GET, allow_open_files
 from tests.api.live_server import Server, serving_alone
 from tools.waiting import wait_until
@@ -41,7 +41,7 @@ def expected(server: Server) -> bytes:
 
 @contextmanager
 def reader(server: Server, request: bytes = REQUEST) -> Iterator[socket.socket]:
-    """A client that has sent a request and reads nothing by itself."""
+    """Send a request as a client that reads nothing of the answer; yield its socket."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
@@ -78,7 +78,7 @@ def is_served(server: Server, connection: socket.socket) -> bool:
     return any((local[-4:], other[-4:], state) == (*ports, ESTABLISHED) for _, local, other, state, *_ in lines)
 
 
-def test_hundreds_of_clients_that_take_nothing_of_the_page_slow_nobody_down(server: Server) -> None:
+def test_hundreds_of_clients_that_do_not_read_the_page_delay_no_other_client(server: Server) -> None:
     allow_open_files(ROUNDS * READERS)
     seconds = []
     with ExitStack() as stack:
@@ -94,7 +94,7 @@ def test_client_that_reads_slowly_gets_the_whole_answer(server: Server, expected
     with reader(server) as connection:
         received, begun = b"", time.monotonic()
         # Slowly at first, for longer than a client may read nothing.
-        while time.monotonic() < begun + TAKEN_SECONDS * 1.5:
+        while time.monotonic() < begun + READ_TIMEOUT_SECONDS * 1.5:
             received += connection.recv(SLOWEST_READER * 2)
             time.sleep(0.5)
         head, _, body = received.partition(b"\r\n\r\n")

@@ -25,7 +25,7 @@ def folder(settings: Settings) -> Path:
 
 @pytest.fixture
 def make_move(make_job: MakeJob, run_stage: RunStage) -> Callable[[dict[Path, bytes]], int]:
-    """Make a move of sources, by their contents as they are declared, ready to be moved."""
+    """Return a function that makes a move of sources with declared contents, ready for the stage `move_files`."""
 
     def make(sources: dict[Path, bytes]) -> int:
         entries = [file_entry(f"data/{path.name}", content, source=str(path)) for path, content in sources.items()]
@@ -39,18 +39,18 @@ def make_move(make_job: MakeJob, run_stage: RunStage) -> Callable[[dict[Path, by
 
 @pytest.fixture
 def job(make_move: Callable[[dict[Path, bytes]], int], folder: Path) -> int:
-    """A move of two sources, ready to be moved."""
+    """Return a job of two sources that is ready for the stage `move_files`."""
     return make_move({folder / name: content for name, content in CONTENTS.items()})
 
 
 @pytest.fixture
 def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No hard link can be made of a source: it is somebody else's, or the file system has none."""
+    """Prevent hard links, as for a file of another account or on a file system without them."""
     monkeypatch.setattr(move, "_link", lambda *_: False)
 
 
 @pytest.fixture
 def other_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The archive lies on another device than the sources."""
+    """Put the archive on another device than the sources."""
 
     monkeypatch.setattr(archive_folder, "link_file", lambda *_: False)

@@ -1,4 +1,4 @@
-"""The sources of the tests of moves, and what the archive and a folder contain."""
+"""The sources for tests of moves, and readers of the contents of the archive and of folders."""
 
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def stored_files(archive: Path) -> list[Path]:
     return [path for path in archive.rglob("*") if path.is_file()]
 
 
-def lying_in(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def visible_in(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, content in lying_in(folder).items() if not name.startswith(".")}
+def visible_files_in(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in files_in(folder).items() if not name.startswith(".")}

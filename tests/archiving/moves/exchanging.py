@@ -1,4 +1,4 @@
-"""A process that exchanges two entries of a folder, over and over, as an account that can write there may.
+"""A process that repeatedly exchanges two entries of a folder, as an account with write permission can.
 
 `python -m tests.archiving.moves.exchanging ONE OTHER` runs until it is killed.
 """
@@ -21,14 +21,14 @@ START_SECONDS = 60
 
 @contextmanager
 def exchanging(one: Path, other: Path) -> Iterator[None]:
-    """Exchange two entries in a process of its own, which has begun when the block begins, and has ended afterwards."""
+    """Exchange two entries in a separate process during the `with` block."""
     before = one.lstat().st_ino
     command = [sys.executable, "-m", "tests.archiving.moves.exchanging", str(one), str(other)]
     with subprocess.Popen(command, cwd=PROJECT) as process:
         try:
             wait_until(lambda: one.lstat().st_ino != before, START_SECONDS, lambda: "nothing is exchanged")
             yield
-            assert process.poll() is None, "it has ended by itself"
+            assert process.poll() is None, "the process has ended"
         finally:
             process.kill()
 

@@ -31,7 +31,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 
 @pytest.fixture(params=["built-in", pytest.param("core", marks=pytest.mark.core)])
 def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Path:
-    """The folder of the archive that the settings name: the built-in one, or a real ArchiveInterface that runs as root."""
+    """Return the archive's folder: of the built-in archive, or of a real ArchiveInterface that runs as root."""
     if request.param == "built-in":
         return tmp_path / "archive"
     core: Core = request.getfixturevalue("core")
@@ -45,7 +45,7 @@ def archive_folder(request: pytest.FixtureRequest, settings: Settings, tmp_path:
 def victim(
     archive_folder: Path, make_move: MakeMove, run_stage: RunStage, settings: Settings, database_engine: Engine
 ) -> int:
-    """The id of a file that another user has archived."""
+    """Return the id of a file that another user has archived."""
     source = settings.move_folders[0] / "measured.raw"
     source.write_bytes(ARCHIVED)
     job_id = make_move({source: ARCHIVED})
@@ -57,14 +57,14 @@ def victim(
 
 @pytest.fixture
 def victims_path(victim: int, archive_folder: Path) -> Path:
-    """Where the archive keeps it."""
+    """Return the path of the file in the archive."""
     posix = archive_folder / posix_name(victim)
     return posix if posix.exists() else next(archive_folder.rglob(str(victim)))
 
 
 @pytest.fixture
 def run(settings: Settings, victims_path: Path) -> Iterator[Path]:
-    """A folder of sources that is exchanged for a link to the folder in the archive, over and over."""
+    """Yield a folder of sources that is repeatedly exchanged for a link to the folder in the archive."""
     run, link = settings.move_folders[0] / "run", settings.move_folders[0] / "other"
     run.mkdir()
     link.symlink_to(victims_path.parent)
@@ -99,7 +99,7 @@ def test_archived_file_of_another_user_stays_in_its_place(
             assert stored <= set(victims_path.parent.iterdir())
     finally:
         os.close(folder)
-    assert moved > 0, "no job ever came as far as the archive"
+    assert moved > 0, "no file was ever moved into the archive"
 
 
 def open_real_folder(parent: Path) -> int:
@@ -117,10 +117,10 @@ def write(folder: int, name: str, content: bytes) -> None:
         file.write(content)
 
 
-def test_file_in_another_users_folder_is_never_taken_by_way_of_an_exchanged_folder(
+def test_file_in_another_users_folder_is_never_moved_through_an_exchanged_folder(
     make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, settings: Settings
 ):
-    """Its size and hash are known, which is all that a document needs."""
+    """A move document needs only the size and the hash of a file, which may be known."""
     folder = settings.move_folders[0]
     object.__setattr__(settings, "authentication", "proxy")
     # `make_move` makes jobs of this user.

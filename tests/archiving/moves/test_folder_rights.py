@@ -14,9 +14,9 @@ from ingest.errors.types import MoveFolderNotWritable, PermanentError, Rejection
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, archived, visible_in
+from tests.archiving.moves.contents import CONTENTS, archived, visible_files_in
 from tests.job_fixtures import RunStage
-from tests.without_rights import without_root_privileges
+from tests.without_root_privileges import without_root_privileges
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 FOLDER_MODE = 0o555
@@ -24,7 +24,7 @@ FOLDER_MODE = 0o555
 
 @contextmanager
 def only_readable(folder: Path) -> Iterator[None]:
-    """Let the service read in a folder and not write, although these tests may run as root."""
+    """Make a folder read-only for the service, although these tests may run as root."""
     before = folder.stat().st_mode
     folder.chmod(FOLDER_MODE)
     try:
@@ -46,13 +46,13 @@ def test_move_out_of_a_folder_that_cannot_be_written_to_fails_immediately_and_na
     assert f"belongs to user {folder.stat().st_uid} and group {folder.stat().st_gid}" in text
     assert "mode 0555" in text
     assert "archive" not in text
-    # Neither tried again, nor the uploader's fault, and nothing has happened yet.
+    # The error is final, not the uploader's fault, and nothing was moved.
     assert isinstance(refused.value, PermanentError)
     assert not isinstance(refused.value, Rejection)
-    assert visible_in(folder) == CONTENTS
+    assert visible_files_in(folder) == CONTENTS
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
 
 
 def test_folder_where_only_owners_remove_files(settings: Settings, folder: Path):

@@ -1,4 +1,4 @@
-"""Moving files: nothing is lost, wherever the process before was killed, and what is archived is what was hashed."""
+"""Moving files: a kill at any step loses nothing, and the archived bytes are the hashed ones."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from ingest.services import Services
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, STEPS, archived, lying_in, stored_files, visible_in
+from tests.archiving.moves.contents import CONTENTS, STEPS, archived, files_in, stored_files, visible_files_in
 from tests.job_fixtures import OpenContext, RunStage
 from tests.killing import Killed, kill_at_step
 
@@ -27,7 +27,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 
 
 @pytest.mark.parametrize("kill_at", range(28))
-def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
+def test_after_a_kill_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -40,16 +40,16 @@ def test_killed_between_any_two_steps_of_a_move_the_next_process_ends_the_same(
     with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
         kill_at_step(killing, kill_at, STEPS)
         move.send_sources(context)
-        raise AssertionError("it was to be killed on its way")
+        raise AssertionError("no step was killed")
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     run_stage(job, Stage.INGEST_METADATA)
-    assert lying_in(folder) == {}
+    assert files_in(folder) == {}
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_source_that_is_changed_between_its_hash_and_its_move_is_never_catalogued(
+def test_source_that_is_changed_between_its_hash_and_its_move_is_never_cataloged(
     job: int, run_stage: RunStage, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ):
     link = move._link
@@ -70,7 +70,7 @@ def arrange(request: pytest.FixtureRequest, links: str, place: str) -> None:
 
 
 def at_the_moment_of_the_move(monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]) -> None:
-    """Change a source right before the archive is given it."""
+    """Change a source immediately before the archive receives it."""
     move = FolderArchive.move
 
     def change_and_move(archive: FolderArchive, file_id: int, source: OpenFile) -> None:
@@ -87,7 +87,7 @@ def write_again(source: Path) -> None:
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogued(
+def test_source_that_is_written_during_its_move_is_never_cataloged(
     job: int,
     run_stage: RunStage,
     folder: Path,
@@ -100,12 +100,12 @@ def test_source_that_is_written_at_the_very_moment_of_its_move_is_never_catalogu
     at_the_moment_of_the_move(monkeypatch, write_again)
     with pytest.raises(InvalidSource, match="was changed"):
         run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {**CONTENTS, "one.raw": b"ONE" * 100}
+    assert visible_files_in(folder) == {**CONTENTS, "one.raw": b"ONE" * 100}
 
 
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
 @pytest.mark.parametrize("links", ["with_links", "without_links"])
-def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
+def test_file_that_replaces_a_source_during_its_move_is_left_there(
     job: int,
     run_stage: RunStage,
     services: Services,
@@ -116,7 +116,7 @@ def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
     links: str,
     place: str,
 ):
-    """What was hashed is archived; the other file is nobody's but its owner's."""
+    """The hashed file is archived; the file that replaced it stays."""
 
     def replace_by_another(source: Path) -> None:
         (folder / "other").write_bytes(b"ONE" * 100)
@@ -126,9 +126,9 @@ def test_file_that_gets_the_place_of_a_source_while_it_is_moved_is_left_there(
     at_the_moment_of_the_move(monkeypatch, replace_by_another)
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {"one.raw": b"ONE" * 100}
+    assert visible_files_in(folder) == {"one.raw": b"ONE" * 100}
     run_stage(job, Stage.INGEST_METADATA)
-    assert lying_in(folder) == {"one.raw": b"ONE" * 100}
+    assert files_in(folder) == {"one.raw": b"ONE" * 100}
 
 
 def put_folder(source: Path) -> None:
@@ -142,7 +142,7 @@ def put_link(source: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [put_folder, put_link, Path.unlink])
-def test_what_is_no_file_in_the_place_of_a_source_is_left_there(
+def test_entry_that_is_not_a_file_in_place_of_a_source_is_left_there(
     job: int,
     run_stage: RunStage,
     services: Services,
@@ -167,14 +167,14 @@ def test_folder_that_cannot_be_written_to_is_named_before_anything_is_archived(
     monkeypatch.setattr(SourceFolder, "link_file", refuse)
     with pytest.raises(MoveFolderUnavailable, match=f"belongs to account {folder.stat().st_uid}"):
         run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == CONTENTS
+    assert visible_files_in(folder) == CONTENTS
     assert stored_files(tmp_path / "archive") == []
 
 
 def test_source_with_other_hard_links_is_moved(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
     os.link(folder / "one.raw", tmp_path / "snapshot")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     assert (tmp_path / "snapshot").read_bytes() == CONTENTS["one.raw"]
 
 
@@ -183,10 +183,10 @@ def test_move_to_another_device_is_hashed_there(
 ):
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == CONTENTS
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
 
 
-def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
+def test_symbolic_link_is_refused_as_a_source(job: int, run_stage: RunStage, folder: Path, tmp_path: Path):
     (tmp_path / "secret").write_bytes(CONTENTS["one.raw"])
     (folder / "one.raw").unlink()
     (folder / "one.raw").symlink_to(tmp_path / "secret")
@@ -195,14 +195,14 @@ def test_symbolic_link_is_no_source(job: int, run_stage: RunStage, folder: Path,
     assert (tmp_path / "secret").exists()
 
 
-def test_pipe_is_no_source_and_is_not_waited_for(job: int, run_stage: RunStage, folder: Path):
+def test_pipe_is_refused_without_waiting_for_a_writer(job: int, run_stage: RunStage, folder: Path):
     (folder / "one.raw").unlink()
     os.mkfifo(folder / "one.raw")
     with pytest.raises(InvalidSource, match="not a regular file"):
         run_stage(job, Stage.MOVE_FILES)
 
 
-def test_folder_that_leads_elsewhere_by_a_link_is_no_way_out(
+def test_link_out_of_the_listed_folders_is_refused(
     make_move: MakeMove, run_stage: RunStage, folder: Path, tmp_path: Path
 ):
     (tmp_path / "elsewhere").mkdir()

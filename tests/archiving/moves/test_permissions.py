@@ -45,7 +45,7 @@ GROUPS = (MoveGroup("nmr", ("nora", "norbert")),)
         ("{user}", "/srv/home/ada", False),
     ],
 )
-def test_rule_permits_its_folder_to_those_whom_it_is_for(user: str, folder: str, permitted: bool):
+def test_rule_permits_its_folder_to_its_own_users_only(user: str, folder: str, permitted: bool):
     settings = Settings(authentication="proxy", move_rules=RULES, move_groups=GROUPS)
     assert may_move(settings, user, Path(folder)) is permitted
 

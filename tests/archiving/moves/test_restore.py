@@ -16,7 +16,7 @@ from ingest.errors.types import InvalidSource, MoveFolderUnavailable, ServiceUna
 from ingest.services.archive import OpenFile
 from ingest.services.archive_folder import FolderArchive
 from ingest.states.stages import Stage
-from tests.archiving.moves.contents import CONTENTS, STEPS, lying_in, stored_files, visible_in
+from tests.archiving.moves.contents import CONTENTS, STEPS, files_in, stored_files, visible_files_in
 from tests.job_fixtures import OpenContext, RunStage
 from tests.killing import Killed, kill_at_step
 
@@ -26,7 +26,7 @@ MakeMove = Callable[[dict[Path, bytes]], int]
 NEW = b"another measurement of the same name"
 
 
-def put_all_back(open_context: OpenContext, job: int) -> None:
+def restore_all(open_context: OpenContext, job: int) -> None:
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
         context.lease.finish_stage()
@@ -39,7 +39,7 @@ def arrange(request: pytest.FixtureRequest, links: bool) -> None:
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("kill_at", [None, *range(36)])
-def test_killed_between_any_two_steps_the_next_process_ends_the_same(
+def test_after_a_kill_between_any_two_steps_of_a_restore_the_next_process_ends_the_same(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -52,14 +52,14 @@ def test_killed_between_any_two_steps_the_next_process_ends_the_same(
 ):
     arrange(request, links)
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(folder) == {}
+    assert visible_files_in(folder) == {}
     if kill_at is not None:
         with monkeypatch.context() as killing, suppress(Killed), open_context(job, Stage.MOVE_FILES) as context:
             kill_at_step(killing, kill_at, STEPS)
             remove_all(context)
-            raise AssertionError("it was to be killed on its way")
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+            raise AssertionError("no step was killed")
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
     assert stored_files(tmp_path / "archive") == []
 
 
@@ -76,7 +76,7 @@ def test_late_unanswered_deletion_removes_no_source_that_was_moved_again(
     with monkeypatch.context() as unresponsive:
         unresponsive.setattr(FolderArchive, "delete", never_answer)
         with pytest.raises(ServiceUnavailable):
-            put_all_back(open_context, job)
+            restore_all(open_context, job)
     run_stage(job, Stage.MOVE_FILES)
     [(archive, file_id)] = requests
     archive.delete(file_id)
@@ -90,22 +90,22 @@ def test_file_that_was_written_again_meanwhile_is_not_overwritten(
     arrange(request, links)
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(NEW)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {
+    restore_all(open_context, job)
+    assert files_in(folder) == {
         "one.raw": NEW, f"one.raw.job-{job}": CONTENTS["one.raw"], "two.raw": CONTENTS["two.raw"]
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_place_beside_that_is_taken_is_not_overwritten_either(
+def test_existing_file_with_the_name_for_a_conflict_is_not_overwritten(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, request: pytest.FixtureRequest, links: bool
 ):
     arrange(request, links)
     run_stage(job, Stage.MOVE_FILES)
     (folder / "one.raw").write_bytes(NEW)
     (folder / f"one.raw.job-{job}").write_bytes(b"kept by somebody")
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {
+    restore_all(open_context, job)
+    assert files_in(folder) == {
         "one.raw": NEW,
         f"one.raw.job-{job}": b"kept by somebody",
         f"one.raw.job-{job}-2": CONTENTS["one.raw"],
@@ -115,7 +115,7 @@ def test_place_beside_that_is_taken_is_not_overwritten_either(
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("place", ["same_device", "other_device"])
-def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds(
+def test_source_that_grew_during_its_move_is_restored_with_all_its_bytes(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -141,8 +141,8 @@ def test_source_that_grew_at_the_moment_of_its_move_comes_back_with_all_it_holds
             run_stage(job, Stage.MOVE_FILES)
     with pytest.raises(InvalidSource, match="309 bytes"):
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert visible_in(folder) == {**CONTENTS, "one.raw": CONTENTS["one.raw"] + b" and more"}
+    restore_all(open_context, job)
+    assert visible_files_in(folder) == {**CONTENTS, "one.raw": CONTENTS["one.raw"] + b" and more"}
 
 
 @pytest.mark.parametrize("new", [NEW, b"ONE" * 100])
@@ -178,12 +178,12 @@ def test_file_that_took_the_place_of_the_source_at_the_last_moment_is_not_lost(
         else:
             replacing.setattr(SourceFolder, "rename", replace_and_die)
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == {**CONTENTS, "one.raw": new, f"one.raw.job-{job}": CONTENTS["one.raw"]}
+    restore_all(open_context, job)
+    assert files_in(folder) == {**CONTENTS, "one.raw": new, f"one.raw.job-{job}": CONTENTS["one.raw"]}
     assert stored_files(tmp_path / "archive") == []
 
 
-def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
+def test_partial_copy_in_the_archive_is_deleted(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -201,11 +201,11 @@ def test_copy_that_was_cut_off_on_its_way_into_the_archive_is_thrown_away(
     with monkeypatch.context() as killing, suppress(Killed):
         killing.setattr(FolderArchive, "move", copy_a_part)
         run_stage(job, Stage.MOVE_FILES)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
 
 
-def test_folder_that_was_removed_meanwhile_is_made_again(
+def test_folder_that_was_removed_meanwhile_is_created_again(
     make_move: MakeMove, run_stage: RunStage, open_context: OpenContext, folder: Path
 ):
     run = folder / "2026" / "run"
@@ -214,24 +214,24 @@ def test_folder_that_was_removed_meanwhile_is_made_again(
     job = make_move({run / "one.raw": b"one"})
     run_stage(job, Stage.MOVE_FILES)
     shutil.rmtree(run.parent)
-    put_all_back(open_context, job)
-    assert lying_in(run) == {"one.raw": b"one"}
+    restore_all(open_context, job)
+    assert files_in(run) == {"one.raw": b"one"}
 
 
-def test_listed_folder_that_is_gone_is_waited_for(
+def test_missing_listed_folder_is_a_transient_error(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, tmp_path: Path
 ):
-    """Or what belongs on a file system that is not mounted would be put below it."""
+    """Otherwise files of an unmounted file system would be restored below its mount point."""
     run_stage(job, Stage.MOVE_FILES)
     folder.rename(tmp_path / "unmounted")
     with pytest.raises(MoveFolderUnavailable):
-        put_all_back(open_context, job)
+        restore_all(open_context, job)
     (tmp_path / "unmounted").rename(folder)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS
 
 
-def test_hidden_names_that_somebody_planted_lead_nowhere(
+def test_planted_links_with_hidden_names_are_not_followed(
     job: int, run_stage: RunStage, open_context: OpenContext, folder: Path, without_links: None, tmp_path: Path
 ):
     (tmp_path / "precious").write_bytes(b"precious")
@@ -241,12 +241,12 @@ def test_hidden_names_that_somebody_planted_lead_nowhere(
             for ending in ("", ".part", ".empty"):
                 (folder / f".pacifica-ingest-{file.file_id}{ending}").symlink_to(tmp_path / "precious")
         remove_all(context)
-    assert lying_in(folder) == CONTENTS
+    assert files_in(folder) == CONTENTS
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("failing", ["create", "sync"])
-def test_folder_that_cannot_be_written_to_is_waited_for(
+def test_folder_that_cannot_be_written_to_is_a_transient_error(
     job: int,
     run_stage: RunStage,
     open_context: OpenContext,
@@ -262,6 +262,6 @@ def test_folder_that_cannot_be_written_to_is_waited_for(
     with monkeypatch.context() as refused:
         refused.setattr(SourceFolder, failing, refuse)
         with pytest.raises(MoveFolderUnavailable, match="Permission denied"):
-            put_all_back(open_context, job)
-    put_all_back(open_context, job)
-    assert lying_in(folder) == CONTENTS
+            restore_all(open_context, job)
+    restore_all(open_context, job)
+    assert files_in(folder) == CONTENTS

@@ -34,13 +34,13 @@ Move = Callable[..., int]
 
 @pytest.fixture
 def folder(settings: Settings) -> Path:
-    """The folder that files may be moved from."""
+    """Return the folder that files may be moved from."""
     return settings.move_folders[0]
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Path:
-    """A file that no move may take; as large as the source, and called as it is."""
+def foreign_file(tmp_path: Path) -> Path:
+    """Create a file outside the listed folders, with the size and the name of the source."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "one.raw").write_bytes(SECRET)
@@ -49,7 +49,7 @@ def stranger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def prepare(make_job: MakeJob, run_stage: RunStage) -> Move:
-    """Make a job of one source, ready to be moved."""
+    """Return a function that makes a job of one source, ready for the stage `move_files`."""
 
     def prepared(source: str | Path, content: bytes = CONTENT) -> int:
         entry = file_entry("data/one.raw", content, source=str(source))
@@ -63,7 +63,7 @@ def prepare(make_job: MakeJob, run_stage: RunStage) -> Move:
 
 @pytest.fixture
 def move(prepare: Move, run_stage: RunStage) -> Move:
-    """Move one source."""
+    """Return a function that moves one source."""
 
     def moved(source: str | Path, content: bytes = CONTENT) -> int:
         job_id = prepare(source, content)
@@ -86,18 +86,18 @@ def archived(engine: Engine, services: Services, job_id: int) -> list[bytes]:
 
 
 def swap_for_link(folder: Path, target: Path) -> None:
-    """Replace a folder by a symbolic link, as an account that can write beside it may do."""
+    """Replace a folder by a symbolic link, as an account with write permission on its parent can."""
     folder.rename(folder.with_name("aside"))
     folder.symlink_to(target)
 
 
-def test_source_below_a_listed_folder_is_taken(move: Move, folder: Path, services: Services, database_engine: Engine):
+def test_source_below_a_listed_folder_is_moved(move: Move, folder: Path, services: Services, database_engine: Engine):
     job = move(write(folder / "a" / "b" / "one.raw"))
     assert archived(database_engine, services, job) == [CONTENT]
 
 
 @pytest.mark.parametrize("name", ["a\nb.raw", "\x1b[2J.raw", "a b'\".raw", "日本.raw", "-rf", "one.raw:"])
-def test_strange_name_is_a_name_and_no_more(
+def test_unusual_name_is_taken_literally(
     move: Move, folder: Path, services: Services, database_engine: Engine, name: str
 ):
     job = move(write(folder / name))
@@ -106,7 +106,7 @@ def test_strange_name_is_a_name_and_no_more(
 
 
 @pytest.mark.parametrize("form", ["{0}//one.raw", "/{0}/one.raw", "{0}/./one.raw", "{0}/one.raw/", "{0}/a/../one.raw"])
-def test_source_that_is_written_another_way_is_the_same_file(
+def test_other_spellings_of_a_path_name_the_same_source(
     move: Move, folder: Path, services: Services, database_engine: Engine, form: str
 ):
     write(folder / "one.raw")
@@ -137,10 +137,10 @@ def test_symbolic_link_between_listed_folders_is_followed(
 @pytest.mark.parametrize(
     "form", ["{elsewhere}/one.raw", "{folder}/../elsewhere/one.raw", "{folder}", "{folder}/", "/", "//"]
 )
-def test_source_outside_the_listed_folders_is_refused(move: Move, folder: Path, stranger: Path, form: str):
+def test_source_outside_the_listed_folders_is_refused(move: Move, folder: Path, foreign_file: Path, form: str):
     with pytest.raises(InvalidSource, match="source_outside_folders"):
-        move(form.format(folder=folder, elsewhere=stranger.parent), SECRET)
-    assert stranger.read_bytes() == SECRET
+        move(form.format(folder=folder, elsewhere=foreign_file.parent), SECRET)
+    assert foreign_file.read_bytes() == SECRET
 
 
 @pytest.mark.parametrize("form", ["one.raw", "../one.raw", "", "./one.raw", "~/one.raw"])
@@ -149,28 +149,28 @@ def test_source_that_is_no_absolute_path_is_refused(move: Move, form: str):
         move(form)
 
 
-def test_folder_that_becomes_a_link_between_check_and_opening_is_no_way_out(
-    prepare: Move, run_stage: RunStage, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch
+def test_folder_that_becomes_a_link_between_check_and_opening_is_refused(
+    prepare: Move, run_stage: RunStage, folder: Path, foreign_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     write(folder / "run" / "one.raw", SECRET)
     job = prepare(folder / "run" / "one.raw", SECRET)
     open_below = source_location._open_below
 
     def swapped(top: Path, resolved: Path, *, create: bool) -> int:
-        swap_for_link(folder / "run", stranger.parent)
+        swap_for_link(folder / "run", foreign_file.parent)
         return open_below(top, resolved, create=create)
 
     monkeypatch.setattr(source_location, "_open_below", swapped)
     with pytest.raises(InvalidSource, match="source_unreadable"):
         run_stage(job, Stage.MOVE_FILES)
-    assert stranger.read_bytes() == SECRET
+    assert foreign_file.read_bytes() == SECRET
 
 
-def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_leads(
+def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_in_the_target_of_the_link(
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     services: Services,
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,13 +180,13 @@ def test_folder_that_becomes_a_link_after_the_check_leaves_nothing_where_it_lead
     link = SourceFolder.link_file
 
     def swapped(self: SourceFolder, file: FileIO, new: str) -> None:
-        swap_for_link(folder / "run", stranger.parent)
+        swap_for_link(folder / "run", foreign_file.parent)
         link(self, file, new)
 
     monkeypatch.setattr(SourceFolder, "link_file", swapped)
     run_stage(job, Stage.MOVE_FILES)
     assert archived(database_engine, services, job) == [CONTENT]
-    assert {path.name: path.read_bytes() for path in stranger.parent.iterdir()} == {"one.raw": SECRET}
+    assert {path.name: path.read_bytes() for path in foreign_file.parent.iterdir()} == {"one.raw": SECRET}
     assert [path.name[0] for path in (folder / "aside").iterdir()] == ["."]
 
 
@@ -195,7 +195,7 @@ def test_source_that_is_exchanged_before_the_archive_takes_it_is_archived_as_che
     prepare: Move,
     run_stage: RunStage,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     services: Services,
     database_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
@@ -208,9 +208,9 @@ def test_source_that_is_exchanged_before_the_archive_takes_it_is_archived_as_che
     def exchanged(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
         source.unlink()
         if exchange == "another file":
-            stranger.rename(source)
+            foreign_file.rename(source)
         elif exchange == "a symbolic link":
-            source.symlink_to(stranger)
+            source.symlink_to(foreign_file)
         else:
             os.mkfifo(source)
         take(self, file_id, opened)
@@ -235,20 +235,22 @@ def test_hidden_link_of_another_move_is_refused(move: Move, folder: Path):
 
 @pytest.fixture
 def everything_is_listed(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A listed folder that contains the spool, the archive and the home of the service."""
+    """List a folder that contains the spool, the archive and the home of the service."""
     monkeypatch.setenv("INGEST_HOME", str(tmp_path / "home"))
     object.__setattr__(settings, "move_folders", (tmp_path,))
 
 
 @pytest.mark.parametrize("own", ["spool", "archive", "archive/0000000/000", "home", "home/airflow"])
-def test_source_in_our_own_state_is_refused(move: Move, tmp_path: Path, everything_is_listed: None, own: str):
+def test_source_among_the_files_of_the_service_is_refused(
+    move: Move, tmp_path: Path, everything_is_listed: None, own: str
+):
     source = write(tmp_path / own / "one.raw")
     with pytest.raises(InvalidSource, match="source_is_ours"):
         move(source)
     assert source.read_bytes() == CONTENT
 
 
-def test_folder_that_is_listed_in_our_home_is_for_moves(
+def test_listed_folder_in_the_home_of_the_service_is_accepted(
     move: Move,
     settings: Settings,
     tmp_path: Path,
@@ -289,16 +291,21 @@ def test_loop_of_links_is_refused(move: Move, folder: Path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_what_was_moved_is_not_put_back_where_a_link_leads(
-    move: Move, open_context: OpenContext, folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+def test_moved_file_is_not_restored_through_a_link(
+    move: Move,
+    open_context: OpenContext,
+    folder: Path,
+    foreign_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    links: bool,
 ):
     if not links:
         monkeypatch.setattr(SourceFolder, "link_file", no_link)
     job = move(write(folder / "run" / "two.raw"))
-    swap_for_link(folder / "run", stranger.parent)
+    swap_for_link(folder / "run", foreign_file.parent)
     with pytest.raises(MoveFolderUnavailable), open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert [path.name for path in stranger.parent.iterdir()] == ["one.raw"]
+    assert [path.name for path in foreign_file.parent.iterdir()] == ["one.raw"]
     (folder / "run").unlink()
     (folder / "aside").rename(folder / "run")
     with open_context(job, Stage.MOVE_FILES) as context:
@@ -306,12 +313,12 @@ def test_what_was_moved_is_not_put_back_where_a_link_leads(
     assert {path.name: path.read_bytes() for path in (folder / "run").iterdir()} == {"two.raw": CONTENT}
 
 
-def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_reads_it(
+def test_file_that_was_archived_by_mistake_is_restored_for_the_service_only(
     prepare: Move,
     run_stage: RunStage,
     open_context: OpenContext,
     folder: Path,
-    stranger: Path,
+    foreign_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
     source = write(folder / "one.raw")
@@ -319,7 +326,7 @@ def test_file_that_the_archive_took_by_mistake_is_put_where_only_the_service_rea
     take = FolderArchive.move
 
     def by_path(self: FolderArchive, file_id: int, opened: OpenFile) -> None:
-        stranger.rename(opened.path)
+        foreign_file.rename(opened.path)
         with opened.path.open("rb", buffering=0) as file:
             take(self, file_id, OpenFile(opened.path, file))
         opened.path.unlink()

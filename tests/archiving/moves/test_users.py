@@ -20,14 +20,14 @@ from ingest.settings.loading import Settings
 from ingest.settings.move_rules import MoveRule
 from ingest.stages import run_stage as stage_wrapper
 from ingest.states.stages import STAGES, Kind, Stage
-from tests.archiving.moves.contents import lying_in, visible_in
+from tests.archiving.moves.contents import files_in, visible_files_in
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
 from tools.bundles import Entry, file_entry, transaction
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 CONTENT = b"measured"
-# What `make_job` makes jobs of.
+# `make_job` creates jobs of the user `ada`.
 USER, OTHER = "ada", "otto"
 NOT_ALLOWED = r"lies in no folder that ada may move .* \[source_not_allowed\]"
 Prepare = Callable[..., int]
@@ -35,7 +35,7 @@ Prepare = Callable[..., int]
 
 @pytest.fixture
 def folder(settings: Settings) -> Path:
-    """A folder with one below it for each of two users."""
+    """Create a folder with a subfolder for each of two users."""
     for user in (USER, OTHER):
         (settings.move_folders[0] / user).mkdir()
     return settings.move_folders[0]
@@ -43,13 +43,13 @@ def folder(settings: Settings) -> Path:
 
 @pytest.fixture
 def own(folder: Path) -> Path:
-    """The folder of the user of the jobs."""
+    """Return the folder of the user of the jobs."""
     return folder / USER
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Each user moves from a folder of his own."""
+    """Permit each user to move files from a separate folder."""
     rules = (MoveRule(("*",), f"{settings.move_folders[0]}/{{user}}"),)
     return settings.model_copy(update={"authentication": "proxy", "move_rules": rules})
 
@@ -76,7 +76,7 @@ def write(path: Path, content: bytes = CONTENT) -> Path:
 
 
 def refusal(open_context: OpenContext, job: int) -> str:
-    """What the uploader learns of a move that is refused: the text of the error, which is that of the state."""
+    """Return the text of a refused move as the uploader sees it in the state."""
     with pytest.raises(Rejection) as refused, open_context(job, Stage.MOVE_FILES) as context:
         run_as_the_wrapper_does(context)
     return refused.value.text_of_job
@@ -95,7 +95,7 @@ def events(engine: Engine, job: int, kind: str) -> list[str]:
 def test_user_moves_from_a_folder_of_the_user(prepare: Prepare, run_stage: RunStage, own: Path):
     job = prepare(write(own / "run" / "one.raw"))
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own / "run") == {}
+    assert visible_files_in(own / "run") == {}
 
 
 @pytest.mark.parametrize("form", ["{0}/otto/one.raw", "{0}/ada/../otto/one.raw", "{0}/one.raw", "{0}/otto/absent.raw"])
@@ -116,13 +116,13 @@ def test_folder_of_another_user_is_refused_before_anything_is_looked_up(
     assert (folder / OTHER / "one.raw").read_bytes() == CONTENT
 
 
-def test_rules_that_were_taken_back_since_the_document_came_are_those_of_now(
+def test_move_is_checked_against_the_current_rules(
     prepare: Prepare, open_context: OpenContext, settings: Settings, own: Path
 ):
     job = prepare(write(own / "one.raw"))
     object.__setattr__(settings, "move_rules", ())
     assert "[source_not_allowed]" in refusal(open_context, job)
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 def make_folder(path: Path) -> None:
@@ -152,7 +152,7 @@ FINDINGS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("found", FINDINGS)
-def test_what_lies_at_a_source_is_shown_to_operators_alone(
+def test_what_exists_at_a_source_path_is_shown_to_operators_only(
     prepare: Prepare,
     open_context: OpenContext,
     database_engine: Engine,
@@ -176,7 +176,7 @@ def test_what_lies_at_a_source_is_shown_to_operators_alone(
     assert percent(database_engine, job) == 0.0
 
 
-# Folders of sources, which must all look the same; `link` is in a folder of the user.
+# Links to folders of sources; all must have the same refusal. `link` is in a folder of the user.
 FOLDERS: dict[str, Callable[[Path], object]] = {
     "nothing": lambda _: None,
     "a folder": make_folder,
@@ -191,7 +191,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("found", FOLDERS)
-def test_which_folders_exist_is_shown_to_operators_alone(
+def test_existence_of_folders_is_shown_to_operators_only(
     prepare: Prepare, open_context: OpenContext, database_engine: Engine, folder: Path, own: Path, found: str
 ):
     write(folder / OTHER / "one.raw", CONTENT + b" and more")
@@ -210,7 +210,7 @@ def percent(engine: Engine, job: int) -> float:
         return float(connection.scalar(select(Job.percent).where(Job.id == job)) or 0.0)
 
 
-def test_without_authentication_the_uploader_learns_what_is_wrong(
+def test_without_authentication_the_uploader_sees_the_reason(
     prepare: Prepare, open_context: OpenContext, database_engine: Engine, settings: Settings, own: Path
 ):
     object.__setattr__(settings, "authentication", "none")
@@ -226,11 +226,11 @@ def test_right_source_beside_a_wrong_one_is_restored_and_not_named(
     text = refusal(open_context, job)
     assert "absent.raw" in text
     assert "one.raw" not in text
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 @pytest.mark.parametrize("target", ["{0}/otto", "{0}/otto/absent", "/etc", "/absent"])
-def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
+def test_error_of_a_failed_restore_does_not_reveal_the_target_of_a_link(
     prepare: Prepare, run_stage: RunStage, open_context: OpenContext, folder: Path, own: Path, target: str
 ):
     job = prepare(write(own / "run" / "one.raw"))
@@ -240,15 +240,15 @@ def test_source_that_cannot_be_restored_says_nothing_of_where_its_folder_leads(
     with pytest.raises(MoveFolderUnavailable) as refused, open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
     assert refused.value.text == (f"the source '{own}/run/one.raw' cannot be restored: its folder cannot be used now")
-    assert lying_in(folder / OTHER) == {}
+    assert files_in(folder / OTHER) == {}
     (own / "run").unlink()
     (own / "aside").rename(own / "run")
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own / "run") == {"one.raw": CONTENT}
+    assert files_in(own / "run") == {"one.raw": CONTENT}
 
 
-def test_source_is_restored_though_its_user_may_move_nothing_any_more(
+def test_source_is_restored_although_its_user_lost_all_permissions(
     prepare: Prepare, run_stage: RunStage, open_context: OpenContext, settings: Settings, own: Path
 ):
     job = prepare(write(own / "one.raw"))
@@ -256,7 +256,7 @@ def test_source_is_restored_though_its_user_may_move_nothing_any_more(
     object.__setattr__(settings, "move_rules", ())
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own) == {"one.raw": CONTENT}
+    assert files_in(own) == {"one.raw": CONTENT}
 
 
 def test_source_behind_a_link_within_the_users_folder_is_moved_and_restored(
@@ -266,10 +266,10 @@ def test_source_behind_a_link_within_the_users_folder_is_moved_and_restored(
     (own / "link").symlink_to("real")
     job = prepare(own / "link" / "one.raw")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own / "real") == {}
+    assert visible_files_in(own / "real") == {}
     with open_context(job, Stage.MOVE_FILES) as context:
         remove_all(context)
-    assert lying_in(own / "real") == {"one.raw": CONTENT}
+    assert files_in(own / "real") == {"one.raw": CONTENT}
 
 
 def test_move_folder_behind_a_link_is_compared_as_it_is_written(
@@ -279,7 +279,7 @@ def test_move_folder_behind_a_link_is_compared_as_it_is_written(
     folder.rename(tmp_path / "mounted")
     folder.symlink_to(tmp_path / "mounted")
     run_stage(prepare(own / "one.raw"), Stage.MOVE_FILES)
-    assert visible_in(own) == {}
+    assert visible_files_in(own) == {}
 
 
 def test_moves_under_rules_are_the_same_for_each_try(
@@ -290,4 +290,4 @@ def test_moves_under_rules_are_the_same_for_each_try(
         refusal(open_context, job)
     write(own / "late.raw")
     run_stage(job, Stage.MOVE_FILES)
-    assert visible_in(own) == {}
+    assert visible_files_in(own) == {}

@@ -34,7 +34,7 @@ def own_ids(database_engine: Engine) -> None:
 
 @pytest.fixture(params=["built-in", pytest.param("core", marks=pytest.mark.core)])
 def environment(request: pytest.FixtureRequest, own_ids: None, database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of the processes, as variables."""
+    """Return the settings of the processes, as variables."""
     own = {
         "INGEST_DATABASE_URL": database_url,
         "VOLUME_PATH": str(tmp_path / "spool"),
@@ -62,7 +62,7 @@ def points(environment: dict[str, str]) -> Points:
 
 @pytest.fixture
 def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Stored:
-    """A function that returns the names of all files in the archive's folder."""
+    """Return a function that returns the names of all files in the archive's folder."""
     built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
     folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
     return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -70,7 +70,7 @@ def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path
 
 @pytest.fixture
 def start(environment: dict[str, str]) -> Iterator[Start]:
-    """Start a stage of a job in a process of its own."""
+    """Return a function that starts a stage of a job in a separate process."""
     started: list[StageProcess] = []
 
     def start(stage: str, job_id: int) -> StageProcess:
@@ -87,7 +87,7 @@ def bundle(
     make_job: MakeJob, run_stage: RunStage, start: Start, points: Points, services: Services,
     database_engine: Engine, stored: Stored,
 ) -> ContestedJob:  # fmt: skip
-    """A bundle that was received."""
+    """Return the job of a received bundle."""
     job_id = make_job(make_bundle(CONTENTS))
     return ContestedJob(job_id, Kind.INGEST, run_stage, start, points, services, database_engine, stored)
 
@@ -97,7 +97,7 @@ def move(
     make_job: MakeJob, run_stage: RunStage, start: Start, points: Points, services: Services,
     database_engine: Engine, stored: Stored, settings: Settings,
 ) -> ContestedJob:  # fmt: skip
-    """A move document that was received, whose sources have not been moved."""
+    """Return the job of a received move document whose sources have not been moved."""
     entries = []
     for path, content in CONTENTS.items():
         source = settings.move_folders[0] / Path(path).name

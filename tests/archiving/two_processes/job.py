@@ -74,7 +74,7 @@ class ContestedJob:
         self.points.release(point, self.job_id)
 
     def file_ids(self) -> list[int]:
-        """The ids of the job's files, in the order of the bundle."""
+        """Return the ids of the job's files, in the order of the bundle."""
         with Session(self.engine) as session:
             ids = session.scalars(select(File.file_id).where(File.job_id == self.job_id).order_by(File.position))
             return [file_id or 0 for file_id in ids]

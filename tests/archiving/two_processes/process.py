@@ -1,4 +1,4 @@
-"""Run a stage in a process of its own, as an Airflow task does, but without Airflow. Used by the tests of this folder."""
+"""Run a stage in a separate process, as an Airflow task does, but without Airflow. Used by the tests of this folder."""
 
 import os
 import subprocess

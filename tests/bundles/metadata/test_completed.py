@@ -163,7 +163,7 @@ def test_only_a_few_of_very_many_tables_are_named():
     assert len(str(reader.left_out)) < MAX_NAMED * 400
 
 
-def test_completing_a_document_again_gives_the_same():
+def test_completing_a_document_again_returns_the_same():
     listed = metadata_of(CONTENTS)
     files = [with_file_id(number, number, path=path[5:]) for number, path in enumerate(CONTENTS, 4)]
     first = complete(listed, files)

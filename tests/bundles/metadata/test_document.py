@@ -144,7 +144,7 @@ def test_document_that_is_cut_anywhere_is_refused():
 @pytest.mark.parametrize(
     "ending", ['"val', '"value": "tex', '"value": 1', '"value": {"a": [1', '"value": [', "", '"value"']
 )
-def test_document_that_is_cut_says_in_which_entry(ending: str):
+def test_error_of_a_truncated_document_names_the_entry(ending: str):
     text = refusal(f'[{X}, {{"destinationTable": "x", {ending}')
     assert text == "the metadata is truncated: it ends in entry 1; send the whole document [metadata_cut]"
 
@@ -214,17 +214,17 @@ def test_entry_without_a_table_is_named(entry: str):
         ('{"destinationTable": "x", "": 1, "": 2}', ""),
     ],
 )
-def test_key_that_stands_there_twice_is_named(entry: str, key: str):
+def test_repeated_key_is_named(entry: str, key: str):
     assert refusal(f"[{X}, {entry}]") == f"entry 1: the key {key!r} is repeated [key_twice]"
 
 
-def test_keys_that_only_look_alike_are_taken():
+def test_keys_that_only_look_alike_are_accepted():
     entry = {"destinationTable": "x", "e\u0301": 1, "\u00e9": 2, "A": 3, "a": 4}
     assert parsed(json.dumps([entry])) == [entry]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_number_that_is_none_is_named(number: str):
+def test_constant_that_is_not_a_number_in_json_is_named(number: str):
     assert refusal(with_value(f"[{number}]")) == f"entry 1: {number} is not a number in JSON [number_not_finite]"
 
 
@@ -301,7 +301,7 @@ def test_entry_may_be_as_long_as_the_limit(before: str):
     "entry",
     [entry_of_length, lambda length: " " * length + X, lambda length: X + " " * length, lambda length: "9" * length],
 )
-def test_what_is_longer_is_refused(length: int, before: str, entry: Callable[[int], str]):
+def test_longer_entry_is_refused(length: int, before: str, entry: Callable[[int], str]):
     assert codes(refusal(f"[{before}{entry(length)}, {X}]")) == ["entry_too_long"]
 
 
@@ -319,7 +319,7 @@ def test_what_is_longer_is_refused(length: int, before: str, entry: Callable[[in
         (b"[{}]", b" "),
     ],
 )
-def test_document_without_end_is_given_up_early_and_takes_little_memory(beginning: bytes, unit: bytes):
+def test_endless_document_is_refused_early_with_little_memory(beginning: bytes, unit: bytes):
     document = Endless(beginning, unit)
     tracemalloc.start()
     try:

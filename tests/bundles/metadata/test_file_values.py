@@ -44,7 +44,7 @@ def complete(listed: list[Entry], ids: Ids) -> list[Entry]:
     ],
 )
 @pytest.mark.parametrize("value", ["text", "", 5, 1.5, True])
-def test_path_is_that_of_the_tar_and_the_id_is_added(path: str, named: str, value: object):
+def test_path_in_the_tar_identifies_the_file_and_its_id_is_added(path: str, named: str, value: object):
     entry = value_of(path, value=value)
     reader = reader_of(entry)
     assert list(reader.files()) == []
@@ -57,7 +57,7 @@ def test_path_is_that_of_the_tar_and_the_id_is_added(path: str, named: str, valu
 
 @pytest.mark.parametrize("file_id", [1, 10**9, "1", None])
 @pytest.mark.parametrize("path", [{"path": "data/a"}, {}])
-def test_id_of_a_file_is_refused_with_what_to_write_instead(file_id: object, path: Entry):
+def test_id_of_a_file_is_refused_with_the_correct_form(file_id: object, path: Entry):
     entry = {"destinationTable": "FileKeyValue", "key": "Tag", "value": "v", "file_id": file_id} | path
     assert fault_of({"destinationTable": "x"}, entry) == (
         'entry 1 (FileKeyValue): "file_id" is set by the service; name the file by its path in the bundle instead, '

@@ -23,12 +23,12 @@ def test_files_are_declared_with_their_position_among_all_entries():
 
 
 @pytest.mark.parametrize("subdir", ["data/a/b", "data/a/b/", "data//a/b", "./data/a/b", "a/b", "/a/b/"])
-def test_every_way_to_write_a_folder_gives_one_path(subdir: str):
+def test_every_spelling_of_a_folder_has_the_same_path(subdir: str):
     assert declared(file_entry("data/x", ONE, subdir=subdir, name="c"))[0].path == "a/b/c"
 
 
 @pytest.mark.parametrize("entry", [without("subdir"), file_entry("one.txt", ONE), file_entry("data/one.txt", ONE)])
-def test_file_without_a_folder_lies_in_data(entry: Entry):
+def test_file_without_a_folder_is_in_data(entry: Entry):
     assert declared(entry)[0].path == "one.txt"
 
 
@@ -175,7 +175,7 @@ def test_all_faults_of_an_entry_are_listed():
 @pytest.mark.parametrize(
     "name", ["x" * 255, "日" * 255, "/".join(["x" * 204] * 19), " ", "\u202e", "a\u3000b", "...", "-rf"]
 )
-def test_long_and_unusual_names_are_taken(name: str):
+def test_long_and_unusual_names_are_accepted(name: str):
     assert declared(file_entry("data/a", ONE, name=name))[0].path == name
 
 
@@ -218,5 +218,5 @@ def test_missing_source_of_a_move_is_named():
 
 
 @pytest.mark.parametrize("source", ["/srv/a", None, 5])
-def test_source_means_nothing_in_a_bundle(source: object):
+def test_source_is_ignored_in_a_bundle(source: object):
     assert declared(file_entry("data/a", ONE, source=source))[0].source is None

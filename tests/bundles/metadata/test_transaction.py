@@ -13,7 +13,7 @@ def test_transaction_values_are_remembered():
     assert reader.transaction == {"submitter": 10, "project": "1234a", "instrument": 54}
 
 
-def test_transaction_value_that_is_said_twice_alike_is_no_fault():
+def test_transaction_value_that_is_repeated_unchanged_is_accepted():
     assert declared(*transaction(), *transaction()) == []
 
 
@@ -33,12 +33,12 @@ def test_transaction_entry_without_a_value_is_named():
 
 
 @pytest.mark.parametrize("second", [11, "10", 10.5])
-def test_transaction_value_that_is_said_twice_differently_is_named(second: object):
+def test_transaction_value_that_is_repeated_differently_is_named(second: object):
     text = fault_of(*transaction(), {"destinationTable": "Transactions.submitter", "value": second})
     assert text == "entry 4: Transactions.submitter is repeated with a different value [entry_twice]"
 
 
-def test_other_entries_may_be_said_as_often_as_one_likes():
+def test_other_entries_may_be_repeated():
     entry = {"destinationTable": "TransactionKeyValue", "key": "Tag", "value": 1}
     assert declared(entry, entry | {"value": 2}) == []
 
@@ -50,5 +50,5 @@ def test_transaction_id_of_the_uploader_is_named(value: object):
 
 
 @pytest.mark.parametrize("value", [JOB, str(JOB)])
-def test_transaction_id_that_is_the_jobs_is_no_fault(value: object):
+def test_transaction_id_that_is_the_job_id_is_accepted(value: object):
     assert declared({"destinationTable": "Transactions._id", "value": value}) == []

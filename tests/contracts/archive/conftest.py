@@ -8,7 +8,7 @@ import pytest
 from ingest.services.archive import Archive
 from ingest.services.archive_listing import posix_name
 from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect
-from tests.contracts.unprivileged_archive import give_away
+from tests.contracts.unprivileged_archive import give_to_archive_account
 from tools.pacifica_core.services import ARCHIVE
 
 MakeSource = Callable[..., Path]
@@ -45,7 +45,7 @@ def make_source() -> Iterator[MakeSource]:
             source = folder / name
             source.write_bytes(content)
             for path in (folder, source):
-                give_away(path)
+                give_to_archive_account(path)
             return source
 
         yield make

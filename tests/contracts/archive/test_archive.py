@@ -16,7 +16,7 @@ CLIENTS = 4
 
 
 def assert_can_be_sent_again(archive: Archive, file_id: int) -> None:
-    """A retry does this with a partly sent file."""
+    """Check that a file can be sent again, as a retry does with a partly sent file."""
     archive.delete(file_id)
     assert archive.size(file_id) is None
     put(archive, file_id, b"the right bytes")
@@ -24,7 +24,7 @@ def assert_can_be_sent_again(archive: Archive, file_id: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 10 * BLOCK])
-def test_what_is_put_can_be_counted_had_and_deleted(archive: Archive, new_id: int, size: int):
+def test_stored_file_can_be_measured_read_and_deleted(archive: Archive, new_id: int, size: int):
     content = os.urandom(size)
     put(archive, new_id, content)
     assert archive.size(new_id) == size
@@ -47,7 +47,7 @@ def test_contents_come_in_blocks(archive: Archive, new_id: int):
     assert max(map(len, archive.get(new_id))) <= BLOCK
 
 
-def test_another_client_finds_what_was_put(connect: Connect, new_id: int):
+def test_another_client_finds_a_stored_file(connect: Connect, new_id: int):
     put(connect().archive, new_id, b"put by one")
     assert get(connect().archive, new_id) == b"put by one"
 
@@ -56,7 +56,7 @@ def test_size_of_an_id_that_is_not_there_is_none(archive: Archive, new_id: int):
     assert archive.size(new_id) is None
 
 
-def test_id_that_is_not_there_cannot_be_had(archive: Archive, new_id: int):
+def test_missing_id_cannot_be_read(archive: Archive, new_id: int):
     with pytest.raises(ServiceUnavailable, match="No such file"):
         get(archive, new_id)
 
@@ -122,7 +122,7 @@ def test_body_that_is_too_long_is_service_unavailable_and_can_be_sent_again(
 
 @pytest.mark.parametrize("error", [FenceLost("a newer process"), OSError("the spool"), ConnectionResetError("a pipe")])
 @pytest.mark.parametrize("size", [0, 10, BLOCK, 3 * BLOCK + 5])
-def test_error_of_the_body_comes_out_unchanged_and_the_next_put_works(
+def test_error_of_the_body_is_raised_unchanged_and_the_next_put_works(
     archive: Archive, new_ids: NewIds, size: int, error: Exception
 ):
     file_id, other = new_ids(2)

@@ -56,7 +56,7 @@ def test_source_that_is_exchanged_is_left_and_the_file_that_was_open_is_stored(
 
 
 @pytest.mark.parametrize("form", [BUILT_IN, PACIFICA])
-def test_link_in_place_of_the_sources_folder_leads_to_no_file_of_the_archive(
+def test_link_in_place_of_the_sources_folder_does_not_reach_files_of_the_archive(
     archive: Archive, make_source: MakeSource, new_ids: NewIds, stored_at: StoredAt
 ):
     """ArchiveInterface accesses files by path, and follows links in the path."""
@@ -126,7 +126,7 @@ def moved_with_a_link(archive: Archive, make_source: MakeSource, file_id: int) -
 
 
 @pytest.mark.parametrize("form", [PACIFICA, UNPRIVILEGED])
-def test_delete_of_a_moved_file_takes_the_rights_of_its_hard_link(
+def test_delete_of_a_moved_file_changes_the_permissions_of_its_hard_link(
     archive: Archive, make_source: MakeSource, new_id: int
 ):
     """ArchiveInterface only makes a file writable before it deletes it; the hard link is the same file."""
@@ -135,7 +135,7 @@ def test_delete_of_a_moved_file_takes_the_rights_of_its_hard_link(
     assert stat.S_IMODE(link.stat().st_mode) == stat.S_IWRITE
 
 
-def test_hard_link_keeps_its_rights_when_an_empty_file_is_moved_over_the_id_before_its_delete(
+def test_hard_link_keeps_its_permissions_when_an_empty_file_is_moved_over_the_id_before_its_delete(
     archive: Archive, make_source: MakeSource, new_id: int
 ):
     link = moved_with_a_link(archive, make_source, new_id)

@@ -1,15 +1,24 @@
 """The cases of tars, one module for each kind of fault."""
 
-from tests.corpus.archive_cases import containers, controls, cuts, lies, links, macos, many, names
+from tests.corpus.archive_cases import (
+    containers,
+    controls,
+    false_headers,
+    links,
+    macos,
+    many_members,
+    names,
+    truncated,
+)
 from tests.corpus.case import Case
 
 CASES: list[Case] = [
     *controls.CASES,
     *containers.CASES,
-    *cuts.CASES,
-    *lies.CASES,
+    *truncated.CASES,
+    *false_headers.CASES,
     *links.CASES,
     *macos.CASES,
-    *many.CASES,
+    *many_members.CASES,
     *names.CASES,
 ]

@@ -9,7 +9,7 @@ import zipfile
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states.stages import Stage
-from tests.corpus.archive_cases.making import blocks, refused
+from tests.corpus.archive_cases.builders import blocks, refused
 from tests.corpus.case import Case, Refused
 from tools.bundles import make_bundle
 from tools.tar_blocks import END

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.corpus.archive_cases.making import accepted, blocks, listing
+from tests.corpus.archive_cases.builders import accepted, blocks, listing
 from tests.corpus.case import Accepted, Build, Case
 from tools.bundles import CONTENTS, make_bundle, make_tar, metadata_of
 from tools.fuzz.tar_blocks import volume_label
@@ -18,7 +18,7 @@ INNER_TAR = make_tar({"/etc/passwd": b"root", "data/one": b"other"})
 
 
 def small(path: Path) -> None:
-    """Return the smallest possible bundle."""
+    """Write the smallest possible bundle."""
     make_bundle({"data/one": b"one"}, path=path)
 
 

@@ -3,7 +3,7 @@
 import tarfile
 
 from ingest.errors.fault_codes import FaultCode
-from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
+from tests.corpus.archive_cases.builders import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
 from tools.tar_blocks import END, extended, file, header
 

@@ -1,7 +1,7 @@
 """Names outside data/, names that cannot be restored, and repeated names."""
 
 from ingest.errors.fault_codes import FaultCode
-from tests.corpus.archive_cases.making import around, blocks, refused
+from tests.corpus.archive_cases.builders import around, blocks, refused
 from tests.corpus.case import Case
 from tools.tar_blocks import extended, extension, file, header, record, with_checksum
 

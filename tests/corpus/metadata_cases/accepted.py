@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from tests.corpus.case import Accepted, Case
-from tests.corpus.metadata_cases.building import CONTENT, bundle_with, document, file_saying, file_with
+from tests.corpus.metadata_cases.builders import CONTENT, bundle_with, document, file_saying, file_with
 from tools.bundles import Entry, file_entry, make_bundle, transaction
 
 SHA1 = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
@@ -21,7 +21,7 @@ def accepted(name: str, metadata: bytes) -> Case:
 
 
 def japanese(path: Path) -> None:
-    """Return a bundle with names of every length in UTF-8."""
+    """Write a bundle whose names have characters of every length in UTF-8."""
     make_bundle({"data/日本 \U0001f600/名前": b"japanese"}, path=path)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases.building import CONTENT, FILE, document, file_with, refused
+from tests.corpus.metadata_cases.builders import CONTENT, FILE, document, file_with, refused
 from tools.bundles import file_entry
 
 UNLISTED, LACKING = FaultCode.MEMBER_UNLISTED, FaultCode.FILE_LACKING

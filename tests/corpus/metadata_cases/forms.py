@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases.building import bundle_with, file_with, refused
+from tests.corpus.metadata_cases.builders import bundle_with, file_with, refused
 from tools.bundles import make_tar
 from tools.tar_blocks import END, file, header
 
@@ -22,12 +22,12 @@ MARK = "begins with a byte order mark; save it as UTF-8 without one"
 
 
 def in_a_folder(path: Path) -> None:
-    """Return a bundle with its metadata at the path of a file."""
+    """Write a bundle whose metadata.txt is below data/."""
     make_tar({"data/a": b"a", "data/metadata.txt": GOOD}, path)
 
 
 def a_folder(path: Path) -> None:
-    """Return a bundle with a folder instead of the metadata."""
+    """Write a bundle with a folder instead of the metadata."""
     path.write_bytes(file("data/a", b"a") + header("metadata.txt/", kind=tarfile.DIRTYPE) + END)
 
 

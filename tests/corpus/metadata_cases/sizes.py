@@ -2,7 +2,7 @@
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases.building import bundle_with, claiming, file_with, refused
+from tests.corpus.metadata_cases.builders import bundle_with, claiming, file_with, refused
 
 GIGABYTE = 10**9
 # No more than this is ever read.

@@ -4,7 +4,7 @@ import json
 
 from ingest.errors.fault_codes import FaultCode
 from tests.corpus.case import Case
-from tests.corpus.metadata_cases.building import CONTENT, document, file_saying, refused
+from tests.corpus.metadata_cases.builders import CONTENT, document, file_saying, refused
 from tools.bundles import file_entry, transaction
 
 UNLISTED = FaultCode.MEMBER_UNLISTED

@@ -37,7 +37,7 @@ def description(path: Path) -> dict[str, Any]:
 
 
 def streamed(bundle: Any) -> BinaryIO:
-    """Return the end of a pipe that a bundle is written to while it is read."""
+    """Return the read end of a pipe to which a thread writes the bundle."""
     reader, writer = os.pipe()
 
     def write() -> None:

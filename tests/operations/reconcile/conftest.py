@@ -1,4 +1,4 @@
-"""A ledger of a test's own with jobs that have ended, and the comparison of all that is in it."""
+"""A separate ledger for each test, with ended jobs, and the comparison of all of them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ Compare = Callable[..., list[Finding]]
 
 @pytest.fixture
 def database_url(database_url: str) -> Iterator[str]:
-    """A database of the test's own: everything in it is compared."""
+    """Yield the URL of a separate database, because everything in it is compared."""
     with fresh_database(database_url) as url:
         engine = make_engine(Settings(database_url=url))
         upgrade_schema(engine)
@@ -52,7 +52,7 @@ def counts() -> Counts:
 
 @pytest.fixture
 def compare(settings: Settings, database_engine: Engine, services: Services, counts: Counts) -> Compare:
-    """Compare all, or what the arguments of `Extent` say."""
+    """Return a function that compares everything, or the extent of its arguments."""
 
     def run(**extent: object) -> list[Finding]:
         chosen = Extent(**extent)  # type: ignore[arg-type]
@@ -62,8 +62,8 @@ def compare(settings: Settings, database_engine: Engine, services: Services, cou
 
 
 @pytest.fixture
-def no_youth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file in the archive's folder is old enough to be compared."""
+def no_minimum_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare all files in the archive's folder, however recent."""
     monkeypatch.setattr(folder_comparison, "MIN_AGE_SECONDS", 0.0)
 
 
@@ -77,7 +77,7 @@ def cataloged(make_job: MakeJob, run_stage: RunStage) -> int:
 
 @pytest.fixture
 def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
-    """A job that was rejected when one of its files was in the archive already."""
+    """Return a job that was rejected when one of its files was already in the archive."""
     entries = [*transaction(), *(entry for entry in metadata_of(CONTENTS) if entry.get("name") == "kept.txt")]
     entries.append(file_entry(WRONG, CONTENTS[WRONG], hashsum="0" * 40))
     job = make_job(make_bundle(CONTENTS, entries))
@@ -89,8 +89,8 @@ def rejected(make_job: MakeJob, settings_in_environment: None) -> int:
 
 
 @pytest.fixture
-def going_on(make_job: MakeJob, run_stage: RunStage) -> int:
-    """A job between two stages; all its files are in the archive."""
+def in_progress(make_job: MakeJob, run_stage: RunStage) -> int:
+    """Return a job between two stages; all its files are in the archive."""
     job = make_job()
     for stage in INGEST[:-1]:
         run_stage(job, stage)
@@ -98,18 +98,18 @@ def going_on(make_job: MakeJob, run_stage: RunStage) -> int:
 
 
 def ids_of(engine: Engine, job: int) -> dict[str, int]:
-    """The ids of a job's files by their paths in the bundle."""
+    """Return the ids of a job's files by their paths in the bundle."""
     with Session(engine) as session:
         rows = session.execute(select(File.path, File.file_id).where(File.job_id == job))
         return {f"data/{path}": file_id or 0 for path, file_id in rows}
 
 
 def stored(folder: Path, file_id: int) -> Path:
-    """Where the built-in archive has a file."""
+    """Return the path of a file in the built-in archive."""
     [path] = folder.rglob(str(file_id))
     return path
 
 
-def in_short(findings: list[Finding]) -> list[tuple[str, int | None, int | None]]:
-    """What was found: the problem, the job and the file."""
+def summaries(findings: list[Finding]) -> list[tuple[str, int | None, int | None]]:
+    """Return the problem, the job and the file of each finding."""
     return [(str(each.problem), each.job_id, each.file_id) for each in findings]

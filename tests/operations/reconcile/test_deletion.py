@@ -18,8 +18,8 @@ from ingest.system.durable_files import part_path
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tests.job_fixtures import MakeOld
-from tests.operations.reconcile.conftest import CONTENTS, KEPT, WRONG, Compare, ids_of, in_short
-from tests.operations.retention.conftest import told
+from tests.operations.reconcile.conftest import CONTENTS, KEPT, WRONG, Compare, ids_of, summaries
+from tests.operations.retention.conftest import event_kinds
 from tests.services.archive_folders import files, get, put
 
 NOBODYS = 1_234_567
@@ -34,14 +34,14 @@ def archive(services: Services) -> FolderArchive:
 
 @pytest.fixture
 def orphan(rejected: int, archive: FolderArchive, database_engine: Engine) -> int:
-    """The id of a file of the rejected job, which the archive holds all the same."""
+    """Store a file of the rejected job in the archive; return its id."""
     file_id = ids_of(database_engine, rejected)[KEPT]
     put(archive, file_id, CONTENTS[KEPT])
     return file_id
 
 
 def test_dark_file_stays_without_a_request_to_delete_it(
-    orphan: int, no_youth: None, archive: FolderArchive, compare: Compare
+    orphan: int, no_minimum_age: None, archive: FolderArchive, compare: Compare
 ):
     put(archive, NOBODYS, b"whose?")
     assert len(compare()) == 2
@@ -53,10 +53,10 @@ def test_dark_file_of_a_job_is_deleted_with_an_event_and_the_job_stays_as_it_end
     orphan: int, rejected: int, archive: FolderArchive, compare: Compare, counts: Counts, database_engine: Engine
 ):
     before = jobs.read(database_engine, rejected).record
-    assert in_short(compare(delete_dark=True)) == [("dark", rejected, orphan)]
+    assert summaries(compare(delete_dark=True)) == [("dark", rejected, orphan)]
     assert not archive.holds(orphan)
     assert counts.summary()["deleted"] == 1
-    assert told(database_engine, rejected, "dark_files_deleted") == ["dark_files_deleted"]
+    assert event_kinds(database_engine, rejected, "dark_files_deleted") == ["dark_files_deleted"]
     after = jobs.read(database_engine, rejected).record
     assert (after.outcome, after.error, after.finished) == (Outcome.REJECTED, before.error, before.finished)
     assert compare(delete_dark=True) == []
@@ -72,7 +72,7 @@ def test_file_with_other_bytes_than_the_jobs_is_not_deleted(
 
 
 def test_nothing_of_other_jobs_is_deleted(
-    cataloged: int, failed: int, going_on: int, no_youth: None, compare: Compare, tmp_path: Path
+    cataloged: int, failed: int, in_progress: int, no_minimum_age: None, compare: Compare, tmp_path: Path
 ):
     before = files(tmp_path / "archive")
     assert compare(delete_dark=True) == []
@@ -96,7 +96,7 @@ def test_job_that_is_retried_meanwhile_keeps_its_files(
 
 
 def test_unknown_file_is_deleted_from_the_built_in_archive(
-    no_youth: None, archive: FolderArchive, compare: Compare, counts: Counts, tmp_path: Path
+    no_minimum_age: None, archive: FolderArchive, compare: Compare, counts: Counts, tmp_path: Path
 ):
     put(archive, NOBODYS, b"whose?")
     compare(delete_dark=True)
@@ -105,7 +105,7 @@ def test_unknown_file_is_deleted_from_the_built_in_archive(
 
 
 def test_half_written_file_is_deleted_and_the_whole_one_stays(
-    cataloged: int, no_youth: None, compare: Compare, tmp_path: Path
+    cataloged: int, no_minimum_age: None, compare: Compare, tmp_path: Path
 ):
     before = files(tmp_path / "archive")
     path = next(path for path in (tmp_path / "archive").rglob("*") if path.is_file())
@@ -118,7 +118,7 @@ def test_half_written_file_is_deleted_and_the_whole_one_stays(
     "point",
     ["reconcile.held", "rejection.deleting", "rejection.deleted", "rejection.batch_removed", "reconcile.deleted"],
 )
-def test_kill_in_between_is_made_good_by_the_next_one(
+def test_deletion_that_a_kill_interrupted_is_finished_by_the_next_one(
     orphan: int, rejected: int, archive: FolderArchive, compare: Compare, make_old: MakeOld, database_engine: Engine,
     tmp_path: Path, point: str,
 ):  # fmt: skip
@@ -135,4 +135,4 @@ def test_kill_in_between_is_made_good_by_the_next_one(
     assert jobs.read(database_engine, rejected).record.outcome is Outcome.REJECTED
     if point != "rejection.deleted":
         # The rejection removed one file, the deletion the other one.
-        assert told(database_engine, rejected, "files_removed") == ["files_removed"] * 2
+        assert event_kinds(database_engine, rejected, "files_removed") == ["files_removed"] * 2

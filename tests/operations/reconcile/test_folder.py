@@ -16,7 +16,7 @@ from ingest.services.archive_folder import FolderArchive
 from ingest.services.archive_listing import posix_name
 from ingest.settings.loading import Settings
 from ingest.system.durable_files import part_path, writing
-from tests.operations.reconcile.conftest import Compare, ids_of, in_short, stored
+from tests.operations.reconcile.conftest import Compare, ids_of, stored, summaries
 from tests.services.archive_folders import put
 
 NOBODYS = 1_234_567
@@ -28,9 +28,11 @@ def archive(services: Services) -> FolderArchive:
     return services.archive
 
 
-def test_unknown_file_is_dark(cataloged: int, going_on: int, no_youth: None, archive: FolderArchive, compare: Compare):
+def test_unknown_file_is_dark(
+    cataloged: int, in_progress: int, no_minimum_age: None, archive: FolderArchive, compare: Compare
+):
     put(archive, NOBODYS, b"whose?")
-    assert in_short(compare()) == [("dark", None, NOBODYS)]
+    assert summaries(compare()) == [("dark", None, NOBODYS)]
 
 
 def test_file_that_appeared_within_the_hour_is_no_finding(archive: FolderArchive, compare: Compare):
@@ -38,8 +40,8 @@ def test_file_that_appeared_within_the_hour_is_no_finding(archive: FolderArchive
     assert compare() == []
 
 
-def test_file_that_the_catalogue_knows_is_another_systems(
-    no_youth: None, archive: FolderArchive, services: Services, compare: Compare
+def test_file_that_the_catalog_knows_is_another_systems(
+    no_minimum_age: None, archive: FolderArchive, services: Services, compare: Compare
 ):
     file = {"destinationTable": "Files", "_id": NOBODYS, "hashtype": "sha1", "hashsum": "0" * 40}
     document = json.dumps([{"destinationTable": "Transactions._id", "value": 77}, file]).encode()
@@ -49,7 +51,7 @@ def test_file_that_the_catalogue_knows_is_another_systems(
 
 
 def test_half_written_file_is_dark_unless_a_process_writes_it(
-    cataloged: int, no_youth: None, database_engine: Engine, compare: Compare, tmp_path: Path
+    cataloged: int, no_minimum_age: None, database_engine: Engine, compare: Compare, tmp_path: Path
 ):
     path = stored(tmp_path / "archive", next(iter(ids_of(database_engine, cataloged).values())))
     with writing(path) as part:
@@ -60,7 +62,7 @@ def test_half_written_file_is_dark_unless_a_process_writes_it(
 
 
 def test_name_that_the_archive_never_uses_is_reported_and_never_deleted(
-    no_youth: None, compare: Compare, tmp_path: Path
+    no_minimum_age: None, compare: Compare, tmp_path: Path
 ):
     stray = tmp_path / "archive" / "0000000" / "notes.txt"
     stray.parent.mkdir(parents=True)
@@ -71,7 +73,7 @@ def test_name_that_the_archive_never_uses_is_reported_and_never_deleted(
 
 
 def test_folder_of_archiveinterface_is_read_and_nothing_in_it_deleted(
-    no_youth: None, settings: Settings, tmp_path: Path
+    no_minimum_age: None, settings: Settings, tmp_path: Path
 ):
     elsewhere = settings.model_copy(update={"archiveinterface_url": "http://127.0.0.1:1"})
     folder = tmp_path / "posix"
@@ -89,6 +91,6 @@ def test_folder_of_archiveinterface_is_read_and_nothing_in_it_deleted(
     engine.dispose()
 
 
-def test_folder_is_not_to_be_named_where_the_archive_is_built_in(compare: Compare, tmp_path: Path):
+def test_folder_must_not_be_named_for_the_built_in_archive(compare: Compare, tmp_path: Path):
     with pytest.raises(ConfigurationError, match="--archive-folder"):
         compare(archive_folder=tmp_path)

@@ -1,4 +1,4 @@
-"""What is wrong with a job that has ended is found, each kind made on purpose; a job that goes on is left alone."""
+"""Each kind of inconsistency of an ended job is found; jobs in progress are not compared."""
 
 import json
 from io import BytesIO
@@ -18,7 +18,7 @@ from ingest.states.job_record import Outcome
 from ingest.states.job_state import failed
 from ingest.states.stages import Stage
 from tests.job_fixtures import MakeOld
-from tests.operations.reconcile.conftest import Compare, ids_of, in_short, stored
+from tests.operations.reconcile.conftest import Compare, ids_of, stored, summaries
 from tests.services.archive_folders import put
 from tools.bundles import CONTENTS
 
@@ -32,13 +32,13 @@ def drop_transaction(engine: Engine, job: int) -> None:
         session.execute(delete(CatalogTransaction).where(CatalogTransaction.id == job))
 
 
-def test_nothing_is_found_where_all_is_well(
-    cataloged: int, rejected: int, failed: int, going_on: int, compare: Compare, counts: Counts
+def test_consistent_jobs_have_no_findings(
+    cataloged: int, rejected: int, failed: int, in_progress: int, compare: Compare, counts: Counts
 ):
     assert compare(hash_percent=100.0) == []
     summary = counts.summary()
     # The archive is checked for files of the rejected job, too.
-    assert (summary["jobs"], summary["going_on"]) == (3, 1)
+    assert (summary["jobs"], summary["in_progress"]) == (3, 1)
     assert (summary["files"], summary["hashed"]) == (2 * len(CONTENTS) + 2, 2 * len(CONTENTS))
 
 
@@ -50,7 +50,7 @@ def test_file_that_the_archive_lacks_is_lost(
     file_id = ids_of(database_engine, job)[TWO]
     stored(tmp_path / "archive", file_id).unlink()
     found = compare(hash_percent=0.0)
-    assert in_short(found) == [("lost", job, file_id)]
+    assert summaries(found) == [("lost", job, file_id)]
     assert found[0].path == TWO.removeprefix("data/")
 
 
@@ -58,7 +58,7 @@ def test_file_that_was_cut_is_corrupt(cataloged: int, compare: Compare, database
     file_id = ids_of(database_engine, cataloged)[TWO]
     with stored(tmp_path / "archive", file_id).open("r+b") as file:
         file.truncate(10)
-    assert in_short(compare(hash_percent=0.0)) == [("corrupt", cataloged, file_id)]
+    assert summaries(compare(hash_percent=0.0)) == [("corrupt", cataloged, file_id)]
 
 
 def test_byte_that_was_changed_is_found_by_reading_the_file(
@@ -68,12 +68,12 @@ def test_byte_that_was_changed_is_found_by_reading_the_file(
     with stored(tmp_path / "archive", file_id).open("r+b") as file:
         file.write(b"!")
     assert compare(hash_percent=0.0) == []
-    assert in_short(compare(hash_percent=100.0)) == [("corrupt", cataloged, file_id)]
+    assert summaries(compare(hash_percent=100.0)) == [("corrupt", cataloged, file_id)]
 
 
-def test_transaction_that_the_catalogue_lacks(cataloged: int, compare: Compare, database_engine: Engine):
+def test_transaction_that_the_catalog_lacks(cataloged: int, compare: Compare, database_engine: Engine):
     drop_transaction(database_engine, cataloged)
-    assert in_short(compare()) == [("uncatalogued", cataloged, None)]
+    assert summaries(compare()) == [("uncatalogued", cataloged, None)]
 
 
 def test_transaction_with_another_hash_and_another_file(cataloged: int, compare: Compare, database_engine: Engine):
@@ -84,13 +84,13 @@ def test_transaction_with_another_hash_and_another_file(cataloged: int, compare:
         session.add(CatalogFile(id=10**6, transaction_id=cataloged, entry=file.entry))
         session.delete(session.get_one(CatalogFile, ids["data/日本.txt"]))
     conflicts = [("conflict", cataloged, file_id) for file_id in (ids[TWO], ids["data/日本.txt"], 10**6)]
-    assert sorted(in_short(compare())) == sorted(conflicts)
+    assert sorted(summaries(compare())) == sorted(conflicts)
 
 
 def test_transaction_of_a_job_that_was_rejected(rejected: int, compare: Compare, database_engine: Engine):
     with Session(database_engine) as session, session.begin():
         session.add(CatalogTransaction(id=rejected))
-    assert in_short(compare()) == [("conflict", rejected, None)]
+    assert summaries(compare()) == [("conflict", rejected, None)]
 
 
 @pytest.mark.parametrize(("content", "is_ours"), [(b"as declared", True), (b"somebody's", False)])
@@ -101,11 +101,11 @@ def test_file_of_a_job_that_was_rejected_is_dark(
     file_id = ids_of(database_engine, rejected)["data/kept.txt"]
     put(services.archive, file_id, content)
     found = compare()
-    assert in_short(found) == [("dark", rejected, file_id)]
+    assert summaries(found) == [("dark", rejected, file_id)]
     assert found[0].ours is is_ours
 
 
-def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
+def test_file_under_an_id_that_was_never_sent_is_foreign(
     rejected: int, compare: Compare, database_engine: Engine, services: Services
 ):
     assert isinstance(services.archive, FolderArchive)
@@ -116,7 +116,7 @@ def test_file_under_an_id_that_was_never_sent_is_somebody_elses(
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.CATALOGING])
-def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
+def test_failed_job_that_the_catalog_holds_is_a_conflict_that_a_retry_solves(
     failed: int, compare: Compare, services: Services, database_engine: Engine, outcome: Outcome | None
 ):
     document = json.dumps([{"destinationTable": "Transactions._id", "value": failed}]).encode()
@@ -128,28 +128,28 @@ def test_failed_job_that_the_catalogue_holds_is_a_conflict_that_a_retry_solves(
 
 
 def test_job_in_progress_is_not_compared(
-    going_on: int, compare: Compare, counts: Counts, database_engine: Engine, tmp_path: Path
+    in_progress: int, compare: Compare, counts: Counts, database_engine: Engine, tmp_path: Path
 ):
-    for file_id in ids_of(database_engine, going_on).values():
+    for file_id in ids_of(database_engine, in_progress).values():
         stored(tmp_path / "archive", file_id).unlink()
     assert compare() == []
-    assert counts.summary()["going_on"] == 1
+    assert counts.summary()["in_progress"] == 1
 
 
 def test_job_that_an_admin_failed_is_idle_once_its_process_has_released_it(
-    going_on: int, compare: Compare, make_old: MakeOld, database_engine: Engine, tmp_path: Path
+    in_progress: int, compare: Compare, make_old: MakeOld, database_engine: Engine, tmp_path: Path
 ):
-    stored(tmp_path / "archive", ids_of(database_engine, going_on)[TWO]).unlink()
-    jobs.override(database_engine, going_on, failed(Stage.INGEST_METADATA, "by an admin"))
+    stored(tmp_path / "archive", ids_of(database_engine, in_progress)[TWO]).unlink()
+    jobs.override(database_engine, in_progress, failed(Stage.INGEST_METADATA, "by an admin"))
     with Session(database_engine) as session, session.begin():
-        session.execute(update(Job).where(Job.id == going_on).values(holder="a process"))
+        session.execute(update(Job).where(Job.id == in_progress).values(holder="a process"))
     assert compare() == []
     # Its process has reported nothing for more than an hour.
-    make_old(going_on, 1)
+    make_old(in_progress, 1)
     assert len(compare()) == 1
 
 
-def test_job_that_is_retried_does_not_rest(failed: int, compare: Compare, database_engine: Engine, tmp_path: Path):
+def test_retried_job_is_not_compared(failed: int, compare: Compare, database_engine: Engine, tmp_path: Path):
     stored(tmp_path / "archive", ids_of(database_engine, failed)[TWO]).unlink()
     jobs.lift_override(database_engine, failed)
     assert compare() == []
@@ -168,7 +168,7 @@ def test_job_that_is_acquired_during_its_comparison_yields_nothing(
 
     monkeypatch.setattr(FolderArchive, "size", begin_again)
     assert compare() == []
-    assert (counts.summary()["jobs"], counts.summary()["going_on"]) == (0, 1)
+    assert (counts.summary()["jobs"], counts.summary()["in_progress"]) == (0, 1)
 
 
 def test_one_job_is_compared_alone(

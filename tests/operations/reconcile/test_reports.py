@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("settings_in_environment")
 
 @pytest.fixture
 def lost(cataloged: int, database_engine: Engine, tmp_path: Path) -> int:
-    """The id of a file that the archive has lost."""
+    """Remove a file from the archive; return its id."""
     file_id = ids_of(database_engine, cataloged)[PATH]
     stored(tmp_path / "archive", file_id).unlink()
     return file_id
@@ -29,7 +29,7 @@ def test_command_ends_with_0_when_nothing_is_found(cataloged: int, capsys: pytes
     assert "jobs 1" in capsys.readouterr().out
 
 
-def test_command_names_job_file_path_and_what_to_do(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
+def test_command_names_job_file_path_and_remedy(lost: int, cataloged: int, capsys: pytest.CaptureFixture[str]):
     assert main(["reconcile", "--rehash", "none"]) == 3
     line = capsys.readouterr().out.splitlines()[0]
     assert line == (
@@ -62,7 +62,7 @@ def test_weekly_run_returns_a_small_summary(cataloged: int):
     assert len(json.dumps(summary)) < 1000
 
 
-def test_week_with_findings_fails_and_says_how_many(lost: int, caplog: pytest.LogCaptureFixture):
+def test_weekly_run_with_findings_fails_with_their_number(lost: int, caplog: pytest.LogCaptureFixture):
     with pytest.raises(DifferencesFound, match="lost 1"):
         weekly.reconcile()
     assert f"file {lost}" in caplog.text

@@ -1,4 +1,4 @@
-"""What may be left over in the spool, made as it comes to be, and made old."""
+"""Jobs and partial uploads whose files remain in the spool, and their age."""
 
 import os
 from collections.abc import Callable
@@ -26,8 +26,8 @@ MakeUpload = Callable[..., Announced]
 
 
 @pytest.fixture(autouse=True)
-def of_the_tests(settings_in_environment: None) -> None:
-    """Retention reads its settings itself."""
+def retention_settings(settings_in_environment: None) -> None:
+    """Set the environment variables, because retention loads its settings itself."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def rejected(make_job: MakeJob) -> int:
 
 @pytest.fixture
 def cataloged(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A job that is complete, but whose bundle could not be removed."""
+    """Return a complete job whose bundle could not be removed."""
     job = make_job()
     with monkeypatch.context() as broken:
         broken.setattr(spool, "remove", refuse)
@@ -55,7 +55,7 @@ def refuse(*_: object) -> None:
 
 @pytest.fixture
 def make_upload(database_engine: Engine, settings: Settings, services: Services) -> MakeUpload:
-    """Announce an upload and receive a part of it; both lie some seconds back."""
+    """Return a function that announces an upload and writes a part of it, both some seconds ago."""
 
     def make(suffix: str = ".part", started: float = 7200, written: float = 7200) -> Announced:
         job = services.uniqueid.allocate("upload_job", 1)[0]
@@ -77,8 +77,8 @@ def bundle_of(settings: Settings, job: int) -> Path:
     return settings.volume_path / f"{job}.tar"
 
 
-def told(engine: Engine, job: int, *kinds: str) -> list[str]:
-    """The events of these kinds that a job has, in their order."""
+def event_kinds(engine: Engine, job: int, *kinds: str) -> list[str]:
+    """Return the kinds of a job's events in order, restricted to `kinds`."""
     with Session(engine) as session:
         found = session.scalars(select(Event.kind).where(Event.job_id == job).order_by(Event.id))
         return [kind for kind in found if kind in kinds]

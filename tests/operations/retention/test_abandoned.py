@@ -16,7 +16,7 @@ from ingest.operations import retention
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
 from ingest.states.stages import Kind
-from tests.operations.retention.conftest import MakeUpload, told
+from tests.operations.retention.conftest import MakeUpload, event_kinds
 
 
 def is_announced(engine: Engine, upload: Announced) -> bool:
@@ -41,7 +41,7 @@ def test_abandoned_upload_is_removed_whole_or_in_part_with_an_event(
     retention.remove_leftovers()
     assert names(settings) == []
     assert not is_announced(database_engine, upload)
-    assert told(database_engine, upload.job_id, "upload_abandoned") == ["upload_abandoned"]
+    assert event_kinds(database_engine, upload.job_id, "upload_abandoned") == ["upload_abandoned"]
 
 
 def test_row_of_an_upload_without_a_byte_is_removed(
@@ -63,7 +63,7 @@ def test_upload_that_began_or_was_written_lately_stays(
     assert is_announced(database_engine, upload)
 
 
-def test_seconds_that_it_stays_are_a_setting_beyond_the_timeout_of_the_api(
+def test_seconds_that_an_abandoned_upload_stays_are_a_setting_beyond_the_timeout_of_the_api(
     make_upload: MakeUpload, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("INGEST_KEEP_ABANDONED_SECONDS", "10")
@@ -100,10 +100,10 @@ def test_retention_waits_for_a_commit_that_is_under_way_and_leaves_the_job_its_f
         assert retaining.is_alive()
     retaining.join(60)
     assert names(settings) == [upload.name]
-    assert told(database_engine, upload.job_id, "upload_abandoned") == []
+    assert event_kinds(database_engine, upload.job_id, "upload_abandoned") == []
 
 
-def test_bundle_that_was_replaced_is_removed_when_the_command_died_before_it_could(
+def test_replaced_bundle_is_removed_when_the_command_died_before_its_removal(
     make_upload: MakeUpload, settings: Settings, database_engine: Engine
 ):
     upload = make_upload("")

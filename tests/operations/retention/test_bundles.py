@@ -24,7 +24,7 @@ from ingest.states.job_record import JobState
 from ingest.states.job_state import failed, job_state
 from ingest.states.stages import Stage
 from tests.job_fixtures import MakeJob, MakeOld, OpenContext
-from tests.operations.retention.conftest import bundle_of, refuse, told
+from tests.operations.retention.conftest import bundle_of, event_kinds, refuse
 from tests.services.archive_folders import files
 from tools.bundles import CONTENTS
 
@@ -45,7 +45,7 @@ def test_bundle_of_a_job_that_was_rejected_long_ago_is_removed_once(
     retention.remove_leftovers()
     retention.remove_leftovers()
     assert not bundle_of(settings, rejected).exists()
-    assert told(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
+    assert event_kinds(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
 
 
 def test_bundle_of_a_job_that_was_rejected_lately_stays(rejected: int, make_old: MakeOld, settings: Settings):
@@ -63,12 +63,12 @@ def test_days_that_a_bundle_stays_are_a_setting(
     assert not bundle_of(settings, rejected).exists()
 
 
-def test_bundle_that_cannot_be_removed_keeps_no_other_from_it(
+def test_bundle_that_cannot_be_removed_does_not_prevent_the_removal_of_others(
     rejected: int, cataloged: int, make_old: MakeOld, settings: Settings
 ):
     make_old(rejected)
     make_old(cataloged)
-    # A folder in its place: it can be unlinked by nobody.
+    # A folder in its place cannot be unlinked.
     bundle_of(settings, rejected).unlink()
     bundle_of(settings, rejected).mkdir()
     counts = retention.remove_leftovers()
@@ -90,7 +90,7 @@ def test_bundle_of_a_job_that_failed_for_an_unavailable_service_stays_for_a_year
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 
 
-def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_before(
+def test_bundle_and_files_of_a_failed_job_are_removed_after_a_year_and_its_state_stays(
     failed: int, make_old: MakeOld, settings: Settings, database_engine: Engine, tmp_path: Path
 ):
     make_old(failed, YEAR)
@@ -100,13 +100,13 @@ def test_then_its_bundle_and_its_files_are_removed_and_clients_see_the_same_as_b
     assert not bundle_of(settings, failed).exists()
     assert files(tmp_path / "archive") == []
     kinds = "taken_over", "files_removed", "bundle_removed"
-    assert told(database_engine, failed, *kinds) == list(kinds)
+    assert event_kinds(database_engine, failed, *kinds) == list(kinds)
     assert before.state == "FAILED"
     assert state_of(database_engine, failed) == before
 
 
 @pytest.mark.parametrize("stage", [Stage.VALIDATE_POLICY, Stage.INGEST_FILES])
-def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalog_was_queried(
+def test_files_of_a_job_that_failed_before_the_catalog_was_queried_are_removed_too(
     make_job: MakeJob,
     make_old: MakeOld,
     run_before: Callable[[int, Stage], None],
@@ -127,7 +127,7 @@ def test_so_are_those_of_a_job_whose_tries_were_used_up_before_the_catalog_was_q
 
 
 @pytest.mark.parametrize("forget", [forget_members, forget_declarations])
-def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_where_they_stand(
+def test_files_are_removed_too_after_an_early_stage_ran_again(
     failed: int,
     make_old: MakeOld,
     open_context: OpenContext,
@@ -146,7 +146,7 @@ def test_files_are_removed_too_when_a_stage_that_was_run_again_had_forgotten_whe
 
 
 @pytest.mark.parametrize("days", ["0", "1.5"])
-def test_days_that_it_stays_are_a_setting(
+def test_days_that_the_bundle_of_a_failed_job_stays_are_a_setting(
     failed: int, make_old: MakeOld, settings: Settings, monkeypatch: pytest.MonkeyPatch, days: str
 ):
     monkeypatch.setenv("INGEST_KEEP_FAILED_DAYS", days)
@@ -169,7 +169,7 @@ def test_bundle_of_a_job_that_an_admin_failed_is_removed_after_a_year(
     assert state_of(database_engine, job).exception == "Failed by administrator"
 
 
-def test_job_that_the_catalogue_holds_after_all_is_not_touched(
+def test_job_that_the_catalog_holds_after_all_is_not_touched(
     failed: int,
     make_old: MakeOld,
     settings: Settings,
@@ -261,7 +261,7 @@ def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle
         meanwhile.setattr(lease, "hold_job_lock", retried_meanwhile)
         assert retention.remove_leftovers()["kept"] >= 1
     assert bundle_of(settings, job).exists()
-    assert told(database_engine, job, "bundle_removed", "files_removed") == []
+    assert event_kinds(database_engine, job, "bundle_removed", "files_removed") == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_bundle_that_could_not_be_removed_is_removed_an_hour_later(
     make_old(cataloged, 1.1 / 24)
     retention.remove_leftovers()
     assert not bundle_of(settings, cataloged).exists()
-    assert told(database_engine, cataloged, "spool_freed") == ["spool_freed"]
+    assert event_kinds(database_engine, cataloged, "spool_freed") == ["spool_freed"]
     assert jobs.read(database_engine, cataloged).received.spool_name == jobs.REMOVED
     assert len(files(tmp_path / "archive")) == len(CONTENTS)
 

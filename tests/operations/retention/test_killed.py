@@ -15,7 +15,7 @@ from ingest.settings.loading import Settings
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tests.job_fixtures import MakeOld
-from tests.operations.retention.conftest import MakeUpload, bundle_of, told
+from tests.operations.retention.conftest import MakeUpload, bundle_of, event_kinds
 from tests.services.archive_folders import files
 
 PROGRAM = "from ingest.operations.retention import remove_leftovers; remove_leftovers()"
@@ -29,7 +29,7 @@ def points(tmp_path: Path) -> Points:
 
 
 def kill_retention(points: Points, point: str, job: int) -> None:
-    """Run retention in a process of its own, which dies at a point."""
+    """Run retention in a separate process that is killed at a point."""
     points.arm(point, job)
     environment = {**os.environ, VARIABLE: str(points.folder), "PYTHONPATH": "plugins"}
     ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, timeout=120, check=False)
@@ -41,9 +41,9 @@ def test_abandoned_upload(make_upload: MakeUpload, settings: Settings, database_
     upload = make_upload()
     kill_retention(points, "upload.removed", upload.job_id)
     assert list(settings.volume_path.iterdir()) == []
-    assert told(database_engine, upload.job_id, "upload_abandoned") == []
+    assert event_kinds(database_engine, upload.job_id, "upload_abandoned") == []
     retention.remove_leftovers()
-    assert told(database_engine, upload.job_id, "upload_abandoned") == ["upload_abandoned"]
+    assert event_kinds(database_engine, upload.job_id, "upload_abandoned") == ["upload_abandoned"]
 
 
 def test_bundle_of_a_rejected_job(
@@ -52,9 +52,9 @@ def test_bundle_of_a_rejected_job(
     make_old(rejected)
     kill_retention(points, "retention.bundle_removed", rejected)
     assert not bundle_of(settings, rejected).exists()
-    assert told(database_engine, rejected, "bundle_removed") == []
+    assert event_kinds(database_engine, rejected, "bundle_removed") == []
     retention.remove_leftovers()
-    assert told(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
+    assert event_kinds(database_engine, rejected, "bundle_removed") == ["bundle_removed"]
 
 
 @pytest.mark.parametrize("point", ["rejection.deleted", "rejection.batch_removed", "retention.bundle_removed"])
@@ -69,21 +69,24 @@ def test_bundle_of_a_failed_job(
 ):
     make_old(failed, YEAR)
     kill_retention(points, point, failed)
-    assert told(database_engine, failed, "bundle_removed") == []
+    assert event_kinds(database_engine, failed, "bundle_removed") == []
     retention.remove_leftovers()
     assert not bundle_of(settings, failed).exists()
     assert files(tmp_path / "archive") == []
-    assert told(database_engine, failed, "files_removed", "bundle_removed") == ["files_removed", "bundle_removed"]
+    assert event_kinds(database_engine, failed, "files_removed", "bundle_removed") == [
+        "files_removed",
+        "bundle_removed",
+    ]
 
 
-def test_bundle_of_a_catalogued_job(
+def test_bundle_of_a_cataloged_job(
     cataloged: int, make_old: MakeOld, settings: Settings, database_engine: Engine, points: Points
 ):
     make_old(cataloged)
     kill_retention(points, "ingest_metadata.unlinked", cataloged)
     assert not bundle_of(settings, cataloged).exists()
-    assert told(database_engine, cataloged, "spool_freed") == []
+    assert event_kinds(database_engine, cataloged, "spool_freed") == []
     make_old(cataloged)
     retention.remove_leftovers()
-    assert told(database_engine, cataloged, "spool_freed") == ["spool_freed"]
+    assert event_kinds(database_engine, cataloged, "spool_freed") == ["spool_freed"]
     assert jobs.read(database_engine, cataloged).received.spool_name == jobs.REMOVED

@@ -24,7 +24,7 @@ def fuzz(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_targets_run_and_report_what_they_did(tmp_path: Path):
+def test_targets_run_and_print_reports(tmp_path: Path):
     # A finding of an earlier run that is fixed.
     fixed = tmp_path / "tar" / "crash-fixed"
     fixed.parent.mkdir()

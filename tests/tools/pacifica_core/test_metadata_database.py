@@ -1,4 +1,4 @@
-"""The real metadata service when its database is or becomes unavailable: the request is retried, and nothing remains."""
+"""The real metadata service when its database is or becomes unavailable: the error is transient, and nothing remains."""
 
 import io
 import json

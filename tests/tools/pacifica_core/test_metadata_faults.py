@@ -7,7 +7,7 @@ import pytest
 
 from ingest.errors.types import CatalogRejected, ServiceUnavailable
 from ingest.services.metadata import Metadata
-from tests.contracts.transactions import document, hashes, ingest, lacking
+from tests.contracts.transactions import document, hashes, ingest, remove_key
 from tools.bundles import Entry
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.services import METADATA
@@ -42,7 +42,7 @@ def with_value_of_a_file(file_id: int) -> Documents:
 
 
 def without_key(key: str, table: str = "Files") -> Documents:
-    return lambda number: lacking(document(number, [number]), key, table)
+    return lambda number: remove_key(document(number, [number]), key, table)
 
 
 def without_table(table: str) -> Documents:
@@ -101,7 +101,7 @@ def test_fault_of_the_metadata_is_rejected_with_its_reason(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_any_other_fault_is_tried_again_and_says_why(
+def test_any_other_fault_is_transient_with_its_reason(
     metadata: Metadata, core: Core, transaction_id: int, documents: Documents, reason: str
 ):
     with pytest.raises(ServiceUnavailable) as caught:

@@ -74,7 +74,7 @@ def first_upload(kind: Kind, mistake: Mistake | None) -> Upload:
 
 
 def carry_through(made: Upload, comparison: Comparison, make_job: MakeJob) -> int:
-    """Upload it, record its answer, and run all its stages; return the job id."""
+    """Create the job of an upload, record its answer, and run all stages; return the job id."""
     job_id = make_job(body(made, comparison.home), made.kind)
     comparison.journal.record_answer(made, job_id)
     with suppress(Rejection):

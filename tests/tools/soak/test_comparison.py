@@ -32,7 +32,7 @@ def the_only(violations: list[Violation]) -> Violation:
     return violations[0]
 
 
-def test_nothing_is_found_when_all_is_as_it_was_sent(comparison: Comparison, jobs: Jobs):
+def test_jobs_as_they_were_sent_have_no_violation(comparison: Comparison, jobs: Jobs):
     assert found(comparison) == []
 
 
@@ -129,6 +129,6 @@ def test_source_of_a_move_that_did_not_happen_and_is_gone_is_found(comparison: C
     body(made, comparison.home)
     comparison.journal.unanswered.add(made.number)
     assert found(comparison) == []
-    gone = made.source(made.files[0][0], comparison.home)
-    gone.unlink()
-    assert str(gone) in the_only(found(comparison)).what
+    missing = made.source(made.files[0][0], comparison.home)
+    missing.unlink()
+    assert str(missing) in the_only(found(comparison)).what

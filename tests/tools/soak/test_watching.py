@@ -38,7 +38,7 @@ def test_job_that_ends_as_it_must_is_no_fault(states: tuple[State, ...], good: b
 
 
 @pytest.mark.parametrize(
-    ("states", "good", "said"),
+    ("states", "good", "expected"),
     [
         ((RUNNING, COMPLETE, RUNNING), True, "as ended, and then"),
         ((RUNNING, COMPLETE, FAILED), True, "as complete, and then"),
@@ -47,8 +47,8 @@ def test_job_that_ends_as_it_must_is_no_fault(states: tuple[State, ...], good: b
         ((FAILED, RUNNING), False, "as ended, and then"),
     ],
 )
-def test_state_that_must_never_be_shown_is_found(states: tuple[State, ...], good: bool, said: str):
-    assert said in str(look(*states, good=good))
+def test_state_that_must_never_be_shown_is_found(states: tuple[State, ...], good: bool, expected: str):
+    assert expected in str(look(*states, good=good))
 
 
 @pytest.mark.parametrize("states", [(RUNNING, FAILED), (RUNNING, FAILED, RUNNING)])
@@ -63,7 +63,7 @@ def test_complete_job_that_a_person_touched_must_stay_complete():
     assert "as complete, and then" in str(compare_states(job, FAILED, NOW))
 
 
-def test_job_that_stands_still_is_found():
+def test_job_without_progress_is_found():
     assert look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS) is None
     assert "without a change" in str(look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS + 1))
     assert look(COMPLETE, COMPLETE, seconds=STANDSTILL_SECONDS + 1) is None

@@ -50,7 +50,7 @@ NOT_IMPORTABLE = "import a_module_that_does_not_exist\n"
 
 
 def run(folder: Path, **modules: str) -> subprocess.CompletedProcess[str]:
-    """Run the program on a folder with these modules, in one worker and with the plugins that it needs only."""
+    """Run the program on a folder with these modules, in one worker and with the required plugins only."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     for name, text in modules.items():
         (folder / f"test_{name}.py").write_text(text)

@@ -1,4 +1,4 @@
-"""Assertions about the end of a job: it must be the same as that of a job that nothing interrupted."""
+"""Assertions about the end of a job, which must be that of an uninterrupted job."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def assert_complete(
 
 
 def assert_entries(ledger: Engine, job_id: int, metadata: Iterable[Entry]) -> None:
-    """Assert that the catalog holds each entry of the metadata once, and else only the transaction's id."""
+    """Assert that the catalog holds each entry of the metadata once, and the transaction's id."""
     entries = (cataloged(ledger, job_id) or {}).values()
     expected = list(metadata)
     files = [entry for entry in expected if entry["destinationTable"] == "Files"]

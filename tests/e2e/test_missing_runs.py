@@ -1,4 +1,4 @@
-"""An answer is a promise: jobs that Airflow never received, or lost, still run."""
+"""Jobs whose run Airflow never received or lost: the answer 200 guarantees that they run."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The faults of a soak: processes are killed or stopped, services fail, people clear and retry; at random times.
+"""Inject the faults of a soak at random times: kill or stop processes, stop services, clear and retry jobs.
 
 Called by `soak`, in the thread that starts everything, because a service of the core dies with the thread that started it.
 """
@@ -24,14 +24,14 @@ from tools.stack import Stack
 from tools.stack_processes import Processes, Role
 
 PAUSE_SECONDS = (2.0, 20.0)
-AWAY_SECONDS = (2.0, 20.0)
+OUTAGE_SECONDS = (2.0, 20.0)
 TICK_SECONDS = 0.1
 PAUSED_ROLES = (Role.TASK, Role.SCHEDULER, Role.API_WORKER)
 
 
 @dataclass
-class Disturber:
-    """Causes one fault after the other; each returns whether there was anything to disturb."""
+class FaultInjector:
+    """Causes one fault after the other; each method returns whether there was a target."""
 
     stack: Stack
     journal: Journal
@@ -41,7 +41,7 @@ class Disturber:
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _killed: set[str] = field(default_factory=set)
 
-    def disturb(self, seconds: float, check: Callable[[], None]) -> None:
+    def inject_faults(self, seconds: float, check: Callable[[], None]) -> None:
         """Cause faults for a while; `check` is called often, and raises when the stack has ended."""
         end = time.monotonic() + seconds
         due = time.monotonic()
@@ -103,7 +103,7 @@ class Disturber:
             return False
         self.core.kill(name)
         self._killed.add(name)
-        self._schedule(AWAY_SECONDS, partial(self._restart_service, name))
+        self._schedule(OUTAGE_SECONDS, partial(self._restart_service, name))
         return True
 
     def _restart_service(self, name: str) -> None:

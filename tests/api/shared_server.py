@@ -45,7 +45,7 @@ class SharedServer:
 
 @contextmanager
 def shared_server(spool: Path, database_url: str, **settings: object) -> Iterator[SharedServer]:
-    """Run such a server; at its start the ledger has no jobs of its users."""
+    """Run a server with tokens; at its start the ledger has no jobs of its users."""
     tokens = spool.parent / f"{spool.name}-tokens.json"
     made = {user: token_file.add(tokens, f"{user} of {spool.parent.name}") for user in USERS}
     access: dict[str, Any] = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": tokens}

@@ -1,4 +1,4 @@
-"""Services that do the work and never answer: the stage is retried, and nothing exists twice."""
+"""Unresponsive services, which do the work and never answer: the stage is retried, and nothing exists twice."""
 
 import pytest
 from sqlalchemy import Engine
@@ -22,7 +22,7 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("service", [UNIQUEID, POLICY, ARCHIVE])
-def test_service_that_never_answers_is_asked_again(
+def test_request_without_an_answer_is_repeated(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy], service: str
 ):
     before = stored(core)
@@ -36,7 +36,7 @@ def test_service_that_never_answers_is_asked_again(
     assert len(stored(core) - before) == len(set(file_ids(ledger, job))) == len(THREE)
 
 
-def test_metadata_that_took_the_transaction_and_never_answers_is_not_sent_it_again(
+def test_transaction_that_metadata_stored_without_answering_is_not_sent_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     with proxies[METADATA].fault(Fault(*REQUESTS[METADATA], times=2, never_answer=True)) as fault:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e_core.conftest import Away
+from tests.e2e_core.conftest import MakeUnavailable
 from tests.e2e_core.test_bundles import THREE, assert_complete
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core
@@ -10,7 +10,7 @@ from tools.pacifica_core.proxy import Proxy
 from tools.pacifica_core.services import ARCHIVE, METADATA, POLICY, UNIQUEID
 from tools.stack import Stack
 
-# What each service is called in texts, and the stage that needs it.
+# The name of each service in texts, and the label and the task of the stage that needs it.
 STAGES = {
     UNIQUEID: ("uniqueid", "load metadata", "load_metadata"),
     POLICY: ("policy", "Policy Validation", "validate_policy"),
@@ -21,11 +21,11 @@ HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 
 @pytest.mark.parametrize("service", HOW_TO_CLEAR)
-def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until_one_clear(
-    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+def test_outage_longer_than_all_retries_fails_the_job_and_one_clear_completes_it(
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, task = STAGES[service]
-    with away(service):
+    with make_unavailable(service):
         job = stack.post(make_bundle(THREE))
         state = stack.wait_for_end(job)
     assert (state["state"], state["task"]) == ("FAILED", label)
@@ -39,11 +39,11 @@ def test_service_that_is_unavailable_longer_than_all_retries_fails_the_job_until
 
 
 @pytest.mark.parametrize("service", [POLICY, ARCHIVE, METADATA])
-def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anything(
-    stack: Stack, core: Core, away: Away, proxies: dict[str, Proxy], service: str
+def test_job_completes_when_a_service_is_available_again_before_its_last_retry(
+    stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
     called, label, _task = STAGES[service]
-    with away(service):
+    with make_unavailable(service):
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", label, False)
@@ -51,7 +51,7 @@ def test_service_that_is_back_before_the_retries_are_used_up_costs_nobody_anythi
     assert_complete(stack, core, job, THREE)
 
 
-def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: Core, proxies: dict[str, Proxy]):
+def test_job_waits_when_policy_cannot_reach_metadata(stack: Stack, core: Core, proxies: dict[str, Proxy]):
     with core.without(METADATA):
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
@@ -60,9 +60,11 @@ def test_metadata_that_ends_under_policy_is_waited_for_too(stack: Stack, core: C
     assert_complete(stack, core, job, THREE)
 
 
-def test_upload_while_uniqueid_is_unavailable_is_refused_and_nothing_is_kept(stack: Stack, away: Away):
+def test_upload_while_uniqueid_is_unavailable_is_refused_and_nothing_is_kept(
+    stack: Stack, make_unavailable: MakeUnavailable
+):
     before = set((stack.home / "spool").iterdir())
-    with away(UNIQUEID):
+    with make_unavailable(UNIQUEID):
         answer = stack.send(make_bundle(THREE))
     assert answer.status_code == 503
     assert "uniqueid" in answer.text

@@ -25,7 +25,7 @@ Post = Callable[..., Answer]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a subfolder for each of two users."""
+    """Return a folder with a subfolder for each of two users."""
     folder = tmp_path / "move"
     for user in ("ursula", "otto"):
         (folder / user).mkdir(parents=True)
@@ -104,7 +104,7 @@ def test_source_of_another_user_is_refused_and_named(post: Post, folder: Path, f
 
 
 @pytest.mark.parametrize("user", ["..", ".", "otto/..", "../otto", "*", "{user}", "@ursula"])
-def test_name_of_a_user_stands_for_one_folder_alone(post: Post, folder: Path, user: str):
+def test_user_name_in_a_rule_matches_one_folder_only(post: Post, folder: Path, user: str):
     assert_refused(post(folder / "otto" / "one.raw", user=user), "may")
 
 

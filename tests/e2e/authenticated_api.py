@@ -1,4 +1,4 @@
-"""A second API of the stack that requires tokens, beside the stack's own, which requires none."""
+"""A second API of a stack that requires tokens; the stack's own API requires none."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tools.waiting import wait_until
 
 
 @contextmanager
-def guarded(stack: Stack, folder: Path, **settings: str) -> Iterator[Stack]:
+def authenticated_api(stack: Stack, folder: Path, **settings: str) -> Iterator[Stack]:
     """Run the second API with its token file in a folder; yield the stack as that API serves it."""
     port = free_port()
     access = {"INGEST_AUTHENTICATION": "token", "INGEST_TOKEN_FILE": str(folder / "tokens.json"), **settings}

@@ -3,7 +3,6 @@
 import io
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from flask import Flask
 from ingest.settings.loading import Settings
 from tests.api.clients import CHUNKED, POST, answered
 from tests.api.live_server import NOWHERE, Server, serving
+from tools.waiting import wait_until
 
 TEN_TERABYTES = 10 * 2**40
 
@@ -77,10 +77,10 @@ class TestBody:
         before = server.files()
         with server.connect() as connection:
             connection.sendall(POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 2_000_000)
-            wait_until(lambda: len(server.files()) > len(before))
+            wait_until(lambda: len(server.files()) > len(before), 30, lambda: "no file is written")
             # Closed with an RST instead of a FIN.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        wait_until(lambda: server.files() == before)
+        wait_until(lambda: server.files() == before, 30, lambda: f"{server.files()} remain")
 
     @pytest.mark.parametrize(
         "request_start", [POST + b"Content-Length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"5\r\nhello\r\n5\r\nab"]
@@ -185,10 +185,3 @@ class Unread(io.BytesIO):
 
 def replace_setting(settings: Settings, **changed: object) -> Settings:
     return settings.model_copy(update=changed)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never became true"
-        time.sleep(0.01)

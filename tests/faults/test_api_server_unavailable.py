@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.states.stages import STAGES, Kind
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, Stack, answers, starting
@@ -17,29 +17,27 @@ from tools.stack_contents import events
 from tools.stack_processes import Processes, Role
 from tools.waiting import POLL_SECONDS, wait_until
 
-AWAY_SECONDS = 120
+OUTAGE_SECONDS = 120
 ANSWER_SECONDS = 10
-BACK_SECONDS = 300
+RECOVERY_SECONDS = 300
 
 
-def test_api_server_that_is_unavailable_for_two_minutes_costs_no_job_its_tries(
-    stack: Stack, ledger: Engine, points: Points
-):
-    going_on, in_the_middle = (held_jobs.post_and_hold(stack, points) for _ in range(2))
+def test_outage_of_the_api_server_for_two_minutes_uses_up_no_tries(stack: Stack, ledger: Engine, points: Points):
+    advancing, held = (held_jobs.post_and_hold(stack, points) for _ in range(2))
     # Hold the lock: the restart of the api-server must not wait for the start of another stack.
-    with starting(), away(stack) as begun:
-        # Ends its stage while Airflow cannot be notified, so that the next stage cannot start.
-        held_jobs.release(points, going_on)
+    with starting(), api_server_stopped(stack) as begun:
+        # This stage ends while Airflow cannot be notified, so that the next stage cannot start.
+        held_jobs.release(points, advancing)
         posted = stack.post(make_bundle())
         assert time.monotonic() - begun < ANSWER_SECONDS
-        jobs = (going_on, in_the_middle, posted)
-        while time.monotonic() < begun + AWAY_SECONDS:
+        jobs = (advancing, held, posted)
+        while time.monotonic() < begun + OUTAGE_SECONDS:
             assert_none_failed(stack, jobs)
         Processes(stack).start(Role.API_SERVER)
         wait_until(lambda: answers(stack.airflow), START_SECONDS, lambda: "the api-server does not start")
     back = time.monotonic()
-    held_jobs.release(points, in_the_middle)
-    while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < back + BACK_SECONDS:
+    held_jobs.release(points, held)
+    while not all(stack.state(job)["complete"] for job in jobs) and time.monotonic() < back + RECOVERY_SECONDS:
         assert_none_failed(stack, jobs)
     for job, contents in zip(jobs, (held_jobs.CONTENTS, held_jobs.CONTENTS, CONTENTS), strict=True):
         assert_complete(stack, ledger, job, contents)
@@ -49,7 +47,7 @@ def test_api_server_that_is_unavailable_for_two_minutes_costs_no_job_its_tries(
 
 
 @contextmanager
-def away(stack: Stack) -> Iterator[float]:
+def api_server_stopped(stack: Stack) -> Iterator[float]:
     """Stop the api-server inside the block; yield the time at which it ended."""
     processes = Processes(stack)
     processes.stop(Role.API_SERVER)

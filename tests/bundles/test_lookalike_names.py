@@ -13,7 +13,7 @@ FOLDER = "\u65e5\u672c\u8a9e/" * 30
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "said"),
+    ("one", "other", "expected"),
     [
         ("e\u0301", "\u00e9", "in Unicode form"),
         ("A.txt", "a.txt", "in case"),
@@ -30,14 +30,14 @@ FOLDER = "\u65e5\u672c\u8a9e/" * 30
         ("it\u2019s", "it's", "in characters that look alike"),
     ],
 )
-def test_names_that_look_alike_are_found_with_what_they_differ_in(one: str, other: str, said: str):
+def test_names_that_look_alike_are_found_with_their_difference(one: str, other: str, expected: str):
     assert likeness(one) == likeness(other)
-    assert difference(one, other) == said
-    assert difference(other, one) == said
+    assert difference(one, other) == expected
+    assert difference(other, one) == expected
 
 
 @pytest.mark.parametrize(("one", "other"), [("\u00e4", "a"), ("\u00e4", "\u00f6"), ("a/b", "ab"), ("run1", "run2")])
-def test_names_that_a_person_tells_apart_do_not_look_alike(one: str, other: str):
+def test_names_that_a_person_can_distinguish_do_not_look_alike(one: str, other: str):
     assert likeness(one) != likeness(other)
 
 

@@ -3,7 +3,7 @@
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import InvalidMetadata
 from ingest.states.stages import Stage
-from tests.corpus.archive_cases.making import blocks, listing, refused
+from tests.corpus.archive_cases.builders import blocks, listing, refused
 from tests.corpus.case import Case, Refused
 from tools.tar_blocks import END, extended, file
 

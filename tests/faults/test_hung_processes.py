@@ -6,7 +6,7 @@ import signal
 from sqlalchemy import Engine
 
 from ingest.local.watchdog import UNRESPONSIVE_TIMEOUT_SECONDS
-from tests.faults.ending import assert_complete
+from tests.faults.end_assertions import assert_complete
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, Stack
 from tools.stack_processes import Processes, Role

@@ -1,7 +1,7 @@
 """Tars that are truncated at each boundary, and tars with data after their end."""
 
 from ingest.errors.fault_codes import FaultCode
-from tests.corpus.archive_cases.making import GOOD, blocks, refused
+from tests.corpus.archive_cases.builders import GOOD, blocks, refused
 from tests.corpus.case import Case
 from tools.bundles import make_bundle
 from tools.tar_blocks import BLOCK, END, extended, file, header

@@ -28,8 +28,8 @@ class StackEnded(Exception):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """A running stack and its launcher; `core`: the real services, if it is in front of them."""
+class SoakStack:
+    """A running stack and its launcher; `core`: the real services, if the stack uses them."""
 
     stack: Stack
     launcher: subprocess.Popen[str]
@@ -37,7 +37,7 @@ class Surroundings:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The variables that the stack's processes read: also those that its launcher was given."""
+        """Return the variables of the stack's processes, including those of its launcher."""
         return {**self.stack.environment, **(self.core.settings() if self.core else {})}
 
     def check(self) -> None:
@@ -47,18 +47,18 @@ class Surroundings:
 
     def ended(self) -> "StackEnded":
         """Return the error of a stack that ended unexpectedly, with the output of its launcher."""
-        said, _ = self.launcher.communicate(timeout=STOP_SECONDS)
-        return StackEnded(f"the stack ended unexpectedly: {said}")
+        output, _ = self.launcher.communicate(timeout=STOP_SECONDS)
+        return StackEnded(f"the stack ended unexpectedly: {output}")
 
 
 @contextmanager
-def surroundings(folder: Path, services: str) -> Iterator[Surroundings]:
-    """Start everything in a folder; it is stopped at the end."""
+def soak_stack(folder: Path, services: str) -> Iterator[SoakStack]:
+    """Run the stack and its services in a folder; stop them at the end."""
     with ExitStack() as ended:
         core = ended.enter_context(_core_in(folder / "core")) if services == CORE else None
         launcher, stack = start_stack(folder / "stack", {**SETTINGS, **(core.settings() if core else {})})
         ended.callback(stop_stack, launcher)
-        yield Surroundings(stack, launcher, core)
+        yield SoakStack(stack, launcher, core)
 
 
 @contextmanager

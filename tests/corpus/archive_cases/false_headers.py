@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from ingest.errors.fault_codes import FaultCode
-from tests.corpus.archive_cases.making import GOOD, around, blocks, refused
+from tests.corpus.archive_cases.builders import GOOD, around, blocks, refused
 from tests.corpus.case import Build, Case
 from tools.tar_blocks import BLOCK, END, extended, extension, file, header, padded, record, with_checksum
 
 INNER = file("data/hidden", b"secret")
 GLOBAL = b"g"
-# The end of each sentence about a header for which no option of a program helps.
+# The advice for headers that no option of a tar program avoids.
 ANOTHER_PROGRAM = "make the tar with another program"
 
 
@@ -24,7 +24,7 @@ def changed(block: bytes, place: slice, content: bytes) -> bytes:
 
 
 def sparse_claim(path: Path) -> None:
-    """Return a sparse file of a terabyte whose tar claims ten."""
+    """Write a sparse file of a terabyte whose tar claims ten."""
     with path.open("wb") as tar:
         tar.write(GOOD + header("data/big", 10 * 10**12))
         tar.truncate(10**12)

@@ -38,7 +38,7 @@ def catalogue_foreign(core: Core, transaction_id: int, ids: range) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_answer_of_metadata_that_is_lost_is_requested_again(
+def test_lost_answer_of_metadata_is_requested_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     with proxies[METADATA].fault(Fault("PUT", "/ingest", lose_answer=True)) as fault:
@@ -48,7 +48,7 @@ def test_answer_of_metadata_that_is_lost_is_requested_again(
     assert "stage_will_be_tried_again" not in events(ledger, job)
 
 
-def test_500_of_metadata_that_is_not_about_the_document_is_tried_again(
+def test_500_of_metadata_that_the_document_did_not_cause_is_retried(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     traceback = 'Traceback (most recent call last):\n  File "x.py", line 1, in y\npeewee.OperationalError: gone away'
@@ -60,7 +60,7 @@ def test_500_of_metadata_that_is_not_about_the_document_is_tried_again(
     assert "stage_will_be_tried_again" in events(ledger, job)
 
 
-def test_archive_that_stored_fewer_bytes_is_noticed_and_gets_the_file_again(
+def test_archive_that_stored_fewer_bytes_is_detected_and_the_file_is_sent_again(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     contents = {"data/big.bin": bytes(range(256)) * 1000}
@@ -71,7 +71,7 @@ def test_archive_that_stored_fewer_bytes_is_noticed_and_gets_the_file_again(
     assert "stage_will_be_tried_again" in events(ledger, job)
 
 
-def test_answer_of_the_archive_that_is_lost_leaves_nothing_behind(stack: Stack, core: Core, proxies: dict[str, Proxy]):
+def test_lost_answer_of_the_archive_leaves_nothing_behind(stack: Stack, core: Core, proxies: dict[str, Proxy]):
     before = stored(core)
     with proxies[ARCHIVE].fault(Fault("PUT", "", lose_answer=True)) as fault:
         job = stack.post(make_bundle(THREE))
@@ -80,7 +80,7 @@ def test_answer_of_the_archive_that_is_lost_leaves_nothing_behind(stack: Stack, 
     assert len(stored(core) - before) == len(THREE)
 
 
-def test_answer_of_the_archive_to_a_deletion_that_is_lost_leaves_nothing_of_a_rejected_job(
+def test_lost_answer_to_a_deletion_leaves_nothing_of_a_rejected_job(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     before = stored(core)
@@ -95,7 +95,7 @@ def test_answer_of_the_archive_to_a_deletion_that_is_lost_leaves_nothing_of_a_re
     assert "file_ids_replaced" in events(ledger, job)
 
 
-def test_ids_of_an_earlier_job_are_not_taken_again(stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]):
+def test_ids_of_an_earlier_job_are_not_used_again(stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]):
     earlier = stack.post(make_bundle(THREE))
     assert_complete(stack, core, earlier, THREE)
     taken = min(file_id or 0 for file_id in file_ids(ledger, earlier))
@@ -107,7 +107,7 @@ def test_ids_of_an_earlier_job_are_not_taken_again(stack: Stack, core: Core, led
     assert_complete(stack, core, earlier, THREE)
 
 
-def test_ids_of_files_in_the_archive_that_are_of_no_job_are_not_taken(
+def test_ids_of_foreign_files_in_the_archive_are_not_used(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     taken = range(1_900_000, 1_900_000 + len(THREE))
@@ -121,7 +121,7 @@ def test_ids_of_files_in_the_archive_that_are_of_no_job_are_not_taken(
     assert "file_ids_replaced" in events(ledger, job)
 
 
-def test_ids_of_files_in_the_catalog_that_are_of_no_job_are_not_taken(
+def test_ids_of_foreign_files_in_the_catalog_are_not_used(
     stack: Stack, core: Core, ledger: Engine, proxies: dict[str, Proxy]
 ):
     taken = range(1_950_000, 1_950_000 + len(THREE))

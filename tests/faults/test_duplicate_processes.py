@@ -1,4 +1,4 @@
-"""Two schedulers and two APIs simultaneously, as after a mistake or during a rolling upgrade: no harm."""
+"""Two schedulers and two APIs on one stack, as during a rolling upgrade: each stage runs once."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ingest.states.stages import STAGES, Kind
 from tests.faults import held_jobs
-from tests.faults.ending import assert_complete, ids_given_twice, ownerless
+from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
@@ -57,7 +57,7 @@ def test_job_whose_running_stage_is_cleared_twice_ends_as_one_that_nothing_inter
 
 @contextmanager
 def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a second process of a program beside the stack's own."""
+    """Run a second process of one of the stack's programs."""
     environment = {**os.environ, **stack.environment}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -69,11 +69,11 @@ def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def schedulers(stack: Stack) -> int:
     """Return how many schedulers Airflow knows to be running."""
-    return int(stack.ask_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
+    return int(stack.request_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
 
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:
-    told, stages = events(ledger, job), len(STAGES[Kind.INGEST])
+    kinds, stages = events(ledger, job), len(STAGES[Kind.INGEST])
     # Housekeeping may trigger a job that the API has just recorded: there is one run in either case.
-    assert [told.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], told
-    assert "triggered" in told
+    assert [kinds.count(kind) for kind in ("stage_started", "stage_finished")] == [stages, stages], kinds
+    assert "triggered" in kinds
