@@ -38,7 +38,7 @@ def test_consistent_jobs_have_no_findings(
     assert compare(hash_percent=100.0) == []
     summary = counts.summary()
     # The archive is checked for files of the rejected job, too.
-    assert (summary["jobs"], summary["in_progress"]) == (3, 1)
+    assert (summary["jobs"], summary["going_on"]) == (3, 1)
     assert (summary["files"], summary["hashed"]) == (2 * len(CONTENTS) + 2, 2 * len(CONTENTS))
 
 
@@ -133,7 +133,7 @@ def test_job_in_progress_is_not_compared(
     for file_id in ids_of(database_engine, in_progress).values():
         stored(tmp_path / "archive", file_id).unlink()
     assert compare() == []
-    assert counts.summary()["in_progress"] == 1
+    assert counts.summary()["going_on"] == 1
 
 
 def test_job_that_an_admin_failed_is_idle_once_its_process_has_released_it(
@@ -168,7 +168,7 @@ def test_job_that_is_acquired_during_its_comparison_yields_nothing(
 
     monkeypatch.setattr(FolderArchive, "size", begin_again)
     assert compare() == []
-    assert (counts.summary()["jobs"], counts.summary()["in_progress"]) == (0, 1)
+    assert (counts.summary()["jobs"], counts.summary()["going_on"]) == (0, 1)
 
 
 def test_one_job_is_compared_alone(
