@@ -1,6 +1,6 @@
 """Compares the tree of errors that a docstring draws with the classes of a package.
 
-Used by `tests.errors.test_tree` for the domain; the API's drawing is compared in the same way.
+Used by `tests.errors.test_tree` for the domain, and by `tests.api.test_error_tree` for the API.
 """
 
 import importlib
