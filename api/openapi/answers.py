@@ -14,12 +14,13 @@ from pydantic import BaseModel
 
 from api.error_handlers import INTERNAL_MESSAGE, status_of
 from api.openapi.schemas import Error
+from api.request_errors import TusStatus
 from ingest.errors.types import INTERNAL_ERROR, IngestError
 
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
-HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+HEADERS: dict[HTTPStatus | TusStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
             "description": "The authentication scheme to use (RFC 9110).",
@@ -27,6 +28,7 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
+    HTTPStatus.LOCKED: RETRY_AFTER,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
     HTTPStatus.INSUFFICIENT_STORAGE: RETRY_AFTER,
@@ -36,7 +38,7 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
 class Case(NamedTuple):
     """An error, as the document shows it."""
 
-    status: HTTPStatus
+    status: HTTPStatus | TusStatus
     code: str
     text: str
 
@@ -65,7 +67,7 @@ def _case(kind: type[IngestError]) -> Case:
     return Case(status_of(kind), kind.code, (inspect.getdoc(kind) or "").partition("\n")[0])
 
 
-def _answer(status: HTTPStatus, cases: list[Case]) -> dict[str, Any]:
+def _answer(status: HTTPStatus | TusStatus, cases: list[Case]) -> dict[str, Any]:
     shown = {case.code: {"summary": case.code, "value": _example(case)} for case in cases}
     answer: dict[str, Any] = {
         "description": "\n".join(f"- `{case.code}`: {case.text}" for case in cases),

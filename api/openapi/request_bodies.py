@@ -9,6 +9,13 @@ BUNDLE: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
     }
 }
+PART: dict[str, Any] = {
+    "requestBody": {
+        "description": "The next bytes of the tar. By the IETF draft the type is `application/partial-upload`.",
+        "required": True,
+        "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 EXAMPLE = [
     {"destinationTable": "Transactions.submitter", "value": 10},
     {"destinationTable": "Transactions.project", "value": "1234a"},

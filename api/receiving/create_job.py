@@ -1,7 +1,7 @@
 """Record a received file as a job. From then on the service guarantees that the job runs.
 
-Called by `api.routes.bundles`. When this raises, the caller still owns the file; the row of the upload shows whether the job
-was created after all.
+Called by `api.routes.bundles` and `api.receiving.resumable`. When `create_job` raises, the caller still owns the file; the
+row of the upload shows whether the job was created after all.
 """
 
 import logging
@@ -14,6 +14,7 @@ from api.resources import Resources
 from ingest.errors.types import DatabaseUnavailable, JobExists, ReceivedByOriginal, ServiceUnavailable, UnknownJob
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
+from ingest.orchestrator import start_jobs
 from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,15 @@ def create_job(resources: Resources, received: Received) -> JobSnapshot:
             return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)
+
+
+def start_job(resources: Resources, job: Received) -> bool:
+    """Start the job if it may start; return whether it has started. After a failure housekeeping starts it later."""
+    try:
+        return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
+    except (ServiceUnavailable, DatabaseUnavailable) as error:
+        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
+        return False
 
 
 def _record(resources: Resources, received: Received) -> bool:

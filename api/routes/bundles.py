@@ -21,22 +21,24 @@ from flask import Response
 from api.access.auth import caller
 from api.access.roles import UPLOADERS
 from api.receiving.body import Body
-from api.receiving.content_headers import refuse_all_but_json, refuse_multipart, refuse_url_encoded
-from api.receiving.create_job import create_job, new_job_id
+from api.receiving.content_headers import refuse_all_but_json, refuse_multipart, refuse_part, refuse_url_encoded
+from api.receiving.create_job import create_job, new_job_id, start_job
 from api.receiving.move_document import check_move_document, check_mover
+from api.receiving.resumable import draft
+from api.receiving.resumable.draft import Draft
 from api.receiving.upload_errors import DocumentTooLarge
 from api.receiving.upload_slots import UploadSlots
-from api.resources import Resources, get_resources
+from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state_json import answer
-from ingest import spool
-from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
+from api.routes.uploads import create_upload
 from ingest.ledger import uploads
 from ingest.ledger.jobs import Received
 from ingest.ledger.user_shares import share_of
-from ingest.orchestrator import start_jobs
-from ingest.spool import Announced
+from ingest.spool import Announced, file_name
+from ingest.spool.blocks import Kept
+from ingest.spool.receive import receiving
 from ingest.states.job_state import received
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
@@ -52,6 +54,9 @@ LARGEST_DOCUMENT = 1024**3
 def receive_bundle() -> Response:
     """Receive a bundle; `/upload` is the address that existing clients use."""
     refuse_multipart()
+    if draft.is_creation():
+        return create_upload(Draft())
+    refuse_part()
     settings = get_resources().settings
     body = Body(settings, settings.largest_bundle)
     return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
@@ -61,6 +66,7 @@ def receive_bundle() -> Response:
 def receive_move() -> Response:
     """Receive a move document."""
     refuse_all_but_json()
+    refuse_part()
     settings, user = get_resources().settings, caller().user
     check_mover(settings, user)
     body = Body(settings, LARGEST_DOCUMENT, DocumentTooLarge)
@@ -71,7 +77,7 @@ def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], 
     """Write a body to the spool, record the job, start it, and answer its state.
 
     Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, and the errors of `check` and
-    of `ingest.spool.receive`.
+    of `ingest.spool.receive.receiving`.
     """
     user = caller().user
     share = share_of(get_resources().settings, user)
@@ -83,26 +89,18 @@ def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO],
     resources, begun, user = get_resources(), time.monotonic(), caller().user
     settings = resources.settings
     job_id = new_job_id(resources)
-    upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size, user)
+    upload = Announced(job_id, file_name(job_id, extension), body.announced_size, user)
     folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
     with uploads.announced(resources.engine, folder, upload, kept_free, share) as kept_for_others:
-        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
-        snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
+        kept = Kept(kept_free, kept_for_others)
+        with receiving(body, folder, upload, settings.transfer_size, check, kept) as size:
+            snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
     job = snapshot.received
     failpoint("receive.committed", job.job_id)
-    triggered = start(resources, job)
+    triggered = start_job(resources, job)
     failpoint("receive.triggered", job.job_id)
     logger.info(
         "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
         job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,
     )  # fmt: skip
     return answer(job.job_id, received(), snapshot.created, snapshot.updated)
-
-
-def start(resources: Resources, job: Received) -> bool:
-    """Start the job if it may start; return whether it has started. After a failure housekeeping starts it later."""
-    try:
-        return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
-    except (ServiceUnavailable, DatabaseUnavailable) as error:
-        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
-        return False

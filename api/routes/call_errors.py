@@ -5,6 +5,17 @@ description of the whole API (`api.openapi.document`).
 """
 
 from api.receiving.create_job import OutcomeUnknown
+from api.receiving.resumable.errors import (
+    ChecksumMismatch,
+    TusVersionUnsupported,
+    UploadHasJob,
+    UploadHeaderInvalid,
+    UploadLengthInconsistent,
+    UploadLocked,
+    UploadOffsetMismatch,
+    UploadSuperseded,
+    UploadUnknown,
+)
 from api.receiving.upload_errors import (
     BundleTooLarge,
     DocumentTooLarge,
@@ -32,6 +43,14 @@ from ingest.errors.types import (
     UserUploadsLimit,
 )
 
+RESUMABLE_ERRORS: tuple[type[IngestError], ...] = (
+    UploadHeaderInvalid,
+    UploadLengthInconsistent,
+    UploadSuperseded,
+    TusVersionUnsupported,
+    UploadLocked,
+    ChecksumMismatch,
+)
 BODY_ERRORS: tuple[type[IngestError], ...] = (
     IncompleteBody,
     UploadTooSlow,
@@ -52,6 +71,16 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     UserSpaceLimit,
     UserJobsLimit,
 )
-BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge)
+CREATION_ERRORS = (*(error for error in BODY_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
+CONTINUATION_ERRORS = (*CREATION_ERRORS, UploadUnknown, UploadOffsetMismatch)
+REMOVAL_ERRORS = (
+    TusVersionUnsupported,
+    UploadUnknown,
+    UploadHasJob,
+    UploadLocked,
+    DatabaseUnavailable,
+    SpoolUnavailable,
+)
+BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge, *RESUMABLE_ERRORS)
 MOVE_ERRORS = (*BODY_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)

@@ -40,7 +40,7 @@ def create(engine: Engine, received: Received) -> None:
         with transaction(engine) as session:
             session.add(row)
             session.flush()
-            uploads.claim(session, received.spool_name)
+            uploads.claim(session, received.spool_name, received.job_id)
             add_event(session, received.job_id, EventKind.RECEIVED, text=f"{received.size} bytes by {received.user}")
     except IntegrityError as error:
         raise JobExists(f"job {received.job_id} exists already") from error
