@@ -43,7 +43,11 @@ def comparison(database_engine: Engine, services: Services, tmp_path: Path) -> C
 
 @pytest.fixture
 def jobs(
-    comparison: Comparison, make_job: MakeJob, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    comparison: Comparison,
+    make_job: MakeJob,
+    settings: Settings,
+    shared_engine: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, int]:
     """Return a bundle and a move that were archived, and a bundle that was rejected after its first files were sent."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
