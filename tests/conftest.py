@@ -13,12 +13,15 @@ from ingest.local.postgres import create_database, create_databases
 from ingest.settings.loading import Settings
 from tests.corpus import report
 from tools.pacifica_core.core import Core
-from tools.pacifica_core.database import postgres_in
+from tools.pacifica_core.database import execute, postgres_in
 from tools.pacifica_core.services import SERVICES
 from tools.stack import free_port
 
 SEPARATE = "separate"
 RESTART_SEQUENCES = "SELECT setval(sequencename::regclass, start_value, false) FROM pg_sequences"
+
+# Also without the compiler, which only long queries need.
+NOT_DURABLE = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "jit = off")
 
 pytest_plugins = ["tests.groups", "tests.job_fixtures", "tests.tiers"]
 
@@ -32,8 +35,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """Return the layout of a PostgreSQL that only these tests use."""
+    """Return the layout of a PostgreSQL that only these tests use.
+
+    It writes nothing durably: no test that uses it survives its end.
+    """
     with postgres_in(tmp_path_factory.mktemp("postgres")) as layout:
+        for setting in NOT_DURABLE:
+            execute(layout, "postgres", f"ALTER SYSTEM SET {setting}")
+        execute(layout, "postgres", "SELECT pg_reload_conf()")
         create_databases(layout)
         yield layout
 
