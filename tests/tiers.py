@@ -13,7 +13,7 @@ PLACES = {
     "stack": ("e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
     "core": ("e2e_core/", "upgrade/", "tools/pacifica_core/"),
-    # many seconds, a search, a developers' tool, or an environment of their own
+    # many seconds, searches, tests of developers' tools, or an environment of their own
     "slow": (
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
