@@ -13,20 +13,22 @@ PLACES = {
     "stack": ("e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
     "core": ("e2e_core/", "upgrade/", "tools/pacifica_core/"),
-    # many seconds, or an environment of their own
+    # many seconds, searches, tests of developers' tools, or an environment of their own
     "slow": (
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
         "api/receiving/resumable/test_killed",
         "api/receiving/test_slowest_upload",
         "api/serving/test_slow_",
+        "archiving/moves/test_exchanged_folders",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",
         "archiving/two_processes/",
         "corpus/",
         "packaging/test_wheel",
-        "properties/test_tar_",
+        "properties/",
         "test_making_a_bundle",
         "tools/fuzz/",
+        "tools/soak/",
         "tools/test_all/",
         "upgrade/",
         "wsgi_servers/",
