@@ -8,8 +8,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import FilesRejected
-from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine
 from ingest.ledger.models import File
+from ingest.ledger.schema import upgrade_schema
 from ingest.operations.reconcile import folder_comparison
 from ingest.operations.reconcile.comparison import Comparison, Extent
 from ingest.operations.reconcile.findings import Counts, Finding

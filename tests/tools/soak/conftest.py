@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import Rejection
 from ingest.ledger import lease
-from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine
+from ingest.ledger.schema import upgrade_schema
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_database
