@@ -1,23 +1,19 @@
 """The real server in its own process, and its files on the disk and rows in the database."""
 
 import os
-import re
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psycopg2
 
+from tests.api.server_process import LISTENING, ROOT, server_process
 from tools.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -69,22 +65,9 @@ class Server:
 @contextmanager
 def serving(spool: Path, database_url: str, **environment: object) -> Iterator[Server]:
     """Run a server on a free port, with its own settings and Airflow unavailable."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api.server", "-p", "0"],
-        env={**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}},
-        cwd=spool.parent,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        port = listening_port(process)
-        # Reads the rest of the log, because a server that logs into a full pipe blocks.
-        Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
-        yield Server(("127.0.0.1", port), spool, database_url, process.pid)
-    finally:
-        # SIGINT stops it immediately: no request is in progress any more.
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+    variables = {**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}}
+    with server_process(spool.parent, variables) as process:
+        yield Server(("127.0.0.1", process.port), spool, database_url, process.id)
 
 
 @contextmanager
@@ -128,6 +111,6 @@ def environment_of(spool: Path, database_url: str) -> dict[str, str]:
 def listening_port(process: subprocess.Popen[str]) -> int:
     assert process.stderr is not None
     for line in process.stderr:
-        if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
+        if found := LISTENING.search(line):
             return int(found[1])
     raise AssertionError("the server ended before it listened")
