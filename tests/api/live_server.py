@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 
 from tests.api.server_process import LISTENING, ROOT, server_process
 from tools.waiting import wait_until
@@ -39,13 +41,13 @@ class Server:
 
     def uploads(self) -> int:
         """Return the number of uploads in the database, in progress or left over."""
-        return int(execute(self.database_url, "SELECT count(*) FROM upload")[0][0])
+        return int(query(self._connection, "SELECT count(*) FROM upload")[0][0])
 
     def forget_uploads(self) -> None:
         """Remove the uploads of killed processes, as retention does an hour later."""
         for path in self.spool.iterdir():
             path.unlink()
-        execute(self.database_url, "DELETE FROM upload RETURNING 1")
+        query(self._connection, "DELETE FROM upload RETURNING 1")
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.spool.iterdir())
@@ -59,7 +61,16 @@ class Server:
         assert set(self.rows()) == jobs
 
     def rows(self) -> dict[int, dict[str, Any]]:
-        return job_rows(self.database_url)
+        names = ("id", "kind", "user", "spool_name", "size", "triggered")
+        found = query(self._connection, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
+        return {row[0]: dict(zip(names, row, strict=True)) for row in found}
+
+    @cached_property
+    def _connection(self) -> Connection:
+        # Kept open, because PostgreSQL starts a process for each connection, and most tests query several times.
+        connection = psycopg2.connect(self.database_url)
+        connection.autocommit = True
+        return connection
 
 
 @contextmanager
@@ -80,20 +91,19 @@ def serving_alone(folder: Path, database_url: str, **environment: object) -> Ite
         yield server
 
 
-def job_rows(database_url: str) -> dict[int, dict[str, Any]]:
-    names = ("id", "kind", "user", "spool_name", "size", "triggered")
-    found = execute(database_url, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
-    return {row[0]: dict(zip(names, row, strict=True)) for row in found}
-
-
 def execute(database_url: str, statement: str) -> list[tuple[Any, ...]]:
     connection = psycopg2.connect(database_url)
     try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
+        with connection:
+            return query(connection, statement)
     finally:
         connection.close()
+
+
+def query(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
 
 
 def environment_of(spool: Path, database_url: str) -> dict[str, str]:

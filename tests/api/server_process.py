@@ -51,14 +51,16 @@ def server_process(
     # The fork server imports from its current folder.
     with chdir(ROOT):
         process.start()
+    assert process.pid is not None
     try:
         wait_until(lambda: listening_port(log) is not None or not process.is_alive(), START_SECONDS, log.read_text)
         port = listening_port(log)
         assert port is not None, log.read_text()
-        yield ServerProcess(process.pid or 0, port, log)
+        yield ServerProcess(process.pid, port, log)
     finally:
-        # SIGINT stops it immediately: no request is in progress any more.
-        os.kill(process.pid or 0, signal.SIGINT)
+        if process.is_alive():
+            # SIGINT stops it immediately: no request is in progress any more.
+            os.kill(process.pid, signal.SIGINT)
         process.join(STOP_SECONDS)
         assert process.exitcode is not None, "the server does not stop"
 
