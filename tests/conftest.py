@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine
 from ingest.ledger.models import FILE_IDS, Base
+from ingest.ledger.schema import upgrade_schema
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.local.postgres import create_database, create_databases
