@@ -25,6 +25,7 @@ from ingest.errors.types import (
     ServiceUnavailable,
     SpoolFull,
     SpoolUnavailable,
+    SubmittersUnavailable,
     UnknownJob,
     UploadAbandoned,
     UserJobsLimit,
@@ -43,15 +44,14 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     UnsupportedCoding,
     ServiceUnavailable,
     DatabaseUnavailable,
-    OutcomeUnknown,
-    UploadAbandoned,
     SpoolUnavailable,
     TooManyUploads,
     SpoolFull,
     UserUploadsLimit,
-    UserSpaceLimit,
-    UserJobsLimit,
 )
-BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge)
-MOVE_ERRORS = (*BODY_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+JOB_ERRORS = (*BODY_ERRORS, OutcomeUnknown, UploadAbandoned, UserSpaceLimit, UserJobsLimit)
+BUNDLE_ERRORS = (*JOB_ERRORS, BundleTooLarge)
+MOVE_ERRORS = (*JOB_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, BundleTooLarge)
+PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)
