@@ -18,6 +18,7 @@ PLACES = {
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
         "api/receiving/test_slowest_upload",
+        "api/routes/test_preflight_verdicts",
         "api/serving/test_slow_",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",
         "archiving/two_processes/",
