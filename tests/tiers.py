@@ -19,6 +19,7 @@ PLACES = {
         "api/polling/test_slow_airflow",
         "api/receiving/resumable/test_killed",
         "api/receiving/test_slowest_upload",
+        "api/routes/test_preflight_verdicts",
         "api/serving/test_slow_",
         "archiving/moves/test_exchanged_folders",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",

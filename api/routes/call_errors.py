@@ -36,6 +36,7 @@ from ingest.errors.types import (
     ServiceUnavailable,
     SpoolFull,
     SpoolUnavailable,
+    SubmittersUnavailable,
     UnknownJob,
     UploadAbandoned,
     UserJobsLimit,
@@ -62,16 +63,13 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     UnsupportedCoding,
     ServiceUnavailable,
     DatabaseUnavailable,
-    OutcomeUnknown,
-    UploadAbandoned,
     SpoolUnavailable,
     TooManyUploads,
     SpoolFull,
     UserUploadsLimit,
-    UserSpaceLimit,
-    UserJobsLimit,
 )
-CREATION_ERRORS = (*(error for error in BODY_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
+JOB_ERRORS = (*BODY_ERRORS, OutcomeUnknown, UploadAbandoned, UserSpaceLimit, UserJobsLimit)
+CREATION_ERRORS = (*(error for error in JOB_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
 CONTINUATION_ERRORS = (*CREATION_ERRORS, UploadUnknown, UploadOffsetMismatch)
 REMOVAL_ERRORS = (
     TusVersionUnsupported,
@@ -81,6 +79,8 @@ REMOVAL_ERRORS = (
     DatabaseUnavailable,
     SpoolUnavailable,
 )
-BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge, *RESUMABLE_ERRORS)
-MOVE_ERRORS = (*BODY_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+BUNDLE_ERRORS = (*JOB_ERRORS, BundleTooLarge, *RESUMABLE_ERRORS)
+MOVE_ERRORS = (*JOB_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, BundleTooLarge)
+PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)

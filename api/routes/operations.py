@@ -10,7 +10,8 @@ from flask_openapi3.types import ResponseDict
 
 from api.openapi.answers import success_answer
 from api.openapi.operation import Operation
-from api.openapi.request_bodies import BUNDLE, DOCUMENT, PART
+from api.openapi.preflight_schemas import Acceptable, Unacceptable
+from api.openapi.request_bodies import BUNDLE, CHECKED_MOVE, DOCUMENT, METADATA, PART
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready, UploadReport
 from api.receiving.resumable.errors import UploadUnknown
 from api.routes.call_errors import (
@@ -18,6 +19,8 @@ from api.routes.call_errors import (
     CONTINUATION_ERRORS,
     CREATION_ERRORS,
     MOVE_ERRORS,
+    PREFLIGHT_ERRORS,
+    PREFLIGHT_MOVE_ERRORS,
     REMOVAL_ERRORS,
     STATE_ERRORS,
 )
@@ -91,6 +94,21 @@ def _receive(
     )
 
 
+def _preflight(
+    operation_id: str, summary: str, subject: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
+) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description=f"Check {subject} as its job would: its form, the submitter, and policy. Nothing is kept, and no job is "
+        "created. The answer 422 lists every fault with the code and the text that the job would show.",
+        tag=RECEIVE,
+        answers={200: Acceptable, 422: Unacceptable},
+        errors=errors,
+        body=body,
+    )
+
+
 def _state(operation_id: str, summary: str) -> Operation:
     return Operation(
         operation_id=operation_id,
@@ -146,6 +164,12 @@ REMOVE_UPLOAD = _resume(
     204,
     "The upload is removed.",
     REMOVAL_ERRORS,
+)
+PREFLIGHT = _preflight(
+    "preflight", "Check metadata before the bundle is sent", "the metadata of a bundle", METADATA, PREFLIGHT_ERRORS
+)
+PREFLIGHT_MOVE = _preflight(
+    "preflight_move", "Check a move document", "a move document", CHECKED_MOVE, PREFLIGHT_MOVE_ERRORS
 )
 GET_STATE = _state("get_state", "Get the state of a job")
 GET_STATE_OF = _state("get_state_of", "Get the state of a job (alternative address)")

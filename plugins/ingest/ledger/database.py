@@ -7,12 +7,13 @@ disposes of it at the end: nothing connects at import, and no connection crosses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from ingest.errors.types import DatabaseUnavailable
 from ingest.settings.loading import Settings
@@ -29,6 +30,10 @@ KEEPALIVE_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
+SESSION_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+)
+ONLY_TEMPORARY = "-c search_path=pg_temp"
 
 
 def database_url(settings: Settings) -> URL:
@@ -40,16 +45,24 @@ def database_url(settings: Settings) -> URL:
 
 def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
     """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
-    options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-    )
     return create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS},
+        connect_args=_connect_args(SESSION_OPTIONS),
+    )
+
+
+def make_temporary_engine(settings: Settings) -> Engine:
+    """Create an engine with one connection, on which only temporary tables can be found and created.
+
+    A statement that names a table of the ledger fails, unless the connection has a temporary table of this name. The tables
+    disappear with the connection: when the engine is disposed of, and when this process is killed.
+    """
+    return create_engine(
+        database_url(settings), poolclass=StaticPool, connect_args=_connect_args(f"{SESSION_OPTIONS} {ONLY_TEMPORARY}")
     )
 
 
@@ -102,3 +115,7 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
 def first_line(error: BaseException | None) -> str:
     """Return the first line of an error's text, for messages of one line."""
     return to_one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
+def _connect_args(options: str) -> dict[str, Any]:
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS}

@@ -1,5 +1,6 @@
 """The roles of every call: each cell of one table, on the real server, for every form of authentication."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from tests.api.access.callers import (
     Caller,
     Tokens,
 )
+from tools.bundles import transaction
 from tools.waiting import wait_until
 
 # A status for each caller; `job` is whose job the call is about.
@@ -48,6 +50,10 @@ TABLE = """
 | DELETE  | /uploads/<token>      |            | 401        | 403         | 404      | 403      | 404   |
 | POST    | /uploads/<token>      |            | 401        | 403         | 405      | 403      | 405   |
 | OPTIONS | /uploads/<token>      |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
 | GET     | /get_state            | own        | 401        | 403         | 200      | 200      | 200   |
 | GET     | /get_state            | another's  | 401        | 403         | 404      | 200      | 200   |
 | GET     | /get_state            | original's | 401        | 403         | 404      | 200      | 200   |
@@ -99,7 +105,7 @@ def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, st
         .replace("<path:filename>", "css/swagger-ui.css")
     )
     query = {"job_id": job} if call.rule == "/get_state" and call.job else {}
-    body = b"[{}]" if call.method == "POST" else None
+    body = json.dumps(transaction()) if call.method == "POST" else None
     if call.rule == "/readyz":
         # The table is not about readiness, and the first check may be late on a busy machine.
         wait_until(lambda: caller.request(server, "GET", path).ok, 30, lambda: "it is not ready")
