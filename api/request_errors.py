@@ -4,6 +4,8 @@
      ├── InvalidJobId                400
      ├── LengthInvalid               400
      ├── PartNotTaken                400
+     ├── DigestInvalid               400
+     ├── DigestMismatch              400
      ├── HostInvalid                 400
      ├── UserNameInvalid             400
      ├── NotAuthenticated            401

@@ -19,6 +19,9 @@ from ingest.errors.types import INTERNAL_ERROR, IngestError
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
+REPR_DIGEST: dict[str, Any] = {
+    "Repr-Digest": {"description": "The digest of the stored bytes, if it is wanted.", "schema": {"type": "string"}}
+}
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
@@ -44,10 +47,13 @@ class Case(NamedTuple):
 INTERNAL_CASE = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
-def success_answer(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+def success_answer(
+    model: type[BaseModel], description: str, example: dict[str, Any], headers: dict[str, Any]
+) -> dict[str, Any]:
     """Return the documentation of a successful answer whose example differs from the one of its type."""
     return {
         "description": description,
+        "headers": headers,
         "content": {"application/json": {"schema": _reference(model), "example": example}},
     }
 

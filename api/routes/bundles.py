@@ -16,13 +16,15 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from flask import Response
+from flask import Response, request
 
 from api.access.auth import caller
 from api.access.roles import UPLOADERS
 from api.receiving.body import Body
 from api.receiving.content_headers import refuse_all_but_json, refuse_multipart, refuse_url_encoded
 from api.receiving.create_job import create_job, new_job_id
+from api.receiving.digests import requested_digests
+from api.receiving.hashing import hashing
 from api.receiving.move_document import check_move_document, check_mover
 from api.receiving.upload_errors import DocumentTooLarge
 from api.receiving.upload_slots import UploadSlots
@@ -36,7 +38,7 @@ from ingest.ledger import uploads
 from ingest.ledger.jobs import Received
 from ingest.ledger.user_shares import share_of
 from ingest.orchestrator import start_jobs
-from ingest.spool import Announced
+from ingest.spool import Announced, Readable
 from ingest.states.job_state import received
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
@@ -70,23 +72,34 @@ def receive_move() -> Response:
 def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None = None) -> Response:
     """Write a body to the spool, record the job, start it, and answer its state.
 
-    Raises TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable, UploadAbandoned, and the errors of `check` and
-    of `ingest.spool.receive`.
+    Raises DigestInvalid, DigestMismatch, TooManyUploads, UserLimit, ServiceUnavailable, DatabaseUnavailable,
+    UploadAbandoned, and the errors of `check` and of `ingest.spool.receive`.
     """
-    user = caller().user
+    user, digests = caller().user, requested_digests(request.headers)
     share = share_of(get_resources().settings, user)
-    with get_resources().get(UploadSlots).one(user, share.uploads):
-        return _receive(kind, body, extension, check)
+    with (
+        get_resources().get(UploadSlots).one(user, share.uploads),
+        hashing(body, digests.algorithms) as hashed,
+    ):
+
+        def check_received(file: BinaryIO) -> None:
+            digests.verify(hashed.digests())
+            if check:
+                check(file)
+
+        response = _receive(kind, body, hashed, extension, check_received)
+        response.headers.update(digests.answer_headers(hashed.digests()))
+        return response
 
 
-def _receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], None] | None) -> Response:
+def _receive(kind: Kind, body: Body, stream: Readable, extension: str, check: Callable[[BinaryIO], None]) -> Response:
     resources, begun, user = get_resources(), time.monotonic(), caller().user
     settings = resources.settings
     job_id = new_job_id(resources)
     upload = Announced(job_id, spool.file_name(job_id, extension), body.announced_size, user)
     folder, kept_free, share = settings.volume_path, settings.spool_kept_free, share_of(settings, user)
     with uploads.announced(resources.engine, folder, upload, kept_free, share) as kept_for_others:
-        size = spool.receive(body, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
+        size = spool.receive(stream, folder, upload, settings.transfer_size, check, kept_free, kept_for_others)
         snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter))
     job = snapshot.received
     failpoint("receive.committed", job.job_id)

@@ -7,6 +7,8 @@ description of the whole API (`api.openapi.document`).
 from api.receiving.create_job import OutcomeUnknown
 from api.receiving.upload_errors import (
     BundleTooLarge,
+    DigestInvalid,
+    DigestMismatch,
     DocumentTooLarge,
     LengthRequired,
     MoveNotAllowed,
@@ -38,6 +40,8 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     LengthInvalid,
     LengthRequired,
     PartNotTaken,
+    DigestInvalid,
+    DigestMismatch,
     UnsupportedContentType,
     UnsupportedContentEncoding,
     UnsupportedCoding,
