@@ -6,6 +6,7 @@
      ├── PartNotTaken                400
      ├── DigestInvalid               400
      ├── DigestMismatch              400
+     ├── IdempotencyKeyInvalid       400
      ├── HostInvalid                 400
      ├── UserNameInvalid             400
      ├── NotAuthenticated            401
@@ -25,6 +26,7 @@
      ├── UnsupportedContentEncoding  415
      ├── UnsupportedExpectation      417
      ├── HostNotAllowed              421
+     ├── IdempotencyKeyReused        422
      ├── HeadersTooLarge             431
      ├── UnsupportedCoding           501
      ├── NotReady                    503

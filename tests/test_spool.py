@@ -89,8 +89,9 @@ def test_upload_that_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
     def check(file: BinaryIO) -> None:
         raise ValueError(file.read())
 
-    with pytest.raises(ValueError, match="document"):
-        spool.receive(io.BytesIO(b"document"), tmp_path, bundle(), BLOCK, check)
+    receiving = spool.receiving(io.BytesIO(b"document"), tmp_path, bundle(), BLOCK, check)
+    with pytest.raises(ValueError, match="document"), receiving:
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ PLACES = {
     "slow": (
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
+        "api/receiving/test_idempotency_race",
         "api/receiving/test_slowest_upload",
         "api/serving/test_slow_",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",

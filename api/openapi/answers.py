@@ -19,8 +19,12 @@ from ingest.errors.types import INTERNAL_ERROR, IngestError
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
-REPR_DIGEST: dict[str, Any] = {
-    "Repr-Digest": {"description": "The digest of the stored bytes, if it is wanted.", "schema": {"type": "string"}}
+RECEIVED_HEADERS: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "`true` if an earlier request with the same `Idempotency-Key` created the job.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Repr-Digest": {"description": "The digest of the stored bytes, if it is wanted.", "schema": {"type": "string"}},
 }
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
@@ -30,6 +34,7 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
+    HTTPStatus.CONFLICT: RETRY_AFTER,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
     HTTPStatus.INSUFFICIENT_STORAGE: RETRY_AFTER,

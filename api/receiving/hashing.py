@@ -35,6 +35,13 @@ class HashedBody:
         self._hashing = [self._threads.submit(each.update, block) for each in self._hashes.values()]
         return block
 
+    def read_all(self, block_size: int) -> int:
+        """Read the rest of the body in blocks, without keeping it; return its size in bytes."""
+        size = 0
+        while block := self.read(block_size):
+            size += len(block)
+        return size
+
     def digests(self) -> Digests:
         """Return the digests of the blocks that were read."""
         self._wait()
@@ -55,6 +62,5 @@ def hashing(body: Readable, algorithms: Collection[str]) -> Iterator[HashedBody]
 def hash_file(file: BinaryIO, algorithms: Collection[str], block_size: int) -> Digests:
     """Read an open file from its position to its end in blocks; return its digests. Raises OSError."""
     with hashing(file, algorithms) as body:
-        while body.read(block_size):
-            pass
+        body.read_all(block_size)
         return body.digests()

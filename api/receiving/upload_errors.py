@@ -23,6 +23,19 @@ class DigestMismatch(RequestError):
     code = "digest_mismatch"
 
 
+class IdempotencyKeyInvalid(RequestError):
+    """`Idempotency-Key` is malformed."""
+
+    code = "idempotency_key_invalid"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The user has sent another body with this `Idempotency-Key`."""
+
+    code = "idempotency_key_reused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class UploadTooSlow(RequestError):
     """The upload stalled or was slower than the slowest permitted rate."""
 

@@ -10,6 +10,8 @@ from api.receiving.upload_errors import (
     DigestInvalid,
     DigestMismatch,
     DocumentTooLarge,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
     LengthRequired,
     MoveNotAllowed,
     PartNotTaken,
@@ -21,6 +23,7 @@ from api.receiving.upload_errors import (
 from api.request_errors import InvalidJobId, LengthInvalid, UnsupportedCoding
 from ingest.errors.types import (
     DatabaseUnavailable,
+    IdempotencyKeyInUse,
     IncompleteBody,
     IngestError,
     InvalidMetadata,
@@ -42,6 +45,9 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     PartNotTaken,
     DigestInvalid,
     DigestMismatch,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     UnsupportedContentType,
     UnsupportedContentEncoding,
     UnsupportedCoding,

@@ -8,10 +8,10 @@ from typing import Any
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import REPR_DIGEST, success_answer
+from api.openapi.answers import RECEIVED_HEADERS, success_answer
 from api.openapi.operation import Operation
 from api.openapi.request_bodies import BUNDLE, DOCUMENT
-from api.openapi.request_headers import DIGESTS
+from api.openapi.request_headers import DIGESTS, IDEMPOTENCY_KEY
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
 from api.routes.call_errors import BUNDLE_ERRORS, MOVE_ERRORS, STATE_ERRORS
 from ingest.errors.types import IngestError
@@ -47,7 +47,7 @@ def _receive_bundle(operation_id: str, summary: str) -> Operation:
 def _receive(
     operation_id: str, summary: str, description: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
 ) -> Operation:
-    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED, REPR_DIGEST)}
+    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED, RECEIVED_HEADERS)}
     return Operation(
         operation_id=operation_id,
         summary=summary,
@@ -56,7 +56,7 @@ def _receive(
         answers=answers,
         errors=errors,
         body=body,
-        headers=DIGESTS,
+        headers=(IDEMPOTENCY_KEY, *DIGESTS),
     )
 
 

@@ -4,6 +4,7 @@ The API receives every body here, and the command `retry` a bundle that an admin
 the stages remove files. A file gets its final name when it is completely on the disk; until then its name ends in `.part`.
 """
 
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -50,7 +51,14 @@ def file_name(job_id: int, extension: str) -> str:
     return f"{job_id}-{secrets.token_hex(RANDOM_BYTES)}.{extension}"
 
 
-def receive(
+def receive(stream: Readable, folder: Path, announced: Announced, block_size: int) -> int:
+    """Receive a file as `receiving` does, and release its lock; return its size in bytes."""
+    with receiving(stream, folder, announced, block_size) as size:
+        return size
+
+
+@contextmanager
+def receiving(
     stream: Readable,
     folder: Path,
     announced: Announced,
@@ -58,30 +66,27 @@ def receive(
     check: Callable[[BinaryIO], None] | None = None,
     kept_free: int = 0,
     kept_for_others: int = 0,
-) -> int:
-    """Write a stream to its file in the folder, sync both and return its size in bytes; leave nothing behind on failure.
+) -> Iterator[int]:
+    """Write a stream to its file in the folder, sync both and yield its size in bytes; leave nothing behind on failure.
 
     At most `block_size` bytes are in memory. `check` reads the whole file before it gets its final name, and raises if the
     file is refused. A file of unknown size leaves `kept_free` bytes of the disk free, and `kept_for_others` for other users.
-    Raises IncompleteBody, SpoolFull, UserSpaceLimit, SpoolUnavailable, and the errors of the stream and of `check`.
+    The lock of the file is held until the `with` block ends. Raises IncompleteBody, SpoolFull, UserSpaceLimit,
+    SpoolUnavailable, and the errors of the stream and of `check`.
     """
     path = folder / announced.name
-    part = part_of(path)
-    try:
-        size = _write(stream, part, announced, block_size, (kept_free, kept_for_others))
-        if check:
-            with translate_disk_errors(folder), part.open("rb") as file:
-                check(file)
-        failpoint("receive.synced", announced.job_id)
-        with translate_disk_errors(folder):
-            part.rename(path)
-            sync_folder(folder)
-        failpoint("receive.renamed", announced.job_id)
-    except BaseException:
-        with suppress(OSError):
-            remove(path)
-        raise
-    return size
+    with translate_disk_errors(folder):
+        # Unbuffered: a buffer that a full disk did not accept would be written again, and fail again, at the close.
+        file = FileIO(part_of(path), "x", opener=partial(os.open, mode=GROUP_READABLE))
+    with file:
+        try:
+            size = _write(stream, file, folder, announced, block_size, (kept_free, kept_for_others))
+            _name(path, announced.job_id, check)
+        except BaseException:
+            with suppress(OSError):
+                remove(path)
+            raise
+        yield size
 
 
 def remove(path: Path) -> None:
@@ -117,34 +122,60 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         raise SpoolUnavailable(f"the spool {folder} cannot be written: {error.strerror or error}") from error
 
 
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds the lock of a file, complete or partial; raise OSError."""
+    for each in (part_of(path), path):
+        with suppress(FileNotFoundError), each.open("rb") as file:
+            # A shared lock, so that two processes that check simultaneously do not see each other.
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
 def free_bytes(folder: Path) -> int:
     """Return the free space of a folder's disk, in bytes; raise OSError."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
 
 
-def _write(stream: Readable, part: Path, announced: Announced, block_size: int, kept: tuple[int, int]) -> int:
-    with translate_disk_errors(part.parent):
-        # Unbuffered: a buffer that a full disk did not accept would be written again, and fail again, at the close.
-        file = FileIO(part, "x", opener=partial(os.open, mode=GROUP_READABLE))
-    with file:
+def _write(
+    stream: Readable, file: FileIO, folder: Path, announced: Announced, block_size: int, kept: tuple[int, int]
+) -> int:
+    # Shows that the process lives; a file system without locks can do without, because no other process writes this file.
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with translate_disk_errors(folder):
         if announced.size:
-            with translate_disk_errors(part.parent):
-                reserve(file.fileno(), announced.size)
-        size = 0
-        while block := stream.read(block_size):
-            with translate_disk_errors(part.parent):
-                if announced.size is None:
-                    _leave_free(part.parent, len(block), *kept)
-                write_all(file, block)
-            # Starts early, so that the sync at the end is short for the waiting client.
-            write_back(file.fileno(), size, len(block))
-            size += len(block)
-            failpoint("receive.reading", announced.job_id)
-        _check_size(size, announced.size)
-        with translate_disk_errors(part.parent):
-            os.fsync(file.fileno())
+            reserve(file.fileno(), announced.size)
+    size = 0
+    while block := stream.read(block_size):
+        with translate_disk_errors(folder):
+            if announced.size is None:
+                _leave_free(folder, len(block), *kept)
+            write_all(file, block)
+        # Starts early, so that the sync at the end is short for the waiting client.
+        write_back(file.fileno(), size, len(block))
+        size += len(block)
+        failpoint("receive.reading", announced.job_id)
+    check_size(size, announced.size)
+    with translate_disk_errors(folder):
+        os.fsync(file.fileno())
     return size
+
+
+def _name(path: Path, job_id: int, check: Callable[[BinaryIO], None] | None) -> None:
+    """Check the complete file and give it its final name."""
+    part, folder = part_of(path), path.parent
+    if check:
+        with translate_disk_errors(folder), part.open("rb") as file:
+            check(file)
+    failpoint("receive.synced", job_id)
+    with translate_disk_errors(folder):
+        part.rename(path)
+        sync_folder(folder)
+    failpoint("receive.renamed", job_id)
 
 
 def _leave_free(folder: Path, size: int, kept_free: int, kept_for_others: int) -> None:
@@ -164,7 +195,8 @@ def refuse_empty(size: int) -> None:
         raise IncompleteBody("nothing was sent")
 
 
-def _check_size(size: int, announced_size: int | None) -> None:
+def check_size(size: int, announced_size: int | None) -> None:
+    """Raise IncompleteBody for a body of another size than announced, or without a byte; sizes are in bytes."""
     refuse_empty(size)
     if announced_size is not None and size != announced_size:
         raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were received; send it again")
