@@ -13,7 +13,16 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError, TusStatus
-from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, SpoolFull, TransientError, UnknownJob, UserLimit
+from ingest.errors.types import (
+    INTERNAL_ERROR,
+    IdempotencyKeyInUse,
+    IngestError,
+    Rejection,
+    SpoolFull,
+    TransientError,
+    UnknownJob,
+    UserLimit,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +32,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (Rejection, HTTPStatus.BAD_REQUEST),
     (SpoolFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
+    (IdempotencyKeyInUse, HTTPStatus.CONFLICT),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 # Maps the statuses of errors that Flask raises to the types that have their codes.

@@ -4,6 +4,9 @@
      ├── InvalidJobId                400
      ├── LengthInvalid               400
      ├── PartNotTaken                400
+     ├── DigestInvalid               400
+     ├── DigestMismatch              400
+     ├── IdempotencyKeyInvalid       400
      ├── UploadHeaderInvalid         400
      ├── UploadLengthInconsistent    400
      ├── HostInvalid                 400
@@ -30,6 +33,7 @@
      ├── UnsupportedContentEncoding  415
      ├── UnsupportedExpectation      417
      ├── HostNotAllowed              421
+     ├── IdempotencyKeyReused        422
      ├── UploadLocked                423
      ├── HeadersTooLarge             431
      ├── ChecksumMismatch            460

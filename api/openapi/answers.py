@@ -20,6 +20,13 @@ from ingest.errors.types import INTERNAL_ERROR, IngestError
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
+RECEIVED_HEADERS: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "`true` if an earlier request with the same `Idempotency-Key` created the job.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Repr-Digest": {"description": "The digest of the stored bytes, if it is wanted.", "schema": {"type": "string"}},
+}
 HEADERS: dict[HTTPStatus | TusStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
@@ -28,6 +35,7 @@ HEADERS: dict[HTTPStatus | TusStatus, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
+    HTTPStatus.CONFLICT: RETRY_AFTER,
     HTTPStatus.LOCKED: RETRY_AFTER,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
@@ -46,10 +54,13 @@ class Case(NamedTuple):
 INTERNAL_CASE = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
-def success_answer(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+def success_answer(
+    model: type[BaseModel], description: str, example: dict[str, Any], headers: dict[str, Any]
+) -> dict[str, Any]:
     """Return the documentation of a successful answer whose example differs from the one of its type."""
     return {
         "description": description,
+        "headers": headers,
         "content": {"application/json": {"schema": _reference(model), "example": example}},
     }
 

@@ -43,14 +43,14 @@ def new_job_id(resources: Resources) -> int:
     raise _no_new_id(resources)
 
 
-def create_job(resources: Resources, received: Received) -> JobSnapshot:
+def create_job(resources: Resources, received: Received, sha256: bytes | None = None) -> JobSnapshot:
     """Commit a job's row and return the job; if its id was taken in the meantime, the job gets another.
 
-    The file keeps its name: nothing reads the number in it. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
-    UploadAbandoned.
+    `sha256` is the digest of the file if its request has an idempotency key. The file keeps its name: nothing reads the
+    number in it. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown), UploadAbandoned, IdempotencyKeyInUse.
     """
     for _ in range(MAX_ID_ATTEMPTS):
-        if _record(resources, received):
+        if _record(resources, received, sha256):
             return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)
@@ -65,27 +65,27 @@ def start_job(resources: Resources, job: Received) -> bool:
         return False
 
 
-def _record(resources: Resources, received: Received) -> bool:
+def _record(resources: Resources, received: Received, sha256: bytes | None) -> bool:
     """Insert the row; return False if another job has the id."""
     # Detects an unavailable database while it is certain that nothing was committed.
     if _is_taken(resources, received.job_id):
         return False
     try:
-        jobs.create(resources.engine, received)
+        jobs.create(resources.engine, received, sha256)
     except JobExists:
         return False
     except DatabaseUnavailable:
-        return _record_again(resources, received)
+        return _record_again(resources, received, sha256)
     return True
 
 
-def _record_again(resources: Resources, received: Received) -> bool:
+def _record_again(resources: Resources, received: Received, sha256: bytes | None) -> bool:
     """Repeat an insert whose outcome is unknown; raises OutcomeUnknown when the database remains unavailable."""
     for pause in RETRY_PAUSES:
         time.sleep(pause)
         try:
             # An insert, not a read: PostgreSQL may still be executing the first insert, and a second one waits for it.
-            jobs.create(resources.engine, received)
+            jobs.create(resources.engine, received, sha256)
         except JobExists:
             with suppress(DatabaseUnavailable):
                 # The upload's row decides: the job's row names no file any more if the job is already cataloged.

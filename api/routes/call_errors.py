@@ -18,7 +18,11 @@ from api.receiving.resumable.errors import (
 )
 from api.receiving.upload_errors import (
     BundleTooLarge,
+    DigestInvalid,
+    DigestMismatch,
     DocumentTooLarge,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
     LengthRequired,
     MoveNotAllowed,
     PartNotTaken,
@@ -30,6 +34,7 @@ from api.receiving.upload_errors import (
 from api.request_errors import InvalidJobId, LengthInvalid, UnsupportedCoding
 from ingest.errors.types import (
     DatabaseUnavailable,
+    IdempotencyKeyInUse,
     IncompleteBody,
     IngestError,
     InvalidMetadata,
@@ -58,6 +63,11 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     LengthInvalid,
     LengthRequired,
     PartNotTaken,
+    DigestInvalid,
+    DigestMismatch,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     UnsupportedContentType,
     UnsupportedContentEncoding,
     UnsupportedCoding,

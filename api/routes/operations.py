@@ -8,10 +8,11 @@ from typing import Any
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import success_answer
+from api.openapi.answers import RECEIVED_HEADERS, success_answer
 from api.openapi.operation import Operation
 from api.openapi.preflight_schemas import Acceptable, Unacceptable
 from api.openapi.request_bodies import BUNDLE, CHECKED_MOVE, DOCUMENT, METADATA, PART
+from api.openapi.request_headers import DIGESTS, IDEMPOTENCY_KEY
 from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready, UploadReport
 from api.receiving.resumable.errors import UploadUnknown
 from api.routes.call_errors import (
@@ -82,7 +83,7 @@ def _receive_bundle(operation_id: str, summary: str) -> Operation:
 def _receive(
     operation_id: str, summary: str, description: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
 ) -> Operation:
-    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED)}
+    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED, RECEIVED_HEADERS)}
     return Operation(
         operation_id=operation_id,
         summary=summary,
@@ -91,6 +92,7 @@ def _receive(
         answers=answers,
         errors=errors,
         body=body,
+        headers=(IDEMPOTENCY_KEY, *DIGESTS),
     )
 
 

@@ -7,6 +7,7 @@
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
 | `resumable_upload` | `ingest.ledger.resumable_uploads`, and the end of one `ingest.ledger.uploads` |
+| `idempotency_key` | `ingest.ledger.idempotency_keys` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
 | `catalogue_*` and the two sequences | the built-in services |
 """
@@ -148,6 +149,26 @@ class Job(Base):
         # The few jobs that have their bundle: read for the share of a user at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
     )
+
+
+class IdempotencyKey(Base):
+    """A key with which a user marks an upload that may be sent again; it belongs to one upload, and later to its job.
+
+    - `kind`: the kind of the job.
+    - `spool_name`: the upload that the key belongs to.
+    - `sha256`, `size`: the digest and the size in bytes of the body; NULL until the job exists, as `job_id`.
+    """
+
+    __tablename__ = "idempotency_key"
+
+    user: Mapped[str] = mapped_column("submitted_by", primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    spool_name: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[bytes | None]
+    size: Mapped[int | None]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class FileState(StrEnum):

@@ -22,9 +22,10 @@ from sqlalchemy.orm import Session
 
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned, UserJobsLimit
-from ingest.ledger import user_jobs
+from ingest.ledger import idempotency_keys, user_jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
 from ingest.ledger.user_shares import NO_LIMITS, UserShare
@@ -38,15 +39,20 @@ BATCH = 500
 
 @contextmanager
 def announced(
-    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS
+    engine: Engine,
+    folder: Path,
+    upload: Announced,
+    kept_free: int = 0,
+    share: UserShare = NO_LIMITS,
+    key: KeyClaim | None = None,
 ) -> Iterator[int]:
     """Announce a file that the `with` block receives and makes the bundle of a job.
 
     `kept_free` bytes of the spool's disk are reserved for no upload. Yields the bytes that are for other users, because
-    they exceed the user's `share`. An exception in the block removes the file, unless a job has claimed it. Raises
-    DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
+    they exceed the user's `share`. An exception in the block removes the file and frees the `key`, unless a job has claimed
+    the file. Raises IdempotencyKeyInUse, DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
     """
-    kept_for_others = announce(engine, folder, upload, kept_free, share)
+    kept_for_others = announce(engine, folder, upload, kept_free, share, key)
     failpoint("receive.allocated", upload.job_id)
     try:
         yield kept_for_others
@@ -55,13 +61,24 @@ def announced(
         raise
 
 
-def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS) -> int:
-    """Commit the row of a file that is about to be received, which reserves its space.
+def announce(
+    engine: Engine,
+    folder: Path,
+    upload: Announced,
+    kept_free: int = 0,
+    share: UserShare = NO_LIMITS,
+    key: KeyClaim | None = None,
+) -> int:
+    """Commit the row of a file that is about to be received, which reserves its space, and claim its idempotency key.
 
     A file of unknown size reserves nothing, but is refused when no space is left. Returns and raises as `announced`.
     """
     with transaction(engine) as session:
-        return announce_in(session, folder, upload, kept_free, share)
+        kept_for_others = announce_in(session, folder, upload, kept_free, share)
+        if key is not None:
+            # After the space, whose lock would otherwise be awaited by a transaction that others wait for.
+            idempotency_keys.claim(session, key, upload.name)
+    return kept_for_others
 
 
 def announce_in(
@@ -165,6 +182,7 @@ def remove_in(session: Session, folder: Path, upload: Upload, kind: EventKind, c
     failpoint("upload.removed", upload.job_id)
     add_event(session, upload.job_id, kind, code=code, text=text)
     session.delete(upload)
+    idempotency_keys.free(session, upload.spool_name)
 
 
 def _remove_refused(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:

@@ -71,7 +71,7 @@ def _write(stream: Readable, file: FileIO, folder: Path, announced: Announced, b
     for end in write_blocks(stream, file, folder, 0, block_size, kept if announced.size is None else None):
         size = end
         failpoint("receive.reading", announced.job_id)
-    _check_size(size, announced.size)
+    check_size(size, announced.size)
     with translate_disk_errors(folder):
         os.fsync(file.fileno())
     return size
@@ -90,7 +90,8 @@ def _name(path: Path, job_id: int, check: Callable[[BinaryIO], None] | None) -> 
     failpoint("receive.renamed", job_id)
 
 
-def _check_size(size: int, announced_size: int | None) -> None:
+def check_size(size: int, announced_size: int | None) -> None:
+    """Raise IncompleteBody for a body of another size than announced, or without a byte; sizes are in bytes."""
     refuse_empty(size)
     if announced_size is not None and size != announced_size:
         raise IncompleteBody(f"{announced_size} bytes were announced, but {size} were received; send it again")
