@@ -196,6 +196,11 @@ def test_unavailable_policy_is_an_outage_and_no_verdict(database_url: str, tmp_p
         assert codes(check(server, [*transaction(), FILE, FILE])) == ["file_listed_twice"]
 
 
+def test_uniqueid_is_not_needed(database_url: str, tmp_path: Path) -> None:
+    with serving_alone(tmp_path, database_url, UNIQUEID_URL=NOWHERE) as server:
+        assert check(server, metadata_of(CONTENTS)).ok
+
+
 def test_document_takes_an_upload_slot(database_url: str, tmp_path: Path) -> None:
     with serving_alone(tmp_path, database_url, INGEST_UPLOADS_AT_ONCE=1) as server:
         with server.connect() as upload:
