@@ -33,8 +33,8 @@ from ingest.states.stages import Kind
 
 routes = Routes("preflight", __name__)
 
-# Each check has a connection to the database that is not of the process's pool.
-MAX_CHECKS = 4
+# In one process. A check has a connection that the pool does not count, and needs the processor as long as it runs.
+MAX_CHECKS = 2
 WAIT_SECONDS = 60
 _checks = BoundedSemaphore(MAX_CHECKS)
 
