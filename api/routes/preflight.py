@@ -82,12 +82,13 @@ def _check(received: Received, document: BinaryIO) -> Declared:
         with suppress(InvalidMetadata):
             section = Section(document, 0, received.size)
             check_move_document(section, resources.settings, received.user)  # type: ignore[arg-type]
-    with _limited():
+    with limited():
         return check_document(resources.settings, resources.services, received, document)
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limited() -> Iterator[None]:
+    """Hold one of the checks of this process during the `with` block; raises TooManyUploads after a minute."""
     if not _checks.acquire(timeout=WAIT_SECONDS):
         again = {"Retry-After": str(RETRY_SECONDS)}
         raise TooManyUploads(f"{MAX_CHECKS} checks of metadata are in progress; send it again later", again)
