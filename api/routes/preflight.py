@@ -33,8 +33,8 @@ from ingest.states.stages import Kind
 
 routes = Routes("preflight", __name__)
 
-# Each check has a connection to the database that is not of the process's pool.
-MAX_CHECKS = 4
+# In one process. A check has a connection that the pool does not count, and needs the processor as long as it runs.
+MAX_CHECKS = 2
 WAIT_SECONDS = 60
 _checks = BoundedSemaphore(MAX_CHECKS)
 
@@ -83,12 +83,13 @@ def _check(received: Received, document: BinaryIO) -> Declared:
         with suppress(InvalidMetadata):
             section = Section(document, 0, received.size)
             check_move_document(section, resources.settings, received.user)  # type: ignore[arg-type]
-    with _limited():
+    with limited():
         return check_document(resources.settings, resources.services, received, document)
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limited() -> Iterator[None]:
+    """Hold one of the checks of this process during the `with` block; raises TooManyUploads after a minute."""
     if not _checks.acquire(timeout=WAIT_SECONDS):
         again = {"Retry-After": str(RETRY_SECONDS)}
         raise TooManyUploads(f"{MAX_CHECKS} checks of metadata are in progress; send it again later", again)

@@ -30,7 +30,9 @@ good_folders = st.sampled_from(["", "data", "data/", "data/data", "data//a", "./
 folders = good_folders | st.sampled_from(["..", "data/../a", "Data"])
 sizes = st.integers(0, 3)
 good_changes: st.SearchStrategy[Entry] = st.just({})
-changes = good_changes | st.sampled_from([{"size": -1}, {"hashtype": "crc"}, {"hashsum": "0"}, {"mtime": None}])
+changes: st.SearchStrategy[Entry] = good_changes | st.sampled_from(
+    [{"size": -1}, {"hashtype": "crc"}, {"hashsum": "0"}, {"mtime": None}]
+)
 sources = st.sampled_from(["/srv/a", "/srv/b", "/srv/c"])
 bad_sources = st.sampled_from(["srv", None])
 other_entries = st.sampled_from(
@@ -87,7 +89,8 @@ def bundle_of(metadata: bytes) -> bytes:
     if faulty:
         other, also_faulty = _read(metadata, below_data=True)
         documented = documented if also_faulty else other
-    contents = {f"data/{file.path}": b"x" * (file.size or 0) for file in documented}
+    # Of a file that is declared twice, the first declaration counts.
+    contents = {f"data/{file.path}": b"x" * (file.size or 0) for file in reversed(documented)}
     return make_tar({**contents, "metadata.txt": metadata})
 
 
