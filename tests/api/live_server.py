@@ -97,15 +97,6 @@ def serving_alone(folder: Path, database_url: str, **environment: object) -> Ite
         yield server
 
 
-@contextmanager
-def serving_two(folder: Path, database_url: str, **environment: object) -> Iterator[tuple[Server, Server]]:
-    """Run two servers that share a spool in a folder and their database, as on two hosts."""
-    spool = folder / "spool"
-    spool.mkdir()
-    with serving(spool, database_url, **environment) as one, serving(spool, database_url, **environment) as other:
-        yield one, other
-
-
 def job_rows(database_url: str) -> dict[int, dict[str, Any]]:
     names = ("id", "kind", "user", "spool_name", "size", "triggered")
     found = execute(database_url, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")

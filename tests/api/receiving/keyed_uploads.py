@@ -1,14 +1,25 @@
 """Uploads with an `Idempotency-Key`, and what their answers say. Used by the tests of keys."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import requests
 
-from tests.api.live_server import Server
+from tests.api.live_server import Server, serving
 
 BODY = bytes(range(256)) * 10_000 + b"end"
 USER = "X-Http-Authed-User"
 NONE: Mapping[str, str] = {}
+
+
+@contextmanager
+def serving_two(folder: Path, database_url: str, **environment: object) -> Iterator[tuple[Server, Server]]:
+    """Run two servers that share a spool in a folder and their database, as on two hosts."""
+    spool = folder / "spool"
+    spool.mkdir()
+    with serving(spool, database_url, **environment) as one, serving(spool, database_url, **environment) as other:
+        yield one, other
 
 
 def send(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.api.clients import answered
-from tests.api.live_server import Server, execute, serving_two
-from tests.api.receiving.keyed_uploads import BODY, USER, head, is_replayed, refusal, send
+from tests.api.live_server import Server, execute
+from tests.api.receiving.keyed_uploads import BODY, USER, head, is_replayed, refusal, send, serving_two
 from tools.waiting import wait_until
 
 

@@ -7,8 +7,8 @@ from threading import Barrier
 import pytest
 import requests
 
-from tests.api.live_server import Server, execute, serving_two
-from tests.api.receiving.keyed_uploads import USER, is_replayed
+from tests.api.live_server import Server, execute
+from tests.api.receiving.keyed_uploads import USER, is_replayed, serving_two
 
 ROUNDS = 1000
 BODY = b"bundle" * 1000
