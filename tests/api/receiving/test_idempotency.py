@@ -2,57 +2,18 @@
 
 import base64
 import hashlib
-import os
-import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
-from pathlib import Path
 
 import pytest
 import requests
 
 from tests.api.clients import answered
-from tests.api.live_server import Server, execute, serving
-from tools.waiting import wait_until
+from tests.api.live_server import Server, execute
+from tests.api.receiving.keyed_uploads import BODY, USER, head, is_replayed, refusal, send
 
-BODY = bytes(range(256)) * 10_000 + b"end"
 OTHER = b"x" + BODY[1:]
 DOCUMENT = b'[{"destinationTable": "Files", "source": "/data/a"}]'
-USER = "X-Http-Authed-User"
-numbers = count(1)
-
-
-@pytest.fixture
-def key() -> str:
-    return f"key {next(numbers)} of {os.getpid()}"
-
-
-def send(
-    server: Server,
-    key: str | None,
-    body: bytes | Iterator[bytes] = BODY,
-    path: str = "ingest",
-    user: str | None = None,
-    **headers: str,
-) -> requests.Response:
-    idempotency = {} if key is None else {"Idempotency-Key": f'"{key}"'}
-    content_type = {"Content-Type": "application/json" if path == "move" else "application/octet-stream"}
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    if user is not None:
-        names[USER] = user
-    return requests.post(
-        f"{server.url}/{path}", data=body, headers={**content_type, **idempotency, **names}, timeout=60
-    )
-
-
-def refusal(answer: requests.Response) -> str:
-    return f"{answer.status_code} {answer.json()['code']}"
-
-
-def is_replayed(answer: requests.Response) -> bool:
-    return answer.headers.get("Idempotency-Replayed") == "true"
 
 
 def keys(server: Server) -> int:
@@ -61,27 +22,6 @@ def keys(server: Server) -> int:
 
 def blocks(body: bytes = BODY) -> Iterator[bytes]:
     return (body[start : start + 70_001] for start in range(0, len(body), 70_001))
-
-
-def head(key: str, size: int, path: str = "ingest") -> bytes:
-    lines = (
-        f"POST /{path} HTTP/1.1",
-        "Host: localhost",
-        f'Idempotency-Key: "{key}"',
-        f"Content-Length: {size}",
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode()
-
-
-@contextmanager
-def in_progress(server: Server, key: str) -> Iterator[socket.socket]:
-    """Send the first bytes of an upload, and wait until they are in the spool."""
-    before = server.files()
-    with server.connect() as connection:
-        connection.sendall(head(key, len(BODY)) + BODY[:100_000])
-        wait_until(lambda: len(server.files()) > len(before), 30, lambda: "no file is written")
-        yield connection
 
 
 @pytest.mark.parametrize(("path", "body"), [("ingest", BODY), ("upload", BODY), ("move", DOCUMENT)])
@@ -112,7 +52,7 @@ class TestSentAgain:
         assert (status, document["code"]) == (422, "idempotency_key_reused")
 
     def test_another_user_has_other_keys(self, server: Server, key: str, path: str, body: bytes) -> None:
-        first, second = (send(server, key, body, path, user) for user in ("ada", "bob"))
+        first, second = (send(server, key, body, path, {USER: user}) for user in ("ada", "bob"))
         assert first.json()["job_id"] != second.json()["job_id"]
         assert not is_replayed(second)
 
@@ -155,20 +95,20 @@ def test_without_a_key_the_same_body_is_another_job(server: Server, key: str) ->
 
 class TestDigests:
     def test_damaged_body_that_is_sent_again_is_a_mismatch(self, server: Server, key: str) -> None:
-        declared = {"Repr_Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(BODY).digest()).decode()}:"}
-        send(server, key, BODY, **declared)
-        assert refusal(send(server, key, OTHER, **declared)) == "400 digest_mismatch"
-        assert is_replayed(send(server, key, BODY, **declared))
+        declared = {"Repr-Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(BODY).digest()).decode()}:"}
+        send(server, key, BODY, headers=declared)
+        assert refusal(send(server, key, OTHER, headers=declared)) == "400 digest_mismatch"
+        assert is_replayed(send(server, key, BODY, headers=declared))
 
     def test_digest_of_the_stored_bytes_is_returned_again(self, server: Server, key: str) -> None:
-        first, again = (send(server, key, Want_Repr_Digest="sha-512=1") for _ in range(2))
+        first, again = (send(server, key, headers={"Want-Repr-Digest": "sha-512=1"}) for _ in range(2))
         assert is_replayed(again)
         assert again.headers["Repr-Digest"] == first.headers["Repr-Digest"]
 
     def test_refused_upload_frees_its_key(self, server: Server, key: str) -> None:
         before = keys(server)
         with server.leaves_nothing():
-            answer = send(server, key, Repr_Digest=f"sha-256=:{base64.b64encode(bytes(32)).decode()}:")
+            answer = send(server, key, headers={"Repr-Digest": f"sha-256=:{base64.b64encode(bytes(32)).decode()}:"})
         assert refusal(answer) == "400 digest_mismatch"
         assert keys(server) == before
         assert not is_replayed(send(server, key, OTHER))
@@ -189,56 +129,6 @@ class TestCutBody:
             connection.shutdown(socket.SHUT_WR)
             assert answered(connection)[1]["code"] == "body_incomplete"
         assert is_replayed(send(server, key))
-
-
-class TestInProgress:
-    def test_second_request_is_refused_before_its_body_is_read(self, server: Server, key: str) -> None:
-        with in_progress(server, key) as first:
-            with server.connect() as second:
-                second.sendall(head(key, len(BODY)))
-                status, document, headers = answered(second)
-            assert (status, document["code"]) == (409, "idempotency_key_in_use")
-            assert int(headers["Retry-After"]) > 0
-            first.sendall(BODY[100_000:])
-            assert first.recv(100).startswith(b"HTTP/1.1 200")
-        assert is_replayed(send(server, key))
-
-    def test_another_user_is_not_affected(self, server: Server, key: str) -> None:
-        with in_progress(server, key):
-            assert send(server, key, user="ada").status_code == 200
-
-    def test_suspended_process_keeps_its_key(self, database_url: str, tmp_path: Path, key: str) -> None:
-        with own_server(tmp_path, database_url) as (server, other), in_progress(server, key) as first:
-            for worker in server.workers():
-                os.kill(worker, signal.SIGSTOP)
-            pass_time(server)
-            assert refusal(send(other, key)) == "409 idempotency_key_in_use"
-            for worker in server.workers():
-                os.kill(worker, signal.SIGCONT)
-            first.sendall(BODY[100_000:])
-            assert first.recv(100).startswith(b"HTTP/1.1 200")
-
-    def test_key_of_a_killed_process_can_be_used_immediately(self, database_url: str, tmp_path: Path, key: str) -> None:
-        with own_server(tmp_path, database_url) as (server, other), in_progress(server, key):
-            for worker in server.workers():
-                os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: send(other, key).status_code == 200, 30, lambda: "the key stays in use")
-            assert is_replayed(send(other, key))
-            server.forget_uploads()
-
-
-@contextmanager
-def own_server(folder: Path, database_url: str) -> Iterator[tuple[Server, Server]]:
-    """Run two servers that share their spool and database, as on two hosts."""
-    spool = folder / "spool"
-    spool.mkdir()
-    with serving(spool, database_url) as server, serving(spool, database_url) as other:
-        yield server, other
-
-
-def pass_time(server: Server) -> None:
-    """Let the uploads in progress be as old as those that cannot be about to create their file."""
-    execute(server.database_url, "UPDATE upload SET started = started - interval '1 hour' RETURNING 1")
 
 
 @pytest.mark.parametrize("path", ["ingest", "upload", "move"])

@@ -1,21 +1,22 @@
 """The API is killed at each step of an upload with an `Idempotency-Key`; sent again, there is one job with every byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from ingest.system.failpoints import VARIABLE
 from tests.api.live_server import Server, execute, serving_alone
+from tests.api.receiving.keyed_uploads import BODY, NONE, is_replayed, refusal, send
 from tests.faults.points import Points
 from tools.waiting import wait_until
 
-BODY = bytes(range(256)) * 20_000
-OTHER_DIGEST = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+OTHER_DIGEST = {"Repr-Digest": "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"}
 BEFORE_THE_COMMIT = {
     "announced": ("receive.allocated", 0),
     "the first block written": ("receive.reading", 0),
-    "in the middle": ("receive.reading", 3),
+    "in the middle": ("receive.reading", 1),
     "all written": ("receive.synced", 0),
     "renamed": ("receive.renamed", 0),
 }
@@ -35,18 +36,20 @@ def server(database_url: str, points: Points, tmp_path_factory: pytest.TempPathF
         yield server
 
 
-def send(server: Server, key: str, digest: str | None = None) -> requests.Response:
-    headers = {"Idempotency-Key": f'"{key}"', **({} if digest is None else {"Repr-Digest": digest})}
-    return requests.post(f"{server.url}/ingest", data=BODY, headers=headers, timeout=60)
-
-
-def killed_at(server: Server, points: Points, point: str, key: str, passes: int = 0, digest: str | None = None) -> None:
-    """Send an upload whose receiver is killed at a point."""
+def next_job(server: Server) -> int:
+    """Return the job id of the next upload."""
     last, is_given = execute(server.database_url, "SELECT last_value, is_called FROM job_id_seq")[0]
-    job = last + bool(is_given)
+    return int(last) + bool(is_given)
+
+
+def killed_at(
+    server: Server, points: Points, point: str, key: str, passes: int = 0, headers: Mapping[str, str] = NONE
+) -> None:
+    """Send an upload whose receiver is killed at a point."""
+    job = next_job(server)
     points.arm(point, job, passes=passes)
     with pytest.raises(requests.ConnectionError):
-        send(server, key, digest)
+        send(server, key, headers=headers)
     assert not points.is_armed(point, job)
 
 
@@ -72,7 +75,7 @@ def assert_one_job(server: Server, key: str, answer: requests.Response, before: 
     assert set(server.rows()) - before == {job}
     assert (server.spool / server.rows()[job]["spool_name"]).read_bytes() == BODY
     again = send(server, key)
-    assert (again.json(), again.headers["Idempotency-Replayed"]) == (answer.json(), "true")
+    assert (again.json(), is_replayed(again)) == (answer.json(), True)
 
 
 @pytest.mark.parametrize("case", BEFORE_THE_COMMIT)
@@ -81,7 +84,7 @@ def test_upload_that_was_killed_before_its_commit_is_received_again(server: Serv
     killed_at(server, points, BEFORE_THE_COMMIT[case][0], case, BEFORE_THE_COMMIT[case][1])
     assert set(server.rows()) == before
     answer = sent_again(server, case)
-    assert "Idempotency-Replayed" not in answer.headers
+    assert not is_replayed(answer)
     assert_one_job(server, case, answer, before)
 
 
@@ -93,13 +96,28 @@ def test_upload_that_was_killed_after_its_commit_is_answered_with_its_job(
     killed_at(server, points, point, point)
     (job,) = set(server.rows()) - before
     answer = sent_again(server, point)
-    assert (answer.json()["job_id"], answer.headers["Idempotency-Replayed"]) == (job, "true")
+    assert (answer.json()["job_id"], is_replayed(answer)) == (job, True)
     assert_one_job(server, point, answer, before)
 
 
 def test_refused_upload_whose_removal_was_killed_is_received_again(server: Server, points: Points) -> None:
     before, key = set(server.rows()), "refused"
-    killed_at(server, points, "upload.removed", key, digest=OTHER_DIGEST)
+    killed_at(server, points, "upload.removed", key, headers=OTHER_DIGEST)
     answer = sent_again(server, key)
-    assert "Idempotency-Replayed" not in answer.headers
+    assert not is_replayed(answer)
     assert_one_job(server, key, answer, before)
+
+
+def test_upload_that_was_held_before_its_file_until_another_one_got_its_key_is_no_job(
+    server: Server, points: Points
+) -> None:
+    before, key, job = set(server.rows()), "held", next_job(server)
+    points.arm("receive.allocated", job, action="hold")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(send, server, key)
+        points.wait_until_reached("receive.allocated", job)
+        answer = sent_again(server, key)
+        points.release("receive.allocated", job)
+        assert refusal(held.result()) == "409 idempotency_key_in_use"
+    assert_one_job(server, key, answer, before)
+    assert not [name for name in server.files() if name.startswith(f"{job}-")]

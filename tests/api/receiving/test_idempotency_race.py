@@ -7,23 +7,19 @@ from threading import Barrier
 import pytest
 import requests
 
-from tests.api.live_server import Server, execute, serving
+from tests.api.live_server import Server, execute
+from tests.api.receiving.keyed_uploads import USER, is_replayed, serving_two
 
 ROUNDS = 1000
-USER = {"X-Http-Authed-User": "racing"}
 BODY = b"bundle" * 1000
 SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def servers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """Run two servers that share their spool and database, as on two hosts."""
-    spool = tmp_path_factory.mktemp("race") / "spool"
-    spool.mkdir()
     # The jobs are never processed.
-    limits = {"INGEST_USER_JOBS": 10 * ROUNDS}
-    with serving(spool, database_url, **limits) as one, serving(spool, database_url, **limits) as other:
-        yield one, other
+    with serving_two(tmp_path_factory.mktemp("race"), database_url, INGEST_USER_JOBS=10 * ROUNDS) as both:
+        yield both
 
 
 def test_two_simultaneous_requests_make_one_job(servers: tuple[Server, Server]) -> None:
@@ -35,7 +31,7 @@ def test_two_simultaneous_requests_make_one_job(servers: tuple[Server, Server]) 
         with requests.Session() as session:
             for number in range(ROUNDS):
                 start.wait(SECONDS)
-                headers = {**USER, "Idempotency-Key": f'"race {number}"'}
+                headers = {USER: "racing", "Idempotency-Key": f'"race {number}"'}
                 answers.append(session.post(f"{server.url}/ingest", data=BODY, headers=headers, timeout=SECONDS))
         return answers
 
@@ -49,6 +45,6 @@ def test_two_simultaneous_requests_make_one_job(servers: tuple[Server, Server]) 
     counted = execute(servers[0].database_url, "SELECT count(*) FROM job WHERE submitted_by = 'racing'")
     assert counted[0][0] == ROUNDS
     refused = sum(answer.status_code == 409 for answers in rounds for answer in answers)
-    replayed = sum("Idempotency-Replayed" in answer.headers for answers in rounds for answer in answers)
+    replayed = sum(is_replayed(answer) for answers in rounds for answer in answers)
     # Both outcomes are tested only if the requests do overlap.
     assert refused + replayed == ROUNDS
