@@ -61,7 +61,7 @@ def file_entries(draw: st.DrawFn, *, is_good: bool) -> Entry:
         "name": draw(good_names if is_good else names),
         "size": draw(sizes),
         "source": draw(sources if is_good else sources | bad_sources),
-        **draw(good_changes if is_good else changes),  # type: ignore[arg-type]
+        **draw(good_changes if is_good else changes),
     }
 
 
