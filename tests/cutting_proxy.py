@@ -19,6 +19,7 @@ from tools.waiting import wait_until
 
 BLOCK = 64 * 1024
 TIMEOUT_SECONDS = 300
+REACHED_SECONDS = 60
 # Closing the socket then sends RST instead of FIN.
 RESET = struct.pack("ii", 1, 0)
 
@@ -72,7 +73,7 @@ class CuttingProxy:
 
     def wait_until_happened(self, fault: Fault) -> None:
         """Wait until a fault has happened."""
-        wait_until(lambda: fault in self.happened, TIMEOUT_SECONDS, lambda: f"no connection reaches {fault}")
+        wait_until(lambda: fault in self.happened, REACHED_SECONDS, lambda: f"no connection reaches {fault}")
 
     def release(self) -> None:
         """Let stalled connections continue."""
