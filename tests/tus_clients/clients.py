@@ -54,6 +54,13 @@ class Client:
     name: str
     command: Callable[[], list[str]]
     environment: Callable[[], dict[str, str]] = field(default=dict)
+    needs_node: bool = False
+
+    def terminate(self, url: str) -> None:
+        """Terminate an upload, and wait for the client's end."""
+        client = self._start({"terminate": url})
+        _, errors = client.process.communicate(timeout=CLIENT_SECONDS)
+        assert client.process.returncode == 0, errors.decode()
 
     def start(self, endpoint: str, bundle: Path, **options: Any) -> Running:
         """Start to upload a bundle; the client's program describes its options."""
@@ -87,12 +94,25 @@ class Client:
         with self.running(endpoint, bundle, **options) as client:
             return client.wait()
 
+    def _start(self, arguments: dict[str, Any]) -> Running:
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "NO_PROXY": "*", **self.environment()}
+        process = subprocess.Popen(
+            [*self.command(), json.dumps(arguments)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+        )
+        return Running(process)
+
 
 TUSPY = Client("tuspy", lambda: [str(tuspy_python()), str(HERE / "upload_with_tuspy.py")])
 TUS_JS_CLIENT = Client(
     "tus-js-client",
     lambda: ["node", str(HERE / "upload_with_tus_js_client.cjs")],
     lambda: {"NODE_PATH": str(node_modules())},
+    needs_node=True,
 )
 CLIENTS = {client.name: client for client in (TUSPY, TUS_JS_CLIENT)}
 

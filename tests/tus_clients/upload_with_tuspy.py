@@ -17,7 +17,9 @@ RETRY_SECONDS = 0.2
 
 def main(options: dict[str, Any]) -> None:
     """Upload, and print the result."""
-    settings = {name: options[name] for name in ("chunk_size", "metadata", "upload_checksum") if name in options}
+    settings: dict[str, Any] = {
+        name: options[name] for name in ("chunk_size", "metadata", "upload_checksum") if name in options
+    }
     if "storage" in options:
         settings |= {"store_url": True, "url_storage": FileStorage(options["storage"])}
     client = TusClient(options["endpoint"])

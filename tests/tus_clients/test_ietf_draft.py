@@ -1,0 +1,45 @@
+"""tus-js-client with `protocol: 'ietf-draft-05'` against the server's draft -12, as far as both agree.
+
+They differ in these points:
+
+- The client names interop version 6, the server's is 8. So the server never sends a 104, and the client learns the URL of
+  its upload from the answer 201 to an empty creation, which both drafts have.
+- A file that the client reads in several requests ends with `Upload-Complete: ?0`, because its `FileSource` reports the end
+  only to a request that has the whole file. The server knows the length from the creation, and takes the last byte as the
+  end.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.live_server import Server
+from tests.cutting_proxy import Cut, Fault, LostAnswer, cutting_proxy
+from tests.tus_clients.clients import TUS_JS_CLIENT
+from tests.tus_clients.conftest import SIZE
+from tests.tus_clients.received import makes_one_job
+
+PROTOCOL = "ietf-draft-05"
+CHUNK = 5_000_000
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    "nothing happens": (),
+    "cut": (Cut(after=3_000_000), Cut(after=9_000_000, reset=True)),
+    "answer lost": (LostAnswer(after=SIZE),),
+    "creation without an answer": (LostAnswer(),),
+}
+
+pytestmark = pytest.mark.usefixtures("needs_node")
+
+
+@pytest.mark.parametrize("read_as", ["buffer", "file"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bundle_is_one_job(server: Server, bundle: Path, fault: str, read_as: str):
+    with makes_one_job(server, bundle), cutting_proxy(server.url, FAULTS[fault]) as proxy:
+        TUS_JS_CLIENT.upload(f"{proxy.url}/upload", bundle, protocol=PROTOCOL, read_as=read_as)
+        assert proxy.happened == list(FAULTS[fault])
+
+
+@pytest.mark.parametrize("read_as", ["buffer", "file", "stream"])
+def test_bundle_in_chunks_is_one_job(server: Server, bundle: Path, read_as: str):
+    with makes_one_job(server, bundle):
+        TUS_JS_CLIENT.upload(f"{server.url}/ingest", bundle, protocol=PROTOCOL, read_as=read_as, chunk_size=CHUNK)
