@@ -27,6 +27,7 @@ PLACES = {
         "test_making_a_bundle",
         "tools/fuzz/",
         "tools/test_all/",
+        "tus_clients/",
         "upgrade/",
         "wsgi_servers/",
     ),
