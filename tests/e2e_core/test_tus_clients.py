@@ -7,8 +7,7 @@ import pytest
 import requests
 
 from tests.cutting_proxy import Cut, LostAnswer, cutting_proxy
-from tests.tus_clients.clients import CLIENTS
-from tests.tus_clients.environments import has_node
+from tests.tus_clients.clients import CLIENTS, installed
 from tools.bundles import make_bundle
 from tools.pacifica_core.contents import archived, cataloged
 from tools.pacifica_core.core import Core
@@ -21,12 +20,10 @@ FAULTS = (Cut(after=9_000_000), LostAnswer(after=5_000_000))
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_bundle_of_a_tus_client_is_cataloged(name: str, stack: Stack, core: Core, tmp_path: Path):
-    if CLIENTS[name].needs_node and not has_node():
-        pytest.skip("node and npm are not installed")
-    bundle = tmp_path / "bundle.tar"
+    client, bundle = installed(name), tmp_path / "bundle.tar"
     make_bundle(CONTENTS, path=bundle)
     with cutting_proxy(stack.api, FAULTS) as proxy:
-        url = CLIENTS[name].upload(f"{proxy.url}/uploads", bundle).url
+        url = client.upload(f"{proxy.url}/uploads", bundle).url
         job = int(requests.get(url, timeout=TIMEOUT_SECONDS).json()["job_id"])
         assert proxy.happened == list(FAULTS)
     state = stack.wait_for_end(job)

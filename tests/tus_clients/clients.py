@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.tus_clients.environments import HERE, node_modules, tuspy_python
+import pytest
+
+from tests.tus_clients.environments import HERE, has_node, node_modules, tuspy_python
 
 CLIENT_SECONDS = 300
 
@@ -56,34 +58,10 @@ class Client:
     environment: Callable[[], dict[str, str]] = field(default=dict)
     needs_node: bool = False
 
-    def terminate(self, url: str) -> None:
-        """Terminate an upload, and wait for the client's end."""
-        client = self._start({"terminate": url})
-        _, errors = client.process.communicate(timeout=CLIENT_SECONDS)
-        assert client.process.returncode == 0, errors.decode()
-
-    def start(self, endpoint: str, bundle: Path, **options: Any) -> Running:
-        """Start to upload a bundle; the client's program describes its options."""
-        arguments = {
-            "endpoint": endpoint,
-            "file": str(bundle),
-            **{name: _plain(each) for name, each in options.items()},
-        }
-        pipe = subprocess.PIPE
-        environment = {**os.environ, "NO_PROXY": "*", **self.environment()}
-        process = subprocess.Popen(
-            [*self.command(), json.dumps(arguments)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-        )
-        return Running(process)
-
     @contextmanager
     def running(self, endpoint: str, bundle: Path, **options: Any) -> Iterator[Running]:
-        """Run a client in a block; at its end a client that still runs is killed."""
-        client = self.start(endpoint, bundle, **options)
+        """Upload a bundle in a block, whose end kills a client that still runs; the client's program lists its options."""
+        client = self._start(endpoint=endpoint, file=bundle, **options)
         try:
             yield client
         finally:
@@ -94,17 +72,17 @@ class Client:
         with self.running(endpoint, bundle, **options) as client:
             return client.wait()
 
-    def _start(self, arguments: dict[str, Any]) -> Running:
-        pipe = subprocess.PIPE
+    def terminate(self, url: str) -> None:
+        """Terminate an upload."""
+        client = self._start(terminate=url)
+        _, errors = client.process.communicate(timeout=CLIENT_SECONDS)
+        assert client.process.returncode == 0, errors.decode()
+
+    def _start(self, **options: Any) -> Running:
+        command = [*self.command(), json.dumps(options, default=str)]
         environment = {**os.environ, "NO_PROXY": "*", **self.environment()}
-        process = subprocess.Popen(
-            [*self.command(), json.dumps(arguments)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-        )
-        return Running(process)
+        null, pipe = subprocess.DEVNULL, subprocess.PIPE
+        return Running(subprocess.Popen(command, env=environment, stdin=null, stdout=pipe, stderr=pipe))
 
 
 TUSPY = Client("tuspy", lambda: [str(tuspy_python()), str(HERE / "upload_with_tuspy.py")])
@@ -117,5 +95,9 @@ TUS_JS_CLIENT = Client(
 CLIENTS = {client.name: client for client in (TUSPY, TUS_JS_CLIENT)}
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+def installed(name: str) -> Client:
+    """Return a client by its name; skip the test if this machine cannot run it."""
+    client = CLIENTS[name]
+    if client.needs_node and not has_node():
+        pytest.skip("node and npm are not installed")
+    return client

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.live_server import Server, serving_alone
-from tests.tus_clients.clients import CLIENTS, Client
-from tests.tus_clients.environments import has_node
+from tests.tus_clients.clients import CLIENTS, TUS_JS_CLIENT, Client, installed
 from tools.bundles import make_bundle
 
 SIZE = 24_000_000
@@ -28,15 +27,12 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-@pytest.fixture
-def needs_node() -> None:
-    if not has_node():
-        pytest.skip("node and npm are not installed")
-
-
 @pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest) -> Client:
     """Return each stock client."""
-    if CLIENTS[request.param].needs_node:
-        request.getfixturevalue("needs_node")
-    return CLIENTS[request.param]
+    return installed(request.param)
+
+
+@pytest.fixture
+def tus_js_client() -> Client:
+    return installed(TUS_JS_CLIENT.name)

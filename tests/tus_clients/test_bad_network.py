@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.live_server import Server
 from tests.cutting_proxy import Cut, Fault, LostAnswer, Stall, cutting_proxy
-from tests.tus_clients.clients import TUS_JS_CLIENT, TUSPY, Client, Ended
+from tests.tus_clients.clients import TUSPY, Client, Ended
 from tests.tus_clients.conftest import SIZE
 from tests.tus_clients.received import makes_one_job, upload_document
 
@@ -66,9 +66,11 @@ def test_last_answer_and_the_upload_name_the_job(client: Client, server: Server,
     assert document["offset"] == document["length"] == bundle.stat().st_size
 
 
-def test_creation_that_is_not_answered_is_repeated_by_tus_js_client(needs_node: None, server: Server, bundle: Path):
+def test_creation_that_is_not_answered_is_repeated_by_tus_js_client(
+    tus_js_client: Client, server: Server, bundle: Path
+):
     with makes_one_job(server, bundle):
-        upload(TUS_JS_CLIENT, server, bundle, [LostAnswer()])
+        upload(tus_js_client, server, bundle, [LostAnswer()])
 
 
 def test_creation_that_is_not_answered_ends_tuspy_and_the_next_start_uploads(server: Server, bundle: Path):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.live_server import Server
 from tests.cutting_proxy import Cut, Fault, LostAnswer, Stall, cutting_proxy
-from tests.tus_clients.clients import TUS_JS_CLIENT, TUSPY, Client
+from tests.tus_clients.clients import TUSPY, Client
 from tests.tus_clients.received import makes_one_job
 
 CHUNK = 5_000_000
@@ -35,32 +35,34 @@ def test_metadata_of_the_upload_is_accepted(client: Client, server: Server, bund
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_tus_js_client_uploads_a_stream_of_unknown_length(needs_node: None, server: Server, bundle: Path, fault: str):
+def test_tus_js_client_uploads_a_stream_of_unknown_length(
+    tus_js_client: Client, server: Server, bundle: Path, fault: str
+):
     with makes_one_job(server, bundle), cutting_proxy(server.url, FAULTS[fault]) as proxy:
-        TUS_JS_CLIENT.upload(f"{proxy.url}/uploads", bundle, read_as="stream", chunk_size=CHUNK)
+        tus_js_client.upload(f"{proxy.url}/uploads", bundle, read_as="stream", chunk_size=CHUNK)
         assert proxy.happened == list(FAULTS[fault])
 
 
 @pytest.mark.parametrize("chunk", [{}, {"chunk_size": CHUNK}], ids=["whole", "first chunk"])
 def test_tus_js_client_sends_data_with_the_creation(
-    needs_node: None, server: Server, bundle: Path, chunk: dict[str, int]
+    tus_js_client: Client, server: Server, bundle: Path, chunk: dict[str, int]
 ):
     with makes_one_job(server, bundle):
-        TUS_JS_CLIENT.upload(f"{server.url}/uploads", bundle, data_with_creation=True, **chunk)
+        tus_js_client.upload(f"{server.url}/uploads", bundle, data_with_creation=True, **chunk)
 
 
-def test_creation_with_data_that_is_cut_is_repeated(needs_node: None, server: Server, bundle: Path):
+def test_creation_with_data_that_is_cut_is_repeated(tus_js_client: Client, server: Server, bundle: Path):
     with makes_one_job(server, bundle), cutting_proxy(server.url, [Cut(after=9_000_000)]) as proxy:
-        TUS_JS_CLIENT.upload(f"{proxy.url}/uploads", bundle, data_with_creation=True)
+        tus_js_client.upload(f"{proxy.url}/uploads", bundle, data_with_creation=True)
 
 
 def test_terminated_upload_leaves_nothing_although_a_request_is_writing_it(
-    needs_node: None, server: Server, bundle: Path, tmp_path: Path
+    tus_js_client: Client, server: Server, bundle: Path, tmp_path: Path
 ):
     stall, storage = Stall(after=9_000_000), tmp_path / "urls.json"
     with server.leaves_nothing(), cutting_proxy(server.url, [stall]) as proxy:
-        with TUS_JS_CLIENT.running(f"{proxy.url}/uploads", bundle, storage=storage) as killed:
+        with tus_js_client.running(f"{proxy.url}/uploads", bundle, storage=storage) as killed:
             proxy.wait_until_happened(stall)
             killed.kill()
         (stored,) = json.loads(storage.read_text()).values()
-        TUS_JS_CLIENT.terminate(stored["uploadUrl"])
+        tus_js_client.terminate(stored["uploadUrl"])

@@ -9,13 +9,14 @@ They differ in these points:
   end.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.api.live_server import Server
 from tests.cutting_proxy import Cut, Fault, LostAnswer, cutting_proxy
-from tests.tus_clients.clients import TUS_JS_CLIENT
+from tests.tus_clients.clients import Client
 from tests.tus_clients.conftest import SIZE
 from tests.tus_clients.received import makes_one_job
 
@@ -28,18 +29,27 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "creation without an answer": (LostAnswer(),),
 }
 
-pytestmark = pytest.mark.usefixtures("needs_node")
-
 
 @pytest.mark.parametrize("read_as", ["buffer", "file"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_bundle_is_one_job(server: Server, bundle: Path, fault: str, read_as: str):
+def test_bundle_is_one_job(tus_js_client: Client, server: Server, bundle: Path, fault: str, read_as: str):
     with makes_one_job(server, bundle), cutting_proxy(server.url, FAULTS[fault]) as proxy:
-        TUS_JS_CLIENT.upload(f"{proxy.url}/upload", bundle, protocol=PROTOCOL, read_as=read_as)
+        tus_js_client.upload(f"{proxy.url}/upload", bundle, protocol=PROTOCOL, read_as=read_as)
         assert proxy.happened == list(FAULTS[fault])
 
 
 @pytest.mark.parametrize("read_as", ["buffer", "file", "stream"])
-def test_bundle_in_chunks_is_one_job(server: Server, bundle: Path, read_as: str):
-    with makes_one_job(server, bundle):
-        TUS_JS_CLIENT.upload(f"{server.url}/ingest", bundle, protocol=PROTOCOL, read_as=read_as, chunk_size=CHUNK)
+def test_bundle_in_chunks_is_answered_as_a_bundle_in_one_request(
+    tus_js_client: Client, server: Server, bundle: Path, read_as: str
+):
+    with makes_one_job(server, bundle) as made:
+        endpoint = f"{server.url}/ingest"
+        ended = tus_js_client.upload(endpoint, bundle, protocol=PROTOCOL, read_as=read_as, chunk_size=CHUNK)
+    assert json.loads(ended.body)["job_id"] == made.job
+
+
+def test_first_chunk_in_the_creation_is_kept(tus_js_client: Client, server: Server, bundle: Path):
+    settings = {"protocol": PROTOCOL, "read_as": "buffer", "chunk_size": CHUNK}
+    with makes_one_job(server, bundle), cutting_proxy(server.url) as proxy:
+        tus_js_client.upload(f"{proxy.url}/ingest", bundle, data_with_creation=True, **settings)
+        assert proxy.forwarded < SIZE + CHUNK
