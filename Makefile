@@ -62,13 +62,15 @@ bench: $(STAMP) ## measure beside the original service and the machine's limits:
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
 
-lock: ## compile every requirements*.txt, which pin all packages, from its .in file
+lock: ## compile every requirements*.txt and package-lock.json, which pin all packages (needs npm)
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
 	$(COMPILE) --no-emit-package psycopg2 tools/pacifica_core/requirements.in -o tools/pacifica_core/requirements.txt
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
+	$(COMPILE) tests/tus_clients/requirements.in -o tests/tus_clients/requirements.txt
+	cd tests/tus_clients && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
 docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml

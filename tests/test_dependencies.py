@@ -1,5 +1,6 @@
 """Every installed package is pinned with its hashes, so that installations match the tested versions."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ LOCKED = {
     "requirements.txt": 50,
     "requirements-facility.txt": 50,
     "tools/pacifica_core/requirements.txt": 50,
+    "tests/tus_clients/requirements.txt": 5,
     "tests/wsgi_servers/requirements.txt": 4,
 }
 PIN = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ;.*?)?( --hash=sha256:[0-9a-f]{64})+")
@@ -28,6 +30,13 @@ def test_every_package_is_pinned_with_its_hashes(name: str):
     found = requirements(name)
     assert len(found) >= LOCKED[name]
     assert [line for line in found if not PIN.fullmatch(line)] == []
+
+
+def test_every_package_for_node_is_pinned_with_its_hash():
+    lock = json.loads((PROJECT / "tests/tus_clients/package-lock.json").read_text(encoding="utf-8"))
+    found = {name: package for name, package in lock["packages"].items() if name}
+    assert "node_modules/tus-js-client" in found
+    assert [name for name, package in found.items() if not package.get("integrity", "").startswith("sha512-")] == []
 
 
 def test_nothing_is_installed_without_its_hash():

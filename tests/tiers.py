@@ -32,6 +32,7 @@ PLACES = {
         "tools/fuzz/",
         "tools/soak/",
         "tools/test_all/",
+        "tus_clients/",
         "upgrade/",
         "wsgi_servers/",
     ),

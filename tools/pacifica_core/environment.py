@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,14 +27,19 @@ def core_binaries() -> Path:
 def binaries_of(name: str, requirements: Path) -> Path:
     """Return the folder with the programs of the environment `build/<name>`, which has the requirements."""
     folder = BUILD / name
+    make_once(folder, _contents(folder, requirements), lambda: _make(folder / "venv", requirements))
+    return folder / "venv" / "bin"
+
+
+def make_once(folder: Path, contents: str, make: Callable[[], None]) -> None:
+    """Make what a folder holds unless it was made with the same `contents`, in one process at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    stamp, contents = folder / "complete", _contents(folder, requirements)
+    stamp = folder / "complete"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != contents:
-            _make(folder / "venv", requirements)
+            make()
             stamp.write_text(contents)
-    return folder / "venv" / "bin"
 
 
 def _make(environment: Path, requirements: Path) -> None:
