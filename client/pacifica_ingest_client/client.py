@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from pacifica_ingest_client.bundle.bundle import Bundle, list_and_hash, make_bundle, make_move_document
+from pacifica_ingest_client.bundle.bundle import Bundle, digest_of, list_and_hash, make_bundle, make_move_document
 from pacifica_ingest_client.bundle.file_table import FileTable
 from pacifica_ingest_client.bundle.transaction import Transaction
 from pacifica_ingest_client.errors import BundleTooLarge, SourceChanged, StateUnusable
@@ -100,8 +100,7 @@ class IngestClient:
         with self._workspace(source) as workspace:
             list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
             document = make_move_document(workspace.table, entries, workspace.document, server_path)
-            digest = hashlib.sha256(document.read_bytes()).hexdigest()
-            job_id = self._prepare(workspace, digest, wanted)
+            job_id = self._prepare(workspace, digest_of(document), wanted)
             if job_id is None:
                 job_id = self._post(workspace.record, document)
             return self._follow(workspace.record, job_id)

@@ -42,15 +42,16 @@ class ExitStatus(IntEnum):
 
 
 class ClientError(Exception):
-    """Base of every error of the client; `faults` are the single reasons, each a sentence."""
+    """Base of every error of the client; `faults` are the single reasons, `job_id` is the job that failed."""
 
     code = "client_error"
     exit_status = ExitStatus.SERVICE
 
-    def __init__(self, text: str, faults: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, faults: tuple[str, ...] = (), job_id: int | None = None) -> None:
         super().__init__(text)
         self.text = text
         self.faults = faults
+        self.job_id = job_id
 
 
 class UploaderError(ClientError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from pacifica_ingest_client.bundle.documents import Entry, write_document, write_move_document
 from pacifica_ingest_client.bundle.file_table import FileTable
 from pacifica_ingest_client.bundle.hashing import hash_files
-from pacifica_ingest_client.bundle.sources import find_files
+from pacifica_ingest_client.bundle.sources import BLOCK, find_files
 from pacifica_ingest_client.bundle.virtual_tar import Layout, VirtualTar, lay_out
 from pacifica_ingest_client.errors import NothingToUpload
 from pacifica_ingest_client.progress import Progress
@@ -60,3 +61,12 @@ def make_move_document(table: FileTable, transaction: Sequence[Entry], document:
     """Write the move document of the files in the table; return its path."""
     write_move_document(table, transaction, document, server_path)
     return document
+
+
+def digest_of(document: Path) -> str:
+    """Return the digest that identifies a move document."""
+    digest = hashlib.sha256()
+    with document.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

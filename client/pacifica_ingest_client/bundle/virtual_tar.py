@@ -1,7 +1,7 @@
 """The bundle as a tar that never lies on the disk: a file that can be read from any offset, with the same bytes each time.
 
 Headers come from Python's `tarfile` (PAX). Owners and modes are fixed; names, sizes and times are those of the file table.
-Offsets are not kept for every file, only for each thousandth.
+Offsets are kept only of some files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pacifica_ingest_client.bundle.file_table import FileTable
 from pacifica_ingest_client.bundle.sources import SourceFile, read_source
 
 METADATA_NAME = "metadata.txt"
-MARK_EVERY = 1000
+MARK_EVERY = 256
 ZEROS = bytes(tarfile.RECORDSIZE)
 
 
@@ -113,19 +113,22 @@ class VirtualTar(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, by default all that are left; b"" at the end."""
-        if size < 0:
-            return self.readall()
+        """Return `size` bytes, by default all that are left; fewer only at the end."""
+        wanted = self._layout.size if size < 0 else size
+        found: list[bytes] = []
+        while wanted and (part := self._read_part(wanted)):
+            found.append(part)
+            wanted -= len(part)
+        return b"".join(found)
+
+    def _read_part(self, size: int) -> bytes:
+        """Return up to `size` bytes; b"" at the end."""
         if self._blocks is None:
             self._blocks = self.blocks(self._position)
-        while not self._rest:
-            try:
-                self._rest = next(self._blocks)
-            except StopIteration:
-                return b""
-        data, self._rest = self._rest[:size], self._rest[size:]
-        self._position += len(data)
-        return data
+        block = self._rest or next(self._blocks, b"")
+        part, self._rest = block[:size], block[size:]
+        self._position += len(part)
+        return part
 
     def blocks(self, offset: int) -> Iterator[bytes]:
         """Yield the bytes from an offset on, in blocks of up to 1 MiB."""

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted; run the same command again to resume"), is_json=is_json)
     if is_json:
-        _print_json("cataloged", ExitStatus.CATALOGED, job_id=state.job_id)
+        _print_json("cataloged", ExitStatus.CATALOGED, state.job_id)
     elif not options.quiet:
         print(f"job {state.job_id} is cataloged")  # noqa: T201
     return ExitStatus.CATALOGED
@@ -58,14 +58,14 @@ def _run(options: argparse.Namespace) -> JobState:
 def _fail(error: ClientError, *, is_json: bool) -> int:
     """Report an error; every fault on a line of its own."""
     if is_json:
-        _print_json("failed", error.exit_status, error=error)
+        _print_json("failed", error.exit_status, error.job_id, error)
     else:
         for line in (error.text, *(f"  {fault}" for fault in error.faults)):
             print(f"pacifica-ingest-upload: {escape_controls(line)}", file=sys.stderr)  # noqa: T201
     return error.exit_status
 
 
-def _print_json(result: str, status: ExitStatus, job_id: int | None = None, error: ClientError | None = None) -> None:
+def _print_json(result: str, status: ExitStatus, job_id: int | None, error: ClientError | None = None) -> None:
     document: dict[str, object] = {"result": result, "exit_status": int(status), "job_id": job_id}
     if error is not None:
         document["error"] = {"code": error.code, "message": error.text, "faults": list(error.faults)}

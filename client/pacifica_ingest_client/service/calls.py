@@ -24,7 +24,7 @@ BINARY = "application/octet-stream"
 KEY = "Idempotency-Key"
 UNPROCESSABLE = 422
 # Statuses of a service, or of a server in between, that does not know a call.
-UNKNOWN_CALL = frozenset({404, 405, 501})
+UNKNOWN_CALL = frozenset({404, 405})
 BLOCK = 1024 * 1024
 CHECK = "it may have received this: check whether there is a new job before you send it again"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,8 @@ class Connection:
     """Sends requests to the service at one URL. Environment variables for proxies (HTTPS_PROXY, NO_PROXY) apply."""
 
     def __init__(self, url: str, access: Access) -> None:
+        """Prepare the requests; raises UsageError if the file of certificates cannot be used."""
+        _check_certificates(access.ca_file)
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerToken(access.token) if access.token else None
@@ -129,6 +132,15 @@ def json_of(answer: requests.Response) -> dict[str, Any]:
     return document
 
 
+def _check_certificates(path: str | None) -> None:
+    """Raise UsageError here, because requests would report a broken connection."""
+    try:
+        if path is not None:
+            ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(f"the certificates in {path} cannot be used: {error.strerror or error}") from error
+
+
 def _error_of(answer: requests.Response) -> ClientError:
     status, document = answer.status_code, _document(answer)
     code, message = str(document.get("code", "")), str(document.get("message", "")) or _text(answer)
@@ -162,14 +174,11 @@ def _retry_after(answer: requests.Response) -> float | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the error that caused an error of requests, without the names of its classes."""
-    cause: BaseException = error
-    while True:
-        inner = getattr(cause, "reason", None) or (cause.args[0] if cause.args else None)
-        if isinstance(inner, tuple) and inner:
-            inner = inner[-1]
-        if not isinstance(inner, BaseException):
-            break
-        cause = inner
-    text = getattr(cause, "strerror", None) or str(cause)
-    return text.rpartition(": ")[2] if ">: " in text else text or type(cause).__name__
+    """Return the text of the innermost error: requests and urllib3 wrap it several times."""
+    text, inner = "", error
+    seen: BaseException | None = error
+    while seen is not None:
+        inner = seen
+        text = getattr(inner, "strerror", None) or str(inner) or text
+        seen = inner.__cause__ or inner.__context__
+    return text or type(inner).__name__

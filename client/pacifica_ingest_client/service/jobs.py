@@ -65,8 +65,9 @@ def _state_of(document: dict[str, Any]) -> JobState:
 def _checked(state: JobState) -> JobState:
     if state.is_ok:
         return state
+    where = f"job {state.job_id} failed at '{state.task}'"
     code, _, sentence = state.exception.partition(": ")
     if sentence.startswith(FOR_UPLOADER):
         faults = tuple(sentence[len(FOR_UPLOADER) :].lstrip(": ").split("; "))
-        raise JobRejected(f"job {state.job_id} failed at '{state.task}' ({code}): {FOR_UPLOADER}", faults)
-    raise JobFailed(f"job {state.job_id} failed at '{state.task}': {state.exception or 'no reason was stated'}")
+        raise JobRejected(f"{where} ({code}): {FOR_UPLOADER}", faults, state.job_id)
+    raise JobFailed(f"{where}: {state.exception or 'no reason was stated'}", job_id=state.job_id)
