@@ -12,8 +12,17 @@ from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError
-from ingest.errors.types import INTERNAL_ERROR, IngestError, Rejection, SpoolFull, TransientError, UnknownJob, UserLimit
+from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError, TusStatus
+from ingest.errors.types import (
+    INTERNAL_ERROR,
+    IdempotencyKeyInUse,
+    IngestError,
+    Rejection,
+    SpoolFull,
+    TransientError,
+    UnknownJob,
+    UserLimit,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +32,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (Rejection, HTTPStatus.BAD_REQUEST),
     (SpoolFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
+    (IdempotencyKeyInUse, HTTPStatus.CONFLICT),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 # Maps the statuses of errors that Flask raises to the types that have their codes.
@@ -38,7 +48,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, answer_unexpected_error)
 
 
-def status_of(kind: type[IngestError]) -> HTTPStatus:
+def status_of(kind: type[IngestError]) -> HTTPStatus | TusStatus:
     """Return the status of the answer to errors of a type."""
     if issubclass(kind, RequestError):
         return kind.status
@@ -84,7 +94,7 @@ def answer_unexpected_error(error: Exception) -> Response:
 
 
 def _answer(
-    status: HTTPStatus,
+    status: HTTPStatus | TusStatus,
     code: str,
     message: str,
     headers: Mapping[str, str] | None = None,

@@ -4,6 +4,11 @@
      ├── InvalidJobId                400
      ├── LengthInvalid               400
      ├── PartNotTaken                400
+     ├── DigestInvalid               400
+     ├── DigestMismatch              400
+     ├── IdempotencyKeyInvalid       400
+     ├── UploadHeaderInvalid         400
+     ├── UploadLengthInconsistent    400
      ├── HostInvalid                 400
      ├── UserNameInvalid             400
      ├── NotAuthenticated            401
@@ -13,9 +18,14 @@
      ├── CrossSite                   403
      ├── MoveNotAllowed              403
      ├── NotFound                    404
+     ├── UploadUnknown               404
      ├── MethodNotAllowed            405
      ├── UploadTooSlow               408
+     ├── UploadHasJob                409
+     ├── UploadOffsetMismatch        409
+     ├── UploadSuperseded            409
      ├── LengthRequired              411
+     ├── TusVersionUnsupported       412
      ├── BundleTooLarge              413
      ├── DocumentTooLarge            413
      ├── AddressTooLong              414
@@ -23,22 +33,37 @@
      ├── UnsupportedContentEncoding  415
      ├── UnsupportedExpectation      417
      ├── HostNotAllowed              421
+     ├── IdempotencyKeyReused        422
+     ├── UploadLocked                423
      ├── HeadersTooLarge             431
+     ├── ChecksumMismatch            460
      ├── UnsupportedCoding           501
      ├── NotReady                    503
      ├── TokensUnavailable           503
      └── TooManyUploads              503
 
 This module defines the errors that any request can cause; those of authentication are in `api.access.access_errors`, those
-of uploads in `api.receiving.upload_errors`. `api.error_handlers` turns them into answers. Errors of the domain keep their
-types (`ingest.errors.types`).
+of uploads in `api.receiving.upload_errors` and `api.receiving.resumable.errors`. `api.error_handlers` turns them into
+answers. Errors of the domain keep their types (`ingest.errors.types`).
 """
 
 from collections.abc import Mapping
+from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
 from ingest.errors.types import IngestError
+
+
+class TusStatus(IntEnum):
+    """The status that tus 1.0.0 adds to those of HTTP."""
+
+    CHECKSUM_MISMATCH = 460
+
+    @property
+    def phrase(self) -> str:
+        """The words of the status line."""
+        return "Checksum Mismatch"
 
 
 class RequestError(IngestError):
@@ -48,7 +73,7 @@ class RequestError(IngestError):
     """
 
     code = "bad_request"
-    status = HTTPStatus.BAD_REQUEST
+    status: HTTPStatus | TusStatus = HTTPStatus.BAD_REQUEST
 
     def __init__(self, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)

@@ -4,6 +4,7 @@ gunicorn with threads, because it is the only measured server that distinguishes
 complete one (docs/decisions/0002). Each of its processes creates its own application after the fork.
 """
 
+import gc
 import os
 import socket
 from typing import Any
@@ -73,6 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
     # gunicorn would remove this prefix from every path.
     os.environ.pop("SCRIPT_NAME", None)
     keep_freed_memory(LARGEST_KEPT_BLOCK, KEPT_MEMORY)
+    # The garbage collector would write to every imported object, and so copy the memory that the processes share.
+    gc.freeze()
     Server(listener, settings).run()
 
 

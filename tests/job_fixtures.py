@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, update
 
+from ingest.cli import main
 from ingest.context import StageContext
 from ingest.errors.types import Rejection, ServiceUnavailable
 from ingest.ledger import lease
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import Event, Job
+from ingest.operations import retention
+from ingest.operations.reconcile import weekly
 from ingest.services import Services, make_services
 from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
@@ -53,7 +56,18 @@ def services(settings: Settings, database_engine: Engine) -> Iterator[Services]:
 
 
 @pytest.fixture
-def settings_in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def shared_engine(database_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stages and operations that run in this process use the tests' engine and its open connections.
+
+    Engines of their own would compile every statement and connect again, which would take most of the time of a test.
+    """
+    monkeypatch.setattr(database_engine, "dispose", lambda: None)
+    for module in (main, retention, stage_wrapper, weekly):
+        monkeypatch.setattr(module, "make_engine", lambda *_, **__: database_engine)
+
+
+@pytest.fixture
+def settings_in_environment(settings: Settings, shared_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the environment variables, for code that loads its settings itself."""
     monkeypatch.setenv("INGEST_CONFIG", "")
     monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))

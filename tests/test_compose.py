@@ -34,7 +34,7 @@ from ingest.states.stages import Pool
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
-COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+COMPOSE: dict[str, Any] = yaml.load(TEXT, yaml.CSafeLoader)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 INSTALL = (PROJECT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
@@ -104,7 +104,7 @@ def schema() -> dict[str, Any]:
 @cache
 def airflow_options() -> set[tuple[str, str]]:
     path = located("airflow") / "config_templates" / "config.yml"
-    sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    sections = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     listed = {(section, option) for section, content in sections.items() for option in content["options"]}
     return listed | CELERY_OPTIONS | {UNLISTED_OPTION}
 

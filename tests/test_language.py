@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,20 +26,23 @@ CHECKED = ("*.py", "*.md", "*.yaml", "*.yml", "*.toml", "*.mako", "Makefile", "D
 HERE = "tests/test_language.py"
 
 
-def texts() -> list[Path]:
-    """Return the text files of the repository that Git lists."""
+@cache
+def texts() -> dict[str, str]:
+    """Return the text files of the repository that Git lists, by their names."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *CHECKED]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return [PROJECT / name for name in listed.splitlines() if name != HERE and (PROJECT / name).exists()]
+    paths = {name: PROJECT / name for name in listed.splitlines() if name != HERE}
+    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.exists()}
 
 
 @pytest.mark.parametrize("instead", PATTERNS)
 def test_no_text_uses_a_word_that_has_to_be_translated(instead: str) -> None:
     word = re.compile(rf"(?<![A-Za-z]){PATTERNS[instead]}(?![A-Za-z])", re.IGNORECASE)
     found = [
-        f"{path.relative_to(PROJECT)}:{number}: {line.strip()[:100]}"
-        for path in texts()
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in texts().items()
+        if word.search(text)
+        for number, line in enumerate(text.splitlines(), start=1)
         if word.search(line)
     ]
     assert not found, f"write instead: {instead}\n" + "\n".join(found)

@@ -13,21 +13,26 @@ PLACES = {
     "stack": ("e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
-    # many seconds, or an environment of their own
+    # many seconds, searches, tests of developers' tools, or an environment of their own
     "slow": (
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
+        "api/receiving/resumable/test_killed",
+        "api/receiving/test_idempotency_race",
         "api/receiving/test_slowest_upload",
+        "api/routes/test_preflight_verdicts",
         "api/serving/test_slow_",
+        "archiving/moves/test_exchanged_folders",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",
         "archiving/two_processes/",
         "client/test_installation",
         "client/test_original_service",
         "corpus/",
         "packaging/test_wheel",
-        "properties/test_tar_",
+        "properties/",
         "test_making_a_bundle",
         "tools/fuzz/",
+        "tools/soak/",
         "tools/test_all/",
         "upgrade/",
         "wsgi_servers/",

@@ -14,12 +14,20 @@ from pydantic import BaseModel
 
 from api.error_handlers import INTERNAL_MESSAGE, status_of
 from api.openapi.schemas import Error
+from api.request_errors import TusStatus
 from ingest.errors.types import INTERNAL_ERROR, IngestError
 
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
-HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+RECEIVED_HEADERS: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "`true` if an earlier request with the same `Idempotency-Key` created the job.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Repr-Digest": {"description": "The digest of the stored bytes, if it is wanted.", "schema": {"type": "string"}},
+}
+HEADERS: dict[HTTPStatus | TusStatus, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {
         "WWW-Authenticate": {
             "description": "The authentication scheme to use (RFC 9110).",
@@ -27,6 +35,8 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
+    HTTPStatus.CONFLICT: RETRY_AFTER,
+    HTTPStatus.LOCKED: RETRY_AFTER,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER,
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
     HTTPStatus.INSUFFICIENT_STORAGE: RETRY_AFTER,
@@ -36,7 +46,7 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
 class Case(NamedTuple):
     """An error, as the document shows it."""
 
-    status: HTTPStatus
+    status: HTTPStatus | TusStatus
     code: str
     text: str
 
@@ -44,10 +54,13 @@ class Case(NamedTuple):
 INTERNAL_CASE = Case(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
-def success_answer(model: type[BaseModel], description: str, example: dict[str, Any]) -> dict[str, Any]:
+def success_answer(
+    model: type[BaseModel], description: str, example: dict[str, Any], headers: dict[str, Any]
+) -> dict[str, Any]:
     """Return the documentation of a successful answer whose example differs from the one of its type."""
     return {
         "description": description,
+        "headers": headers,
         "content": {"application/json": {"schema": _reference(model), "example": example}},
     }
 
@@ -65,7 +78,7 @@ def _case(kind: type[IngestError]) -> Case:
     return Case(status_of(kind), kind.code, (inspect.getdoc(kind) or "").partition("\n")[0])
 
 
-def _answer(status: HTTPStatus, cases: list[Case]) -> dict[str, Any]:
+def _answer(status: HTTPStatus | TusStatus, cases: list[Case]) -> dict[str, Any]:
     shown = {case.code: {"summary": case.code, "value": _example(case)} for case in cases}
     answer: dict[str, Any] = {
         "description": "\n".join(f"- `{case.code}`: {case.text}" for case in cases),

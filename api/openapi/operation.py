@@ -27,7 +27,7 @@ class Operation:
     """The documentation of a call.
 
     `errors` are the types of the errors that the call itself raises; those of its access are added when the route is
-    registered. `body` documents the request body: it is never parsed by the library.
+    registered. `headers` and `body` document the headers and the body of the request: the library never parses them.
     """
 
     operation_id: str
@@ -37,15 +37,17 @@ class Operation:
     answers: ResponseDict
     errors: tuple[type[IngestError], ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[dict[str, Any], ...] = ()
 
     def route_options(self, access_errors: tuple[type[IngestError], ...], *, is_public: bool) -> RouteOptions:
         """Return the arguments for the decorator of the route; a public call needs no authentication."""
         security: dict[str, Any] = {"security": []} if is_public else {}
+        headers: dict[str, Any] = {"parameters": list(self.headers)} if self.headers else {}
         return RouteOptions(
             operation_id=self.operation_id,
             summary=self.summary,
             description=self.description,
             tags=[self.tag],
             responses={**self.answers, **error_answers(*access_errors, *self.errors)},
-            openapi_extensions={**self.body, **security},
+            openapi_extensions={**self.body, **headers, **security},
         )

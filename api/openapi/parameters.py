@@ -43,3 +43,11 @@ class JobPath(Parameters):
     """The parameters of `GET /get_state/<job_id>`."""
 
     job_id: JobId
+
+
+class UploadPath(Parameters):
+    """The parameters of the calls on `/uploads/<token>`."""
+
+    token: str = Field(
+        description="The end of the upload's address, from the header `Location` of the answer to its creation."
+    )

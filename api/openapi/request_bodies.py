@@ -9,7 +9,14 @@ BUNDLE: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
     }
 }
-EXAMPLE = [
+PART: dict[str, Any] = {
+    "requestBody": {
+        "description": "The next bytes of the tar. By the IETF draft the type is `application/partial-upload`.",
+        "required": True,
+        "content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+EXAMPLE: list[dict[str, Any]] = [
     {"destinationTable": "Transactions.submitter", "value": 10},
     {"destinationTable": "Transactions.project", "value": "1234a"},
     {"destinationTable": "Transactions.instrument", "value": 54},
@@ -26,16 +33,19 @@ EXAMPLE = [
         "ctime": "2026-11-23T12:00:00",
     },
 ]
-DOCUMENT: dict[str, Any] = {
-    "requestBody": {
-        "description": "A move document: a list of objects. Three of them name submitter, project and instrument; each "
-        "other names a file. The form of the document is checked before the answer, the content of the objects by the job.",
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                "example": EXAMPLE,
-            }
-        },
-    }
-}
+BUNDLE_EXAMPLE = [{key: value for key, value in entry.items() if key != "source"} for entry in EXAMPLE]
+
+
+def _document(description: str, example: list[dict[str, Any]]) -> dict[str, Any]:
+    schema = {"type": "array", "items": {"type": "object"}, "minItems": 1}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"description": description, "required": True, "content": content}}
+
+
+DOCUMENT = _document(
+    "A move document: a list of objects. Three of them name submitter, project and instrument; each other names a file. The "
+    "form of the document is checked before the answer, the content of the objects by the job.",
+    EXAMPLE,
+)
+METADATA = _document("The `metadata.txt` of the bundle.", BUNDLE_EXAMPLE)
+CHECKED_MOVE = _document("The move document.", EXAMPLE)

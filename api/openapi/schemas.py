@@ -50,6 +50,27 @@ class SpoolPart(Part):
     bytes_promised: int | None = Field(None, description="Bytes reserved for uploads in progress.")
 
 
+class UploadReport(BaseModel):
+    """A resumable upload."""
+
+    model_config = answer(
+        "The upload.",
+        {
+            "offset": 10485760,
+            "length": 20971520,
+            "complete": False,
+            "job_id": None,
+            "expires": "Mon, 07 Dec 2026 20:20:17 GMT",
+        },
+    )
+
+    offset: int = Field(description="The number of bytes that are stored.")
+    length: int | None = Field(description="The size of the bundle in bytes; null until the client has sent it.")
+    complete: bool = Field(description="Whether the upload has become a job.")
+    job_id: int | None = Field(description="The job; null until the upload is complete.")
+    expires: str = Field(description="When the upload is removed if no further byte arrives.")
+
+
 READY = {"ready": True, "message": ""}
 SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864, "bytes_promised": 0}
 

@@ -1,21 +1,23 @@
 """The body of a request as a stream that raises an error when it ends too early.
 
-Used by `api.routes.bundles`. While a body is read, each WSGI server raises other exceptions, which look like a disk error
-(`OSError`); here they become errors of the request.
+Used by `api.routes.bundles` and `api.routes.uploads`. While a body is read, each WSGI server raises other exceptions, which
+look like a disk error (`OSError`); here they become errors of the request.
 """
+
+from collections.abc import Callable
 
 from flask import request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from api.receiving.content_headers import refuse_content_encoding, refuse_part
+from api.receiving.content_headers import refuse_content_encoding
 from api.receiving.upload_errors import BundleTooLarge, LengthRequired, UploadTooSlow
 from api.request_errors import RequestError, UnsupportedCoding
 from api.serving.client_socket import ClientSocket
 from api.serving.pace import Pace, slowest_rate
 from ingest.errors.types import IncompleteBody
 from ingest.settings.loading import Settings
-from ingest.spool import refuse_empty
+from ingest.spool.receive import refuse_empty
 
 # Set by gunicorn only. The other servers cannot distinguish a chunked body that was cut off from a complete one.
 GUNICORN_SOCKET = "gunicorn.socket"
@@ -24,25 +26,40 @@ GUNICORN_SOCKET = "gunicorn.socket"
 class Body:
     """The body of the current request: read in blocks, never parsed as a form, never in memory as a whole."""
 
-    def __init__(self, settings: Settings, largest: int, too_large: type[RequestError] = BundleTooLarge) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        largest: int,
+        too_large: type[RequestError] = BundleTooLarge,
+        *,
+        may_be_empty: bool = False,
+    ) -> None:
         """Check the headers; `largest` is in bytes, `too_large` is raised for a larger body.
 
-        Raises LengthRequired, IncompleteBody for an empty body, UnsupportedCoding, UnsupportedContentEncoding, PartNotTaken.
+        Raises LengthRequired, IncompleteBody for an empty body, UnsupportedCoding, UnsupportedContentEncoding.
         """
-        refuse_part()
         refuse_content_encoding()
-        self.announced_size = announced_size()
+        self.announced_size = announced_size(may_be_empty=may_be_empty)
         self._largest = largest
         self._too_large = too_large
         self._received = 0
         self._refuse_too_large(self.announced_size or 0)
         self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
+        self._check: Callable[[], None] = _pass
         connection = request.environ.get(GUNICORN_SOCKET)
-        if isinstance(connection, ClientSocket):
-            connection.pace = self._pace
+        self._connection = connection if isinstance(connection, ClientSocket) else None
+        if self._connection:
+            self._connection.pace = self._pace
+
+    def watch(self, check: Callable[[], None]) -> None:
+        """Call a function before each block, and every second while the client sends nothing; its errors end the body."""
+        self._check = check
+        if self._connection:
+            self._connection.check = check
 
     def read(self, size: int, /) -> bytes | bytearray:
-        """Return at most `size` bytes; raises IncompleteBody, UploadTooSlow, and `too_large`."""
+        """Return at most `size` bytes; raises IncompleteBody, UploadTooSlow, `too_large`, and what `watch` raises."""
+        self._check()
         try:
             # At most one byte beyond the limit: the end of a body in chunks is unknown until it is read.
             block = request.stream.read(min(size, self._largest - self._received + 1))
@@ -59,10 +76,10 @@ class Body:
             raise self._too_large(f"the limit is {self._largest} bytes")
 
 
-def announced_size() -> int | None:
+def announced_size(*, may_be_empty: bool = False) -> int | None:
     """Return the Content-Length in bytes, or None for a chunked body.
 
-    Raises LengthRequired, UnsupportedCoding, IncompleteBody for an empty body.
+    Raises UnsupportedCoding, and unless the body may be empty LengthRequired, IncompleteBody.
     """
     coding = request.headers.get("Transfer-Encoding", "").strip().lower()
     if coding == "chunked":
@@ -71,7 +88,13 @@ def announced_size() -> int | None:
         return None
     if coding:
         raise UnsupportedCoding(f"Transfer-Encoding {coding} is not supported; use chunked")
+    if may_be_empty:
+        return request.content_length or 0
     if request.content_length is None:
         raise LengthRequired("send a Content-Length, or the body in chunks")
     refuse_empty(request.content_length)
     return request.content_length
+
+
+def _pass() -> None:
+    """Check nothing."""

@@ -1,6 +1,6 @@
 """Check the headers that describe the content of a body: a whole file, not encoded, of an accepted type.
 
-Called by `api.receiving.body` and `api.routes.bundles`.
+Called by `api.receiving.body`, `api.routes.bundles` and `api.routes.uploads`.
 """
 
 import re
@@ -33,7 +33,8 @@ def refuse_part() -> None:
         value = request.headers.get(header)
         if value is not None and value.strip() not in values_of_whole:
             raise PartNotTaken(
-                f"partial bodies are not supported; send the whole file in one request, without {header}"
+                f"partial bodies are not supported; send the whole file in one request, without {header}, "
+                "or a bundle in parts to /uploads"
             )
 
 

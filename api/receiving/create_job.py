@@ -1,7 +1,7 @@
 """Record a received file as a job. From then on the service guarantees that the job runs.
 
-Called by `api.routes.bundles`. When this raises, the caller still owns the file; the row of the upload shows whether the job
-was created after all.
+Called by `api.routes.bundles` and `api.receiving.resumable`. When `create_job` raises, the caller still owns the file; the
+row of the upload shows whether the job was created after all.
 """
 
 import logging
@@ -14,6 +14,7 @@ from api.resources import Resources
 from ingest.errors.types import DatabaseUnavailable, JobExists, ReceivedByOriginal, ServiceUnavailable, UnknownJob
 from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
+from ingest.orchestrator import start_jobs
 from ingest.states.job_record import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -42,40 +43,49 @@ def new_job_id(resources: Resources) -> int:
     raise _no_new_id(resources)
 
 
-def create_job(resources: Resources, received: Received) -> JobSnapshot:
+def create_job(resources: Resources, received: Received, sha256: bytes | None = None) -> JobSnapshot:
     """Commit a job's row and return the job; if its id was taken in the meantime, the job gets another.
 
-    The file keeps its name: nothing reads the number in it. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown),
-    UploadAbandoned.
+    `sha256` is the digest of the file if its request has an idempotency key. The file keeps its name: nothing reads the
+    number in it. Raises ServiceUnavailable, DatabaseUnavailable (OutcomeUnknown), UploadAbandoned, IdempotencyKeyInUse.
     """
     for _ in range(MAX_ID_ATTEMPTS):
-        if _record(resources, received):
+        if _record(resources, received, sha256):
             return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)
 
 
-def _record(resources: Resources, received: Received) -> bool:
+def start_job(resources: Resources, job: Received) -> bool:
+    """Start the job if it may start; return whether it has started. After a failure housekeeping starts it later."""
+    try:
+        return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
+    except (ServiceUnavailable, DatabaseUnavailable) as error:
+        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
+        return False
+
+
+def _record(resources: Resources, received: Received, sha256: bytes | None) -> bool:
     """Insert the row; return False if another job has the id."""
     # Detects an unavailable database while it is certain that nothing was committed.
     if _is_taken(resources, received.job_id):
         return False
     try:
-        jobs.create(resources.engine, received)
+        jobs.create(resources.engine, received, sha256)
     except JobExists:
         return False
     except DatabaseUnavailable:
-        return _record_again(resources, received)
+        return _record_again(resources, received, sha256)
     return True
 
 
-def _record_again(resources: Resources, received: Received) -> bool:
+def _record_again(resources: Resources, received: Received, sha256: bytes | None) -> bool:
     """Repeat an insert whose outcome is unknown; raises OutcomeUnknown when the database remains unavailable."""
     for pause in RETRY_PAUSES:
         time.sleep(pause)
         try:
             # An insert, not a read: PostgreSQL may still be executing the first insert, and a second one waits for it.
-            jobs.create(resources.engine, received)
+            jobs.create(resources.engine, received, sha256)
         except JobExists:
             with suppress(DatabaseUnavailable):
                 # The upload's row decides: the job's row names no file any more if the job is already cataloged.

@@ -11,6 +11,31 @@ class PartNotTaken(RequestError):
     code = "part_not_taken"
 
 
+class DigestInvalid(RequestError):
+    """`Repr-Digest`, `Content-Digest` or `Want-Repr-Digest` is malformed."""
+
+    code = "digest_invalid"
+
+
+class DigestMismatch(RequestError):
+    """The received bytes have another digest than `Repr-Digest` or `Content-Digest` declares."""
+
+    code = "digest_mismatch"
+
+
+class IdempotencyKeyInvalid(RequestError):
+    """`Idempotency-Key` is malformed."""
+
+    code = "idempotency_key_invalid"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The user has sent another body with this `Idempotency-Key`."""
+
+    code = "idempotency_key_reused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class UploadTooSlow(RequestError):
     """The upload stalled or was slower than the slowest permitted rate."""
 

@@ -5,9 +5,24 @@ description of the whole API (`api.openapi.document`).
 """
 
 from api.receiving.create_job import OutcomeUnknown
+from api.receiving.resumable.errors import (
+    ChecksumMismatch,
+    TusVersionUnsupported,
+    UploadHasJob,
+    UploadHeaderInvalid,
+    UploadLengthInconsistent,
+    UploadLocked,
+    UploadOffsetMismatch,
+    UploadSuperseded,
+    UploadUnknown,
+)
 from api.receiving.upload_errors import (
     BundleTooLarge,
+    DigestInvalid,
+    DigestMismatch,
     DocumentTooLarge,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
     LengthRequired,
     MoveNotAllowed,
     PartNotTaken,
@@ -19,12 +34,14 @@ from api.receiving.upload_errors import (
 from api.request_errors import InvalidJobId, LengthInvalid, UnsupportedCoding
 from ingest.errors.types import (
     DatabaseUnavailable,
+    IdempotencyKeyInUse,
     IncompleteBody,
     IngestError,
     InvalidMetadata,
     ServiceUnavailable,
     SpoolFull,
     SpoolUnavailable,
+    SubmittersUnavailable,
     UnknownJob,
     UploadAbandoned,
     UserJobsLimit,
@@ -32,26 +49,48 @@ from ingest.errors.types import (
     UserUploadsLimit,
 )
 
+RESUMABLE_ERRORS: tuple[type[IngestError], ...] = (
+    UploadHeaderInvalid,
+    UploadLengthInconsistent,
+    UploadSuperseded,
+    TusVersionUnsupported,
+    UploadLocked,
+    ChecksumMismatch,
+)
 BODY_ERRORS: tuple[type[IngestError], ...] = (
     IncompleteBody,
     UploadTooSlow,
     LengthInvalid,
     LengthRequired,
     PartNotTaken,
+    DigestInvalid,
+    DigestMismatch,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     UnsupportedContentType,
     UnsupportedContentEncoding,
     UnsupportedCoding,
     ServiceUnavailable,
     DatabaseUnavailable,
-    OutcomeUnknown,
-    UploadAbandoned,
     SpoolUnavailable,
     TooManyUploads,
     SpoolFull,
     UserUploadsLimit,
-    UserSpaceLimit,
-    UserJobsLimit,
 )
-BUNDLE_ERRORS = (*BODY_ERRORS, BundleTooLarge)
-MOVE_ERRORS = (*BODY_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+JOB_ERRORS = (*BODY_ERRORS, OutcomeUnknown, UploadAbandoned, UserSpaceLimit, UserJobsLimit)
+CREATION_ERRORS = (*(error for error in JOB_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
+CONTINUATION_ERRORS = (*CREATION_ERRORS, UploadUnknown, UploadOffsetMismatch)
+REMOVAL_ERRORS = (
+    TusVersionUnsupported,
+    UploadUnknown,
+    UploadHasJob,
+    UploadLocked,
+    DatabaseUnavailable,
+    SpoolUnavailable,
+)
+BUNDLE_ERRORS = (*JOB_ERRORS, BundleTooLarge, *RESUMABLE_ERRORS)
+MOVE_ERRORS = (*JOB_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
+PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, BundleTooLarge)
+PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)

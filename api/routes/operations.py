@@ -8,14 +8,31 @@ from typing import Any
 from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
-from api.openapi.answers import success_answer
+from api.openapi.answers import RECEIVED_HEADERS, success_answer
 from api.openapi.operation import Operation
-from api.openapi.request_bodies import BUNDLE, DOCUMENT
-from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready
-from api.routes.call_errors import BUNDLE_ERRORS, MOVE_ERRORS, STATE_ERRORS
-from ingest.errors.types import IngestError
+from api.openapi.preflight_schemas import Acceptable, Unacceptable
+from api.openapi.request_bodies import BUNDLE, CHECKED_MOVE, DOCUMENT, METADATA, PART
+from api.openapi.request_headers import DIGESTS, IDEMPOTENCY_KEY
+from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready, UploadReport
+from api.receiving.resumable.errors import UploadUnknown
+from api.routes.call_errors import (
+    BUNDLE_ERRORS,
+    CONTINUATION_ERRORS,
+    CREATION_ERRORS,
+    MOVE_ERRORS,
+    PREFLIGHT_ERRORS,
+    PREFLIGHT_MOVE_ERRORS,
+    REMOVAL_ERRORS,
+    STATE_ERRORS,
+)
+from ingest.errors.types import DatabaseUnavailable, IngestError
 
 RECEIVE = Tag(name="Receive", description="Receive a bundle or a move document and start a job.")
+RESUME = Tag(
+    name="Resume",
+    description="Receive a bundle in parts, over connections that break: tus 1.0.0, and the IETF draft "
+    "draft-ietf-httpbis-resumable-upload-12. The last byte creates the job.",
+)
 REPORT = Tag(name="Report", description="Report the state of a job.")
 SERVICE = Tag(name="Service", description="Report the state of the service. These calls need no authentication.")
 
@@ -35,6 +52,26 @@ RECEIVED = {
 }
 
 
+def _resume(
+    operation_id: str,
+    summary: str,
+    description: str,
+    status: int,
+    answer: str,
+    errors: tuple[type[IngestError], ...],
+    body: dict[str, Any] | None = None,
+) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        tag=RESUME,
+        answers={status: {"description": answer}},
+        errors=errors,
+        body=body or {},
+    )
+
+
 def _receive_bundle(operation_id: str, summary: str) -> Operation:
     description = (
         "The body is the tar itself, with a `Content-Length` or in chunks. Any content type is accepted except those of "
@@ -46,13 +83,29 @@ def _receive_bundle(operation_id: str, summary: str) -> Operation:
 def _receive(
     operation_id: str, summary: str, description: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
 ) -> Operation:
-    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED)}
+    answers: ResponseDict = {200: success_answer(JobState, "The new job.", RECEIVED, RECEIVED_HEADERS)}
     return Operation(
         operation_id=operation_id,
         summary=summary,
         description=f"{description}\n\n{PROMISE}",
         tag=RECEIVE,
         answers=answers,
+        errors=errors,
+        body=body,
+        headers=(IDEMPOTENCY_KEY, *DIGESTS),
+    )
+
+
+def _preflight(
+    operation_id: str, summary: str, subject: str, body: dict[str, Any], errors: tuple[type[IngestError], ...]
+) -> Operation:
+    return Operation(
+        operation_id=operation_id,
+        summary=summary,
+        description=f"Check {subject} as its job would: its form, the submitter, and policy. Nothing is kept, and no job is "
+        "created. The answer 422 lists every fault with the code and the text that the job would show.",
+        tag=RECEIVE,
+        answers={200: Acceptable, 422: Unacceptable},
         errors=errors,
         body=body,
     )
@@ -78,6 +131,47 @@ MOVE = _receive(
     "The files are already on disks of the facility and are moved into the archive instead of being sent.",
     DOCUMENT,
     MOVE_ERRORS,
+)
+CREATE_UPLOAD = _resume(
+    "create_upload",
+    "Create a resumable upload",
+    "Send `Tus-Resumable: 1.0.0` and `Upload-Length` (or `Upload-Defer-Length: 1`). The answer names the address "
+    "to send the bytes to. `OPTIONS` describes what is supported.",
+    201,
+    "The upload; `Location` is its address.",
+    CREATION_ERRORS,
+)
+GET_UPLOAD = Operation(
+    operation_id="get_upload",
+    summary="Get the progress of a resumable upload, and its job",
+    description="Does not disturb the request that sends bytes. (`HEAD` ends it, and answers where to continue.)",
+    tag=RESUME,
+    answers={200: UploadReport},
+    errors=(UploadUnknown, DatabaseUnavailable),
+)
+CONTINUE_UPLOAD = _resume(
+    "continue_upload",
+    "Send the next bytes of a resumable upload",
+    "`Upload-Offset` says where the bytes begin. What has arrived is kept when the connection breaks. The answer "
+    "to the last byte guarantees that the job will run; its header `Link` names the job.",
+    204,
+    "The bytes are safe on disk; `Upload-Offset` is where the next ones begin.",
+    CONTINUATION_ERRORS,
+    PART,
+)
+REMOVE_UPLOAD = _resume(
+    "remove_upload",
+    "Remove a resumable upload that is not complete",
+    "The bytes that were received are removed. A complete upload is a job, which stays.",
+    204,
+    "The upload is removed.",
+    REMOVAL_ERRORS,
+)
+PREFLIGHT = _preflight(
+    "preflight", "Check metadata before the bundle is sent", "the metadata of a bundle", METADATA, PREFLIGHT_ERRORS
+)
+PREFLIGHT_MOVE = _preflight(
+    "preflight_move", "Check a move document", "a move document", CHECKED_MOVE, PREFLIGHT_MOVE_ERRORS
 )
 GET_STATE = _state("get_state", "Get the state of a job")
 GET_STATE_OF = _state("get_state_of", "Get the state of a job (alternative address)")

@@ -22,7 +22,7 @@ class Routes(APIBlueprint):
         self, method: str, rule: str, operation: Operation, access: Access, endpoint: str | None = None
     ) -> Callable[[View], View]:
         """Register a function for a call that the OpenAPI document describes; `endpoint` is by default its name."""
-        register = {"GET": self.get, "POST": self.post}[method]
+        register = {"GET": self.get, "POST": self.post, "PATCH": self.patch, "DELETE": self.delete}[method]
         options = operation.route_options(_access_errors(method, access), is_public=access.is_public)
 
         def decorate(view: View) -> View:
@@ -33,13 +33,15 @@ class Routes(APIBlueprint):
 
         return decorate
 
-    def undocumented(self, rule: str, access: Access, endpoint: str | None = None) -> Callable[[View], View]:
-        """Register a function for a GET that the OpenAPI document leaves out."""
+    def undocumented(
+        self, rule: str, access: Access, endpoint: str | None = None, methods: tuple[str, ...] = ("GET",)
+    ) -> Callable[[View], View]:
+        """Register a function for a call that the OpenAPI document leaves out."""
 
         def decorate(view: View) -> View:
             name = endpoint or view.__name__
             self._declare(name, access)
-            self.add_url_rule(rule, name, view)
+            self.add_url_rule(rule, name, view, methods=methods)
             return view
 
         return decorate

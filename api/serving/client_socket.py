@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHECK_SECONDS = 1.0
 # For a client that only waits for the answer, or has at most a few bytes to send.
 PROMPT_SECONDS = 5.0
 # How long a client may read nothing of its answer, and the bytes per second that it must read on average over that time.
@@ -35,6 +36,8 @@ class ClientSocket(socket.socket):
     """A socket that drops a client that sends too slowly, and never waits for one that reads slowly."""
 
     pace: Pace
+    # Called every second while nothing arrives; its errors end the request.
+    check: Callable[[], None] | None
     awaits_continue = False
 
     def __init__(self, fileno: int) -> None:
@@ -45,6 +48,7 @@ class ClientSocket(socket.socket):
     def begin_request(self) -> None:
         """Reset the state of the previous request."""
         self.pace = Pace(PROMPT_SECONDS, slowest=0)
+        self.check = None
         self.awaits_continue = False
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
@@ -59,11 +63,19 @@ class ClientSocket(socket.socket):
         if self.awaits_continue:
             self.awaits_continue = False
             self.sendall(CONTINUE)
-        self.settimeout(self.pace.remaining_seconds)
-        begun = time.monotonic()
-        received = receive()
-        self.pace.count(time.monotonic() - begun, size_of(received))
-        return received
+        while True:
+            longest = self.pace.remaining_seconds
+            self.settimeout(longest if self.check is None else min(longest, CHECK_SECONDS))
+            begun = time.monotonic()
+            try:
+                received = receive()
+            except TimeoutError:
+                self.pace.wait(time.monotonic() - begun)
+                if self.check:
+                    self.check()
+            else:
+                self.pace.count(time.monotonic() - begun, size_of(received))
+                return received
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
         """Send the bytes that the kernel accepts immediately, and keep the rest for the loop.

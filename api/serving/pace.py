@@ -35,9 +35,15 @@ class Pace:
         least = f"{self.slowest} bytes a second" if self.slowest else "a byte"
         return f"less than {least} arrived in {self.seconds:g} seconds; send it again over a faster connection"
 
+    def wait(self, waited: float) -> None:
+        """Subtract seconds in which nothing arrived; raises TimeoutError."""
+        self._change(-waited)
+
     def count(self, waited: float, size: int) -> None:
         """Subtract the seconds of waiting for `size` bytes, and add the time that they restore; raises TimeoutError."""
-        restored = size / self.slowest if self.slowest else self.seconds
-        self.remaining_seconds = min(self.seconds, self.remaining_seconds - waited + restored)
+        self._change((size / self.slowest if self.slowest else self.seconds) - waited)
+
+    def _change(self, seconds: float) -> None:
+        self.remaining_seconds = min(self.seconds, self.remaining_seconds + seconds)
         if self.remaining_seconds <= 0:
             raise TimeoutError("the client is too slow")

@@ -28,6 +28,7 @@ from api.request_errors import (
     AddressTooLong,
     HeadersTooLarge,
     RequestError,
+    TusStatus,
     UnsupportedCoding,
     UnsupportedExpectation,
 )
@@ -70,7 +71,7 @@ def _text(error: Exception) -> str:
     return f"{error}; {advice}" if advice else str(error)
 
 
-def answer(status: HTTPStatus, code: str, message: str) -> bytes:
+def answer(status: HTTPStatus | TusStatus, code: str, message: str) -> bytes:
     """Return a complete answer, which ends the connection."""
     document = {"code": code, "message": message, "status": f"{status.value} {status.phrase}"}
     body = json.dumps(document, separators=(",", ":")).encode() + b"\n"

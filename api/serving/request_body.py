@@ -10,18 +10,20 @@ from gunicorn.http.body import Body, LengthReader
 class RequestBody(Body):  # type: ignore[misc]
     """A body that the socket writes directly into the block that is returned, if its length is known."""
 
+    _error: Exception | None = None
+
     def read(self, size: int | None = None) -> bytes | bytearray:
-        """Return the next `size` bytes, or fewer where the body ends or the client closed it; raises OSError."""
+        """Return the next `size` bytes, or fewer where the body ends or is cut off: the next call then raises the error.
+
+        Resumable uploads keep every byte that arrives.
+        """
+        if self._error:
+            raise self._error
         reader = self.reader
         if not size or size < 0 or not isinstance(reader, LengthReader) or self.buf.tell():
             return bytes(super().read(size))
         block = bytearray(min(size, reader.length))
-        try:
-            received = self._fill(memoryview(block))
-        except BaseException:
-            # The start of the next request is unknown now.
-            self.failed = True
-            raise
+        received = self._fill(memoryview(block))
         reader.length -= received
         return block if received == len(block) else block[:received]
 
@@ -32,7 +34,15 @@ class RequestBody(Body):  # type: ignore[misc]
         block[:received] = buffered[:received]
         unreader.unread(buffered[received:])
         while received < len(block):
-            count = unreader.sock.recv_into(block[received:])
+            try:
+                count = unreader.sock.recv_into(block[received:])
+            except Exception as error:
+                # The start of the next request is unknown now.
+                self.failed = True
+                if not received:
+                    raise
+                self._error = error
+                break
             if count == 0:
                 break
             received += count

@@ -16,7 +16,17 @@ from pacifica_ingest_client.bundle.transaction import Transaction
 from pacifica_ingest_client.errors import BundleTooLarge, SourceChanged, StateUnusable
 from pacifica_ingest_client.progress import NoProgress, Progress
 from pacifica_ingest_client.service.body import Body
-from pacifica_ingest_client.service.calls import BINARY, JSON, Features, body_of, post, preflight, read_features
+from pacifica_ingest_client.service.calls import (
+    BINARY,
+    JSON,
+    PREFLIGHT,
+    PREFLIGHT_MOVE,
+    Features,
+    body_of,
+    post,
+    preflight,
+    read_features,
+)
 from pacifica_ingest_client.service.connection import Access, Connection
 from pacifica_ingest_client.service.jobs import JobState, wait_for_job
 from pacifica_ingest_client.service.resumable import ResumableUpload, remove_upload
@@ -84,7 +94,7 @@ class IngestClient:
         with self._workspace(source) as workspace:
             files = list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
             bundle = make_bundle(workspace.table, files, entries, workspace.document)
-            job_id = self._prepare(workspace, bundle.digest, wanted)
+            job_id = self._prepare(workspace, bundle.digest, PREFLIGHT, wanted)
             if job_id is None:
                 job_id = self._send(workspace.record, bundle)
             return self._follow(workspace.record, job_id)
@@ -100,7 +110,7 @@ class IngestClient:
         with self._workspace(source) as workspace:
             list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
             document = make_move_document(workspace.table, entries, workspace.document, server_path)
-            job_id = self._prepare(workspace, digest_of(document), wanted)
+            job_id = self._prepare(workspace, digest_of(document), PREFLIGHT_MOVE, wanted)
             if job_id is None:
                 job_id = self._post(workspace.record, document)
             return self._follow(workspace.record, job_id)
@@ -126,7 +136,7 @@ class IngestClient:
         finally:
             table.close()
 
-    def _prepare(self, workspace: Workspace, digest: str, options: Options) -> int | None:
+    def _prepare(self, workspace: Workspace, digest: str, check: str, options: Options) -> int | None:
         """Return the job that these contents have already; otherwise let the service check them."""
         record = workspace.record
         abandoned = record.start(digest, again=options.again)
@@ -137,7 +147,7 @@ class IngestClient:
             self.progress.note(f"these files were sent already, as job {record.job_id}")
         elif options.preflight and record.upload_url is None:
             self.progress.start("checking the metadata", None)
-            if not self._retries.call(lambda: preflight(self._connection, workspace.document)):
+            if not self._retries.call(lambda: preflight(self._connection, check, workspace.document)):
                 self.progress.note("the service cannot check the metadata before the upload")
         return record.job_id
 

@@ -10,6 +10,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from tests.api.clock import Clock
 from tests.api.live_server import NOWHERE, Server, serving
+from tests.api.server_command import run as run  # noqa: PLC0414 - a fixture of this folder
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,21 @@
 """The real server in its own process, and its files on the disk and rows in the database."""
 
 import os
-import re
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 
+from tests.api.server_process import LISTENING, ROOT, server_process
 from tools.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -43,13 +41,13 @@ class Server:
 
     def uploads(self) -> int:
         """Return the number of uploads in the database, in progress or left over."""
-        return int(execute(self.database_url, "SELECT count(*) FROM upload")[0][0])
+        return int(query(self._connection, "SELECT count(*) FROM upload")[0][0])
 
     def forget_uploads(self) -> None:
         """Remove the uploads of killed processes, as retention does an hour later."""
         for path in self.spool.iterdir():
             path.unlink()
-        execute(self.database_url, "DELETE FROM upload RETURNING 1")
+        query(self._connection, "DELETE FROM upload RETURNING 1")
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.spool.iterdir())
@@ -63,28 +61,24 @@ class Server:
         assert set(self.rows()) == jobs
 
     def rows(self) -> dict[int, dict[str, Any]]:
-        return job_rows(self.database_url)
+        names = ("id", "kind", "user", "spool_name", "size", "triggered")
+        found = query(self._connection, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
+        return {row[0]: dict(zip(names, row, strict=True)) for row in found}
+
+    @cached_property
+    def _connection(self) -> Connection:
+        # Kept open, because PostgreSQL starts a process for each connection, and most tests query several times.
+        connection = psycopg2.connect(self.database_url)
+        connection.autocommit = True
+        return connection
 
 
 @contextmanager
 def serving(spool: Path, database_url: str, **environment: object) -> Iterator[Server]:
     """Run a server on a free port, with its own settings and Airflow unavailable."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api.server", "-p", "0"],
-        env={**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}},
-        cwd=spool.parent,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        port = listening_port(process)
-        # Reads the rest of the log, because a server that logs into a full pipe blocks.
-        Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
-        yield Server(("127.0.0.1", port), spool, database_url, process.pid)
-    finally:
-        # SIGINT stops it immediately: no request is in progress any more.
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+    variables = {**environment_of(spool, database_url), **{name: str(value) for name, value in environment.items()}}
+    with server_process(spool.parent, variables) as process:
+        yield Server(("127.0.0.1", process.port), spool, database_url, process.id)
 
 
 @contextmanager
@@ -97,20 +91,19 @@ def serving_alone(folder: Path, database_url: str, **environment: object) -> Ite
         yield server
 
 
-def job_rows(database_url: str) -> dict[int, dict[str, Any]]:
-    names = ("id", "kind", "user", "spool_name", "size", "triggered")
-    found = execute(database_url, "SELECT id, kind, submitted_by, spool_name, size, triggered FROM job")
-    return {row[0]: dict(zip(names, row, strict=True)) for row in found}
-
-
 def execute(database_url: str, statement: str) -> list[tuple[Any, ...]]:
     connection = psycopg2.connect(database_url)
     try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
+        with connection:
+            return query(connection, statement)
     finally:
         connection.close()
+
+
+def query(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
 
 
 def environment_of(spool: Path, database_url: str) -> dict[str, str]:
@@ -128,6 +121,6 @@ def environment_of(spool: Path, database_url: str) -> dict[str, str]:
 def listening_port(process: subprocess.Popen[str]) -> int:
     assert process.stderr is not None
     for line in process.stderr:
-        if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
+        if found := LISTENING.search(line):
             return int(found[1])
     raise AssertionError("the server ended before it listened")

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, text
 from ingest.cli.job import LABELS
 from ingest.cli.main import main
 from ingest.ledger import jobs
-from ingest.ledger.database import make_engine, schema_versions, upgrade_schema
+from ingest.ledger.database import make_engine
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
+from ingest.ledger.schema import schema_versions, upgrade_schema
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
 from ingest.settings.loading import Settings

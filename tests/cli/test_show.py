@@ -35,12 +35,8 @@ SIZE = sum(map(len, CONTENTS.values()))
 
 
 @pytest.fixture
-def show(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Show:
+def show(settings_in_environment: None, capsys: pytest.CaptureFixture[str]) -> Show:
     """Return a function that calls the command and returns its exit code, stdout and stderr."""
-    monkeypatch.setenv("INGEST_CONFIG", "")
-    monkeypatch.setenv("VOLUME_PATH", str(settings.volume_path))
-    monkeypatch.setenv("INGEST_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("ARCHIVEINTERFACE_URL", settings.archiveinterface_url)
 
     def call(job: int, *options: str) -> tuple[int, str, str]:
         code = main(["show", "--job-id", str(job), *options])

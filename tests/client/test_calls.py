@@ -12,7 +12,7 @@ from pacifica_ingest_client.errors import (
     ServiceFailed,
     ServiceUnavailable,
 )
-from pacifica_ingest_client.service.calls import BINARY, Features, body_of, post, preflight, read_features
+from pacifica_ingest_client.service.calls import BINARY, PREFLIGHT, Features, body_of, post, preflight, read_features
 from pacifica_ingest_client.service.connection import Access, Connection
 from tests.services.scripted_server import Handler, ScriptedServer, hang_up, reply, scripted_server
 from tools.stack import free_port
@@ -68,7 +68,7 @@ def test_a_service_that_refuses_now_says_nothing_about_features(
 
 def test_preflight_sends_the_document(server: ScriptedServer, connection: Connection, document: Path):
     server.then(reply(200, {"acceptable": True}))
-    assert preflight(connection, document)
+    assert preflight(connection, PREFLIGHT, document)
     assert server.received[0].body == document.read_bytes()
     assert server.received[0].headers["content-type"] == "application/json"
 
@@ -78,7 +78,7 @@ def test_a_service_without_preflight_is_no_error(
     server: ScriptedServer, connection: Connection, document: Path, status: int
 ):
     server.then(reply(status, {"message": "no such call"}))
-    assert not preflight(connection, document)
+    assert not preflight(connection, PREFLIGHT, document)
 
 
 def test_faults_of_preflight_are_listed(server: ScriptedServer, connection: Connection, document: Path):
@@ -86,10 +86,10 @@ def test_faults_of_preflight_are_listed(server: ScriptedServer, connection: Conn
         {"code": "policy_rejected", "text": "no such project"},
         {"code": "size_malformed", "text": "entry 4: size"},
     ]
-    server.then(reply(422, {"acceptable": False, "faults": faults}))
+    server.then(reply(422, {"acceptable": False, "faults": faults, "more_faults": 3}))
     with pytest.raises(PreflightRefused) as raised:
-        preflight(connection, document)
-    assert raised.value.faults == ("no such project", "entry 4: size")
+        preflight(connection, PREFLIGHT, document)
+    assert raised.value.faults == ("no such project", "entry 4: size", "and 3 more")
 
 
 def test_a_post_names_the_job_and_sends_the_key(server: ScriptedServer, connection: Connection, document: Path):

@@ -13,8 +13,9 @@ import psycopg2
 import pytest
 
 from ingest.errors.types import ConfigurationError
-from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine
 from ingest.ledger.database_roles import URLS, read_databases
+from ingest.ledger.schema import upgrade_schema
 from ingest.local.environment import database_url
 from ingest.local.layout import PROJECT, Layout
 from ingest.local.postgres import create_database, create_databases

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.schema import CreateSchema
 
 from ingest.errors.types import DatabaseUnavailable
-from ingest.ledger import database, jobs, locks
-from ingest.ledger.database import MIGRATIONS, _alembic_configuration, make_engine, schema_versions, upgrade_schema
+from ingest.ledger import jobs, locks, schema
+from ingest.ledger.database import make_engine
 from ingest.ledger.job_snapshots import Received
 from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import Base
+from ingest.ledger.schema import MIGRATIONS, _alembic_configuration, schema_versions, upgrade_schema
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
 from tests.job_creation import create_job
@@ -240,7 +241,7 @@ def test_upgrade_limits_the_wait_for_a_lock_but_no_statement(empty: Engine, monk
 
 def test_table_that_another_session_keeps_locked_means_unavailable(empty: Engine, monkeypatch: pytest.MonkeyPatch):
     upgrade_schema(empty)
-    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(schema, "STATEMENT_TIMEOUT_SECONDS", 1)
     with empty.connect() as other, other.begin():
         other.exec_driver_sql(f"LOCK TABLE {VERSIONS} IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):

@@ -25,7 +25,7 @@ OLD = f"sha256:{'b' * 64}"
 
 
 def document(path: Path) -> dict[Any, Any]:
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return dict(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
 
 
 def schema(name: str) -> Any:

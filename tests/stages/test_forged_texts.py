@@ -36,7 +36,7 @@ def policy(settings: Settings) -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def run_job(settings: Settings, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> RunJob:
+def run_job(settings: Settings, make_job: MakeJob, shared_engine: None, monkeypatch: pytest.MonkeyPatch) -> RunJob:
     """Run all stages of a job as tasks do, until one fails; return the job, and the results or errors of the stages."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)

@@ -45,7 +45,7 @@ WRONG = [*transaction(), file_entry("data/one", b"one"), file_entry("data/two", 
 
 
 @pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(settings: Settings, shared_engine: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a stage as a task does."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
     monkeypatch.setattr(lease, "CHECK_SECONDS", 0.0)

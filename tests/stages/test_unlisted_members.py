@@ -129,7 +129,7 @@ def test_missing_file_and_file_of_another_size_are_still_refused(make_job: MakeJ
 def test_very_many_unlisted_members_make_a_short_event_and_no_large_memory(
     make_job: MakeJob, open_context: OpenContext, run_stage: RunStage, database_engine: Engine
 ):
-    job, many = make_job(), 50_000
+    job, many = make_job(), 20_000
     run_stage(job, Stage.OPEN_TAR)
     run_stage(job, Stage.LOAD_METADATA)
     with in_transaction(database_engine) as session:
@@ -148,4 +148,5 @@ def test_very_many_unlisted_members_make_a_short_event_and_no_large_memory(
     [text] = skipped_events(database_engine, job)
     assert text.endswith(f", and {many - MAX_NAMED} more")
     assert len(text) < MAX_NAMED * 250
-    assert peak < 5_000_000
+    # A batch takes 1.5 MB; the paths of all members would take 5 MB.
+    assert peak < 2_000_000

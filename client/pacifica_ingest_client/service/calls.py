@@ -25,6 +25,8 @@ KEY = "Idempotency-Key"
 UNPROCESSABLE = 422
 # Statuses of a service, or of a server in between, that does not know a call.
 UNKNOWN_CALL = frozenset({404, 405})
+PREFLIGHT = "/preflight"
+PREFLIGHT_MOVE = "/preflight/move"
 BLOCK = 1024 * 1024
 CHECK = "it may have received this: check whether there is a new job before you send it again"
 
@@ -52,10 +54,10 @@ def read_features(connection: Connection) -> Features:
     return Features(PROTOCOL in versions, int(max_size) if max_size.isdecimal() else None)
 
 
-def preflight(connection: Connection, document: Path) -> bool:
-    """Let the service check the metadata; return whether it supports that. Raises PreflightRefused."""
+def preflight(connection: Connection, path: str, document: Path) -> bool:
+    """Let the service check a document; return whether it supports that. Raises PreflightRefused."""
     try:
-        connection.request("POST", "/preflight", headers={"Content-Type": JSON}, data=body_of(document))
+        connection.request("POST", path, headers={"Content-Type": JSON}, data=body_of(document))
     except RequestRefused as error:
         if error.status in UNKNOWN_CALL:
             return False
@@ -104,4 +106,7 @@ def _blocks(document: Path) -> Iterator[bytes]:
 def _refused(error: RequestRefused) -> PreflightRefused:
     faults = error.document.get("faults") or []
     texts = tuple(str(fault.get("text", fault)) if isinstance(fault, dict) else str(fault) for fault in faults)
+    more = error.document.get("more_faults")
+    if more:
+        texts = (*texts, f"and {more} more")
     return PreflightRefused("the service would reject the metadata; nothing was sent", texts or (error.text,))

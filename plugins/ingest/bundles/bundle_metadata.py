@@ -59,14 +59,14 @@ def entries(document: BinaryIO, faults: FaultList) -> Iterator[tuple[int, Entry]
 class MetadataReader:
     """Reads a document once: yields its files, collects its faults, and keeps the transaction's values to show them.
 
-    `below_data`: every `subdir` is a path below `data/`, even if it begins with a folder of that name.
+    With `below_data`, every `subdir` is a path below `data/`, even if it begins with a folder of that name.
     """
 
     def __init__(self, document: BinaryIO, kind: Kind, job_id: int, *, below_data: bool = False) -> None:
         self._document = document
         self._is_move = kind is Kind.MOVE
         self._job_id = job_id
-        self._below_data = below_data
+        self.is_below_data = below_data
         self.faults = FaultList()
         self.transaction: dict[str, Any] = {}
         self.left_out = LeftOutEntries()
@@ -77,7 +77,7 @@ class MetadataReader:
 
         Raises InvalidMetadata with all faults so far where reading cannot continue.
         """
-        is_move, below_data = self._is_move, self._below_data
+        is_move, below_data = self._is_move, self.is_below_data
         for position, entry in entries(self._document, self.faults):
             table = entry[TABLE]
             if table == FILES:

@@ -7,8 +7,8 @@ import sys
 
 from sqlalchemy import Engine
 
-from ingest.ledger.database import upgrade_schema
 from ingest.ledger.legacy_jobs import ImportResult, import_jobs
+from ingest.ledger.schema import upgrade_schema
 from ingest.settings.loading import BUILT_IN, Settings, sources
 
 SERVICES = {

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.cli.dbsync import synchronize
 from ingest.cli.options import Subcommands
-from ingest.ledger.database import schema_versions
+from ingest.ledger.schema import schema_versions
 from ingest.settings.loading import Settings
 
 

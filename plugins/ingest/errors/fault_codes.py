@@ -4,6 +4,7 @@ Used by the readers of bundles, metadata and sources. A rejected job has the cod
 fault in its text has one of these codes. The uploader must fix all of them.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -72,6 +73,18 @@ class FaultCode(StrEnum):
     SOURCE_NOT_REGULAR = "source_not_regular"
     SOURCE_CHANGED = "source_changed"
     SOURCE_IS_OURS = "source_is_ours"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of an upload: its code, None where only the error has one, and its sentence without the code."""
+
+    code: FaultCode | None
+    sentence: str
+
+    def __str__(self) -> str:
+        """Return the sentence with its code."""
+        return with_code(self.sentence, self.code)
 
 
 def with_code(sentence: str, fault: FaultCode | None) -> str:

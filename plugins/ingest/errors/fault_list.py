@@ -3,7 +3,7 @@
 Used by the readers of bundles and metadata. The list is bounded, because an upload may have a million faults.
 """
 
-from ingest.errors.fault_codes import FaultCode, with_code
+from ingest.errors.fault_codes import Fault, FaultCode
 from ingest.errors.types import Rejection
 
 MAX_LISTED = 100
@@ -28,11 +28,11 @@ class SharedFault:
         if len(self._names) < MAX_LISTED:
             self._names.append(shown)
 
-    def __str__(self) -> str:
-        """Return the sentence with its code."""
+    def to_fault(self) -> Fault:
+        """Return the fault with the names that were added so far."""
         more = self._count - len(self._names)
         listed = ", ".join(self._names) + (f" and {more} more" if more else "")
-        return with_code(f"{self._subject}: {listed}; {self._advice}", self.fault)
+        return Fault(self.fault, f"{self._subject}: {listed}; {self._advice}")
 
 
 class FaultList:
@@ -43,7 +43,7 @@ class FaultList:
 
     def __init__(self) -> None:
         self.kinds: set[FaultCode] = set()
-        self._texts: list[str | SharedFault] = []
+        self._listed: list[Fault | SharedFault] = []
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -58,7 +58,7 @@ class FaultList:
         self._count += 1
         self.kinds.add(shared.fault)
         # First in the list, because it represents many faults.
-        self._texts.insert(0, shared)
+        self._listed.insert(0, shared)
 
     def count_more(self, fault: FaultCode, count: int) -> None:
         """Count faults of one code without keeping a sentence."""
@@ -70,16 +70,25 @@ class FaultList:
         """Add a fault that was raised as an error; `prefix` names its entry if the error does not."""
         self._append(prefix + error.sentence, error.fault)
 
+    def add_all(self, other: "FaultList") -> None:
+        """Add the faults of another list."""
+        self._listed += other._listed[: max(MAX_LISTED - len(self._listed), 0)]
+        self._count += other._count
+        self.kinds |= other.kinds
+
     def raise_as(self, error: type[Rejection]) -> None:
-        """Raise an error with all faults in its text; do nothing if there are none."""
+        """Raise an error with all faults, also in its text; do nothing if there are none."""
         if not self._count:
             return
-        more = self._count - len(self._texts)
-        raise error("; ".join(map(str, self._texts)) + (f"; and {more} more" if more else ""))
+        faults = tuple(each.to_fault() if isinstance(each, SharedFault) else each for each in self._listed)
+        more = self._count - len(faults)
+        raised = error("; ".join(map(str, faults)) + (f"; and {more} more" if more else ""))
+        raised.faults, raised.more_faults = faults, more
+        raise raised
 
     def _append(self, sentence: str, fault: FaultCode | None) -> None:
         self._count += 1
         if fault:
             self.kinds.add(fault)
-        if len(self._texts) < MAX_LISTED:
-            self._texts.append(with_code(sentence, fault))
+        if len(self._listed) < MAX_LISTED:
+            self._listed.append(Fault(fault, sentence))

@@ -1,6 +1,6 @@
 """Errors that the uploader must fix. Everything that was archived for the job is deleted again."""
 
-from ingest.errors.fault_codes import FaultCode, with_code
+from ingest.errors.fault_codes import Fault, FaultCode, with_code
 from ingest.errors.permanent import PermanentError
 
 # Prefix of every message that the uploader must act on, and of no other.
@@ -10,8 +10,8 @@ FOR_UPLOADER = "the uploader must fix this"
 class Rejection(PermanentError):
     """The uploader must fix the upload; nothing of the job stays in archive or catalog.
 
-    `sentence` describes the fault, `fault` is its code if there is exactly one. A list of faults has the codes in its text
-    (`ingest.errors.fault_list`).
+    `sentence` describes the fault, `fault` is its code if there is exactly one. A list of faults has the codes in its text;
+    `faults` are those that the text names, `more_faults` is the number of the others (`ingest.errors.fault_list`).
     """
 
     code = "rejected"
@@ -20,6 +20,8 @@ class Rejection(PermanentError):
         super().__init__(with_code(sentence, fault))
         self.sentence = sentence
         self.fault = fault
+        self.faults: tuple[Fault, ...] = (Fault(fault, sentence),)
+        self.more_faults = 0
 
     @property
     def text_of_job(self) -> str:

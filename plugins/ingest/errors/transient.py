@@ -66,6 +66,13 @@ class UploadAbandoned(TransientError):
     code = "upload_abandoned"
 
 
+class IdempotencyKeyInUse(TransientError):
+    """Another request with the same `Idempotency-Key` of the user is in progress."""
+
+    code = "idempotency_key_in_use"
+    retry_seconds = 10
+
+
 class CatalogUnsettled(TransientError):
     """The catalog may still process the job's transaction, so the files that it names are not deleted yet."""
 

@@ -35,6 +35,7 @@
           ├── SpoolUnavailable            the spool folder is not writable
           │    └── SpoolFull
           ├── UploadAbandoned             retention deleted the file before its job was committed
+          ├── IdempotencyKeyInUse         another request with the key is in progress
           ├── CatalogUnsettled            the catalog may still process the job's transaction
           ├── RejectionUnfinished         a rejected job's archived files cannot be deleted now
           ├── MoveFolderUnavailable       a folder that files are moved from is not mounted
@@ -90,6 +91,7 @@ from ingest.errors.transient import (
     AirflowNotReady,
     CatalogUnsettled,
     DatabaseUnavailable,
+    IdempotencyKeyInUse,
     JobBusy,
     MoveFolderUnavailable,
     RejectionUnfinished,
@@ -124,6 +126,7 @@ __all__ = [
     "DifferencesFound",
     "FenceLost",
     "FilesRejected",
+    "IdempotencyKeyInUse",
     "IncompleteBody",
     "IngestError",
     "InvalidBundle",

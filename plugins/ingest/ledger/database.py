@@ -1,4 +1,4 @@
-"""Connect to the database of jobs, open transactions, and upgrade the schema (Alembic, in `migrations/`).
+"""Connect to the database of jobs and open transactions.
 
 Called by the API, the stages' wrapper and the command line. A process creates its engine when it starts to work and
 disposes of it at the end: nothing connects at import, and no connection crosses a fork.
@@ -7,24 +7,18 @@ disposes of it at the end: nothing connects at import, and no connection crosses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
-from ingest.errors.types import ConfigurationError, DatabaseUnavailable
+from ingest.errors.types import DatabaseUnavailable
 from ingest.settings.loading import Settings
 from ingest.system.sanitize import to_one_line
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_TIMEOUT_SECONDS = 10
 STATEMENT_TIMEOUT_SECONDS = 600
 UNDEFINED_TABLE = "42P01"
@@ -36,6 +30,10 @@ KEEPALIVE_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
+SESSION_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+)
+ONLY_TEMPORARY = "-c search_path=pg_temp"
 
 
 def database_url(settings: Settings) -> URL:
@@ -47,16 +45,24 @@ def database_url(settings: Settings) -> URL:
 
 def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
     """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
-    options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-    )
     return create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS},
+        connect_args=_connect_args(SESSION_OPTIONS),
+    )
+
+
+def make_temporary_engine(settings: Settings) -> Engine:
+    """Create an engine with one connection, on which only temporary tables can be found and created.
+
+    A statement that names a table of the ledger fails, unless the connection has a temporary table of this name. The tables
+    disappear with the connection: when the engine is disposed of, and when this process is killed.
+    """
+    return create_engine(
+        database_url(settings), poolclass=StaticPool, connect_args=_connect_args(f"{SESSION_OPTIONS} {ONLY_TEMPORARY}")
     )
 
 
@@ -106,41 +112,10 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
             time.sleep(settings.connect_wait)
 
 
-def upgrade_schema(engine: Engine) -> None:
-    """Upgrade the schema to the newest version; do nothing when it has that version.
-
-    Statements have no time limit, because an index of a large table takes long. Raises ConfigurationError when the tables
-    are those of a newer version, DatabaseUnavailable, also when another session keeps a table locked.
-    """
-    configuration = _alembic_configuration()
-    try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(
-                f"SET LOCAL lock_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'; SET LOCAL statement_timeout = 0"
-            )
-            configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
-    except CommandError as error:
-        raise ConfigurationError(
-            f"the tables have a version that this program does not know; install the newer one: {error}"
-        ) from error
-    except OperationalError as error:
-        raise DatabaseUnavailable(f"the tables cannot be upgraded: {first_line(error.orig)}") from error
-
-
-def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
-    """Return the version of the database's schema and the version that this code needs."""
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(_alembic_configuration()).get_current_head()
-
-
 def first_line(error: BaseException | None) -> str:
     """Return the first line of an error's text, for messages of one line."""
     return to_one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
 
 
-def _alembic_configuration() -> Config:
-    configuration = Config()
-    configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return configuration
+def _connect_args(options: str) -> dict[str, Any]:
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS}

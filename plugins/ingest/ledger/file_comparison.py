@@ -1,11 +1,12 @@
 """Compare the members of a bundle with the files that its metadata declares, and the paths of a job with each other.
 
-Called by the stages `open_tar` and `load_metadata`, once their records are complete. Each difference is added to the faults.
+Called by the stages `open_tar` and `load_metadata` and by `ingest.archiving.declarations`, once the records are complete.
+Each difference is added to the faults.
 """
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from ingest.bundles.alike_names import shown_apart
 from ingest.bundles.names import DATA_FOLDER, folded
@@ -15,8 +16,10 @@ from ingest.errors.fault_list import FaultList
 from ingest.ledger.files import BATCH, batches, ids_by_path, read_rows
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import File
-from ingest.states.stages import Kind
 from ingest.system.sanitize import quote_name
+
+IS_MEMBER = File.offset.is_not(None)
+IS_DECLARED = File.position.is_not(None)
 
 
 def compare_members(lease: JobLease, faults: FaultList, *, may_be_unlisted: bool) -> None:
@@ -48,13 +51,12 @@ def compare_sources(lease: JobLease, faults: FaultList) -> None:
             )
 
 
-def find_ambiguous_paths(lease: JobLease, faults: FaultList) -> None:
-    """Add each group of paths that differ only in case or in Unicode form to the faults."""
-    is_present = File.offset if lease.job.record.kind is Kind.INGEST else File.position
+def find_ambiguous_paths(lease: JobLease, is_present: ColumnElement[bool], faults: FaultList) -> None:
+    """Add each group of present paths that differ only in case or in Unicode form to the faults."""
     # Paths are folded in Python: the result of PostgreSQL's lower() depends on the locale of the database.
     groups = (
         select(func.min(File.path), func.max(File.path), func.count())
-        .where(File.job_id == lease.job_id, is_present.is_not(None))
+        .where(File.job_id == lease.job_id, is_present)
         .group_by(File.folded)
         .where(File.folded.is_not(None))
         .having(func.count() > 1)

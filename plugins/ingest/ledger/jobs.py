@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobExists, JobFinished, ReceivedByOriginal
-from ingest.ledger import legacy_jobs, uploads
+from ingest.ledger import idempotency_keys, legacy_jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
@@ -23,10 +23,11 @@ from ingest.states.job_record import JobState, JobStatus, Outcome
 LARGEST_ID = 2**63 - 1
 
 
-def create(engine: Engine, received: Received) -> None:
+def create(engine: Engine, received: Received, sha256: bytes | None = None) -> None:
     """Commit a new job with the file that was announced for it.
 
-    Raises JobExists when its id is in use, UploadAbandoned when the file was removed in the meantime, DatabaseUnavailable.
+    `sha256` is the digest of the file, if it was announced with an idempotency key. Raises JobExists when the job's id is in
+    use, UploadAbandoned when the file was removed in the meantime, IdempotencyKeyInUse, DatabaseUnavailable.
     """
     row = Job(
         id=received.job_id,
@@ -40,7 +41,9 @@ def create(engine: Engine, received: Received) -> None:
         with transaction(engine) as session:
             session.add(row)
             session.flush()
-            uploads.claim(session, received.spool_name)
+            uploads.claim(session, received.spool_name, received.job_id)
+            if sha256 is not None:
+                idempotency_keys.complete(session, received.spool_name, received.job_id, sha256, received.size)
             add_event(session, received.job_id, EventKind.RECEIVED, text=f"{received.size} bytes by {received.user}")
     except IntegrityError as error:
         raise JobExists(f"job {received.job_id} exists already") from error

@@ -6,6 +6,8 @@
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
+| `resumable_upload` | `ingest.ledger.resumable_uploads`, and the end of one `ingest.ledger.uploads` |
+| `idempotency_key` | `ingest.ledger.idempotency_keys` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
 | `catalogue_*` and the two sequences | the built-in services |
 """
@@ -53,6 +55,7 @@ class Upload(Base):
 
     - `size`: the announced size in bytes, which is reserved; None when it is unknown.
     - `user`: the uploader; None for a file of an admin.
+    - `token`: the resumable upload that the file belongs to, if it arrives in several requests.
     """
 
     __tablename__ = "upload"
@@ -61,7 +64,36 @@ class Upload(Base):
     job_id: Mapped[int] = mapped_column(index=True)
     size: Mapped[int | None]
     user: Mapped[str | None] = mapped_column("submitted_by")
+    token: Mapped[str | None]
     started: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ResumableUpload(Base):
+    """A bundle that arrives in several requests; its row remains when the job exists, so that the client learns its job.
+
+    - `token`: the part of the upload's address that cannot be guessed.
+    - `job_id`: the id that is reserved for the job, and its final id when the upload is `completed`.
+    - `length`: the size of the whole bundle in bytes; None until the client knows it.
+    - `position`: the number of bytes that are on the disk; the client continues here. At `length`, the upload has ended.
+    - `stop_requests`: counts the requests that want to continue the upload while an older one still writes.
+    - `repr_digest`: the header of this name with which the client created the upload.
+    - `updated`: when the last byte was recorded; the upload expires some time after it.
+    - `completed`: when the job was committed.
+    """
+
+    __tablename__ = "resumable_upload"
+
+    token: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column("submitted_by")
+    spool_name: Mapped[str] = mapped_column(unique=True)
+    job_id: Mapped[int]
+    length: Mapped[int | None]
+    position: Mapped[int] = mapped_column(server_default="0")
+    stop_requests: Mapped[int] = mapped_column(server_default="0")
+    repr_digest: Mapped[str | None]
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    completed: Mapped[datetime | None]
 
 
 class Job(Base):
@@ -117,6 +149,26 @@ class Job(Base):
         # The few jobs that have their bundle: read for the share of a user at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
     )
+
+
+class IdempotencyKey(Base):
+    """A key with which a user marks an upload that may be sent again; it belongs to one upload, and later to its job.
+
+    - `kind`: the kind of the job.
+    - `spool_name`: the upload that the key belongs to.
+    - `sha256`, `size`: the digest and the size in bytes of the body; NULL until the job exists, as `job_id`.
+    """
+
+    __tablename__ = "idempotency_key"
+
+    user: Mapped[str] = mapped_column("submitted_by", primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    spool_name: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[bytes | None]
+    size: Mapped[int | None]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class FileState(StrEnum):

@@ -1,8 +1,8 @@
 """Reserve space on the spool's disk for uploads before their first byte arrives, within the share of their user.
 
 Called by `ingest.ledger.uploads` in the transaction that announces a file, so that all processes, on all machines that
-share the spool, count together, and by `api.probes.readiness` (`reserved_bytes`). `ingest.system.linux` then allocates the
-space on disk, where the file system supports it.
+share the spool, count together; by `api.probes.readiness` (`reserved_bytes`) and `api.routes.preflight_json`
+(`unreserved_bytes`). `ingest.system.linux` then allocates the space on disk, where the file system supports it.
 """
 
 from contextlib import suppress
@@ -33,7 +33,7 @@ def reserve_space(session: Session, folder: Path, upload: Announced, kept_free: 
     """
     locks.acquire(session, SharedLock.SPOOL_SPACE)
     size = upload.size or 0
-    left = _unreserved(session, folder) - kept_free
+    left = unreserved_bytes(session, folder) - kept_free
     if size > left:
         raise SpoolFull(
             f"the spool has no space for {size} bytes: {max(left, 0)} are left, after what other uploads have announced"
@@ -62,8 +62,8 @@ def _used_by_uploads(session: Session, folder: Path, user: str) -> int:
     return sum(max(size or 0, _occupied(folder / name)) for name, size in uploads)
 
 
-def _unreserved(session: Session, folder: Path) -> int:
-    """Return the bytes that are free and not reserved."""
+def unreserved_bytes(session: Session, folder: Path) -> int:
+    """Return the bytes that are free and not reserved; raises SpoolUnavailable."""
     for _ in range(MAX_SAMPLES):
         with translate_disk_errors(folder):
             before = free_bytes(folder)

@@ -1,7 +1,7 @@
 """The files that are being received into the spool: each has a row here before its first byte, until a job's row names it.
 
-Called by the API and by `retry --path` (`announced`), by `ingest.ledger.jobs` when a job claims its file (`claim`), and by
-retention (`abandoned`, `remove_abandoned`).
+Called by the API and by `retry --path` (`announced`), by `ingest.ledger.resumable_uploads`, by `ingest.ledger.jobs` when a
+job claims its file (`claim`), and by retention (`abandoned`, `remove_abandoned`).
 
 - To remove a file, a process locks its row, deletes the file, then deletes the row.
 - To commit a job, a process deletes the row in the same transaction.
@@ -17,15 +17,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned, UserJobsLimit
-from ingest.ledger import user_jobs
+from ingest.ledger import idempotency_keys, user_jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
-from ingest.ledger.models import Upload
+from ingest.ledger.idempotency_keys import KeyClaim
+from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
 from ingest.ledger.user_shares import NO_LIMITS, UserShare
 from ingest.spool import Announced
@@ -38,15 +39,20 @@ BATCH = 500
 
 @contextmanager
 def announced(
-    engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS
+    engine: Engine,
+    folder: Path,
+    upload: Announced,
+    kept_free: int = 0,
+    share: UserShare = NO_LIMITS,
+    key: KeyClaim | None = None,
 ) -> Iterator[int]:
     """Announce a file that the `with` block receives and makes the bundle of a job.
 
     `kept_free` bytes of the spool's disk are reserved for no upload. Yields the bytes that are for other users, because
-    they exceed the user's `share`. An exception in the block removes the file, unless a job has claimed it. Raises
-    DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
+    they exceed the user's `share`. An exception in the block removes the file and frees the `key`, unless a job has claimed
+    the file. Raises IdempotencyKeyInUse, DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
     """
-    kept_for_others = announce(engine, folder, upload, kept_free, share)
+    kept_for_others = announce(engine, folder, upload, kept_free, share, key)
     failpoint("receive.allocated", upload.job_id)
     try:
         yield kept_for_others
@@ -55,16 +61,41 @@ def announced(
         raise
 
 
-def announce(engine: Engine, folder: Path, upload: Announced, kept_free: int = 0, share: UserShare = NO_LIMITS) -> int:
-    """Commit the row of a file that is about to be received, which reserves its space.
+def announce(
+    engine: Engine,
+    folder: Path,
+    upload: Announced,
+    kept_free: int = 0,
+    share: UserShare = NO_LIMITS,
+    key: KeyClaim | None = None,
+) -> int:
+    """Commit the row of a file that is about to be received, which reserves its space, and claim its idempotency key.
 
     A file of unknown size reserves nothing, but is refused when no space is left. Returns and raises as `announced`.
     """
     with transaction(engine) as session:
-        kept_for_others = reserve_space(session, folder, upload, kept_free, share.space)
-        _check_number_of_jobs(session, upload, share)
-        session.add(Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size, user=upload.user))
+        kept_for_others = announce_in(session, folder, upload, kept_free, share)
+        if key is not None:
+            # After the space, whose lock would otherwise be awaited by a transaction that others wait for.
+            idempotency_keys.claim(session, key, upload.name)
     return kept_for_others
+
+
+def announce_in(
+    session: Session, folder: Path, upload: Announced, kept_free: int, share: UserShare, token: str | None = None
+) -> int:
+    """Announce a file in the caller's transaction; `token` is that of the resumable upload that it belongs to."""
+    kept_for_others = reserve_space(session, folder, upload, kept_free, share.space)
+    _check_number_of_jobs(session, upload, share)
+    row = Upload(spool_name=upload.name, job_id=upload.job_id, size=upload.size, user=upload.user, token=token)
+    session.add(row)
+    return kept_for_others
+
+
+def check_space(engine: Engine, folder: Path, upload: Announced, kept_free: int, share: float) -> int:
+    """Return the bytes that an announced file of unknown size leaves to other users; raises as `announced`."""
+    with transaction(engine) as session:
+        return reserve_space(session, folder, upload, kept_free, share)
 
 
 def _check_number_of_jobs(session: Session, upload: Announced, share: UserShare) -> None:
@@ -84,10 +115,17 @@ def is_announced(engine: Engine, name: str) -> bool:
         return session.get(Upload, name) is not None
 
 
-def claim(session: Session, name: str) -> None:
-    """Delete a file's row in the transaction that makes a job name the file; raises UploadAbandoned."""
-    if session.scalar(delete(Upload).where(Upload.spool_name == name).returning(Upload.job_id)) is None:
+def claim(session: Session, name: str, job_id: int) -> None:
+    """Delete a file's row in the transaction that makes a job name the file; raises UploadAbandoned.
+
+    A resumable upload then names the job.
+    """
+    claimed = session.execute(delete(Upload).where(Upload.spool_name == name).returning(Upload.token)).first()
+    if claimed is None:
         raise UploadAbandoned("the upload took so long that the received part was removed; send it again")
+    if claimed.token is not None:
+        completed = update(ResumableUpload).where(ResumableUpload.token == claimed.token)
+        session.execute(completed.values(job_id=job_id, completed=func.now()))
 
 
 def release(session: Session, name: str, job_id: int, size: int) -> None:
@@ -104,7 +142,7 @@ def remove(engine: Engine, folder: Path, name: str, kind: EventKind, code: str |
         upload = session.get(Upload, name, with_for_update=True)
         if upload is None:
             return False
-        _remove(session, folder, upload, kind, code, text)
+        remove_in(session, folder, upload, kind, code, text)
     return True
 
 
@@ -126,22 +164,25 @@ def remove_abandoned(engine: Engine, folder: Path, name: str, age: timedelta) ->
         if upload is None or spool.last_written(folder / name) > time.time() - age.total_seconds():
             return False
         text = f"{name}: nothing was written for {age.total_seconds():g} seconds, and no job claimed it"
-        _remove(session, folder, upload, EventKind.UPLOAD_ABANDONED, None, text)
+        remove_in(session, folder, upload, EventKind.UPLOAD_ABANDONED, None, text)
     return True
 
 
 def _names_after(engine: Engine, age: timedelta, last: str) -> list[str]:
-    old = Upload.started < func.now() - age
-    query = select(Upload.spool_name).where(Upload.spool_name > last, old).order_by(Upload.spool_name).limit(BATCH)
+    # A resumable upload expires by rules of its own.
+    old = Upload.started < func.now() - age, Upload.token.is_(None)
+    query = select(Upload.spool_name).where(Upload.spool_name > last, *old).order_by(Upload.spool_name).limit(BATCH)
     with transaction(engine) as session:
         return list(session.scalars(query))
 
 
-def _remove(session: Session, folder: Path, upload: Upload, kind: EventKind, code: str | None, text: str) -> None:
+def remove_in(session: Session, folder: Path, upload: Upload, kind: EventKind, code: str | None, text: str) -> None:
+    """Remove the file of a locked row and the row, with an event, in the caller's transaction; raises OSError."""
     spool.remove(folder / upload.spool_name)
     failpoint("upload.removed", upload.job_id)
     add_event(session, upload.job_id, kind, code=code, text=text)
     session.delete(upload)
+    idempotency_keys.free(session, upload.spool_name)
 
 
 def _remove_refused(engine: Engine, folder: Path, upload: Announced, error: BaseException) -> None:

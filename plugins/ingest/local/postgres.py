@@ -11,8 +11,9 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from ingest.ledger.database import make_engine, upgrade_schema, wait_for_database
+from ingest.ledger.database import make_engine, wait_for_database
 from ingest.ledger.database_roles import OwnedDatabase, close_other_databases, limit_idle_transactions, provide_database
+from ingest.ledger.schema import upgrade_schema
 from ingest.local import program
 from ingest.local.layout import PRIVATE, Layout
 from ingest.local.privileges import account

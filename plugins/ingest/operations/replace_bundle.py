@@ -31,7 +31,8 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import repeat_on_collision, retry, set_state, trigger
 from ingest.services import make_services
 from ingest.settings.loading import Settings
-from ingest.spool import Announced, file_name, receive
+from ingest.spool import Announced, file_name
+from ingest.spool.receive import receive
 from ingest.states.job_state import failed
 from ingest.states.stages import STAGES, Kind
 from ingest.system.failpoints import failpoint
@@ -98,7 +99,7 @@ def _commit_bundle(lease: JobLease, received: Received) -> None:
     with lease.transaction() as session:
         session.execute(delete(File).where(File.job_id == lease.job_id))
         job = jobs.get_job(session, lease.job_id)
-        uploads.claim(session, received.spool_name)
+        uploads.claim(session, received.spool_name, received.job_id)
         if job.spool_name != REMOVED:
             uploads.release(session, job.spool_name, job.id, job.size)
         if job.user != received.user:

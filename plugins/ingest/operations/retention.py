@@ -3,6 +3,7 @@
 Called by the DAG `retention`. It removes
 
 - partial uploads that were interrupted, or whose process died;
+- resumable uploads whose last byte came long ago, and the records of those that are jobs now;
 - the bundle of a job that was rejected, because its uploader has to fix it and send a new one anyway;
 - much later, the bundle of a job that failed otherwise or that an admin set to FAILED, and its files in the archive;
 - the bundle of a cataloged job whose last process could not remove it.
@@ -27,7 +28,7 @@ from ingest.archiving.rejection import remove_uncataloged
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.context import StageContext
 from ingest.errors.types import IngestError
-from ingest.ledger import jobs, uploads
+from ingest.ledger import jobs, resumable_uploads, uploads
 from ingest.ledger.database import first_line, make_engine
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_predicates import IS_CATALOGED, IS_REJECTED, IS_STOPPED
@@ -70,7 +71,7 @@ def remove_leftovers() -> dict[str, int]:
     try:
         with closing(make_services(settings, engine)) as services:
             resources = Resources(settings, engine, services)
-            kinds = _abandoned_uploads, _rejected_bundles, _failed_bundles, _cataloged_bundles
+            kinds = _abandoned_uploads, _expired_uploads, _rejected_bundles, _failed_bundles, _cataloged_bundles
             return dict(sum((kind(resources) for kind in kinds), Counter()))
     finally:
         engine.dispose()
@@ -82,6 +83,13 @@ def _abandoned_uploads(resources: Resources) -> Counter[str]:
     found = uploads.abandoned(resources.engine, age)
     folder = resources.settings.volume_path
     return _remove_each("abandoned", found, lambda name: uploads.remove_abandoned(resources.engine, folder, name, age))
+
+
+def _expired_uploads(resources: Resources) -> Counter[str]:
+    keep = timedelta(hours=resources.settings.keep_partial_hours)
+    folder, engine = resources.settings.volume_path, resources.engine
+    found = resumable_uploads.expired(engine, keep)
+    return _remove_each("expired", found, lambda token: resumable_uploads.remove_expired(engine, folder, token, keep))
 
 
 def _rejected_bundles(resources: Resources) -> Counter[str]:

@@ -56,6 +56,11 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         "the spool.",
         form="a number above 0", gt=0,
     )  # fmt: skip
+    keep_partial_hours: float = option(
+        168.0, "ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS",
+        description="Hours without data after which a resumable upload expires and its part is deleted from the spool.",
+        form="a number above 0, up to 87600", gt=0, le=87600,
+    )  # fmt: skip
     refuse_ambiguous_names: bool = option(
         True, "ingest", "refuse_ambiguous_names", "INGEST_REFUSE_AMBIGUOUS_NAMES",
         description="Whether a job is rejected if the paths of two of its files differ only in case or in Unicode form: on "

@@ -1,10 +1,6 @@
 """Real servers with authentication, and their callers: each with its role or with its fault."""
 
 import base64
-import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,14 +14,13 @@ from requests.adapters import HTTPAdapter
 from ingest.access import token_file
 from tests.api.access import issuer
 from tests.api.live_server import Server, environment_of
-from tools.waiting import wait_until
+from tests.api.server_process import server_process
 
 OPERATOR, ADMIN, UPLOADER, REMOVED = "olga", "adam", "ursula", "ulf"
 ROLES = {"INGEST_OPERATORS": OPERATOR, "INGEST_ADMINS": ADMIN, "INGEST_MOVE_RULES": "*: /srv/{user}"}
 HEADER = "X-Http-Authed-User"
 # Both are addresses of this machine; only the first is a trusted proxy.
 TRUSTED, UNTRUSTED = "127.0.0.2", "127.0.0.1"
-START_SECONDS = 60
 # The static tokens by their users.
 Tokens = Mapping[str, str]
 
@@ -71,27 +66,10 @@ class AccessServer(Server):
 @contextmanager
 def serving(folder: Path, database_url: str, settings: Mapping[str, str]) -> Iterator[AccessServer]:
     """Run the real server with these settings."""
-    spool, log = folder / "spool", folder / "log"
+    spool = folder / "spool"
     spool.mkdir()
-    with log.open("w") as written:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "api.server", "-p", "0"],
-            env={**environment_of(spool, database_url), **settings},
-            cwd=folder,
-            stderr=written,
-        )
-    try:
-        wait_until(lambda: _port(log) is not None, START_SECONDS, log.read_text)
-        yield AccessServer(("127.0.0.1", _port(log) or 0), spool, database_url, process.pid, log)
-    finally:
-        # SIGINT stops it immediately: no request is in progress any more.
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-
-
-def _port(log: Path) -> int | None:
-    found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text())
-    return int(found[1]) if found else None
+    with server_process(folder, {**environment_of(spool, database_url), **settings}) as process:
+        yield AccessServer(("127.0.0.1", process.port), spool, database_url, process.id, process.log)
 
 
 def token_settings(folder: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The roles of every call: each cell of one table, on the real server, for every form of authentication."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from tests.api.access.callers import (
     Caller,
     Tokens,
 )
+from tools.bundles import transaction
 from tools.waiting import wait_until
 
 # A status for each caller; `job` is whose job the call is about.
@@ -41,6 +43,17 @@ TABLE = """
 | OPTIONS | /upload               |            | 401        | 403         | 200      | 403      | 200   |
 | POST    | /move                 |            | 401        | 403         | 200      | 403      | 200   |
 | OPTIONS | /move                 |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /uploads              |            | 401        | 403         | 204      | 403      | 204   |
+| POST    | /uploads              |            | 401        | 403         | 412      | 403      | 412   |
+| GET     | /uploads/<token>      | another's  | 401        | 403         | 404      | 403      | 404   |
+| PATCH   | /uploads/<token>      |            | 401        | 403         | 415      | 403      | 415   |
+| DELETE  | /uploads/<token>      |            | 401        | 403         | 404      | 403      | 404   |
+| POST    | /uploads/<token>      |            | 401        | 403         | 405      | 403      | 405   |
+| OPTIONS | /uploads/<token>      |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
 | GET     | /get_state            | own        | 401        | 403         | 200      | 200      | 200   |
 | GET     | /get_state            | another's  | 401        | 403         | 404      | 200      | 200   |
 | GET     | /get_state            | original's | 401        | 403         | 404      | 200      | 200   |
@@ -86,9 +99,13 @@ def calls_of(caller: str, column: str) -> list[Call]:
 
 def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, str]) -> requests.Response:
     job = jobs.get(call.job, "1")
-    path = call.rule.replace("<job_id>", job).replace("<path:filename>", "css/swagger-ui.css")
-    query = {"job_id": job} if call.job and path == call.rule else {}
-    body = b"[{}]" if call.method == "POST" else None
+    path = (
+        call.rule.replace("<job_id>", job)
+        .replace("<token>", "unknown")
+        .replace("<path:filename>", "css/swagger-ui.css")
+    )
+    query = {"job_id": job} if call.rule == "/get_state" and call.job else {}
+    body = json.dumps(transaction()) if call.method == "POST" else None
     if call.rule == "/readyz":
         # The table is not about readiness, and the first check may be late on a busy machine.
         wait_until(lambda: caller.request(server, "GET", path).ok, 30, lambda: "it is not ready")
@@ -154,7 +171,7 @@ def test_document_requires_authentication_where_the_service_does():
     assert isinstance(app, OpenAPI)
     for rule in app.url_map.iter_rules():
         path = app.api_doc["paths"].get(rule.rule.replace("<", "{").replace(">", "}"), {})
-        for operation in path.values():
+        for operation in (path[method] for method in path.keys() & {each.lower() for each in rule.methods or ()}):
             assert (operation.get("security") == []) == access_of(app, rule.endpoint).is_public, rule
 
 

@@ -21,6 +21,7 @@ from api.request_errors import (
     MethodNotAllowed,
     NotFound,
     RequestError,
+    TusStatus,
     UnsupportedExpectation,
 )
 from ingest.bundles.bundle_metadata import MetadataReader
@@ -92,7 +93,8 @@ def test_every_route_is_in_the_document(document: Document) -> None:
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not rule.rule.startswith(("/docs", "/openapi.json"))
     }
-    assert routes == operations(document).keys()
+    # It only stands for PATCH and DELETE, behind a proxy that does not know them.
+    assert routes - {"POST /uploads/{token}"} == operations(document).keys()
 
 
 @pytest.mark.parametrize("kind", OF_ROUTES, ids=lambda kind: str(kind.code))
@@ -113,7 +115,8 @@ def test_every_status_of_an_error_of_the_domain_is_in_the_document(document: Doc
 
 def test_examples_of_errors_look_like_errors(document: Document) -> None:
     for example in examples(document):
-        status = HTTPStatus(int(example["document_status"]))
+        number = int(example["document_status"])
+        status = TusStatus(number) if number in set(TusStatus) else HTTPStatus(number)
         assert example["status"] == f"{status.value} {status.phrase}"
         assert set(document["components"]["schemas"]["Error"]["required"]) <= set(example)
 
@@ -123,7 +126,9 @@ def test_every_operation_has_a_description_and_an_example(document: Document) ->
         assert operation["summary"], name
         assert operation["description"], name
         assert operation["tags"], name
-        assert operation["responses"]["200"]["content"]["application/json"]["example"], name
+        successes = [answer for status, answer in operation["responses"].items() if status < "300"]
+        assert len(successes) == 1, name
+        assert all(content["example"] for content in successes[0].get("content", {}).values()), name
 
 
 def test_the_example_of_a_move_document_is_valid() -> None:
@@ -133,7 +138,8 @@ def test_the_example_of_a_move_document_is_valid() -> None:
 
 
 def test_document_has_no_answer_that_is_never_returned(document: Document) -> None:
-    assert "422" not in {status for operation in operations(document).values() for status in operation["responses"]}
+    answering = {name for name, operation in operations(document).items() if "422" in operation["responses"]}
+    assert answering == {"POST /ingest", "POST /move", "POST /preflight", "POST /preflight/move", "POST /upload"}
 
 
 @pytest.mark.parametrize(("authentication", "schemes"), [("token", ["bearer", "basic"]), ("proxy", ["proxy"])])

@@ -59,7 +59,6 @@ def test_content_encoding_without_effect_is_accepted(server: Server, encoding: s
         "Content-Range: bytes 0-499999/500000",
         "Content-Range: bytes 0-499999/*",
         "Upload-Offset: 500000",
-        "Upload-Complete: ?0",
         "Upload-Incomplete: ?1",
     ],
 )
@@ -69,6 +68,11 @@ def test_partial_body_is_never_accepted_as_a_bundle(
     code, message, _ = refused_unread(server, head(path, header, *expect))
     assert (code, header.partition(":")[0] in message) == ("400 part_not_taken", True)
     assert "partial bodies are not supported; send the whole file" in message
+
+
+def test_move_document_in_parts_is_refused(server: Server) -> None:
+    code, message, _ = refused_unread(server, head("move", "Upload-Complete: ?0"))
+    assert (code, "Upload-Complete" in message) == ("400 part_not_taken", True)
 
 
 @pytest.mark.parametrize("header", [{"Upload-Complete": "?1"}, {"Upload-Incomplete": "?0"}, {"Range": "bytes=0-3"}])

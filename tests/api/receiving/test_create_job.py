@@ -75,7 +75,7 @@ def test_an_id_that_is_taken_during_the_upload_is_replaced_and_the_file_keeps_it
 ) -> None:
     first = resources.services.uniqueid.allocate("upload_job", 1)[0]
 
-    def create_too_late(engine: Engine, received: Received) -> None:
+    def create_too_late(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         if received.job_id == first:
             monkeypatch.setattr(jobs, "create", create_for_real)
             create_job(engine, Received(first, Kind.INGEST, "other", f"{first}.tar", 1))
@@ -121,7 +121,7 @@ def test_a_commit_whose_answer_is_lost_is_found_and_the_upload_succeeds(
 ) -> None:
     calls = []
 
-    def create_and_lose_the_answer(engine: Engine, received: Received) -> None:
+    def create_and_lose_the_answer(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         calls.append(received)
         create_for_real(engine, received)
         raise DatabaseUnavailable("the connection was lost in COMMIT")
@@ -137,7 +137,7 @@ def test_a_commit_whose_answer_is_lost_is_found_and_the_upload_succeeds(
 def test_a_commit_whose_answer_is_lost_is_found_although_the_job_is_complete_already(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def create_complete_and_lose_the_answer(engine: Engine, received: Received) -> None:
+    def create_complete_and_lose_the_answer(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         monkeypatch.setattr(jobs, "create", create_for_real)
         create_for_real(engine, received)
         with transaction(engine) as session:
@@ -153,7 +153,7 @@ def test_a_commit_that_never_arrived_is_repeated(
 ) -> None:
     calls = []
 
-    def lose_the_first(engine: Engine, received: Received) -> None:
+    def lose_the_first(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         calls.append(received)
         if len(calls) == 1:
             raise DatabaseUnavailable("the connection was lost before COMMIT")
@@ -184,7 +184,7 @@ def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_
 ) -> None:
     created: list[Received] = []
 
-    def create_and_never_answer(engine: Engine, received: Received) -> None:
+    def create_and_never_answer(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         if not created:
             create_for_real(engine, received)
         created.append(received)
@@ -198,7 +198,7 @@ def test_a_job_that_was_committed_keeps_its_file_although_the_api_never_learned_
 def test_an_upload_that_was_abandoned_in_the_meantime_becomes_no_job(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def create_too_late(engine: Engine, received: Received) -> None:
+    def create_too_late(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         assert uploads.remove(engine, resources.settings.volume_path, received.spool_name, EventKind.UPLOAD_ABANDONED)
         create_for_real(engine, received)
 
@@ -212,7 +212,7 @@ def test_an_upload_that_was_abandoned_in_the_meantime_becomes_no_job(
 def test_an_unexpected_error_of_the_commit_leaves_no_file(
     app: Flask, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(engine: Engine, received: Received) -> None:
+    def fail(engine: Engine, received: Received, _sha256: bytes | None) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(jobs, "create", fail)

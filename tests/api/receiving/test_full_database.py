@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from ingest.ledger.database import make_engine, upgrade_schema
+from ingest.ledger.database import make_engine
+from ingest.ledger.schema import upgrade_schema
 from ingest.local.layout import Layout
 from ingest.settings.loading import Settings
 from tests.api.live_server import Server, serving

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.clients import answered, refused
-from tests.api.live_server import Server, serving_alone
+from tests.api.live_server import Server, environment_of
+from tests.api.server_process import server_process
 
 # gunicorn trusts this machine by default, so each request here comes from an address that it would have trusted.
 HEADERS = [
@@ -34,9 +35,12 @@ HEADERS = [
 @pytest.fixture(scope="module")
 def trusting(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield a server whose environment configures gunicorn to trust every peer, and a path prefix."""
-    variables = {"FORWARDED_ALLOW_IPS": "*", "SCRIPT_NAME": "/mounted"}
-    with serving_alone(tmp_path_factory.mktemp("trusting"), database_url, **variables) as server:
-        yield server
+    spool = tmp_path_factory.mktemp("trusting") / "spool"
+    spool.mkdir()
+    variables = {**environment_of(spool, database_url), "FORWARDED_ALLOW_IPS": "*", "SCRIPT_NAME": "/mounted"}
+    # gunicorn reads the first variable when it is imported.
+    with server_process(spool.parent, variables, new_interpreter=True) as process:
+        yield Server(("127.0.0.1", process.port), spool, database_url, process.id)
 
 
 @pytest.mark.parametrize("headers", HEADERS)

@@ -1,6 +1,6 @@
 """A separate ledger for each test, with ended jobs, and the comparison of all of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import FilesRejected
-from ingest.ledger.database import make_engine, upgrade_schema
 from ingest.ledger.models import File
 from ingest.operations.reconcile import folder_comparison
 from ingest.operations.reconcile.comparison import Comparison, Extent
@@ -18,7 +17,6 @@ from ingest.settings.loading import Settings
 from ingest.stages import run_stage as stage_wrapper
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob, RunStage
-from tests.ledger.test_migrations import fresh_database
 from tools.bundles import file_entry, make_bundle, metadata_of, transaction
 
 KEPT, WRONG = "data/kept.txt", "data/wrong.txt"
@@ -29,20 +27,15 @@ Compare = Callable[..., list[Finding]]
 
 
 @pytest.fixture
-def database_url(database_url: str) -> Iterator[str]:
-    """Yield the URL of a separate database, because everything in it is compared."""
-    with fresh_database(database_url) as url:
-        engine = make_engine(Settings(database_url=url))
-        upgrade_schema(engine)
-        engine.dispose()
-        yield url
+def database_url(separate_url: str) -> str:
+    """Return the URL of a separate ledger, because everything in it is compared."""
+    return separate_url
 
 
 @pytest.fixture
-def database_engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(Settings(database_url=database_url))
-    yield engine
-    engine.dispose()
+def database_engine(separate_engine: Engine) -> Engine:
+    """Return an engine on the separate ledger, which is empty."""
+    return separate_engine
 
 
 @pytest.fixture

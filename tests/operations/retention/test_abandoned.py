@@ -94,7 +94,7 @@ def test_retention_waits_for_a_commit_that_is_under_way_and_leaves_the_job_its_f
     upload = make_upload("")
     retaining = threading.Thread(target=retention.remove_leftovers)
     with transaction(database_engine) as session:
-        uploads.claim(session, upload.name)
+        uploads.claim(session, upload.name, upload.job_id)
         retaining.start()
         retaining.join(1.0)
         assert retaining.is_alive()

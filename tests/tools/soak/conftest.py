@@ -1,7 +1,5 @@
 """Three uploads, run through all stages in this process, and the comparison that verifies them."""
 
-import secrets
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -11,10 +9,6 @@ from sqlalchemy import Engine
 
 from ingest.errors.types import Rejection
 from ingest.ledger import lease
-from ingest.ledger.database import make_engine, upgrade_schema
-from ingest.local.environment import database_url as url_in
-from ingest.local.layout import Layout
-from ingest.local.postgres import create_database
 from ingest.services import Services
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
@@ -30,19 +24,15 @@ Jobs = dict[str, int]
 
 
 @pytest.fixture
-def database_url(postgres: Layout) -> str:
-    """Return an empty ledger."""
-    name = f"soak_{secrets.token_hex(4)}"
-    create_database(postgres, name)
-    return url_in(postgres, name)
+def database_url(separate_url: str) -> str:
+    """Return the URL of a separate ledger, because everything in it is compared."""
+    return separate_url
 
 
 @pytest.fixture
-def database_engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(Settings(database_url=database_url))
-    upgrade_schema(engine)
-    yield engine
-    engine.dispose()
+def database_engine(separate_engine: Engine) -> Engine:
+    """Return an engine on the separate ledger, which is empty."""
+    return separate_engine
 
 
 @pytest.fixture
@@ -53,7 +43,11 @@ def comparison(database_engine: Engine, services: Services, tmp_path: Path) -> C
 
 @pytest.fixture
 def jobs(
-    comparison: Comparison, make_job: MakeJob, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    comparison: Comparison,
+    make_job: MakeJob,
+    settings: Settings,
+    shared_engine: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, int]:
     """Return a bundle and a move that were archived, and a bundle that was rejected after its first files were sent."""
     monkeypatch.setattr(run_stage, "load_settings", lambda: settings)

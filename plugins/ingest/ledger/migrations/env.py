@@ -1,4 +1,4 @@
-"""Run the migrations on the connection that `ingest.ledger.database.upgrade_schema` has opened. Loaded by Alembic."""
+"""Run the migrations on the connection that `ingest.ledger.schema.upgrade_schema` has opened. Loaded by Alembic."""
 
 from alembic import context
 

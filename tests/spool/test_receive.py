@@ -10,12 +10,14 @@ import pytest
 from ingest import spool
 from ingest.errors.types import IncompleteBody, SpoolFull, SpoolUnavailable
 from ingest.spool import Announced
+from ingest.spool.receive import receive as receive_file
+from ingest.spool.receive import receiving
 
 BLOCK = 4096
 
 
 def receive(body: bytes, folder: Path, announced: int | None = None) -> int:
-    return spool.receive(io.BytesIO(body), folder, bundle(announced), BLOCK)
+    return receive_file(io.BytesIO(body), folder, bundle(announced), BLOCK)
 
 
 def bundle(size: int | None = None) -> Announced:
@@ -64,7 +66,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, small_files_only: i
 def test_upload_without_free_space_is_refused_before_it_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO(b"x")
     with pytest.raises(SpoolFull):
-        spool.receive(stream, tmp_path, bundle(2**50), BLOCK)
+        receive_file(stream, tmp_path, bundle(2**50), BLOCK)
     assert stream.tell() == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -81,7 +83,7 @@ def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        spool.receive(Broken(), tmp_path, bundle(), BLOCK)
+        receive_file(Broken(), tmp_path, bundle(), BLOCK)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,8 +91,9 @@ def test_upload_that_the_check_refuses_leaves_nothing(tmp_path: Path) -> None:
     def check(file: BinaryIO) -> None:
         raise ValueError(file.read())
 
+    received = receiving(io.BytesIO(b"document"), tmp_path, bundle(), BLOCK, check)
     with pytest.raises(ValueError, match="document"):
-        spool.receive(io.BytesIO(b"document"), tmp_path, bundle(), BLOCK, check)
+        received.__enter__()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,94 @@
+"""The IETF draft "Resumable Uploads for HTTP" (draft-ietf-httpbis-resumable-upload-12, interop version 8).
+
+Used by `api.routes.bundles` for `POST /ingest` and `POST /upload` with `Upload-Complete`, and by `api.routes.uploads` for
+requests without `Tus-Resumable`. The client learns the address of the upload from the answer 201 ("careful creation"). Only
+a client that names the interop version gets it earlier, in an answer 104: other clients may take a 104 for the last answer.
+"""
+
+from http import HTTPStatus
+
+from flask import Response, request
+
+from api.receiving.resumable.errors import UploadHeaderInvalid, UploadLengthInconsistent
+from api.receiving.resumable.headers import Part, number, required_number
+from api.receiving.upload_errors import UnsupportedContentType
+from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.settings.loading import Settings
+
+COMPLETE = "Upload-Complete"
+INTEROP_HEADER = "Upload-Draft-Interop-Version"
+INTEROP_VERSION = "8"
+CONTENT_TYPE = "application/partial-upload"
+BOOLEANS = {"?0": False, "?1": True}
+
+
+class Draft:
+    """How a client of the draft describes an upload, and what it reads in the answers."""
+
+    offset_status = HTTPStatus.NO_CONTENT
+
+    def creation(self) -> Part:
+        """Read the headers of a creation; raises UploadHeaderInvalid, UploadLengthInconsistent."""
+        is_last = _is_complete()
+        return Part(length=_length(0, is_last=is_last), is_last=is_last)
+
+    def continuation(self) -> Part:
+        """Read the headers of a PATCH; raises as `creation`, and UnsupportedContentType."""
+        if request.mimetype != CONTENT_TYPE:
+            raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
+        is_last, offset = _is_complete(), required_number("Upload-Offset")
+        return Part(offset, _length(offset, is_last=is_last), is_last=is_last)
+
+    def check(self) -> None:
+        """Check the headers of any other request, which has none of its own."""
+
+    def headers(self, upload: UploadSnapshot, settings: Settings) -> dict[str, str]:
+        """Return the headers that describe an upload."""
+        length = {} if upload.length is None else {"Upload-Length": str(upload.length)}
+        return {
+            COMPLETE: "?1" if upload.has_job else "?0",
+            "Upload-Offset": str(upload.offset),
+            **length,
+            **options(settings),
+        }
+
+    def complete(self, job: Response) -> Response:
+        """Return the answer to the last request: that of a bundle sent in one request."""
+        return job
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """Return the headers that describe the limits of an upload."""
+    return {"Upload-Limit": f"max-size={settings.largest_bundle}, max-age={int(settings.keep_partial_hours * 3600)}"}
+
+
+def is_creation() -> bool:
+    """Return whether the current POST of a bundle creates an upload resource.
+
+    A whole bundle needs none, because a client without the interop version does not learn its address in time.
+    """
+    value = request.headers.get(COMPLETE, "").strip()
+    return value == "?0" or (value == "?1" and wants_address_early())
+
+
+def wants_address_early() -> bool:
+    """Return whether the client understands an answer 104."""
+    return request.headers.get(INTEROP_HEADER, "").strip() == INTEROP_VERSION
+
+
+def _is_complete() -> bool:
+    value = request.headers.get(COMPLETE, "").strip()
+    if value not in BOOLEANS:
+        raise UploadHeaderInvalid(f"send {COMPLETE}: ?1 with the last bytes of the bundle, and ?0 before")
+    return BOOLEANS[value]
+
+
+def _length(offset: int, *, is_last: bool) -> int | None:
+    """Return the length that the headers state, alone or together."""
+    stated = number("Upload-Length")
+    if not is_last or request.content_length is None:
+        return stated
+    end = offset + request.content_length
+    if stated is not None and stated != end:
+        raise UploadLengthInconsistent(f"Upload-Length is {stated}, but the last byte of the bundle would be at {end}")
+    return end

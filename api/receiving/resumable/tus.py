@@ -1,0 +1,100 @@
+"""tus 1.0.0 with the extensions creation, creation-with-upload, creation-defer-length, checksum, expiration, termination.
+
+https://tus.io/protocols/resumable-upload. Used by `api.routes.uploads` for requests with `Tus-Resumable`.
+"""
+
+import base64
+import binascii
+import re
+from http import HTTPStatus
+
+from flask import Response, request
+
+from api.receiving.resumable import checksum
+from api.receiving.resumable.errors import TUS_VERSION, TusVersionUnsupported, UploadHeaderInvalid
+from api.receiving.resumable.headers import Part, number, required_number
+from api.receiving.upload_errors import UnsupportedContentType
+from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.settings.loading import Settings
+
+CONTENT_TYPE = "application/offset+octet-stream"
+EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
+# A key without spaces and commas, and a value in base64.
+METADATA_PAIR = re.compile(r"[^\s,]+(?: (?P<value>[A-Za-z0-9+/]*={0,2}))?")
+
+
+class Tus:
+    """How a client of tus describes an upload, and what it reads in the answers."""
+
+    offset_status = HTTPStatus.OK
+
+    def creation(self) -> Part:
+        """Read the headers of a creation; raises TusVersionUnsupported, UploadHeaderInvalid, UnsupportedContentType."""
+        _check_version()
+        _check_metadata()
+        length, deferred = number("Upload-Length"), request.headers.get("Upload-Defer-Length")
+        if (length is None) != (deferred == "1"):
+            raise UploadHeaderInvalid("send either Upload-Length or Upload-Defer-Length: 1")
+        if request.content_length or "Transfer-Encoding" in request.headers:
+            _check_content_type()
+        return Part(length=length, checksum=checksum.checksum())
+
+    def continuation(self) -> Part:
+        """Read the headers of a PATCH; raises as `creation`."""
+        _check_version()
+        _check_content_type()
+        return Part(required_number("Upload-Offset"), number("Upload-Length"), checksum=checksum.checksum())
+
+    def check(self) -> None:
+        """Check the headers of any other request; raises TusVersionUnsupported."""
+        _check_version()
+
+    def headers(self, upload: UploadSnapshot, _settings: Settings) -> dict[str, str]:
+        """Return the headers that describe an upload."""
+        length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
+        return {"Tus-Resumable": TUS_VERSION, "Upload-Offset": str(upload.offset), **length}
+
+    def complete(self, _job: Response) -> Response:
+        """Return the answer to the last request."""
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """Return the headers that describe what is supported."""
+    return {
+        "Tus-Resumable": TUS_VERSION,
+        "Tus-Version": TUS_VERSION,
+        "Tus-Extension": EXTENSIONS,
+        "Tus-Max-Size": str(settings.largest_bundle),
+        "Tus-Checksum-Algorithm": ",".join(checksum.ALGORITHMS),
+    }
+
+
+def is_tus() -> bool:
+    """Return whether the current request speaks tus."""
+    return "Tus-Resumable" in request.headers
+
+
+def _check_version() -> None:
+    if request.headers.get("Tus-Resumable", "").strip() != TUS_VERSION:
+        raise TusVersionUnsupported
+
+
+def _check_content_type() -> None:
+    if request.mimetype != CONTENT_TYPE:
+        raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
+
+
+def _check_metadata() -> None:
+    """Check the form of Upload-Metadata; the metadata of a bundle is in the bundle, so its pairs have no effect."""
+    header = request.headers.get("Upload-Metadata", "").strip()
+    for pair in header.split(",") if header else ():
+        found = METADATA_PAIR.fullmatch(pair.strip())
+        try:
+            base64.b64decode((found and found["value"]) or "", validate=True)
+        except binascii.Error:
+            found = None
+        if found is None:
+            raise UploadHeaderInvalid(
+                "Upload-Metadata must be pairs of a key and a value in base64, with commas between"
+            )

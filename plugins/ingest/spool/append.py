@@ -1,0 +1,123 @@
+"""Receive a file into the spool in several requests. Called by `api.receiving.resumable`.
+
+The lock of the partial file excludes all other writers, on every host that shares the spool, and ends with its process. An
+offset is durable when `append` reports it: the bytes before it are on the disk. Bytes behind it have no meaning, and the
+next writer overwrites them.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from io import FileIO
+from pathlib import Path
+
+from ingest.spool import GROUP_READABLE, Readable, part_of, translate_disk_errors
+from ingest.spool.blocks import Kept, write_blocks
+from ingest.system.durable_files import sync_folder
+from ingest.system.failpoints import failpoint
+from ingest.system.linux import reserve
+
+POLL_SECONDS = 0.02
+# A sync halves the rate of a fast upload, which ends sooner; a slow one loses at most this much at a kill.
+CHECKPOINT_SECONDS = 10.0
+
+
+@contextmanager
+def locked(path: Path, seconds: float) -> Iterator[FileIO | None]:
+    """Open a file, complete or partial, with its lock; yield None if another process keeps the lock for `seconds`.
+
+    Raises SpoolUnavailable, also when there is no such file.
+    """
+    with translate_disk_errors(path.parent):
+        file = _open(path)
+    with file:
+        yield file if _lock(file, path, seconds) else None
+
+
+def create(path: Path, size: int | None) -> None:
+    """Create an empty partial file durably, with `size` bytes reserved; do nothing if it exists already.
+
+    Raises SpoolFull, SpoolUnavailable.
+    """
+    with translate_disk_errors(path.parent), suppress(FileExistsError):
+        with FileIO(part_of(path), "x", opener=partial(os.open, mode=GROUP_READABLE)) as file:
+            if size:
+                reserve(file.fileno(), size)
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+
+
+def append(
+    stream: Readable,
+    file: FileIO,
+    path: Path,
+    job_id: int,
+    offset: int,
+    block_size: int,
+    kept: Kept | None,
+    checkpoint: Callable[[int], None],
+) -> int:
+    """Write a stream at `offset`, and return the offset of its end, which is synced; offsets are in bytes.
+
+    `checkpoint` is called with each offset that has become durable: now and then, at the end, and before an error of the
+    stream is raised. Raises as `ingest.spool.blocks.write_blocks` and `checkpoint`.
+    """
+    last = time.monotonic()
+    end = offset
+    try:
+        for end in write_blocks(stream, file, path.parent, offset, block_size, kept):
+            failpoint("append.writing", job_id)
+            if time.monotonic() - last >= CHECKPOINT_SECONDS:
+                _sync(file, path.parent)
+                checkpoint(end)
+                last = time.monotonic()
+    finally:
+        if end > offset:
+            _sync(file, path.parent)
+            failpoint("append.synced", job_id)
+            checkpoint(end)
+    return end
+
+
+def complete(file: FileIO, path: Path, size: int, job_id: int) -> None:
+    """Give a locked file of which `size` bytes are durable its final name; may be repeated. Raises SpoolUnavailable."""
+    with translate_disk_errors(path.parent):
+        if os.fstat(file.fileno()).st_size != size:
+            # Bytes behind the offset: the rest of a request that was cut off.
+            file.truncate(size)
+            os.fsync(file.fileno())
+        failpoint("append.complete", job_id)
+        with suppress(FileNotFoundError):
+            part_of(path).rename(path)
+        sync_folder(path.parent)
+    failpoint("append.renamed", job_id)
+
+
+def _open(path: Path) -> FileIO:
+    try:
+        return FileIO(part_of(path), "r+")
+    except FileNotFoundError:
+        # A process that was killed after the last step of `complete` left it.
+        return FileIO(path, "r+")
+
+
+def _lock(file: FileIO, path: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        with translate_disk_errors(path.parent):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+            else:
+                return True
+        time.sleep(POLL_SECONDS)
+
+
+def _sync(file: FileIO, folder: Path) -> None:
+    with translate_disk_errors(folder):
+        os.fdatasync(file.fileno())
