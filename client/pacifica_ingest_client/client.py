@@ -90,30 +90,36 @@ class IngestClient:
 
         After an interruption, the same call resumes.
         """
-        wanted, entries = options or Options(), transaction.entries()
-        with self._workspace(source) as workspace:
-            files = list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
-            bundle = make_bundle(workspace.table, files, entries, workspace.document)
-            job_id = self._prepare(workspace, bundle.digest, PREFLIGHT, wanted)
-            if job_id is None:
-                job_id = self._send(workspace.record, bundle)
-            return self._follow(workspace.record, job_id)
+        return self.follow(self.submit(source, transaction, options))
 
     def move(
         self, source: Source, transaction: Transaction, server_path: str | None = None, options: Options | None = None
     ) -> JobState:
-        """Let the facility move files that it can access itself into the archive; return the job's state.
+        """Let the facility move files that it can access itself, and wait until they are cataloged. Raises ClientError.
 
-        `server_path` is the only path of the source as the facility's server sees it. Raises ClientError.
+        `server_path` is the only path of the source as the facility's server sees it.
         """
+        return self.follow(self.submit_move(source, transaction, server_path, options))
+
+    def submit(self, source: Source, transaction: Transaction, options: Options | None = None) -> int:
+        """Upload files as one bundle; return the job ID. Raises ClientError."""
+        wanted, entries = options or Options(), transaction.entries()
+        with self._workspace(source) as workspace:
+            files = list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
+            bundle = make_bundle(workspace.table, files, entries, workspace.document)
+            self._prepare(workspace, bundle.digest, PREFLIGHT, wanted)
+            return workspace.record.job_id or self._send(workspace.record, bundle)
+
+    def submit_move(
+        self, source: Source, transaction: Transaction, server_path: str | None = None, options: Options | None = None
+    ) -> int:
+        """Post a move document; return the job ID. Raises ClientError."""
         wanted, entries = options or Options(), transaction.entries()
         with self._workspace(source) as workspace:
             list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
             document = make_move_document(workspace.table, entries, workspace.document, server_path)
-            job_id = self._prepare(workspace, digest_of(document), PREFLIGHT_MOVE, wanted)
-            if job_id is None:
-                job_id = self._post(workspace.record, document)
-            return self._follow(workspace.record, job_id)
+            self._prepare(workspace, digest_of(document), PREFLIGHT_MOVE, wanted)
+            return workspace.record.job_id or self._post(workspace.record, document)
 
     def follow(self, job_id: int) -> JobState:
         """Wait until a job is cataloged; raises ClientError."""
@@ -136,8 +142,8 @@ class IngestClient:
         finally:
             table.close()
 
-    def _prepare(self, workspace: Workspace, digest: str, check: str, options: Options) -> int | None:
-        """Return the job that these contents have already; otherwise let the service check them."""
+    def _prepare(self, workspace: Workspace, digest: str, check: str, options: Options) -> None:
+        """Compare with the record of the last upload; let the service check what it does not have yet."""
         record = workspace.record
         abandoned = record.start(digest, again=options.again)
         if abandoned:
@@ -149,15 +155,18 @@ class IngestClient:
             self.progress.start("checking the metadata", None)
             if not self._retries.call(lambda: preflight(self._connection, check, workspace.document)):
                 self.progress.note("the service cannot check the metadata before the upload")
-        return record.job_id
 
     def _send(self, record: UploadRecord, bundle: Bundle) -> int:
         features = self._features()
         if features.max_size is not None and bundle.size > features.max_size:
             raise BundleTooLarge(f"the bundle has {bundle.size} bytes, but the limit is {features.max_size}; split it")
-        if not features.resumable:
-            self.progress.start("uploading", bundle.size)
-            return self._retries.call(lambda: self._post_bundle(record, bundle))
+        # A kill before the job is recorded: the next start learns the job from the upload. A service that cannot resume
+        # gets the bundle again, under the same key.
+        job_id = self._resume(record, bundle) if features.resumable else self._post_bundle(record, bundle)
+        record.set_job(job_id)
+        return job_id
+
+    def _resume(self, record: UploadRecord, bundle: Bundle) -> int:
         upload = ResumableUpload(self._connection, bundle, record, self._retries, self.progress)
         try:
             return upload.send(record.key)
@@ -166,20 +175,25 @@ class IngestClient:
             raise
 
     def _post_bundle(self, record: UploadRecord, bundle: Bundle) -> int:
-        self.progress.move_to(0)
-        with bundle.open() as tar:
-            body = Body(tar.blocks(0), bundle.size, self.progress)
-            return post(self._connection, "/upload", BINARY, body, record.key, is_repeatable=False)
+        self.progress.start("uploading", bundle.size)
+
+        def attempt() -> int:
+            self.progress.move_to(0)
+            with bundle.open() as tar:
+                body = Body(tar.blocks(0), bundle.size, self.progress)
+                return post(self._connection, "/upload", BINARY, body, record.key, is_repeatable=False)
+
+        return self._retries.call(attempt)
 
     def _post(self, record: UploadRecord, document: Path) -> int:
         is_repeatable = self._features().resumable
-        return self._retries.call(
-            lambda: post(self._connection, "/move", JSON, body_of(document), record.key, is_repeatable=is_repeatable)
-        )
+
+        def attempt() -> int:
+            return post(self._connection, "/move", JSON, body_of(document), record.key, is_repeatable=is_repeatable)
+
+        job_id = self._retries.call(attempt)
+        record.set_job(job_id)
+        return job_id
 
     def _features(self) -> Features:
         return self._retries.call(lambda: read_features(self._connection))
-
-    def _follow(self, record: UploadRecord, job_id: int) -> JobState:
-        record.set_job(job_id)
-        return self.follow(job_id)
