@@ -47,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Options:
-    """How to upload. `again` makes another job of a bundle that has one already."""
+    """How to upload. `again` hashes all files, and makes another job of a bundle that has one already."""
 
     preflight: bool = True
     again: bool = False
@@ -105,7 +105,7 @@ class IngestClient:
         """Upload files as one bundle; return the job ID. Raises ClientError."""
         wanted, entries = options or Options(), transaction.entries()
         with self._workspace(source) as workspace:
-            files = list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
+            files = self._list_and_hash(workspace, source, wanted)
             bundle = make_bundle(workspace.table, files, entries, workspace.document)
             self._prepare(workspace, bundle.digest, PREFLIGHT, wanted)
             return workspace.record.job_id or self._send(workspace.record, bundle)
@@ -116,7 +116,7 @@ class IngestClient:
         """Post a move document; return the job ID. Raises ClientError."""
         wanted, entries = options or Options(), transaction.entries()
         with self._workspace(source) as workspace:
-            list_and_hash(workspace.table, source.paths, source.exclude, self.progress)
+            self._list_and_hash(workspace, source, wanted)
             document = make_move_document(workspace.table, entries, workspace.document, server_path)
             self._prepare(workspace, digest_of(document), PREFLIGHT_MOVE, wanted)
             return workspace.record.job_id or self._post(workspace.record, document)
@@ -142,6 +142,10 @@ class IngestClient:
         finally:
             table.close()
 
+    def _list_and_hash(self, workspace: Workspace, source: Source, options: Options) -> int:
+        # A file that changed without a new size or time has made its job fail by its hash.
+        return list_and_hash(workspace.table, source.paths, source.exclude, self.progress, afresh=options.again)
+
     def _prepare(self, workspace: Workspace, digest: str, check: str, options: Options) -> None:
         """Compare with the record of the last upload; let the service check what it does not have yet."""
         record = workspace.record
@@ -150,7 +154,7 @@ class IngestClient:
             # The files have changed. A kill before this leaves the upload, which expires.
             remove_upload(self._connection, abandoned)
         if record.job_id is not None:
-            self.progress.note(f"these files were sent already, as job {record.job_id}")
+            self.progress.note(f"these files were sent already, as job {record.job_id}; --again sends them again")
         elif options.preflight and record.upload_url is None:
             self.progress.start("checking the metadata", None)
             if not self._retries.call(lambda: preflight(self._connection, check, workspace.document)):

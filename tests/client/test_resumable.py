@@ -15,7 +15,7 @@ from pacifica_ingest_client.errors import BundleTooLarge, PreflightRefused, Sour
 from pacifica_ingest_client.progress import NoProgress
 from tests.api.live_server import Server, serving_alone
 from tests.client.command import Uploader
-from tests.client.folders import CONTENTS, TRANSACTION, bundle_of, write_files
+from tests.client.folders import CONTENTS, TRANSACTION, bundle_of, overwrite_unnoticed, write_files
 from tests.cutting_proxy import Cut, CuttingProxy, LostAnswer, Stall, cutting_proxy
 from tools.waiting import wait_until
 
@@ -150,6 +150,17 @@ def test_two_simultaneous_starts_make_one_job(server: Server, jobs: Jobs, run: s
             process.kill()
     [job] = jobs.new()
     assert [lines[-1] for lines in shown] == [f"job {job}: UPLOADING\n"] * 2
+
+
+def test_again_sends_a_file_whose_change_was_not_noticed(server: Server, jobs: Jobs, run: str, tmp_path: Path):
+    client = client_of(server.url, tmp_path)
+    first = client.submit(Source([run]), TRANSACTION)
+    overwrite_unnoticed(Path(run, "one.txt"), b"new\n")
+    assert client.submit(Source([run]), TRANSACTION) == first
+    second = client.submit(Source([run]), TRANSACTION, Options(again=True))
+    assert set(jobs.new()) == {first, second}
+    bundle = (server.spool / jobs.new()[second]["spool_name"]).read_bytes()
+    assert bundle == expected(run, tmp_path)
 
 
 def test_an_upload_that_the_service_removed_is_started_again(jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path):

@@ -40,9 +40,13 @@ class Bundle:
         return VirtualTar(self.table, self.document, self.layout)
 
 
-def list_and_hash(table: FileTable, paths: Sequence[str], exclude: Sequence[str], progress: Progress) -> int:
-    """List and hash the files; return their number. Raises UploaderError."""
+def list_and_hash(
+    table: FileTable, paths: Sequence[str], exclude: Sequence[str], progress: Progress, *, afresh: bool = False
+) -> int:
+    """List and hash the files, `afresh` without the hashes of earlier starts; return their number. Raises UploaderError."""
     progress.start("listing files", None)
+    if afresh:
+        table.clear()
     table.replace(find_files(paths, exclude))
     files, _ = table.totals()
     if not files:

@@ -58,6 +58,10 @@ class FileTable:
         self._connection.execute("COMMIT")
         self._connection.close()
 
+    def clear(self) -> None:
+        """Forget all files and their hashes."""
+        self._connection.execute("DELETE FROM file")
+
     def replace(self, files: Iterable[SourceFile]) -> None:
         """Replace the list of files; those that are unchanged keep their hash."""
         self._connection.execute("UPDATE file SET is_listed = 0")

@@ -56,10 +56,12 @@ class BarDisplay:
         self._console = console
         self._bars: Bars | None = None
         self._task = TaskID(0)
+        self._is_of_bytes = False
 
     def start(self, step: str, total: int | None) -> None:
         """Show the next bar below the last one."""
         self.finish()
+        self._is_of_bytes = total is not None
         columns: tuple[ProgressColumn, ...] = (TextColumn("{task.percentage:>5.1f} %"),)
         if total is not None:
             columns = (DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn())
@@ -74,8 +76,10 @@ class BarDisplay:
             self._bars.advance(self._task, amount)
 
     def move_to(self, done: float) -> None:
-        """Set the length of the bar; not its rate, which counts what is sent now."""
-        if self._bars:
+        """Set the length of the bar. What was sent earlier does not count for the rate, so a bar of bytes starts again."""
+        if self._bars and self._is_of_bytes:
+            self._bars.reset(self._task, completed=int(done))
+        elif self._bars:
             self._bars.update(self._task, completed=done)
 
     def note(self, text: str) -> None:

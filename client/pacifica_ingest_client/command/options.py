@@ -98,7 +98,7 @@ def _add_behavior(group: argparse._ArgumentGroup) -> None:
         help="names to leave out, such as '*.tmp'; repeatable",
     )
     group.add_argument("--no-preflight", action="store_true", help="do not check the metadata before the upload")
-    group.add_argument("--again", action="store_true", help="make another job of files that were sent already")
+    group.add_argument("--again", action="store_true", help="hash and send the files again, as another job")
     group.add_argument(
         "--move", action="store_true", help="send no bytes: the facility moves the files from its storage"
     )
