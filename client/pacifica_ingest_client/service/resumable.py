@@ -36,10 +36,9 @@ class UploadRecord(Protocol):
 
 @dataclass(frozen=True)
 class Position:
-    """How much of an upload the service has, until when it keeps it, and the job that was made of the whole."""
+    """How much of an upload the service has, and the job that was made of the whole."""
 
     offset: int
-    expires: str
     job_id: int | None
 
 
@@ -85,6 +84,7 @@ class ResumableUpload:
         if position.offset > self._known:
             self._known = position.offset
             self._retries.reset()
+            self._progress.note(f"the service has {position.offset * 100 // self._bundle.size} % of the upload")
         self._progress.move_to(position.offset)
         if position.job_id is None and position.offset < self._bundle.size:
             position = self._send_rest(url, position.offset)
@@ -142,4 +142,4 @@ def _position_of(answer: requests.Response) -> Position:
     if not offset.isdecimal():
         raise ServiceFailed(f"{answer.url} answered without an Upload-Offset")
     job = answer.links.get("related", {}).get("url", "").rpartition("/")[2]
-    return Position(int(offset), answer.headers.get("Upload-Expires", ""), int(job) if job.isdecimal() else None)
+    return Position(int(offset), int(job) if job.isdecimal() else None)
