@@ -54,7 +54,9 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --platform win32 --python-version 3.10 client
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	cd client && "$(CURDIR)/$(BIN)/python" -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 bench: $(STAMP) ## measure beside the original service and the machine's limits: all, or ROWS="tiny get_state"
 	@exec $(BIN)/python -m bench $(ROWS)

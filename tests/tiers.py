@@ -12,7 +12,7 @@ PLACES = {
     # the whole stack: PostgreSQL, Airflow and the API
     "stack": ("e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
-    "core": ("e2e_core/", "upgrade/", "tools/pacifica_core/"),
+    "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own
     "slow": (
         "api/openapi/test_schemathesis",
@@ -25,6 +25,8 @@ PLACES = {
         "archiving/moves/test_exchanged_folders",
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",
         "archiving/two_processes/",
+        "client/test_installation",
+        "client/test_original_service",
         "corpus/",
         "packaging/test_wheel",
         "properties/",

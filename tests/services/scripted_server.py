@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.scripted.received.append(self.received)
         self.server.scripted.scripts.popleft()(self)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
 
     def read_body(self) -> None:
         self.received.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -1,0 +1,1 @@
+"""The command `pacifica-ingest-upload`: its options, what it shows, and its exit status."""

@@ -1,0 +1,52 @@
+"""The uploader's client on the whole stack: a folder through a bad network is cataloged once, with every byte."""
+
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import Engine
+
+from tests.client.command import Uploader
+from tests.client.folders import CONTENTS, write_files
+from tests.cutting_proxy import Cut, LostAnswer, cutting_proxy
+from tools.stack import Stack
+from tools.stack_contents import archived, cataloged, in_catalog_form
+
+MIB = 1024 * 1024
+FILES = {**CONTENTS, "run/big.bin": Random(15).randbytes(32 * MIB)}
+
+
+def in_data(files: dict[str, bytes]) -> dict[str, bytes]:
+    return in_catalog_form({f"data/{name}": content for name, content in files.items()})
+
+
+def test_a_folder_is_cataloged_once_though_the_connection_breaks(stack: Stack, ledger: Engine, tmp_path: Path):
+    run = write_files(tmp_path, FILES)
+    with cutting_proxy(stack.api, [Cut(10 * MIB), Cut(10 * MIB, reset=True), LostAnswer(5 * MIB)]) as proxy:
+        first, second = (Uploader(proxy.url, tmp_path / "state").run("--json", run) for _ in range(2))
+        assert len(proxy.happened) == 3
+    assert first.status == 0, first.errors
+    job = first.document["job_id"]
+    assert second.document["job_id"] == job
+    entries = cataloged(ledger, job)
+    assert entries is not None
+    assert archived(stack.home, entries) == in_data(FILES)
+
+
+def test_files_on_the_storage_of_the_facility_are_moved(stack: Stack, ledger: Engine, tmp_path: Path):
+    contents = {"run/one.txt": b"one\n", "run/sub/two.txt": b"two\n"}
+    folder = stack.home / "move" / tmp_path.name
+    run = write_files(folder, contents)
+    ended = Uploader(stack.api, tmp_path / "state").run("--json", "--move", run)
+    assert ended.status == 0, ended.errors
+    entries = cataloged(ledger, ended.document["job_id"])
+    assert entries is not None
+    assert archived(stack.home, entries) == in_data(contents)
+    assert not list(Path(run).rglob("*.txt"))
+
+
+def test_metadata_is_refused_before_anything_is_sent(stack: Stack, tmp_path: Path):
+    run = write_files(tmp_path, {"run/a.txt": b"1", "run/A.txt": b"2"})
+    ended = Uploader(stack.api, tmp_path / "state").run(run)
+    assert ended.status == 1
+    assert "the service would reject the metadata; nothing was sent" in ended.errors
+    assert "a.txt" in ended.errors
