@@ -19,7 +19,8 @@ from ingest.services import Services
 from ingest.spool import Announced
 from ingest.states.stages import Kind
 
-USER = "ada"
+# Keys of another user than those of the tests of the API.
+USER = "grace"
 SHA256 = bytes(range(32))
 numbers = count(1)
 Announce = Callable[[KeyClaim | None], Received]
