@@ -114,7 +114,7 @@ def test_stalled_connection_forwards_nothing_until_it_is_released(network: Netwo
 
 
 def test_faults_happen_in_their_order_on_the_first_connection_that_reaches_them(network: Network):
-    network.proxy.add(Cut(after=6), Cut(after=2))
+    network.proxy.add(Cut(after=6), Cut(after=3))
     small, large, last = network.connect(), network.connect(), network.connect()
     small[0].sendall(b"12")
     assert small[1].recv(100) == b"12"
@@ -123,7 +123,7 @@ def test_faults_happen_in_their_order_on_the_first_connection_that_reaches_them(
     assert network.proxy.happened == [Cut(after=6)]
     small[0].sendall(b"3")
     assert read(small[1]) == b"3"
-    assert network.proxy.happened == [Cut(after=6), Cut(after=2)]
+    assert network.proxy.happened == [Cut(after=6), Cut(after=3)]
     last[0].sendall(b"1234567")
     last[0].shutdown(socket.SHUT_WR)
     assert read(last[1]) == b"1234567"

@@ -15,7 +15,7 @@ from api.receiving.hashing import Digests
 from api.receiving.upload_errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from api.resources import Resources
 from ingest import spool
-from ingest.ledger import idempotency_keys
+from ingest.ledger import idempotency_keys, resumable_uploads
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim, PendingKey
 from ingest.spool import translate_disk_errors
 from ingest.states.stages import Kind
@@ -56,7 +56,9 @@ def claim_or_find(
     if found is None:
         return KeyClaim(user, key, kind)
     if isinstance(found, PendingKey):
-        if is_being_received(resources.settings.volume_path, found):
+        # A resumable upload is continued at its address; between its requests no process holds its file.
+        is_resumable = resumable_uploads.token_of(resources.engine, found.spool_name) is not None
+        if is_resumable or is_being_received(resources.settings.volume_path, found):
             raise idempotency_keys.in_use()
         return KeyClaim(user, key, kind, dead_upload=found.spool_name)
     if found.kind is not kind or announced_size not in {None, found.size}:

@@ -106,3 +106,11 @@ def test_key_of_a_bundle_in_one_request_names_its_job(server: Server, bundle: by
     answer = post(server, len(bundle), Idempotency_Key=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_has_job")
     assert f"job {sent.json()['job_id']}" in answer.json()["message"]
+
+
+def test_bundle_in_one_request_with_the_key_of_an_upload_in_progress_is_refused(
+    server: Server, bundle: bytes, key: str
+) -> None:
+    post(server, len(bundle), bundle[:MIB], Idempotency_Key=key)
+    answer = requests.post(f"{server.url}/ingest", data=bundle, headers={"Idempotency-Key": key}, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use")

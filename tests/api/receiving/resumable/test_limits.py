@@ -59,7 +59,10 @@ def test_part_needs_a_slot(tmp_path: Path, database_url: str) -> None:
         upload, other = create(server, LARGEST), create(server, LARGEST)
         with server.connect() as sending:
             send_part(sending, upload, 0, LARGEST)
-            wait_until(lambda: other.patch(b"", 0).status_code == 503, 30, lambda: "the slot is free")
+            sending.sendall(b"x" * MIB)
+            wait_until(lambda: upload.holds(b"x" * MIB), 30, lambda: "nothing is written")
+            answer = other.patch(b"", 0)
+            assert (answer.status_code, answer.json()["code"]) == (503, "too_many_uploads")
         server.forget_uploads()
 
 
