@@ -23,6 +23,7 @@ PLACES = {
         "archiving/test_batches.py::test_after_a_kill_at_90_percent",
         "archiving/two_processes/",
         "corpus/",
+        "operations/test_preflight.py::test_memory_does_not_grow_with_the_number_of_files",
         "packaging/test_wheel",
         "properties/test_tar_",
         "test_making_a_bundle",
