@@ -58,7 +58,7 @@ def test_memory_does_not_grow_with_the_number_of_files(settings: Settings, servi
         return peak
 
     few = peak_of(2_000)
-    assert peak_of(10_000) < 1.5 * few
+    assert peak_of(6_000) < 1.5 * few
 
 
 class TestSpool:

@@ -1,11 +1,9 @@
 """The verdicts of preflight on the real server."""
 
-from pathlib import Path
-
 import pytest
 
 from ingest.settings.loading import Settings
-from tests.api.live_server import Server, serving_alone
+from tests.api.live_server import Server
 from tests.api.routes.preflights import FILE, SOURCE, check, codes, verdict
 from tools.bundles import CONTENTS, file_entry, metadata_of, transaction
 
@@ -77,39 +75,3 @@ def test_move_document_must_name_sources_once(server: Server) -> None:
     twice = [*transaction(), SOURCE, {**SOURCE, "name": "b"}]
     assert codes(check(server, twice, "/preflight/move")) == ["source_listed_twice"]
     assert verdict(check(server, [*transaction(), SOURCE], "/preflight/move"))["files"] == 1
-
-
-def test_files_that_no_bundle_can_hold_are_refused(database_url: str, tmp_path: Path) -> None:
-    with serving_alone(tmp_path, database_url, INGEST_LARGEST_BUNDLE="1 Mb") as server:
-        answer = check(server, [*transaction(), {**FILE, "size": 1024**2 + 1}])
-        assert (answer.status_code, answer.json()["code"]) == (413, "bundle_too_large")
-        assert check(server, [*transaction(), {**SOURCE, "size": 1024**2 + 1}], "/preflight/move").ok
-
-
-def test_move_from_a_folder_without_a_rule_is_refused_as_by_the_move_itself(database_url: str, tmp_path: Path) -> None:
-    rules = {"INGEST_AUTHENTICATION": "open", "INGEST_MOVE_RULES": "ada: /srv/ada"}
-    with serving_alone(tmp_path, database_url, **rules) as server:
-        for user in ("ada", "bob"):
-            answers = [
-                check(server, [*transaction(), SOURCE], path, **{"X-Http-Authed-User": user})
-                for path in ("/move", "/preflight/move")
-            ]
-            assert [answer.status_code for answer in answers] == [403, 403]
-            assert answers[0].json() == answers[1].json()
-
-
-def test_user_who_may_not_use_the_submitter_is_told_before_the_upload(database_url: str, tmp_path: Path) -> None:
-    submitters = tmp_path / "submitters.json"
-    submitters.write_text('{"ada": 10, "bob": 11}')
-    settings = {
-        "INGEST_AUTHENTICATION": "proxy",
-        "INGEST_TRUSTED_PROXIES": "127.0.0.1",
-        "INGEST_SUBMITTER_CHECK": "file",
-        "INGEST_SUBMITTER_FILE": submitters,
-    }
-    with serving_alone(tmp_path, database_url, **settings) as server:
-        assert check(server, metadata_of(CONTENTS), **{"X-Http-Authed-User": "ada"}).ok
-        assert codes(check(server, metadata_of(CONTENTS), **{"X-Http-Authed-User": "bob"})) == ["submitter_mismatch"]
-        submitters.unlink()
-        answer = check(server, metadata_of(CONTENTS), **{"X-Http-Authed-User": "ada"})
-        assert (answer.status_code, answer.json()["code"]) == (503, "submitters_unavailable")

@@ -29,13 +29,13 @@ def test_nothing_remains_of_any_verdict(server: Server) -> None:
         (b"[", "/preflight"),
         ([FILE], "/preflight"),
     ]
-    with unchanged(server):
+    with unchanged(server.database_url, server.spool):
         statuses = [check(server, body, path).status_code for body, path in documents]
     assert statuses == [200, 422, 200, 422, 422]
 
 
 def test_nothing_remains_of_a_document_that_breaks_off(server: Server) -> None:
-    with unchanged(server), server.connect() as connection:
+    with unchanged(server.database_url, server.spool), server.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 99\r\n\r\n[{")
         connection.shutdown(socket.SHUT_WR)
         assert refusal(connection) == "400 body_incomplete"
@@ -46,7 +46,7 @@ def many_files(count: int) -> bytes:
 
 
 def test_nothing_remains_after_a_kill_in_the_middle(database_url: str, tmp_path: Path) -> None:
-    with serving_alone(tmp_path, database_url) as server, unchanged(server):
+    with serving_alone(tmp_path, database_url) as server, unchanged(server.database_url, server.spool):
         document = many_files(100_000)
         answered: list[object] = []
 
