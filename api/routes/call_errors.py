@@ -31,7 +31,7 @@ from api.receiving.upload_errors import (
     UnsupportedContentType,
     UploadTooSlow,
 )
-from api.request_errors import InvalidJobId, LengthInvalid, UnsupportedCoding
+from api.request_errors import InvalidJobId, LengthInvalid, MethodNotAllowed, UnsupportedCoding
 from ingest.errors.types import (
     DatabaseUnavailable,
     IdempotencyKeyInUse,
@@ -63,11 +63,6 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     LengthInvalid,
     LengthRequired,
     PartNotTaken,
-    DigestInvalid,
-    DigestMismatch,
-    IdempotencyKeyInvalid,
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
     UnsupportedContentType,
     UnsupportedContentEncoding,
     UnsupportedCoding,
@@ -78,7 +73,18 @@ BODY_ERRORS: tuple[type[IngestError], ...] = (
     SpoolFull,
     UserUploadsLimit,
 )
-JOB_ERRORS = (*BODY_ERRORS, OutcomeUnknown, UploadAbandoned, UserSpaceLimit, UserJobsLimit)
+JOB_ERRORS = (
+    *BODY_ERRORS,
+    DigestInvalid,
+    DigestMismatch,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    UploadAbandoned,
+    UserSpaceLimit,
+    UserJobsLimit,
+)
 CREATION_ERRORS = (*(error for error in JOB_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
 CONTINUATION_ERRORS = (*CREATION_ERRORS, UploadUnknown, UploadOffsetMismatch)
 REMOVAL_ERRORS = (
@@ -93,4 +99,5 @@ BUNDLE_ERRORS = (*JOB_ERRORS, BundleTooLarge, *RESUMABLE_ERRORS)
 MOVE_ERRORS = (*JOB_ERRORS, InvalidMetadata, DocumentTooLarge, MoveNotAllowed)
 PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, BundleTooLarge)
 PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
+OVERRIDE_ERRORS = (*CONTINUATION_ERRORS, UploadHasJob, MethodNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)

@@ -20,6 +20,7 @@ from api.routes.call_errors import (
     CONTINUATION_ERRORS,
     CREATION_ERRORS,
     MOVE_ERRORS,
+    OVERRIDE_ERRORS,
     PREFLIGHT_ERRORS,
     PREFLIGHT_MOVE_ERRORS,
     REMOVAL_ERRORS,
@@ -158,6 +159,14 @@ CONTINUE_UPLOAD = _resume(
     "The bytes are safe on disk; `Upload-Offset` is where the next ones begin.",
     CONTINUATION_ERRORS,
     PART,
+)
+OVERRIDE_METHOD = _resume(
+    "override_method",
+    "Send PATCH or DELETE through a proxy that does not know them",
+    "The header `X-HTTP-Method-Override` names the method (tus 1.0.0).",
+    204,
+    "The answer to that method.",
+    OVERRIDE_ERRORS,
 )
 REMOVE_UPLOAD = _resume(
     "remove_upload",

@@ -49,6 +49,7 @@ routes = Routes("uploads", __name__)
 
 TOKEN_BYTES = 24
 OVERRIDE = "X-HTTP-Method-Override"
+ALLOWED = "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 
 @routes.undocumented("/uploads", UPLOADERS, methods=("OPTIONS",))
@@ -109,14 +110,14 @@ def remove(path: UploadPath) -> Response:
     return _empty(HTTPStatus.NO_CONTENT, {"Tus-Resumable": tus.TUS_VERSION} if tus.is_tus() else {})
 
 
-@routes.undocumented("/uploads/<token>", UPLOADERS, methods=("POST",))
-def override(token: str) -> Response:
+@routes.call("POST", "/uploads/<token>", operations.OVERRIDE_METHOD, UPLOADERS)
+def override(path: UploadPath) -> Response:
     """Do what the header names, for clients behind a proxy that knows only GET and POST (tus 1.0.0)."""
     views = {"PATCH": continue_upload, "DELETE": remove}
     view = views.get(request.headers.get(OVERRIDE, ""))
     if view is None:
-        raise MethodNotAllowed(f"send PATCH or DELETE, or POST with one of them in {OVERRIDE}")
-    return view(UploadPath(token=token))
+        raise MethodNotAllowed(f"send PATCH or DELETE, or POST with one of them in {OVERRIDE}", {"Allow": ALLOWED})
+    return view(path)
 
 
 def create_upload(protocol: Tus | Draft) -> Response:
