@@ -5,6 +5,7 @@ user. `ingest.ledger.idempotency_keys` says why there is never a second job, wha
 """
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import http_sf
@@ -15,6 +16,7 @@ from api.receiving.hashing import Digests
 from api.receiving.upload_errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from api.resources import Resources
 from ingest import spool
+from ingest.errors.types import IdempotencyKeyInUse
 from ingest.ledger import idempotency_keys, resumable_uploads
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim, PendingKey
 from ingest.spool import translate_disk_errors
@@ -56,10 +58,14 @@ def claim_or_find(
     if found is None:
         return KeyClaim(user, key, kind)
     if isinstance(found, PendingKey):
-        # A resumable upload is continued at its address; between its requests no process holds its file.
-        is_resumable = resumable_uploads.token_of(resources.engine, found.spool_name) is not None
-        if is_resumable or is_being_received(resources.settings.volume_path, found):
+        if is_being_received(resources.settings.volume_path, found):
             raise idempotency_keys.in_use()
+        keep = timedelta(hours=resources.settings.keep_partial_hours)
+        if resumable_uploads.of_file(resources.engine, found.spool_name, keep) is not None:
+            # The upload can still become a job, which would be the second one of the key.
+            raise IdempotencyKeyInUse(
+                f"this {HEADER} belongs to a resumable upload that is not complete; continue the upload or remove it"
+            )
         return KeyClaim(user, key, kind, dead_upload=found.spool_name)
     if found.kind is not kind or announced_size not in {None, found.size}:
         raise _reused(found)

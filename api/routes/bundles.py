@@ -38,7 +38,7 @@ from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state_json import answer
-from api.routes.uploads import create_upload
+from api.routes.uploads import add_limits, create_upload
 from ingest.ledger import jobs, uploads
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim
 from ingest.ledger.jobs import Received
@@ -54,6 +54,8 @@ logger = logging.getLogger(__name__)
 routes = Routes("receive", __name__)
 
 LARGEST_DOCUMENT = 1024**3
+
+routes.after_request(add_limits)
 
 
 @routes.call("POST", "/upload", operations.UPLOAD, UPLOADERS, endpoint="upload")

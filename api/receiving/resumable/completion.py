@@ -1,4 +1,4 @@
-"""Make a job of an upload whose last byte is on the disk. Called by `api.routes.uploads`.
+"""Make a job of an upload whose last byte is on the disk. Called by `api.routes.upload_answers`.
 
 The order of writes, and what a process that dies after one of them leaves:
 
@@ -24,12 +24,12 @@ def complete(open_upload: OpenUpload, declared: RequestedDigests) -> tuple[JobSn
     May be repeated. A bundle with another digest than the client declared, at the creation or now, is removed. Raises as
     `api.receiving.create_job.create_job`, DigestMismatch, IdempotencyKeyInUse, SpoolUnavailable.
     """
-    resources, upload, file = open_upload.resources, open_upload.upload, open_upload.file
+    resources, upload = open_upload.resources, open_upload.upload
     if upload.has_job:
         return jobs.read(resources.engine, upload.job_id), {}
+    file = open_upload.locked_file
     if not upload.is_whole:
         return None
-    assert file is not None, "an upload without a job is locked"
     append.cut(file, open_upload.path, upload.offset, upload.job_id)
     fingerprint = {FINGERPRINT} if idempotency_keys.is_keyed(resources.engine, upload.spool_name) else set()
     digests = _verified(open_upload, declared, fingerprint)
@@ -45,8 +45,7 @@ def _verified(open_upload: OpenUpload, declared: RequestedDigests, fingerprint: 
 
     The parts may have come to several processes, so the file is read again; if no digest is needed, it is not.
     """
-    resources, upload, file = open_upload.resources, open_upload.upload, open_upload.file
-    assert file is not None
+    resources, upload, file = open_upload.resources, open_upload.upload, open_upload.locked_file
     stored = {REPR_DIGEST: upload.repr_digest} if upload.repr_digest else {}
     expected = RequestedDigests((*declared_digests(stored, REPR_DIGEST), *declared.declared), declared.wanted)
     algorithms = expected.algorithms | fingerprint

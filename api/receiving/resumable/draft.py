@@ -5,13 +5,14 @@ requests without `Tus-Resumable`. The client learns the address of the upload fr
 a client that names the interop version gets it earlier, in an answer 104: other clients may take a 104 for the last answer.
 """
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
-from flask import Response, request
+from flask import request
 
 from api.receiving.resumable.checksum import checksums
 from api.receiving.resumable.errors import UploadHeaderInvalid, UploadLengthInconsistent
-from api.receiving.resumable.headers import Part, number, required_number
+from api.receiving.resumable.headers import Part, number, refuse_other_protocols, required_number
 from api.receiving.upload_errors import UnsupportedContentType
 from ingest.ledger.resumable_uploads import UploadSnapshot
 from ingest.settings.loading import Settings
@@ -27,14 +28,18 @@ class Draft:
     """How a client of the draft describes an upload, and what it reads in the answers."""
 
     offset_status = HTTPStatus.NO_CONTENT
+    # The last request is answered as a bundle in one request.
+    answers_state = True
 
     def creation(self) -> Part:
         """Read the headers of a creation; raises UploadHeaderInvalid, UploadLengthInconsistent."""
+        refuse_other_protocols()
         is_last = _is_complete()
         return Part(length=_length(0, is_last=is_last), is_last=is_last, checksums=checksums())
 
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`, and UnsupportedContentType."""
+        refuse_other_protocols()
         if request.mimetype != CONTENT_TYPE:
             raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
         is_last, offset = _is_complete(), required_number("Upload-Offset")
@@ -43,24 +48,25 @@ class Draft:
     def check(self) -> None:
         """Check the headers of any other request, which has none of its own."""
 
-    def headers(self, upload: UploadSnapshot, settings: Settings) -> dict[str, str]:
+    def headers(self, upload: UploadSnapshot, settings: Settings, expires: datetime) -> dict[str, str]:
         """Return the headers that describe an upload."""
         length = {} if upload.length is None else {"Upload-Length": str(upload.length)}
         return {
             COMPLETE: "?1" if upload.has_job else "?0",
             "Upload-Offset": str(upload.offset),
             **length,
-            **options(settings),
+            **_limits(settings, max(0, int((expires - datetime.now(UTC)).total_seconds()))),
         }
-
-    def complete(self, job: Response) -> Response:
-        """Return the answer to the last request: that of a bundle sent in one request."""
-        return job
 
 
 def options(settings: Settings) -> dict[str, str]:
-    """Return the headers that describe the limits of an upload."""
-    return {"Upload-Limit": f"max-size={settings.largest_bundle}, max-age={int(settings.keep_partial_hours * 3600)}"}
+    """Return the headers that describe what is supported."""
+    return {"Accept-Patch": CONTENT_TYPE, **limits(settings)}
+
+
+def limits(settings: Settings) -> dict[str, str]:
+    """Return the header that describes the limits of a new upload."""
+    return _limits(settings, int(settings.keep_partial_hours * 3600))
 
 
 def is_creation() -> bool:
@@ -75,6 +81,10 @@ def is_creation() -> bool:
 def wants_address_early() -> bool:
     """Return whether the client understands an answer 104."""
     return request.headers.get(INTEROP_HEADER, "").strip() == INTEROP_VERSION
+
+
+def _limits(settings: Settings, seconds: int) -> dict[str, str]:
+    return {"Upload-Limit": f"max-size={settings.largest_bundle}, max-age={seconds}"}
 
 
 def _is_complete() -> bool:

@@ -10,6 +10,8 @@ from api.receiving.resumable.errors import UploadHeaderInvalid
 
 # More digits than any size needs, and fewer than the database refuses.
 NUMBER = re.compile("[0-9]{1,18}")
+# Headers of other ways to send a part: without them, its bytes would be used for something else than the client means.
+OF_OTHER_PROTOCOLS = ("Content-Range", "Upload-Concat")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class Part:
     length: int | None = None
     is_last: bool = False
     checksums: tuple[Checksum, ...] = ()
+
+
+def refuse_other_protocols() -> None:
+    """Raise UploadHeaderInvalid when a header describes the body in an unsupported way."""
+    for name in OF_OTHER_PROTOCOLS:
+        if name in request.headers:
+            raise UploadHeaderInvalid(f"{name} is not supported; send the parts of a bundle to one upload, in order")
 
 
 def number(name: str) -> int | None:

@@ -3,10 +3,9 @@
 `ingest.ledger.idempotency_keys` says why a key never has a second job.
 """
 
-from datetime import timedelta
-
 from api.receiving.idempotency import is_being_received
 from api.receiving.resumable.errors import UploadHasJob
+from api.receiving.resumable.opening import keep_of
 from api.receiving.upload_errors import IdempotencyKeyReused
 from api.resources import Resources
 from ingest.ledger import idempotency_keys, resumable_uploads
@@ -25,17 +24,19 @@ def claim_or_find(
     found = idempotency_keys.find(resources.engine, user, key)
     if found is None:
         return KeyClaim(user, key, Kind.INGEST)
-    keep = timedelta(hours=resources.settings.keep_partial_hours)
-    token = resumable_uploads.token_of(resources.engine, found.spool_name)
-    upload = None if token is None else resumable_uploads.read(resources.engine, token, keep)
-    if upload is not None and not upload.is_expired:
+    folder = resources.settings.volume_path
+    upload = resumable_uploads.of_file(resources.engine, found.spool_name, keep_of(resources))
+    if upload is not None:
         if length not in {None, upload.length} or repr_digest not in {None, upload.repr_digest}:
             raise IdempotencyKeyReused(
                 "this Idempotency-Key was sent with another upload; use a new key for each upload"
             )
+        if upload.offset == 0 and not upload.has_job:
+            # The process that created the upload may have died before it created the file.
+            resumable_uploads.create_file(resources.engine, folder, upload.token)
         return upload.token
     if isinstance(found, CompletedKey):
         raise UploadHasJob(f"the bundle of this Idempotency-Key is job {found.job_id}")
-    if is_being_received(resources.settings.volume_path, found):
+    if is_being_received(folder, found):
         raise idempotency_keys.in_use()
     return KeyClaim(user, key, Kind.INGEST, dead_upload=found.spool_name)

@@ -6,13 +6,14 @@ https://tus.io/protocols/resumable-upload. Used by `api.routes.uploads` for requ
 import base64
 import binascii
 import re
+from datetime import datetime
 from http import HTTPStatus
 
-from flask import Response, request
+from flask import request
 
 from api.receiving.resumable import checksum
 from api.receiving.resumable.errors import TUS_VERSION, TusVersionUnsupported, UploadHeaderInvalid
-from api.receiving.resumable.headers import Part, number, required_number
+from api.receiving.resumable.headers import Part, number, refuse_other_protocols, required_number
 from api.receiving.upload_errors import UnsupportedContentType
 from ingest.ledger.resumable_uploads import UploadSnapshot
 from ingest.settings.loading import Settings
@@ -27,10 +28,13 @@ class Tus:
     """How a client of tus describes an upload, and what it reads in the answers."""
 
     offset_status = HTTPStatus.OK
+    # A client of tus expects 204 from every PATCH, and 201 from every creation.
+    answers_state = False
 
     def creation(self) -> Part:
         """Read the headers of a creation; raises TusVersionUnsupported, UploadHeaderInvalid, UnsupportedContentType."""
         _check_version()
+        refuse_other_protocols()
         _check_metadata()
         length, deferred = number("Upload-Length"), request.headers.get("Upload-Defer-Length")
         if (length is None) != (deferred == "1"):
@@ -42,6 +46,7 @@ class Tus:
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`."""
         _check_version()
+        refuse_other_protocols()
         _check_content_type()
         return Part(required_number("Upload-Offset"), number("Upload-Length"), checksums=checksum.checksums())
 
@@ -49,14 +54,10 @@ class Tus:
         """Check the headers of any other request; raises TusVersionUnsupported."""
         _check_version()
 
-    def headers(self, upload: UploadSnapshot, _settings: Settings) -> dict[str, str]:
+    def headers(self, upload: UploadSnapshot, _settings: Settings, _expires: datetime) -> dict[str, str]:
         """Return the headers that describe an upload."""
         length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
         return {"Tus-Resumable": TUS_VERSION, "Upload-Offset": str(upload.offset), **length}
-
-    def complete(self, _job: Response) -> Response:
-        """Return the answer to the last request."""
-        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 def options(settings: Settings) -> dict[str, str]:

@@ -5,6 +5,7 @@ the upload has no job, `ingest.ledger.uploads` has a row of the same file, which
 the same order: first that of the file.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from ingest import spool
-from ingest.errors.types import UploadAbandoned
+from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned
 from ingest.ledger import idempotency_keys, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
@@ -24,7 +25,9 @@ from ingest.ledger.spool_reservations import reserve_space
 from ingest.ledger.user_shares import UserShare
 from ingest.spool import Announced, append
 from ingest.system.failpoints import failpoint
+from ingest.system.sanitize import to_one_line
 
+logger = logging.getLogger(__name__)
 BATCH = 500
 
 
@@ -67,7 +70,8 @@ def create(
 ) -> None:
     """Commit a new upload, which reserves its space and claims its idempotency key, then create its file.
 
-    Raises IdempotencyKeyInUse, DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
+    An upload whose file cannot be created is removed again. Raises IdempotencyKeyInUse, DatabaseUnavailable, SpoolFull,
+    UserLimit, SpoolUnavailable.
     """
     with transaction(engine) as session:
         uploads.announce_in(session, folder, announced, kept_free, share, token)
@@ -83,9 +87,34 @@ def create(
         )
         if key is not None:
             idempotency_keys.claim(session, key, announced.name)
-    # A process that dies here leaves an upload without a file, whose address no client knows: it expires.
+    # A process that dies here leaves an upload without a file. It expires, or a client that sends its key again finds it.
     failpoint("upload.created", announced.job_id)
-    append.create(folder / announced.name, announced.size)
+    try:
+        create_file(engine, folder, token)
+    except BaseException as error:
+        discard(engine, folder, token, error)
+        raise
+
+
+def create_file(engine: Engine, folder: Path, token: str) -> None:
+    """Create the file of an upload that has no byte yet, unless it exists or the upload is gone.
+
+    Raises DatabaseUnavailable, SpoolFull, SpoolUnavailable.
+    """
+    with transaction(engine) as session:
+        # Locked, so that no process removes the upload in between, and the file stays.
+        file = session.scalars(select(Upload).where(Upload.token == token).with_for_update()).one_or_none()
+        if file is not None:
+            append.create(folder / file.spool_name, file.size)
+
+
+def discard(engine: Engine, folder: Path, token: str, error: BaseException) -> None:
+    """Remove an upload whose creation failed, unless it has a job; if that fails too, the upload expires."""
+    code = error.code if isinstance(error, IngestError) else None
+    try:
+        remove(engine, folder, token, EventKind.UPLOAD_REFUSED, code, to_one_line(str(error)))
+    except (OSError, DatabaseUnavailable) as fault:
+        logger.warning("an upload that was not created stays until retention removes it: %s", fault)
 
 
 def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
@@ -96,10 +125,12 @@ def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
         return None if row is None else _snapshot(row[0], is_expired=row.is_expired)
 
 
-def token_of(engine: Engine, spool_name: str) -> str | None:
-    """Return the token of the upload with this file; None if the file was sent in one request, or its record expired."""
+def of_file(engine: Engine, spool_name: str, keep: timedelta) -> UploadSnapshot | None:
+    """Read the upload with this file; None if the file was sent in one request, or the upload has expired."""
     with transaction(engine) as session:
-        return session.scalar(select(ResumableUpload.token).where(ResumableUpload.spool_name == spool_name))
+        is_of_file = ResumableUpload.spool_name == spool_name, ResumableUpload.updated >= func.now() - keep
+        row = session.scalars(select(ResumableUpload).where(*is_of_file)).one_or_none()
+        return None if row is None else _snapshot(row, is_expired=False)
 
 
 def request_stop(engine: Engine, token: str) -> None:

@@ -29,10 +29,9 @@ CHECKPOINT_SECONDS = 10.0
 def locked(path: Path, seconds: float) -> Iterator[FileIO | None]:
     """Open a file, complete or partial, with its lock; yield None if another process keeps the lock for `seconds`.
 
-    Raises SpoolUnavailable, also when there is no such file.
+    Raises FileNotFoundError when there is no such file, SpoolUnavailable.
     """
-    with translate_disk_errors(path.parent):
-        file = _open(path)
+    file = _open(path)
     with file:
         yield file if _lock(file, path, seconds) else None
 
@@ -65,21 +64,48 @@ def append(
     `checkpoint` is called with each offset that has become durable: now and then, at the end, and before an error of the
     stream is raised. Raises as `ingest.spool.blocks.write_blocks` and `checkpoint`.
     """
-    last = time.monotonic()
+    progress = _Progress(file, path.parent, job_id, offset, checkpoint)
     end = offset
     try:
         for end in write_blocks(stream, file, path.parent, offset, block_size, kept):
             failpoint("append.writing", job_id)
-            if time.monotonic() - last >= CHECKPOINT_SECONDS:
-                _sync(file, path.parent)
-                checkpoint(end)
-                last = time.monotonic()
+            progress.save_when_due(end)
     finally:
-        if end > offset:
-            _sync(file, path.parent)
-            failpoint("append.synced", job_id)
-            checkpoint(end)
+        progress.save(end)
     return end
+
+
+class _Progress:
+    """Makes the bytes of one request durable, and reports their end."""
+
+    def __init__(self, file: FileIO, folder: Path, job_id: int, offset: int, checkpoint: Callable[[int], None]) -> None:
+        self._file = file
+        self._folder = folder
+        self._job_id = job_id
+        self._saved = offset
+        self._saved_at = time.monotonic()
+        self._checkpoint = checkpoint
+        self._has_failed = False
+
+    def save_when_due(self, end: int) -> None:
+        """Save the bytes before `end` if the last time was long ago; raises as `save`."""
+        if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+            self.save(end)
+
+    def save(self, end: int) -> None:
+        """Sync and report the bytes before `end`, unless that failed before.
+
+        Raises SpoolFull, SpoolUnavailable, and the errors of `checkpoint`.
+        """
+        # Linux reports a write-back error only once: the next sync succeeds although the bytes are not on the disk.
+        if self._has_failed or end == self._saved:
+            return
+        self._has_failed = True
+        _sync(self._file, self._folder)
+        failpoint("append.synced", self._job_id)
+        self._checkpoint(end)
+        self._has_failed = False
+        self._saved, self._saved_at = end, time.monotonic()
 
 
 def cut(file: FileIO, path: Path, size: int, job_id: int) -> None:
@@ -101,11 +127,11 @@ def complete(path: Path, job_id: int) -> None:
 
 
 def _open(path: Path) -> FileIO:
-    try:
-        return FileIO(part_of(path), "r+")
-    except FileNotFoundError:
-        # A process that was killed after the last step of `complete` left it.
-        return FileIO(path, "r+")
+    # The second name is left by a process that was killed after the last step of `complete`.
+    for each in (part_of(path), path):
+        with translate_disk_errors(path.parent), suppress(FileNotFoundError):
+            return FileIO(each, "r+")
+    raise FileNotFoundError(path)
 
 
 def _lock(file: FileIO, path: Path, seconds: float) -> bool:

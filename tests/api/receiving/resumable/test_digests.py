@@ -94,6 +94,16 @@ def test_bundle_in_one_request_with_the_key_of_a_complete_upload_is_its_job(
     assert answers[0].json()["job_id"] == upload.job()
 
 
+def test_key_of_an_upload_that_can_still_become_a_job_is_in_use(server: Server, bundle: bytes, key: str) -> None:
+    made = post(server, len(bundle), bundle[:MIB], Idempotency_Key=key)
+    upload = TusUpload(server, server.url + made.headers["Location"])
+    sent = requests.post(f"{server.url}/ingest", data=bundle, headers={"Idempotency-Key": key}, timeout=60)
+    assert (sent.status_code, sent.json()["code"]) == (409, "idempotency_key_in_use")
+    upload.patch(bundle[MIB:], MIB)
+    again = requests.post(f"{server.url}/ingest", data=bundle, headers={"Idempotency-Key": key}, timeout=60)
+    assert (again.status_code, again.json()["job_id"]) == (200, upload.job())
+
+
 def test_key_of_a_removed_upload_is_free(server: Server, key: str) -> None:
     first = post(server, 5, Idempotency_Key=key)
     TusUpload(server, server.url + first.headers["Location"]).delete()

@@ -50,7 +50,10 @@ def test_offset_is_answered_with_the_limits_of_the_draft(server: Server, bundle:
     assert answer.headers["Upload-Offset"] == str(MIB)
     assert answer.headers["Upload-Complete"] == "?0"
     assert answer.headers["Upload-Length"] == str(len(bundle))
-    assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=604800"
+    limit = answer.headers["Upload-Limit"]
+    assert limit.startswith(f"max-size={16 * 1024**4}, max-age=")
+    # 7 days, of which some seconds have passed.
+    assert 604_000 < int(limit.rpartition("=")[2]) <= 604_800
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -58,6 +61,38 @@ def test_empty_last_part_ends_an_upload_of_unknown_length(server: Server, bundle
     upload = create(server, bundle)
     assert patch(upload, b"", len(bundle), LAST).status_code == 200
     assert upload.file().read_bytes() == bundle
+
+
+@pytest.mark.parametrize("data", [b"", iter([])], ids=["without bytes", "in chunks"])
+def test_empty_bundle_is_refused(server: Server, data: bytes) -> None:
+    upload = create(server, b"")
+    answer = patch(upload, data, 0, LAST)
+    assert (answer.status_code, answer.json()["code"]) == (400, "body_incomplete")
+    assert not upload.get().json()["complete"]
+
+
+def test_last_part_that_ends_before_the_length_is_a_problem(server: Server, bundle: bytes) -> None:
+    upload = create(server, bundle[:MIB], **{"Upload-Length": str(len(bundle))})
+    headers = {**PART, **LAST, "Upload-Offset": str(MIB)}
+    answer = requests.patch(upload.address, data=iter([bundle[MIB:-1]]), headers=headers, timeout=TIMEOUT_SECONDS)
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "https://iana.org/assignments/http-problem-types#inconsistent-upload-length"
+    assert patch(upload, bundle[-1:], len(bundle) - 1, LAST).status_code == 200
+    assert upload.file().read_bytes() == bundle
+
+
+def test_refused_length_is_answered_with_the_limits(server: Server) -> None:
+    headers = {**FIRST, "Upload-Length": str(17 * 1024**4)}
+    for path in ("ingest", "uploads"):
+        answer = requests.post(f"{server.url}/{path}", headers=headers, timeout=TIMEOUT_SECONDS)
+        assert answer.status_code == 413
+        assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=604800"
+
+
+def test_options_describe_what_is_supported(server: Server) -> None:
+    answer = requests.options(f"{server.url}/uploads", timeout=TIMEOUT_SECONDS)
+    assert answer.headers["Accept-Patch"] == "application/partial-upload"
+    assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=604800"
 
 
 def test_last_part_in_chunks(server: Server, bundle: bytes) -> None:
@@ -115,6 +150,7 @@ def test_client_of_the_interop_version_learns_the_address_early_and_resumes(serv
         head = send_head(connection, {**LAST, **INTEROP}, len(bundle))
         assert head.startswith(b"HTTP/1.1 104 ")
         assert b"Upload-Draft-Interop-Version: 8" in head
+        assert b"Upload-Limit: max-size=" in head
         connection.sendall(bundle[:MIB])
     address = head.partition(b"Location: ")[2].partition(b"\r\n")[0].decode()
     upload = TusUpload(server, server.url + address)

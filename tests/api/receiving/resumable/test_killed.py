@@ -74,3 +74,17 @@ def test_at_the_creation(server: Server, points: Points, bundle: bytes) -> None:
         requests.post(f"{server.url}/uploads", headers={**TUS, "Upload-Length": "5"}, timeout=60)
     wait_until(lambda: serves(server), 60, lambda: "the API does not serve again")
     assert create(server, len(bundle), bundle).job() > job
+
+
+def test_at_the_creation_with_a_key(server: Server, points: Points, bundle: bytes) -> None:
+    job = next_job(server)
+    points.arm("upload.created", job)
+    headers = {**TUS, "Upload-Length": str(len(bundle)), "Idempotency-Key": '"killed at the creation"'}
+    with pytest.raises(requests.ConnectionError):
+        requests.post(f"{server.url}/uploads", headers=headers, timeout=60)
+    wait_until(lambda: serves(server), 60, lambda: "the API does not serve again")
+    again = requests.post(f"{server.url}/uploads", headers=headers, timeout=60)
+    assert again.status_code == 201, again.text
+    upload = TusUpload(server, server.url + again.headers["Location"])
+    assert upload.patch(bundle, 0).status_code == 204
+    assert upload.job() == job

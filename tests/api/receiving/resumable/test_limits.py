@@ -8,8 +8,7 @@ import requests
 
 from tests.api.live_server import Server, serving_alone
 from tests.api.receiving.resumable.conftest import MIB
-from tests.api.receiving.resumable.test_tus import send_part
-from tests.api.receiving.resumable.tus_client import PART, TUS, TusUpload, create
+from tests.api.receiving.resumable.tus_client import PART, TUS, TusUpload, create, send_part
 from tests.api.shared_server import SharedServer, shared_server
 from tools.waiting import wait_until
 
@@ -45,6 +44,16 @@ def test_upload_of_unknown_length_ends_at_the_limit(limited: Server) -> None:
     assert upload.offset() == MIB
 
 
+@pytest.mark.parametrize(
+    ("length", "status", "code"), [(LARGEST + 1, 413, "bundle_too_large"), (0, 400, "body_incomplete")]
+)
+def test_length_that_is_declared_later_is_checked(limited: Server, length: int, status: int, code: str) -> None:
+    upload = create(limited, None)
+    answer = upload.patch(b"", 0, Upload_Length=str(length))
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert upload.get().json() == {**upload.get().json(), "length": None, "complete": False}
+
+
 def test_stalled_part_is_ended_and_kept(limited: Server) -> None:
     upload = create(limited, LARGEST)
     with limited.connect() as stalled:
@@ -63,6 +72,18 @@ def test_part_needs_a_slot(tmp_path: Path, database_url: str) -> None:
             wait_until(lambda: upload.holds(b"x" * MIB), 30, lambda: "nothing is written")
             answer = other.patch(b"", 0)
             assert (answer.status_code, answer.json()["code"]) == (503, "too_many_uploads")
+        server.forget_uploads()
+
+
+def test_newer_request_needs_no_slot_beside_the_one_that_it_ends(tmp_path: Path, database_url: str) -> None:
+    with serving_alone(tmp_path, database_url, INGEST_UPLOADS_AT_ONCE=1) as server:
+        upload = create(server, LARGEST)
+        with server.connect() as stalled:
+            send_part(stalled, upload, 0, LARGEST)
+            stalled.sendall(b"x" * MIB)
+            wait_until(lambda: upload.holds(b"x" * MIB), 30, lambda: "the part is not written")
+            answer = upload.patch(b"", 0)
+            assert (answer.status_code, answer.headers["Upload-Offset"]) == (409, str(MIB))
         server.forget_uploads()
 
 

@@ -1,15 +1,13 @@
 """Uploads by tus 1.0.0, request by request: https://tus.io/protocols/resumable-upload."""
 
-import base64
-import hashlib
-import socket
+from collections.abc import Iterator
 
 import pytest
 import requests
 
 from tests.api.live_server import Server
 from tests.api.receiving.resumable.conftest import MIB
-from tests.api.receiving.resumable.tus_client import PART, TUS, TusUpload, create
+from tests.api.receiving.resumable.tus_client import PART, TUS, TusUpload, create, send_part
 from tools.waiting import wait_until
 
 
@@ -65,62 +63,6 @@ def test_more_bytes_than_the_length_are_refused(server: Server) -> None:
     assert upload.offset() == 5
 
 
-@pytest.mark.parametrize("length", ["-1", "1.5", "ten", "9" * 30, ""])
-def test_malformed_length_is_refused(server: Server, length: str) -> None:
-    answer = requests.post(f"{server.url}/uploads", headers={**TUS, "Upload-Length": length}, timeout=60)
-    assert (answer.status_code, answer.json()["code"]) == (400, "upload_header_invalid")
-
-
-@pytest.mark.parametrize(
-    ("headers", "status", "code"),
-    [
-        ({}, 412, "tus_version_unsupported"),
-        ({"Tus-Resumable": "0.2.2", "Upload-Length": "5"}, 412, "tus_version_unsupported"),
-        ({**TUS}, 400, "upload_header_invalid"),
-        ({**TUS, "Upload-Length": "5", "Upload-Defer-Length": "1"}, 400, "upload_header_invalid"),
-        ({**TUS, "Upload-Defer-Length": "2"}, 400, "upload_header_invalid"),
-        ({**TUS, "Upload-Length": "0"}, 400, "body_incomplete"),
-        ({**TUS, "Upload-Length": str(17 * 1024**4)}, 413, "bundle_too_large"),
-        ({**TUS, "Upload-Length": "5", "Upload-Metadata": "name not base64!"}, 400, "upload_header_invalid"),
-    ],
-)
-def test_creation_that_is_refused_leaves_nothing(
-    server: Server, headers: dict[str, str], status: int, code: str
-) -> None:
-    with server.leaves_nothing():
-        answer = requests.post(f"{server.url}/uploads", headers=headers, timeout=60)
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-
-
-def test_metadata_of_tus_is_accepted(server: Server) -> None:
-    create(server, 5, headers={"Upload-Metadata": "filename YS50YXI=,is_confidential"})
-
-
-@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-def test_part_with_its_checksum_is_kept(server: Server, bundle: bytes, algorithm: str) -> None:
-    upload = create(server, len(bundle))
-    for part, offset in ((bundle[:MIB], 0), (bundle[MIB:], MIB)):
-        assert upload.patch(part, offset, Upload_Checksum=checksum(algorithm, part)).status_code == 204
-    assert upload.file().read_bytes() == bundle
-
-
-def test_part_with_another_checksum_is_discarded(server: Server, bundle: bytes) -> None:
-    upload = create(server, len(bundle), bundle[:MIB])
-    answer = upload.patch(bundle[MIB:], MIB, Upload_Checksum=checksum("sha1", b"other"))
-    assert (answer.status_code, answer.json()["code"]) == (460, "checksum_mismatch")
-    assert upload.offset() == MIB
-    assert upload.patch(bundle[MIB:], MIB).status_code == 204
-    assert upload.file().read_bytes() == bundle
-
-
-@pytest.mark.parametrize("value", ["crc32 AAAA", "sha1", "sha1 not-base64", "sha1 AAAA"])
-def test_malformed_checksum_is_refused(server: Server, value: str) -> None:
-    upload = create(server, 10)
-    answer = upload.patch(b"12345", 0, Upload_Checksum=value)
-    assert (answer.status_code, answer.json()["code"]) == (400, "upload_header_invalid")
-    assert upload.offset() == 0
-
-
 def test_removed_upload_leaves_nothing(server: Server, bundle: bytes) -> None:
     with server.leaves_nothing():
         upload = create(server, len(bundle), bundle[:MIB])
@@ -137,12 +79,39 @@ def test_complete_upload_cannot_be_removed(server: Server, bundle: bytes) -> Non
     assert upload.file().read_bytes() == bundle
 
 
+@pytest.mark.parametrize("token", ["%00", "a%00b", "%ff", "a%0d%0aX-Header:%20b", "..%5c..", "'", "%E2%80%AE"])
+def test_address_with_odd_characters_is_unknown(server: Server, token: str) -> None:
+    upload = TusUpload(server, f"{server.url}/uploads/{token}")
+    answers = (upload.get(), upload.head(), upload.patch(b"x", 0), upload.delete())
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert all("X-Header" not in answer.headers for answer in answers)
+
+
+def test_every_answer_names_the_version(server: Server) -> None:
+    upload, unknown = create(server, 5), TusUpload(server, f"{server.url}/uploads/unknown")
+    answers = (
+        upload.head(), upload.patch(b"x", 3), upload.patch(b"123456", 0), upload.patch(b"123", 0), unknown.head(),
+        unknown.patch(b"x", 0), upload.delete(), requests.post(f"{server.url}/uploads", timeout=60),
+    )  # fmt: skip
+    assert [answer.status_code for answer in answers] == [200, 409, 400, 204, 404, 404, 204, 412]
+    assert {answer.headers.get("Tus-Resumable") for answer in answers} == {"1.0.0"}
+    assert answers[-1].headers["Tus-Version"] == "1.0.0"
+
+
 def test_last_request_may_be_repeated(server: Server, bundle: bytes) -> None:
     upload = create(server, len(bundle), bundle)
     jobs = set(server.rows())
     answer = upload.patch(b"", len(bundle))
     assert (answer.status_code, answer.headers["Link"]) == (204, f'</jobs/{upload.job()}>; rel="related"')
     assert set(server.rows()) == jobs
+
+
+@pytest.mark.parametrize("sent", [b"x", iter([b"x"])], ids=["whole", "in chunks"])
+def test_complete_upload_takes_no_further_byte(server: Server, bundle: bytes, sent: bytes | Iterator[bytes]) -> None:
+    upload = create(server, len(bundle), bundle)
+    answer = upload.patch(sent, len(bundle))
+    assert (answer.status_code, answer.json()["code"]) == (400, "upload_length_inconsistent")
+    assert upload.file().read_bytes() == bundle
 
 
 def test_method_may_be_named_in_a_header(server: Server, bundle: bytes) -> None:
@@ -184,17 +153,3 @@ def test_progress_is_reported_without_ending_the_request(server: Server, bundle:
         sending.sendall(bundle[MIB:])
         assert b"204" in sending.recv(4096)
     assert upload.get().json()["complete"]
-
-
-def checksum(algorithm: str, part: bytes) -> str:
-    return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, part).digest()).decode()}"
-
-
-def send_part(connection: socket.socket, upload: TusUpload, offset: int, size: int) -> None:
-    """Send the head of a PATCH whose body follows."""
-    path = upload.address.removeprefix(upload.server.url)
-    lines = (
-        f"PATCH {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in PART.items()),
-        f"Upload-Offset: {offset}", f"Content-Length: {size}", "\r\n",
-    )  # fmt: skip
-    connection.sendall("\r\n".join(lines).encode())

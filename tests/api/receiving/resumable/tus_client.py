@@ -1,6 +1,7 @@
 """Requests of tus 1.0.0, one by one, for tests that look at each answer. The stock clients are in `tests/tus_clients`."""
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class TusUpload:
     def get(self) -> requests.Response:
         return requests.get(self.address, timeout=TIMEOUT_SECONDS)
 
-    def patch(self, data: bytes, offset: int, **headers: str) -> requests.Response:
+    def patch(self, data: bytes | Iterator[bytes], offset: int, **headers: str) -> requests.Response:
         sent = {
             **PART,
             "Upload-Offset": str(offset),
@@ -45,11 +46,15 @@ class TusUpload:
         """Return the file of the upload's job in the spool."""
         return self.server.spool / str(self.server.rows()[self.job()]["spool_name"])
 
-    def holds(self, part: bytes) -> bool:
-        """Return whether the partial file of the upload begins with these bytes."""
+    def part(self) -> Path:
+        """Return the partial file of the upload in the spool."""
         query = f"SELECT spool_name FROM resumable_upload WHERE token = '{self.address.rpartition('/')[2]}'"
         name = execute(self.server.database_url, query)[0][0]
-        with (self.server.spool / f"{name}.part").open("rb") as file:
+        return self.server.spool / f"{name}.part"
+
+    def holds(self, part: bytes) -> bool:
+        """Return whether the partial file of the upload begins with these bytes."""
+        with self.part().open("rb") as file:
             return file.read(len(part)) == part
 
     def job(self) -> int:
@@ -66,3 +71,22 @@ def create(
     answer = requests.post(f"{server.url}/uploads", data=data, headers=sent, timeout=TIMEOUT_SECONDS)
     assert answer.status_code == 201, answer.text
     return TusUpload(server, server.url + answer.headers["Location"])
+
+
+def send_part(connection: socket.socket, upload: TusUpload, offset: int, size: int) -> None:
+    """Send the head of a PATCH whose body follows."""
+    path = upload.address.removeprefix(upload.server.url)
+    lines = (
+        f"PATCH {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in PART.items()),
+        f"Upload-Offset: {offset}", f"Content-Length: {size}", "\r\n",
+    )  # fmt: skip
+    connection.sendall("\r\n".join(lines).encode())
+
+
+def begin_creation(connection: socket.socket, size: int) -> None:
+    """Send the head of a creation whose body follows."""
+    lines = (
+        "POST /uploads HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in PART.items()),
+        f"Upload-Length: {size}", f"Content-Length: {size}", "\r\n",
+    )  # fmt: skip
+    connection.sendall("\r\n".join(lines).encode())
