@@ -98,7 +98,8 @@ def override(token: str) -> Response:
     views = {"PATCH": continue_upload, "DELETE": remove}
     view = views.get(request.headers.get(OVERRIDE, ""))
     if view is None:
-        raise MethodNotAllowed(f"send PATCH or DELETE, or POST with one of them in {OVERRIDE}")
+        allowed = {"Allow": "GET, HEAD, PATCH, DELETE"}
+        raise MethodNotAllowed(f"send PATCH or DELETE, or POST with one of them in {OVERRIDE}", allowed)
     return view(UploadPath(token=token))
 
 
