@@ -1,20 +1,20 @@
 """Bundles that arrive in several requests: their rows from the creation of the upload until some time after its end.
 
-Called by `api.receiving.resumable`, which holds the lock of the partial file while it writes, and by retention. As long as
-the upload has no job, `ingest.ledger.uploads` has a row of the same file, which reserves its space. Both rows are locked in
-the same order: first that of the file.
+Called by `api.receiving.resumable`, which holds the lock of the partial file while it writes, by
+`api.receiving.idempotency` (`of_file`), and by `ingest.ledger.expired_uploads`. As long as the upload has no job,
+`ingest.ledger.uploads` has a row of the same file, which reserves its space. Both rows are locked in the same order: first
+that of the file.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from ingest import spool
 from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned
 from ingest.ledger import idempotency_keys, uploads
 from ingest.ledger.database import transaction
@@ -28,7 +28,6 @@ from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
 logger = logging.getLogger(__name__)
-BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -199,41 +198,6 @@ def remove(
 
 
 IsDue = Callable[[Session, ResumableUpload], bool]
-
-
-def expired(engine: Engine, keep: timedelta) -> Iterator[str]:
-    """Return the tokens of the uploads whose last byte came longer than `keep` ago, in order."""
-    last = ""
-    old = ResumableUpload.updated < func.now() - keep
-    while True:
-        query = select(ResumableUpload.token).where(ResumableUpload.token > last, old)
-        with transaction(engine) as session:
-            batch = list(session.scalars(query.order_by(ResumableUpload.token).limit(BATCH)))
-        yield from batch
-        if len(batch) < BATCH:
-            return
-        last = batch[-1]
-
-
-def remove_expired(engine: Engine, folder: Path, token: str, keep: timedelta) -> bool:
-    """Remove an expired upload unless a request is writing it; return whether it was removed.
-
-    Of an upload that has a job only the row is removed. Raises OSError, DatabaseUnavailable.
-    """
-    old = ResumableUpload.updated < func.now() - keep
-
-    def is_due(session: Session, row: ResumableUpload) -> bool:
-        is_old = session.scalar(select(old).where(ResumableUpload.token == token))
-        return bool(is_old) and not spool.is_being_written(folder / row.spool_name)
-
-    text = f"no byte arrived for {keep.total_seconds() / 3600:g} hours"
-    if remove(engine, folder, token, EventKind.UPLOAD_ABANDONED, None, text, is_due=is_due):
-        return True
-    with transaction(engine) as session:
-        ended = delete(ResumableUpload).where(
-            ResumableUpload.token == token, old, ResumableUpload.completed.is_not(None)
-        )
-        return session.scalar(ended.returning(ResumableUpload.token)) is not None
 
 
 def _change(session: Session, seen: UploadSnapshot, **values: object) -> UploadSnapshot:

@@ -28,7 +28,7 @@ from ingest.archiving.rejection import remove_uncataloged
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.context import StageContext
 from ingest.errors.types import IngestError
-from ingest.ledger import jobs, resumable_uploads, uploads
+from ingest.ledger import expired_uploads, jobs, uploads
 from ingest.ledger.database import first_line, make_engine
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_predicates import IS_CATALOGED, IS_REJECTED, IS_STOPPED
@@ -88,8 +88,8 @@ def _abandoned_uploads(resources: Resources) -> Counter[str]:
 def _expired_uploads(resources: Resources) -> Counter[str]:
     keep = timedelta(hours=resources.settings.keep_partial_hours)
     folder, engine = resources.settings.volume_path, resources.engine
-    found = resumable_uploads.expired(engine, keep)
-    return _remove_each("expired", found, lambda token: resumable_uploads.remove_expired(engine, folder, token, keep))
+    found = expired_uploads.expired(engine, keep)
+    return _remove_each("expired", found, lambda token: expired_uploads.remove_expired(engine, folder, token, keep))
 
 
 def _rejected_bundles(resources: Resources) -> Counter[str]:
