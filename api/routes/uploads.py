@@ -19,7 +19,10 @@ from api.access.roles import UPLOADERS
 from api.openapi.parameters import UploadPath
 from api.receiving.body import GUNICORN_SOCKET, Body
 from api.receiving.create_job import new_job_id, start_job
-from api.receiving.resumable import draft, tus
+from api.receiving.digests import REPR_DIGEST, RequestedDigests, requested_digests
+from api.receiving.idempotency import REPLAYED, idempotency_key
+from api.receiving.resumable import draft, keys, tus
+from api.receiving.resumable.completion import complete
 from api.receiving.resumable.draft import Draft
 from api.receiving.resumable.errors import UploadLengthInconsistent
 from api.receiving.resumable.headers import Part
@@ -33,6 +36,7 @@ from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state_json import answer
 from ingest.ledger import resumable_uploads
+from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.resumable_uploads import UploadSnapshot
 from ingest.ledger.user_shares import share_of
 from ingest.spool import Announced, file_name
@@ -118,12 +122,16 @@ def override(token: str) -> Response:
 def create_upload(protocol: Tus | Draft) -> Response:
     """Create an upload, append the body of the request, if any, and answer its address.
 
-    Raises the errors of a bundle in one request, UploadHeaderInvalid, UploadLengthInconsistent, TusVersionUnsupported.
+    With an `Idempotency-Key` that was sent before, the first upload is answered. Raises the errors of a bundle in one
+    request, UploadHeaderInvalid, UploadLengthInconsistent, TusVersionUnsupported, UploadHasJob.
     """
     part = protocol.creation()
     with _slot():
-        token = _create(part)
-        location = {"Location": f"/uploads/{token}"}
+        claim = _claim(part)
+        if isinstance(claim, str):
+            return _answer_again(protocol, claim)
+        token = _create(part, claim)
+        location = _location(token)
         if isinstance(protocol, Draft) and draft.wants_address_early():
             _send_address(location["Location"])
         with _opened(token) as upload:
@@ -132,23 +140,51 @@ def create_upload(protocol: Tus | Draft) -> Response:
     return response
 
 
-def _create(part: Part) -> str:
+def _claim(part: Part) -> KeyClaim | str | None:
+    """Return the claim on the request's idempotency key, or the token of the upload that the key already has."""
+    key = idempotency_key(request.headers)
+    if key is None:
+        return None
+    digest = request.headers.get(REPR_DIGEST)
+    return keys.claim_or_find(get_resources(), caller().user, key, part.length, digest)
+
+
+def _answer_again(protocol: Tus | Draft, token: str) -> Response:
+    """Answer a creation that was sent again; its body is not read, and the client continues at the offset."""
+    with _opened(token) as upload:
+        _complete(upload)
+        response = _describe(HTTPStatus.CREATED, protocol, upload.upload)
+    response.headers.update({**_location(token), **REPLAYED})
+    return response
+
+
+def _create(part: Part, key: KeyClaim | None) -> str:
     """Commit a new upload; return its token."""
     resources, user = get_resources(), caller().user
     settings, token = resources.settings, secrets.token_urlsafe(TOKEN_BYTES)
+    # Refused now if it is malformed.
+    requested_digests(request.headers)
     if part.length is not None:
         refuse_empty(part.length)
         if part.length > settings.largest_bundle:
             raise BundleTooLarge(f"the limit is {settings.largest_bundle} bytes")
     job_id = new_job_id(resources)
     announced = Announced(job_id, file_name(job_id, "tar"), part.length, user)
-    share = share_of(settings, user)
-    folder = settings.volume_path
-    resumable_uploads.create(resources.engine, folder, announced, token, None, settings.spool_kept_free, share)
+    resumable_uploads.create(
+        resources.engine,
+        settings.volume_path,
+        announced,
+        token,
+        request.headers.get(REPR_DIGEST),
+        settings.spool_kept_free,
+        share_of(settings, user),
+        key,
+    )
     return token
 
 
 def _receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTPStatus) -> Response:
+    """Append the body of the request, complete the upload if it was the last, and answer."""
     settings = get_resources().settings
     if not upload.upload.has_job or part.offset != upload.upload.offset:
         upload.accept(part)
@@ -157,21 +193,22 @@ def _receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTP
     if not upload.upload.has_job:
         upload.receive(body, part)
     job = _complete(upload)
-    if job is None:
-        return _describe(status, protocol, upload.upload)
-    response = (
-        protocol.complete(job) if status is not HTTPStatus.CREATED or isinstance(protocol, Draft) else _empty(status)
-    )
-    response.headers.update(_headers(protocol, upload.upload))
+    is_creation_of_tus = status is HTTPStatus.CREATED and isinstance(protocol, Tus)
+    response = _empty(status) if job is None or is_creation_of_tus else protocol.complete(job)
+    response.headers.update({**_headers(protocol, upload.upload), **_repr_digest(job)})
     return response
 
 
 def _complete(upload: OpenUpload) -> Response | None:
     """Commit and start the job of a whole upload; return the answer that a bundle in one request gets, else None."""
     begun, is_new = time.monotonic(), not upload.upload.has_job
-    snapshot = upload.complete()
-    if snapshot is None:
+    digests = requested_digests(request.headers)
+    # The digest of a body covers this request only.
+    whole = RequestedDigests(tuple(each for each in digests.declared if each.header == REPR_DIGEST), digests.wanted)
+    completed = complete(upload, whole)
+    if completed is None:
         return None
+    snapshot, found = completed
     job = snapshot.received
     failpoint("upload.committed", job.job_id)
     if is_new:
@@ -181,7 +218,19 @@ def _complete(upload: OpenUpload) -> Response | None:
             "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
             job.job_id, job.kind, job.size, job.user, time.monotonic() - begun, triggered,
         )  # fmt: skip
-    return answer(job.job_id, received(), snapshot.created, snapshot.updated)
+    response = answer(job.job_id, received(), snapshot.created, snapshot.updated)
+    if whole.wanted in found:
+        response.headers.update(whole.answer_headers(found))
+    return response
+
+
+def _repr_digest(job: Response | None) -> dict[str, str]:
+    """Return the digest of the stored bytes, if the answer to the last request has it."""
+    return {REPR_DIGEST: job.headers[REPR_DIGEST]} if job is not None and REPR_DIGEST in job.headers else {}
+
+
+def _location(token: str) -> dict[str, str]:
+    return {"Location": f"/uploads/{token}"}
 
 
 def _opened(token: str) -> AbstractContextManager[OpenUpload]:

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -38,12 +39,12 @@ class ServerProcess:
 def server_process(
     folder: Path, environment: Mapping[str, str], *, new_interpreter: bool = False
 ) -> Iterator[ServerProcess]:
-    """Run a server in a folder on a free port; its log is the file `log` in the folder.
+    """Run a server in a folder, which gets its log, on a free port.
 
     A new interpreter is needed for variables that are read when a module is imported.
     """
-    log = folder / "log"
-    log.touch()
+    # Of its own name, because two servers may share a folder.
+    log = Path(tempfile.mkstemp(prefix="log-", dir=folder)[1])
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     run = _run_interpreter if new_interpreter else _run

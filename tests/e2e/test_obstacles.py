@@ -26,6 +26,8 @@ SETTINGS = {
 }
 # Airflow must have noticed the change, and both processes of the API must have read it.
 SEEN_SECONDS = 120
+BROKEN = "the DAG ingest has an import error"
+MISSING = "the DAG ingest is missing in Airflow"
 NO_POOL = "the pool archive is missing in Airflow"
 
 
@@ -86,6 +88,26 @@ def wait_for_readiness(stack: Stack, holds: Callable[[State], bool]) -> None:
     wait_until(lambda: holds(readiness(stack)), SEEN_SECONDS, lambda: str(readiness(stack)))
 
 
+def delete_until_missing(stack: Stack, file: Path) -> None:
+    """Delete the file of the DAG `ingest` and wait until the DAG is missing.
+
+    If Airflow is parsing the file while it is deleted, it records an import error, which it removes only when it has parsed
+    the file again. Then the file is restored, and deleted again as soon as the DAG is ready.
+    """
+    good = file.read_text()
+
+    def is_missing() -> bool:
+        airflow = readiness(stack)
+        if file.exists():
+            if airflow["ready"]:
+                file.unlink()
+        elif BROKEN in airflow["message"]:
+            file.write_text(good)
+        return MISSING in airflow["message"]
+
+    wait_until(is_missing, 3 * SEEN_SECONDS, lambda: str(readiness(stack)))
+
+
 def wait_for_obstacle(stack: Stack, job: int, text: str) -> State:
     """Wait until the unfinished job and `/readyz` name an obstacle; check that `show` and `retry` name it."""
     state = stack.wait(job, lambda state: text in state["exception"], SEEN_SECONDS)
@@ -133,9 +155,9 @@ def test_job_whose_dag_has_an_import_error_reports_it_until_it_is_repaired(stack
     good = file.read_text()
     file.write_text(f"import a_package_that_is_not_installed\n{good}")
     try:
-        wait_for_readiness(stack, lambda airflow: "the DAG ingest has an import error" in airflow["message"])
+        wait_for_readiness(stack, lambda airflow: BROKEN in airflow["message"])
         job = stack.post(make_bundle())
-        wait_for_obstacle(stack, job, "the DAG ingest has an import error")
+        wait_for_obstacle(stack, job, BROKEN)
     finally:
         file.write_text(good)
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))
@@ -146,11 +168,10 @@ def test_job_whose_dag_has_an_import_error_reports_it_until_it_is_repaired(stack
 def test_job_whose_dag_is_missing_reports_it_until_it_is_restored(stack: Stack, own: OwnStack):
     file = own.dags / "ingest_dag.py"
     good = file.read_text()
-    file.unlink()
     try:
-        wait_for_readiness(stack, lambda airflow: "the DAG ingest is missing in Airflow" in airflow["message"])
+        delete_until_missing(stack, file)
         job = stack.post(make_bundle())
-        wait_for_obstacle(stack, job, "the DAG ingest is missing in Airflow")
+        wait_for_obstacle(stack, job, MISSING)
     finally:
         file.write_text(good)
     wait_for_readiness(stack, lambda airflow: bool(airflow["ready"]))

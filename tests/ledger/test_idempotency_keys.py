@@ -71,7 +71,7 @@ def test_key_belongs_to_its_upload_until_that_is_a_job(database_engine: Engine, 
     assert idempotency_keys.find(database_engine, USER, key) == PendingKey(received.spool_name, is_starting=True)
     jobs.create(database_engine, received, SHA256)
     found = idempotency_keys.find(database_engine, USER, key)
-    assert found == CompletedKey(received.job_id, Kind.INGEST, SHA256, 1)
+    assert found == CompletedKey(received.job_id, Kind.INGEST, SHA256, 1, received.spool_name)
 
 
 def test_upload_starts_for_a_minute(database_engine: Engine, announce: Announce, key: str):

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
+from api.receiving.resumable.checksum import checksums
 from api.receiving.resumable.errors import UploadHeaderInvalid, UploadLengthInconsistent
 from api.receiving.resumable.headers import Part, number, required_number
 from api.receiving.upload_errors import UnsupportedContentType
@@ -30,14 +31,14 @@ class Draft:
     def creation(self) -> Part:
         """Read the headers of a creation; raises UploadHeaderInvalid, UploadLengthInconsistent."""
         is_last = _is_complete()
-        return Part(length=_length(0, is_last=is_last), is_last=is_last)
+        return Part(length=_length(0, is_last=is_last), is_last=is_last, checksums=checksums())
 
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`, and UnsupportedContentType."""
         if request.mimetype != CONTENT_TYPE:
             raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
         is_last, offset = _is_complete(), required_number("Upload-Offset")
-        return Part(offset, _length(offset, is_last=is_last), is_last=is_last)
+        return Part(offset, _length(offset, is_last=is_last), is_last=is_last, checksums=checksums())
 
     def check(self) -> None:
         """Check the headers of any other request, which has none of its own."""

@@ -19,13 +19,13 @@ class Part:
     - `offset`: where they begin in the bundle, in bytes.
     - `length`: the size of the whole bundle in bytes, if the client knows it now.
     - `is_last`: the bundle ends with this body.
-    - `checksum`: what the body is compared with.
+    - `checksums`: what the body is compared with.
     """
 
     offset: int = 0
     length: int | None = None
     is_last: bool = False
-    checksum: Checksum | None = None
+    checksums: tuple[Checksum, ...] = ()
 
 
 def number(name: str) -> int | None:

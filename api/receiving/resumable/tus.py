@@ -37,13 +37,13 @@ class Tus:
             raise UploadHeaderInvalid("send either Upload-Length or Upload-Defer-Length: 1")
         if request.content_length or "Transfer-Encoding" in request.headers:
             _check_content_type()
-        return Part(length=length, checksum=checksum.checksum())
+        return Part(length=length, checksums=checksum.checksums())
 
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`."""
         _check_version()
         _check_content_type()
-        return Part(required_number("Upload-Offset"), number("Upload-Length"), checksum=checksum.checksum())
+        return Part(required_number("Upload-Offset"), number("Upload-Length"), checksums=checksum.checksums())
 
     def check(self) -> None:
         """Check the headers of any other request; raises TusVersionUnsupported."""

@@ -5,8 +5,7 @@ after one of them leaves:
 
     bytes to the partial file, sync   bytes behind the offset, which the next request overwrites
     -> commit of the offset           a client that got no answer asks for the offset, and continues there
-    -> final name (after the last)    the file of a whole upload; the next request, even HEAD, completes it
-    -> commit of the job              the upload names the job; the client learns it from any later request
+    -> the job (after the last)       `api.receiving.resumable.completion`
 """
 
 import time
@@ -18,7 +17,6 @@ from io import FileIO
 from pathlib import Path
 
 from api.receiving.body import Body
-from api.receiving.create_job import create_job
 from api.receiving.resumable.checksum import CheckedBody
 from api.receiving.resumable.errors import (
     UploadHasJob,
@@ -31,14 +29,12 @@ from api.receiving.resumable.headers import Part
 from api.receiving.resumable.stop_check import StopCheck
 from api.resources import Resources
 from ingest.errors.types import IncompleteBody, SpoolUnavailable
-from ingest.ledger import jobs, resumable_uploads, uploads
+from ingest.ledger import resumable_uploads, uploads
 from ingest.ledger.events import EventKind
-from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.ledger.resumable_uploads import UploadSnapshot
 from ingest.ledger.user_shares import share_of
 from ingest.spool import Announced, append
 from ingest.spool.blocks import Kept
-from ingest.states.stages import Kind
 
 # An older request notices within a second that it must stop; then it syncs what it has received.
 LOCK_SECONDS = 15.0
@@ -58,7 +54,8 @@ class OpenUpload:
     submitter: str | None
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
+        """The final name of the file."""
         return self.resources.settings.volume_path / self.upload.spool_name
 
     def largest_part(self) -> int:
@@ -99,41 +96,27 @@ class OpenUpload:
         body.watch(StopCheck(self.resources.engine, self.upload))
         settings, begin = self.resources.settings, self.upload.offset
         # With a checksum the bytes count only when all have arrived.
-        checkpoint = self._ignore if part.checksum else self._record
-        stream = CheckedBody(body, part.checksum) if part.checksum else body
+        checkpoint = self._ignore if part.checksums else self._record
+        stream = CheckedBody(body, part.checksums) if part.checksums else body
         kept = None if self.upload.length is not None else self._kept()
         end = append.append(
-            stream, self.file, self._path, self.upload.job_id, begin, settings.transfer_size, kept, checkpoint
+            stream, self.file, self.path, self.upload.job_id, begin, settings.transfer_size, kept, checkpoint
         )
         if body.announced_size is not None and end - begin != body.announced_size:
             raise IncompleteBody(f"{body.announced_size} bytes were announced, but {end - begin} were received")
-        if part.checksum or (part.is_last and self.upload.length is None):
+        if part.checksums or (part.is_last and self.upload.length is None):
             length = end if part.is_last and self.upload.length is None else None
             self.upload = resumable_uploads.record(self.resources.engine, self.upload, end, length)
 
-    def complete(self) -> JobSnapshot | None:
-        """Commit the job of an upload whose last byte is on the disk; return its job, or None if bytes are missing.
-
-        May be repeated. Raises as `api.receiving.create_job.create_job`, and SpoolUnavailable.
-        """
-        engine, upload = self.resources.engine, self.upload
-        if upload.has_job:
-            return jobs.read(engine, upload.job_id)
-        if not upload.is_whole:
-            return None
-        assert self.file is not None, "an upload without a job is locked"
-        append.complete(self.file, self._path, upload.offset, upload.job_id)
-        received = Received(upload.job_id, Kind.INGEST, upload.user, upload.spool_name, upload.offset, self.submitter)
-        return create_job(self.resources, received)
-
     def remove(self) -> None:
         """Remove the upload and its file on behalf of its user; raises UploadHasJob, OSError, DatabaseUnavailable."""
-        folder, token = self.resources.settings.volume_path, self.upload.token
-        text = f"removed by {self.upload.user}"
-        if self.upload.has_job or not resumable_uploads.remove(
-            self.resources.engine, folder, token, EventKind.UPLOAD_REFUSED, None, text
-        ):
+        if self.upload.has_job or not self.refuse(None, f"removed by {self.upload.user}"):
             raise UploadHasJob(f"the upload is complete: it is job {self.upload.job_id}")
+
+    def refuse(self, code: str | None, text: str) -> bool:
+        """Remove an upload that has no job, and its file, with an event; return False if it has a job."""
+        folder, token = self.resources.settings.volume_path, self.upload.token
+        return resumable_uploads.remove(self.resources.engine, folder, token, EventKind.UPLOAD_REFUSED, code, text)
 
     def _kept(self) -> Kept:
         """Return the space that an upload of unknown length leaves free."""

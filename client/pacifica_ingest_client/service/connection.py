@@ -132,6 +132,12 @@ def json_of(answer: requests.Response) -> dict[str, Any]:
     return document
 
 
+def linked_job(answer: requests.Response) -> int | None:
+    """Return the job that the `Link` of an answer names."""
+    name = answer.links.get("related", {}).get("url", "").rpartition("/")[2]
+    return int(name) if name.isdecimal() else None
+
+
 def _check_certificates(path: str | None) -> None:
     """Raise UsageError here, because requests would report a broken connection."""
     try:
@@ -147,12 +153,13 @@ def _error_of(answer: requests.Response) -> ClientError:
     text = f"{answer.url} answered {status} {answer.reason}: {message}"
     if status in REDIRECTS:
         return RequestRefused(f"{answer.url} redirects to {answer.headers.get('Location')}; use that URL", status)
-    if status in LATER:
+    job_id = linked_job(answer)
+    if status in LATER and job_id is None:
         return ServiceUnavailable(text, _retry_after(answer), answered=True, code=code)
     if status in SERVER_ERRORS:
         return ServiceFailed(text)
     refused = NotFound if status == NOT_FOUND else RequestRefused
-    return refused(text, status, code, document)
+    return refused(text, status, code, document, job_id)
 
 
 def _document(answer: requests.Response) -> dict[str, Any]:

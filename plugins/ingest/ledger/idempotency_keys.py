@@ -54,6 +54,7 @@ class CompletedKey:
     kind: Kind
     sha256: bytes
     size: int
+    spool_name: str
 
 
 def find(engine: Engine, user: str, key: str) -> PendingKey | CompletedKey | None:
@@ -70,7 +71,7 @@ def find(engine: Engine, user: str, key: str) -> PendingKey | CompletedKey | Non
     # Written together with the job.
     assert stored.sha256 is not None
     assert stored.size is not None
-    return CompletedKey(stored.job_id, Kind(stored.kind), stored.sha256, stored.size)
+    return CompletedKey(stored.job_id, Kind(stored.kind), stored.sha256, stored.size, stored.spool_name)
 
 
 def claim(session: Session, wanted: KeyClaim, spool_name: str) -> None:
@@ -96,6 +97,13 @@ def complete(session: Session, spool_name: str, job_id: int, sha256: bytes, size
     if session.execute(named).first() is None:
         # This request made no progress for so long that another one with its key replaced it.
         raise in_use()
+
+
+def is_keyed(engine: Engine, spool_name: str) -> bool:
+    """Return whether an upload without a job has a key; raises DatabaseUnavailable."""
+    row = IdempotencyKey
+    with transaction(engine) as session:
+        return session.scalar(select(row.key).where(row.spool_name == spool_name, row.job_id.is_(None))) is not None
 
 
 def free(session: Session, spool_name: str) -> None:

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from ingest import spool
 from ingest.errors.types import UploadAbandoned
-from ingest.ledger import uploads
+from ingest.ledger import idempotency_keys, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
+from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
 from ingest.ledger.user_shares import UserShare
@@ -62,10 +63,11 @@ def create(
     repr_digest: str | None,
     kept_free: int,
     share: UserShare,
+    key: KeyClaim | None = None,
 ) -> None:
-    """Commit a new upload, which reserves its space, then create its file.
+    """Commit a new upload, which reserves its space and claims its idempotency key, then create its file.
 
-    Raises DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
+    Raises IdempotencyKeyInUse, DatabaseUnavailable, SpoolFull, UserLimit, SpoolUnavailable.
     """
     with transaction(engine) as session:
         uploads.announce_in(session, folder, announced, kept_free, share, token)
@@ -79,6 +81,8 @@ def create(
                 repr_digest=repr_digest,
             )
         )
+        if key is not None:
+            idempotency_keys.claim(session, key, announced.name)
     # A process that dies here leaves an upload without a file, whose address no client knows: it expires.
     failpoint("upload.created", announced.job_id)
     append.create(folder / announced.name, announced.size)
@@ -90,6 +94,12 @@ def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
     with transaction(engine) as session:
         row = session.execute(select(ResumableUpload, expired).where(ResumableUpload.token == token)).one_or_none()
         return None if row is None else _snapshot(row[0], is_expired=row.is_expired)
+
+
+def token_of(engine: Engine, spool_name: str) -> str | None:
+    """Return the token of the upload with this file; None if the file was sent in one request, or its record expired."""
+    with transaction(engine) as session:
+        return session.scalar(select(ResumableUpload.token).where(ResumableUpload.spool_name == spool_name))
 
 
 def request_stop(engine: Engine, token: str) -> None:

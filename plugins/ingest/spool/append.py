@@ -82,14 +82,18 @@ def append(
     return end
 
 
-def complete(file: FileIO, path: Path, size: int, job_id: int) -> None:
-    """Give a locked file of which `size` bytes are durable its final name; may be repeated. Raises SpoolUnavailable."""
+def cut(file: FileIO, path: Path, size: int, job_id: int) -> None:
+    """Remove what a locked file has behind its `size` bytes, the rest of a request that broke; raises SpoolUnavailable."""
     with translate_disk_errors(path.parent):
         if os.fstat(file.fileno()).st_size != size:
-            # Bytes behind the offset: the rest of a request that was cut off.
             file.truncate(size)
             os.fsync(file.fileno())
-        failpoint("append.complete", job_id)
+    failpoint("append.complete", job_id)
+
+
+def complete(path: Path, job_id: int) -> None:
+    """Give a locked file that is complete its final name, durably; may be repeated. Raises SpoolUnavailable."""
+    with translate_disk_errors(path.parent):
         with suppress(FileNotFoundError):
             part_of(path).rename(path)
         sync_folder(path.parent)

@@ -139,7 +139,8 @@ def test_the_example_of_a_move_document_is_valid() -> None:
 
 def test_document_has_no_answer_that_is_never_returned(document: Document) -> None:
     answering = {name for name, operation in operations(document).items() if "422" in operation["responses"]}
-    assert answering == {"POST /ingest", "POST /move", "POST /preflight", "POST /preflight/move", "POST /upload"}
+    receiving = {"POST /ingest", "POST /move", "POST /upload", "POST /uploads", "PATCH /uploads/{token}"}
+    assert answering == {*receiving, "POST /preflight", "POST /preflight/move"}
 
 
 @pytest.mark.parametrize(("authentication", "schemes"), [("token", ["bearer", "basic"]), ("proxy", ["proxy"])])

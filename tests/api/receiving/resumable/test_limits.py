@@ -18,9 +18,7 @@ LARGEST = 2 * MIB
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Server]:
-    settings = {
-        "INGEST_LARGEST_BUNDLE": LARGEST, "INGEST_RECEIVE_TIMEOUT": 1, "INGEST_UPLOADS_AT_ONCE": 1,
-    }  # fmt: skip
+    settings = {"INGEST_LARGEST_BUNDLE": LARGEST, "INGEST_RECEIVE_TIMEOUT": 3}
     with serving_alone(tmp_path_factory.mktemp("limited"), database_url, **settings) as server:
         yield server
         server.forget_uploads()
@@ -52,15 +50,17 @@ def test_stalled_part_is_ended_and_kept(limited: Server) -> None:
     with limited.connect() as stalled:
         send_part(stalled, upload, 0, LARGEST)
         stalled.sendall(b"x" * MIB)
-        assert b"408 Request Timeout" in stalled.recv(4096)
+        assert b" 408 " in stalled.recv(4096)
     assert upload.offset() == MIB
 
 
-def test_part_needs_a_slot(limited: Server) -> None:
-    upload, other = create(limited, LARGEST), create(limited, LARGEST)
-    with limited.connect() as sending:
-        send_part(sending, upload, 0, LARGEST)
-        wait_until(lambda: other.patch(b"x", 0).status_code == 503, 30, lambda: "the slot is free")
+def test_part_needs_a_slot(tmp_path: Path, database_url: str) -> None:
+    with serving_alone(tmp_path, database_url, INGEST_UPLOADS_AT_ONCE=1) as server:
+        upload, other = create(server, LARGEST), create(server, LARGEST)
+        with server.connect() as sending:
+            send_part(sending, upload, 0, LARGEST)
+            wait_until(lambda: other.patch(b"", 0).status_code == 503, 30, lambda: "the slot is free")
+        server.forget_uploads()
 
 
 def test_declared_length_reserves_space(server: Server) -> None:

@@ -1,0 +1,42 @@
+"""Recognize the creation of an upload that is sent again, by its `Idempotency-Key`. Called by `api.routes.uploads`.
+
+`ingest.ledger.idempotency_keys` says why a key never has a second job.
+"""
+
+from datetime import timedelta
+
+from api.receiving.idempotency import is_being_received
+from api.receiving.resumable.errors import UploadHasJob
+from api.receiving.upload_errors import IdempotencyKeyReused
+from api.resources import Resources
+from ingest.ledger import idempotency_keys, resumable_uploads
+from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim
+from ingest.states.stages import Kind
+
+
+def claim_or_find(
+    resources: Resources, user: str, key: str, length: int | None, repr_digest: str | None
+) -> KeyClaim | str:
+    """Return the claim with which an upload is created, or the token of the upload that the key already has.
+
+    The length and the digest that the client declares, where it does, must be those of the first creation. Raises
+    IdempotencyKeyInUse, IdempotencyKeyReused, UploadHasJob, DatabaseUnavailable, SpoolUnavailable.
+    """
+    found = idempotency_keys.find(resources.engine, user, key)
+    if found is None:
+        return KeyClaim(user, key, Kind.INGEST)
+    keep = timedelta(hours=resources.settings.keep_partial_hours)
+    token = resumable_uploads.token_of(resources.engine, found.spool_name)
+    upload = None if token is None else resumable_uploads.read(resources.engine, token, keep)
+    if upload is not None and not upload.is_expired:
+        if length not in {None, upload.length} or repr_digest not in {None, upload.repr_digest}:
+            raise IdempotencyKeyReused(
+                "this Idempotency-Key was sent with another upload; use a new key for each upload"
+            )
+        return upload.token
+    if isinstance(found, CompletedKey):
+        link = {"Link": f'</jobs/{found.job_id}>; rel="related"'}
+        raise UploadHasJob(f"the bundle of this Idempotency-Key is job {found.job_id}", link)
+    if is_being_received(resources.settings.volume_path, found):
+        raise idempotency_keys.in_use()
+    return KeyClaim(user, key, Kind.INGEST, dead_upload=found.spool_name)
