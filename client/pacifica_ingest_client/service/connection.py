@@ -65,7 +65,8 @@ class Connection:
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerToken(access.token) if access.token else None
-        self._session.headers.update(access.headers)
+        # As bytes, because the service reads names in UTF-8, and requests would write Latin-1.
+        self._session.headers.update({name: value.encode() for name, value in access.headers.items()})
         self._verify = access.ca_file
         self._proxies = {"http": access.proxy, "https": access.proxy} if access.proxy else None
 
@@ -106,8 +107,11 @@ class Connection:
 
     def absolute(self, address: str) -> str:
         """Return the URL of a path, or of a `Location`; raises ServiceFailed for a URL of another host."""
-        url = self.url + address if address.startswith("/") else urljoin(f"{self.url}/", address)
-        if urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+        parts = urlsplit(self.url)
+        # Behind a proxy that serves the service below a path, the service may know that path or not.
+        is_below = address.startswith("/") and not address.startswith(f"{parts.path}/")
+        url = self.url + address if is_below else urljoin(f"{self.url}/", address)
+        if urlsplit(url)[:2] != parts[:2]:
             raise ServiceFailed(f"the service at {self.url} named another server: {url}")
         return url
 
