@@ -113,6 +113,16 @@ def test_a_connection_that_breaks_is_resumed(
     assert proxy.forwarded < 1.6 * SIZE
 
 
+def test_a_connection_that_stalls_is_abandoned_and_resumed(
+    jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pacifica_ingest_client.service.connection.CONNECT_SECONDS", 0.5)
+    proxy.add(Stall(after=SIZE // 4))
+    job = client_of(proxy.url, tmp_path).submit(Source([run]), TRANSACTION)
+    assert jobs.the_only_one() == (job, expected(run, tmp_path))
+    assert len(proxy.happened) == 1
+
+
 def test_a_lost_answer_to_the_creation_makes_no_second_job(jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path):
     # The first answers, to the preflight and to OPTIONS, come on the connection that is cut here, too.
     proxy.add(LostAnswer(), LostAnswer(), LostAnswer())
