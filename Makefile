@@ -54,7 +54,7 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m mypy --platform win32 --python-version 3.10 client
+	$(BIN)/python -m mypy --platform win32 --python-version 3.10 client/pacifica_ingest_client
 	$(BIN)/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	cd client && "$(CURDIR)/$(BIN)/python" -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
@@ -79,7 +79,7 @@ docs: $(STAMP) ## write docs/reference/configuration.md and the settings in dock
 	$(BIN)/python docs/build.py
 
 clean: ## remove the environments and everything built; the data of `make run` stays in var/
-	rm -rf .venv build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info
+	rm -rf .venv build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info client/build client/*.egg-info client/.import_linter_cache client/.ruff_cache
 
 .venv: $(STAMP) ## make the environment that everything runs in
 

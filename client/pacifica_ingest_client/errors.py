@@ -104,12 +104,22 @@ class BundleTooLarge(UploaderError):
 
 
 class RequestRefused(UploaderError):
-    """The service refused a request; `code` and `document` are the service's own, `status` is the HTTP status."""
+    """The service refused a request; `code` and `document` are the service's own, `status` is the HTTP status.
+
+    `job_id` is the job that exists already for what was sent.
+    """
 
     code = "request_refused"
 
-    def __init__(self, text: str, status: int, code: str = "", document: dict[str, Any] | None = None) -> None:
-        super().__init__(text)
+    def __init__(
+        self,
+        text: str,
+        status: int,
+        code: str = "",
+        document: dict[str, Any] | None = None,
+        job_id: int | None = None,
+    ) -> None:
+        super().__init__(text, job_id=job_id)
         self.status = status
         self.code = code or self.code
         self.document = document or {}

@@ -219,8 +219,18 @@ def test_a_token_comes_from_the_environment_or_from_a_file(
 
 def test_a_header_names_the_user(server: ScriptedServer, uploader: InThisProcess, run: str):
     server.then(*CATALOGED)
-    assert uploader.run("--user", "ada", run).status == 0
-    assert {each.headers["x-http-authed-user"] for each in server.received} == {"ada"}
+    assert uploader.run("--user", "Müller", run).status == 0
+    sent = {each.headers["x-http-authed-user"].encode("latin-1").decode() for each in server.received}
+    assert sent == {"Müller"}
+
+
+@pytest.mark.parametrize("token", ["", "two tokens\nin lines", "schlüssel"])
+def test_a_token_that_is_none_ends_with_2(
+    uploader: InThisProcess, run: str, monkeypatch: pytest.MonkeyPatch, token: str
+):
+    monkeypatch.setenv("INGEST_TOKEN", token)
+    ended = uploader.run(run)
+    assert (ended.status, "INGEST_TOKEN must contain one token" in ended.errors) == (2, True)
 
 
 def test_control_characters_of_the_service_are_escaped(server: ScriptedServer, uploader: InThisProcess, run: str):

@@ -106,6 +106,12 @@ def test_an_address_of_another_host_is_refused(server: ScriptedServer):
         Connection(server.url, Access()).absolute("http://evil.example/uploads/1")
 
 
+@pytest.mark.parametrize("location", ["/uploads/1", "/ingest-api/uploads/1", "https://host/ingest-api/uploads/1"])
+def test_a_location_is_below_the_path_of_the_service(location: str):
+    connection = Connection("https://host/ingest-api", Access())
+    assert connection.absolute(location) == "https://host/ingest-api/uploads/1"
+
+
 def test_a_path_of_the_service_is_kept(server: ScriptedServer):
     server.then(reply(200, {}))
     Connection(f"{server.url}/ingest-api/", Access()).request("GET", "/get_state")

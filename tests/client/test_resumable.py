@@ -14,7 +14,7 @@ from pacifica_ingest_client.bundle.file_table import FileTable
 from pacifica_ingest_client.client import IngestClient, Options, Source
 from pacifica_ingest_client.errors import BundleTooLarge, PreflightRefused, SourceChanged
 from pacifica_ingest_client.progress import NoProgress
-from tests.api.live_server import Server, serving_alone
+from tests.api.live_server import Server, execute, serving_alone
 from tests.client.command import Uploader
 from tests.client.folders import CONTENTS, TRANSACTION, bundle_of, overwrite_unnoticed, write_files
 from tests.cutting_proxy import Cut, CuttingProxy, LostAnswer, Stall, cutting_proxy
@@ -113,11 +113,22 @@ def test_a_connection_that_breaks_is_resumed(
     assert proxy.forwarded < 1.6 * SIZE
 
 
+def test_a_connection_that_stalls_is_abandoned_and_resumed(
+    jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pacifica_ingest_client.service.connection.CONNECT_SECONDS", 0.5)
+    proxy.add(Stall(after=SIZE // 4))
+    job = client_of(proxy.url, tmp_path).submit(Source([run]), TRANSACTION)
+    assert jobs.the_only_one() == (job, expected(run, tmp_path))
+    assert len(proxy.happened) == 1
+
+
 def test_a_lost_answer_to_the_creation_makes_no_second_job(jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path):
     # The first answers, to the preflight and to OPTIONS, come on the connection that is cut here, too.
     proxy.add(LostAnswer(), LostAnswer(), LostAnswer())
     job = client_of(proxy.url, tmp_path).submit(Source([run]), TRANSACTION, Options(preflight=False))
-    assert set(jobs.new()) == {job}
+    assert proxy.happened == [LostAnswer()] * 3
+    assert jobs.the_only_one() == (job, expected(run, tmp_path))
 
 
 def test_killed_at_90_percent_it_sends_the_last_tenth(jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path):
@@ -163,6 +174,19 @@ def test_again_sends_a_file_whose_change_was_not_noticed(server: Server, jobs: J
     assert set(jobs.new()) == {first, second}
     bundle = (server.spool / jobs.new()[second]["spool_name"]).read_bytes()
     assert bundle == expected(run, tmp_path)
+
+
+@pytest.mark.parametrize("is_upload_forgotten", [False, True])
+def test_on_another_computer_the_same_files_are_the_same_job(
+    server: Server, jobs: Jobs, run: str, tmp_path: Path, is_upload_forgotten: bool
+):
+    first = client_of(server.url, tmp_path / "first").submit(Source([run]), TRANSACTION)
+    if is_upload_forgotten:
+        # As retention does when the upload expires.
+        execute(server.database_url, "DELETE FROM resumable_upload RETURNING 1")
+    second = client_of(server.url, tmp_path / "second").submit(Source([run]), TRANSACTION)
+    assert first == second
+    assert jobs.the_only_one()[0] == first
 
 
 def test_an_upload_that_the_service_removed_is_started_again(jobs: Jobs, proxy: CuttingProxy, run: str, tmp_path: Path):

@@ -36,7 +36,8 @@ def claim_or_find(
             resumable_uploads.create_file(resources.engine, folder, upload.token)
         return upload.token
     if isinstance(found, CompletedKey):
-        raise UploadHasJob(f"the bundle of this Idempotency-Key is job {found.job_id}")
+        link = {"Link": f'</jobs/{found.job_id}>; rel="related"'}
+        raise UploadHasJob(f"the bundle of this Idempotency-Key is job {found.job_id}", link)
     if is_being_received(folder, found):
         raise idempotency_keys.in_use()
     return KeyClaim(user, key, Kind.INGEST, dead_upload=found.spool_name)

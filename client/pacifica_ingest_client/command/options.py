@@ -141,17 +141,21 @@ def _token_of(path: str | None, environment: Mapping[str, str]) -> Callable[[], 
     if path:
         file = Path(path)
         return lambda: _read_token(file)
-    token = environment.get(TOKEN_VARIABLE, "").strip()
-    return (lambda: token) if token else None
+    token = environment.get(TOKEN_VARIABLE)
+    return None if token is None else lambda: _checked_token(token, TOKEN_VARIABLE)
 
 
 def _read_token(file: Path) -> str:
     try:
-        token = file.read_text(encoding="utf-8-sig").strip()
+        return _checked_token(file.read_text(encoding="utf-8-sig"), str(file))
     except (OSError, ValueError) as error:
         raise UsageError(f"the token in {file} cannot be read: {error}") from error
-    if not token.isascii() or not token.isprintable() or not token:
-        raise UsageError(f"{file} must contain one token, and nothing else")
+
+
+def _checked_token(text: str, place: str) -> str:
+    token = text.strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise UsageError(f"{place} must contain one token, and nothing else")
     return token
 
 

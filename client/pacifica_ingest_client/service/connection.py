@@ -65,7 +65,8 @@ class Connection:
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerToken(access.token) if access.token else None
-        self._session.headers.update(access.headers)
+        # As bytes, because the service reads names in UTF-8, and requests would write Latin-1.
+        self._session.headers.update({name: value.encode() for name, value in access.headers.items()})
         self._verify = access.ca_file
         self._proxies = {"http": access.proxy, "https": access.proxy} if access.proxy else None
 
@@ -106,8 +107,11 @@ class Connection:
 
     def absolute(self, address: str) -> str:
         """Return the URL of a path, or of a `Location`; raises ServiceFailed for a URL of another host."""
-        url = self.url + address if address.startswith("/") else urljoin(f"{self.url}/", address)
-        if urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+        parts = urlsplit(self.url)
+        # Behind a proxy that serves the service below a path, the service may know that path or not.
+        is_below = address.startswith("/") and not address.startswith(f"{parts.path}/")
+        url = self.url + address if is_below else urljoin(f"{self.url}/", address)
+        if urlsplit(url)[:2] != parts[:2]:
             raise ServiceFailed(f"the service at {self.url} named another server: {url}")
         return url
 
@@ -132,6 +136,12 @@ def json_of(answer: requests.Response) -> dict[str, Any]:
     return document
 
 
+def linked_job(answer: requests.Response) -> int | None:
+    """Return the job that the `Link` of an answer names."""
+    name = answer.links.get("related", {}).get("url", "").rpartition("/")[2]
+    return int(name) if name.isdecimal() else None
+
+
 def _check_certificates(path: str | None) -> None:
     """Raise UsageError here, because requests would report a broken connection."""
     try:
@@ -147,12 +157,13 @@ def _error_of(answer: requests.Response) -> ClientError:
     text = f"{answer.url} answered {status} {answer.reason}: {message}"
     if status in REDIRECTS:
         return RequestRefused(f"{answer.url} redirects to {answer.headers.get('Location')}; use that URL", status)
-    if status in LATER:
+    job_id = linked_job(answer)
+    if status in LATER and job_id is None:
         return ServiceUnavailable(text, _retry_after(answer), answered=True, code=code)
     if status in SERVER_ERRORS:
         return ServiceFailed(text)
     refused = NotFound if status == NOT_FOUND else RequestRefused
-    return refused(text, status, code, document)
+    return refused(text, status, code, document, job_id)
 
 
 def _document(answer: requests.Response) -> dict[str, Any]:

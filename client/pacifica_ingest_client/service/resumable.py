@@ -16,7 +16,7 @@ from pacifica_ingest_client.errors import NotFound, RequestRefused, ServiceFaile
 from pacifica_ingest_client.progress import Progress
 from pacifica_ingest_client.service.body import Body
 from pacifica_ingest_client.service.calls import KEY, PROTOCOL
-from pacifica_ingest_client.service.connection import Connection
+from pacifica_ingest_client.service.connection import Connection, linked_job
 from pacifica_ingest_client.service.retries import Retries
 
 TUS = {"Tus-Resumable": PROTOCOL}
@@ -79,7 +79,13 @@ class ResumableUpload:
             remove_upload(self._connection, url)
 
     def _attempt(self, key: str) -> int:
-        url = self._record.upload_url or self._create(key)
+        try:
+            url = self._record.upload_url or self._create(key)
+        except RequestRefused as error:
+            # Another start has sent the same bundle, and its upload is gone.
+            if error.job_id is None:
+                raise
+            return error.job_id
         position = self._position(url)
         if position.offset > self._known:
             self._known = position.offset
@@ -141,5 +147,4 @@ def _position_of(answer: requests.Response) -> Position:
     offset = answer.headers.get("Upload-Offset", "")
     if not offset.isdecimal():
         raise ServiceFailed(f"{answer.url} answered without an Upload-Offset")
-    job = answer.links.get("related", {}).get("url", "").rpartition("/")[2]
-    return Position(int(offset), int(job) if job.isdecimal() else None)
+    return Position(int(offset), linked_job(answer))
