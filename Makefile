@@ -72,7 +72,7 @@ lock: ## compile every requirements*.txt and package-lock.json, which pin all pa
 	$(COMPILE) --no-emit-package psycopg2 tools/pacifica_core/requirements.in -o tools/pacifica_core/requirements.txt
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) tests/tus_clients/requirements.in -o tests/tus_clients/requirements.txt
-	cd tests/tus_clients && npm update --package-lock-only --ignore-scripts --no-audit --no-fund
+	cd tests/tus_clients && npm update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
 docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml

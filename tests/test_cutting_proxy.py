@@ -114,16 +114,16 @@ def test_stalled_connection_forwards_nothing_until_it_is_released(network: Netwo
 
 
 def test_faults_happen_in_their_order_on_the_first_connection_that_reaches_them(network: Network):
-    network.proxy.add(Cut(after=6), Cut(after=3))
+    network.proxy.add(Cut(after=6), Cut(after=2))
     small, large, last = network.connect(), network.connect(), network.connect()
-    small[0].sendall(b"12")
-    assert small[1].recv(100) == b"12"
+    small[0].sendall(b"1")
+    assert small[1].recv(100) == b"1"
     large[0].sendall(b"123456")
     assert read(large[1]) == b"123456"
     assert network.proxy.happened == [Cut(after=6)]
-    small[0].sendall(b"3")
-    assert read(small[1]) == b"3"
-    assert network.proxy.happened == [Cut(after=6), Cut(after=3)]
+    small[0].sendall(b"2")
+    assert read(small[1]) == b"2"
+    assert network.proxy.happened == [Cut(after=6), Cut(after=2)]
     last[0].sendall(b"1234567")
     last[0].shutdown(socket.SHUT_WR)
     assert read(last[1]) == b"1234567"

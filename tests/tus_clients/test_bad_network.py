@@ -17,7 +17,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "nothing happens": (),
     "FIN": (Cut(after=9_000_000),),
     "RST": (Cut(after=9_000_000, reset=True),),
-    "RST before the first byte of the body": (Cut(after=1_000, reset=True),),
+    "RST in the first block": (Cut(after=1_000, reset=True),),
     "answer lost": (LostAnswer(after=SIZE),),
     "stalled": (Stall(after=9_000_000),),
     "twice": (Cut(after=9_000_000), Cut(after=9_000_000, reset=True), LostAnswer(after=5_000_000)),

@@ -1,9 +1,9 @@
 // A user's program on tus-js-client: it uploads a bundle and resumes after errors. Run by `tests.tus_clients.clients`.
 //
-// Its argument is JSON: `endpoint`, `file` and any of `chunk_size`, `metadata`, `storage` (a file that keeps the URL of the
-// upload for the next start), `read_as` (`file`, `buffer`, or `stream`, whose length is deferred), `protocol`,
-// `data_with_creation` and `terminate` (the URL of an upload to terminate instead). It prints the URL of the upload, and
-// the `Link` and the body of the last answer, as JSON.
+// Its argument is JSON: `endpoint`, `file` and any of `headers` (of every request), `chunk_size`, `metadata`, `storage` (a
+// file that keeps the URL of the upload for the next start), `read_as` (`file`, `buffer`, or `stream`, whose length is
+// deferred), `protocol`, `data_with_creation` and `terminate` (the URL of an upload to terminate instead). It prints the URL
+// of the upload, and the `Link` and the body of the last answer, as JSON.
 
 const fs = require('node:fs')
 const { PassThrough } = require('node:stream')
@@ -21,6 +21,7 @@ function input(options) {
 function settings(options) {
   return {
     endpoint: options.endpoint,
+    headers: options.headers ?? {},
     retryDelays: Array(RETRIES).fill(RETRY_MILLISECONDS),
     uploadLengthDeferred: options.read_as === 'stream',
     uploadDataDuringCreation: Boolean(options.data_with_creation),

@@ -1,7 +1,8 @@
 """A user's program on tuspy: it uploads a bundle and resumes after errors. Run by `tests.tus_clients.clients`.
 
-Its argument is JSON: `endpoint`, `file` and any of `chunk_size`, `metadata`, `upload_checksum` and `storage` (a file that
-keeps the URL of the upload for the next start). It prints the URL of the upload and the `Link` of the last answer, as JSON.
+Its argument is JSON: `endpoint`, `file` and any of `headers` (of every request), `chunk_size`, `metadata`, `upload_checksum`
+and `storage` (a file that keeps the URL of the upload for the next start). It prints the URL of the upload and the `Link` of
+the last answer, as JSON.
 """
 
 import json
@@ -22,7 +23,7 @@ def main(options: dict[str, Any]) -> None:
     }
     if "storage" in options:
         settings |= {"store_url": True, "url_storage": FileStorage(options["storage"])}
-    client = TusClient(options["endpoint"])
+    client = TusClient(options["endpoint"], headers=options.get("headers"))
     uploader = client.uploader(options["file"], retries=RETRIES, retry_delay=RETRY_SECONDS, **settings)
     uploader.upload()
     answer = uploader.request.response_headers if uploader.request else {}
