@@ -8,8 +8,8 @@ from bench.measurements import Line
 from bench.testbed import Testbed
 
 NAMES = (
-    "tiny", "tiny_at_once", "receiving", "receiving_at_once", "built_in_archive", "file_counts", "file_sizes", "get_state",
-    "start", "real_archive_large", "real_archive_small",
+    "tiny", "tiny_at_once", "receiving", "receiving_at_once", "resumable", "built_in_archive", "file_counts", "file_sizes",
+    "get_state", "start", "real_archive_large", "real_archive_small",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from bench.stages import WHOLE
 from bench.systems.copying import copy_large
 from bench.systems.original_service import OriginalService
 from bench.systems.programs import running_server
-from bench.systems.receiver import SIZE
+from bench.systems.receiver import SIZES
 from bench.testbed import Testbed
 
 NAME = "file_sizes"
@@ -67,7 +67,7 @@ def _lines(testbed: Testbed, bundle: Path, gibibytes: int, rounds: int) -> Itera
 
     def measure_limit() -> Figures:
         begun = time.monotonic()
-        send_file(address, SIZE.pack(bundle.stat().st_size), bundle)
+        send_file(address, SIZES.pack(*[bundle.stat().st_size] * 2), bundle)
         copy_large(bundle, copies / "copy")
         took = time.monotonic() - begun
         empty_folder(copies)

@@ -16,7 +16,7 @@ from bench.client import Client, send_file
 from bench.measurements import Figures, Line
 from bench.systems.original_service import OriginalService
 from bench.systems.programs import running_server
-from bench.systems.receiver import SIZE
+from bench.systems.receiver import SIZES
 from bench.testbed import CONSECUTIVE_RUNS, Testbed
 
 NAME = "receiving"
@@ -57,7 +57,7 @@ def measure_receiving(testbed: Testbed, rounds: int, size: int, concurrency: int
             return figures
 
         def measure_limit() -> Figures:
-            return measure_rate(lambda: send_file(address, SIZE.pack(size), sent), size, concurrency)[0]
+            return measure_rate(lambda: send_file(address, SIZES.pack(size, size), sent), size, concurrency)[0]
 
         measurements = testbed.compare(
             rounds, measure_this_service, measure_limit, measure_original, runs=CONSECUTIVE_RUNS

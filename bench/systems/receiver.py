@@ -2,9 +2,10 @@
 
     python -m bench.systems.receiver FOLDER [sha1]
 
-Prints its port, and serves each connection in a thread until it is terminated. A client sends the size in eight bytes, then
-the bytes; the answer is one byte when they are on the disk. Space is reserved beforehand, as this service does. Started by
-the rows `receiving`, `receiving_at_once` and `file_sizes`.
+Prints its port, and serves each connection in a thread until it is terminated. A client sends the size of the file and that
+of its parts in eight bytes each, then the bytes; each part is answered with one byte when it is on the disk. Space is
+reserved beforehand, as this service does. Started by the rows `receiving`, `receiving_at_once`, `resumable` and
+`file_sizes`.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from pathlib import Path
 from ingest.system.linux import reserve
 
 BLOCK = 1024**2
-SIZE = struct.Struct("!Q")
+SIZES = struct.Struct("!QQ")
 TIMEOUT_SECONDS = 120
 
 
@@ -34,13 +35,14 @@ def main(folder: str, algorithm: str = "") -> None:
 
 
 def receive(connection: socket.socket, folder: Path, algorithm: str) -> None:
-    """Receive one file into a temporary file, sync it, and send one byte as the answer."""
+    """Receive one file into a temporary file; after each part, sync it and send one byte as the answer."""
     with connection, tempfile.NamedTemporaryFile(dir=folder, buffering=0) as file:
-        size = SIZE.unpack(connection.recv(SIZE.size, socket.MSG_WAITALL))[0]
+        size, part = SIZES.unpack(connection.recv(SIZES.size, socket.MSG_WAITALL))
         reserve(file.fileno(), size)
-        copy(connection, file.fileno(), size, algorithm)
-        os.fsync(file.fileno())
-        connection.sendall(b".")
+        for begin in range(0, size, part):
+            copy(connection, file.fileno(), min(part, size - begin), algorithm)
+            os.fsync(file.fileno())
+            connection.sendall(b".")
 
 
 def copy(connection: socket.socket, descriptor: int, size: int, algorithm: str) -> None:
