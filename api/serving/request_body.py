@@ -4,12 +4,15 @@ gunicorn copies received bytes three times before the application gets them, whi
 file.
 """
 
-from gunicorn.http.body import Body, LengthReader
+from io import BytesIO
+
+from gunicorn.http.body import Body, ChunkedReader, LengthReader
 
 
 class RequestBody(Body):  # type: ignore[misc]
     """A body that the socket writes directly into the block that is returned, if its length is known."""
 
+    buf: BytesIO
     _error: Exception | None = None
 
     def read(self, size: int | None = None) -> bytes | bytearray:
@@ -20,12 +23,26 @@ class RequestBody(Body):  # type: ignore[misc]
         if self._error:
             raise self._error
         reader = self.reader
+        if isinstance(reader, ChunkedReader):
+            return self._read_chunks(size)
         if not size or size < 0 or not isinstance(reader, LengthReader) or self.buf.tell():
             return bytes(super().read(size))
         block = bytearray(min(size, reader.length))
         received = self._fill(memoryview(block))
         reader.length -= received
         return block if received == len(block) else block[:received]
+
+    def _read_chunks(self, size: int | None) -> bytes:
+        try:
+            return bytes(super().read(size))
+        except Exception as error:
+            # Both buffers have received bytes that gunicorn would drop.
+            received = bytes(self.buf.getvalue() + self.reader.buf.getvalue())
+            if not received:
+                raise
+            self.buf, self.reader.buf = BytesIO(), BytesIO()
+            self._error = error
+            return received
 
     def _fill(self, block: memoryview) -> int:
         unreader = self.reader.unreader

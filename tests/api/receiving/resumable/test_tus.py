@@ -133,6 +133,19 @@ def test_bytes_of_a_request_that_was_cut_off_are_kept(server: Server, bundle: by
     assert upload.file().read_bytes() == bundle
 
 
+@pytest.mark.parametrize("end", [b"", b"not a chunk\r\n"], ids=["cut off", "malformed"])
+def test_bytes_of_a_body_in_chunks_that_breaks_are_kept(server: Server, bundle: bytes, end: bytes) -> None:
+    upload = create(server, len(bundle))
+    with server.connect() as connection:
+        send_part(connection, upload, 0, None)
+        connection.sendall(
+            b"%x\r\n%s\r\n" % (MIB, bundle[:MIB]) + b"%x\r\n%s" % (5, bundle[MIB : MIB + 5]) + b"\r\n" + end
+        )
+    wait_until(lambda: upload.offset() == MIB + 5, 30, lambda: str(upload.offset()))
+    assert upload.patch(bundle[MIB + 5 :], MIB + 5).status_code == 204
+    assert upload.file().read_bytes() == bundle
+
+
 def test_second_request_ends_the_first_and_continues_where_it_ended(server: Server, bundle: bytes) -> None:
     upload = create(server, len(bundle))
     with server.connect() as stalled:
