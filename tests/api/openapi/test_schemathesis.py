@@ -9,6 +9,8 @@ from pathlib import Path
 from tests.api.access.callers import UPLOADER, make_tokens, serving, token_settings
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
+# Disabled in the configuration, which says why.
+NOT_TESTED = ("PATCH /uploads/{token}",)
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
@@ -29,7 +31,7 @@ def run_schemathesis(
         )  # fmt: skip
     assert result.returncode == 0, result.stdout
     found = json.loads(report.read_text())
-    assert found["operations"]["tested"] == found["operations"]["total"]
+    assert found["operations"]["tested"] == found["operations"]["total"] - len(NOT_TESTED)
     assert {name for name, phase in found["phases"].items() if phase["status"] == "success"} == set(phases)
     return int(found["test_cases"]["generated"])
 
