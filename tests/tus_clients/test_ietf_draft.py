@@ -7,6 +7,10 @@ They differ in these points:
 - A file that the client reads in several requests ends with `Upload-Complete: ?0`, because its `FileSource` reports the end
   only to a request that has the whole file. The server knows the length from the creation, and takes the last byte as the
   end.
+- The client's option `uploadDataDuringCreation` for a bundle in one request does not work: the server answers the whole
+  bundle as `POST /upload` does, without the `Location` and the `Upload-Offset` that the client expects. The client reports
+  an error and sends the bundle again, once for each of its `retryDelays`, and each time makes a job.
+- `protocol: 'ietf-draft-03'` does not work: its PATCH has no `Content-Type`, and is answered 415.
 """
 
 import json
