@@ -42,7 +42,7 @@ class Body:
         self.announced_size = announced_size(may_be_empty=may_be_empty)
         self._largest = largest
         self._too_large = too_large
-        self._received = 0
+        self.received = 0
         self._refuse_too_large(self.announced_size or 0)
         self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
         self._check: Callable[[], None] = _pass
@@ -62,13 +62,13 @@ class Body:
         self._check()
         try:
             # At most one byte beyond the limit: the end of a body in chunks is unknown until it is read.
-            block = request.stream.read(min(size, self._largest - self._received + 1))
+            block = request.stream.read(min(size, self._largest - self.received + 1))
         except TimeoutError as error:
             raise UploadTooSlow(self._pace.too_slow_message) from error
         except (OSError, ParseException, ClientDisconnected) as error:
             raise IncompleteBody("the body ended too early, or its chunks are malformed") from error
-        self._received += len(block)
-        self._refuse_too_large(self._received)
+        self.received += len(block)
+        self._refuse_too_large(self.received)
         return block
 
     def _refuse_too_large(self, size: int) -> None:

@@ -68,7 +68,9 @@ def receive_bundle() -> Response:
     refuse_part()
     settings = get_resources().settings
     body = Body(settings, settings.largest_bundle)
-    return receive(Kind.INGEST, body, "tar", refuse_url_encoded)
+    response = receive(Kind.INGEST, body, "tar", refuse_url_encoded)
+    response.headers.update(draft.headers_of_whole(body.received, response.get_json()["job_id"]))
+    return response
 
 
 @routes.call("POST", "/move", operations.MOVE, UPLOADERS)

@@ -138,7 +138,9 @@ def test_malformed_part_is_refused(server: Server, headers: dict[str, str], stat
 def test_whole_bundle_needs_no_upload_resource(server: Server, bundle: bytes) -> None:
     answer = requests.post(f"{server.url}/ingest", data=bundle, headers=LAST, timeout=TIMEOUT_SECONDS)
     assert answer.status_code == 200, answer.text
-    assert "Location" not in answer.headers
+    job = answer.json()["job_id"]
+    assert (answer.headers["Upload-Complete"], answer.headers["Upload-Offset"]) == ("?1", str(len(bundle)))
+    assert answer.headers["Location"] == f"/jobs/{job}"
 
 
 def test_no_client_gets_an_early_address_unasked(server: Server) -> None:
