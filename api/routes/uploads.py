@@ -1,7 +1,7 @@
 """Resumable uploads: `/uploads` by tus 1.0.0, and its resources by the IETF draft.
 
-`api.routes.bundles` creates uploads here too, for `POST /ingest` and `POST /upload` by the draft. `api.receiving.resumable`
-says what a process that dies leaves; `api.routes.upload_answers` makes the answers.
+`api.routes.bundles` creates uploads here too, for `POST /ingest` and `POST /upload` by the draft.
+`api.receiving.resumable.upload` says what a process that dies leaves; `api.routes.upload_answers` makes the answers.
 """
 
 from contextlib import AbstractContextManager

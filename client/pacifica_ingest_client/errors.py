@@ -11,7 +11,7 @@ ClientError
  │    ├── BundleTooLarge          the service accepts only smaller bundles
  │    ├── RequestRefused          the service refused a request
  │    │    └── NotFound
- │    ├── PreflightRefused        the metadata would be rejected; nothing was sent
+ │    ├── PreflightRefused        the metadata would be rejected; no file was sent
  │    └── JobRejected             the job failed, and the uploader must fix the reason
  ├── UsageError                   2: the command line is wrong
  ├── ServiceError                 3: the service failed
@@ -130,7 +130,7 @@ class NotFound(RequestRefused):
 
 
 class PreflightRefused(UploaderError):
-    """The service would reject the bundle; nothing was sent."""
+    """The service would reject the bundle; no file was sent."""
 
     code = "preflight_refused"
 

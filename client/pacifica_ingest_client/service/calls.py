@@ -109,4 +109,4 @@ def _refused(error: RequestRefused) -> PreflightRefused:
     more = error.document.get("more_faults")
     if more:
         texts = (*texts, f"and {more} more")
-    return PreflightRefused("the service would reject the metadata; nothing was sent", texts or (error.text,))
+    return PreflightRefused("the service would reject the metadata; no file was sent", texts or (error.text,))
