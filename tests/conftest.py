@@ -1,5 +1,7 @@
 """A real PostgreSQL and the real Pacifica services, each started once in a process, for the tests that need them."""
 
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +25,10 @@ RESTART_SEQUENCES = "SELECT setval(sequencename::regclass, start_value, false) F
 
 # Also without the compiler, which only long queries need.
 NOT_DURABLE = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "jit = off")
+
+if threading.current_thread() is threading.main_thread():
+    # A shell that starts the tests in the background makes them, and the programs that they start, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.groups", "tests.job_fixtures", "tests.tiers"]
 

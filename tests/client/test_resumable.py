@@ -1,5 +1,6 @@
 """Uploads to the real server through a bad network: what breaks is resumed, and there is one job with identical bytes."""
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -47,8 +48,8 @@ def proxy(server: Server) -> Iterator[CuttingProxy]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> str:
-    """Return the path of a folder with some megabytes."""
-    return write_files(tmp_path, BIG)
+    """Return the path of a folder with some megabytes, which no other test uploads: the same files are the same job."""
+    return write_files(tmp_path, {**BIG, "run/unique.bin": os.urandom(16)})
 
 
 class Jobs:
