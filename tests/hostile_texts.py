@@ -1,6 +1,6 @@
 """Texts that would forge a log line, control a terminal, or look like another text."""
 
-FORGED = "2026-11-25 12:00:00,000 INFO [1] api.routes.bundles: job 7 received"
+FORGED = "2026-11-25 12:00:00,000 INFO [1] api.receiving.create_job: job 7 received"
 HOSTILE = (
     f"name\n{FORGED}",
     f"name\r\n{FORGED}",

@@ -56,8 +56,19 @@ def create_job(resources: Resources, received: Received, sha256: bytes | None = 
     raise _no_new_id(resources)
 
 
-def start_job(resources: Resources, job: Received) -> bool:
-    """Start the job if it may start; return whether it has started. After a failure housekeeping starts it later."""
+def start_job(resources: Resources, job: Received, begun: float) -> None:
+    """Start the job if it may start, and log that it was received; after a failure housekeeping starts it later.
+
+    `begun` is when the request began, by the monotonic clock.
+    """
+    triggered = _start(resources, job)
+    logger.info(
+        "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
+        job.job_id, job.kind, job.size, job.user, time.monotonic() - begun, triggered,
+    )  # fmt: skip
+
+
+def _start(resources: Resources, job: Received) -> bool:
     try:
         return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
     except (ServiceUnavailable, DatabaseUnavailable) as error:

@@ -5,7 +5,6 @@ user. `ingest.ledger.idempotency_keys` says why there is never a second job, wha
 """
 
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import http_sf
@@ -13,6 +12,7 @@ from http_sf import StructuredFieldError
 from werkzeug.datastructures import Headers
 
 from api.receiving.hashing import Digests
+from api.receiving.resumable.opening import keep_of
 from api.receiving.upload_errors import IdempotencyKeyInvalid, IdempotencyKeyReused
 from api.resources import Resources
 from ingest import spool
@@ -60,8 +60,7 @@ def claim_or_find(
     if isinstance(found, PendingKey):
         if is_being_received(resources.settings.volume_path, found):
             raise idempotency_keys.in_use()
-        keep = timedelta(hours=resources.settings.keep_partial_hours)
-        if resumable_uploads.of_file(resources.engine, found.spool_name, keep) is not None:
+        if resumable_uploads.of_file(resources.engine, found.spool_name, keep_of(resources)) is not None:
             # The upload can still become a job, which would be the second one of the key.
             raise IdempotencyKeyInUse(
                 f"this {HEADER} belongs to a resumable upload that is not complete; continue the upload or remove it"

@@ -1,6 +1,6 @@
 """Limit the simultaneous uploads of an API, counted over all of its processes, and those of each user.
 
-Made by `api.server` before it forks; `api.routes.bundles` takes a slot before it reads a body.
+Made by `api.server` before it forks; the routes that read a body take a slot before (`slot_of`).
 """
 
 import fcntl
@@ -8,13 +8,14 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from threading import Lock
 
 from api.receiving.upload_errors import TooManyUploads
+from api.resources import Resources
 from ingest.errors.types import UserUploadsLimit
-from ingest.ledger.user_shares import fraction_of
+from ingest.ledger.user_shares import fraction_of, share_of
 
 RETRY_SECONDS = 10
 OWNER_BYTES = 16
@@ -101,6 +102,11 @@ class UploadSlots:
     def _release(self, slot: int) -> None:
         with self._mutex:
             self._unlock(slot)
+
+
+def slot_of(resources: Resources, user: str) -> AbstractContextManager[None]:
+    """Return the context that holds a slot for a user, within the user's share; raises as `UploadSlots.one`."""
+    return resources.get(UploadSlots).one(user, share_of(resources.settings, user).uploads)
 
 
 def _digest(user: str) -> bytes:

@@ -33,7 +33,7 @@ from api.receiving.move_document import check_move_document, check_mover
 from api.receiving.resumable import draft
 from api.receiving.resumable.draft import Draft
 from api.receiving.upload_errors import DocumentTooLarge
-from api.receiving.upload_slots import UploadSlots
+from api.receiving.upload_slots import slot_of
 from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
@@ -94,8 +94,7 @@ def receive(kind: Kind, body: Body, extension: str, check: Callable[[BinaryIO], 
     resources, user = get_resources(), caller().user
     digests, key = requested_digests(request.headers), idempotency_key(request.headers)
     algorithms = digests.algorithms if key is None else digests.algorithms | {FINGERPRINT}
-    slot = resources.get(UploadSlots).one(user, share_of(resources.settings, user).uploads)
-    with slot, hashing(body, algorithms) as hashed:
+    with slot_of(resources, user), hashing(body, algorithms) as hashed:
 
         def check_received(file: BinaryIO) -> None:
             digests.verify(hashed.digests())
@@ -145,10 +144,6 @@ def _receive(
         snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter), sha256)
     job = snapshot.received
     failpoint("receive.committed", job.job_id)
-    triggered = start_job(resources, job)
+    start_job(resources, job, begun)
     failpoint("receive.triggered", job.job_id)
-    logger.info(
-        "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
-        job.job_id, kind, size, job.user, time.monotonic() - begun, triggered,
-    )  # fmt: skip
     return answer(job.job_id, received(), snapshot.created, snapshot.updated)

@@ -18,7 +18,7 @@ from api.receiving.content_headers import refuse_all_but_json, refuse_part
 from api.receiving.held_document import held
 from api.receiving.move_document import check_move_document, check_mover
 from api.receiving.upload_errors import BundleTooLarge, DocumentTooLarge, TooManyUploads
-from api.receiving.upload_slots import RETRY_SECONDS, UploadSlots
+from api.receiving.upload_slots import RETRY_SECONDS, slot_of
 from api.resources import get_resources
 from api.routes import operations
 from api.routes.bundles import LARGEST_DOCUMENT
@@ -27,7 +27,6 @@ from api.routes.registration import Routes
 from ingest.bundles.bundle import Section
 from ingest.errors.types import InvalidMetadata, Rejection
 from ingest.ledger.jobs import Received
-from ingest.ledger.user_shares import share_of
 from ingest.operations.preflight import Declared, check_document
 from ingest.states.stages import Kind
 
@@ -63,8 +62,7 @@ def answer_check(kind: Kind) -> Response:
     resources, user = get_resources(), caller().user
     settings = resources.settings
     body = Body(settings, LARGEST_DOCUMENT, DocumentTooLarge)
-    slot = resources.get(UploadSlots).one(user, share_of(settings, user).uploads)
-    with slot, held(body, settings) as (document, size):
+    with slot_of(resources, user), held(body, settings) as (document, size):
         # A job of these facts would begin with this document; it has no id and no file in the spool.
         received = Received(0, kind, user, "", size, caller().submitter)
         try:

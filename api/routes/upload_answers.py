@@ -1,6 +1,5 @@
 """Continue and complete uploads for the current request, and describe them in its answer. Used by `api.routes.uploads`."""
 
-import logging
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -22,12 +21,9 @@ from api.receiving.resumable.upload import OpenUpload
 from api.receiving.upload_errors import BundleTooLarge
 from api.resources import get_resources
 from api.routes.state_json import answer
-from ingest.ledger.jobs import Received
 from ingest.ledger.resumable_uploads import UploadSnapshot
 from ingest.states.job_state import received
 from ingest.system.failpoints import failpoint
-
-logger = logging.getLogger(__name__)
 
 
 def receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTPStatus) -> Response:
@@ -55,7 +51,7 @@ def complete(upload: OpenUpload) -> Response | None:
     snapshot, found = completed
     failpoint("upload.committed", snapshot.received.job_id)
     if is_new:
-        _start(snapshot.received, begun)
+        start_job(upload.resources, snapshot.received, begun)
         upload.upload = find(upload.resources, upload.upload.token, caller().user)
     response = answer(snapshot.received.job_id, received(), snapshot.created, snapshot.updated)
     if whole.wanted in found:
@@ -109,14 +105,6 @@ def _append(upload: OpenUpload, part: Part) -> None:
         body.read(1)
     else:
         upload.receive(body, part)
-
-
-def _start(job: Received, begun: float) -> None:
-    triggered = start_job(get_resources(), job)
-    logger.info(
-        "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
-        job.job_id, job.kind, job.size, job.user, time.monotonic() - begun, triggered,
-    )  # fmt: skip
 
 
 def _expiry(upload: UploadSnapshot) -> datetime:

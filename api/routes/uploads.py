@@ -20,14 +20,13 @@ from api.receiving.resumable.headers import Part
 from api.receiving.resumable.opening import find, opened
 from api.receiving.resumable.tus import Tus
 from api.receiving.resumable.upload import OpenUpload
-from api.receiving.upload_slots import UploadSlots
+from api.receiving.upload_slots import slot_of
 from api.request_errors import MethodNotAllowed
 from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.upload_answers import complete, describe, empty, expires, location, receive
 from ingest.ledger.idempotency_keys import KeyClaim
-from ingest.ledger.user_shares import share_of
 
 routes = Routes("uploads", __name__)
 
@@ -159,8 +158,7 @@ def _opened(token: str) -> AbstractContextManager[OpenUpload]:
 
 
 def _slot() -> AbstractContextManager[None]:
-    resources, user = get_resources(), caller().user
-    return resources.get(UploadSlots).one(user, share_of(resources.settings, user).uploads)
+    return slot_of(get_resources(), caller().user)
 
 
 def _protocol() -> Tus | Draft:

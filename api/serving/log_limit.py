@@ -19,7 +19,7 @@ LINES_PER_CLIENT = 120
 # Clients with a count of their own; all others share one.
 MAX_CLIENTS = 10_000
 OTHERS = "other addresses"
-EXEMPT = ("api.routes.bundles", __name__)
+EXEMPT = ("api.receiving.create_job", __name__)
 
 
 class ClientLimit(logging.Filter):

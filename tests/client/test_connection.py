@@ -194,7 +194,7 @@ def test_a_file_without_certificates_is_an_error_of_usage(tmp_path: Path, conten
 
 def test_no_answer_within_the_time_limit_is_an_outage(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pacifica_ingest_client.service.connection.ANSWER_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        error = error_of(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive:
+        error = error_of(f"http://127.0.0.1:{unresponsive.getsockname()[1]}")
     assert isinstance(error, ServiceUnavailable)
     assert "timed out" in error.text

@@ -10,7 +10,7 @@ from ingest.errors.types import InvalidBundle, ServiceUnavailable
 from ingest.system.sanitize import OneLineFormatter, escape, quote_name, redact_url, to_one_line
 
 HOSTILE = [
-    "name\n2026-11-25 12:00:00 INFO [1] api.routes.bundles: job 7 received",
+    "name\n2026-11-25 12:00:00 INFO [1] api.receiving.create_job: job 7 received",
     "name\r\nforged",
     "\x1b[2J\x1b]0;title\x07",
     "\u009b31m",

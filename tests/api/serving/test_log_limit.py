@@ -61,7 +61,7 @@ def test_suppressed_lines_are_counted_in_the_next_minute(written: list[str], log
 
 def test_received_jobs_and_lines_outside_a_request_are_never_suppressed(written: list[str], log: Log):
     for number in range(LINES_PER_CLIENT + 5):
-        log(f"job {number} received", "192.0.2.1", "api.routes.bundles")
+        log(f"job {number} received", "192.0.2.1", "api.receiving.create_job")
         logging.getLogger("api.probes.background_probe").warning("line %d", number)
     assert len(written) == 2 * (LINES_PER_CLIENT + 5)
 
