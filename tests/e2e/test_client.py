@@ -48,5 +48,5 @@ def test_metadata_is_refused_before_anything_is_sent(stack: Stack, tmp_path: Pat
     run = write_files(tmp_path, {"run/a.txt": b"1", "run/A.txt": b"2"})
     ended = Uploader(stack.api, tmp_path / "state").run(run)
     assert ended.status == 1
-    assert "the service would reject the metadata; nothing was sent" in ended.errors
+    assert "the service would reject the metadata; no file was sent" in ended.errors
     assert "a.txt" in ended.errors

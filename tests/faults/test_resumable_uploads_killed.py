@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from urllib3.util import Retry
 
 from ingest.ledger.models import Job
 from tests.cutting_proxy import LostAnswer, Stall, cutting_proxy
@@ -70,8 +72,10 @@ def kill_at(stack: Stack, ledger: Engine, points: Points, bundle: Path, point: s
 
 
 def job_of(url: str) -> int:
-    """Return the job of a complete upload."""
-    document = requests.get(url, timeout=TIMEOUT_SECONDS).json()
+    """Return the job of a complete upload; ask again while the killed processes are away."""
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=Retry(8, status_forcelist=[503], backoff_factor=0.5)))
+        document = session.get(url, timeout=TIMEOUT_SECONDS).json()
     assert document["complete"], document
     return int(document["job_id"])
 
