@@ -91,7 +91,9 @@ def _wanted_algorithm(headers: Headers) -> str | None:
 
 def _dictionary(headers: Mapping[str, str] | Headers, header: str) -> dict[str, object]:
     """Parse a header as a dictionary of structured fields (RFC 9651), without the parameters of its values."""
-    text = headers.get(header, "")
+    text = headers.get(header)
+    if text is None:
+        return {}
     try:
         # WSGI decodes headers as Latin-1.
         parsed = http_sf.parse(text.encode("latin-1"), tltype="dictionary")

@@ -17,7 +17,7 @@ from api.receiving.upload_errors import IdempotencyKeyInvalid, IdempotencyKeyReu
 from api.resources import Resources
 from ingest import spool
 from ingest.errors.types import IdempotencyKeyInUse
-from ingest.ledger import idempotency_keys, resumable_uploads
+from ingest.ledger import idempotency_keys, upload_progress
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim, PendingKey
 from ingest.spool import translate_disk_errors
 from ingest.states.stages import Kind
@@ -60,7 +60,7 @@ def claim_or_find(
     if isinstance(found, PendingKey):
         if is_being_received(resources.settings.volume_path, found):
             raise idempotency_keys.in_use()
-        if resumable_uploads.of_file(resources.engine, found.spool_name, keep_of(resources)) is not None:
+        if upload_progress.of_file(resources.engine, found.spool_name, keep_of(resources)) is not None:
             # The upload can still become a job, which would be the second one of the key.
             raise IdempotencyKeyInUse(
                 f"this {HEADER} belongs to a resumable upload that is not complete; continue the upload or remove it"

@@ -21,7 +21,7 @@ from api.receiving.resumable.upload import OpenUpload
 from api.receiving.upload_errors import BundleTooLarge
 from api.resources import get_resources
 from api.routes.state_json import answer
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.states.job_state import received
 from ingest.system.failpoints import failpoint
 

@@ -1,10 +1,8 @@
 import io
-import os
 from pathlib import Path
 
 import pytest
 
-from ingest.errors.types import SpoolUnavailable
 from ingest.spool import append, part_of
 
 BLOCK = 4096
@@ -23,40 +21,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "1.tar"
 
 
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(append, "CHECKPOINT_SECONDS", 0)
-
-
 def test_offset_is_reported_once_at_the_end(path: Path) -> None:
     reported: list[int] = []
     append_to(path, b"x" * 3 * BLOCK, 0, reported)
     append_to(path, b"y" * BLOCK, BLOCK, reported)
     assert reported == [3 * BLOCK, 2 * BLOCK]
     assert part_of(path).read_bytes() == b"x" * BLOCK + b"y" * BLOCK + b"x" * BLOCK
-
-
-@pytest.mark.usefixtures("often")
-def test_offsets_of_a_slow_stream_are_reported_in_between(path: Path) -> None:
-    reported: list[int] = []
-    append_to(path, b"x" * 2 * BLOCK, 0, reported)
-    assert reported == [BLOCK, 2 * BLOCK]
-
-
-@pytest.mark.usefixtures("often")
-def test_offset_after_a_failed_sync_is_never_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linux reports a failed write once, and the next sync succeeds."""
-    failures = [OSError(5, "Input/output error")]
-
-    def fdatasync(_descriptor: int) -> None:
-        if failures:
-            raise failures.pop()
-
-    monkeypatch.setattr(os, "fdatasync", fdatasync)
-    reported: list[int] = []
-    with pytest.raises(SpoolUnavailable):
-        append_to(path, b"x" * BLOCK, 0, reported)
-    assert reported == []
 
 
 def test_file_that_does_not_exist_cannot_be_locked(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from api.receiving.resumable.checksum import checksums
 from api.receiving.resumable.errors import UploadHeaderInvalid, UploadLengthInconsistent
 from api.receiving.resumable.headers import Part, number, refuse_other_protocols, required_number
 from api.receiving.upload_errors import UnsupportedContentType
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.settings.loading import Settings
 
 COMPLETE = "Upload-Complete"

@@ -8,7 +8,7 @@ from api.receiving.resumable.errors import UploadHasJob
 from api.receiving.resumable.opening import keep_of
 from api.receiving.upload_errors import IdempotencyKeyReused
 from api.resources import Resources
-from ingest.ledger import idempotency_keys, resumable_uploads
+from ingest.ledger import idempotency_keys, resumable_uploads, upload_progress
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim
 from ingest.states.stages import Kind
 
@@ -25,7 +25,7 @@ def claim_or_find(
     if found is None:
         return KeyClaim(user, key, Kind.INGEST)
     folder = resources.settings.volume_path
-    upload = resumable_uploads.of_file(resources.engine, found.spool_name, keep_of(resources))
+    upload = upload_progress.of_file(resources.engine, found.spool_name, keep_of(resources))
     if upload is not None:
         if length not in {None, upload.length} or repr_digest not in {None, upload.repr_digest}:
             raise IdempotencyKeyReused(

@@ -10,8 +10,8 @@ from io import FileIO
 from api.receiving.resumable.errors import UploadLocked, UploadUnknown
 from api.receiving.resumable.upload import OpenUpload
 from api.resources import Resources
-from ingest.ledger import resumable_uploads
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger import upload_progress
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.spool import append
 
 # An older request notices within a second that it must stop; then it syncs what it has received.
@@ -24,7 +24,7 @@ def find(resources: Resources, token: str, user: str) -> UploadSnapshot:
     """Return the user's upload with this token; raises UploadUnknown, DatabaseUnavailable."""
     # The database refuses some characters.
     is_token = TOKEN.fullmatch(token)
-    upload = resumable_uploads.read(resources.engine, token, keep_of(resources)) if is_token else None
+    upload = upload_progress.read(resources.engine, token, keep_of(resources)) if is_token else None
     if upload is None or upload.user != user or upload.is_expired:
         raise UploadUnknown("you have no upload at this address, or it has expired: create a new one")
     return upload
@@ -58,7 +58,7 @@ def _lock(stack: ExitStack, resources: Resources, seen: UploadSnapshot) -> FileI
             if file := stack.enter_context(append.locked(path, seconds)):
                 return file
             # Repeated, because an older request that waits too may get the lock first.
-            resumable_uploads.request_stop(resources.engine, seen.token)
+            upload_progress.request_stop(resources.engine, seen.token)
             seconds = REQUEST_SECONDS
     except FileNotFoundError:
         return None

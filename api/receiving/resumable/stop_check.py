@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 
 from api.receiving.resumable.errors import UploadSuperseded
 from ingest.errors.types import DatabaseUnavailable
-from ingest.ledger import resumable_uploads
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger import upload_progress
+from ingest.ledger.upload_progress import UploadSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class StopCheck:
         if time.monotonic() < self._next:
             return
         try:
-            requests = resumable_uploads.stop_requests(self._engine, self._upload.token)
+            requests = upload_progress.stop_requests(self._engine, self._upload.token)
         except DatabaseUnavailable as error:
             # The bytes still arrive; the end of the request decides.
             logger.warning("job %d: %s", self._upload.job_id, error.text)

@@ -15,7 +15,7 @@ from api.receiving.resumable import checksum
 from api.receiving.resumable.errors import TUS_VERSION, TusVersionUnsupported, UploadHeaderInvalid
 from api.receiving.resumable.headers import Part, number, refuse_other_protocols, required_number
 from api.receiving.upload_errors import UnsupportedContentType
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.settings.loading import Settings
 
 CONTENT_TYPE = "application/offset+octet-stream"

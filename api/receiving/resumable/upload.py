@@ -25,9 +25,9 @@ from api.receiving.resumable.stop_check import StopCheck
 from api.receiving.upload_errors import BundleTooLarge
 from api.resources import Resources
 from ingest.errors.types import IncompleteBody, SpoolUnavailable
-from ingest.ledger import resumable_uploads, uploads
+from ingest.ledger import resumable_uploads, upload_progress, uploads
 from ingest.ledger.events import EventKind
-from ingest.ledger.resumable_uploads import UploadSnapshot
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.ledger.user_shares import share_of
 from ingest.settings.loading import Settings
 from ingest.spool import Announced, append, translate_disk_errors
@@ -117,7 +117,7 @@ class OpenUpload:
             self._check_end(end)
         length = end if part.is_last and self.upload.length is None else None
         if part.checksums or length is not None:
-            self.upload = resumable_uploads.record(self.resources.engine, self.upload, end, length)
+            self.upload = upload_progress.record(self.resources.engine, self.upload, end, length)
 
     def _check_end(self, end: int) -> None:
         """Compare the offset behind the last byte with the length; raises IncompleteBody, UploadLengthInconsistent."""
@@ -151,7 +151,7 @@ class OpenUpload:
         return Kept(settings.spool_kept_free, for_others)
 
     def _record(self, offset: int) -> None:
-        self.upload = resumable_uploads.record(self.resources.engine, self.upload, offset)
+        self.upload = upload_progress.record(self.resources.engine, self.upload, offset)
 
     def _ignore(self, _offset: int) -> None:
         pass

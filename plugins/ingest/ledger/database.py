@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, StaticPool
 
 from ingest.errors.types import DatabaseUnavailable
+from ingest.ledger.connection_check import check_before_use
 from ingest.settings.loading import Settings
 from ingest.system.sanitize import to_one_line
 
@@ -45,14 +46,15 @@ def database_url(settings: Settings) -> URL:
 
 def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
     """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
-    return create_engine(
+    engine = create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
-        pool_pre_ping=True,
         connect_args=_connect_args(SESSION_OPTIONS),
     )
+    check_before_use(engine)
+    return engine
 
 
 def make_temporary_engine(settings: Settings) -> Engine:
@@ -85,9 +87,24 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
     Raises DatabaseUnavailable when the connection cannot be made or is lost.
     """
+    with _translate_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """Open a connection on which each statement is a transaction, in one round trip instead of three.
+
+    Raises as `transaction`.
+    """
+    with _translate_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except PoolTimeout as error:
         raise DatabaseUnavailable("all connections to the database of jobs are in use; try again later") from error
     except DBAPIError as error:

@@ -6,7 +6,7 @@
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
-| `resumable_upload` | `ingest.ledger.resumable_uploads`, and the end of one `ingest.ledger.uploads` and `expired_uploads` |
+| `resumable_upload` | `ingest.ledger.resumable_uploads`, `upload_progress`, and its end `uploads` and `expired_uploads` |
 | `idempotency_key` | `ingest.ledger.idempotency_keys` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
 | `catalogue_*` and the two sequences | the built-in services |

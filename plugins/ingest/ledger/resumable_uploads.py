@@ -1,60 +1,31 @@
 """Bundles that arrive in several requests: their rows from the creation of the upload until some time after its end.
 
-Called by `api.receiving.resumable`, which holds the lock of the partial file while it writes, by
-`api.receiving.idempotency` (`of_file`), and by `ingest.ledger.expired_uploads`. As long as the upload has no job,
-`ingest.ledger.uploads` has a row of the same file, which reserves its space. Both rows are locked in the same order: first
-that of the file.
+Called by `api.receiving.resumable` and by `ingest.ledger.expired_uploads`; `ingest.ledger.upload_progress` records the bytes
+that arrive. As long as the upload has no job, `ingest.ledger.uploads` has a row of the same file, which reserves its space.
+Both rows are locked in the same order: first that of the file.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned
-from ingest.ledger import idempotency_keys, uploads
+from ingest.errors.types import DatabaseUnavailable, IngestError
+from ingest.ledger import idempotency_keys, upload_progress, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
+from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.ledger.user_shares import UserShare
 from ingest.spool import Announced, append
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class UploadSnapshot:
-    """A resumable upload as it was read; sizes and offsets are in bytes, `ingest.ledger.models` describes the fields."""
-
-    token: str
-    user: str
-    spool_name: str
-    job_id: int
-    length: int | None
-    offset: int
-    stop_requests: int
-    repr_digest: str | None
-    updated: datetime
-    completed: datetime | None
-    is_expired: bool
-
-    @property
-    def has_job(self) -> bool:
-        """Whether the job of the upload is committed."""
-        return self.completed is not None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the last byte is on the disk."""
-        return self.offset == self.length
 
 
 def create(
@@ -116,48 +87,6 @@ def discard(engine: Engine, folder: Path, token: str, error: BaseException) -> N
         logger.warning("an upload that was not created stays until retention removes it: %s", fault)
 
 
-def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
-    """Read an upload; None if there is none. An upload expires `keep` after its last byte."""
-    expired = (ResumableUpload.updated < func.now() - keep).label("is_expired")
-    with transaction(engine) as session:
-        row = session.execute(select(ResumableUpload, expired).where(ResumableUpload.token == token)).one_or_none()
-        return None if row is None else _snapshot(row[0], is_expired=row.is_expired)
-
-
-def of_file(engine: Engine, spool_name: str, keep: timedelta) -> UploadSnapshot | None:
-    """Read the upload with this file; None if the file was sent in one request, or the upload has expired."""
-    with transaction(engine) as session:
-        is_of_file = ResumableUpload.spool_name == spool_name, ResumableUpload.updated >= func.now() - keep
-        row = session.scalars(select(ResumableUpload).where(*is_of_file)).one_or_none()
-        return None if row is None else _snapshot(row, is_expired=False)
-
-
-def request_stop(engine: Engine, token: str) -> None:
-    """Make the request that writes an upload stop; it notices within a second or two."""
-    with transaction(engine) as session:
-        stop = ResumableUpload.stop_requests + 1
-        session.execute(update(ResumableUpload).where(ResumableUpload.token == token).values(stop_requests=stop))
-
-
-def stop_requests(engine: Engine, token: str) -> int:
-    """Return how many requests have wanted to continue an upload; raises UploadAbandoned if it is gone."""
-    with transaction(engine) as session:
-        found = session.scalar(select(ResumableUpload.stop_requests).where(ResumableUpload.token == token))
-    if found is None:
-        raise UploadAbandoned("the upload was removed in the meantime; create a new one")
-    return found
-
-
-def record(engine: Engine, seen: UploadSnapshot, offset: int, length: int | None = None) -> UploadSnapshot:
-    """Commit a durable offset, and the length if this was the last byte; return the upload as it is now.
-
-    `seen` is what the process last read or recorded. Raises UploadAbandoned if the upload changed or is gone: the lock of
-    its file excludes that, unless the file system has lost it.
-    """
-    with transaction(engine) as session:
-        return _change(session, seen, position=offset, length=seen.length if length is None else length)
-
-
 def declare_length(
     engine: Engine, folder: Path, seen: UploadSnapshot, length: int, kept_free: int, share: UserShare
 ) -> UploadSnapshot:
@@ -169,7 +98,7 @@ def declare_length(
     with transaction(engine) as session:
         reserve_space(session, folder, rest, kept_free, share.space)
         session.execute(update(Upload).where(Upload.token == seen.token).values(size=length))
-        return _change(session, seen, length=length)
+        return upload_progress.change(session, seen, seen.offset, length)
 
 
 def remove(
@@ -198,29 +127,3 @@ def remove(
 
 
 IsDue = Callable[[Session, ResumableUpload], bool]
-
-
-def _change(session: Session, seen: UploadSnapshot, **values: object) -> UploadSnapshot:
-    row = ResumableUpload
-    unchanged = row.token == seen.token, row.position == seen.offset, row.completed.is_(None)
-    changed = update(row).where(*unchanged).values(**values, updated=func.now()).returning(row)
-    found = session.scalars(changed).one_or_none()
-    if found is None:
-        raise UploadAbandoned("the upload was removed or continued in the meantime; ask for its offset")
-    return _snapshot(found, is_expired=False)
-
-
-def _snapshot(row: ResumableUpload, *, is_expired: bool) -> UploadSnapshot:
-    return UploadSnapshot(
-        token=row.token,
-        user=row.user,
-        spool_name=row.spool_name,
-        job_id=row.job_id,
-        length=row.length,
-        offset=row.position,
-        stop_requests=row.stop_requests,
-        repr_digest=row.repr_digest,
-        updated=row.updated,
-        completed=row.completed,
-        is_expired=is_expired,
-    )

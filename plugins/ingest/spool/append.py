@@ -16,13 +16,12 @@ from pathlib import Path
 
 from ingest.spool import GROUP_READABLE, Readable, part_of, translate_disk_errors
 from ingest.spool.blocks import Kept, write_blocks
+from ingest.spool.checkpoints import Checkpoints
 from ingest.system.durable_files import sync_folder
 from ingest.system.failpoints import failpoint
 from ingest.system.linux import reserve
 
 POLL_SECONDS = 0.02
-# A sync halves the rate of a fast upload, which ends sooner; a slow one loses at most this much at a kill.
-CHECKPOINT_SECONDS = 10.0
 
 
 @contextmanager
@@ -57,55 +56,22 @@ def append(
     offset: int,
     block_size: int,
     kept: Kept | None,
-    checkpoint: Callable[[int], None],
+    report: Callable[[int], None],
 ) -> int:
     """Write a stream at `offset`, and return the offset of its end, which is synced; offsets are in bytes.
 
-    `checkpoint` is called with each offset that has become durable: now and then, at the end, and before an error of the
-    stream is raised. Raises as `ingest.spool.blocks.write_blocks` and `checkpoint`.
+    `report` is called with each offset that has become durable: now and then by another thread, at the end, and before an
+    error of the stream is raised. Raises as `ingest.spool.blocks.write_blocks` and `report`.
     """
-    progress = _Progress(file, path.parent, job_id, offset, checkpoint)
+    checkpoints = Checkpoints(file.fileno(), path.parent, job_id, offset, report)
     end = offset
     try:
         for end in write_blocks(stream, file, path.parent, offset, block_size, kept):
             failpoint("append.writing", job_id)
-            progress.save_when_due(end)
+            checkpoints.save_when_due(end)
     finally:
-        progress.save(end)
+        checkpoints.save(end)
     return end
-
-
-class _Progress:
-    """Makes the bytes of one request durable, and reports their end."""
-
-    def __init__(self, file: FileIO, folder: Path, job_id: int, offset: int, checkpoint: Callable[[int], None]) -> None:
-        self._file = file
-        self._folder = folder
-        self._job_id = job_id
-        self._saved = offset
-        self._saved_at = time.monotonic()
-        self._checkpoint = checkpoint
-        self._has_failed = False
-
-    def save_when_due(self, end: int) -> None:
-        """Save the bytes before `end` if the last time was long ago; raises as `save`."""
-        if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            self.save(end)
-
-    def save(self, end: int) -> None:
-        """Sync and report the bytes before `end`, unless that failed before.
-
-        Raises SpoolFull, SpoolUnavailable, and the errors of `checkpoint`.
-        """
-        # Linux reports a write-back error only once: the next sync succeeds although the bytes are not on the disk.
-        if self._has_failed or end == self._saved:
-            return
-        self._has_failed = True
-        _sync(self._file, self._folder)
-        failpoint("append.synced", self._job_id)
-        self._checkpoint(end)
-        self._has_failed = False
-        self._saved, self._saved_at = end, time.monotonic()
 
 
 def cut(file: FileIO, path: Path, size: int, job_id: int) -> None:
@@ -146,8 +112,3 @@ def _lock(file: FileIO, path: Path, seconds: float) -> bool:
             else:
                 return True
         time.sleep(POLL_SECONDS)
-
-
-def _sync(file: FileIO, folder: Path) -> None:
-    with translate_disk_errors(folder):
-        os.fdatasync(file.fileno())

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from ingest.ledger import jobs, resumable_uploads
+from ingest.ledger import jobs, resumable_uploads, upload_progress
 from ingest.ledger.events import EventKind
 from ingest.ledger.jobs import Received
 from ingest.ledger.models import Event, ResumableUpload, Upload
@@ -91,6 +91,6 @@ def test_expired_upload_is_answered_as_unknown(make_upload: MakeUpload, database
     upload = make_upload("answered", 169)
     with Session(database_engine) as session:
         token = session.scalars(select(ResumableUpload.token).where(ResumableUpload.job_id == upload.job_id)).one()
-    snapshot = resumable_uploads.read(database_engine, token, timedelta(hours=Settings().keep_partial_hours))
+    snapshot = upload_progress.read(database_engine, token, timedelta(hours=Settings().keep_partial_hours))
     assert snapshot is not None
     assert snapshot.is_expired
