@@ -52,6 +52,10 @@ values = st.builds(
 endings = st.sampled_from([b"]", b"", b",]", b"]]", b', {"x": 1e999}]', b", 5]"])
 
 
+# A path of 4095 bytes.
+LONGEST = "/".join(["n" * 255] * 16)
+
+
 @st.composite
 def file_entries(draw: st.DrawFn, *, is_good: bool) -> Entry:
     """Return the entry of a file; its source counts only in a move."""
@@ -147,6 +151,8 @@ def judge_by_preflight(client: FlaskClient, path: str, metadata: bytes) -> Verdi
         {"destinationTable": "FileKeyValue", "path": "data/data/x", "key": "k", "value": 1}, in_folder("data", "x")
     )
 )
+@example(document(in_folder("data", LONGEST)))
+@example(document(in_folder("data/n", LONGEST)))
 @example(b" ")
 def test_preflight_and_the_job_of_a_bundle_agree(client: FlaskClient, judge_job: JudgeJob, metadata: bytes):
     job, preflight = judge_job(metadata, Kind.INGEST), judge_by_preflight(client, "/preflight", metadata)
