@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, not_, select, update
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import DatabaseUnavailable, IngestError, UploadAbandoned
@@ -22,12 +22,22 @@ from ingest.ledger.events import EventKind
 from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
+from ingest.ledger.upload_expiry import has_expired
 from ingest.ledger.user_shares import UserShare
 from ingest.spool import Announced, append
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a client says about an upload when it creates it; `ingest.ledger.models` describes the fields."""
+
+    repr_digest: str | None = None
+    metadata: str | None = None
+    ends_at_length: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class UploadSnapshot:
     length: int | None
     offset: int
     stop_requests: int
-    repr_digest: str | None
+    declared: Declaration
     updated: datetime
     completed: datetime | None
     is_expired: bool
@@ -53,8 +63,8 @@ class UploadSnapshot:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the last byte is on the disk."""
-        return self.offset == self.length
+        """Whether the last byte is on the disk, and the client has said that it is the last one."""
+        return self.offset == self.length and self.declared.ends_at_length
 
 
 def create(
@@ -62,7 +72,7 @@ def create(
     folder: Path,
     announced: Announced,
     token: str,
-    repr_digest: str | None,
+    declared: Declaration,
     kept_free: int,
     share: UserShare,
     key: KeyClaim | None = None,
@@ -81,7 +91,9 @@ def create(
                 spool_name=announced.name,
                 job_id=announced.job_id,
                 length=announced.size,
-                repr_digest=repr_digest,
+                repr_digest=declared.repr_digest,
+                upload_metadata=declared.metadata,
+                ends_at_length=declared.ends_at_length,
             )
         )
         if key is not None:
@@ -117,8 +129,8 @@ def discard(engine: Engine, folder: Path, token: str, error: BaseException) -> N
 
 
 def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
-    """Read an upload; None if there is none. An upload expires `keep` after its last byte."""
-    expired = (ResumableUpload.updated < func.now() - keep).label("is_expired")
+    """Read an upload; None if there is none. An upload is kept for `keep` after its last byte."""
+    expired = has_expired(keep).label("is_expired")
     with transaction(engine) as session:
         row = session.execute(select(ResumableUpload, expired).where(ResumableUpload.token == token)).one_or_none()
         return None if row is None else _snapshot(row[0], is_expired=row.is_expired)
@@ -127,7 +139,7 @@ def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
 def of_file(engine: Engine, spool_name: str, keep: timedelta) -> UploadSnapshot | None:
     """Read the upload with this file; None if the file was sent in one request, or the upload has expired."""
     with transaction(engine) as session:
-        is_of_file = ResumableUpload.spool_name == spool_name, ResumableUpload.updated >= func.now() - keep
+        is_of_file = ResumableUpload.spool_name == spool_name, not_(has_expired(keep))
         row = session.scalars(select(ResumableUpload).where(*is_of_file)).one_or_none()
         return None if row is None else _snapshot(row, is_expired=False)
 
@@ -148,14 +160,17 @@ def stop_requests(engine: Engine, token: str) -> int:
     return found
 
 
-def record(engine: Engine, seen: UploadSnapshot, offset: int, length: int | None = None) -> UploadSnapshot:
-    """Commit a durable offset, and the length if this was the last byte; return the upload as it is now.
+def record(
+    engine: Engine, seen: UploadSnapshot, offset: int, length: int | None, *, ends_at_length: bool
+) -> UploadSnapshot:
+    """Commit a durable offset, the length if this was the last byte, and whether the bundle ends at its length.
 
-    `seen` is what the process last read or recorded. Raises UploadAbandoned if the upload changed or is gone: the lock of
-    its file excludes that, unless the file system has lost it.
+    `seen` is what the process last read or recorded; the result is the upload as it is now. Raises UploadAbandoned if the
+    upload changed or is gone: the lock of its file excludes that, unless the file system has lost it.
     """
     with transaction(engine) as session:
-        return _change(session, seen, position=offset, length=seen.length if length is None else length)
+        known = seen.length if length is None else length
+        return _change(session, seen, position=offset, length=known, ends_at_length=ends_at_length)
 
 
 def declare_length(
@@ -219,7 +234,7 @@ def _snapshot(row: ResumableUpload, *, is_expired: bool) -> UploadSnapshot:
         length=row.length,
         offset=row.position,
         stop_requests=row.stop_requests,
-        repr_digest=row.repr_digest,
+        declared=Declaration(row.repr_digest, row.upload_metadata, row.ends_at_length),
         updated=row.updated,
         completed=row.completed,
         is_expired=is_expired,
