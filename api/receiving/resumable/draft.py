@@ -105,7 +105,7 @@ def _limits(settings: Settings, seconds: int) -> dict[str, str]:
 def _is_last() -> bool | None:
     """Return whether the bundle ends with the body; None if it ends at its length.
 
-    tus-js-client, which speaks an earlier draft, sends `?0` with the last bytes of a file, and takes the upload for complete.
+    tus-js-client, which speaks an earlier draft, sends `?0` with the last bytes of a file and takes the upload as complete.
     """
     value = request.headers.get(COMPLETE, "").strip()
     if value not in BOOLEANS:

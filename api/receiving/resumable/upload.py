@@ -58,7 +58,12 @@ class OpenUpload:
         """The file, with all bytes before the offset; raises SpoolUnavailable when the spool has lost some of them."""
         with translate_disk_errors(self.path.parent):
             size = 0 if self.file is None else os.fstat(self.file.fileno()).st_size
-        if self.file is None or size < self.upload.offset:
+        if self.file is None:
+            raise SpoolUnavailable(
+                f"the spool {self.path.parent} does not have the file of this upload, which another request may have "
+                "removed just now; if this happens again, remove the upload and create a new one"
+            )
+        if size < self.upload.offset:
             raise SpoolUnavailable(
                 f"the spool {self.path.parent} has only {size} of the {self.upload.offset} bytes that were received; remove "
                 "the upload and create a new one, or contact an admin"
