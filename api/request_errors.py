@@ -40,7 +40,8 @@
      ├── UnsupportedCoding           501
      ├── NotReady                    503
      ├── TokensUnavailable           503
-     └── TooManyUploads              503
+     ├── TooManyUploads              503
+     └── UploadStalled               503
 
 This module defines the errors that any request can cause; those of authentication are in `api.access.access_errors`, those
 of uploads in `api.receiving.upload_errors` and `api.receiving.resumable.errors`. `api.error_handlers` turns them into

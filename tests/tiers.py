@@ -18,6 +18,7 @@ PLACES = {
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
         "api/receiving/resumable/test_killed",
+        "api/receiving/resumable/test_sequences",
         "api/receiving/test_idempotency_race",
         "api/receiving/test_slowest_upload",
         "api/routes/test_preflight_verdicts",

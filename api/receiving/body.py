@@ -31,10 +31,11 @@ class Body:
         settings: Settings,
         largest: int,
         too_large: type[RequestError] = BundleTooLarge,
+        too_slow: type[RequestError] = UploadTooSlow,
         *,
         may_be_empty: bool = False,
     ) -> None:
-        """Check the headers; `largest` is in bytes, `too_large` is raised for a larger body.
+        """Check the headers; `largest` is in bytes; `too_large` and `too_slow` are raised for other bodies.
 
         Raises LengthRequired, IncompleteBody for an empty body, UnsupportedCoding, UnsupportedContentEncoding.
         """
@@ -42,6 +43,7 @@ class Body:
         self.announced_size = announced_size(may_be_empty=may_be_empty)
         self._largest = largest
         self._too_large = too_large
+        self._too_slow = too_slow
         self.received = 0
         self._refuse_too_large(self.announced_size or 0)
         self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
@@ -58,13 +60,13 @@ class Body:
             self._connection.check = check
 
     def read(self, size: int, /) -> bytes | bytearray:
-        """Return at most `size` bytes; raises IncompleteBody, UploadTooSlow, `too_large`, and what `watch` raises."""
+        """Return at most `size` bytes; raises IncompleteBody, `too_slow`, `too_large`, and what `watch` raises."""
         self._check()
         try:
             # At most one byte beyond the limit: the end of a body in chunks is unknown until it is read.
             block = request.stream.read(min(size, self._largest - self.received + 1))
         except TimeoutError as error:
-            raise UploadTooSlow(self._pace.too_slow_message) from error
+            raise self._too_slow(self._pace.too_slow_message) from error
         except (OSError, ParseException, ClientDisconnected) as error:
             raise IncompleteBody("the body ended too early, or its chunks are malformed") from error
         self.received += len(block)

@@ -42,6 +42,9 @@ class UploadTooSlow(RequestError):
     code = "upload_too_slow"
     status = HTTPStatus.REQUEST_TIMEOUT
 
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; send it again over a faster connection")
+
 
 class LengthRequired(RequestError):
     """The request does not say where the body ends."""

@@ -38,7 +38,7 @@ from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state_json import answer
-from api.routes.uploads import add_limits, create_upload
+from api.routes.upload_creation import add_limits, create_upload
 from ingest.ledger import jobs, uploads
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim
 from ingest.ledger.jobs import Received

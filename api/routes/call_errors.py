@@ -13,6 +13,7 @@ from api.receiving.resumable.errors import (
     UploadLengthInconsistent,
     UploadLocked,
     UploadOffsetMismatch,
+    UploadStalled,
     UploadSuperseded,
     UploadUnknown,
 )
@@ -53,6 +54,7 @@ RESUMABLE_ERRORS: tuple[type[IngestError], ...] = (
     UploadHeaderInvalid,
     UploadLengthInconsistent,
     UploadSuperseded,
+    UploadStalled,
     TusVersionUnsupported,
     UploadLocked,
     ChecksumMismatch,
@@ -85,7 +87,11 @@ JOB_ERRORS = (
     UserSpaceLimit,
     UserJobsLimit,
 )
-CREATION_ERRORS = (*(error for error in JOB_ERRORS if error is not PartNotTaken), BundleTooLarge, *RESUMABLE_ERRORS)
+CREATION_ERRORS = (
+    *(error for error in JOB_ERRORS if error not in (PartNotTaken, UploadTooSlow)),
+    BundleTooLarge,
+    *RESUMABLE_ERRORS,
+)
 CONTINUATION_ERRORS = (*CREATION_ERRORS, UploadUnknown, UploadOffsetMismatch)
 REMOVAL_ERRORS = (
     TusVersionUnsupported,

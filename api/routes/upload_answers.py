@@ -1,6 +1,10 @@
-"""Continue and complete uploads for the current request, and describe them in its answer. Used by `api.routes.uploads`."""
+"""Open, continue and complete uploads for the current request, and describe them in its answer.
+
+Used by `api.routes.uploads` and `api.routes.upload_creation`.
+"""
 
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -13,17 +17,29 @@ from api.receiving.create_job import start_job
 from api.receiving.digests import REPR_DIGEST, RequestedDigests, requested_digests
 from api.receiving.resumable import completion
 from api.receiving.resumable.draft import Draft
-from api.receiving.resumable.errors import UploadLengthInconsistent
+from api.receiving.resumable.errors import UploadLengthInconsistent, UploadStalled
 from api.receiving.resumable.headers import Part
-from api.receiving.resumable.opening import find, keep_of
+from api.receiving.resumable.opening import find, keep_of, opened
 from api.receiving.resumable.tus import Tus
 from api.receiving.resumable.upload import OpenUpload
 from api.receiving.upload_errors import BundleTooLarge
+from api.receiving.upload_slots import slot_of
 from api.resources import get_resources
 from api.routes.state_json import answer
+from ingest.ledger.upload_expiry import expiry
 from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.states.job_state import received
 from ingest.system.failpoints import failpoint
+
+
+def opened_upload(token: str) -> AbstractContextManager[OpenUpload]:
+    """Open an upload of the caller; raises as `api.receiving.resumable.opening.opened`."""
+    return opened(get_resources(), token, caller().user, caller().submitter)
+
+
+def upload_slot() -> AbstractContextManager[None]:
+    """Occupy one of the slots of simultaneous uploads; raises TooManyUploads, UserUploadsLimit, DatabaseUnavailable."""
+    return slot_of(get_resources(), caller().user)
 
 
 def receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTPStatus) -> Response:
@@ -61,7 +77,7 @@ def complete(upload: OpenUpload) -> Response | None:
 
 def describe(status: HTTPStatus, protocol: Tus | Draft, upload: UploadSnapshot) -> Response:
     """Return an answer without a body that describes an upload."""
-    return empty(status, headers(protocol, upload))
+    return empty(status, {**headers(protocol, upload), **protocol.metadata(upload)})
 
 
 def headers(protocol: Tus | Draft, upload: UploadSnapshot) -> dict[str, str]:
@@ -99,7 +115,7 @@ def _append(upload: OpenUpload, part: Part) -> None:
     if not has_job or part.offset != upload.upload.offset:
         upload.accept(part)
     too_large = BundleTooLarge if upload.upload.length is None else UploadLengthInconsistent
-    body = Body(upload.resources.settings, upload.largest_part(), too_large, may_be_empty=True)
+    body = Body(upload.resources.settings, upload.largest_part(), too_large, UploadStalled, may_be_empty=True)
     if has_job:
         # A repetition of the last request. Only reading shows whether a body in chunks is empty.
         body.read(1)
@@ -108,4 +124,4 @@ def _append(upload: OpenUpload, part: Part) -> None:
 
 
 def _expiry(upload: UploadSnapshot) -> datetime:
-    return (upload.updated + keep_of(get_resources())).astimezone(UTC)
+    return expiry(upload.updated, upload.offset, keep_of(get_resources())).astimezone(UTC)

@@ -33,7 +33,7 @@ class Pace:
     def too_slow_message(self) -> str:
         """The message to a client that was too slow."""
         least = f"{self.slowest} bytes a second" if self.slowest else "a byte"
-        return f"less than {least} arrived in {self.seconds:g} seconds; send it again over a faster connection"
+        return f"less than {least} arrived in {self.seconds:g} seconds"
 
     def wait(self, waited: float) -> None:
         """Subtract seconds in which nothing arrived; raises TimeoutError."""

@@ -5,8 +5,8 @@ They differ in these points:
 - The client names interop version 6, the server's is 8. So the server never sends a 104, and the client learns the URL of
   its upload from the answer 201 to an empty creation, which both drafts have.
 - A file that the client reads in several requests ends with `Upload-Complete: ?0`, because its `FileSource` reports the end
-  only to a request that has the whole file. The server knows the length from the creation, and takes the last byte as the
-  end.
+  only to a request that has the whole file. So the server takes the last byte of the length as the end if the client names
+  another interop version than its own.
 - The client's option `uploadDataDuringCreation` for a bundle in one request does not work: the server answers the whole
   bundle as `POST /upload` does, without the `Location` and the `Upload-Offset` that the client expects. The client reports
   an error and sends the bundle again, once for each of its `retryDelays`, and each time makes a job.

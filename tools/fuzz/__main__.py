@@ -1,4 +1,4 @@
-"""`make fuzz`: run both fuzz targets simultaneously for some seconds, and print their reports.
+"""`make fuzz`: run the fuzz targets simultaneously for some seconds, and print their reports.
 
 The exit status is 1 when something was found; the input that shows it is kept and named. The corpus is kept in
 `build/fuzz`, so that the next run continues from it. Nothing is downloaded.
@@ -17,7 +17,7 @@ from tools.fuzz.report import Report, findings, report
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
-TARGETS = ("tar", "metadata")
+TARGETS = ("tar", "metadata", "headers")
 # libFuzzer adds to the first; earlier findings are tried again, fixed or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Limits of one input; memory includes the instrumented code and the corpus.

@@ -8,9 +8,14 @@ from itertools import chain
 from pathlib import Path
 
 from tools.fuzz import corpus_seeds
+from tools.fuzz.header_seeds import requests
 from tools.fuzz.seeds import documents, tars, write_seeds
 
-SEEDS = {"tar": (tars, corpus_seeds.bundles), "metadata": (documents, corpus_seeds.metadata)}
+SEEDS = {
+    "tar": (tars, corpus_seeds.bundles),
+    "metadata": (documents, corpus_seeds.metadata),
+    "headers": (requests,),
+}
 
 if __name__ == "__main__":
     for target, sources in SEEDS.items():

@@ -1,4 +1,4 @@
-"""One fuzz target under atheris: `python -m tools.fuzz.target tar|metadata FOLDER [--planted] [libFuzzer's options]`.
+"""One fuzz target under atheris: `python -m tools.fuzz.target NAME FOLDER [--planted] [libFuzzer's options]`.
 
 Started by the runner (`python -m tools.fuzz`). FOLDER gets the slowest input. Instrumented modules must be imported
 here first, before any other module imports them.
@@ -15,7 +15,8 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["ingest", "tarfile", "json"]):
+with atheris.instrument_imports(include=["ingest", "tarfile", "json", "api.receiving", "http_sf"]):
+    from tools.fuzz.headers_oracle import check_headers
     from tools.fuzz.memory_file import MemoryFile
     from tools.fuzz.metadata_oracle import check_metadata
     from tools.fuzz.tar_mutations import joined, mutated, set_checksums
@@ -99,7 +100,8 @@ def main() -> None:
             target = Measured(tar_target(file), Path(folder), planted=planted)
             atheris.Setup(arguments, target, custom_mutator=mutate_tar, custom_crossover=join_tars)
         else:
-            atheris.Setup(arguments, Measured(check_metadata, Path(folder), planted=planted))
+            check = {"metadata": check_metadata, "headers": check_headers}[name]
+            atheris.Setup(arguments, Measured(check, Path(folder), planted=planted))
         atheris.Fuzz()
 
 

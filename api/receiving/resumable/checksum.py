@@ -4,7 +4,6 @@
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -68,7 +67,8 @@ def _upload_checksum() -> tuple[Checksum, ...]:
         raise UploadHeaderInvalid(f"{UPLOAD_CHECKSUM}: the algorithm must be one of {', '.join(ALGORITHMS)}")
     try:
         digest = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
+        # Also for characters that are not ASCII.
         digest = b""
     if len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
         raise UploadHeaderInvalid(f"{UPLOAD_CHECKSUM}: send {algorithm}, a space, and the digest in base64")

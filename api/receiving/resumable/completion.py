@@ -46,7 +46,7 @@ def _verified(open_upload: OpenUpload, declared: RequestedDigests, fingerprint: 
     The parts may have come to several processes, so the file is read again; if no digest is needed, it is not.
     """
     resources, upload, file = open_upload.resources, open_upload.upload, open_upload.locked_file
-    stored = {REPR_DIGEST: upload.repr_digest} if upload.repr_digest else {}
+    stored = {REPR_DIGEST: upload.declared.repr_digest} if upload.declared.repr_digest else {}
     expected = RequestedDigests((*declared_digests(stored, REPR_DIGEST), *declared.declared), declared.wanted)
     algorithms = expected.algorithms | fingerprint
     if not algorithms:

@@ -1,4 +1,4 @@
-"""Create an upload, for the current request and its user. Called by `api.routes.uploads`."""
+"""Create an upload, for the current request and its user. Called by `api.routes.upload_creation`."""
 
 import secrets
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from api.receiving.resumable.upload import check_length
 from api.resources import Resources
 from ingest.ledger import resumable_uploads
 from ingest.ledger.idempotency_keys import KeyClaim
+from ingest.ledger.upload_progress import Declaration
 from ingest.ledger.user_shares import share_of
 from ingest.spool import Announced, file_name
 
@@ -49,7 +50,7 @@ def create(resources: Resources, user: str, part: Part, key: KeyClaim | None) ->
         settings.volume_path,
         announced,
         token,
-        request.headers.get(REPR_DIGEST),
+        Declaration(request.headers.get(REPR_DIGEST), part.metadata, part.ends_at_length),
         settings.spool_kept_free,
         share_of(settings, user),
         key,

@@ -5,7 +5,7 @@ requests without `Tus-Resumable`. The client learns the address of the upload fr
 a client that names the interop version gets it earlier, in an answer 104: other clients may take a 104 for the last answer.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from flask import request
@@ -14,6 +14,7 @@ from api.receiving.resumable.checksum import checksums
 from api.receiving.resumable.errors import UploadHeaderInvalid, UploadLengthInconsistent
 from api.receiving.resumable.headers import Part, number, refuse_other_protocols, required_number
 from api.receiving.upload_errors import UnsupportedContentType
+from ingest.ledger.upload_expiry import unstarted
 from ingest.ledger.upload_progress import UploadSnapshot
 from ingest.settings.loading import Settings
 
@@ -34,16 +35,16 @@ class Draft:
     def creation(self) -> Part:
         """Read the headers of a creation; raises UploadHeaderInvalid, UploadLengthInconsistent."""
         refuse_other_protocols()
-        is_last = _is_complete()
-        return Part(length=_length(0, is_last=is_last), is_last=is_last, checksums=checksums())
+        is_last = _is_last()
+        return Part(length=_length(0, is_last), is_last=is_last, checksums=checksums())
 
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`, and UnsupportedContentType."""
         refuse_other_protocols()
         if request.mimetype != CONTENT_TYPE:
             raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
-        is_last, offset = _is_complete(), required_number("Upload-Offset")
-        return Part(offset, _length(offset, is_last=is_last), is_last=is_last, checksums=checksums())
+        is_last, offset = _is_last(), required_number("Upload-Offset")
+        return Part(offset, _length(offset, is_last), is_last=is_last, checksums=checksums())
 
     def check(self) -> None:
         """Check the headers of any other request, which has none of its own."""
@@ -58,6 +59,10 @@ class Draft:
             **_limits(settings, max(0, int((expires - datetime.now(UTC)).total_seconds()))),
         }
 
+    def metadata(self, _upload: UploadSnapshot) -> dict[str, str]:
+        """Return nothing: the draft has no metadata of an upload."""
+        return {}
+
 
 def options(settings: Settings) -> dict[str, str]:
     """Return the headers that describe what is supported."""
@@ -66,7 +71,7 @@ def options(settings: Settings) -> dict[str, str]:
 
 def limits(settings: Settings) -> dict[str, str]:
     """Return the header that describes the limits of a new upload."""
-    return _limits(settings, int(settings.keep_partial_hours * 3600))
+    return _limits(settings, int(unstarted(timedelta(hours=settings.keep_partial_hours)).total_seconds()))
 
 
 def is_creation() -> bool:
@@ -97,14 +102,19 @@ def _limits(settings: Settings, seconds: int) -> dict[str, str]:
     return {"Upload-Limit": f"max-size={settings.largest_bundle}, max-age={seconds}"}
 
 
-def _is_complete() -> bool:
+def _is_last() -> bool | None:
+    """Return whether the bundle ends with the body; None if it ends at its length.
+
+    tus-js-client, which speaks an earlier draft, sends `?0` with the last bytes of a file and takes the upload as complete.
+    """
     value = request.headers.get(COMPLETE, "").strip()
     if value not in BOOLEANS:
         raise UploadHeaderInvalid(f"send {COMPLETE}: ?1 with the last bytes of the bundle, and ?0 before")
-    return BOOLEANS[value]
+    is_of_earlier_draft = request.headers.get(INTEROP_HEADER, INTEROP_VERSION).strip() != INTEROP_VERSION
+    return BOOLEANS[value] or (None if is_of_earlier_draft else False)
 
 
-def _length(offset: int, *, is_last: bool) -> int | None:
+def _length(offset: int, is_last: bool | None) -> int | None:
     """Return the length that the headers state, alone or together."""
     stated = number("Upload-Length")
     if not is_last or request.content_length is None:

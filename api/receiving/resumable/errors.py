@@ -1,4 +1,4 @@
-"""The errors of resumable uploads. Raised by `api.receiving.resumable` and `api.routes.uploads`."""
+"""The errors of resumable uploads. Raised by `api.receiving.resumable` and `api.routes`."""
 
 from http import HTTPStatus
 
@@ -83,6 +83,24 @@ class UploadLocked(RequestError):
     def __init__(self) -> None:
         super().__init__(
             "another request on this upload is still in progress; try again later",
+            {"Retry-After": str(self.retry_seconds)},
+        )
+
+
+class UploadStalled(RequestError):
+    """A part stalled or was slower than the slowest permitted rate; what has arrived is kept.
+
+    Not 408: the clients of tus and of the draft continue after 5xx, and give up after most 4xx.
+    """
+
+    code = "upload_stalled"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_seconds = 1
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; ask for the offset of the upload with HEAD and continue there, or create it again if you do not "
+            "know its address",
             {"Retry-After": str(self.retry_seconds)},
         )
 

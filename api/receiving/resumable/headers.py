@@ -20,14 +20,21 @@ class Part:
 
     - `offset`: where they begin in the bundle, in bytes.
     - `length`: the size of the whole bundle in bytes, if the client knows it now.
-    - `is_last`: the bundle ends with this body.
+    - `is_last`: whether the bundle ends with this body; None where it ends at its length, as with tus.
     - `checksums`: what the body is compared with.
+    - `metadata`: what the client wants to read again with the offset.
     """
 
     offset: int = 0
     length: int | None = None
-    is_last: bool = False
+    is_last: bool | None = None
     checksums: tuple[Checksum, ...] = ()
+    metadata: str | None = None
+
+    @property
+    def ends_at_length(self) -> bool:
+        """Whether the bundle ends when its last byte has arrived; False if the client will say so in a later request."""
+        return self.is_last is not False
 
 
 def refuse_other_protocols() -> None:

@@ -1,4 +1,4 @@
-"""Recognize the creation of an upload that is sent again, by its `Idempotency-Key`. Called by `api.routes.uploads`.
+"""Recognize the creation of an upload that is sent again, by its `Idempotency-Key`. Called by `api.routes.upload_creation`.
 
 `ingest.ledger.idempotency_keys` says why a key never has a second job.
 """
@@ -27,7 +27,7 @@ def claim_or_find(
     folder = resources.settings.volume_path
     upload = upload_progress.of_file(resources.engine, found.spool_name, keep_of(resources))
     if upload is not None:
-        if length not in {None, upload.length} or repr_digest not in {None, upload.repr_digest}:
+        if length not in {None, upload.length} or repr_digest not in {None, upload.declared.repr_digest}:
             raise IdempotencyKeyReused(
                 "this Idempotency-Key was sent with another upload; use a new key for each upload"
             )

@@ -20,8 +20,10 @@ from ingest.settings.loading import Settings
 
 CONTENT_TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
-# A key without spaces and commas, and a value in base64.
-METADATA_PAIR = re.compile(r"[^\s,]+(?: (?P<value>[A-Za-z0-9+/]*={0,2}))?")
+# A key in ASCII without spaces and commas, and a value in base64.
+METADATA_PAIR = re.compile(r"(?P<key>[!-+\--~]+)(?: (?P<value>[A-Za-z0-9+/]*={0,2}))?")
+# In bytes. Other servers accept as much in one header, and names of files need far less.
+LARGEST_METADATA = 4096
 
 
 class Tus:
@@ -35,13 +37,12 @@ class Tus:
         """Read the headers of a creation; raises TusVersionUnsupported, UploadHeaderInvalid, UnsupportedContentType."""
         _check_version()
         refuse_other_protocols()
-        _check_metadata()
         length, deferred = number("Upload-Length"), request.headers.get("Upload-Defer-Length")
         if (length is None) != (deferred == "1"):
             raise UploadHeaderInvalid("send either Upload-Length or Upload-Defer-Length: 1")
         if request.content_length or "Transfer-Encoding" in request.headers:
             _check_content_type()
-        return Part(length=length, checksums=checksum.checksums())
+        return Part(length=length, checksums=checksum.checksums(), metadata=_metadata())
 
     def continuation(self) -> Part:
         """Read the headers of a PATCH; raises as `creation`."""
@@ -58,6 +59,10 @@ class Tus:
         """Return the headers that describe an upload."""
         length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
         return {"Tus-Resumable": TUS_VERSION, "Upload-Offset": str(upload.offset), **length}
+
+    def metadata(self, upload: UploadSnapshot) -> dict[str, str]:
+        """Return the metadata that the client sent with the creation, for answers that describe an upload."""
+        return {} if upload.declared.metadata is None else {"Upload-Metadata": upload.declared.metadata}
 
 
 def options(settings: Settings) -> dict[str, str]:
@@ -86,16 +91,24 @@ def _check_content_type() -> None:
         raise UnsupportedContentType(f"send the bytes of the bundle as {CONTENT_TYPE}")
 
 
-def _check_metadata() -> None:
-    """Check the form of Upload-Metadata; the metadata of a bundle is in the bundle, so its pairs have no effect."""
+def _metadata() -> str | None:
+    """Return Upload-Metadata, checked; the metadata of a bundle is in the bundle, so its pairs have no other effect."""
     header = request.headers.get("Upload-Metadata", "").strip()
-    for pair in header.split(",") if header else ():
-        found = METADATA_PAIR.fullmatch(pair.strip())
-        try:
-            base64.b64decode((found and found["value"]) or "", validate=True)
-        except binascii.Error:
-            found = None
-        if found is None:
-            raise UploadHeaderInvalid(
-                "Upload-Metadata must be pairs of a key and a value in base64, with commas between"
-            )
+    if len(header) > LARGEST_METADATA:
+        raise UploadHeaderInvalid(f"Upload-Metadata has {len(header)} bytes; the limit is {LARGEST_METADATA}")
+    keys = [_key_of(pair.strip()) for pair in header.split(",")] if header else []
+    if None in keys or len(set(keys)) < len(keys):
+        raise UploadHeaderInvalid(
+            "Upload-Metadata must be pairs of a key and a value in base64, with commas between; each key in ASCII, and once"
+        )
+    return header or None
+
+
+def _key_of(pair: str) -> str | None:
+    """Return the key of a pair; None if the pair is malformed."""
+    found = METADATA_PAIR.fullmatch(pair)
+    try:
+        base64.b64decode((found and found["value"]) or "", validate=True)
+    except binascii.Error:
+        return None
+    return found["key"] if found else None

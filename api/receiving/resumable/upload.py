@@ -10,6 +10,7 @@ and what a process that dies after one of them leaves:
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -57,7 +58,12 @@ class OpenUpload:
         """The file, with all bytes before the offset; raises SpoolUnavailable when the spool has lost some of them."""
         with translate_disk_errors(self.path.parent):
             size = 0 if self.file is None else os.fstat(self.file.fileno()).st_size
-        if self.file is None or size < self.upload.offset:
+        if self.file is None:
+            raise SpoolUnavailable(
+                f"the spool {self.path.parent} does not have the file of this upload, which another request may have "
+                "removed just now; if this happens again, remove the upload and create a new one"
+            )
+        if size < self.upload.offset:
             raise SpoolUnavailable(
                 f"the spool {self.path.parent} has only {size} of the {self.upload.offset} bytes that were received; remove "
                 "the upload and create a new one, or contact an admin"
@@ -77,20 +83,22 @@ class OpenUpload:
         """
         if part.offset != self.upload.offset:
             raise UploadOffsetMismatch(self.upload.offset, part.offset)
-        if part.length is None or part.length == self.upload.length:
-            return
-        if self.upload.length is not None or part.length < self.upload.offset:
+        if part.length is not None and part.length != self.upload.length:
+            self._declare_length(part.length)
+
+    def _declare_length(self, length: int) -> None:
+        if self.upload.length is not None or length < self.upload.offset:
             raise UploadLengthInconsistent(
-                f"the length of the bundle cannot become {part.length}: {self.upload.length or self.upload.offset} "
+                f"the length of the bundle cannot become {length}: {self.upload.length or self.upload.offset} "
                 "bytes were announced or received before"
             )
         settings = self.resources.settings
-        check_length(settings, part.length)
+        check_length(settings, length)
         self.upload = resumable_uploads.declare_length(
             self.resources.engine,
             settings.volume_path,
             self.upload,
-            part.length,
+            length,
             settings.spool_kept_free,
             share_of(settings, self.upload.user),
         )
@@ -105,7 +113,7 @@ class OpenUpload:
         body.watch(StopCheck(self.resources.engine, self.upload))
         settings, begin = self.resources.settings, self.upload.offset
         # With a checksum the bytes count only when all have arrived.
-        checkpoint = self._ignore if part.checksums else self._record
+        checkpoint = self._ignore if part.checksums else partial(self._record, part)
         stream = CheckedBody(body, part.checksums) if part.checksums else body
         kept = None if self.upload.length is not None else self._kept()
         end = append.append(
@@ -116,8 +124,8 @@ class OpenUpload:
         if part.is_last:
             self._check_end(end)
         length = end if part.is_last and self.upload.length is None else None
-        if part.checksums or length is not None:
-            self.upload = upload_progress.record(self.resources.engine, self.upload, end, length)
+        if part.checksums or length is not None or part.ends_at_length != self.upload.declared.ends_at_length:
+            self._record(part, end, length)
 
     def _check_end(self, end: int) -> None:
         """Compare the offset behind the last byte with the length; raises IncompleteBody, UploadLengthInconsistent."""
@@ -150,8 +158,9 @@ class OpenUpload:
         )
         return Kept(settings.spool_kept_free, for_others)
 
-    def _record(self, offset: int) -> None:
-        self.upload = upload_progress.record(self.resources.engine, self.upload, offset)
+    def _record(self, part: Part, offset: int, length: int | None = None) -> None:
+        engine, ends = self.resources.engine, part.ends_at_length
+        self.upload = upload_progress.record(engine, self.upload, offset, length, ends_at_length=ends)
 
     def _ignore(self, _offset: int) -> None:
         pass

@@ -138,7 +138,8 @@ def _member(header: Header, faults: FaultList, of_macos: MacosMembers) -> Member
     parts = split_name(name)
     is_metadata = parts == [METADATA_NAME]
     path = None if is_metadata else join_below_data(parts)
-    found = name_fault(name)
+    # As in the metadata, the limits are those of the path below data/.
+    found = name_fault(path or name)
     if not found and (name.startswith("/") or not (is_metadata or (path and parts[0] == DATA_FOLDER))):
         found = FaultCode.MEMBER_OUTSIDE_DATA, _outside(parts)
     if is_of_macos(name):

@@ -17,7 +17,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
@@ -74,9 +74,11 @@ class ResumableUpload(Base):
     - `token`: the part of the upload's address that cannot be guessed.
     - `job_id`: the id that is reserved for the job, and its final id when the upload is `completed`.
     - `length`: the size of the whole bundle in bytes; None until the client knows it.
-    - `position`: the number of bytes that are on the disk; the client continues here. At `length`, the upload has ended.
+    - `position`: the number of bytes that are on the disk; the client continues here.
     - `stop_requests`: counts the requests that want to continue the upload while an older one still writes.
-    - `repr_digest`: the header of this name with which the client created the upload.
+    - `ends_at_length`: the bundle ends when its last byte is there, as always with tus; False while a client of the IETF
+      draft has not said that its request is the last one.
+    - `repr_digest`, `metadata`: the headers `Repr-Digest` and `Upload-Metadata` with which the client created the upload.
     - `updated`: when the last byte was recorded; the upload expires some time after it.
     - `completed`: when the job was committed.
     """
@@ -90,7 +92,10 @@ class ResumableUpload(Base):
     length: Mapped[int | None]
     position: Mapped[int] = mapped_column(server_default="0")
     stop_requests: Mapped[int] = mapped_column(server_default="0")
+    ends_at_length: Mapped[bool] = mapped_column(server_default=true())
     repr_digest: Mapped[str | None]
+    # Not `metadata`, which SQLAlchemy reserves.
+    upload_metadata: Mapped[str | None] = mapped_column("metadata")
     created: Mapped[datetime] = mapped_column(server_default=func.now())
     updated: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     completed: Mapped[datetime | None]

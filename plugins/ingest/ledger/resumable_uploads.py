@@ -19,7 +19,7 @@ from ingest.ledger.events import EventKind
 from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.models import ResumableUpload, Upload
 from ingest.ledger.spool_reservations import reserve_space
-from ingest.ledger.upload_progress import UploadSnapshot
+from ingest.ledger.upload_progress import Declaration, UploadSnapshot
 from ingest.ledger.user_shares import UserShare
 from ingest.spool import Announced, append
 from ingest.system.failpoints import failpoint
@@ -33,7 +33,7 @@ def create(
     folder: Path,
     announced: Announced,
     token: str,
-    repr_digest: str | None,
+    declared: Declaration,
     kept_free: int,
     share: UserShare,
     key: KeyClaim | None = None,
@@ -52,7 +52,9 @@ def create(
                 spool_name=announced.name,
                 job_id=announced.job_id,
                 length=announced.size,
-                repr_digest=repr_digest,
+                repr_digest=declared.repr_digest,
+                upload_metadata=declared.metadata,
+                ends_at_length=declared.ends_at_length,
             )
         )
         if key is not None:
@@ -98,7 +100,7 @@ def declare_length(
     with transaction(engine) as session:
         reserve_space(session, folder, rest, kept_free, share.space)
         session.execute(update(Upload).where(Upload.token == seen.token).values(size=length))
-        return upload_progress.change(session, seen, seen.offset, length)
+        return upload_progress.change(session, seen, length=length)
 
 
 def remove(

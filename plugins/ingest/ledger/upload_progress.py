@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import UploadAbandoned
 from ingest.ledger.database import autocommit
 from ingest.ledger.models import ResumableUpload
+from ingest.ledger.upload_expiry import has_expired
 
 # The statements are built once, on the table instead of its class, because both cost more time than the statement takes.
 TABLE = ResumableUpload.__table__
 COLUMNS = TABLE.c
 IS_TOKEN = COLUMNS.token == bindparam("of_token")
-READ = select(TABLE, (COLUMNS.updated < func.now() - bindparam("keep", type_=Interval)).label("is_expired"))
+READ = select(TABLE, has_expired(bindparam("keep", type_=Interval)).label("is_expired"))
 READ_TOKEN = READ.where(IS_TOKEN)
 READ_FILE = READ.where(COLUMNS.spool_name == bindparam("of_file"))
 READ_STOP_REQUESTS = select(COLUMNS.stop_requests).where(IS_TOKEN)
@@ -27,9 +28,23 @@ REQUEST_STOP = update(ResumableUpload).where(IS_TOKEN).values(stop_requests=COLU
 CHANGE = (
     update(ResumableUpload)
     .where(IS_TOKEN, COLUMNS.position == bindparam("seen"), COLUMNS.completed.is_(None))
-    .values(position=bindparam("offset"), length=bindparam("new_length"), updated=func.now())
+    .values(
+        position=bindparam("offset"),
+        length=bindparam("new_length"),
+        ends_at_length=bindparam("ends"),
+        updated=func.now(),
+    )
     .returning(COLUMNS.updated)
 )
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a client says about an upload when it creates it; `ingest.ledger.models` describes the fields."""
+
+    repr_digest: str | None = None
+    metadata: str | None = None
+    ends_at_length: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class UploadSnapshot:
     length: int | None
     offset: int
     stop_requests: int
-    repr_digest: str | None
+    declared: Declaration
     updated: datetime
     completed: datetime | None
     is_expired: bool
@@ -55,12 +70,12 @@ class UploadSnapshot:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the last byte is on the disk."""
-        return self.offset == self.length
+        """Whether the last byte is on the disk, and the client has said that it is the last one."""
+        return self.offset == self.length and self.declared.ends_at_length
 
 
 def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
-    """Read an upload; None if there is none. An upload expires `keep` after its last byte."""
+    """Read an upload; None if there is none. An upload is kept for `keep` after its last byte."""
     with autocommit(engine) as connection:
         row = connection.execute(READ_TOKEN, {"of_token": token, "keep": keep}).one_or_none()
     return None if row is None else _snapshot(row)
@@ -88,23 +103,35 @@ def stop_requests(engine: Engine, token: str) -> int:
     return found
 
 
-def record(engine: Engine, seen: UploadSnapshot, offset: int, length: int | None = None) -> UploadSnapshot:
-    """Commit a durable offset, and the length if this was the last byte; return the upload as it is now.
+def record(
+    engine: Engine, seen: UploadSnapshot, offset: int, length: int | None, *, ends_at_length: bool
+) -> UploadSnapshot:
+    """Commit a durable offset, the length if this was the last byte, and whether the bundle ends at its length.
 
-    `seen` is what the process last read or recorded. Raises UploadAbandoned if the upload changed or is gone: the lock of
-    its file excludes that, unless the file system has lost it.
+    `seen` is what the process last read or recorded; the result is the upload as it is now. Raises UploadAbandoned if the
+    upload changed or is gone: the lock of its file excludes that, unless the file system has lost it.
     """
+    declared = replace(seen.declared, ends_at_length=ends_at_length)
     with autocommit(engine) as connection:
-        return change(connection, seen, offset, seen.length if length is None else length)
+        return change(
+            connection, seen, offset=offset, length=seen.length if length is None else length, declared=declared
+        )
 
 
-def change(connection: Connection | Session, seen: UploadSnapshot, offset: int, length: int | None) -> UploadSnapshot:
-    """Change an upload in the caller's transaction; returns and raises as `record`."""
-    values = {"of_token": seen.token, "seen": seen.offset, "offset": offset, "new_length": length}
-    updated = connection.execute(CHANGE, values).scalar_one_or_none()
+def change(connection: Connection | Session, seen: UploadSnapshot, **values: Any) -> UploadSnapshot:  # noqa: ANN401
+    """Change `offset`, `length` or `declared` in the caller's transaction; returns and raises as `record`."""
+    changed = replace(seen, **values)
+    parameters = {
+        "of_token": seen.token,
+        "seen": seen.offset,
+        "offset": changed.offset,
+        "new_length": changed.length,
+        "ends": changed.declared.ends_at_length,
+    }
+    updated = connection.execute(CHANGE, parameters).scalar_one_or_none()
     if updated is None:
         raise UploadAbandoned("the upload was removed or continued in the meantime; ask for its offset")
-    return replace(seen, offset=offset, length=length, updated=updated)
+    return replace(changed, updated=updated)
 
 
 def _snapshot(row: Row[Any]) -> UploadSnapshot:
@@ -116,7 +143,7 @@ def _snapshot(row: Row[Any]) -> UploadSnapshot:
         length=row.length,
         offset=row.position,
         stop_requests=row.stop_requests,
-        repr_digest=row.repr_digest,
+        declared=Declaration(row.repr_digest, row.metadata, row.ends_at_length),
         updated=row.updated,
         completed=row.completed,
         is_expired=row.is_expired,

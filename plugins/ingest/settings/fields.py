@@ -58,7 +58,8 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     keep_partial_hours: float = option(
         168.0, "ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS",
-        description="Hours without data after which a resumable upload expires and its part is deleted from the spool.",
+        description="Hours without data after which a resumable upload expires and its part is deleted from the spool; "
+        "at most 24 before its first byte.",
         form="a number above 0, up to 87600", gt=0, le=87600,
     )  # fmt: skip
     refuse_ambiguous_names: bool = option(

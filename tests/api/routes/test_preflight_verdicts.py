@@ -52,6 +52,10 @@ values = st.builds(
 endings = st.sampled_from([b"]", b"", b",]", b"]]", b', {"x": 1e999}]', b", 5]"])
 
 
+# A path of 4095 bytes.
+LONGEST = "/".join(["n" * 255] * 16)
+
+
 @st.composite
 def file_entries(draw: st.DrawFn, *, is_good: bool) -> Entry:
     """Return the entry of a file; its source counts only in a move."""
@@ -73,6 +77,15 @@ def documents(draw: st.DrawFn) -> bytes:
         return json.dumps(listed + draw(st.lists(file_entries(is_good=True), max_size=4))).encode()
     entries = file_entries(is_good=False) | values | other_entries
     return json.dumps(transaction() + draw(st.lists(entries, max_size=4))).encode()[:-1] + draw(endings)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a document in which some bytes are replaced, added or missing; it is not empty."""
+    found = draw(documents())
+    begin, size = draw(st.integers(0, len(found))), draw(st.integers(0, 3))
+    changed = found[:begin] + draw(st.binary(max_size=3)) + found[begin + size :]
+    return changed or b" "
 
 
 def document(*entries: Entry) -> bytes:
@@ -147,6 +160,8 @@ def judge_by_preflight(client: FlaskClient, path: str, metadata: bytes) -> Verdi
         {"destinationTable": "FileKeyValue", "path": "data/data/x", "key": "k", "value": 1}, in_folder("data", "x")
     )
 )
+@example(document(in_folder("data", LONGEST)))
+@example(document(in_folder("data/n", LONGEST)))
 @example(b" ")
 def test_preflight_and_the_job_of_a_bundle_agree(client: FlaskClient, judge_job: JudgeJob, metadata: bytes):
     job, preflight = judge_job(metadata, Kind.INGEST), judge_by_preflight(client, "/preflight", metadata)
@@ -159,9 +174,15 @@ def test_preflight_and_the_job_of_a_bundle_agree(client: FlaskClient, judge_job:
 
 
 @property_of
-@given(documents())
+@given(documents() | damaged())
 @example(document({**in_folder("data", "x"), "source": "/srv/a"}, {**in_folder("data", "X"), "source": "/srv/b"}))
 def test_preflight_and_the_job_of_a_move_agree(client: FlaskClient, judge_job: JudgeJob, metadata: bytes):
     job, preflight = judge_job(metadata, Kind.MOVE), judge_by_preflight(client, "/preflight/move", metadata)
     event(str(job and job[0]))
     assert preflight == job
+
+
+@property_of
+@given(damaged())
+def test_preflight_of_any_damaged_document_has_a_verdict(client: FlaskClient, metadata: bytes):
+    judge_by_preflight(client, "/preflight", metadata)

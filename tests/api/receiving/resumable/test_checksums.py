@@ -27,7 +27,7 @@ def test_part_with_another_checksum_is_discarded(server: Server, bundle: bytes) 
     assert upload.file().read_bytes() == bundle
 
 
-@pytest.mark.parametrize("value", ["crc32 AAAA", "sha1", "sha1 not-base64", "sha1 AAAA"])
+@pytest.mark.parametrize("value", ["crc32 AAAA", "sha1", "sha1 not-base64", "sha1 AAAA", "sha1 \xe4"])
 def test_malformed_checksum_is_refused(server: Server, value: str) -> None:
     upload = create(server, 10)
     answer = upload.patch(b"12345", 0, Upload_Checksum=value)

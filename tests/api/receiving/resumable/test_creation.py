@@ -27,7 +27,10 @@ def test_malformed_length_is_refused(server: Server, length: str) -> None:
         ({**TUS, "Upload-Defer-Length": "2"}, 400, "upload_header_invalid"),
         ({**TUS, "Upload-Length": "0"}, 400, "body_incomplete"),
         ({**TUS, "Upload-Length": str(17 * 1024**4)}, 413, "bundle_too_large"),
-        ({**TUS, "Upload-Length": "5", "Upload-Metadata": "name not base64!"}, 400, "upload_header_invalid"),
+        *(
+            ({**TUS, "Upload-Length": "5", "Upload-Metadata": metadata}, 400, "upload_header_invalid")
+            for metadata in ("name not base64!", "name YQ", "a YQ==,,b", "a,b,a", "\xe4", "a " + "A" * 4096)
+        ),
     ],
 )
 def test_creation_that_is_refused_leaves_nothing(
@@ -38,8 +41,16 @@ def test_creation_that_is_refused_leaves_nothing(
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
 
-def test_metadata_of_tus_is_accepted(server: Server) -> None:
-    create(server, 5, headers={"Upload-Metadata": "filename YS50YXI=,is_confidential"})
+@pytest.mark.parametrize("metadata", ["filename YS50YXI=,is_confidential", "a " + "A" * 4000 + ", b ,c"])
+def test_metadata_of_tus_is_answered_as_it_was_sent(server: Server, metadata: str) -> None:
+    upload = create(server, 5, headers={"Upload-Metadata": metadata})
+    assert upload.head().headers["Upload-Metadata"] == metadata
+    assert "Upload-Metadata" not in upload.patch(b"12345", 0).headers
+    assert upload.head().headers["Upload-Metadata"] == metadata
+
+
+def test_upload_without_metadata_answers_none(server: Server) -> None:
+    assert "Upload-Metadata" not in create(server, 5).head().headers
 
 
 @pytest.mark.parametrize(

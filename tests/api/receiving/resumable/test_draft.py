@@ -7,7 +7,7 @@ import requests
 
 from tests.api.live_server import Server
 from tests.api.receiving.resumable.conftest import MIB
-from tests.api.receiving.resumable.tus_client import TusUpload
+from tests.api.receiving.resumable.tus_client import TusUpload, send_part
 from tools.waiting import wait_until
 
 TIMEOUT_SECONDS = 60
@@ -57,6 +57,43 @@ def test_offset_is_answered_with_the_limits_of_the_draft(server: Server, bundle:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_bundle_ends_when_the_client_says_so_and_not_at_its_length(server: Server, bundle: bytes) -> None:
+    length = {"Upload-Length": str(len(bundle))}
+    upload = create(server, bundle[:MIB], **length)
+    answer = patch(upload, bundle[MIB:], MIB, FIRST)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (204, "?0")
+    for unfinished in (upload, create(server, bundle, **length)):
+        found = requests.head(unfinished.address, timeout=TIMEOUT_SECONDS)
+        assert (found.headers["Upload-Complete"], found.headers["Upload-Offset"]) == ("?0", str(len(bundle)))
+        assert not unfinished.get().json()["complete"]
+        assert patch(unfinished, b"", len(bundle), LAST).status_code == 200
+        assert unfinished.file().read_bytes() == bundle
+
+
+def test_upload_by_an_earlier_draft_ends_at_its_length(server: Server, bundle: bytes) -> None:
+    earlier = {"Upload-Draft-Interop-Version": "6"}
+    upload = create(server, bundle[:MIB], **{"Upload-Length": str(len(bundle))}, **earlier)
+    answer = patch(upload, bundle[MIB:], MIB, {**FIRST, **earlier})
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (200, "?1")
+    assert upload.file().read_bytes() == bundle
+
+
+def test_part_that_is_not_the_last_after_all_takes_back_the_end(server: Server, bundle: bytes) -> None:
+    upload = create(server, b"", **{"Upload-Length": str(len(bundle))})
+    with server.connect() as connection:
+        send_part(connection, upload, 0, len(bundle), {**PART, **LAST})
+        connection.sendall(bundle[:MIB])
+    wait_until(lambda: upload.get().json()["offset"] == MIB, 30, lambda: upload.get().text)
+    assert patch(upload, bundle[MIB:], MIB, FIRST).status_code == 204
+    assert not upload.get().json()["complete"]
+
+
+def test_client_of_tus_continues_an_upload_of_the_draft(server: Server, bundle: bytes) -> None:
+    upload = create(server, bundle[:MIB], **{"Upload-Length": str(len(bundle))})
+    assert upload.patch(bundle[MIB:], MIB).status_code == 204
+    assert upload.file().read_bytes() == bundle
+
+
 def test_empty_last_part_ends_an_upload_of_unknown_length(server: Server, bundle: bytes) -> None:
     upload = create(server, bundle)
     assert patch(upload, b"", len(bundle), LAST).status_code == 200
@@ -86,13 +123,13 @@ def test_refused_length_is_answered_with_the_limits(server: Server) -> None:
     for path in ("ingest", "uploads"):
         answer = requests.post(f"{server.url}/{path}", headers=headers, timeout=TIMEOUT_SECONDS)
         assert answer.status_code == 413
-        assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=604800"
+        assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=86400"
 
 
 def test_options_describe_what_is_supported(server: Server) -> None:
     answer = requests.options(f"{server.url}/uploads", timeout=TIMEOUT_SECONDS)
     assert answer.headers["Accept-Patch"] == "application/partial-upload"
-    assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=604800"
+    assert answer.headers["Upload-Limit"] == f"max-size={16 * 1024**4}, max-age=86400"
 
 
 def test_last_part_in_chunks(server: Server, bundle: bytes) -> None:

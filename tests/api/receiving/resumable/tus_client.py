@@ -73,12 +73,14 @@ def create(
     return TusUpload(server, server.url + answer.headers["Location"])
 
 
-def send_part(connection: socket.socket, upload: TusUpload, offset: int, size: int | None) -> None:
+def send_part(
+    connection: socket.socket, upload: TusUpload, offset: int, size: int | None, headers: Mapping[str, str] = PART
+) -> None:
     """Send the head of a PATCH whose body follows, in chunks without a size."""
     framing = "Transfer-Encoding: chunked" if size is None else f"Content-Length: {size}"
     path = upload.address.removeprefix(upload.server.url)
     lines = (
-        f"PATCH {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in PART.items()),
+        f"PATCH {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers.items()),
         f"Upload-Offset: {offset}", framing, "\r\n",
     )  # fmt: skip
     connection.sendall("\r\n".join(lines).encode())
