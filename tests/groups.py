@@ -1,7 +1,7 @@
 """The groups of tests that share a stack: each group runs in one process of pytest-xdist.
 
-`make test` and `make test-all` run three processes on two cores, because tests wait for most of their time. Stacks start
-one after the other (`tools.stack.starting`).
+`make test` runs three processes on two cores, and `make test-all` four, because tests wait for most of their time. Stacks
+start one after the other (`tools.stack.starting`).
 """
 
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The groups that take longest start first. A test belongs to the first group that has a matching prefix.
+# In the order in which they start: the longest ones first, except that the outages, during which no stack can start, begin
+# when the first stacks have started. A test belongs to the group with the longest matching prefix.
 GROUPS = (
-    ("clocks and backups", ("faults/test_clock", "faults/test_backup")),
-    (
-        "long outages",
-        ("faults/test_api_server_unavailable", "faults/test_hung_processes", "faults/test_supervisor_killed"),
-    ),
-    ("kills", ("faults/",)),
+    ("kills of processes", ("faults/",)),
     ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),
+    ("long outages", ("faults/test_api_server_unavailable", "faults/test_hung_processes")),
+    ("kills of stages", ("faults/test_stages_killed", "faults/test_commands_killed")),
+    ("clocks and backups", ("faults/test_clock", "faults/test_backup")),
+    # Each of these runs stacks of its own.
+    ("interrupted stacks", ("faults/test_supervisor_killed", "e2e/test_obstacles")),
     ("two processes", ("archiving/two_processes/",)),
 )
 NAMES = [name for name, _ in GROUPS]
@@ -46,7 +47,8 @@ def group_of(nodeid: str) -> str:
     """Return the group of a test: one of `GROUPS`, or else its file."""
     path = nodeid.partition("::")[0]
     within = path.removeprefix("tests/")
-    return next((name for name, prefixes in GROUPS if within.startswith(prefixes)), path)
+    matching = [(len(prefix), name) for name, prefixes in GROUPS for prefix in prefixes if within.startswith(prefix)]
+    return max(matching)[1] if matching else path
 
 
 def _position(group: str) -> int:

@@ -15,10 +15,11 @@ from tools.bundles import CONTENTS, make_bundle
 from tools.stack import START_SECONDS, Stack, answers, starting
 from tools.stack_contents import events
 from tools.stack_processes import Processes, Role
-from tools.waiting import POLL_SECONDS, wait_until
+from tools.waiting import wait_until
 
 OUTAGE_SECONDS = 120
 ANSWER_SECONDS = 10
+POLL_SECONDS = 0.5
 RECOVERY_SECONDS = 300
 
 

@@ -72,7 +72,7 @@ def kill_at(stack: Stack, ledger: Engine, points: Points, bundle: Path, point: s
 
 
 def job_of(url: str) -> int:
-    """Return the job of a complete upload; ask again while the killed processes are away."""
+    """Return the job of a complete upload; ask again while the killed processes are unavailable."""
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=Retry(8, status_forcelist=[503], backoff_factor=0.5)))
         document = session.get(url, timeout=TIMEOUT_SECONDS).json()

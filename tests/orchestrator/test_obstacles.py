@@ -16,7 +16,7 @@ from ingest.orchestrator.obstacles import POOLS_PATH, find_obstacles, job_obstac
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, StageError
 from ingest.states.stages import Kind, Pool, Stage
 from tests.job_creation import create_job
-from tests.orchestrator.airflow_documents import Document, documents, with_dag, without_dag
+from tests.orchestrator.airflow_documents import Document, documents, with_dag, with_import_error, without_dag
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAUSED = "the DAG ingest is paused in Airflow; unpause it (Airflow UI, or airflow dags unpause ingest)"
@@ -58,7 +58,11 @@ def job(kind: Kind = Kind.INGEST, triggered: datetime | None = NOW, **record: ob
     [
         (documents(), []),
         (with_dag("ingest", is_paused=True), [PAUSED]),
-        (with_dag("ingest", has_import_errors=True, is_stale=True), [BROKEN]),
+        (with_import_error({"total_entries": 1}), [BROKEN]),
+        # The account may not read import errors: 403.
+        (with_import_error(None), [BROKEN]),
+        # The file was deleted after its error was noticed.
+        (with_import_error({"total_entries": 0}), [MISSING]),
         (with_dag("ingest", is_stale=True), [MISSING]),
         (without_dag("ingest"), [MISSING]),
         (with_dag("reconcile", is_paused=True), []),

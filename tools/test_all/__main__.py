@@ -15,7 +15,7 @@ from tools.test_all.coverage_summary import coverage_summary
 from tools.test_all.outcomes import OPTION, Outcomes
 
 FOLDER = Path("build/test-all")
-PARALLEL = ("-n", "3", "--no-loadscope-reorder")
+PARALLEL = ("-n", "4", "--no-loadscope-reorder")
 ALONE = ("-n", "0")
 COVERAGE = ("--cov", "--cov-report=")
 RULE = "=" * 30

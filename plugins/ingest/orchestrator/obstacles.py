@@ -7,7 +7,9 @@ A job that only waits for its turn (`max_active_runs`, a free slot) has no obsta
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Engine
 
@@ -23,6 +25,7 @@ from ingest.states.stages import STAGES, Kind, Pool, Stage
 # Without `retention` the spool would fill up.
 NEEDED_DAGS = (*Kind, HOUSEKEEPING, RETENTION)
 DAGS_PATH = f"/api/v2/dags?tags={TAG}&exclude_stale=false&order_by=dag_id&limit=100"
+IMPORT_ERRORS_PATH = "/api/v2/importErrors?"
 POOLS_PATH = "/api/v2/pools/"
 # The timeout of each request of a command that only reports.
 REPORT_TIMEOUT_SECONDS = 5.0
@@ -54,7 +57,8 @@ def find_obstacles(airflow: AirflowApi, seconds: float | None = None) -> Obstacl
     pools = {pool.value: airflow.read(POOLS_PATH + pool, seconds) for pool in Pool}
     try:
         dags = {dag["dag_id"]: dag for dag in listed["dags"]}
-        of_dags = {dag: _dag_obstacle(dag, dags.get(dag)) for dag in NEEDED_DAGS}
+        broken = {dag_id for dag_id, dag in dags.items() if _has_import_error(airflow, dag, seconds)}
+        of_dags = {dag: _dag_obstacle(dag, dags.get(dag), is_broken=dag in broken) for dag in NEEDED_DAGS}
         of_pools = {name: _pool_obstacle(name, pool) for name, pool in pools.items()}
     except (KeyError, TypeError) as error:
         raise airflow.unavailable(f"it returned a document without {error}") from error
@@ -101,8 +105,21 @@ def _check(engine: Engine, airflow: AirflowApi, job_id: int, cause: Exception | 
         raise AirflowNotReady(f"job {job_id} cannot run: {'; '.join(found)}") from cause
 
 
-def _dag_obstacle(dag_id: str, dag: Mapping[str, Any] | None) -> str:
-    if dag is not None and dag["has_import_errors"]:
+def _has_import_error(airflow: AirflowApi, dag: Mapping[str, Any], seconds: float | None) -> bool:
+    """Return whether Airflow shows an import error of the DAG's file.
+
+    The mark `has_import_errors` alone does not say so: a DAG keeps it after its file, and with it the error, was deleted.
+    """
+    if not dag["has_import_errors"]:
+        return False
+    query = urlencode({"filename": dag["relative_fileloc"], "bundle_name": dag["bundle_name"]})
+    shown = airflow.read(IMPORT_ERRORS_PATH + query, seconds, missing=HTTPStatus.FORBIDDEN)
+    # Without the right to read import errors, the mark has to do.
+    return shown is None or shown["total_entries"] > 0
+
+
+def _dag_obstacle(dag_id: str, dag: Mapping[str, Any] | None, *, is_broken: bool) -> str:
+    if is_broken:
         return f"the DAG {dag_id} has an import error; fix what Airflow's UI shows under Dag Import Errors"
     if dag is None or dag["is_stale"]:
         return f"the DAG {dag_id} is missing in Airflow; check the dag-processor and the DAGs folder"
