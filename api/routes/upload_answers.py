@@ -20,9 +20,8 @@ from api.receiving.resumable.tus import Tus
 from api.receiving.resumable.upload import OpenUpload
 from api.receiving.upload_errors import BundleTooLarge
 from api.resources import get_resources
-from api.routes.state_json import answer
+from api.routes.state_json import answer_received
 from ingest.ledger.resumable_uploads import UploadSnapshot
-from ingest.states.job_state import received
 from ingest.system.failpoints import failpoint
 
 
@@ -53,7 +52,7 @@ def complete(upload: OpenUpload) -> Response | None:
     if is_new:
         start_job(upload.resources, snapshot.received, begun)
         upload.upload = find(upload.resources, upload.upload.token, caller().user)
-    response = answer(snapshot.received.job_id, received(), snapshot.created, snapshot.updated)
+    response = answer_received(snapshot.received.job_id, snapshot.created, snapshot.updated)
     if whole.wanted in found:
         response.headers.update(whole.answer_headers(found))
     return response
