@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 
 from ingest.states.job_record import JobRecord, Phase
 from ingest.states.stages import STAGES, Stage
@@ -56,8 +57,8 @@ def report_stages(job: JobRecord, attempts: Sequence[Attempt]) -> list[StageRepo
 def time_worked(attempts: Sequence[Attempt], stage: Stage, now: datetime) -> timedelta:
     """Return for how long attempts of a stage ran. An attempt that was killed ends when the next attempt starts."""
     total = timedelta()
-    following = [*(each.started for each in attempts[1:]), now]
-    for attempt, next_start in zip(attempts, following, strict=True):
+    for attempt, following in zip_longest(attempts, attempts[1:]):
+        next_start = following.started if following else now
         if attempt.stage is stage:
             total += (attempt.ended or next_start) - attempt.started
     return total
