@@ -63,7 +63,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             hold, connection.hold = connection.hold, None
             self._held.add(connection, hold, self.poller, self.method_queue.defer)
             return
-        connection.sock.was_held = False
+        connection.handled, connection.sock.was_held = b"", False
         connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
         if connection.sock.unsent_bytes and connection.sock.fileno() >= 0:
             self._unsent.add(connection, self.poller)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, func, select, true
+from sqlalchemy import ColumnElement, Engine, Row, Select, func, select, true, tuple_
 
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
@@ -76,7 +76,9 @@ def read_faults(engine: Engine, job_id: int) -> Sequence[Mapping[str, str]]:
 
 
 def _rows_after(job_id: int, after: int) -> Select[Any]:
-    return select(*FILES.c).where(FILES.c.job_id == job_id, FILES.c.id > after).order_by(FILES.c.id)
+    # Not `job_id = ...`: for a job with many of all files, the planner would then read the primary key from its start.
+    job, row = FILES.c.job_id, FILES.c.id
+    return select(*FILES.c).where(tuple_(job, row) > (job_id, after), job <= job_id).order_by(job, row)
 
 
 def _page(rows: Sequence[Row[Any]], limit: int, *, has_more: bool) -> Page:
