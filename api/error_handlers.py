@@ -1,5 +1,7 @@
 """Answer every error as JSON: `{"status": "404 Not Found", "code": "not_found", "message": "..."}`, without a traceback.
 
+A client that sends `Accept: application/problem+json` gets the form of RFC 9457 instead.
+
 Registered by `api.app`. The routes and the domain raise errors; only this module turns them into HTTP answers.
 """
 
@@ -10,9 +12,11 @@ from typing import Any, NoReturn
 
 from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
-from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, RequestError, TusStatus
+from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, ParametersInvalid, RequestError, TusStatus
+from ingest.errors.advice import advice_on
 from ingest.errors.types import (
     INTERNAL_ERROR,
     IdempotencyKeyInUse,
@@ -37,6 +41,10 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
 )
 # Maps the statuses of errors that Flask raises to the types that have their codes.
 FLASK_ERRORS: dict[int | None, type[RequestError]] = {error.status: error for error in (NotFound, MethodNotAllowed)}
+JOB_ID = "job_id"
+PROBLEM_TYPE = "application/problem+json"
+# pydantic's type of an error.
+UNKNOWN_PARAMETER = "extra_forbidden"
 INTERNAL_MESSAGE = "internal error; see the log of the service"
 
 
@@ -56,9 +64,21 @@ def status_of(kind: type[IngestError]) -> HTTPStatus | TusStatus:
     return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def refuse_parameters(_: ValidationError) -> NoReturn:
-    """Raise InvalidJobId, the only parameter there is; called by flask-openapi3 for a value of another type."""
-    raise InvalidJobId("job_id must be an integer: the job id from the answer to the upload")
+def refuse_parameters(error: ValidationError) -> NoReturn:
+    """Raise InvalidJobId, or ParametersInvalid with all faults; called by flask-openapi3 for malformed parameters."""
+    faults = error.errors()
+    reasons = {str(fault["loc"][0]): _reason(fault) for fault in faults}
+    if any(fault["loc"] == (JOB_ID,) and fault["type"] != UNKNOWN_PARAMETER for fault in faults):
+        raise InvalidJobId("job_id must be an integer: the job id from the answer to the upload")
+    raise ParametersInvalid(reasons)
+
+
+def _reason(fault: ErrorDetails) -> str:
+    return (
+        "there is no such parameter"
+        if fault["type"] == UNKNOWN_PARAMETER
+        else fault["msg"].removeprefix("Value error, ")
+    )
 
 
 def answer_http_error(error: HTTPException) -> Response:
@@ -93,6 +113,11 @@ def answer_unexpected_error(error: Exception) -> Response:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
+def wants_problem() -> bool:
+    """Return whether the client names the form of RFC 9457 in `Accept`; `*/*` selects the usual form."""
+    return any(kind == PROBLEM_TYPE and quality > 0 for kind, quality in request.accept_mimetypes)
+
+
 def _answer(
     status: HTTPStatus | TusStatus,
     code: str,
@@ -100,7 +125,22 @@ def _answer(
     headers: Mapping[str, str] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Response:
-    response = jsonify(status=f"{status.value} {status.phrase}", code=code, message=message, **(details or {}))
+    make = _problem if wants_problem() else _error
+    response = make(status, code, message, details or {})
     response.status_code = status
     response.headers.update(headers or {})
+    return response
+
+
+def _error(status: HTTPStatus | TusStatus, code: str, message: str, details: Mapping[str, Any]) -> Response:
+    return jsonify(status=f"{status.value} {status.phrase}", code=code, message=message, **details)
+
+
+def _problem(status: HTTPStatus | TusStatus, code: str, message: str, details: Mapping[str, Any]) -> Response:
+    """Return an error in the form of RFC 9457; the type is an address that explains the code."""
+    title = advice_on(code).explanation or status.phrase
+    problem = {"type": f"/errors/{code}", "title": title, "detail": message, "code": code}
+    response = jsonify({**problem, **details, "status": status.value})
+    response.content_type = PROBLEM_TYPE
+    response.vary.add("Accept")
     return response

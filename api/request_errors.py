@@ -2,6 +2,7 @@
 
     RequestError                     400  the request is malformed or cannot be accepted
      ├── InvalidJobId                400
+     ├── ParametersInvalid           400
      ├── LengthInvalid               400
      ├── PartNotTaken                400
      ├── DigestInvalid               400
@@ -100,6 +101,16 @@ class InvalidJobId(RequestError):
     """The job id is missing or is not an integer."""
 
     code = "job_id_invalid"
+
+
+class ParametersInvalid(RequestError):
+    """Some parameters of the address are malformed; the text names each."""
+
+    code = "parameters_invalid"
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        """`reasons` says for each parameter what is wrong."""
+        super().__init__("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
 
 
 class LengthInvalid(RequestError):

@@ -12,6 +12,7 @@ from api.access.declarations import declared
 from api.app import create_app
 from docs import build
 from ingest.bundles.bundle_metadata import MetadataReader
+from ingest.errors.advice import advice_on
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import (
     FOR_UPLOADER,
@@ -93,6 +94,15 @@ def cells(text: str) -> list[list[str]]:
 
 def test_the_settings_page_is_up_to_date() -> None:
     assert text_of(build.PAGE) == build.page(), "run make docs"
+
+
+def test_the_advice_in_answers_is_that_of_the_page_of_errors() -> None:
+    assert text_of(build.ADVICE_FILE) == build.advice(), "run make docs"
+
+
+def test_every_code_on_the_page_of_errors_has_advice() -> None:
+    codes = set(re.findall(r"^\| `(\w+)` \|", text_of(build.ERRORS_PAGE), re.MULTILINE))
+    assert codes == {code for code in codes if advice_on(code).what_to_do}
 
 
 def test_every_setting_and_its_variables_are_on_the_settings_page() -> None:

@@ -21,6 +21,7 @@ RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next attempt, if known.", "schema": {"type": "integer"}}
 }
 RECEIVED_HEADERS: dict[str, Any] = {
+    "Location": {"description": "The address of the job, such as `/jobs/4`.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` if an earlier request with the same `Idempotency-Key` created the job.",
         "schema": {"type": "string", "enum": ["true"]},

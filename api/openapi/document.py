@@ -21,7 +21,7 @@ DESCRIPTION = """\
 Uploads to a Pacifica archive: post a bundle, get a job, and poll its state until `complete` is true.
 
 - Answers are JSON. Every error has a `status`, a `code` that never changes, and a `message` that says what is wrong and how
-  to fix it.
+  to fix it. With `Accept: application/problem+json`, errors have the form of RFC 9457.
 - Times are UTC, `YYYY-MM-DD HH:MM:SS`.
 - A `Host` header that is missing or malformed is answered with 400 (`host_invalid`), one that names another host with 421
   (`host_not_allowed`). A page of another site cannot upload: 403 (`cross_site`).

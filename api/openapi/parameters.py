@@ -45,6 +45,14 @@ class JobPath(Parameters):
     job_id: JobId
 
 
+class CodePath(Parameters):
+    """The parameters of `GET /errors/<code>`."""
+
+    code: str = Field(
+        description="The code of an error or of a single fault.", json_schema_extra={"example": "spool_full"}
+    )
+
+
 class UploadPath(Parameters):
     """The parameters of the calls on `/uploads/<token>`."""
 

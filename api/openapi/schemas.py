@@ -71,6 +71,25 @@ class UploadReport(BaseModel):
     expires: str = Field(description="When the upload is removed if no further byte arrives.")
 
 
+class Explanation(BaseModel):
+    """A row of the page Errors."""
+
+    model_config = answer(
+        "The explanation of the code.",
+        {
+            "code": "spool_full",
+            "explanation": "the spool has no free space, for any user",
+            "who_acts": ["facility"],
+            "what_to_do": "free some space",
+        },
+    )
+
+    code: str
+    explanation: str = Field(description="What happened.")
+    who_acts: list[str] = Field(description="Who must act: `uploader`, `facility`, `admin` or `nobody`.")
+    what_to_do: str
+
+
 READY = {"ready": True, "message": ""}
 SPOOL_READY = {**READY, "bytes_free": 52613349376, "bytes_kept_free": 67108864, "bytes_promised": 0}
 

@@ -37,7 +37,7 @@ from api.receiving.upload_slots import slot_of
 from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
-from api.routes.state_json import answer
+from api.routes.state_json import answer_received
 from api.routes.upload_creation import add_limits, create_upload
 from ingest.ledger import jobs, uploads
 from ingest.ledger.idempotency_keys import CompletedKey, KeyClaim
@@ -46,7 +46,6 @@ from ingest.ledger.user_shares import share_of
 from ingest.spool import Announced, file_name
 from ingest.spool.blocks import Kept
 from ingest.spool.receive import check_size, receiving
-from ingest.states.job_state import received
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
 
@@ -69,7 +68,7 @@ def receive_bundle() -> Response:
     settings = get_resources().settings
     body = Body(settings, settings.largest_bundle)
     response = receive(Kind.INGEST, body, "tar", refuse_url_encoded)
-    response.headers.update(draft.headers_of_whole(body.received, response.get_json()["job_id"]))
+    response.headers.update(draft.headers_of_whole(body.received))
     return response
 
 
@@ -118,7 +117,7 @@ def _answer_again(first: CompletedKey, body: Body, hashed: HashedBody, digests: 
     refuse_other_body(first, hashed.digests())
     created = jobs.read(resources.engine, first.job_id).created
     logger.info("job %d: its upload was sent again", first.job_id)
-    response = answer(first.job_id, received(), created, created)
+    response = answer_received(first.job_id, created, created)
     response.headers.update(REPLAYED)
     return response
 
@@ -146,4 +145,4 @@ def _receive(
     failpoint("receive.committed", job.job_id)
     start_job(resources, job, begun)
     failpoint("receive.triggered", job.job_id)
-    return answer(job.job_id, received(), snapshot.created, snapshot.updated)
+    return answer_received(job.job_id, snapshot.created, snapshot.updated)

@@ -13,8 +13,9 @@ from api.openapi.operation import Operation
 from api.openapi.preflight_schemas import Acceptable, Unacceptable
 from api.openapi.request_bodies import BUNDLE, CHECKED_MOVE, DOCUMENT, METADATA, PART
 from api.openapi.request_headers import DIGESTS, IDEMPOTENCY_KEY
-from api.openapi.schemas import Greeting, Health, JobState, Readiness, Unready, UploadReport
+from api.openapi.schemas import Explanation, Greeting, Health, JobState, Readiness, Unready, UploadReport
 from api.receiving.resumable.errors import UploadUnknown
+from api.request_errors import NotFound
 from api.routes.call_errors import (
     BUNDLE_ERRORS,
     CONTINUATION_ERRORS,
@@ -197,6 +198,14 @@ GET_HEALTH = Operation(
     description="Depends on no other service. For supervisors that restart an unresponsive process.",
     tag=SERVICE,
     answers={200: Health},
+)
+EXPLAIN_ERROR = Operation(
+    operation_id="explain_error",
+    summary="Explain the code of an error",
+    description="The `type` of an error in the form of RFC 9457 (`Accept: application/problem+json`) has this address.",
+    tag=SERVICE,
+    answers={200: Explanation},
+    errors=(NotFound,),
 )
 GET_READINESS = Operation(
     operation_id="readiness",

@@ -10,7 +10,6 @@ from ingest.errors.types import PolicyRejected, Rejection
 from ingest.ledger.database import transaction
 from ingest.ledger.spool_reservations import unreserved_bytes
 from ingest.operations.preflight import Declared
-from ingest.system.sanitize import to_one_line
 
 
 def acceptance(resources: Resources, declared: Declared) -> Response:
@@ -27,8 +26,7 @@ def rejection(resources: Resources, error: Rejection) -> Response:
         code=error.code,
         message=error.text,
         acceptable=False,
-        faults=[{"code": each.code or error.code, "text": to_one_line(each.sentence)} for each in error.faults],
-        more_faults=error.more_faults,
+        **error.details_of_job,
         policy="rejected" if isinstance(error, PolicyRejected) else "unchecked",
         **_limits(resources),
     )

@@ -5,7 +5,7 @@ answer waits for Airflow.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import Response
 from sqlalchemy import Engine
@@ -25,6 +25,7 @@ from api.routes.state_json import answer, answer_as_original
 from ingest.errors.types import DatabaseUnavailable, ReceivedByOriginal
 from ingest.ledger import jobs, legacy_jobs
 from ingest.ledger.jobs import JobSnapshot
+from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import start_jobs
 from ingest.orchestrator.inferred_run import infer_recent_run
 from ingest.states.airflow import Run
@@ -49,22 +50,44 @@ def get_state_of(path: JobPath) -> Response:
 
 def answer_state(job_id: int) -> Response:
     """Answer the state of a job and keep it in the ledger; raises UnknownJob, DatabaseUnavailable."""
-    resources = get_resources()
     try:
-        snapshot = resources.get(BatchedReads).read(job_id)
+        job = read_job(job_id)
     except ReceivedByOriginal:
-        # The original service did not record the user.
-        refuse_unless_seen(job_id, owner=None)
-        return answer_as_original(legacy_jobs.read(resources.engine, job_id))
+        return answer_as_original(read_original(job_id))
+    return answer(job_id, job.state, job.snapshot.created, job.snapshot.updated)
+
+
+@dataclass(frozen=True)
+class SeenJob:
+    """A job, its run in Airflow (None if the state does not depend on it, or it is unknown), and its state."""
+
+    snapshot: JobSnapshot
+    run: Run | None
+    state: JobState
+
+
+def read_job(job_id: int) -> SeenJob:
+    """Read a job that the caller may see, and keep its state in the ledger.
+
+    Raises UnknownJob (ReceivedByOriginal, which `read_original` handles), DatabaseUnavailable.
+    """
+    resources = get_resources()
+    snapshot = resources.get(BatchedReads).read(job_id)
     refuse_unless_seen(job_id, snapshot.received.user)
     if not needs_run(snapshot):
         resources.get(RecentRuns).forget(snapshot)
-        return answer(job_id, job_state(snapshot.record, None), snapshot.created, snapshot.updated)
+        return SeenJob(snapshot, None, job_state(snapshot.record, None))
     snapshot, reading = read_with_run(resources, snapshot)
     state = job_state(snapshot.record, reading.run)
     if reading.is_certain and state != snapshot.record.last:
         _keep(resources.engine, snapshot, state)
-    return answer(job_id, _with_obstacles(resources, snapshot, reading.run, state), snapshot.created, snapshot.updated)
+    return SeenJob(snapshot, reading.run, _with_obstacles(resources, snapshot, reading.run, state))
+
+
+def read_original(job_id: int) -> OriginalJob:
+    """Read a job of the original service, which did not record its user; raises UnknownJob, DatabaseUnavailable."""
+    refuse_unless_seen(job_id, owner=None)
+    return legacy_jobs.read(get_resources().engine, job_id)
 
 
 def refuse_unless_seen(job_id: int, owner: str | None) -> None:

@@ -25,10 +25,9 @@ from api.receiving.resumable.upload import OpenUpload
 from api.receiving.upload_errors import BundleTooLarge
 from api.receiving.upload_slots import slot_of
 from api.resources import get_resources
-from api.routes.state_json import answer
+from api.routes.state_json import answer_received
 from ingest.ledger.upload_expiry import expiry
 from ingest.ledger.upload_progress import UploadSnapshot
-from ingest.states.job_state import received
 from ingest.system.failpoints import failpoint
 
 
@@ -69,7 +68,7 @@ def complete(upload: OpenUpload) -> Response | None:
     if is_new:
         start_job(upload.resources, snapshot.received, begun)
         upload.upload = find(upload.resources, upload.upload.token, caller().user)
-    response = answer(snapshot.received.job_id, received(), snapshot.created, snapshot.updated)
+    response = answer_received(snapshot.received.job_id, snapshot.created, snapshot.updated)
     if whole.wanted in found:
         response.headers.update(whole.answer_headers(found))
     return response

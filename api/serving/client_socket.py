@@ -39,6 +39,8 @@ class ClientSocket(socket.socket):
     # Called every second while nothing arrives; its errors end the request.
     check: Callable[[], None] | None
     awaits_continue = False
+    # Whether the current request was held (`api.serving.held_requests`), and is now handled once more.
+    was_held = False
 
     def __init__(self, fileno: int) -> None:
         super().__init__(fileno=fileno)

@@ -1,8 +1,13 @@
 """A client's connection, with the state that the loop of the server keeps for it. Made by `api.serving.worker`."""
 
+from typing import TYPE_CHECKING
+
 from gunicorn.workers.gthread import TConn
 
 from api.serving.http_request import RequestParser
+
+if TYPE_CHECKING:
+    from api.serving.held_requests import HoldRequest
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -14,3 +19,6 @@ class Connection(TConn):  # type: ignore[misc]
         self.data_ready = True
         self.head = bytearray()
         self.stays_open = False
+        # The bytes with which the current request was handled, and why it is held, if it is.
+        self.handled = b""
+        self.hold: HoldRequest | None = None

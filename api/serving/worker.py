@@ -9,6 +9,7 @@ This depends on gunicorn's internals, so its version is pinned; `tests/api/servi
 """
 
 import errno
+import math
 import selectors
 import socket
 import time
@@ -24,6 +25,8 @@ from api.error_handlers import INTERNAL_MESSAGE
 from api.serving import protocol_errors
 from api.serving.client_socket import ClientSocket, receive_available
 from api.serving.connection import Connection
+from api.serving.held_requests import HeldRequests, HoldRequest
+from api.serving.http_request import Request
 from api.serving.lingering_connections import LingeringConnections
 from api.serving.unsent_answers import UnsentAnswers
 from ingest.errors.types import INTERNAL_ERROR
@@ -40,6 +43,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*arguments, **keywords)
         self._lingering = LingeringConnections(self._release)
         self._unsent = UnsentAnswers(self._continue, self._release)
+        self._held = HeldRequests(self._handle, self._release)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request."""
@@ -55,6 +59,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, connection: Connection, done: Future[bool]) -> None:
         """Send the rest of the answer, if any; called in the loop when a thread has handled a request."""
+        if connection.hold is not None:
+            hold, connection.hold = connection.hold, None
+            self._held.add(connection, hold, self.poller, self.method_queue.defer)
+            return
+        connection.handled, connection.sock.was_held = b"", False
         connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
         if connection.sock.unsent_bytes and connection.sock.fileno() >= 0:
             self._unsent.add(connection, self.poller)
@@ -66,6 +75,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         self._lingering.close_expired(now, self.poller)
         self._unsent.drop_slow(now, self.poller)
+        self._held.end_expired(now if self.alive else math.inf, self.poller)
+
+    def handle_request(self, request: Request, connection: Connection) -> bool:
+        """Answer a request, or prepare to handle it once more; called by gunicorn, in a thread."""
+        try:
+            return bool(super().handle_request(request, connection))
+        except HoldRequest as hold:
+            # As if the request had not been read. It has no body; more requests may follow it.
+            connection.parser.mesg = None
+            connection.parser.unreader.take_buffered()
+            connection.head += connection.handled
+            connection.hold = hold
+            return False
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
         """Answer a malformed request or an internal error of the server; called by gunicorn, in a thread."""
@@ -119,7 +141,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _handle(self, connection: Connection) -> None:
         """Handle a request in a thread."""
-        connection.parser.unreader.unread(bytes(connection.head))
+        connection.handled = bytes(connection.head)
+        connection.parser.unreader.unread(connection.handled)
         connection.head.clear()
         connection.sock.begin_request()
         self.enqueue_req(connection)

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.orm import Session
 
+from ingest.errors.types import JobOverridden
 from ingest.ledger import job_predicates
 from ingest.ledger.jobs import to_snapshot
 from ingest.ledger.models import REMOVED, Job
-from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, Phase
 from ingest.states.stages import Kind, Stage
 
 FIRST_ID = 9_100_000_000
@@ -28,6 +29,7 @@ HOLDERS = [None, "host:1:1"]
 # Well before and well after the limit, however long the test takes.
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
+LAST_STATES = OVERRIDES
 
 
 def is_dead(job: Job) -> bool:
@@ -51,8 +53,8 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
     """Yield a transaction with a job of each combination, which is rolled back."""
-    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES)
-    names = ("override", "error", "outcome", "holder", "updated", "spool_name")
+    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, LAST_STATES)
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "last_state")
     combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
     with Session(database_engine) as session:
         session.add_all(
@@ -60,14 +62,14 @@ def session(database_engine: Engine) -> Iterator[Session]:
             for number, values in enumerate(combinations)
         )
         session.flush()
-        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2
+        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2 * 3
         yield session
         session.rollback()
 
 
 def test_every_predicate_is_compared():
     names = {name for name in vars(job_predicates) if name.startswith("IS_")}
-    assert names == set(EXPECTED)
+    assert names == set(EXPECTED) | {"IS_IN_PHASE"}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -76,7 +78,7 @@ def test_predicate_agrees_with_python_for_every_combination(session: Session, na
     rows = session.execute(
         select(Job, predicate.label("found"), (~predicate).label("negated")).where(Job.id >= FIRST_ID)
     ).all()
-    assert len(rows) == 360
+    assert len(rows) == 1080
     for job, found, negated in rows:
         expected = EXPECTED[name](job, to_snapshot(job).record)
         assert (found, negated) == (expected, not expected), vars(job)
@@ -88,3 +90,20 @@ def test_predicate_selects_the_same_rows_in_a_where_clause(session: Session, nam
     jobs = session.scalars(select(Job).where(Job.id >= FIRST_ID)).all()
     expected = {job.id for job in jobs if EXPECTED[name](job, to_snapshot(job).record)}
     assert set(session.scalars(select(Job.id).where(Job.id >= FIRST_ID, predicate))) == expected
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_phase_selects_the_rows_whose_record_is_in_it(session: Session, phase: Phase):
+    jobs = session.scalars(select(Job).where(Job.id >= FIRST_ID)).all()
+    expected = {job.id for job in jobs if to_snapshot(job).record.phase is phase}
+    condition = job_predicates.IS_IN_PHASE[phase]
+    assert set(session.scalars(select(Job.id).where(Job.id >= FIRST_ID, condition))) == expected
+    assert expected
+
+
+def test_code_of_an_error_is_that_of_the_state_that_clients_see(session: Session):
+    for job in session.scalars(select(Job).where(Job.id >= FIRST_ID)):
+        record = to_snapshot(job).record
+        failed_by_admin = record.override is not None and record.override.state == JobStatus.FAILED
+        code = JobOverridden.code if failed_by_admin else job.error and job.error["code"]
+        assert job.error_code == (None if record.is_cataloged else code)

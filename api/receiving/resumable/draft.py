@@ -83,14 +83,14 @@ def is_creation() -> bool:
     return value == "?0" or (value == "?1" and wants_address_early())
 
 
-def headers_of_whole(size: int, job_id: int) -> dict[str, str]:
+def headers_of_whole(size: int) -> dict[str, str]:
     """Return the headers that a client of the draft expects after a bundle in one request; none for other clients.
 
     Without them tus-js-client sends the bundle again, which would be another job.
     """
     if COMPLETE not in request.headers:
         return {}
-    return {COMPLETE: "?1", "Upload-Offset": str(size), "Location": f"/jobs/{job_id}"}
+    return {COMPLETE: "?1", "Upload-Offset": str(size)}
 
 
 def wants_address_early() -> bool:

@@ -45,8 +45,8 @@ def _reject(context: StageContext, error: Rejection) -> bool:
         context.lease.event(EventKind.REJECTED, outcome=Outcome.REJECTED)
         failpoint("rejection.nothing_sent", context.lease.job_id)
         return True
-    reason = {"code": error.code, "text": error.text_of_job}
-    context.lease.event(EventKind.REJECTING, **reason, outcome=Outcome.REJECTING, rejection=reason)
+    reason = {"code": error.code, "text": error.text_of_job, **error.details_of_job}
+    context.lease.event(EventKind.REJECTING, error.text_of_job, error.code, outcome=Outcome.REJECTING, rejection=reason)
     failpoint("rejection.rejecting", context.lease.job_id)
     # In this order: a transaction that has not appeared by the time it is settled never does.
     check_settled(context)
@@ -90,7 +90,7 @@ def resume_rejection(context: StageContext) -> None:
         return
     with context.lease.transaction() as session:
         reason = session.get_one(Job, context.lease.job_id).rejection or {}
-    raise RejectedBefore(reason["code"], reason["text"])
+    raise RejectedBefore(**reason)
 
 
 def _nothing_was_sent(context: StageContext) -> bool:

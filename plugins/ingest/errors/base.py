@@ -1,5 +1,8 @@
 """The base class of all errors of the service, and the codes of failures that have no class."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ingest.system.sanitize import to_one_line
 
 # Any error that is not an IngestError: a defect of the service itself.
@@ -32,6 +35,11 @@ class IngestError(Exception):
     def text_of_job(self) -> str:
         """The text as the job's state and events show it; a rejection is marked for the uploader."""
         return self.text
+
+    @property
+    def details_of_job(self) -> Mapping[str, Any]:
+        """More about the error, as JSON that the ledger stores beside code and text."""
+        return {}
 
 
 class ConfigurationError(IngestError):

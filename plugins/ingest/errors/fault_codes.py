@@ -7,6 +7,8 @@ fault in its text has one of these codes. The uploader must fix all of them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingest.system.sanitize import to_one_line
+
 
 class FaultCode(StrEnum):
     """A kind of fault in an upload."""
@@ -85,6 +87,10 @@ class Fault:
     def __str__(self) -> str:
         """Return the sentence with its code."""
         return with_code(self.sentence, self.code)
+
+    def to_document(self, error_code: str) -> dict[str, str]:
+        """Return the fault as JSON; it has the code of its error if it has none of its own."""
+        return {"code": self.code or error_code, "text": to_one_line(self.sentence)}
 
 
 def with_code(sentence: str, fault: FaultCode | None) -> str:

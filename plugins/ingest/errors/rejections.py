@@ -1,5 +1,7 @@
 """Errors that the uploader must fix. Everything that was archived for the job is deleted again."""
 
+from typing import Any
+
 from ingest.errors.fault_codes import Fault, FaultCode, with_code
 from ingest.errors.permanent import PermanentError
 
@@ -27,6 +29,11 @@ class Rejection(PermanentError):
     def text_of_job(self) -> str:
         """See `IngestError.text_of_job`."""
         return f"{FOR_UPLOADER}: {self.text}"
+
+    @property
+    def details_of_job(self) -> dict[str, Any]:
+        """See `IngestError.details_of_job`: the faults, as answers of the API show them."""
+        return {"faults": [each.to_document(self.code) for each in self.faults], "more_faults": self.more_faults}
 
 
 class InvalidBundle(Rejection):
@@ -92,11 +99,17 @@ class CatalogHoldsIds(CatalogRejected):
 class RejectedBefore(Rejection):
     """A rejection that an earlier process began and this one finished; it keeps the earlier code and text."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, **details: object) -> None:
         super().__init__(text)
         self.code = code
+        self._details = details
 
     @property
     def text_of_job(self) -> str:
         """See `IngestError.text_of_job`; the earlier process has added the prefix."""
         return self.text
+
+    @property
+    def details_of_job(self) -> dict[str, Any]:
+        """See `IngestError.details_of_job`."""
+        return self._details

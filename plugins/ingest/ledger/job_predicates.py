@@ -1,15 +1,16 @@
-"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished (as the properties of `JobRecord`), and idle.
+"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished, phases (as the properties of `JobRecord`), and idle.
 
-Used in queries by `ingest.ledger.jobs`, `ingest.ledger.user_jobs` and `ingest.operations`. Each is true or false for every
+Used in queries by `ingest.ledger.jobs`, `job_list`, `user_jobs` and `ingest.operations`. Each is true or false for every
 row, never NULL, so that it can be negated.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, func, not_, or_
 
 from ingest.ledger.models import REMOVED, Job
-from ingest.states.job_record import JobStatus, Outcome
+from ingest.states.job_record import JobStatus, Outcome, Phase
 
 # A process that holds a job updates its row every second: one that has not done so for this long is dead.
 HOLDER_TIMEOUT = timedelta(hours=1)
@@ -30,3 +31,11 @@ IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
 # The job has ended, and no process works on it: ledger, archive and catalog must agree. The bundle of a cataloged job may
 # still have to be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
 IS_IDLE: ColumnElement[bool] = or_(IS_CATALOGED, and_(IS_STOPPED, not_(_IS_HELD)))
+
+# The conditions of `JobRecord.phase`. Unlike those above they may be NULL, because an index on `ended` finds the jobs.
+IS_IN_PHASE: Mapping[Phase, ColumnElement[bool]] = {
+    Phase.WAITING: and_(Job.ended.is_(None), Job.holder.is_(None)),
+    Phase.RUNNING: and_(Job.ended.is_(None), Job.holder.is_not(None)),
+    Phase.FAILED: Job.ended == Phase.FAILED,
+    Phase.COMPLETE: Job.ended == Phase.COMPLETE,
+}

@@ -9,7 +9,7 @@ matches no row and raises FenceLost.
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,9 +103,10 @@ class JobLease:
             self._update(session, updated=func.now(), **values)
             self.add_event(session, EventKind.STAGE_FINISHED)
 
-    def fail_stage(self, code: str, text: str, *, final: bool) -> None:
+    def fail_stage(self, code: str, text: str, *, final: bool, details: Mapping[str, Any] | None = None) -> None:
         """Record why the stage failed, and release the job; `final` when no further attempt follows."""
         error = {"stage": self.stage, "code": code, "text": text, "final": final, "attempt": self.attempt}
+        error.update(details or {})
         values: dict[str, Any] = {"error": error, "holder": None}
         if final:
             values["finished"] = finished_before(self.job.record, self.stage)

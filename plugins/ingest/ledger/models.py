@@ -17,7 +17,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, MetaData, Numeric, Sequence, Text, func, text, true
+from sqlalchemy import (
+    BigInteger,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    Numeric,
+    Sequence,
+    Text,
+    func,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
@@ -44,6 +57,12 @@ class Base(DeclarativeBase):
 
 # The spool name of a job whose bundle was removed from the spool.
 REMOVED = ""
+# How a job has ended, by the ledger alone: as `JobRecord.phase`; NULL while it continues by itself.
+ENDED = """CASE WHEN outcome = 'catalogued' THEN 'complete'
+    WHEN override ->> 'state' = 'FAILED' OR error ->> 'final' = 'true' OR last_state ->> 'state' = 'FAILED' THEN 'failed'
+    END"""
+ERROR_CODE = """CASE WHEN outcome = 'catalogued' THEN NULL
+    WHEN override ->> 'state' = 'FAILED' THEN 'job_overridden' ELSE error ->> 'code' END"""
 JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
 
@@ -117,6 +136,8 @@ class Job(Base):
     - `run_changes`: counts the changes of the job's run in Airflow; a run that was read before the last change is outdated.
     - `metadata_offset`, `metadata_size`: where metadata.txt is in the bundle.
     - `skipped_members`: the number of members that are not part of the job because the metadata does not list them.
+    - `project`, `instrument`, `files`, `bytes`: what the metadata declares, once `load_metadata` has read it.
+    - `ended`, `error_code`: computed from other columns, so that lists can select by an index (`ingest.ledger.job_list`).
     - `seen`: not a column, but the time at which the row was read.
     """
 
@@ -147,12 +168,28 @@ class Job(Base):
     metadata_offset: Mapped[int | None]
     metadata_size: Mapped[int | None]
     skipped_members: Mapped[int] = mapped_column(server_default="0")
+    project: Mapped[str | None]
+    instrument: Mapped[str | None]
+    files: Mapped[int | None]
+    bytes: Mapped[int | None]
+    ended: Mapped[str | None] = mapped_column(Computed(ENDED, persisted=True))
+    error_code: Mapped[str | None] = mapped_column(Computed(ERROR_CODE, persisted=True))
     seen: Mapped[datetime] = column_property(func.clock_timestamp())
 
     __table_args__ = (
         Index(None, "outcome", "created"),
         # The few jobs that have their bundle: read for the share of a user at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
+        # Lists of jobs, newest first: an index for each filter. Those of names also find the beginning of a name.
+        Index("ix_job_list", "created", "id"),
+        Index("ix_job_list_kind", "kind", "created", "id"),
+        Index("ix_job_list_ended", "ended", "created", "id"),
+        Index("ix_job_list_user_ended", "submitted_by", "ended", "created", "id"),
+        Index("ix_job_list_code", "error_code", "created", "id", postgresql_where=text("error_code IS NOT NULL")),
+        *(
+            Index(f"ix_job_list_{name}", name, "created", "id", postgresql_ops={name: "text_pattern_ops"})
+            for name in ("submitted_by", "project", "instrument")
+        ),
     )
 
 

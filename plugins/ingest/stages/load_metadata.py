@@ -32,17 +32,20 @@ def load_metadata(context: StageContext) -> Summary:
     Raises InvalidMetadata with all faults, ServiceUnavailable when UniqueID is unavailable.
     """
     reader = read_declarations(context, lambda reader: _compare(context, reader))
+    names = _project_and_instrument(reader)
+    context.lease.update_job(**{name: value or None for name, value in names.items()})
     reader.faults.raise_as(InvalidMetadata)
     if left_out := str(reader.left_out):
         context.lease.event(EventKind.ENTRIES_LEFT_OUT, f"entries for these tables are not passed on: {left_out}")
     skipped = skip_unlisted(context.lease)
     assign_missing_ids(context)
     files, size = totals(context.lease)
+    context.lease.update_job(files=files, bytes=size)
     return {
         "files": files,
         "bytes": size,
         **({"skipped": skipped} if skipped else {}),
-        **_project_and_instrument(reader),
+        **names,
     }
 
 

@@ -61,7 +61,8 @@ def _run_recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Sum
     except FenceLost:
         raise
     except IngestError as error:
-        lease.fail_stage(error.code, error.text_of_job, final=_is_final(error, last_try=last_try))
+        final = _is_final(error, last_try=last_try)
+        lease.fail_stage(error.code, error.text_of_job, final=final, details=error.details_of_job)
         failpoint(f"{stage}.failed", lease.job_id)
         raise
     except BaseException as error:

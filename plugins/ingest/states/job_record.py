@@ -18,6 +18,21 @@ class JobStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class Phase(StrEnum):
+    """What a job does now, in one word.
+
+    - `waiting`: it continues by itself, and no stage runs: it waits for its turn, a service, or the start of a stage.
+    - `running`: a stage runs.
+    - `failed`: it continues only if a person acts.
+    - `complete`: the catalog holds it.
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
+    COMPLETE = "complete"
+
+
 class Outcome(StrEnum):
     """How a job ends, or is about to end; a job without an outcome is in progress or failed."""
 
@@ -99,3 +114,15 @@ class JobRecord:
     def is_unfinished(self) -> bool:
         """Whether the job continues without anybody's help."""
         return not (self.is_stopped or self.is_cataloged)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase by the ledger alone, without the job's run in Airflow.
+
+        A state FAILED that a client received counts, because only Airflow knows that a run ended without finishing the job.
+        """
+        if self.is_cataloged:
+            return Phase.COMPLETE
+        if self.is_stopped or (self.last is not None and self.last.state == JobStatus.FAILED):
+            return Phase.FAILED
+        return Phase.RUNNING if self.is_held else Phase.WAITING

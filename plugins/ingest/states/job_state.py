@@ -6,7 +6,7 @@ network.
 """
 
 from ingest.states.airflow import RUNNING_STATES, Run, RunState, TaskState
-from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome
+from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, Phase
 from ingest.states.stages import STAGES, Stage
 
 DONE = 100.0
@@ -55,6 +55,28 @@ def received() -> JobState:
 def failed(stage: Stage, text: str) -> JobState:
     """Return the state of a job that continues only after a retry."""
     return JobState(JobStatus.FAILED, stage.label, 0.0, text, complete=True)
+
+
+def ledger_state(job: JobRecord, run: Run) -> JobState:
+    """Return the state of a job that lists show: by the ledger alone, with a run that is inferred from it.
+
+    A failed job is shown as failed, whatever the run; until its run has ended, `job_state` does not show it as failed yet.
+    """
+    if job.phase is not Phase.FAILED:
+        return job_state(job, run)
+    if job.override is not None:
+        return job.override
+    if job.error is not None and job.error.final:
+        return failed(job.error.stage, job.error.text)
+    return job.last or received()
+
+
+def phase_of(job: JobRecord, run: Run | None, state: JobState) -> Phase:
+    """Return the phase of a job whose state was found with its run in Airflow, None if Airflow does not respond."""
+    if state.complete:
+        return Phase.COMPLETE if state.state == JobStatus.OK else Phase.FAILED
+    is_working = job.phase is Phase.RUNNING if run is None else run.is_working
+    return Phase.RUNNING if is_working else Phase.WAITING
 
 
 def first_unfinished(job: JobRecord) -> Stage:

@@ -37,6 +37,8 @@ TABLE = """
 | OPTIONS | /docs/<path:filename> |            | 200        | 200         | 200      | 200      | 200   |
 | GET     | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /errors/<code>        |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /errors/<code>        |            | 200        | 200         | 200      | 200      | 200   |
 | POST    | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
 | OPTIONS | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
 | POST    | /upload               |            | 401        | 403         | 200      | 403      | 200   |
@@ -65,6 +67,26 @@ TABLE = """
 | GET     | /get_state/<job_id>   | original's | 401        | 403         | 404      | 200      | 200   |
 | GET     | /get_state/<job_id>   | unknown    | 401        | 403         | 404      | 404      | 404   |
 | OPTIONS | /get_state/<job_id>   | unknown    | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs                 |            | 401        | 403         | 200      | 200      | 200   |
+| OPTIONS | /jobs                 |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>        | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>        | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>        | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>        | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>        | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>        |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/files  | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/files  | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/files  | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/files  | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>/files  | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>/files  |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/events | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/events | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/events | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/events | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>/events | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>/events |            | 401        | 403         | 200      | 200      | 200   |
 """
 # Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]
@@ -102,6 +124,7 @@ def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, st
     path = (
         call.rule.replace("<job_id>", job)
         .replace("<token>", "unknown")
+        .replace("<code>", "spool_full")
         .replace("<path:filename>", "css/swagger-ui.css")
     )
     query = {"job_id": job} if call.rule == "/get_state" and call.job else {}

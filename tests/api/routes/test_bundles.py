@@ -24,6 +24,7 @@ def test_a_bundle_is_on_disk_and_its_job_recorded_while_airflow_is_unavailable(s
         server.url + path, data=body, headers={"Content-Type": "application/octet-stream"}, timeout=30
     )
     assert answer.status_code == 200
+    assert answer.headers["Location"] == f"/jobs/{answer.json()['job_id']}"
     row = server.rows()[answer.json()["job_id"]]
     assert (row["kind"], row["size"], row["user"], row["triggered"]) == ("ingest", len(body), "anonymous", None)
     assert re.fullmatch(rf"{row['id']}-[0-9a-f]{{8}}\.tar", row["spool_name"])

@@ -1,0 +1,97 @@
+"""Report the files and the events of a job: `GET /jobs/N/files` and `GET /jobs/N/events`, in pages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Response
+from sqlalchemy import Row
+
+from api.access.auth import caller
+from api.access.roles import ALL_ROLES, Role
+from api.openapi.job_parameters import EventsQuery, FilesQuery
+from api.openapi.parameters import JobPath
+from api.polling.batched_reads import BatchedReads
+from api.resources import get_resources
+from api.routes import job_operations as operations
+from api.routes.paging import answer_page
+from api.routes.registration import Routes
+from api.routes.state import refuse_unless_seen
+from api.routes.state_json import to_text
+from ingest.errors.base import RUN_LOST, RUN_MARKED_FAILED
+from ingest.errors.types import ReceivedByOriginal
+from ingest.ledger import job_pages
+from ingest.ledger.events import EventKind
+from ingest.ledger.job_snapshots import JobSnapshot
+from ingest.system.sanitize import quote_name
+
+routes = Routes("job contents", __name__)
+
+# Their texts show what the uploader may not see: other paths of the facility.
+FOR_OPERATORS = frozenset({EventKind.SOURCES_REFUSED, EventKind.SOURCE_NOT_RESTORED})
+# The texts of events with these codes name accounts of Airflow.
+TEXT_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
+
+
+@routes.call("GET", "/jobs/<job_id>/files", operations.LIST_FILES, ALL_ROLES)
+def list_files(path: JobPath, query: FilesQuery) -> Response:
+    """Answer a page of the files of a job, in the order in which they were recorded."""
+    if _read_seen(path.job_id) is None:
+        return answer_page("files", [], None)
+    engine = get_resources().engine
+    page = job_pages.read_files(engine, path.job_id, query.state, query.path, query.cursor, query.limit)
+    faults = job_pages.read_faults(engine, path.job_id)
+    return answer_page("files", [_file(row, faults) for row in page.rows], page.next)
+
+
+@routes.call("GET", "/jobs/<job_id>/events", operations.LIST_EVENTS, ALL_ROLES)
+def list_events(path: JobPath, query: EventsQuery) -> Response:
+    """Answer a page of the events of a job, in their order."""
+    if _read_seen(path.job_id) is None:
+        return answer_page("events", [], None)
+    kinds = frozenset(EventKind) if query.kind is None else {query.kind}
+    if caller().role is Role.UPLOADER:
+        kinds -= FOR_OPERATORS
+    engine = get_resources().engine
+    page = job_pages.read_events(engine, path.job_id, kinds, query.stage, query.code, query.cursor, query.limit)
+    return answer_page("events", [_event(row) for row in page.rows], page.next)
+
+
+def _read_seen(job_id: int) -> JobSnapshot | None:
+    """Read a job that the caller may see; None for a job of the original service, of which nothing but its state is known.
+
+    Raises UnknownJob, DatabaseUnavailable.
+    """
+    try:
+        snapshot = get_resources().get(BatchedReads).read(job_id)
+    except ReceivedByOriginal:
+        refuse_unless_seen(job_id, owner=None)
+        return None
+    refuse_unless_seen(job_id, snapshot.received.user)
+    return snapshot
+
+
+def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    quoted = quote_name(row.path)
+    return {
+        "path": row.path,
+        "size": row.found_size if row.size is None else row.size,
+        "hash_type": row.hash_type,
+        "hash": row.hash_sum,
+        "source": row.source,
+        "file_id": row.file_id,
+        "state": row.state,
+        "fault": next((fault for fault in faults if quoted in fault["text"]), None),
+    }
+
+
+def _event(row: Row[Any]) -> dict[str, Any]:
+    is_hidden = caller().role is Role.UPLOADER and row.code in TEXT_FOR_OPERATORS
+    return {
+        "id": row.id,
+        "at": to_text(row.at),
+        "kind": row.kind,
+        "stage": row.stage,
+        "attempt": row.attempt,
+        "code": row.code,
+        "text": "" if is_hidden else row.text,
+    }

@@ -1,0 +1,87 @@
+"""Read what the ledger holds about one job beside its state: attempts of its stages, archived files, details of its error.
+
+Called by `api.routes.jobs` for `GET /jobs/N`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, func, select
+from sqlalchemy.orm import Session
+
+from ingest.ledger.database import transaction
+from ingest.ledger.events import EventKind
+from ingest.ledger.job_list import ListedJob, to_listed
+from ingest.ledger.jobs import get_job
+from ingest.ledger.models import Event, File, FileState, Job
+from ingest.states.stage_history import Attempt
+from ingest.states.stages import Stage
+
+ENDS = (EventKind.STAGE_FINISHED, EventKind.STAGE_FAILED, EventKind.STAGE_WILL_BE_RETRIED)
+# The stages that send files. Before them no file of a job is archived, and after them all are.
+SENDING = (Stage.INGEST_FILES, Stage.MOVE_FILES)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a job waits for, and when it is tried again; None where it is unknown."""
+
+    waiting_for: str | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class JobDetails:
+    """The details of a job; `error` is the ledger's document about its last error."""
+
+    job: ListedJob
+    attempts: tuple[Attempt, ...]
+    files_done: int
+    error: dict[str, Any] | None
+    wait: Wait
+
+
+def read(engine: Engine, job_id: int) -> JobDetails:
+    """Read the details of a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
+    with transaction(engine) as session:
+        job = get_job(session, job_id)
+        listed = to_listed(job)
+        return JobDetails(listed, _attempts(session, job_id), _files_done(session, listed), job.error, _wait(job))
+
+
+def _wait(_job: Job) -> Wait:
+    """Return what a job waits for: the one place where the columns about waiting are read."""
+    return Wait()
+
+
+def _attempts(session: Session, job_id: int) -> tuple[Attempt, ...]:
+    kinds = (EventKind.STAGE_STARTED, *ENDS)
+    query = select(Event.kind, Event.stage, Event.attempt, Event.at).where(
+        Event.job_id == job_id, Event.kind.in_(kinds)
+    )
+    return tuple(_to_attempts(session.execute(query.order_by(Event.id))))
+
+
+def _to_attempts(events: Iterable[Row[Any]]) -> list[Attempt]:
+    attempts: list[Attempt] = []
+    for event in events:
+        if event.kind == EventKind.STAGE_STARTED:
+            attempts.append(Attempt(Stage(event.stage), event.attempt or 0, event.at))
+        elif attempts and attempts[-1].ended is None and attempts[-1].stage == event.stage:
+            # The end of an older process of the job is ignored: a newer one has started since.
+            attempts[-1] = replace(attempts[-1], ended=event.at)
+    return attempts
+
+
+def _files_done(session: Session, job: ListedJob) -> int:
+    """Return the number of archived files. They are counted only while files are sent or were sent in part."""
+    record = job.snapshot.record
+    if record.is_cataloged:
+        return job.files or 0
+    if record.stage in SENDING or record.finished in SENDING:
+        is_archived = File.state == FileState.ARCHIVED
+        query = select(func.count()).where(File.job_id == job.snapshot.received.job_id, is_archived)
+        return session.scalar(query) or 0
+    return 0
