@@ -49,9 +49,10 @@ def number(name: str) -> int | None:
     value = request.headers.get(name)
     if value is None:
         return None
-    if not NUMBER.fullmatch(value.strip()):
+    if not (found := NUMBER.fullmatch(value.strip())):
         raise UploadHeaderInvalid(f"{name} must be a number of bytes in digits")
-    return int(value)
+    # Not `int(value)`, which refuses some characters that `strip` removes.
+    return int(found[0])
 
 
 def required_number(name: str) -> int:

@@ -91,6 +91,12 @@ def test_refused_creation_with_a_key_can_be_found(server: Server) -> None:
     assert upload.patch(b"12345", 0).status_code == 204
 
 
+@pytest.mark.parametrize("length", ["5\x1d", "5\x85", "5\xa0"])
+def test_length_beside_a_control_character_is_no_internal_error(server: Server, length: str) -> None:
+    answer = requests.post(f"{server.url}/uploads", headers={**TUS, "Upload-Length": length}, timeout=60)
+    assert answer.status_code in {201, 400}, answer.text
+
+
 def test_file_that_the_disk_refuses_leaves_nothing(server: Server) -> None:
     """The kernel refuses larger files of these processes, as a disk does that became full in the meantime."""
     limits = {worker: resource.prlimit(worker, resource.RLIMIT_FSIZE) for worker in server.workers()}
