@@ -4,6 +4,7 @@ Used by `api.routes.uploads` and `api.routes.upload_creation`.
 """
 
 import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -46,7 +47,7 @@ def receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTPS
 
     `status` is that of the answer unless the protocol answers the last request with the state of the job.
     """
-    _append(upload, part)
+    _append(upload, part, completion.needed_algorithms(upload, _declared_digests()))
     job = complete(upload)
     response = job if job is not None and protocol.answers_state else empty(status)
     digest = {} if job is None or REPR_DIGEST not in job.headers else {REPR_DIGEST: job.headers[REPR_DIGEST]}
@@ -57,9 +58,7 @@ def receive(upload: OpenUpload, part: Part, protocol: Tus | Draft, status: HTTPS
 def complete(upload: OpenUpload) -> Response | None:
     """Commit and start the job of a whole upload; return the answer that a bundle in one request gets, else None."""
     begun, is_new = time.monotonic(), not upload.upload.has_job
-    digests = requested_digests(request.headers)
-    # The digest of a body covers this request only.
-    whole = RequestedDigests(tuple(each for each in digests.declared if each.header == REPR_DIGEST), digests.wanted)
+    whole = _declared_digests()
     completed = completion.complete(upload, whole)
     if completed is None:
         return None
@@ -108,7 +107,13 @@ def empty(status: HTTPStatus, headers: dict[str, str] | None = None) -> Response
     return response
 
 
-def _append(upload: OpenUpload, part: Part) -> None:
+def _declared_digests() -> RequestedDigests:
+    """Return what the request declares and wants of the whole bundle: the digest of a body covers this request only."""
+    digests = requested_digests(request.headers)
+    return RequestedDigests(tuple(each for each in digests.declared if each.header == REPR_DIGEST), digests.wanted)
+
+
+def _append(upload: OpenUpload, part: Part, algorithms: Collection[str]) -> None:
     """Append the body of the request; it must be empty if the upload has a job."""
     has_job = upload.upload.has_job
     if not has_job or part.offset != upload.upload.offset:
@@ -119,7 +124,7 @@ def _append(upload: OpenUpload, part: Part) -> None:
         # A repetition of the last request. Only reading shows whether a body in chunks is empty.
         body.read(1)
     else:
-        upload.receive(body, part)
+        upload.receive(body, part, algorithms)
 
 
 def _expiry(upload: UploadSnapshot) -> datetime:

@@ -31,7 +31,7 @@ def complete(open_upload: OpenUpload, declared: RequestedDigests) -> tuple[JobSn
     if not upload.is_whole:
         return None
     append.cut(file, open_upload.path, upload.offset, upload.job_id)
-    fingerprint = {FINGERPRINT} if idempotency_keys.is_keyed(resources.engine, upload.spool_name) else set()
+    fingerprint = _fingerprint(open_upload)
     digests = _verified(open_upload, declared, fingerprint)
     append.complete(open_upload.path, upload.job_id)
     received = Received(
@@ -40,23 +40,46 @@ def complete(open_upload: OpenUpload, declared: RequestedDigests) -> tuple[JobSn
     return create_job(resources, received, digests[FINGERPRINT] if fingerprint else None), digests
 
 
-def _verified(open_upload: OpenUpload, declared: RequestedDigests, fingerprint: set[str]) -> Digests:
-    """Return the digests of the file that are needed: declared, wanted, and the fingerprint for an idempotency key.
+def needed_algorithms(open_upload: OpenUpload, declared: RequestedDigests) -> frozenset[str]:
+    """Return the algorithms of the digests with which a bundle is completed that arrives in the current request.
 
-    The parts may have come to several processes, so the file is read again; if no digest is needed, it is not.
+    None if it began in another request. Raises DatabaseUnavailable.
     """
-    resources, upload, file = open_upload.resources, open_upload.upload, open_upload.locked_file
+    if open_upload.upload.offset or open_upload.upload.has_job:
+        return frozenset()
+    return _expected(open_upload, declared).algorithms | _fingerprint(open_upload)
+
+
+def _expected(open_upload: OpenUpload, declared: RequestedDigests) -> RequestedDigests:
+    """Return the digests that were declared at the creation or now, and the wanted one."""
+    upload = open_upload.upload
     stored = {REPR_DIGEST: upload.declared.repr_digest} if upload.declared.repr_digest else {}
-    expected = RequestedDigests((*declared_digests(stored, REPR_DIGEST), *declared.declared), declared.wanted)
-    algorithms = expected.algorithms | fingerprint
-    if not algorithms:
-        return {}
-    with translate_disk_errors(open_upload.path.parent):
-        file.seek(0)
-        found = hash_file(file, algorithms, resources.settings.transfer_size)
+    return RequestedDigests((*declared_digests(stored, REPR_DIGEST), *declared.declared), declared.wanted)
+
+
+def _fingerprint(open_upload: OpenUpload) -> frozenset[str]:
+    """Return the algorithm of the digest that an idempotency key needs; empty without a key."""
+    is_keyed = idempotency_keys.is_keyed(open_upload.resources.engine, open_upload.upload.spool_name)
+    return frozenset({FINGERPRINT}) if is_keyed else frozenset()
+
+
+def _verified(open_upload: OpenUpload, declared: RequestedDigests, fingerprint: frozenset[str]) -> Digests:
+    """Return the digests of the file that are needed: declared, wanted, and the fingerprint for an idempotency key."""
+    expected = _expected(open_upload, declared)
+    found = _digests(open_upload, expected.algorithms | fingerprint)
     try:
         expected.verify(found)
     except DigestMismatch as error:
         open_upload.refuse(error.code, error.text)
         raise
     return found
+
+
+def _digests(open_upload: OpenUpload, algorithms: frozenset[str]) -> Digests:
+    """Return the digests of the file, which is read again if it came in parts: other processes may have received them."""
+    if algorithms <= open_upload.digests.keys():
+        return open_upload.digests
+    file = open_upload.locked_file
+    with translate_disk_errors(open_upload.path.parent):
+        file.seek(0)
+        return hash_file(file, algorithms, open_upload.resources.settings.transfer_size)

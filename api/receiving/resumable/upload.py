@@ -9,12 +9,14 @@ and what a process that dies after one of them leaves:
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from functools import partial
 from io import FileIO
 from pathlib import Path
 
 from api.receiving.body import Body
+from api.receiving.hashing import Digests, hashing
 from api.receiving.resumable.checksum import CheckedBody
 from api.receiving.resumable.errors import (
     UploadHasJob,
@@ -40,13 +42,15 @@ from ingest.spool.receive import refuse_empty
 class OpenUpload:
     """An upload and its locked file, which is None when the upload has a job, or when the spool has lost the file.
 
-    `submitter` is the submitter's id in the token of the user who sends the request.
+    `submitter` is the submitter's id in the token of the user who sends the request. `digests` are those of a bundle that
+    this request has received from its first byte.
     """
 
     resources: Resources
     upload: UploadSnapshot
     file: FileIO | None
     submitter: str | None
+    digests: Digests = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -103,9 +107,10 @@ class OpenUpload:
             share_of(settings, self.upload.user),
         )
 
-    def receive(self, body: Body, part: Part) -> None:
+    def receive(self, body: Body, part: Part, algorithms: Collection[str] = ()) -> None:
         """Append a body; what has arrived is kept when it ends too early, except for a body with a checksum.
 
+        A bundle of which nothing has arrived before is hashed meanwhile, by `algorithms`.
         Raises UploadSuperseded, ChecksumMismatch, IncompleteBody, UploadLengthInconsistent, SpoolUnavailable, and the
         errors of `ingest.spool.append.append`.
         """
@@ -116,9 +121,11 @@ class OpenUpload:
         checkpoint = self._ignore if part.checksums else partial(self._record, part)
         stream = CheckedBody(body, part.checksums) if part.checksums else body
         kept = None if self.upload.length is not None else self._kept()
-        end = append.append(
-            stream, file, self.path, self.upload.job_id, begin, settings.transfer_size, kept, checkpoint
-        )
+        with hashing(stream, algorithms) as hashed:
+            end = append.append(
+                hashed, file, self.path, self.upload.job_id, begin, settings.transfer_size, kept, checkpoint
+            )
+            self.digests = hashed.digests()
         if body.announced_size is not None and end - begin != body.announced_size:
             raise IncompleteBody(f"{body.announced_size} bytes were announced, but {end - begin} were received")
         if part.is_last:

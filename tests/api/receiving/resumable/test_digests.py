@@ -38,6 +38,23 @@ def test_bundle_with_the_declared_digest_is_accepted(server: Server, bundle: byt
     assert upload.file().read_bytes() == bundle
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": '"a whole bundle with digests"'}])
+def test_bundle_in_one_part_with_the_declared_digest_is_accepted(
+    server: Server, bundle: bytes, key: dict[str, str]
+) -> None:
+    upload = create(server, len(bundle), headers={"Repr-Digest": digest(bundle, "sha-512"), **key})
+    answer = upload.patch(bundle, 0, Want_Repr_Digest="sha-256=1")
+    assert (answer.status_code, answer.headers["Repr-Digest"]) == (204, digest(bundle))
+    assert upload.file().read_bytes() == bundle
+
+
+def test_bundle_in_one_part_with_another_digest_is_removed(server: Server, bundle: bytes) -> None:
+    with server.leaves_nothing():
+        upload = create(server, len(bundle), headers={"Repr-Digest": digest(b"other")})
+        answer = upload.patch(bundle, 0)
+        assert (answer.status_code, answer.json()["code"]) == (400, "digest_mismatch")
+
+
 def test_bundle_with_another_digest_is_removed(server: Server, bundle: bytes) -> None:
     with server.leaves_nothing():
         upload = create(server, len(bundle), bundle[:MIB], headers={"Repr-Digest": digest(b"other")})
