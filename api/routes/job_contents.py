@@ -35,11 +35,12 @@ TEXT_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
 @routes.call("GET", "/jobs/<job_id>/files", operations.LIST_FILES, ALL_ROLES)
 def list_files(path: JobPath, query: FilesQuery) -> Response:
     """Answer a page of the files of a job, in the order in which they were recorded."""
-    if _read_seen(path.job_id) is None:
+    snapshot = _read_seen(path.job_id)
+    if snapshot is None:
         return answer_page("files", [], None)
     engine = get_resources().engine
     page = job_pages.read_files(engine, path.job_id, query.state, query.path, query.cursor, query.limit)
-    faults = job_pages.read_faults(engine, path.job_id)
+    faults = job_pages.read_faults(engine, path.job_id) if snapshot.record.error else ()
     return answer_page("files", [_file(row, faults) for row in page.rows], page.next)
 
 

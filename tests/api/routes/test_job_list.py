@@ -121,7 +121,7 @@ def test_a_job_that_a_client_saw_as_failed_is_listed_as_failed_until_it_continue
     ("query", "faulty"),
     [
         ("state=lost&kind=x&since=noon&limit=0&cursor=abc", ["limit", "state", "kind", "since", "cursor"]),
-        ("limit=1001", ["limit"]),
+        ("limit=201", ["limit"]),
         ("user=", ["user"]),
         ("q=%00", ["q"]),
         ("until=99999-01-01", ["until"]),
