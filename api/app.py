@@ -10,14 +10,16 @@ from api.access import auth, sites
 from api.access.authentication import make_authentication
 from api.openapi.document import document
 from api.polling.batched_reads import BatchedReads
+from api.polling.merkle_roots import MerkleRoots
 from api.polling.recent_obstacles import RecentObstacles
 from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
 from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
-from api.routes import bundles, docs, health, preflight, state, uploads
+from api.routes import bundles, docs, health, preflight, receipts, state, uploads
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
+from ingest.receipts.keys import read_keys
 from ingest.services import make_services
 from ingest.settings.loading import Settings
 
@@ -35,8 +37,8 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
     app.extensions[EXTENSION] = _make_resources(settings, upload_slots, airflow or AirflowApi(settings))
     # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
-    for routes in (bundles.routes, uploads.routes, preflight.routes, state.routes, health.routes, docs.routes):
-        app.register_api(routes)
+    for each in (bundles, uploads, preflight, state, receipts, health, docs):
+        app.register_api(each.routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
     auth.register(app, make_authentication(settings))
@@ -46,6 +48,9 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
 
 
 def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflow: AirflowApi) -> Resources:
+    if settings.receipt_keys is not None:
+        # Checked at the start, when an admin sees it.
+        read_keys(settings.receipt_keys)
     engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
     resources = Resources(settings, engine, make_services(settings, engine), airflow)
     obstacles = RecentObstacles(airflow)
@@ -53,6 +58,7 @@ def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflo
         RecentRuns(airflow, on_end=partial(state.keep_end, engine)),
         obstacles,
         BatchedReads(engine),
+        MerkleRoots(engine),
         ReadinessCheck(settings, airflow, obstacles.current),
         upload_slots or UploadSlots(settings.uploads_at_once),
     )

@@ -121,6 +121,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         20.0, "database", "connect_wait", "DATABASE_CONNECT_WAIT",
         description="Seconds between two of the `connect_attempts`.", form="a number from 0", ge=0,
     )  # fmt: skip
+    receipt_keys: Path | None = option(
+        None, "receipts", "keys", "INGEST_RECEIPT_KEYS",
+        description="The folder of keys that sign receipts (`pacifica-ingest-cmd receipt key`). Hosts of the API share "
+        "it, or each has a copy. Empty: there are no receipts.",
+        form="a folder",
+    )  # fmt: skip
     airflow_url: str = option(
         "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
         description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$", repr=False,
