@@ -48,9 +48,9 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
 
 
 def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflow: AirflowApi) -> Resources:
-    if settings.receipt_keys is not None:
+    if settings.receipt_key_folder is not None:
         # Checked at the start, when an admin sees it.
-        read_keys(settings.receipt_keys)
+        read_keys(settings.receipt_key_folder)
     engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
     resources = Resources(settings, engine, make_services(settings, engine), airflow)
     obstacles = RecentObstacles(airflow)

@@ -17,13 +17,19 @@ KEY = {
     "use": "sig",
     "alg": "EdDSA",
 }
+TEXT = "eyJhbGciOiJFZERTQSJ9.eyJ2ZXJzaW9uIjoxLCJqb2IiOjE3fQ.c2lnbmF0dXJl\n"
+LINE = (
+    '{"path":"run-17/a.txt","size":4,"hashtype":"sha1","hashsum":"f417953edd48e20f956b693751249f7dcdf04429","id":100}\n'
+)
 RECEIPT: dict[str, Any] = {
     "description": "The receipt.",
-    "content": {"application/jose": {"schema": {"type": "string", "pattern": r"^[\w-]+\.[\w-]+\.[\w-]+\n$"}}},
+    "content": {
+        "application/jose": {"schema": {"type": "string", "pattern": r"^[\w-]+\.[\w-]+\.[\w-]+\n$"}, "example": TEXT}
+    },
 }
 RECEIPT_FILES: dict[str, Any] = {
     "description": "The files, in the order of the metadata.",
-    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    "content": {"application/x-ndjson": {"schema": {"type": "string"}, "example": LINE}},
 }
 
 

@@ -209,8 +209,8 @@ GET_RECEIPT_FILES = Operation(
 GET_RECEIPT_KEYS = Operation(
     operation_id="get_receipt_keys",
     summary="Get the public keys that verify receipts",
-    description="A JSON Web Key Set (RFC 7517), with the keys that were replaced. Needs no authentication.",
-    tag=REPORT,
+    description="A JSON Web Key Set (RFC 7517), with the keys that were replaced.",
+    tag=SERVICE,
     answers={200: ReceiptKeys},
     errors=(ReceiptsUnavailable,),
 )

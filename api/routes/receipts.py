@@ -86,13 +86,15 @@ def _lines(job_id: int) -> Iterator[bytes]:
 def _signing_key() -> SigningKey:
     key = _keys().signing
     if key is None:
-        raise ReceiptsNotConfigured("this service has no key for receipts; an admin creates one: see receipt_keys")
+        raise ReceiptsNotConfigured(
+            "this service has no key for receipts; an admin creates one: see receipt_key_folder"
+        )
     return key
 
 
 def _keys() -> KeyRing:
     """Read the keys; raises ReceiptsUnavailable."""
-    folder = get_resources().settings.receipt_keys
+    folder = get_resources().settings.receipt_key_folder
     if folder is None:
         return KeyRing(None, {"keys": []})
     try:

@@ -180,8 +180,8 @@ def test_the_admins_command_creates_keys_and_verifies_with_them(
     make(tmp_path)
     monkeypatch.setenv("INGEST_CONFIG", "")
     assert admin_main(["receipt", "key"]) == 1
-    assert "[receipts] keys or INGEST_RECEIPT_KEYS" in capsys.readouterr().err
-    monkeypatch.setenv("INGEST_RECEIPT_KEYS", str(tmp_path / "keys"))
+    assert "[receipts] key_folder or INGEST_RECEIPT_KEY_FOLDER" in capsys.readouterr().err
+    monkeypatch.setenv("INGEST_RECEIPT_KEY_FOLDER", str(tmp_path / "keys"))
     assert admin_main(["receipt", "key"]) == 0
     assert len(capsys.readouterr().out.strip()) == 43
     # The receipt was signed by the key that was just replaced.

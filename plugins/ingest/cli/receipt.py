@@ -28,8 +28,8 @@ def add(subcommands: Subcommands) -> None:
     key = actions.add_parser(
         "key",
         help="create the key that signs receipts from now on",
-        description="Create a key in the folder that `receipt_keys` names, and print its id. A key that it replaces stays "
-        "there as a public key, so receipts that it signed can still be verified. The API uses the new key immediately.",
+        description="Create a key in the folder that `receipt_key_folder` names, and print its id. A key that it replaces "
+        "stays there as a public key, so receipts that it signed can still be verified. The API uses the new key immediately.",
     )
     key.set_defaults(run=_create_key, needs_database=False)
     verifying = actions.add_parser(
@@ -40,7 +40,7 @@ def add(subcommands: Subcommands) -> None:
     )
     verifying.add_argument("receipt", type=Path, metavar="FILE", help="the receipt")
     verifying.add_argument(
-        "--keys", type=Path, metavar="JWKS", help="the public keys (default: those of the folder `receipt_keys`)"
+        "--keys", type=Path, metavar="JWKS", help="the public keys (default: those of the folder `receipt_key_folder`)"
     )
     verifying.add_argument(
         "--files", type=Path, metavar="LIST", help="the list of files, for a receipt that has only their Merkle root"
@@ -97,9 +97,9 @@ def _keys(path: Path | None, settings: Settings) -> Mapping[str, Any]:
 
 
 def _key_folder(settings: Settings) -> Path:
-    if settings.receipt_keys is None:
-        raise ConfigurationError("no folder of keys is set; set [receipts] keys or INGEST_RECEIPT_KEYS")
-    return settings.receipt_keys
+    if settings.receipt_key_folder is None:
+        raise ConfigurationError("no folder of keys is set; set [receipts] key_folder or INGEST_RECEIPT_KEY_FOLDER")
+    return settings.receipt_key_folder
 
 
 @contextmanager

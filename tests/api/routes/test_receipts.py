@@ -34,15 +34,15 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
     for name in ("spool", "move"):
         (tmp_path / name).mkdir()
     folders = {"volume_path": tmp_path / "spool", "move_folders": (tmp_path / "move",)}
-    return settings.model_copy(update={"receipt_keys": tmp_path / "keys", **folders})
+    return settings.model_copy(update={"receipt_key_folder": tmp_path / "keys", **folders})
 
 
 @pytest.fixture
 def keys(settings: Settings) -> Path:
     """Return the folder of keys, with one key."""
-    assert settings.receipt_keys is not None
-    create_key(settings.receipt_keys)
-    return settings.receipt_keys
+    assert settings.receipt_key_folder is not None
+    create_key(settings.receipt_key_folder)
+    return settings.receipt_key_folder
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_forged_receipt_is_noticed(client: FlaskClient, cataloged: RunJob) -> 
 def test_without_keys_nothing_else_changes(
     make_app: Callable[..., Flask], settings: Settings, cataloged: RunJob, airflow: ScriptedAirflow
 ) -> None:
-    client = make_app(settings.model_copy(update={"receipt_keys": None}), airflow).test_client()
+    client = make_app(settings.model_copy(update={"receipt_key_folder": None}), airflow).test_client()
     job_id = cataloged()
     assert refusal(client, f"/jobs/{job_id}/receipt") == (404, "receipts_not_configured")
     assert client.get("/.well-known/jwks.json").json == {"keys": []}
