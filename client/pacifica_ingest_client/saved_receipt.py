@@ -55,7 +55,8 @@ class SavedReceipt:
 
     def compare(self, folder: Path, exclude: Iterable[str] = ()) -> None:
         """Compare the receipt with a folder, and hash every file of it; raises FolderDiffers, ReceiptInvalid."""
-        found, more = [], 0
+        found: list[str] = []
+        more = 0
         with _translated():
             for each in compare(folder, self.files(), tuple(exclude)):
                 if len(found) < MAX_SHOWN:

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from joserfc import jws
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, KeySetSerialization
 
 ALGORITHMS = ["EdDSA"]
 
@@ -13,7 +13,9 @@ ALGORITHMS = ["EdDSA"]
 def claims_of(receipt: str, keys: dict[str, Any]) -> dict[str, Any]:
     """Return what a receipt says; raises an error of joserfc if the signature is wrong."""
     registry = jws.JWSRegistry(algorithms=ALGORITHMS)
-    verified = jws.deserialize_compact(receipt.strip(), KeySet.import_key_set(keys), registry=registry)
+    verified = jws.deserialize_compact(
+        receipt.strip(), KeySet.import_key_set(cast(KeySetSerialization, keys)), registry=registry
+    )
     return dict(json.loads(verified.payload))
 
 

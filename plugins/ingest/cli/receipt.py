@@ -29,7 +29,7 @@ def add(subcommands: Subcommands) -> None:
         "key",
         help="create the key that signs receipts from now on",
         description="Create a key in the folder that `receipt_key_folder` names, and print its id. A key that it replaces "
-        "stays there as a public key, so receipts that it signed can still be verified. The API uses the new key immediately.",
+        "stays there as a public key, so its receipts can still be verified. The API uses the new key immediately.",
     )
     key.set_defaults(run=_create_key, needs_database=False)
     verifying = actions.add_parser(

@@ -71,12 +71,16 @@ def receipt_of(client: FlaskClient, job_id: int) -> str:
 
 
 def verified(client: FlaskClient, job_id: int) -> dict[str, Any]:
-    return claims_of(receipt_of(client, job_id), client.get("/.well-known/jwks.json").json)
+    return claims_of(receipt_of(client, job_id), keys_of(client))
+
+
+def keys_of(client: FlaskClient) -> dict[str, Any]:
+    return dict(client.get("/.well-known/jwks.json").get_json())
 
 
 def refusal(client: FlaskClient, path: str) -> tuple[int, str]:
     response = client.get(path)
-    return response.status_code, response.json["code"]
+    return response.status_code, response.get_json()["code"]
 
 
 def test_a_receipt_lists_every_file_with_its_hash(
@@ -193,7 +197,7 @@ def test_replaced_keys_verify_old_receipts(client: FlaskClient, cataloged: RunJo
     job_id = cataloged()
     old = receipt_of(client, job_id)
     create_key(keys)
-    public = client.get("/.well-known/jwks.json").json
+    public = keys_of(client)
     new = receipt_of(client, job_id)
     assert old != new
     assert claims_of(old, public) == claims_of(new, public)
@@ -201,7 +205,7 @@ def test_replaced_keys_verify_old_receipts(client: FlaskClient, cataloged: RunJo
 
 def test_a_lost_private_key_leaves_old_receipts_valid(client: FlaskClient, cataloged: RunJob, keys: Path) -> None:
     job_id = cataloged()
-    old, public = receipt_of(client, job_id), client.get("/.well-known/jwks.json").json
+    old, public = receipt_of(client, job_id), keys_of(client)
     for path in keys.iterdir():
         path.unlink()
     assert refusal(client, f"/jobs/{job_id}/receipt") == (404, "receipts_not_configured")
@@ -214,7 +218,7 @@ def test_a_forged_receipt_is_noticed(client: FlaskClient, cataloged: RunJob) -> 
     other = receipt_of(client, cataloged()).split(".")[1]
     assert payload != other
     with pytest.raises(BadSignatureError):
-        claims_of(f"{head}.{other}.{signature}", client.get("/.well-known/jwks.json").json)
+        claims_of(f"{head}.{other}.{signature}", keys_of(client))
 
 
 def test_without_keys_nothing_else_changes(
@@ -223,8 +227,8 @@ def test_without_keys_nothing_else_changes(
     client = make_app(settings.model_copy(update={"receipt_key_folder": None}), airflow).test_client()
     job_id = cataloged()
     assert refusal(client, f"/jobs/{job_id}/receipt") == (404, "receipts_not_configured")
-    assert client.get("/.well-known/jwks.json").json == {"keys": []}
-    assert client.get(f"/get_state?job_id={job_id}").json["state"] == "OK"
+    assert keys_of(client) == {"keys": []}
+    assert client.get(f"/get_state?job_id={job_id}").get_json()["state"] == "OK"
 
 
 def test_damaged_keys_are_reported_later_and_at_the_start(
