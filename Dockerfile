@@ -24,6 +24,8 @@ COPY config config
 COPY dags dags
 COPY plugins plugins
 COPY api api
+# plugins/ingest/receipts links to it.
+COPY client/pacifica_ingest_client/receipt client/pacifica_ingest_client/receipt
 # The user below cannot read a checkout that was made under umask 077.
 RUN chmod -R a+rX .
 # Editable, as on one machine: Airflow's plugins folder and the package are the same copy of the code.

@@ -11,14 +11,16 @@ from api.access.authentication import make_authentication
 from api.openapi.document import document
 from api.polling.batched_reads import BatchedReads
 from api.polling.job_changes import JobChanges, read_fingerprints
+from api.polling.merkle_roots import MerkleRoots
 from api.polling.recent_obstacles import RecentObstacles
 from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
 from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
-from api.routes import bundles, docs, explanations, health, job_contents, jobs, preflight, state, uploads
+from api.routes import bundles, docs, explanations, health, job_contents, jobs, preflight, receipts, state, uploads
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
+from ingest.receipts.keys import read_keys
 from ingest.services import make_services
 from ingest.settings.loading import Settings
 
@@ -36,7 +38,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
     app.extensions[EXTENSION] = _make_resources(settings, upload_slots, airflow or AirflowApi(settings))
     # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
-    for resource in (bundles, uploads, preflight, state, jobs, job_contents, explanations, health, docs):
+    for resource in (bundles, uploads, preflight, state, jobs, job_contents, receipts, explanations, health, docs):
         app.register_api(resource.routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
@@ -47,6 +49,9 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
 
 
 def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflow: AirflowApi) -> Resources:
+    if settings.receipt_key_folder is not None:
+        # Checked at the start, when an admin sees it.
+        read_keys(settings.receipt_key_folder)
     engine = make_engine(settings, pool_size=DATABASE_CONNECTIONS)
     resources = Resources(settings, engine, make_services(settings, engine), airflow)
     obstacles = RecentObstacles(airflow)
@@ -55,6 +60,7 @@ def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflo
         obstacles,
         BatchedReads(engine),
         JobChanges(partial(read_fingerprints, resources)),
+        MerkleRoots(engine),
         ReadinessCheck(settings, airflow, obstacles.current),
         upload_slots or UploadSlots(settings.uploads_at_once),
     )

@@ -20,8 +20,10 @@
      ├── MoveNotAllowed              403
      ├── NotFound                    404
      ├── UploadUnknown               404
+     ├── ReceiptsNotConfigured       404
      ├── MethodNotAllowed            405
      ├── UploadTooSlow               408
+     ├── ReceiptNotAvailable         409
      ├── UploadHasJob                409
      ├── UploadOffsetMismatch        409
      ├── UploadSuperseded            409
@@ -40,6 +42,7 @@
      ├── ChecksumMismatch            460
      ├── UnsupportedCoding           501
      ├── NotReady                    503
+     ├── ReceiptsUnavailable         503
      ├── TokensUnavailable           503
      ├── TooManyUploads              503
      └── UploadStalled               503
@@ -145,6 +148,27 @@ class UnsupportedCoding(RequestError):
 
     code = "transfer_coding_unsupported"
     status = HTTPStatus.NOT_IMPLEMENTED
+
+
+class ReceiptNotAvailable(RequestError):
+    """The job has no receipt, because it is not cataloged or was received by the original service."""
+
+    code = "receipt_not_available"
+    status = HTTPStatus.CONFLICT
+
+
+class ReceiptsNotConfigured(RequestError):
+    """The service has no key to sign receipts with."""
+
+    code = "receipts_not_configured"
+    status = HTTPStatus.NOT_FOUND
+
+
+class ReceiptsUnavailable(RequestError):
+    """The keys of receipts cannot be read now."""
+
+    code = "receipts_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class NotReady(RequestError):

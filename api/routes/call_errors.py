@@ -32,7 +32,15 @@ from api.receiving.upload_errors import (
     UnsupportedContentType,
     UploadTooSlow,
 )
-from api.request_errors import InvalidJobId, LengthInvalid, MethodNotAllowed, UnsupportedCoding
+from api.request_errors import (
+    InvalidJobId,
+    LengthInvalid,
+    MethodNotAllowed,
+    ReceiptNotAvailable,
+    ReceiptsNotConfigured,
+    ReceiptsUnavailable,
+    UnsupportedCoding,
+)
 from ingest.errors.types import (
     DatabaseUnavailable,
     IdempotencyKeyInUse,
@@ -107,3 +115,5 @@ PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, Bundl
 PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 OVERRIDE_ERRORS = (*CONTINUATION_ERRORS, UploadHasJob, MethodNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)
+RECEIPT_FILES_ERRORS = (*STATE_ERRORS, ReceiptNotAvailable)
+RECEIPT_ERRORS = (*RECEIPT_FILES_ERRORS, ReceiptsNotConfigured, ReceiptsUnavailable)

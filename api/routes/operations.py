@@ -11,11 +11,12 @@ from flask_openapi3.types import ResponseDict
 from api.openapi.answers import RECEIVED_HEADERS, success_answer
 from api.openapi.operation import Operation
 from api.openapi.preflight_schemas import Acceptable, Unacceptable
+from api.openapi.receipt_schemas import RECEIPT, RECEIPT_FILES, ReceiptKeys
 from api.openapi.request_bodies import BUNDLE, CHECKED_MOVE, DOCUMENT, METADATA, PART
 from api.openapi.request_headers import DIGESTS, IDEMPOTENCY_KEY
 from api.openapi.schemas import Explanation, Greeting, Health, JobState, Readiness, Unready, UploadReport
 from api.receiving.resumable.errors import UploadUnknown
-from api.request_errors import NotFound
+from api.request_errors import NotFound, ReceiptsUnavailable
 from api.routes.call_errors import (
     BUNDLE_ERRORS,
     CONTINUATION_ERRORS,
@@ -24,6 +25,8 @@ from api.routes.call_errors import (
     OVERRIDE_ERRORS,
     PREFLIGHT_ERRORS,
     PREFLIGHT_MOVE_ERRORS,
+    RECEIPT_ERRORS,
+    RECEIPT_FILES_ERRORS,
     REMOVAL_ERRORS,
     STATE_ERRORS,
 )
@@ -185,6 +188,32 @@ PREFLIGHT_MOVE = _preflight(
 )
 GET_STATE = _state("get_state", "Get the state of a job")
 GET_STATE_OF = _state("get_state_of", "Get the state of a job (alternative address)")
+GET_RECEIPT = Operation(
+    operation_id="get_receipt",
+    summary="Get the receipt of a cataloged job",
+    description="The receipt proves what the archive holds: job, user, times, and every file with its hash. It is a compact "
+    "JWS, signed with Ed25519, and always the same for the same job and key. Up to 10,000 files are listed in it; for more "
+    "it has their Merkle root.",
+    tag=REPORT,
+    answers={200: RECEIPT},
+    errors=RECEIPT_ERRORS,
+)
+GET_RECEIPT_FILES = Operation(
+    operation_id="get_receipt_files",
+    summary="Get the list of files that a receipt covers",
+    description="One JSON object per line. The lines are the leaves of the Merkle tree whose root is in the receipt.",
+    tag=REPORT,
+    answers={200: RECEIPT_FILES},
+    errors=RECEIPT_FILES_ERRORS,
+)
+GET_RECEIPT_KEYS = Operation(
+    operation_id="get_receipt_keys",
+    summary="Get the public keys that verify receipts",
+    description="A JSON Web Key Set (RFC 7517), with the keys that were replaced.",
+    tag=SERVICE,
+    answers={200: ReceiptKeys},
+    errors=(ReceiptsUnavailable,),
+)
 GET_ROOT = Operation(
     operation_id="root",
     summary="Check that the service is up",

@@ -4,6 +4,7 @@ from pacifica_ingest_client.bundle.transaction import Transaction
 from pacifica_ingest_client.client import IngestClient, Options, Source
 from pacifica_ingest_client.errors import ClientError, ExitStatus
 from pacifica_ingest_client.progress import Progress
+from pacifica_ingest_client.saved_receipt import SavedReceipt
 from pacifica_ingest_client.service.connection import Access
 from pacifica_ingest_client.service.jobs import JobState
 
@@ -15,6 +16,7 @@ __all__ = [
     "JobState",
     "Options",
     "Progress",
+    "SavedReceipt",
     "Source",
     "Transaction",
 ]

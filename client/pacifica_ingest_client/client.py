@@ -13,8 +13,9 @@ from platformdirs import user_state_path
 from pacifica_ingest_client.bundle.bundle import Bundle, digest_of, list_and_hash, make_bundle, make_move_document
 from pacifica_ingest_client.bundle.file_table import FileTable
 from pacifica_ingest_client.bundle.transaction import Transaction
-from pacifica_ingest_client.errors import BundleTooLarge, SourceChanged, StateUnusable
+from pacifica_ingest_client.errors import BundleTooLarge, ReceiptInvalid, SourceChanged, StateUnusable
 from pacifica_ingest_client.progress import NoProgress, Progress
+from pacifica_ingest_client.saved_receipt import SavedReceipt
 from pacifica_ingest_client.service.body import Body
 from pacifica_ingest_client.service.calls import (
     BINARY,
@@ -29,6 +30,7 @@ from pacifica_ingest_client.service.calls import (
 )
 from pacifica_ingest_client.service.connection import Access, Connection
 from pacifica_ingest_client.service.jobs import JobState, wait_for_job
+from pacifica_ingest_client.service.receipts import KEYS, download, list_address, receipt_address
 from pacifica_ingest_client.service.resumable import ResumableUpload, remove_upload
 from pacifica_ingest_client.service.retries import Retries
 from pacifica_ingest_client.upload_record import UploadRecord
@@ -47,10 +49,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Options:
-    """How to upload. `again` hashes all files, and makes another job of a bundle that has one already."""
+    """How to upload. `again` hashes all files, and makes another job of a bundle that has one already.
+
+    `receipt` is a file to save the receipt in; it is verified, and compared with the uploaded files.
+    """
 
     preflight: bool = True
     again: bool = False
+    receipt: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class IngestClient:
 
         After an interruption, the same call resumes.
         """
-        return self.follow(self.submit(source, transaction, options))
+        return self._follow(source, self.submit(source, transaction, options), options)
 
     def move(
         self, source: Source, transaction: Transaction, server_path: str | None = None, options: Options | None = None
@@ -99,7 +105,7 @@ class IngestClient:
 
         `server_path` is the only path of the source as the facility's server sees it.
         """
-        return self.follow(self.submit_move(source, transaction, server_path, options))
+        return self._follow(source, self.submit_move(source, transaction, server_path, options), options)
 
     def submit(self, source: Source, transaction: Transaction, options: Options | None = None) -> int:
         """Upload files as one bundle; return the job ID. Raises ClientError."""
@@ -126,6 +132,33 @@ class IngestClient:
         state = wait_for_job(self._connection, job_id, self._retries, self.progress)
         self.progress.finish()
         return state
+
+    def receipt(self, job_id: int, path: Path) -> SavedReceipt:
+        """Save the receipt of a cataloged job in a file, and what verifies it beside it; verify it. Raises ClientError."""
+        saved = SavedReceipt(path)
+        self._download(KEYS, saved.keys)
+        self._download(receipt_address(job_id), saved.path)
+        receipt = saved.verify()
+        if receipt.job_id != job_id:
+            raise ReceiptInvalid(f"the service answered the receipt of job {receipt.job_id} for job {job_id}")
+        if not receipt.has_list:
+            self._download(list_address(job_id), saved.list)
+        return saved
+
+    def _follow(self, source: Source, job_id: int, options: Options | None) -> JobState:
+        state = self.follow(job_id)
+        if options is not None and options.receipt is not None:
+            saved = self.receipt(job_id, options.receipt)
+            with self._workspace(source) as workspace:
+                count = saved.check((file.name, file.size, digest) for file, digest in workspace.table.files())
+            self.progress.note(f"the receipt in {saved.path} is valid; it has all {count} files")
+        return state
+
+    def _download(self, address: str, path: Path) -> None:
+        try:
+            self._retries.call(lambda: download(self._connection, address, path))
+        except OSError as error:
+            raise StateUnusable(f"{path} cannot be written: {error.strerror or error}") from error
 
     @contextmanager
     def _workspace(self, source: Source) -> Iterator[Workspace]:

@@ -11,6 +11,8 @@ ClientError
  │    ├── BundleTooLarge          the service accepts only smaller bundles
  │    ├── RequestRefused          the service refused a request
  │    │    └── NotFound
+ │    ├── ReceiptInvalid          a receipt is not valid, or is not that of the uploaded files
+ │    ├── FolderDiffers           a folder is not what the receipt says
  │    ├── PreflightRefused        the metadata would be rejected; no file was sent
  │    └── JobRejected             the job failed, and the uploader must fix the reason
  ├── UsageError                   2: the command line is wrong
@@ -127,6 +129,18 @@ class RequestRefused(UploaderError):
 
 class NotFound(RequestRefused):
     """The service does not know the call, the upload or the job."""
+
+
+class ReceiptInvalid(UploaderError):
+    """A receipt is not valid, or is not that of the uploaded files."""
+
+    code = "receipt_invalid"
+
+
+class FolderDiffers(UploaderError):
+    """A folder is not what the receipt says: the faults name the files."""
+
+    code = "folder_differs"
 
 
 class PreflightRefused(UploaderError):

@@ -47,6 +47,7 @@ OPTIONS = {
         "--json",
     ],
     "token": [],
+    "receipt": [],
     "dbsync": [],
     "dbchk": ["--equal"],
 }

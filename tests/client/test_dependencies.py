@@ -16,6 +16,10 @@ DECLARED = tomllib.loads((CLIENT / "pyproject.toml").read_text(encoding="utf-8")
 REQUIRED = {requirement.name: requirement for requirement in map(Requirement, DECLARED["dependencies"])}
 
 
+# The distributions whose name differs from that of their module.
+DISTRIBUTIONS = {"jwt": "pyjwt"}
+
+
 def imported() -> set[str]:
     """Return the top-level names that the client imports from other distributions."""
     names: set[str] = set()
@@ -25,7 +29,8 @@ def imported() -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add((node.module or "").partition(".")[0])
-    return names - sys.stdlib_module_names - {"pacifica_ingest_client"}
+    found = names - sys.stdlib_module_names - {"pacifica_ingest_client"}
+    return {DISTRIBUTIONS.get(name, name) for name in found}
 
 
 def test_the_client_declares_what_it_imports():

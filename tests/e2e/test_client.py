@@ -3,11 +3,14 @@
 from pathlib import Path
 from random import Random
 
+import requests
 from sqlalchemy import Engine
 
+from pacifica_ingest_client.command.receipt import main as verify_receipt
 from tests.client.command import Uploader
 from tests.client.folders import CONTENTS, write_files
 from tests.cutting_proxy import Cut, LostAnswer, cutting_proxy
+from tests.receipts.verifier import claims_of
 from tools.stack import Stack
 from tools.stack_contents import archived, cataloged, in_catalog_form
 
@@ -30,6 +33,18 @@ def test_a_folder_is_cataloged_once_though_the_connection_breaks(stack: Stack, l
     entries = cataloged(ledger, job)
     assert entries is not None
     assert archived(stack.home, entries) == in_data(FILES)
+
+
+def test_the_receipt_permits_to_delete_the_source(stack: Stack, tmp_path: Path):
+    run, receipt = write_files(tmp_path, {**CONTENTS, "run/receipt.txt": b"receipt\n"}), tmp_path / "run.receipt"
+    ended = Uploader(stack.api, tmp_path / "state").run("--receipt", str(receipt), run)
+    assert ended.status == 0, ended.errors
+    assert f"the receipt in {receipt} is valid; it has all 8 files" in ended.errors
+    assert verify_receipt([str(receipt), "--folder", run]) == 0
+    keys = requests.get(f"{stack.api}/.well-known/jwks.json", timeout=60).json()
+    assert claims_of(receipt.read_text(), keys)["files"]["count"] == 8
+    (Path(run) / "one.txt").write_bytes(b"new\n")
+    assert verify_receipt([str(receipt), "--folder", run]) == 1
 
 
 def test_files_on_the_storage_of_the_facility_are_moved(stack: Stack, ledger: Engine, tmp_path: Path):

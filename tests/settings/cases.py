@@ -135,6 +135,13 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "database_url": ("database", "peewee_url", "PEEWEE_URL", POSTGRES, POSTGRES),
     "connect_attempts": ("database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS", "3", 3),
     "connect_wait": ("database", "connect_wait", "DATABASE_CONNECT_WAIT", "0", 0.0),
+    "receipt_key_folder": (
+        "receipts",
+        "key_folder",
+        "INGEST_RECEIPT_KEY_FOLDER",
+        "/etc/receipts",
+        Path("/etc/receipts"),
+    ),
     "airflow_url": ("airflow", "url", "INGEST_AIRFLOW_URL", "https://airflow/x", "https://airflow/x"),
     "airflow_username": ("airflow", "username", "INGEST_AIRFLOW_USERNAME", "robot", "robot"),
     "airflow_password": ("airflow", "password", "INGEST_AIRFLOW_PASSWORD", "ge%heim;#", "ge%heim;#"),

@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> JobState:
         url_of(options), access_of(options), options.retry_for, state=options.state_folder, progress=progress
     )
     source = Source(options.paths, options.exclude)
-    how = Options(preflight=not options.no_preflight, again=options.again)
+    how = Options(preflight=not options.no_preflight, again=options.again, receipt=options.receipt)
     if options.server_path and (not options.move or len(options.paths) > 1):
         raise UsageError("--server-path needs --move and exactly one PATH")
     try:

@@ -103,6 +103,12 @@ def _add_behavior(group: argparse._ArgumentGroup) -> None:
         "--move", action="store_true", help="send no bytes: the facility moves the files from its storage"
     )
     group.add_argument("--server-path", metavar="PATH", help="with --move: PATH as the facility's server sees it")
+    group.add_argument(
+        "--receipt",
+        type=Path,
+        metavar="FILE",
+        help="save and verify the receipt, which permits you to delete your copy",
+    )
     group.add_argument("--state-folder", type=Path, metavar="FOLDER", help="where to keep what is needed to resume")
     shown = group.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print the result as JSON, for scripts")

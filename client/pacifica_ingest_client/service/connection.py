@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -31,6 +31,7 @@ LATER = frozenset({408, 409, 423, 425, 429, 502, 503, 504, 507})
 SERVER_ERRORS = range(500, 600)
 NOT_FOUND = 404
 MAX_TEXT = 500
+BLOCK = 1024 * 1024
 # The texts of OpenSSL for a certificate that is not trusted; other TLS errors are broken connections.
 UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "doesn't match")
 
@@ -82,8 +83,11 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         data: Iterable[bytes] | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         """Send a request to a path or a URL of the service; return the answer if it is a success.
+
+        With `stream`, the body of the answer is not read yet.
 
         Raises ServiceUnavailable, ServiceFailed, RequestRefused, NotFound, CertificateUntrusted, UsageError.
         """
@@ -94,6 +98,7 @@ class Connection:
                 headers=dict(headers or {}),
                 params=params,
                 data=data,
+                stream=stream,
                 timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
                 allow_redirects=False,
                 verify=self._verify,
@@ -104,6 +109,14 @@ class Connection:
         if not answer.ok or answer.status_code in REDIRECTS:
             raise _error_of(answer)
         return answer
+
+    def download(self, address: str) -> Iterator[bytes]:
+        """Yield the blocks of an answer, which may be larger than the memory; raises the errors of `request`."""
+        with self.request("GET", address, stream=True) as answer:
+            try:
+                yield from answer.iter_content(BLOCK)
+            except requests.RequestException as error:
+                raise self._translated(error) from error
 
     def absolute(self, address: str) -> str:
         """Return the URL of a path, or of a `Location`; raises ServiceFailed for a URL of another host."""

@@ -1,6 +1,7 @@
-"""`pacifica-ingest-cmd`: administer jobs, the database and tokens. Most subcommands are those of the original service.
+"""`pacifica-ingest-cmd`: administer jobs, the database, tokens and receipts.
 
-Called from a shell. An error of the service is one line on stderr and exit code 1; wrong usage is exit code 2.
+Called from a shell. Most subcommands are those of the original service. An error of the service is one line on stderr and
+exit code 1; wrong usage is exit code 2.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ingest.cli import job, reconcile, retry, schema, show, token
+from ingest.cli import job, receipt, reconcile, retry, schema, show, token
 from ingest.errors.types import IngestError
 from ingest.ledger.database import make_engine, wait_for_database
 from ingest.settings.loading import CONFIG_FILE_VARIABLE, load_settings
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
     command.set_defaults(needs_database=True)
     subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
-    for each in (job, retry, show, reconcile, schema, token):
+    for each in (job, retry, show, reconcile, schema, token, receipt):
         each.add(subcommands)
     return command
 

@@ -60,6 +60,12 @@ class DifferencesFound(PermanentError):
     code = "differences_found"
 
 
+class ReceiptInvalid(PermanentError):
+    """A receipt is not valid, or cannot be verified with these keys and this list of files."""
+
+    code = "receipt_invalid"
+
+
 class StageSkipped(PermanentError):
     """A stage was started before an earlier one had finished."""
 

@@ -24,6 +24,7 @@
      │    ├── MoveFolderNotWritable       a source cannot be removed from its folder
      │    ├── BundleRemoved               retention deleted the bundle of a failed job
      │    ├── DifferencesFound            ledger, archive and catalog differ on completed jobs
+     │    ├── ReceiptInvalid              a receipt cannot be verified
      │    ├── StageSkipped                an earlier stage has not finished
      │    └── JobOverridden               an admin has set the job's state
      └── TransientError                   a service or this machine must recover: the stage is tried again
@@ -68,6 +69,7 @@ from ingest.errors.permanent import (
     JobOverridden,
     MoveFolderNotWritable,
     PermanentError,
+    ReceiptInvalid,
     ReceivedByOriginal,
     SourceExchanged,
     StageSkipped,
@@ -140,6 +142,7 @@ __all__ = [
     "MoveFolderUnavailable",
     "PermanentError",
     "PolicyRejected",
+    "ReceiptInvalid",
     "ReceivedByOriginal",
     "RejectedBefore",
     "Rejection",

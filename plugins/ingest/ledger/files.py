@@ -5,13 +5,14 @@ Called by the stages, `ingest.archiving` and `ingest.operations`. `ingest.ledger
 job of a million files needs about as much memory as one of a thousand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Text, func, literal, select, text, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.bundles.bundle_metadata import ArchivedAs
 from ingest.ledger.lease import JobLease
@@ -127,14 +128,27 @@ def ids_by_path(lease: JobLease, paths: Sequence[str]) -> dict[str, int | None]:
 def read_rows(
     lease: JobLease, where: ColumnElement[bool], order: InstrumentedAttribute[Any] = File.id
 ) -> Iterator[Row[Any]]:
-    """Return rows of the job's files, read a batch at a time, each batch in a transaction of its own.
+    """Return rows of the job's files, read a batch at a time, each batch under the fence."""
+    return read_columns(lease.transaction, lease.job_id, TABLE.c, where, order)
 
-    `order` is a column whose values are distinct within the job; each batch starts after the last value of the batch before.
+
+def read_columns(
+    open_transaction: Callable[[], AbstractContextManager[Session]],
+    job_id: int,
+    columns: Iterable[Column[Any]],
+    where: ColumnElement[bool],
+    order: InstrumentedAttribute[Any],
+) -> Iterator[Row[Any]]:
+    """Return some columns of the job's files, read a batch at a time, each batch in a transaction of its own.
+
+    `order` is one of the columns, with values that are distinct within the job; each batch starts after the last value of
+    the batch before.
     """
+    selected = select(*columns).where(File.job_id == job_id, where).order_by(order).limit(BATCH)
     after: ColumnElement[bool] = true()
     while True:
-        query = select(*TABLE.c).where(File.job_id == lease.job_id, where, after).order_by(order).limit(BATCH)
-        with lease.transaction() as session:
+        query = selected.where(after)
+        with open_transaction() as session:
             session.execute(READ_IN_INDEX_ORDER)
             found = session.execute(query).all()
         yield from found

@@ -16,7 +16,7 @@ from ingest.errors.types import IngestError
 from ingest.local import readiness
 from ingest.local.airflow_client import AirflowClient
 from ingest.local.configuration import SERVICES
-from ingest.local.credentials import ADMIN, Credentials, load_credentials
+from ingest.local.credentials import ADMIN, Credentials, ensure_receipt_key, load_credentials
 from ingest.local.environment import check_move_folders, own_environment, whole_environment, write_environment
 from ingest.local.layout import Layout, find_layout, lock, make_folders
 from ingest.local.ports import Ports, check_free, find_ports
@@ -69,6 +69,7 @@ def launch(arguments: Namespace) -> None:
     check_free(ports)
     first_start = not layout.secrets.exists()
     credentials = load_credentials(layout)
+    ensure_receipt_key(layout)
     own = own_environment(os.environ, layout, ports, credentials)
     write_environment(layout, own)
     environment = whole_environment(os.environ, own)

@@ -1,4 +1,7 @@
-"""The passwords and keys of an instance: created at its first start, kept in `INGEST_HOME/secrets`. Called at launch."""
+"""The passwords and keys of an instance, which are created at its first start. Called at launch.
+
+They are kept in `INGEST_HOME/secrets`, those of receipts in `INGEST_HOME/receipt-keys`.
+"""
 
 import base64
 import json
@@ -7,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 from ingest.local.layout import Layout, write_private
 from ingest.local.reporting import LaunchFailure
+from ingest.receipts.keys import create_key, read_keys
 
 ADMIN = "admin"
 INGEST = "ingest"
@@ -45,6 +49,12 @@ def load_credentials(layout: Layout) -> Credentials:
     passwords = {ADMIN: credentials.admin_password, INGEST: credentials.ingest_password}
     write_private(layout.passwords, json.dumps(passwords))
     return credentials
+
+
+def ensure_receipt_key(layout: Layout) -> None:
+    """Create the key that signs receipts, if there is none; raises ConfigurationError."""
+    if read_keys(layout.receipt_keys).signing is None:
+        create_key(layout.receipt_keys)
 
 
 def _read(layout: Layout) -> Credentials:

@@ -125,6 +125,7 @@ def _ingest(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: 
         "move_folders": ("INGEST_MOVE_FOLDERS", str(layout.home / "move")),
         "move_staging": ("INGEST_MOVE_STAGING", str(layout.home / "staging")),
         "database_url": ("INGEST_DATABASE_URL", database_url(layout, "ingest")),
+        "receipt_key_folder": ("INGEST_RECEIPT_KEY_FOLDER", str(layout.receipt_keys)),
         "connect_wait": ("DATABASE_CONNECT_WAIT", "1"),
     }
     variables = [variable for source in sources(Settings).values() for variable in source["environment"]]

@@ -9,6 +9,7 @@
      ├── postgres/               the data of both databases
      ├── airflow/                AIRFLOW_HOME
      ├── spool/ archive/ move/   received bundles; the built-in archive; files that may be moved into it
+     ├── receipt-keys/           the keys that sign receipts
      ├── staging/                files on their way to an ArchiveInterface, for moves
      └── logs/                   one file per program
 
@@ -61,6 +62,11 @@ class Layout:
     def secrets(self) -> Path:
         """The file of the passwords and keys."""
         return self.home / "secrets"
+
+    @property
+    def receipt_keys(self) -> Path:
+        """The folder of the keys that sign receipts."""
+        return self.home / "receipt-keys"
 
     @property
     def passwords(self) -> Path:

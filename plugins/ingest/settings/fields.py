@@ -122,6 +122,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         20.0, "database", "connect_wait", "DATABASE_CONNECT_WAIT",
         description="Seconds between two of the `connect_attempts`.", form="a number from 0", ge=0,
     )  # fmt: skip
+    receipt_key_folder: Path | None = option(
+        None, "receipts", "key_folder", "INGEST_RECEIPT_KEY_FOLDER",
+        description="The folder of keys that sign receipts (`pacifica-ingest-cmd receipt key`). Hosts of the API share "
+        "it, or each has a copy. Empty: there are no receipts.",
+        form="a folder",
+    )  # fmt: skip
     airflow_url: str = option(
         "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
         description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$", repr=False,

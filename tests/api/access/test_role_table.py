@@ -23,70 +23,82 @@ from tools.waiting import wait_until
 
 # A status for each caller; `job` is whose job the call is about.
 TABLE = """
-| method  | rule                  | job        | not proven | not trusted | uploader | operator | admin |
-|---------|-----------------------|------------|------------|-------------|----------|----------|-------|
-| GET     | /                     |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /                     |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /healthz              |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /healthz              |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /readyz               |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /readyz               |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /docs                 |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /docs                 |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /docs/<path:filename> |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /docs/<path:filename> |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /openapi.json         |            | 200        | 200         | 200      | 200      | 200   |
-| GET     | /errors/<code>        |            | 200        | 200         | 200      | 200      | 200   |
-| OPTIONS | /errors/<code>        |            | 200        | 200         | 200      | 200      | 200   |
-| POST    | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /ingest               |            | 401        | 403         | 200      | 403      | 200   |
-| POST    | /upload               |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /upload               |            | 401        | 403         | 200      | 403      | 200   |
-| POST    | /move                 |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /move                 |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /uploads              |            | 401        | 403         | 204      | 403      | 204   |
-| POST    | /uploads              |            | 401        | 403         | 412      | 403      | 412   |
-| GET     | /uploads/<token>      | another's  | 401        | 403         | 404      | 403      | 404   |
-| PATCH   | /uploads/<token>      |            | 401        | 403         | 415      | 403      | 415   |
-| DELETE  | /uploads/<token>      |            | 401        | 403         | 404      | 403      | 404   |
-| POST    | /uploads/<token>      |            | 401        | 403         | 405      | 403      | 405   |
-| OPTIONS | /uploads/<token>      |            | 401        | 403         | 200      | 403      | 200   |
-| POST    | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
-| POST    | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
-| OPTIONS | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
-| GET     | /get_state            | own        | 401        | 403         | 200      | 200      | 200   |
-| GET     | /get_state            | another's  | 401        | 403         | 404      | 200      | 200   |
-| GET     | /get_state            | original's | 401        | 403         | 404      | 200      | 200   |
-| GET     | /get_state            | unknown    | 401        | 403         | 404      | 404      | 404   |
-| GET     | /get_state            | no integer | 401        | 403         | 400      | 400      | 400   |
-| OPTIONS | /get_state            |            | 401        | 403         | 200      | 200      | 200   |
-| GET     | /get_state/<job_id>   | own        | 401        | 403         | 200      | 200      | 200   |
-| GET     | /get_state/<job_id>   | another's  | 401        | 403         | 404      | 200      | 200   |
-| GET     | /get_state/<job_id>   | original's | 401        | 403         | 404      | 200      | 200   |
-| GET     | /get_state/<job_id>   | unknown    | 401        | 403         | 404      | 404      | 404   |
-| OPTIONS | /get_state/<job_id>   | unknown    | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs                 |            | 401        | 403         | 200      | 200      | 200   |
-| OPTIONS | /jobs                 |            | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>        | own        | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>        | another's  | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>        | original's | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>        | unknown    | 401        | 403         | 404      | 404      | 404   |
-| GET     | /jobs/<job_id>        | no integer | 401        | 403         | 400      | 400      | 400   |
-| OPTIONS | /jobs/<job_id>        |            | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>/files  | own        | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>/files  | another's  | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>/files  | original's | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>/files  | unknown    | 401        | 403         | 404      | 404      | 404   |
-| GET     | /jobs/<job_id>/files  | no integer | 401        | 403         | 400      | 400      | 400   |
-| OPTIONS | /jobs/<job_id>/files  |            | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>/events | own        | 401        | 403         | 200      | 200      | 200   |
-| GET     | /jobs/<job_id>/events | another's  | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>/events | original's | 401        | 403         | 404      | 200      | 200   |
-| GET     | /jobs/<job_id>/events | unknown    | 401        | 403         | 404      | 404      | 404   |
-| GET     | /jobs/<job_id>/events | no integer | 401        | 403         | 400      | 400      | 400   |
-| OPTIONS | /jobs/<job_id>/events |            | 401        | 403         | 200      | 200      | 200   |
+| method  | rule                         | job        | not proven | not trusted | uploader | operator | admin |
+|---------|------------------------------|------------|------------|-------------|----------|----------|-------|
+| GET     | /                            |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /                            |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /healthz                     |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /healthz                     |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /docs/<path:filename>        |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /docs/<path:filename>        |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /openapi.json                |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /openapi.json                |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /errors/<code>               |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /errors/<code>               |            | 200        | 200         | 200      | 200      | 200   |
+| POST    | /ingest                      |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /ingest                      |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /upload                      |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /upload                      |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /move                        |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /move                        |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /uploads                     |            | 401        | 403         | 204      | 403      | 204   |
+| POST    | /uploads                     |            | 401        | 403         | 412      | 403      | 412   |
+| GET     | /uploads/<token>             | another's  | 401        | 403         | 404      | 403      | 404   |
+| PATCH   | /uploads/<token>             |            | 401        | 403         | 415      | 403      | 415   |
+| DELETE  | /uploads/<token>             |            | 401        | 403         | 404      | 403      | 404   |
+| POST    | /uploads/<token>             |            | 401        | 403         | 405      | 403      | 405   |
+| OPTIONS | /uploads/<token>             |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /preflight/move              |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /preflight/move              |            | 401        | 403         | 200      | 403      | 200   |
+| GET     | /get_state                   | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state                   | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state                   | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state                   | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /get_state                   | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /get_state                   |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state/<job_id>          | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /get_state/<job_id>          | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state/<job_id>          | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /get_state/<job_id>          | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /get_state/<job_id>          | unknown    | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs                        |            | 401        | 403         | 200      | 200      | 200   |
+| OPTIONS | /jobs                        |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>               | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>               | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>               | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>               | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>               | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>               |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/files         | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/files         | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/files         | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/files         | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>/files         | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>/files         |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/events        | own        | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/events        | another's  | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/events        | original's | 401        | 403         | 404      | 200      | 200   |
+| GET     | /jobs/<job_id>/events        | unknown    | 401        | 403         | 404      | 404      | 404   |
+| GET     | /jobs/<job_id>/events        | no integer | 401        | 403         | 400      | 400      | 400   |
+| OPTIONS | /jobs/<job_id>/events        |            | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/receipt       | own        | 401        | 403         | 409      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt       | another's  | 401        | 403         | 404      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt       | original's | 401        | 403         | 404      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt       | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /jobs/<job_id>/receipt       | unknown    | 401        | 403         | 200      | 200      | 200   |
+| GET     | /jobs/<job_id>/receipt/files | own        | 401        | 403         | 409      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt/files | another's  | 401        | 403         | 404      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt/files | original's | 401        | 403         | 404      | 409      | 409   |
+| GET     | /jobs/<job_id>/receipt/files | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /jobs/<job_id>/receipt/files | unknown    | 401        | 403         | 200      | 200      | 200   |
+| GET     | /.well-known/jwks.json       |            | 200        | 200         | 200      | 200      | 200   |
+| OPTIONS | /.well-known/jwks.json       |            | 200        | 200         | 200      | 200      | 200   |
 """
 # Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]

@@ -1,0 +1,1 @@
+../../../client/pacifica_ingest_client/receipt/merkle.py
