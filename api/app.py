@@ -15,7 +15,7 @@ from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
 from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
-from api.routes import bundles, docs, health, preflight, state, uploads
+from api.routes import bundles, docs, health, job_actions, preflight, state, uploads
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
 from ingest.services import make_services
@@ -35,8 +35,8 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
     app.extensions[EXTENSION] = _make_resources(settings, upload_slots, airflow or AirflowApi(settings))
     # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
-    for routes in (bundles.routes, uploads.routes, preflight.routes, state.routes, health.routes, docs.routes):
-        app.register_api(routes)
+    for module in (bundles, uploads, preflight, state, job_actions, health, docs):
+        app.register_api(module.routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
     auth.register(app, make_authentication(settings))

@@ -33,11 +33,17 @@ from api.receiving.upload_errors import (
 )
 from api.request_errors import InvalidJobId, LengthInvalid, MethodNotAllowed, UnsupportedCoding
 from ingest.errors.types import (
+    AirflowNotReady,
     DatabaseUnavailable,
     IdempotencyKeyInUse,
     IncompleteBody,
     IngestError,
     InvalidMetadata,
+    JobBeingCataloged,
+    JobCanceled,
+    JobFinished,
+    ReceivedByOriginal,
+    RunNotStarted,
     ServiceUnavailable,
     SpoolFull,
     SpoolUnavailable,
@@ -101,3 +107,13 @@ PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, Bundl
 PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 OVERRIDE_ERRORS = (*CONTINUATION_ERRORS, UploadHasJob, MethodNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)
+CANCEL_ERRORS = (*STATE_ERRORS, ReceivedByOriginal, JobFinished, JobBeingCataloged)
+RETRY_ERRORS = (
+    *STATE_ERRORS,
+    ReceivedByOriginal,
+    JobFinished,
+    JobCanceled,
+    RunNotStarted,
+    AirflowNotReady,
+    ServiceUnavailable,
+)

@@ -28,6 +28,7 @@ HOLDERS = [None, "host:1:1"]
 # Well before and well after the limit, however long the test takes.
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
+REJECTIONS = [None, {"code": "bundle_invalid", "text": "cut"}, {"code": "canceled", "text": "by ada"}]
 
 
 def is_dead(job: Job) -> bool:
@@ -43,6 +44,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_CATALOGED": lambda _job, record: record.is_cataloged,
     "IS_STOPPED": lambda _job, record: record.is_stopped,
     "IS_REJECTED": lambda _job, record: record.is_rejected,
+    "IS_CANCELED": lambda _job, record: record.is_canceled,
     "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
     "IS_IDLE": is_idle,
 }
@@ -51,8 +53,8 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
     """Yield a transaction with a job of each combination, which is rolled back."""
-    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES)
-    names = ("override", "error", "outcome", "holder", "updated", "spool_name")
+    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, REJECTIONS)
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "rejection")
     combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
     with Session(database_engine) as session:
         session.add_all(
@@ -60,7 +62,7 @@ def session(database_engine: Engine) -> Iterator[Session]:
             for number, values in enumerate(combinations)
         )
         session.flush()
-        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2
+        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2 * 3
         yield session
         session.rollback()
 
@@ -76,7 +78,7 @@ def test_predicate_agrees_with_python_for_every_combination(session: Session, na
     rows = session.execute(
         select(Job, predicate.label("found"), (~predicate).label("negated")).where(Job.id >= FIRST_ID)
     ).all()
-    assert len(rows) == 360
+    assert len(rows) == 1080
     for job, found, negated in rows:
         expected = EXPECTED[name](job, to_snapshot(job).record)
         assert (found, negated) == (expected, not expected), vars(job)

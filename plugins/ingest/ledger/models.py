@@ -2,7 +2,7 @@
 
 | Table | Written by |
 |---|---|
-| `job` | `ingest.ledger.jobs`, `job_runs`, `lease`, `file_records` (`skipped_members`); `ingest.operations.replace_bundle` |
+| `job` | `ingest.ledger.jobs`, `job_runs`, `cancellation`, `lease`, `file_records`; `ingest.operations.replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
@@ -105,7 +105,8 @@ class Job(Base):
     - `holder`: the process that works on the job, or died while it did.
     - `finished`: the last stage that finished.
     - `error`: how the last attempt failed.
-    - `rejection`: why the job is being rejected, so that a later attempt can complete the rejection.
+    - `rejection`: why the job is being rejected, so that a later attempt can complete it. With the code `canceled`
+      the job was canceled, which is final.
     - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
     - `clears`: how often housekeeping has restarted the job's run.
     - `last_state`: the state that a client received last, for times when Airflow does not respond.

@@ -66,6 +66,7 @@ class JobRecord:
     - `finished`: the last stage that the ledger holds as finished.
     - `clears`: how often housekeeping has started its run again.
     - `last`: the last state that was sent to a client.
+    - `cancellation`: who canceled the job and when, as clients see it; empty unless it was canceled.
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class JobRecord:
     error: StageError | None = None
     clears: int = 0
     last: JobState | None = None
+    cancellation: str = ""
 
     @property
     def is_stopped(self) -> bool:
@@ -89,6 +91,11 @@ class JobRecord:
     def is_cataloged(self) -> bool:
         """Whether the catalog holds the job, which is then complete."""
         return self.outcome is Outcome.CATALOGED
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether the job was canceled, which is final; files of it may still have to be removed from the archive."""
+        return bool(self.cancellation)
 
     @property
     def is_rejected(self) -> bool:

@@ -54,6 +54,17 @@ TABLE = """
 | OPTIONS | /preflight            |            | 401        | 403         | 200      | 403      | 200   |
 | POST    | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
 | OPTIONS | /preflight/move       |            | 401        | 403         | 200      | 403      | 200   |
+| POST    | /jobs/<job_id>/cancel | own        | 401        | 403         | 200      | 403      | 200   |
+| POST    | /jobs/<job_id>/cancel | another's  | 401        | 403         | 404      | 403      | 200   |
+| POST    | /jobs/<job_id>/cancel | original's | 401        | 403         | 404      | 403      | 404   |
+| POST    | /jobs/<job_id>/cancel | unknown    | 401        | 403         | 404      | 403      | 404   |
+| POST    | /jobs/<job_id>/cancel | no integer | 401        | 403         | 400      | 403      | 400   |
+| OPTIONS | /jobs/<job_id>/cancel | unknown    | 401        | 403         | 200      | 403      | 200   |
+| POST    | /jobs/<job_id>/retry  | own        | 401        | 403         | 403      | 403      | 409   |
+| POST    | /jobs/<job_id>/retry  | another's  | 401        | 403         | 403      | 403      | 409   |
+| POST    | /jobs/<job_id>/retry  | original's | 401        | 403         | 403      | 403      | 404   |
+| POST    | /jobs/<job_id>/retry  | unknown    | 401        | 403         | 403      | 403      | 404   |
+| OPTIONS | /jobs/<job_id>/retry  | unknown    | 401        | 403         | 403      | 403      | 200   |
 | GET     | /get_state            | own        | 401        | 403         | 200      | 200      | 200   |
 | GET     | /get_state            | another's  | 401        | 403         | 404      | 200      | 200   |
 | GET     | /get_state            | original's | 401        | 403         | 404      | 200      | 200   |

@@ -33,6 +33,10 @@ class StageProcess:
         printed, _ = self._process.communicate(timeout=END_SECONDS)
         return printed
 
+    def exit_status(self) -> int:
+        """Wait until the process ends; return its exit status."""
+        return self._process.wait(END_SECONDS)
+
     def send_signal(self, number: int) -> None:
         """Send the process a signal."""
         self._process.send_signal(number)
