@@ -17,13 +17,39 @@ from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
 from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
-from api.routes import bundles, docs, explanations, health, job_contents, jobs, preflight, receipts, state, uploads
+from api.routes import (
+    bundles,
+    docs,
+    explanations,
+    health,
+    job_actions,
+    job_contents,
+    jobs,
+    preflight,
+    receipts,
+    state,
+    uploads,
+)
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
 from ingest.receipts.keys import read_keys
 from ingest.services import make_services
 from ingest.settings.loading import Settings
 
+# In the order of their descriptions in the OpenAPI document.
+RESOURCES = (
+    bundles,
+    uploads,
+    preflight,
+    state,
+    jobs,
+    job_contents,
+    job_actions,
+    receipts,
+    explanations,
+    health,
+    docs,
+)
 # Each thread of the server may wait for a connection, but few hold one at the same moment.
 DATABASE_CONNECTIONS = 10
 
@@ -38,7 +64,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
     app.extensions[EXTENSION] = _make_resources(settings, upload_slots, airflow or AirflowApi(settings))
     # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
-    for resource in (bundles, uploads, preflight, state, jobs, job_contents, receipts, explanations, health, docs):
+    for resource in RESOURCES:
         app.register_api(resource.routes)
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)

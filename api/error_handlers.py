@@ -21,6 +21,9 @@ from ingest.errors.types import (
     INTERNAL_ERROR,
     IdempotencyKeyInUse,
     IngestError,
+    JobBeingCataloged,
+    JobCanceled,
+    JobFinished,
     Rejection,
     SpoolFull,
     TransientError,
@@ -37,6 +40,9 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (SpoolFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
     (IdempotencyKeyInUse, HTTPStatus.CONFLICT),
+    (JobFinished, HTTPStatus.CONFLICT),
+    (JobBeingCataloged, HTTPStatus.CONFLICT),
+    (JobCanceled, HTTPStatus.CONFLICT),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 # Maps the statuses of errors that Flask raises to the types that have their codes.

@@ -3,6 +3,7 @@
 Runs once an hour and removes
 
 - partial uploads that were interrupted, `keep_abandoned_seconds` after the API gave them up;
+- the bundle of each job that was canceled;
 - the bundle of each job that was rejected, after `keep_rejected_days`;
 - the bundle of each job that failed, after `keep_failed_days`, and the files of the job that the archive holds;
 - the bundle of a cataloged job that could not be removed when the job ended.

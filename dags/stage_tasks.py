@@ -20,9 +20,10 @@ RUNBOOK = """\
 - **A task that failed** needs a person. Its log, and `exception` of `GET /get_state?job_id=N`, say what to fix. Then clear
   the task with its downstream tasks, or run `pacifica-ingest-cmd retry --job_id N`.
 - **Never mark a task as success**: the job would not be cataloged, and is shown as FAILED.
-- **To end a job**, mark its run as failed. Within a minute the job is FAILED with the code `run_marked_failed`, until
-  the run is cleared or the job is retried. `pacifica-ingest-cmd job --job-id N --state FAILED` ends it immediately, with a
-  text of your own.
+- **To end a job for good**, run `pacifica-ingest-cmd cancel --job-id N`: its files are removed from the archive.
+- **To end a job until it is retried**, mark its run as failed. Within a minute the job is FAILED with the code
+  `run_marked_failed`, until the run is cleared or the job is retried. `pacifica-ingest-cmd job --job-id N --state FAILED`
+  ends it immediately, with a text of your own.
 - **Deleting a run or a task instance does not end a job**: housekeeping starts the job again in a new run.
 """
 

@@ -175,6 +175,7 @@ def job(
     override: JobState | None = None,
     finished: Stage | None = None,
     clears: int = 0,
+    cancellation: str = "",
 ) -> JobRecord:
     return JobRecord(
         Kind.INGEST,
@@ -183,16 +184,19 @@ def job(
         override=override,
         finished=finished,
         clears=clears,
+        cancellation=cancellation,
         stage=Stage.LOAD_METADATA,
         percent=100.0,
     )
 
 
 AS_SET = JobState(JobStatus.FAILED, "ingest files", 5.0, "Failed by administrator", complete=True)
+CANCELED = "canceled: by ada at 2026-11-23 20:21:03 UTC; to archive the data, send it as a new job"
 TAR_DONE = (Stage.OPEN_TAR, "success")
 # One for each row of the table "How the state is found", in its order.
 EXAMPLES = [
     (job(outcome=Outcome.CATALOGED), run("failed")),
+    (job(cancellation=CANCELED), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
     (job(override=AS_SET), run("failed")),
     (job(), None),
     (job(error=PERMANENT), Run(None)),
@@ -214,7 +218,7 @@ TEXTS_OF_STATES = {
     "text 3": LOST_TEXT,
     "text 4": GIVEN_UP_TEXT,
 }
-TEXTS = {**TEXTS_OF_STATES, "the error": PERMANENT.text, "empty": ""}
+TEXTS = {**TEXTS_OF_STATES, "the cancellation": CANCELED, "the error": PERMANENT.text, "empty": ""}
 
 
 def test_the_state_table_has_a_row_for_each_example() -> None:

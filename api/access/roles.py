@@ -1,12 +1,12 @@
 """Roles, and who may make a call. Each route declares its `Access` (`api.routes.registration`).
 
-Read by `api.access.auth` before each request, and by `api.routes.state` for jobs of other users.
+Read by `api.access.auth` before each request, and by `api.routes.state` and `job_actions` for jobs of other users.
 
-| | uploads | sees |
-|---|---|---|
-| uploader | yes | own jobs; other users' jobs answer 404, as jobs that do not exist |
-| operator | no | all jobs |
-| admin | yes | all jobs |
+| | uploads | sees | cancels | retries |
+|---|---|---|---|---|
+| uploader | yes | own jobs; other users' jobs answer 404, as jobs that do not exist | own jobs | no |
+| operator | no | all jobs | no | no |
+| admin | yes | all jobs | all jobs | all jobs |
 """
 
 from dataclasses import dataclass
@@ -57,6 +57,7 @@ PUBLIC = Access(is_public=True)
 # Load balancers and supervisors call these by address; the answers hold no data of users.
 PROBES = Access(is_public=True, any_host=True)
 UPLOADERS = Access(frozenset({Role.UPLOADER, Role.ADMIN}))
+ADMINS = Access(frozenset({Role.ADMIN}))
 ALL_ROLES = Access(frozenset(Role))
 
 

@@ -38,7 +38,8 @@ LAST_STATE = RunReading(None, is_certain=False)
 
 def needs_run(snapshot: JobSnapshot) -> bool:
     """Return whether the job's state depends on its run, not on the ledger alone."""
-    return not snapshot.record.is_cataloged and snapshot.record.override is None
+    record = snapshot.record
+    return not (record.is_cataloged or record.is_canceled or record.override)
 
 
 def read_with_run(resources: Resources, snapshot: JobSnapshot) -> tuple[JobSnapshot, RunReading]:

@@ -42,11 +42,17 @@ from api.request_errors import (
     UnsupportedCoding,
 )
 from ingest.errors.types import (
+    AirflowNotReady,
     DatabaseUnavailable,
     IdempotencyKeyInUse,
     IncompleteBody,
     IngestError,
     InvalidMetadata,
+    JobBeingCataloged,
+    JobCanceled,
+    JobFinished,
+    ReceivedByOriginal,
+    RunNotStarted,
     ServiceUnavailable,
     SpoolFull,
     SpoolUnavailable,
@@ -117,3 +123,13 @@ OVERRIDE_ERRORS = (*CONTINUATION_ERRORS, UploadHasJob, MethodNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)
 RECEIPT_FILES_ERRORS = (*STATE_ERRORS, ReceiptNotAvailable)
 RECEIPT_ERRORS = (*RECEIPT_FILES_ERRORS, ReceiptsNotConfigured, ReceiptsUnavailable)
+CANCEL_ERRORS = (*STATE_ERRORS, ReceivedByOriginal, JobFinished, JobBeingCataloged)
+RETRY_ERRORS = (
+    *STATE_ERRORS,
+    ReceivedByOriginal,
+    JobFinished,
+    JobCanceled,
+    RunNotStarted,
+    AirflowNotReady,
+    ServiceUnavailable,
+)

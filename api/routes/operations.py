@@ -19,6 +19,7 @@ from api.receiving.resumable.errors import UploadUnknown
 from api.request_errors import NotFound, ReceiptsUnavailable
 from api.routes.call_errors import (
     BUNDLE_ERRORS,
+    CANCEL_ERRORS,
     CONTINUATION_ERRORS,
     CREATION_ERRORS,
     MOVE_ERRORS,
@@ -28,6 +29,7 @@ from api.routes.call_errors import (
     RECEIPT_ERRORS,
     RECEIPT_FILES_ERRORS,
     REMOVAL_ERRORS,
+    RETRY_ERRORS,
     STATE_ERRORS,
 )
 from ingest.errors.types import DatabaseUnavailable, IngestError
@@ -39,6 +41,7 @@ RESUME = Tag(
     "draft-ietf-httpbis-resumable-upload-12. The last byte creates the job.",
 )
 REPORT = Tag(name="Report", description="Report the state of a job.")
+ACT = Tag(name="Act", description="Cancel and retry a job.")
 SERVICE = Tag(name="Service", description="Report the state of the service. These calls need no authentication.")
 
 PROMISE = (
@@ -54,6 +57,14 @@ RECEIVED = {
     "updated": "2026-11-23 20:20:17",
     "exception": "",
     "complete": False,
+}
+CANCELED = {
+    **RECEIVED,
+    "state": "FAILED",
+    "task": "ingest files",
+    "exception": "canceled: by alice at 2026-11-23 20:21:03 UTC; to archive the data, send it as a new job",
+    "updated": "2026-11-23 20:21:03",
+    "complete": True,
 }
 
 
@@ -213,6 +224,25 @@ GET_RECEIPT_KEYS = Operation(
     tag=SERVICE,
     answers={200: ReceiptKeys},
     errors=(ReceiptsUnavailable,),
+)
+CANCEL_JOB = Operation(
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    description="End a job for good: its stage stops, and its files are removed from the archive, also when Airflow is "
+    "unavailable now. The state is `FAILED` with the code `canceled`, and no retry changes it. May be repeated. Uploaders "
+    "cancel their own jobs, admins all jobs. A job that was sent to the catalog cannot be canceled.",
+    tag=ACT,
+    answers={200: success_answer(JobState, "The job is canceled.", CANCELED, {})},
+    errors=CANCEL_ERRORS,
+)
+RETRY_JOB = Operation(
+    operation_id="retry_job",
+    summary="Retry a job",
+    description="Continue a job that has failed, from the first stage that has not finished, as the command `retry` does. "
+    "For admins. May be repeated.",
+    tag=ACT,
+    answers={200: JobState},
+    errors=RETRY_ERRORS,
 )
 GET_ROOT = Operation(
     operation_id="root",

@@ -35,6 +35,7 @@ RUNS = "/api/v2/dags/ingest/dagRuns"
 CLEAR = "/api/v2/dags/ingest/clearTaskInstances"
 OPTIONS = {
     "job": ["--job-id", "--job_id", "--state", "--task", "--task-percent", "--exception"],
+    "cancel": ["--job-id", "--job_id"],
     "retry": ["--job-id", "--job_id", "--path", "--username", "--move"],
     "show": ["--job-id", "--job_id", "--json"],
     "reconcile": [
@@ -268,6 +269,8 @@ def job_line(**changes: str | None) -> str:
         (job_line(colour="red"), "--colour"),
         (job_line() + " extra", "extra"),
         ("retry", "--job-id"),
+        ("cancel", "--job-id"),
+        ("cancel --job-id 1 extra", "extra"),
         ("retry --job-id abc", "--job-id"),
         ("retry --job-id 1 --move=yes", "--move"),
         ("retry --job-id 1 --state FAILED", "--state"),
@@ -392,7 +395,9 @@ def test_failed_job_may_be_at_any_percent(command: Command, airflow: Airflow, da
 
 
 @pytest.mark.parametrize("job", [UNKNOWN, 0, -1, 2**63, 10**30])
-@pytest.mark.parametrize("line", ["job --state FAILED --task UPLOADING --job-id={}", "retry --job-id={}"])
+@pytest.mark.parametrize(
+    "line", ["job --state FAILED --task UPLOADING --job-id={}", "retry --job-id={}", "cancel --job-id={}"]
+)
 def test_unknown_job_is_one_line(command: Command, airflow: Airflow, line: str, job: int):
     assert command(line.format(job)) == 1
     assert command.is_one_line_on_stderr()
@@ -418,6 +423,49 @@ def test_text_that_is_not_utf_8_is_one_line_or_kept(
     airflow.answer("PATCH", run_path(job_id), (200, {}))
     code = command(f"job --job-id {job_id} --state FAILED --task UPLOADING --exception 'caf\udce9'")
     assert code == 0 or command.is_one_line_on_stderr()
+
+
+# cancel
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_job_is_canceled_whatever_airflow_answers(
+    command: Command, airflow: Airflow, database_engine: Engine, job_id: int, status: int
+):
+    airflow.answer("PATCH", run_path(job_id), (status, {}))
+    for _ in range(2):
+        assert command(f"cancel --job-id {job_id}") == 0
+        assert command.out == ""
+    record = jobs.read(database_engine, job_id).record
+    assert record.is_rejected
+    assert record.cancellation.startswith("canceled: by an admin at ")
+
+
+def test_cataloged_job_is_not_canceled(command: Command, airflow: Airflow, database_engine: Engine, job_id: int):
+    with acquire_job(database_engine, job_id, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.update_job(outcome=Outcome.CATALOGED, holder=None)
+    assert command(f"cancel --job-id {job_id}") == 1
+    assert command.err == f"{PROGRAM}job {job_id} is complete; it cannot be canceled any more\n"
+    assert airflow.received == []
+
+
+@pytest.mark.parametrize("line", ["retry --job-id {}", "job --state OK --task UPLOADING --job-id {}"])
+def test_canceled_job_is_neither_retried_nor_set_by_hand(command: Command, airflow: Airflow, job_id: int, line: str):
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    assert command(f"cancel --job-id {job_id}") == 0
+    assert command(line.format(job_id)) == 1
+    assert command.is_one_line_on_stderr()
+    assert f"job {job_id} cannot be continued; it was canceled: by an admin at " in command.err
+
+
+def test_bundle_of_a_canceled_job_is_not_replaced(command: Command, airflow: Airflow, job_id: int, tmp_path: Path):
+    airflow.answer("PATCH", run_path(job_id), (200, {}))
+    assert command(f"cancel --job-id {job_id}") == 0
+    make_bundle(path=tmp_path / "new.tar")
+    assert command(f"retry --job-id {job_id} --path {tmp_path}/new.tar") == 1
+    assert "it was canceled" in command.err
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 # retry

@@ -7,13 +7,15 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
+from ingest.ledger import jobs
 from ingest.states.job_state import MISSING_TEXT
 from tests.faults import held_jobs
 from tests.faults.end_assertions import assert_complete, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.stack import Stack
-from tools.stack_contents import file_ids
+from tools.stack_contents import events, file_ids
+from tools.waiting import wait_until
 
 KILLED = -9
 WRONG = [*transaction(), *(file_entry(path, content, hashsum="0" * 40) for path, content in CONTENTS.items())]
@@ -65,6 +67,39 @@ def test_job_that_an_admin_failed_stays_failed_though_the_command_was_killed(
     assert stack.command("retry", "--job-id", str(job)).returncode == 0
     # Airflow waits long for a stage that is cleared at the moment its process ends.
     assert_complete(stack, ledger, job, CONTENTS, seconds=300)
+
+
+@pytest.mark.parametrize(
+    ("held_at", "point"),
+    [
+        ("ingest_files.synced", "cancel.committed"),
+        ("load_metadata.begun", "cancel.run_changed"),
+        ("ingest_files.synced", "cancel.counted"),
+    ],
+)
+def test_job_is_canceled_and_leaves_nothing_though_the_command_was_killed(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob, held_at: str, point: str
+):
+    job = next_job()
+    points.arm(held_at, job, "hold")
+    assert stack.post(make_bundle()) == job
+    points.wait_until_reached(held_at, job)
+    points.arm(point, job)
+    assert stack.command("cancel", "--job-id", str(job)).returncode == KILLED
+    state = stack.state(job)
+    assert (state["state"], state["complete"]) == ("FAILED", True)
+    assert state["exception"].startswith("canceled: by an admin at ")
+    # The stage is never released: its process ends by itself, and the next one removes the files.
+    wait_until(lambda: is_removed(ledger, job), 240, lambda: f"{events(ledger, job)}")
+    assert ownerless(stack, ledger) == set()
+    refused = stack.command("retry", "--job-id", str(job))
+    assert (refused.returncode, "cannot be continued; it was canceled" in refused.stderr) == (1, True)
+    stack.clear(job, "open_tar")
+    assert stack.state(job) == {**state, "updated": stack.state(job)["updated"]}
+
+
+def is_removed(ledger: Engine, job: int) -> bool:
+    return jobs.read(ledger, job).record.is_rejected
 
 
 def replace_and_kill(stack: Stack, points: Points, folder: Path, point: str) -> tuple[int, list[str]]:

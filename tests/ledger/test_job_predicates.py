@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import JobOverridden
+from ingest.errors.types import JobCanceled, JobOverridden
 from ingest.ledger import job_predicates
 from ingest.ledger.jobs import to_snapshot
 from ingest.ledger.models import REMOVED, Job
@@ -29,7 +29,9 @@ HOLDERS = [None, "host:1:1"]
 # Well before and well after the limit, however long the test takes.
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
-LAST_STATES = OVERRIDES
+LAST_STATES = [OVERRIDES[0], OVERRIDES[-1]]
+REJECTIONS = [None, {"code": "bundle_invalid", "text": "cut"}, {"code": "canceled", "text": "by ada"}]
+COMBINATIONS = 3 * 3 * 5 * 2 * 2 * 2 * 2 * 3
 
 
 def is_dead(job: Job) -> bool:
@@ -45,6 +47,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_CATALOGED": lambda _job, record: record.is_cataloged,
     "IS_STOPPED": lambda _job, record: record.is_stopped,
     "IS_REJECTED": lambda _job, record: record.is_rejected,
+    "IS_CANCELED": lambda _job, record: record.is_canceled,
     "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
     "IS_IDLE": is_idle,
 }
@@ -53,8 +56,10 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
     """Yield a transaction with a job of each combination, which is rolled back."""
-    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, LAST_STATES)
-    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "last_state")
+    columns: tuple[list[Any], ...] = (
+        OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, LAST_STATES, REJECTIONS
+    )  # fmt: skip
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "last_state", "rejection")
     combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
     with Session(database_engine) as session:
         session.add_all(
@@ -62,7 +67,7 @@ def session(database_engine: Engine) -> Iterator[Session]:
             for number, values in enumerate(combinations)
         )
         session.flush()
-        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2 * 3
+        assert len(combinations) == COMBINATIONS
         yield session
         session.rollback()
 
@@ -78,7 +83,7 @@ def test_predicate_agrees_with_python_for_every_combination(session: Session, na
     rows = session.execute(
         select(Job, predicate.label("found"), (~predicate).label("negated")).where(Job.id >= FIRST_ID)
     ).all()
-    assert len(rows) == 1080
+    assert len(rows) == COMBINATIONS
     for job, found, negated in rows:
         expected = EXPECTED[name](job, to_snapshot(job).record)
         assert (found, negated) == (expected, not expected), vars(job)
@@ -106,4 +111,5 @@ def test_code_of_an_error_is_that_of_the_state_that_clients_see(session: Session
         record = to_snapshot(job).record
         failed_by_admin = record.override is not None and record.override.state == JobStatus.FAILED
         code = JobOverridden.code if failed_by_admin else job.error and job.error["code"]
+        code = JobCanceled.code if record.is_canceled else code
         assert job.error_code == (None if record.is_cataloged else code)

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, delete, select
 
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, RunNotStarted, ServiceUnavailable
 from ingest.ledger import job_runs, jobs
+from ingest.ledger.cancellation import cancel
 from ingest.ledger.database import transaction
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
-from ingest.ledger.models import Event, Job
+from ingest.ledger.models import Event, File, FileState, Job
 from ingest.operations import housekeeping
 from ingest.orchestrator import runs
 from ingest.orchestrator.client import AirflowApi
@@ -202,6 +203,30 @@ def test_stage_that_finished_after_airflow_considered_it_failed_is_cleared_too(
     airflow.runs[f"job-{job}"] = Run("failed", (TaskInstance("open_tar", "failed", 1),))
     housekeeping.run_housekeeping()
     assert airflow.cleared == {f"job-{job}": [stage.value for stage in STAGES[Kind.INGEST]]}
+
+
+def test_lost_run_of_a_canceled_job_is_cleared_until_its_files_are_removed_however_often_and_by_whom_it_was_ended(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job()
+    with transaction(database_engine) as session:
+        session.add(File(job_id=job, path="data/one", state=FileState.ARCHIVED))
+    cancel(database_engine, job, "ada", "ada")
+    airflow.marked[f"job-{job}"] = "olga"
+    for _ in range(CLEARS_ALLOWED + 2):
+        airflow.runs[f"job-{job}"] = FAILED_RUN
+        airflow.cleared.clear()
+        housekeeping.run_housekeeping()
+        assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_canceled_job_of_which_nothing_was_sent_gets_no_run(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job = make_job(triggered=False)
+    cancel(database_engine, job, "ada", "ada")
+    housekeeping.run_housekeeping()
+    assert airflow.triggered == []
 
 
 def test_run_that_is_lost_repeatedly_is_left_to_an_admin(

@@ -46,6 +46,18 @@ def test_cataloged_wins_over_an_override():
     assert job_state(JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED, override=override), None).state == "OK"
 
 
+def test_canceled_job_is_at_its_end_while_a_stage_still_runs_and_shows_the_stage_that_was_next():
+    job = JobRecord(Kind.INGEST, finished=Stage.OPEN_TAR, cancellation="canceled: by ada")
+    expected = JobState(JobStatus.FAILED, "load metadata", 0.0, "canceled: by ada", complete=True)
+    assert job_state(job, run("running", load_metadata="running")) == expected
+    assert job_state(job, None) == expected
+
+
+def test_cataloged_wins_over_a_cancellation():
+    job = JobRecord(Kind.INGEST, outcome=Outcome.CATALOGED, cancellation="canceled: by ada")
+    assert job_state(job, None).state == "OK"
+
+
 @pytest.mark.parametrize(
     "known",
     [

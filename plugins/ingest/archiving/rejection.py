@@ -9,7 +9,7 @@ order of writes in `reject`:
 4. commit `rejected`.
 
 A process that dies in between leaves a job that is `rejecting`. The next process that acquires it first finishes the
-rejection.
+rejection. A job that a person cancels begins with step 2, because the cancellation is step 1 (`ingest.ledger.cancellation`).
 """
 
 from collections.abc import Iterable
@@ -85,8 +85,9 @@ def remove(context: StageContext, files: Iterable[LedgerFile]) -> None:
 
 
 def resume_rejection(context: StageContext) -> None:
-    """Raise the rejection that an earlier process began and did not finish; do nothing when there is none."""
-    if context.lease.job.record.outcome is not Outcome.REJECTING:
+    """Raise the rejection that an earlier process or a cancellation began; do nothing when there is none."""
+    record = context.lease.job.record
+    if record.outcome is not Outcome.REJECTING and not record.is_canceled:
         return
     with context.lease.transaction() as session:
         reason = session.get_one(Job, context.lease.job_id).rejection or {}

@@ -6,10 +6,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.cli.options import Subcommands, add_job_id
+from ingest.operations.job_actions import retry_job
 from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import report_obstacles
-from ingest.orchestrator.runs import retry
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
 from ingest.system.sanitize import to_one_line
@@ -34,11 +34,11 @@ def add(subcommands: Subcommands) -> None:
 
 def _run(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     airflow = AirflowApi(settings)
+    if options.path is None:
+        retry_job(engine, airflow, options.job_id)
+        return 0
+    user = options.username or settings.default_user
+    kind = Kind.MOVE if options.move else Kind.INGEST
     with report_obstacles(engine, airflow, options.job_id):
-        if options.path is None:
-            retry(engine, airflow, options.job_id)
-        else:
-            user = options.username or settings.default_user
-            kind = Kind.MOVE if options.move else Kind.INGEST
-            run_with_file(settings, engine, airflow, options.job_id, user, kind, options.path)
+        run_with_file(settings, engine, airflow, options.job_id, user, kind, options.path)
     return 0

@@ -60,6 +60,12 @@ class JobFinished(IngestError):
     code = "job_finished"
 
 
+class JobBeingCataloged(IngestError):
+    """The job was sent to the catalog; it can no longer be canceled."""
+
+    code = "job_being_cataloged"
+
+
 class FenceLost(IngestError):
     """A newer process has acquired the job; the writes of this one are refused."""
 

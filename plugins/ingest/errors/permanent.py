@@ -76,3 +76,9 @@ class JobOverridden(PermanentError):
     """An admin has set the job's state; it stays idle until it is retried."""
 
     code = "job_overridden"
+
+
+class JobCanceled(PermanentError):
+    """The job was canceled, which is final: it is never retried."""
+
+    code = "canceled"

@@ -4,6 +4,7 @@
      ├── ConfigurationError               a setting has an invalid value: refused at start
      ├── JobExists                        the job id is in use already
      ├── JobFinished                      the catalog holds the job, it can no longer be changed
+     ├── JobBeingCataloged                the job was sent to the catalog, it can no longer be canceled
      ├── FenceLost                        a newer process acquired the job; this one stops and records nothing
      ├── PermanentError                   trying again cannot help: the job fails immediately
      │    ├── Rejection                   the uploader must fix this; the job's archived files are deleted
@@ -26,7 +27,8 @@
      │    ├── DifferencesFound            ledger, archive and catalog differ on completed jobs
      │    ├── ReceiptInvalid              a receipt cannot be verified
      │    ├── StageSkipped                an earlier stage has not finished
-     │    └── JobOverridden               an admin has set the job's state
+     │    ├── JobOverridden               an admin has set the job's state
+     │    └── JobCanceled                 the job was canceled: it is never retried
      └── TransientError                   a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
           │    └── RunChanged             another request changed the run in Airflow: read it again
@@ -59,6 +61,7 @@ from ingest.errors.base import (
     ConfigurationError,
     FenceLost,
     IngestError,
+    JobBeingCataloged,
     JobExists,
     JobFinished,
 )
@@ -66,6 +69,7 @@ from ingest.errors.permanent import (
     BundleRemoved,
     CatalogConflict,
     DifferencesFound,
+    JobCanceled,
     JobOverridden,
     MoveFolderNotWritable,
     PermanentError,
@@ -134,7 +138,9 @@ __all__ = [
     "InvalidBundle",
     "InvalidMetadata",
     "InvalidSource",
+    "JobBeingCataloged",
     "JobBusy",
+    "JobCanceled",
     "JobExists",
     "JobFinished",
     "JobOverridden",

@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     CATALOGED = "catalogued"
     REJECTING = "rejecting"
     REJECTED = "rejected"
+    CANCELED = "canceled"
     SPOOL_FREED = "spool_freed"
     BUNDLE_REMOVED = "bundle_removed"
     # Admins

@@ -1,4 +1,4 @@
-"""SQL conditions on jobs: stopped, cataloged, rejected, unfinished, phases (as the properties of `JobRecord`), and idle.
+"""SQL conditions on jobs: stopped, cataloged, rejected, canceled, unfinished, phases (as in `JobRecord`), and idle.
 
 Used in queries by `ingest.ledger.jobs`, `job_list`, `user_jobs` and `ingest.operations`. Each is true or false for every
 row, never NULL, so that it can be negated.
@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, func, not_, or_
 
+from ingest.errors.types import JobCanceled
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobStatus, Outcome, Phase
 
@@ -26,6 +27,8 @@ IS_CATALOGED: ColumnElement[bool] = func.coalesce(Job.outcome == Outcome.CATALOG
 IS_STOPPED: ColumnElement[bool] = or_(_IS_FAILED_BY_ADMIN, _HAS_FINAL_ERROR)
 # The uploader must fix the bundle, and nothing of the job is in the archive.
 IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJECTED, False), _HAS_FINAL_ERROR)
+# The job was canceled; files of it may still have to be removed from the archive.
+IS_CANCELED: ColumnElement[bool] = func.coalesce(Job.rejection["code"].as_string() == JobCanceled.code, False)
 # The job continues without the help of a person.
 IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
 # The job has ended, and no process works on it: ledger, archive and catalog must agree. The bundle of a cataloged job may

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ingest.errors.types import JobCanceled
 from ingest.ledger.models import Job
 from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
@@ -67,6 +68,7 @@ def to_snapshot(job: Job) -> JobSnapshot:
         error=_stage_error(job.error) if job.error else None,
         clears=job.clears,
         last=JobState.from_stored(job.last_state) if job.last_state else None,
+        cancellation=_cancellation(job.rejection) if job.rejection else "",
     )
     received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
     return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
@@ -74,3 +76,7 @@ def to_snapshot(job: Job) -> JobSnapshot:
 
 def _stage_error(error: dict[str, Any]) -> StageError:
     return StageError(Stage(error["stage"]), f"{error['code']}: {error['text']}", error["final"])
+
+
+def _cancellation(rejection: dict[str, Any]) -> str:
+    return f"{rejection['code']}: {rejection['text']}" if rejection["code"] == JobCanceled.code else ""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import JobExists, JobFinished, ReceivedByOriginal
+from ingest.errors.types import JobCanceled, JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import idempotency_keys, legacy_jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
@@ -117,10 +117,10 @@ def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
 def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
     """Set a job's state by hand; with FAILED, the running stage loses its fence and stops.
 
-    Raises UnknownJob, JobFinished.
+    Raises UnknownJob, JobFinished, JobCanceled.
     """
     with transaction(engine) as session:
-        job = _uncataloged_job(session, job_id)
+        job = _changeable_job(session, job_id)
         job.override = asdict(state)
         job.fence += state.state == JobStatus.FAILED
         job.updated = func.now()
@@ -133,10 +133,10 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
 def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
     """Allow a job to continue that an admin or a final error had stopped, and reset the count of its clears.
 
-    A process that is about to remove the job's files loses the fence. Raises UnknownJob, JobFinished.
+    A process that is about to remove the job's files loses the fence. Raises UnknownJob, JobFinished, JobCanceled.
     """
     with transaction(engine) as session:
-        job = _uncataloged_job(session, job_id)
+        job = _changeable_job(session, job_id)
         job.override = None
         job.fence += 1
         job.last_state = None
@@ -159,8 +159,15 @@ def forget_bundle(session: Session, job_id: int, text: str) -> None:
     add_event(session, job_id, EventKind.BUNDLE_REMOVED, text=text)
 
 
-def _uncataloged_job(session: Session, job_id: int) -> Job:
+def refuse_canceled(job: JobSnapshot) -> None:
+    """Raise JobCanceled if a job was canceled."""
+    if job.record.is_canceled:
+        raise JobCanceled(f"job {job.received.job_id} cannot be continued; it was {job.record.cancellation}")
+
+
+def _changeable_job(session: Session, job_id: int) -> Job:
     job = get_job(session, job_id, for_update=True)
     if job.outcome == Outcome.CATALOGED:
         raise JobFinished(f"job {job_id} is cataloged; its state cannot be changed any more")
+    refuse_canceled(to_snapshot(job))
     return job

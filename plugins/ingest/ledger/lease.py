@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import FenceLost, JobOverridden, StageSkipped
 from ingest.ledger import database
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.job_predicates import IS_CANCELED
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
-from ingest.ledger.jobs import get_job
+from ingest.ledger.jobs import get_job, refuse_canceled
 from ingest.ledger.locks import hold_job_lock
 from ingest.ledger.models import REMOVED, Job
 from ingest.ledger.stage_order import finished_before, latest_finished, missing_predecessors
@@ -52,7 +53,7 @@ class JobLease:
         own_row = select(Job.id).where(Job.id == self.job_id, Job.fence == self._fence).with_for_update()
         with database.transaction(self.engine) as session:
             if session.execute(own_row).first() is None:
-                raise FenceLost(f"a newer process works on job {self.job_id}")
+                raise FenceLost(f"a newer process works on job {self.job_id}, or it was canceled or stopped by hand")
             yield session
 
     def report_progress(self, done: int, total: int) -> None:
@@ -72,6 +73,12 @@ class JobLease:
         if self._is_check_due():
             with self.transaction():
                 pass
+
+    def is_canceled(self) -> bool:
+        """Return whether the job was canceled after this process had acquired it. Waits for no lock of a row."""
+        canceled = select(Job.id).where(Job.id == self.job_id, Job.fence != self._fence, IS_CANCELED)
+        with database.transaction(self.engine) as session:
+            return session.scalar(canceled) is not None
 
     def _is_check_due(self) -> bool:
         now = time.monotonic()
@@ -145,8 +152,8 @@ def acquire_job(
     """Acquire a job for one stage; yields None when the job is cataloged and nothing is left to do.
 
     With `by_admin` the process does not run the stage but changes the job's bundle or files: the outcome, the error and the
-    override of the job stay. Raises UnknownJob, JobOverridden when an admin has failed the job, JobBusy when an older
-    process does not release it.
+    override of the job stay. Raises UnknownJob, JobOverridden when an admin has failed the job, JobCanceled when the job was
+    canceled and nothing of it is left to remove, JobBusy when an older process does not release it.
     """
     lease, left_uncleanly = _acquire(engine, job_id, stage, attempt, by_admin=by_admin)
     if lease is None:
@@ -174,7 +181,9 @@ def _acquire(
         if by_admin:
             add_event(session, job_id, EventKind.ACQUIRED_BY_ADMIN, stage)
         else:
-            _start_stage(job, stage)
+            if snapshot.record.is_rejected:
+                refuse_canceled(snapshot)
+            _start_stage(job, stage, is_canceled=snapshot.record.is_canceled)
             add_event(session, job_id, EventKind.STAGE_STARTED, stage, attempt)
         session.flush()
         return JobLease(engine, snapshot, stage, attempt, job.fence), left_uncleanly
@@ -186,12 +195,12 @@ def _has_nothing_left(job: Job, stage: Stage) -> bool:
     return job.outcome == Outcome.CATALOGED and (stage is not Stage.INGEST_METADATA or is_spool_freed)
 
 
-def _start_stage(job: Job, stage: Stage) -> None:
+def _start_stage(job: Job, stage: Stage, *, is_canceled: bool) -> None:
     """Clear the outcome, the override and the final error, because the job continues; raises JobOverridden."""
     _end_override(job)
     if job.stage != stage:
         job.stage, job.percent = stage, 0.0
-    if job.outcome == Outcome.REJECTED:
+    if job.outcome == Outcome.REJECTED and not is_canceled:
         job.outcome = None
     if job.error:
         job.error = {**job.error, "final": False}

@@ -2,7 +2,7 @@
 
 | Table | Written by |
 |---|---|
-| `job` | `ingest.ledger.jobs`, `job_runs`, `lease`, `file_records` (`skipped_members`); `ingest.operations.replace_bundle` |
+| `job` | `ingest.ledger.jobs`, `job_runs`, `cancellation`, `lease`, `file_records`; `ingest.operations.replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |
@@ -59,9 +59,10 @@ class Base(DeclarativeBase):
 REMOVED = ""
 # How a job has ended, by the ledger alone: as `JobRecord.phase`; NULL while it continues by itself.
 ENDED = """CASE WHEN outcome = 'catalogued' THEN 'complete'
-    WHEN override ->> 'state' = 'FAILED' OR error ->> 'final' = 'true' OR last_state ->> 'state' = 'FAILED' THEN 'failed'
-    END"""
+    WHEN rejection ->> 'code' = 'canceled' OR override ->> 'state' = 'FAILED' OR error ->> 'final' = 'true'
+        OR last_state ->> 'state' = 'FAILED' THEN 'failed' END"""
 ERROR_CODE = """CASE WHEN outcome = 'catalogued' THEN NULL
+    WHEN rejection ->> 'code' = 'canceled' THEN 'canceled'
     WHEN override ->> 'state' = 'FAILED' THEN 'job_overridden' ELSE error ->> 'code' END"""
 JOB_IDS = Sequence("job_id_seq", metadata=Base.metadata)
 FILE_IDS = Sequence("file_id_seq", metadata=Base.metadata)
@@ -129,7 +130,8 @@ class Job(Base):
     - `holder`: the process that works on the job, or died while it did.
     - `finished`: the last stage that finished.
     - `error`: how the last attempt failed.
-    - `rejection`: why the job is being rejected, so that a later attempt can complete the rejection.
+    - `rejection`: why the job is being rejected, so that a later attempt can complete it. With the code `canceled`
+      the job was canceled, which is final.
     - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
     - `clears`: how often housekeeping has restarted the job's run.
     - `last_state`: the state that a client received last, for times when Airflow does not respond.

@@ -88,6 +88,8 @@ def _replace_bundle(settings: Settings, engine: Engine, received: Received) -> s
     with acquire_job(engine, received.job_id, STAGES[received.kind][0], NO_ATTEMPT, by_admin=True) as lease:
         if lease is None:
             raise JobFinished(f"job {received.job_id} is cataloged; its bundle cannot be replaced")
+        # Canceled after its state was set, and before it was acquired.
+        jobs.refuse_canceled(lease.job)
         with closing(make_services(settings, engine)) as services:
             remove_uncataloged(StageContext(settings, lease, services))
         failpoint("replacing.removed", received.job_id)

@@ -4,6 +4,7 @@ Called by the DAG `retention`. It removes
 
 - partial uploads that were interrupted, or whose process died;
 - resumable uploads whose last byte came long ago, and the records of those that are jobs now;
+- the bundle of a job that was canceled, because the job is never continued;
 - the bundle of a job that was rejected, because its uploader has to fix it and send a new one anyway;
 - much later, the bundle of a job that failed otherwise or that an admin set to FAILED, and its files in the archive;
 - the bundle of a cataloged job whose last process could not remove it.
@@ -31,7 +32,7 @@ from ingest.errors.types import IngestError
 from ingest.ledger import expired_uploads, jobs, uploads
 from ingest.ledger.database import first_line, make_engine
 from ingest.ledger.events import EventKind
-from ingest.ledger.job_predicates import IS_CATALOGED, IS_REJECTED, IS_STOPPED
+from ingest.ledger.job_predicates import IS_CANCELED, IS_CATALOGED, IS_REJECTED, IS_STOPPED
 from ingest.ledger.lease import NO_ATTEMPT, acquire_job
 from ingest.ledger.models import Event, Job
 from ingest.services import Services, make_services
@@ -48,7 +49,7 @@ Key = TypeVar("Key", int, str)
 
 # The time at which a job ended. `Job.updated` is not usable, because an unfinished retention run changes it too.
 ENDED = select(func.max(Event.at)).where(
-    Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE))
+    Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE, EventKind.CANCELED))
 )
 
 
@@ -71,7 +72,14 @@ def remove_leftovers() -> dict[str, int]:
     try:
         with closing(make_services(settings, engine)) as services:
             resources = Resources(settings, engine, services)
-            kinds = _abandoned_uploads, _expired_uploads, _rejected_bundles, _failed_bundles, _cataloged_bundles
+            kinds = (
+                _abandoned_uploads,
+                _expired_uploads,
+                _canceled_bundles,
+                _rejected_bundles,
+                _failed_bundles,
+                _cataloged_bundles,
+            )
             return dict(sum((kind(resources) for kind in kinds), Counter()))
     finally:
         engine.dispose()
@@ -92,16 +100,21 @@ def _expired_uploads(resources: Resources) -> Counter[str]:
     return _remove_each("expired", found, lambda token: expired_uploads.remove_expired(engine, folder, token, keep))
 
 
+def _canceled_bundles(resources: Resources) -> Counter[str]:
+    found = jobs.with_bundle(resources.engine, IS_REJECTED, IS_CANCELED)
+    return _remove_each("canceled", found, lambda job_id: _remove_bundle(resources, job_id, "of a canceled job"))
+
+
 def _rejected_bundles(resources: Resources) -> Counter[str]:
     days = resources.settings.keep_rejected_days
     found = _ended(resources, days, IS_REJECTED)
-    return _remove_each("rejected", found, lambda job_id: _remove_bundle(resources, job_id, f"{days:g} days"))
+    return _remove_each("rejected", found, lambda job_id: _remove_bundle(resources, job_id, _after(days)))
 
 
 def _failed_bundles(resources: Resources) -> Counter[str]:
     days = resources.settings.keep_failed_days
     found = _ended(resources, days, IS_STOPPED, not_(IS_REJECTED), not_(IS_CATALOGED))
-    return _remove_each("failed", found, lambda job_id: _remove_bundle(resources, job_id, f"{days:g} days"))
+    return _remove_each("failed", found, lambda job_id: _remove_bundle(resources, job_id, _after(days)))
 
 
 def _cataloged_bundles(resources: Resources) -> Counter[str]:
@@ -126,7 +139,11 @@ def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) 
     return counts
 
 
-def _remove_bundle(resources: Resources, job_id: int, age: str) -> bool:
+def _after(days: float) -> str:
+    return f"{days:g} days after the job ended"
+
+
+def _remove_bundle(resources: Resources, job_id: int, reason: str) -> bool:
     """Remove the bundle of a job that failed, and its files from the archive; raises CatalogConflict.
 
     The state that clients see does not change, because the job is acquired on behalf of an admin.
@@ -145,7 +162,7 @@ def _remove_bundle(resources: Resources, job_id: int, age: str) -> bool:
             # Within the transaction: an earlier retry has changed the fence, and a later one waits, then finds no bundle.
             spool.remove(context.spool_path)
             failpoint("retention.bundle_removed", job_id)
-            jobs.forget_bundle(session, job_id, f"{context.spool_path.name}, {age} after the job ended")
+            jobs.forget_bundle(session, job_id, f"{context.spool_path.name}, {reason}")
     return True
 
 

@@ -27,6 +27,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
+from ingest.stages.end_when_canceled import end_when_canceled
 from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
@@ -45,7 +46,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
         with _terminated_by_signal(), acquire_job(engine, job_id, stage, attempt) as lease:
             if lease is None:
                 return None
-            with closing(make_services(settings, engine)) as services:
+            with end_when_canceled(lease), closing(make_services(settings, engine)) as services:
                 return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
         start_next(settings, engine, lambda: AirflowApi(settings), job_id)

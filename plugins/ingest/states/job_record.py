@@ -81,6 +81,7 @@ class JobRecord:
     - `finished`: the last stage that the ledger holds as finished.
     - `clears`: how often housekeeping has started its run again.
     - `last`: the last state that was sent to a client.
+    - `cancellation`: who canceled the job and when, as clients see it; empty unless it was canceled.
     """
 
     kind: Kind
@@ -93,6 +94,7 @@ class JobRecord:
     error: StageError | None = None
     clears: int = 0
     last: JobState | None = None
+    cancellation: str = ""
 
     @property
     def is_stopped(self) -> bool:
@@ -104,6 +106,11 @@ class JobRecord:
     def is_cataloged(self) -> bool:
         """Whether the catalog holds the job, which is then complete."""
         return self.outcome is Outcome.CATALOGED
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether the job was canceled, which is final; files of it may still have to be removed from the archive."""
+        return bool(self.cancellation)
 
     @property
     def is_rejected(self) -> bool:
@@ -123,6 +130,6 @@ class JobRecord:
         """
         if self.is_cataloged:
             return Phase.COMPLETE
-        if self.is_stopped or (self.last is not None and self.last.state == JobStatus.FAILED):
+        if self.is_canceled or self.is_stopped or (self.last is not None and self.last.state == JobStatus.FAILED):
             return Phase.FAILED
         return Phase.RUNNING if self.is_held else Phase.WAITING

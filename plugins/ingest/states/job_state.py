@@ -38,6 +38,8 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
     """
     if job.is_cataloged:
         return JobState(JobStatus.OK, Stage.INGEST_METADATA.label, DONE, "", complete=True)
+    if job.is_canceled:
+        return failed(job.error.stage if job.error else first_unfinished(job), job.cancellation)
     if job.override is not None:
         return job.override
     if run is None:

@@ -99,6 +99,17 @@ TABLE = """
 | OPTIONS | /jobs/<job_id>/receipt/files | unknown    | 401        | 403         | 200      | 200      | 200   |
 | GET     | /.well-known/jwks.json       |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /.well-known/jwks.json       |            | 200        | 200         | 200      | 200      | 200   |
+| POST    | /jobs/<job_id>/cancel        | own        | 401        | 403         | 200      | 403      | 200   |
+| POST    | /jobs/<job_id>/cancel        | another's  | 401        | 403         | 404      | 403      | 200   |
+| POST    | /jobs/<job_id>/cancel        | original's | 401        | 403         | 404      | 403      | 404   |
+| POST    | /jobs/<job_id>/cancel        | unknown    | 401        | 403         | 404      | 403      | 404   |
+| POST    | /jobs/<job_id>/cancel        | no integer | 401        | 403         | 400      | 403      | 400   |
+| OPTIONS | /jobs/<job_id>/cancel        | unknown    | 401        | 403         | 200      | 403      | 200   |
+| POST    | /jobs/<job_id>/retry         | own        | 401        | 403         | 403      | 403      | 409   |
+| POST    | /jobs/<job_id>/retry         | another's  | 401        | 403         | 403      | 403      | 409   |
+| POST    | /jobs/<job_id>/retry         | original's | 401        | 403         | 403      | 403      | 404   |
+| POST    | /jobs/<job_id>/retry         | unknown    | 401        | 403         | 403      | 403      | 404   |
+| OPTIONS | /jobs/<job_id>/retry         | unknown    | 401        | 403         | 403      | 403      | 200   |
 """
 # Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]

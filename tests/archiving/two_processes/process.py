@@ -37,6 +37,11 @@ class StageProcess:
         self._process.join(END_SECONDS)
         return outcome
 
+    def exit_status(self) -> int | None:
+        """Wait until the process ends; return its exit status, which is negative after a signal, or None if it runs on."""
+        self._process.join(END_SECONDS)
+        return self._process.exitcode
+
     def send_signal(self, number: int) -> None:
         """Send the process a signal."""
         assert self._process.pid

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from ingest import spool
-from ingest.errors.types import BundleRemoved, IngestError, StageSkipped
+from ingest.errors.types import BundleRemoved, IngestError, RejectedBefore, StageSkipped
 from ingest.ledger import jobs, lease
+from ingest.ledger.cancellation import cancel
 from ingest.ledger.file_records import forget_declarations, forget_members
 from ingest.ledger.lease import JobLease, acquire_job
 from ingest.ledger.models import Job
@@ -52,6 +53,37 @@ def test_bundle_of_a_job_that_was_rejected_lately_stays(rejected: int, make_old:
     make_old(rejected, 29)
     retention.remove_leftovers()
     assert bundle_of(settings, rejected).exists()
+
+
+def test_bundle_of_a_canceled_job_is_removed_immediately_and_its_state_stays(
+    make_job: MakeJob, settings: Settings, database_engine: Engine
+):
+    job = make_job()
+    cancel(database_engine, job, "ada", "ada")
+    before = state_of(database_engine, job)
+    assert retention.remove_leftovers()["canceled"] >= 1
+    assert not bundle_of(settings, job).exists()
+    assert state_of(database_engine, job) == before
+    assert event_kinds(database_engine, job, "bundle_removed") == ["bundle_removed"]
+
+
+def test_bundle_of_a_canceled_job_stays_until_its_files_are_removed(
+    failed: int, settings: Settings, database_engine: Engine
+):
+    cancel_failed(database_engine, failed)
+    retention.remove_leftovers()
+    assert bundle_of(settings, failed).exists()
+    with pytest.raises(RejectedBefore):
+        run_stage(Stage.INGEST_METADATA, failed, 1, last_try=False)
+    retention.remove_leftovers()
+    assert not bundle_of(settings, failed).exists()
+
+
+def cancel_failed(engine: Engine, job: int) -> None:
+    """Cancel the job of `failed`, whose catalog received no transaction."""
+    with engine.begin() as connection:
+        connection.execute(update(Job).where(Job.id == job).values(catalogue_settles=None))
+    cancel(engine, job, "ada", "ada")
 
 
 def test_days_that_a_bundle_stays_are_a_setting(

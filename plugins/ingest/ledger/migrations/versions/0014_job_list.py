@@ -9,9 +9,10 @@ branch_labels = None
 depends_on = None
 
 ENDED = """CASE WHEN outcome = 'catalogued' THEN 'complete'
-    WHEN override ->> 'state' = 'FAILED' OR error ->> 'final' = 'true' OR last_state ->> 'state' = 'FAILED' THEN 'failed'
-    END"""
+    WHEN rejection ->> 'code' = 'canceled' OR override ->> 'state' = 'FAILED' OR error ->> 'final' = 'true'
+        OR last_state ->> 'state' = 'FAILED' THEN 'failed' END"""
 ERROR_CODE = """CASE WHEN outcome = 'catalogued' THEN NULL
+    WHEN rejection ->> 'code' = 'canceled' THEN 'canceled'
     WHEN override ->> 'state' = 'FAILED' THEN 'job_overridden' ELSE error ->> 'code' END"""
 NAMES = ("submitted_by", "project", "instrument")
 INDEXES = {
