@@ -1,0 +1,166 @@
+"""The outbox: the notifications that wait for webhooks.
+
+Written by `ingest.ledger.events` (`enqueue`) and by the threads that deliver (`claim` and the results). Any number of
+processes share the work: a claim moves the time of the next try into the future, so that the notification is due again if
+the process dies. The notifications of one job to one webhook are sent in the order of their ids. A failed try postpones
+all of them, so the search for due notifications does not meet those that cannot be sent yet.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Engine, and_, any_, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from ingest.ledger.database import transaction
+from ingest.ledger.models import Event, Job, Notification, Webhook
+from ingest.ledger.webhooks import IS_ACTIVE
+from ingest.states.notifications import NotificationState, NotificationType
+
+# Longer than a try can take: after this time, the process that claimed a notification is dead or suspended.
+LEASE = timedelta(seconds=60)
+WAITING = Notification.state == NotificationState.WAITING
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A notification that this process sends now, with the event and the job that it is about."""
+
+    id: int
+    webhook: str
+    tries: int
+    message_id: UUID
+    type: str
+    event_id: int
+    at: datetime
+    stage: str | None
+    code: str | None
+    text: str
+    job_id: int
+    kind: str
+    user: str
+    size: int
+
+
+def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType) -> None:
+    """Add a notification for each webhook that subscribed to it, in the transaction of the event."""
+    last_of_job = select(func.max(Notification.next_try)).where(
+        Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING
+    )
+    next_try = func.greatest(func.now(), last_of_job.correlate(Webhook).scalar_subquery())
+    subscribed = (
+        select(Webhook.name, literal(event_id), literal(job_id), literal(kind.value), next_try)
+        .join(Job, Job.id == job_id)
+        .where(
+            IS_ACTIVE,
+            literal(kind.value) == any_(Webhook.events),
+            or_(Webhook.users.is_(None), Job.user == any_(Webhook.users)),
+        )
+    )
+    columns = ["webhook", "event_id", "job_id", "type", "next_try"]
+    session.execute(insert(Notification).from_select(columns, subscribed))
+
+
+def claim(engine: Engine, webhook: str) -> Claimed | None:
+    """Claim the notification of a webhook that has been due for longest; None if there is none.
+
+    Raises DatabaseUnavailable.
+    """
+    earlier = aliased(Notification)
+    follows_another = exists().where(
+        earlier.webhook == Notification.webhook,
+        earlier.job_id == Notification.job_id,
+        earlier.id < Notification.id,
+        earlier.state == NotificationState.WAITING,
+    )
+    accepts = exists().where(
+        Webhook.name == webhook, IS_ACTIVE, func.coalesce(Webhook.paused_until, func.now()) <= func.now()
+    )
+    due = (
+        select(Notification)
+        .where(Notification.webhook == webhook, WAITING, Notification.next_try <= func.now(), ~follows_another, accepts)
+        .order_by(Notification.next_try, Notification.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    with transaction(engine) as session:
+        found = session.scalar(due)
+        if found is None:
+            return None
+        found.tries += 1
+        found.next_try = func.now() + LEASE
+        session.flush()
+        return _claimed(session, found)
+
+
+def record_delivery(engine: Engine, claimed: Claimed) -> None:
+    """Record that the receiver confirmed a notification; raises DatabaseUnavailable."""
+    with transaction(engine) as session:
+        values = {"state": NotificationState.DELIVERED, "ended": func.now(), "failure": None}
+        session.execute(update(Notification).where(_own(claimed)).values(values))
+        session.execute(update(Webhook).where(Webhook.name == claimed.webhook).values(last_success=func.now()))
+
+
+def record_failure(
+    engine: Engine, claimed: Claimed, failure: str, delay: timedelta | None, *, pause: timedelta | None, gone: bool
+) -> None:
+    """Record a failed try, and postpone it and all later notifications of its job; give it up if there is no `delay`.
+
+    `pause` is the time for which the receiver must not be called at all; with `gone` the webhook is disabled. Does nothing
+    to a notification that another process has claimed in the meantime. Raises DatabaseUnavailable.
+    """
+    with transaction(engine) as session:
+        own = update(Notification).where(_own(claimed)).values(failure=failure).returning(Notification.id)
+        if session.scalar(own) is not None:
+            _postpone(session, claimed, delay)
+        values = {
+            "last_failure": func.now(),
+            "failure": failure,
+            "paused_until": Webhook.paused_until if pause is None else func.now() + pause,
+            "disabled": func.now() if gone else Webhook.disabled,
+        }
+        session.execute(update(Webhook).where(Webhook.name == claimed.webhook).values(values))
+
+
+def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, since: datetime | None = None) -> int:
+    """Send notifications of a webhook again as soon as possible, also delivered ones; return their number."""
+    chosen = Notification.message_id == message_id if message_id else Notification.created >= since
+    values = {"state": NotificationState.WAITING, "tries": 0, "next_try": func.now(), "ended": None}
+    again = update(Notification).where(Notification.webhook == webhook, chosen).values(values)
+    with transaction(engine) as session:
+        return len(session.scalars(again.returning(Notification.id)).all())
+
+
+def _postpone(session: Session, claimed: Claimed, delay: timedelta | None) -> None:
+    of_job = and_(Notification.webhook == claimed.webhook, Notification.job_id == claimed.job_id, WAITING)
+    if delay is not None:
+        session.execute(update(Notification).where(of_job).values(next_try=func.now() + delay))
+        return
+    values = {"state": NotificationState.GIVEN_UP, "ended": func.now()}
+    session.execute(update(Notification).where(Notification.id == claimed.id).values(values))
+    session.execute(update(Notification).where(of_job).values(next_try=func.now()))
+
+
+def _own(claimed: Claimed) -> ColumnElement[bool]:
+    return and_(Notification.id == claimed.id, Notification.tries == claimed.tries, WAITING)
+
+
+def _claimed(session: Session, found: Notification) -> Claimed:
+    event, job = session.get_one(Event, found.event_id), session.get_one(Job, found.job_id)
+    return Claimed(
+        found.id,
+        found.webhook,
+        found.tries,
+        found.message_id,
+        found.type,
+        event.id,
+        event.at,
+        event.stage,
+        event.code,
+        event.text,
+        job.id,
+        job.kind,
+        job.user,
+        job.size,
+    )
