@@ -50,7 +50,7 @@ def deliver_one(engine: Engine, receiver: Receiver) -> None:
     job = receive_job(engine)
     claimed = outbox.claim(engine, "lab")
     assert claimed is not None
-    outbox.record_delivery(engine, claimed)
+    outbox.record_delivery(engine, claimed.notification)
     happen(engine, job, EventKind.CATALOGED)
 
 
@@ -70,7 +70,7 @@ def test_list_shows_results_and_what_waits(call: Call, separate_engine: Engine, 
     deliver_one(separate_engine, receiver)
     claimed = outbox.claim(separate_engine, "lab")
     assert claimed is not None
-    outbox.record_failure(separate_engine, claimed, "answered 500", timedelta(0), pause=None, gone=False)
+    outbox.record_failure(separate_engine, claimed.notification, "answered 500", timedelta(0), pause=None, gone=False)
     lines = call("list")[1].splitlines()[4:]
     assert lines[0] == "  state: active"
     assert lines[1].startswith("  last success: 20")
@@ -88,7 +88,7 @@ def test_list_says_why_nothing_is_sent(
     claimed = outbox.claim(separate_engine, "lab")
     assert claimed is not None
     delay = None if pause is None else timedelta(seconds=pause)
-    outbox.record_failure(separate_engine, claimed, "answered", timedelta(0), pause=delay, gone=gone)
+    outbox.record_failure(separate_engine, claimed.notification, "answered", timedelta(0), pause=delay, gone=gone)
     assert f"  state: {state}" in call("list")[1]
     code, out, err = call("test", "lab")
     assert (code, err, len(receiver.received)) == (0, "", 1)

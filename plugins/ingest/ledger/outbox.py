@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, and_, any_, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from ingest.ledger.database import transaction
@@ -25,22 +40,11 @@ WAITING = Notification.state == NotificationState.WAITING
 
 @dataclass(frozen=True)
 class Claimed:
-    """A notification that this process sends now, with the event and the job that it is about."""
+    """A notification that this process sends now, and the event and the job that it is about."""
 
-    id: int
-    webhook: str
-    tries: int
-    message_id: UUID
-    type: str
-    event_id: int
-    at: datetime
-    stage: str | None
-    code: str | None
-    text: str
-    job_id: int
-    kind: str
-    user: str
-    size: int
+    notification: Notification
+    event: Event
+    job: Job
 
 
 def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType) -> None:
@@ -62,11 +66,9 @@ def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType
     session.execute(insert(Notification).from_select(columns, subscribed))
 
 
-def claim(engine: Engine, webhook: str) -> Claimed | None:
-    """Claim the notification of a webhook that has been due for longest; None if there is none.
-
-    Raises DatabaseUnavailable.
-    """
+def _next_due() -> Select[Notification]:
+    """Return the query that locks the notification of a webhook that has been due for longest."""
+    webhook = bindparam("webhook", type_=Text)
     earlier = aliased(Notification)
     follows_another = exists().where(
         earlier.webhook == Notification.webhook,
@@ -77,33 +79,50 @@ def claim(engine: Engine, webhook: str) -> Claimed | None:
     accepts = exists().where(
         Webhook.name == webhook, IS_ACTIVE, func.coalesce(Webhook.paused_until, func.now()) <= func.now()
     )
-    due = (
+    return (
         select(Notification)
         .where(Notification.webhook == webhook, WAITING, Notification.next_try <= func.now(), ~follows_another, accepts)
         .order_by(Notification.next_try, Notification.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+
+
+# Built once, because it is executed every second.
+NEXT_DUE = _next_due()
+
+
+def claim(engine: Engine, webhook: str) -> Claimed | None:
+    """Claim the notification of a webhook that has been due for longest; None if there is none.
+
+    Raises DatabaseUnavailable.
+    """
     with transaction(engine) as session:
-        found = session.scalar(due)
+        found = session.scalar(NEXT_DUE, {"webhook": webhook})
         if found is None:
             return None
         found.tries += 1
         found.next_try = func.now() + LEASE
         session.flush()
-        return _claimed(session, found)
+        return Claimed(found, session.get_one(Event, found.event_id), session.get_one(Job, found.job_id))
 
 
-def record_delivery(engine: Engine, claimed: Claimed) -> None:
+def record_delivery(engine: Engine, notification: Notification) -> None:
     """Record that the receiver confirmed a notification; raises DatabaseUnavailable."""
     with transaction(engine) as session:
         values = {"state": NotificationState.DELIVERED, "ended": func.now(), "failure": None}
-        session.execute(update(Notification).where(_own(claimed)).values(values))
-        session.execute(update(Webhook).where(Webhook.name == claimed.webhook).values(last_success=func.now()))
+        session.execute(update(Notification).where(_own(notification)).values(values))
+        session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(last_success=func.now()))
 
 
 def record_failure(
-    engine: Engine, claimed: Claimed, failure: str, delay: timedelta | None, *, pause: timedelta | None, gone: bool
+    engine: Engine,
+    notification: Notification,
+    failure: str,
+    delay: timedelta | None,
+    *,
+    pause: timedelta | None,
+    gone: bool,
 ) -> None:
     """Record a failed try, and postpone it and all later notifications of its job; give it up if there is no `delay`.
 
@@ -111,16 +130,16 @@ def record_failure(
     to a notification that another process has claimed in the meantime. Raises DatabaseUnavailable.
     """
     with transaction(engine) as session:
-        own = update(Notification).where(_own(claimed)).values(failure=failure).returning(Notification.id)
+        own = update(Notification).where(_own(notification)).values(failure=failure).returning(Notification.id)
         if session.scalar(own) is not None:
-            _postpone(session, claimed, delay)
+            _postpone(session, notification, delay)
         values = {
             "last_failure": func.now(),
             "failure": failure,
             "paused_until": Webhook.paused_until if pause is None else func.now() + pause,
             "disabled": func.now() if gone else Webhook.disabled,
         }
-        session.execute(update(Webhook).where(Webhook.name == claimed.webhook).values(values))
+        session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(values))
 
 
 def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, since: datetime | None = None) -> int:
@@ -132,35 +151,16 @@ def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, sinc
         return len(session.scalars(again.returning(Notification.id)).all())
 
 
-def _postpone(session: Session, claimed: Claimed, delay: timedelta | None) -> None:
-    of_job = and_(Notification.webhook == claimed.webhook, Notification.job_id == claimed.job_id, WAITING)
+def _postpone(session: Session, notification: Notification, delay: timedelta | None) -> None:
+    of_job = and_(Notification.webhook == notification.webhook, Notification.job_id == notification.job_id, WAITING)
     if delay is not None:
         session.execute(update(Notification).where(of_job).values(next_try=func.now() + delay))
         return
     values = {"state": NotificationState.GIVEN_UP, "ended": func.now()}
-    session.execute(update(Notification).where(Notification.id == claimed.id).values(values))
+    session.execute(update(Notification).where(Notification.id == notification.id).values(values))
     session.execute(update(Notification).where(of_job).values(next_try=func.now()))
 
 
-def _own(claimed: Claimed) -> ColumnElement[bool]:
-    return and_(Notification.id == claimed.id, Notification.tries == claimed.tries, WAITING)
-
-
-def _claimed(session: Session, found: Notification) -> Claimed:
-    event, job = session.get_one(Event, found.event_id), session.get_one(Job, found.job_id)
-    return Claimed(
-        found.id,
-        found.webhook,
-        found.tries,
-        found.message_id,
-        found.type,
-        event.id,
-        event.at,
-        event.stage,
-        event.code,
-        event.text,
-        job.id,
-        job.kind,
-        job.user,
-        job.size,
-    )
+def _own(notification: Notification) -> ColumnElement[bool]:
+    """Return the condition that no other process has claimed a notification since."""
+    return and_(Notification.id == notification.id, Notification.tries == notification.tries, WAITING)

@@ -1,10 +1,10 @@
 """A real receiver of webhooks: verifies each message with the library of Standard Webhooks, and answers as a test says."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -21,7 +21,7 @@ class Received:
 
     message_id: str
     document: dict[str, Any]
-    at: float = field(default_factory=time.monotonic)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def type(self) -> str:

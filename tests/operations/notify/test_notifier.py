@@ -156,6 +156,7 @@ def test_notification_is_given_up_after_the_last_delay_and_the_next_one_follows(
 ):
     monkeypatch.setattr(notifier, "DELAYS", (timedelta(0),) * 2)
     monkeypatch.setattr(notifier, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(notifier, "REST_SECONDS", 0.05)
     webhooks.synchronize(separate_engine, [webhook_of(receiver)])
     happen(separate_engine, receive_job(separate_engine), EventKind.CATALOGED)
     receiver.answers.extend([status(500)] * 3)
@@ -258,9 +259,9 @@ def test_late_result_of_a_process_that_lost_its_claim_changes_nothing(separate_e
     new = outbox.claim(separate_engine, "lab")
     assert old is not None
     assert new is not None
-    outbox.record_failure(separate_engine, old, "late", None, pause=None, gone=False)
+    outbox.record_failure(separate_engine, old.notification, "late", None, pause=None, gone=False)
     (found,) = notifications(separate_engine)
     assert (found.state, found.tries, found.failure) == (NotificationState.WAITING, 2, None)
-    outbox.record_delivery(separate_engine, new)
+    outbox.record_delivery(separate_engine, new.notification)
     (found,) = notifications(separate_engine)
     assert found.state == NotificationState.DELIVERED

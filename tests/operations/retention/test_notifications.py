@@ -33,7 +33,7 @@ def test_only_notifications_that_ended_long_ago_are_deleted(separate_engine: Eng
     waiting = receive_job(separate_engine)
     claimed = outbox.claim(separate_engine, "lab")
     assert claimed is not None
-    record(separate_engine, claimed, Result())
+    record(separate_engine, claimed.notification, Result())
     make_older(separate_engine, days)
     assert webhooks.remove_old(separate_engine, MONTH) == 2 - left
     assert notifications(separate_engine)[-1].job_id == waiting

@@ -33,19 +33,20 @@ class Message:
 
 def make_job_message(claimed: Claimed) -> Message:
     """Return the message of a notification of a job."""
+    notification, event, job = claimed.notification, claimed.event, claimed.job
     data: dict[str, Any] = {
-        "job_id": claimed.job_id,
-        "kind": claimed.kind,
-        "user": claimed.user,
-        "size": claimed.size,
-        "event_id": claimed.event_id,
-        "stage": claimed.stage,
-        "code": claimed.code,
-        "message": claimed.text,
+        "job_id": job.id,
+        "kind": job.kind,
+        "user": job.user,
+        "size": job.size,
+        "event_id": event.id,
+        "stage": event.stage,
+        "code": event.code,
+        "message": event.text,
     }
-    if claimed.type == NotificationType.COMPLETED:
-        data["transaction"] = claimed.job_id
-    return _message(str(claimed.message_id), claimed.type, f"jobs/{claimed.job_id}", claimed.at, data)
+    if notification.type == NotificationType.COMPLETED:
+        data["transaction"] = job.id
+    return _message(str(notification.message_id), notification.type, f"jobs/{job.id}", event.at, data)
 
 
 def make_test_message(webhook: str) -> Message:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import outbox, webhooks
 from ingest.ledger.database import make_engine
+from ingest.ledger.models import Notification
 from ingest.ledger.outbox import Claimed
 from ingest.operations.notify.delivery import Result, deliver
 from ingest.operations.notify.message import make_job_message
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 # How many notifications one process sends to one webhook simultaneously.
 SENDERS = 4
+# How long a sender rests after a failure, so that a receiver that refuses every connection costs little processor time,
+# however many notifications wait for it.
+REST_SECONDS = 1.0
 # The delays after each failed try that Standard Webhooks recommends: three days in all.
 DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, *(3600 * hours for hours in (0.5, 2, 5, 10, 14, 20, 24)))
@@ -97,32 +101,33 @@ class WebhookQueue:
             return None
 
     def _send(self, claimed: Claimed) -> None:
+        notification = claimed.notification
         try:
-            failpoint("notify.claimed", claimed.job_id)
+            failpoint("notify.claimed", notification.job_id)
             result = deliver(self._webhook, make_job_message(claimed))
-            failpoint("notify.sent", claimed.job_id)
-            record(self._engine, claimed, result)
-            failpoint("notify.recorded", claimed.job_id)
+            failpoint("notify.sent", notification.job_id)
+            record(self._engine, notification, result)
+            failpoint("notify.recorded", notification.job_id)
+            if result.failure is not None:
+                self._stopped.wait(REST_SECONDS)
         except DatabaseUnavailable as error:
-            logger.warning(
-                "webhook %s: notification %s will be repeated: %s", claimed.webhook, claimed.message_id, error
-            )
+            logger.warning("webhook %s: %s will be repeated: %s", self._webhook.name, notification.message_id, error)
         finally:
             self._senders.release()
 
 
-def record(engine: Engine, claimed: Claimed, result: Result) -> None:
+def record(engine: Engine, notification: Notification, result: Result) -> None:
     """Record how a try ended; raises DatabaseUnavailable."""
     if result.failure is None:
-        outbox.record_delivery(engine, claimed)
+        outbox.record_delivery(engine, notification)
         return
-    delay = _delay(claimed.tries, result.pause)
+    delay = _delay(notification.tries, result.pause)
     follows = "given up" if delay is None else f"next try in {delay.total_seconds():.0f} seconds"
     logger.warning(
         "webhook %s: %s of job %s, try %s: %s; %s",
-        *(claimed.webhook, claimed.type, claimed.job_id, claimed.tries, result.failure, follows),
+        *(notification.webhook, notification.type, notification.job_id, notification.tries, result.failure, follows),
     )
-    outbox.record_failure(engine, claimed, result.failure, delay, pause=result.pause, gone=result.gone)
+    outbox.record_failure(engine, notification, result.failure, delay, pause=result.pause, gone=result.gone)
 
 
 def _delay(tries: int, pause: timedelta | None) -> timedelta | None:
