@@ -7,7 +7,7 @@ Called by the DAG `retention`. It removes
 - the bundle of a job that was rejected, because its uploader has to fix it and send a new one anyway;
 - much later, the bundle of a job that failed otherwise or that an admin set to FAILED, and its files in the archive;
 - the bundle of a cataloged job whose last process could not remove it;
-- notifications that ended long ago.
+- notifications that ended long ago, and those of webhooks that take no more.
 
 It never touches a job that is in progress, waits, or will be cleared by housekeeping, and no file in the spool that belongs
 to neither a job nor an upload. The order of writes: the files in the archive, the bundle, the commit. If a process dies in
