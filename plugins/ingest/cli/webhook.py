@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ingest.cli.options import Subcommands
 from ingest.errors.types import ConfigurationError
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import webhooks
 from ingest.ledger.webhooks import WebhookStatus
 from ingest.operations.notify.delivery import deliver
 from ingest.operations.notify.message import make_test_message
@@ -74,7 +74,7 @@ def _test(options: argparse.Namespace, settings: Settings, engine: Engine) -> in
 
 def _replay(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     webhook = _find(settings, options.name)
-    count = outbox.replay(engine, webhook.name, message_id=options.id, since=options.since)
+    count = webhooks.replay(engine, webhook.name, message_id=options.id, since=options.since)
     print(f"webhook {webhook.name}: {count} notifications will be sent again")  # noqa: T201
     return 0 if count else 1
 

@@ -7,8 +7,7 @@ all of them, so the search for due notifications does not meet those that cannot
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from sqlalchemy import (
     ColumnElement,
@@ -140,15 +139,6 @@ def record_failure(
             "disabled": func.now() if gone else Webhook.disabled,
         }
         session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(values))
-
-
-def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, since: datetime | None = None) -> int:
-    """Send notifications of a webhook again as soon as possible, also delivered ones; return their number."""
-    chosen = Notification.message_id == message_id if message_id else Notification.created >= since
-    values = {"state": NotificationState.WAITING, "tries": 0, "next_try": func.now(), "ended": None}
-    again = update(Notification).where(Notification.webhook == webhook, chosen).values(values)
-    with transaction(engine) as session:
-        return len(session.scalars(again.returning(Notification.id)).all())
 
 
 def _postpone(session: Session, notification: Notification, delay: timedelta | None) -> None:

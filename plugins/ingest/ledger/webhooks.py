@@ -7,6 +7,7 @@ So the stages need neither the URLs nor the secrets, and cost nothing while ther
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -54,6 +55,15 @@ def enable(engine: Engine, name: str) -> None:
     """Notify a webhook again that was disabled or paused."""
     with transaction(engine) as session:
         session.execute(update(Webhook).where(Webhook.name == name).values(disabled=None, paused_until=None))
+
+
+def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, since: datetime | None = None) -> int:
+    """Send notifications of a webhook again as soon as possible, also delivered ones; return their number."""
+    chosen = Notification.message_id == message_id if message_id else Notification.created >= since
+    values = {"state": NotificationState.WAITING, "tries": 0, "next_try": func.now(), "ended": None}
+    again = update(Notification).where(Notification.webhook == webhook, chosen).values(values)
+    with transaction(engine) as session:
+        return len(session.scalars(again.returning(Notification.id)).all())
 
 
 def statuses(engine: Engine) -> list[WebhookStatus]:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from sqlalchemy import Engine, func, select, update
 
+from ingest.ledger import webhooks
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.jobs import Received
@@ -13,10 +14,13 @@ from ingest.ledger.models import Job, Notification
 from ingest.operations.notify.notifier import Notifier
 from ingest.settings.loading import Settings
 from ingest.settings.webhooks import Webhook
+from ingest.states.notifications import NotificationState
 from ingest.states.stages import Kind, Stage
 from tests.job_creation import create_job
 from tests.operations.notify.receiver import SECRET, Receiver, run_receiver
+from tools.waiting import wait_until
 
+SECONDS = 30
 Notify = Callable[..., AbstractContextManager[Notifier]]
 
 
@@ -71,3 +75,27 @@ def let_time_pass(engine: Engine) -> None:
     """Make all waiting notifications due, as if their delays and leases were over."""
     with transaction(engine) as session:
         session.execute(update(Notification).where(Notification.state == "waiting").values(next_try=func.now()))
+
+
+def wait_for(receiver: Receiver, count: int) -> None:
+    wait_until(lambda: len(receiver.received) >= count, SECONDS, lambda: f"received only {receiver.received}")
+
+
+def wait_for_states(engine: Engine, *states: NotificationState) -> None:
+    def found() -> list[str]:
+        return [each.state for each in notifications(engine)]
+
+    wait_until(lambda: found() == list(states), SECONDS, lambda: f"the states are {found()}")
+
+
+def wait_for_tries(engine: Engine, tries: int) -> None:
+    wait_until(
+        lambda: any(each.tries == tries and each.failure for each in notifications(engine)),
+        SECONDS,
+        lambda: f"not tried {tries} times",
+    )
+
+
+def status_of(engine: Engine) -> webhooks.WebhookStatus:
+    (found,) = webhooks.statuses(engine)
+    return found

@@ -112,6 +112,8 @@ class WebhookQueue:
                 self._stopped.wait(REST_SECONDS)
         except DatabaseUnavailable as error:
             logger.warning("webhook %s: %s will be repeated: %s", self._webhook.name, notification.message_id, error)
+        except Exception:
+            logger.exception("webhook %s: %s cannot be sent", self._webhook.name, notification.message_id)
         finally:
             self._senders.release()
 
