@@ -20,6 +20,7 @@ from api.app import create_app
 from api.receiving.upload_slots import UploadSlots
 from api.serving.logs import configure_logging
 from ingest.errors.types import ConfigurationError
+from ingest.operations.notify.notifier import Notifier
 from ingest.settings.loading import load_settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _creation_lock = Lock()
 
 
 def create(upload_slots: UploadSlots | None = None) -> Flask:
-    """Create the application from the settings of the environment; raises ConfigurationError.
+    """Create the application from the settings of the environment, and send notifications; raises ConfigurationError.
 
     `upload_slots` as in `api.app.create_app`.
     """
@@ -38,6 +39,7 @@ def create(upload_slots: UploadSlots | None = None) -> Flask:
     settings = load_settings()
     for warning in unchecked(settings):
         logger.warning(warning)
+    Notifier(settings).start()
     return create_app(settings, upload_slots)
 
 

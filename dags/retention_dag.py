@@ -6,7 +6,8 @@ Runs once an hour and removes
 - the bundle of each job that was canceled;
 - the bundle of each job that was rejected, after `keep_rejected_days`;
 - the bundle of each job that failed, after `keep_failed_days`, and the files of the job that the archive holds;
-- the bundle of a cataloged job that could not be removed when the job ended.
+- the bundle of a cataloged job that could not be removed when the job ended;
+- notifications that were delivered or given up, after `keep_notifications_days`.
 
 The state of a job that clients see does not change, and its events stay; one of them names the removed files. A job without
 its bundle cannot be cleared any more: the uploader sends a new bundle. A job that is still being processed is never

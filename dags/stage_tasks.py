@@ -5,7 +5,7 @@ Imported by `ingest_dag` and `move_dag`, which contain only the text of their pa
 
 from typing import Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import Asset, get_current_context, task
 from dag_defaults import SETTINGS, dag_defaults
 
 from ingest.context import Summary
@@ -14,6 +14,8 @@ from ingest.stages.registry import documentation
 from ingest.stages.run_stage import run_stage
 from ingest.states.stages import STAGES, Kind, Stage
 
+# Each job that is cataloged is an event of this asset, so that DAGs of a facility can start on it.
+CATALOGED = Asset("pacifica-ingest/cataloged")
 # Ends the page of each of these DAGs in Airflow's UI.
 RUNBOOK = """\
 - **A task that is up for retry** waits for a service that is unavailable, and continues without help.
@@ -40,8 +42,9 @@ def stage_tasks(kind: Kind) -> list[Any]:
 
 def _stage_task(stage: Stage) -> Any:  # noqa: ANN401 - Airflow's XComArg, which mypy does not see
     """Return the task of a stage; its page in Airflow's UI is the docstring of the stage's module."""
+    outlets = [CATALOGED] if stage is Stage.INGEST_METADATA else []
 
-    @task(task_id=stage.value, doc_md=documentation(stage), pool=stage.pool.value)
+    @task(task_id=stage.value, doc_md=documentation(stage), pool=stage.pool.value, outlets=outlets)
     def run() -> Summary | None:
         return _run(stage)
 
@@ -56,4 +59,18 @@ def _run(stage: Stage) -> Summary | None:
     if not isinstance(job_id, int):
         raise UnknownJob("this run names no job: runs are triggered by the API, not by hand")
     last_try = task_instance.try_number > task_instance.max_tries
-    return run_stage(stage, job_id, task_instance.try_number, last_try=last_try)
+    summary = run_stage(stage, job_id, task_instance.try_number, last_try=last_try)
+    if stage is Stage.INGEST_METADATA:
+        context["outlet_events"][CATALOGED].extra = _cataloged_event(task_instance, job_id)
+    return summary
+
+
+def _cataloged_event(task_instance: Any, job_id: int) -> dict[str, Any]:  # noqa: ANN401 - a type of Airflow
+    """Return what an event of the asset says about its job."""
+    declared = task_instance.xcom_pull(task_ids=Stage.LOAD_METADATA.value) or {}
+    return {
+        "job": job_id,
+        "transaction": job_id,
+        "project": declared.get("project", ""),
+        "instrument": declared.get("instrument", ""),
+    }

@@ -95,6 +95,12 @@ password = secret
 Every process needs the same settings: the API, Airflow's scheduler and workers (which run the stages), and the shell in
 which you call `pacifica-ingest-cmd`.
 """
+WEBHOOKS = """\
+## `[webhook:NAME]`
+
+Each section of this form is a receiver of notifications. They have no variables: see
+[Notifications](notifications.md#settings-of-a-webhook).
+"""
 DAGS = """\
 ## DAGs
 
@@ -133,7 +139,7 @@ With `make run`, some settings have other values:
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *_ini_sections(), DAGS, _dag_table(), LOCAL + "".join(_tuning())])
+    return "\n".join([HEAD, *_ini_sections(), WEBHOOKS, DAGS, _dag_table(), LOCAL + "".join(_tuning())])
 
 
 def compose_file(text: str) -> str:

@@ -31,6 +31,7 @@ def describe_task(task: Any) -> dict[str, Any]:
     return {
         "downstream": sorted(task.downstream_task_ids),
         "pool": task.pool,
+        "outlets": [outlet.name for outlet in task.outlets],
         "owner": task.owner,
         "retries": task.retries,
         "weight_rule": str(task.weight_rule),

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.stages.registry import documentation
 from ingest.states.airflow import RunState, TaskState
-from ingest.states.stages import STAGES, Kind, Pool
+from ingest.states.stages import STAGES, Kind, Pool, Stage
 
 PROJECT = Path(__file__).parents[2]
 DAGS = {"ingest", "move", "housekeeping", "retention", "reconcile"}
@@ -88,6 +88,12 @@ def test_job_dag_is_the_chain_of_the_registered_stages(parsed: Parsed, kind: Kin
         assert task["downstream"] == ([following] if following else [])
         assert task["pool"] == stage.pool
         assert task["doc"] == documentation(stage)
+
+
+def test_cataloged_job_is_an_event_of_the_asset(parsed: Parsed):
+    tasks = [task for dag in parsed["dags"].values() for task in dag["tasks"].items()]
+    announced = [(name, task["outlets"]) for name, task in tasks if task["outlets"]]
+    assert announced == [(Stage.INGEST_METADATA, ["pacifica-ingest/cataloged"])] * len(Kind)
 
 
 def test_tasks_that_use_the_archive_share_its_pool(parsed: Parsed):

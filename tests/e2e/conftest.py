@@ -1,5 +1,6 @@
 """The real stack, started once for all tests of this folder."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest.local.layout import PROJECT
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
@@ -14,6 +16,14 @@ from tools.stack import Stack, ledger_of, start_stack, stop_stack
 # A stage stops retrying an unavailable service after seconds, not after half an hour. The delay is longer than the two
 # seconds for which each API process trusts its last answer about a run, so that the reason for a retry becomes visible.
 SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
+# Airflow also reads the example DAG of the documentation, which stays paused until its test.
+EXAMPLE_DAG = "report_cataloged"
+LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
+BUNDLES = [
+    {"name": "dags-folder", "classpath": LOCAL_BUNDLE, "kwargs": {}},
+    {"name": "examples", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(PROJECT / "docs" / "examples")}},
+]
+SETTINGS["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(BUNDLES)
 
 
 @pytest.fixture(scope="package")

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import pytest
 
 from ingest.states.stages import STAGES, Kind
+from tests.e2e.conftest import EXAMPLE_DAG
 from tools.bundles import make_bundle
 from tools.stack import Stack
 from tools.waiting import wait_until
@@ -25,8 +26,8 @@ print(get_import_errors())
 def test_dags_have_no_import_errors(stack: Stack):
     assert stack.request_airflow("GET", "/importErrors")["import_errors"] == []
     dags = {dag["dag_id"]: dag for dag in stack.request_airflow("GET", "/dags")["dags"]}
-    assert set(dags) == {"ingest", "move", "housekeeping", "retention", "reconcile"}
-    assert not any(dag["is_paused"] for dag in dags.values())
+    assert set(dags) == {"ingest", "move", "housekeeping", "retention", "reconcile", EXAMPLE_DAG}
+    assert {dag_id for dag_id, dag in dags.items() if dag["is_paused"]} == {EXAMPLE_DAG}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -96,4 +97,5 @@ def test_account_of_the_api_can_change_runs_and_no_dag(stack: Stack):
     assert stack.wait_for_end(job)["state"] == "OK"
     stack.request_airflow("PATCH", f"/dags/ingest/dagRuns/job-{job}", {"state": "failed"}, user="ingest")
     stack.request_airflow("DELETE", f"/dags/ingest/dagRuns/job-{job}", user="ingest")
-    assert not any(dag["is_paused"] for dag in stack.request_airflow("GET", "/dags")["dags"])
+    paused = [dag["dag_id"] for dag in stack.request_airflow("GET", "/dags")["dags"] if dag["is_paused"]]
+    assert paused == [EXAMPLE_DAG]

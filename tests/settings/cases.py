@@ -106,6 +106,13 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "keep_rejected_days": ("ingest", "keep_rejected_days", "INGEST_KEEP_REJECTED_DAYS", "7.5", 7.5),
     "keep_failed_days": ("ingest", "keep_failed_days", "INGEST_KEEP_FAILED_DAYS", "90", 90.0),
     "keep_abandoned_seconds": ("ingest", "keep_abandoned_seconds", "INGEST_KEEP_ABANDONED_SECONDS", "60", 60.0),
+    "keep_notifications_days": (
+        "ingest",
+        "keep_notifications_days",
+        "INGEST_KEEP_NOTIFICATIONS_DAYS",
+        "7",
+        7.0,
+    ),
     "keep_partial_hours": ("ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS", "24", 24.0),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
     "move_rules": (
@@ -177,6 +184,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "user_running_jobs": ("an integer from 1", NOT_FROM_1),
     "keep_rejected_days": ("a number from 0 to 36500", ["-1", "36501", "a month"]),
     "keep_failed_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
+    "keep_notifications_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
     "keep_partial_hours": ("a number above 0, up to 87600", [*NOT_ABOVE_0, "87601"]),
     "unlisted_members": ("reject or skip", ["drop", "Reject", "true", "skip\n"]),

@@ -54,6 +54,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "keep_rejected_days": 30.0,
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,
+        "keep_notifications_days": 30.0,
         "keep_partial_hours": 168.0,
         "move_folders": (),
         "move_rules": (),
@@ -71,6 +72,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "database_url": "postgresql://ingest@127.0.0.1:5432/ingest",
         "connect_attempts": 10,
         "connect_wait": 20.0,
+        "webhooks": (),
         "airflow_url": "http://127.0.0.1:8090",
         "airflow_username": "ingest",
         "airflow_password": "",
@@ -96,7 +98,8 @@ def test_defaults_are_themselves_allowed():
 
 
 def test_every_setting_has_a_case_here():
-    assert set(VALUES) == set(Settings.model_fields)
+    # The webhooks are whole sections: test_webhooks.py.
+    assert {*VALUES, "webhooks"} == set(Settings.model_fields)
     assert set(REFUSED) | set(REFUSED_IN_INI) | REFUSED_BY_ENTRY == constrained(Settings)
     assert set(REFUSED_FOR_DAGS) == constrained(DagSettings)
 

@@ -1,14 +1,18 @@
 """Events: the history of a job, and of an upload that never became one.
 
-Called by all modules that write jobs, files or uploads. An event is appended in the transaction that it describes.
+Called by all modules that write jobs, files or uploads. An event is appended in the transaction that it describes, and
+with it the notifications for webhooks.
 """
 
 from enum import StrEnum
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from ingest.errors.types import JobCanceled
+from ingest.ledger import outbox
 from ingest.ledger.models import Event
+from ingest.states.notifications import NotificationType
 from ingest.states.stages import Stage
 from ingest.system.sanitize import to_one_line
 
@@ -53,6 +57,24 @@ class EventKind(StrEnum):
     BUNDLE_REPLACED = "bundle_replaced"
 
 
+# The events that webhooks are notified of.
+NOTIFICATIONS = {
+    EventKind.RECEIVED: NotificationType.RECEIVED,
+    EventKind.STAGE_WILL_BE_RETRIED: NotificationType.WAITING,
+    EventKind.STAGE_FAILED: NotificationType.FAILED,
+    EventKind.CATALOGED: NotificationType.COMPLETED,
+    EventKind.CANCELED: NotificationType.CANCELED,
+}
+# A job waits from the first of these events that says so until another one follows.
+WAIT_BOUNDARIES = (
+    EventKind.STAGE_WILL_BE_RETRIED,
+    EventKind.STAGE_FINISHED,
+    EventKind.STAGE_FAILED,
+    EventKind.RETRY,
+    EventKind.CANCELED,
+)
+
+
 def add_event(
     session: Session,
     job_id: int,
@@ -61,8 +83,12 @@ def add_event(
     attempt: int | None = None,
     code: str | None = None,
     text: str = "",
+    notification: NotificationType | None = None,
 ) -> None:
-    """Append an event in the caller's transaction; its text becomes one line."""
+    """Append an event in the caller's transaction; its text becomes one line.
+
+    Webhooks are notified of it if its kind is one of `NOTIFICATIONS`, or as the argument says.
+    """
     values = {
         "job_id": job_id,
         "kind": kind,
@@ -71,4 +97,21 @@ def add_event(
         "code": code,
         "text": to_one_line(text),
     }
-    session.execute(insert(Event).values(values))
+    event_id = session.scalars(insert(Event).values(values).returning(Event.id)).one()
+    notification = notification or NOTIFICATIONS.get(kind)
+    if notification is NotificationType.WAITING and _is_waiting(session, job_id, event_id):
+        return
+    # The stage that removes the files of a canceled job ends with this code: that it was canceled was notified before.
+    if notification is not None and (kind, code) != (EventKind.STAGE_FAILED, JobCanceled.code):
+        outbox.enqueue(session, event_id, job_id, notification)
+
+
+def _is_waiting(session: Session, job_id: int, event_id: int) -> bool:
+    """Return whether the job was waiting before an event: each further try that fails is not news."""
+    before = (
+        select(Event.kind)
+        .where(Event.job_id == job_id, Event.id < event_id, Event.kind.in_(WAIT_BOUNDARIES))
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    return session.scalar(before) == EventKind.STAGE_WILL_BE_RETRIED

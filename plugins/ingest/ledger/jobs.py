@@ -19,6 +19,7 @@ from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
 from ingest.ledger.job_snapshots import JobSnapshot, Received, to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
+from ingest.states.notifications import NotificationType
 
 LARGEST_ID = 2**63 - 1
 
@@ -124,7 +125,9 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
         job.override = asdict(state)
         job.fence += state.state == JobStatus.FAILED
         job.updated = func.now()
-        add_event(session, job_id, EventKind.OVERRIDE, text=f"{state.state} {state.task}: {state.exception}")
+        text = f"{state.state} {state.task}: {state.exception}"
+        notification = NotificationType.FAILED if state.state == JobStatus.FAILED else None
+        add_event(session, job_id, EventKind.OVERRIDE, text=text, notification=notification)
         session.flush()
         session.refresh(job)
         return to_snapshot(job)

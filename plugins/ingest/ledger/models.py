@@ -8,6 +8,8 @@
 | `upload` | `ingest.ledger.uploads` |
 | `resumable_upload` | `ingest.ledger.resumable_uploads`, `upload_progress`, and its end `uploads` and `expired_uploads` |
 | `idempotency_key` | `ingest.ledger.idempotency_keys` |
+| `webhook` | `ingest.ledger.webhooks` and, the last results, `ingest.ledger.outbox` |
+| `notification` | `ingest.ledger.outbox` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
 | `catalogue_*` and the two sequences | the built-in services |
 """
@@ -16,6 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -31,7 +34,7 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 NAMING_CONVENTION = {
@@ -50,6 +53,7 @@ class Base(DeclarativeBase):
         int: BigInteger,
         str: Text,
         datetime: DateTime(timezone=True),
+        list[str]: ARRAY(Text),
         # Without `none_as_null` a None would be stored as JSON's null, which is not SQL's NULL.
         dict[str, Any]: JSONB(none_as_null=True),
     }
@@ -288,6 +292,65 @@ class Event(Base):
     attempt: Mapped[int | None]
     code: Mapped[str | None]
     text: Mapped[str] = mapped_column(server_default="")
+
+
+class Webhook(Base):
+    """A subscriber of notifications, as the settings described it when an API process last started.
+
+    - `events`, `users`: the types of notifications it receives, and of whose jobs; of all users' if `users` is NULL.
+    - `removed`: since when the settings lack it; it then receives nothing.
+    - `disabled`: since when it receives nothing, because the receiver answered 410.
+    - `paused_until`: the receiver requested not to be called before (`Retry-After`).
+    - `last_failure`, `failure`: when the last failed try ended, and how.
+    """
+
+    __tablename__ = "webhook"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    events: Mapped[list[str]]
+    users: Mapped[list[str] | None]
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed: Mapped[datetime | None]
+    disabled: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
+    last_success: Mapped[datetime | None]
+    last_failure: Mapped[datetime | None]
+    failure: Mapped[str | None]
+
+
+class Notification(Base):
+    """A notification of an event to one webhook; written in the event's transaction, so neither exists without the other.
+
+    - `message_id`: the id that receivers see, equal in every try.
+    - `type`: a `NotificationType`; `state`: a `NotificationState`.
+    - `tries`: the number of tries that began.
+    - `next_try`: when it is due; while a try is in progress, when that process counts as dead.
+    - `ended`: when it was delivered or given up.
+    - `failure`: how the last try failed.
+    """
+
+    __tablename__ = "notification"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
+    webhook: Mapped[str] = mapped_column(ForeignKey("webhook.name", ondelete="CASCADE"))
+    event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
+    job_id: Mapped[int]
+    type: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    tries: Mapped[int] = mapped_column(server_default="0")
+    next_try: Mapped[datetime]
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended: Mapped[datetime | None]
+    failure: Mapped[str | None]
+
+    __table_args__ = (
+        # The next ones of a webhook, and those that precede one of them: few beside all that were delivered.
+        Index("ix_notification_due", "webhook", "next_try", "id", postgresql_where=text("state = 'waiting'")),
+        Index("ix_notification_of_job", "webhook", "job_id", "id", postgresql_where=text("state = 'waiting'")),
+        # For retention and replays.
+        Index(None, "webhook", "created"),
+    )
 
 
 class OriginalJob(Base):

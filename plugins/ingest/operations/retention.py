@@ -1,4 +1,4 @@
-"""Removes expired bundles and partial uploads from the spool; each removal is an event of its job.
+"""Removes expired bundles and partial uploads from the spool, each with an event of its job, and old notifications.
 
 Called by the DAG `retention`. It removes
 
@@ -7,7 +7,8 @@ Called by the DAG `retention`. It removes
 - the bundle of a job that was canceled, because the job is never continued;
 - the bundle of a job that was rejected, because its uploader has to fix it and send a new one anyway;
 - much later, the bundle of a job that failed otherwise or that an admin set to FAILED, and its files in the archive;
-- the bundle of a cataloged job whose last process could not remove it.
+- the bundle of a cataloged job whose last process could not remove it;
+- notifications that ended long ago, and those of webhooks that take no more.
 
 It never touches a job that is in progress, waits, or will be cleared by housekeeping, and no file in the spool that belongs
 to neither a job nor an upload. The order of writes: the files in the archive, the bundle, the commit. If a process dies in
@@ -29,7 +30,7 @@ from ingest.archiving.rejection import remove_uncataloged
 from ingest.archiving.spool_cleanup import free_spool
 from ingest.context import StageContext
 from ingest.errors.types import IngestError
-from ingest.ledger import expired_uploads, jobs, uploads
+from ingest.ledger import expired_uploads, jobs, uploads, webhooks
 from ingest.ledger.database import first_line, make_engine
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_predicates import IS_CANCELED, IS_CATALOGED, IS_REJECTED, IS_STOPPED
@@ -79,6 +80,7 @@ def remove_leftovers() -> dict[str, int]:
                 _rejected_bundles,
                 _failed_bundles,
                 _cataloged_bundles,
+                _old_notifications,
             )
             return dict(sum((kind(resources) for kind in kinds), Counter()))
     finally:
@@ -120,6 +122,11 @@ def _failed_bundles(resources: Resources) -> Counter[str]:
 def _cataloged_bundles(resources: Resources) -> Counter[str]:
     found = jobs.with_bundle(resources.engine, IS_CATALOGED, Job.updated < func.now() - MIN_CATALOGED_AGE)
     return _remove_each("catalogued", found, lambda job_id: _free_spool(resources, job_id))
+
+
+def _old_notifications(resources: Resources) -> Counter[str]:
+    age = timedelta(days=resources.settings.keep_notifications_days)
+    return Counter(notifications=webhooks.remove_old(resources.engine, age))
 
 
 def _ended(resources: Resources, days: float, *conditions: ColumnElement[bool]) -> Iterator[int]:

@@ -14,6 +14,7 @@ from ingest.settings.limits import LimitSettings
 from ingest.settings.moves import MoveSettings
 from ingest.settings.submitters import NETWORK_ID, SubmitterSettings
 from ingest.settings.types import Size, check_database_url, folder_of, option
+from ingest.settings.webhooks import Webhook
 
 # What happens to members of a bundle that its metadata does not list.
 REJECT, SKIP = "reject", "skip"
@@ -55,6 +56,11 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         description="Seconds without data, in addition to `receive_timeout`, after which a partial upload is deleted from "
         "the spool.",
         form="a number above 0", gt=0,
+    )  # fmt: skip
+    keep_notifications_days: float = option(
+        30.0, "ingest", "keep_notifications_days", "INGEST_KEEP_NOTIFICATIONS_DAYS",
+        description="Days until a notification that was delivered or given up is deleted; until then it can be replayed.",
+        form="a number from 0 to 36500", ge=0, le=36500,
     )  # fmt: skip
     keep_partial_hours: float = option(
         168.0, "ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS",
@@ -128,6 +134,8 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         "it, or each has a copy. Empty: there are no receipts.",
         form="a folder",
     )  # fmt: skip
+    # The sections [webhook:NAME] of the INI file; there are no variables for them.
+    webhooks: tuple[Webhook, ...] = ()
     airflow_url: str = option(
         "http://127.0.0.1:8090", "airflow", "url", "INGEST_AIRFLOW_URL",
         description="Airflow's api-server.", form="an http(s) URL", pattern=r"^https?://\S+$", repr=False,

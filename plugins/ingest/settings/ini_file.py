@@ -22,6 +22,8 @@ DEFAULT_NAME = "config.ini"
 # A section that the original service does not have: its values are literal.
 OWN_SECTION = "airflow"
 CELERY = "celery"
+# Sections with any name after this prefix are known, with all their options.
+WEBHOOK_PREFIX = "webhook:"
 
 Option = tuple[str, str]
 
@@ -58,7 +60,7 @@ def as_in_the_file(text: str) -> str:
 
 
 def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
-    """Return the known options by section and name; warn of all others.
+    """Return the known options by section and name, and those of webhooks; warn of all others.
 
     Raises ConfigurationError if the file cannot be read, without the parser's message, which quotes lines of the file that
     may contain passwords.
@@ -74,7 +76,12 @@ def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
         raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: it is not an INI file{line}") from None
     found = {(section, name): value for section in parser.sections() for name, value in parser.items(section)}
     _warn_of_unused(path, parser, known)
-    return {option: value for option, value in found.items() if option in known}
+    return {option: value for option, value in found.items() if option in known or is_of_webhook(option)}
+
+
+def is_of_webhook(option: Option) -> bool:
+    """Return whether an option is in a section of a webhook, which `ingest.settings.webhooks` checks."""
+    return option[0].startswith(WEBHOOK_PREFIX)
 
 
 @cache
@@ -87,7 +94,11 @@ def _warn_of_unused(path: Path, parser: ConfigParser, known: Collection[Option])
     if parser.has_section(CELERY):
         warn_once(f"{path}: [{CELERY}] is not used: Airflow replaces Celery; remove the section")
     sections = {section for section, _ in known}
-    unused = [f"[{section}]" for section in parser.sections() if section not in {*sections, CELERY}]
+    unused = [
+        f"[{section}]"
+        for section in parser.sections()
+        if section not in {*sections, CELERY} and not section.startswith(WEBHOOK_PREFIX)
+    ]
     for section in filter(sections.__contains__, parser.sections()):
         names = [name for name in parser.options(section) if name not in parser.defaults()]
         unused += [f"[{section}] {name}" for name in names if (section, name) not in known]

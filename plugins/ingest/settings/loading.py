@@ -7,16 +7,24 @@ read the environment only, because importing a DAG file must not read from disk.
 
 import os
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ingest.errors.types import ConfigurationError
 from ingest.settings.fields import BUILT_IN, DagSettings, Settings
-from ingest.settings.ini_file import CONFIG_FILE_VARIABLE, as_in_the_file, find_file, read_options, warn_once
+from ingest.settings.ini_file import (
+    CONFIG_FILE_VARIABLE,
+    as_in_the_file,
+    find_file,
+    is_of_webhook,
+    read_options,
+    warn_once,
+)
 from ingest.settings.peewee_url import sqlalchemy_url
 from ingest.settings.types import EXPLAINED, sources
+from ingest.settings.webhooks import read_webhooks
 
 __all__ = [
     "BUILT_IN",
@@ -69,13 +77,18 @@ def _variables(model: type[Model], environment: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _from_file(environment: Mapping[str, str]) -> dict[str, str]:
+def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
     path = find_file(environment)
     if path is None:
         return {}
     known = {(source["section"], source["option"]): field for field, source in sources(Settings).items()}
-    found = {known[option]: text for option, text in read_options(path, known).items()}
-    return {field: sqlalchemy_url(text) if field == "database_url" else text for field, text in found.items()}
+    options = read_options(path, known)
+    found: dict[str, Any] = {known[option]: text for option, text in options.items() if option in known}
+    if "database_url" in found:
+        found["database_url"] = sqlalchemy_url(found["database_url"])
+    if webhooks := read_webhooks({option: text for option, text in options.items() if is_of_webhook(option)}):
+        found["webhooks"] = webhooks
+    return found
 
 
 def _from_variable(name: str, text: str) -> str:
@@ -83,7 +96,7 @@ def _from_variable(name: str, text: str) -> str:
 
 
 def _warn_of_contradictions(
-    in_file: Mapping[str, str], in_environment: Mapping[str, str], variables: Mapping[str, str]
+    in_file: Mapping[str, Any], in_environment: Mapping[str, str], variables: Mapping[str, str]
 ) -> None:
     # In the original service the file has precedence, so admins who upgrade must be warned.
     for field in in_file.keys() & in_environment.keys():
@@ -95,7 +108,7 @@ def _warn_of_contradictions(
             )
 
 
-def _checked(model: type[Model], values: Mapping[str, str]) -> Model:
+def _checked(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:

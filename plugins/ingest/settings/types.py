@@ -94,8 +94,9 @@ def check_database_url(value: str) -> str:
 
 
 def sources(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Return the section, option, environment variables and form of each field."""
-    return {name: dict(field.json_schema_extra or {}) for name, field in model.model_fields.items()}  # type: ignore[arg-type]
+    """Return the section, option, environment variables and form of each field that is a single option."""
+    fields = model.model_fields.items()
+    return {name: dict(field.json_schema_extra) for name, field in fields if isinstance(field.json_schema_extra, dict)}
 
 
 Folders = Annotated[tuple[Path, ...], BeforeValidator(split_folders)]

@@ -1,7 +1,8 @@
-"""IP addresses and networks: parsing, membership, loopback.
+"""IP addresses and networks: parsing, membership, loopback, public.
 
 Used by the settings `trusted_proxies` and `allowed_hosts`, by `api.access.header_auth` and `api.access.sites` for the
-addresses in a request, and by `api.serving.listener` for the address that it listens on.
+addresses in a request, by `api.serving.listener` for the address that it listens on, and by `ingest.operations.notify` for
+the addresses of receivers.
 """
 
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ Network = IPv4Network | IPv6Network
 
 # The prefix of IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2): a socket for both protocols reports IPv4 peers like this.
 MAPPED_BITS = 96
+# Translated to IPv4 by a gateway of the network (RFC 6052); the last 32 bits are the IPv4 address.
+NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def read_address(text: str | None) -> Address | None:
@@ -49,3 +52,21 @@ def is_loopback(text: str | None) -> bool:
     """Return whether a text is a loopback address, which only this machine can reach."""
     address = read_address(text)
     return address is not None and address.is_loopback
+
+
+def is_public(text: str) -> bool:
+    """Return whether a text is an address on the internet: not one of this machine, a private network or a group.
+
+    An IPv6 address that leads to an IPv4 address is as public as that one.
+    """
+    address = read_address(text)
+    if isinstance(address, IPv6Address):
+        address = _inner_ipv4(address) or address
+    return address is not None and address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def _inner_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that a gateway translates an IPv6 address to (NAT64, 6to4, Teredo)."""
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour or (address.teredo[1] if address.teredo else None)
