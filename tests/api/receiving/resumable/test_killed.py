@@ -1,5 +1,7 @@
 """A process of the API is killed between any two writes: no byte is lost that was answered, and the bundle is one job."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -7,9 +9,11 @@ import requests
 
 from tests.api.live_server import Server, execute
 from tests.api.receiving.resumable.conftest import MIB
-from tests.api.receiving.resumable.tus_client import TUS, TusUpload, create
+from tests.api.receiving.resumable.tus_client import TUS, TusUpload, create, send_part
 from tests.faults.points import Points
 from tools.waiting import wait_until
+
+LONG = 1024 * MIB
 
 
 def next_job(server: Server) -> int:
@@ -65,6 +69,27 @@ def test_at_the_last_byte(server: Server, points: Points, bundle: bytes, point: 
     resume(upload, bundle)
     assert set(server.rows()) - before == {job} == {upload.job()}
     assert upload.file().read_bytes() == bundle
+
+
+def test_in_the_middle_of_a_long_part(server: Server) -> None:
+    """The offset is recorded every second, also before the part ends."""
+    upload = create(server, LONG)
+    recorded = 0
+
+    def sends_until_recorded() -> bool:
+        nonlocal recorded
+        connection.sendall(b"x" * (MIB // 8))
+        recorded = int(upload.get().json()["offset"])
+        return recorded > 0
+
+    with server.connect() as connection:
+        send_part(connection, upload, 0, LONG)
+        wait_until(sends_until_recorded, 60, lambda: "no offset is recorded")
+        for worker in server.workers():
+            os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: serves(server), 60, lambda: "the API does not serve again")
+    assert recorded <= upload.offset() < LONG
+    assert upload.holds(b"x" * recorded)
 
 
 def test_at_the_creation(server: Server, points: Points, bundle: bytes) -> None:
