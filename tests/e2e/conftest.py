@@ -11,9 +11,15 @@ from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage stops retrying an unavailable service after seconds, not after half an hour. The delay is longer than the two
-# seconds for which each API process trusts its last answer about a run, so that the reason for a retry becomes visible.
-SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
+# A job stops waiting for an unavailable service after seconds, not after days: its second attempt is the last. The delay is
+# longer than the two seconds for which each API process trusts its last answer about a run, so that the reason for a retry
+# becomes visible.
+SETTINGS = {
+    "INGEST_RETRIES": "1",
+    "INGEST_RETRY_FOR": "7",
+    "INGEST_RETRY_DELAY": "5",
+    "INGEST_MAX_RETRY_DELAY": "5",
+}
 
 
 @pytest.fixture(scope="package")

@@ -15,6 +15,7 @@ from ingest.ledger.jobs import to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 
 FIRST_ID = 9_100_000_000
 NOW = datetime.now(UTC)
@@ -28,6 +29,7 @@ HOLDERS = [None, "host:1:1"]
 # Well before and well after the limit, however long the test takes.
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
+WAITS = [None, Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW).as_json()]
 
 
 def is_dead(job: Job) -> bool:
@@ -44,6 +46,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_STOPPED": lambda _job, record: record.is_stopped,
     "IS_REJECTED": lambda _job, record: record.is_rejected,
     "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
+    "IS_WAITING": lambda _job, record: record.waiting is not None,
     "IS_IDLE": is_idle,
 }
 
@@ -51,8 +54,8 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
     """Yield a transaction with a job of each combination, which is rolled back."""
-    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES)
-    names = ("override", "error", "outcome", "holder", "updated", "spool_name")
+    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, WAITS)
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "waiting")
     combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
     with Session(database_engine) as session:
         session.add_all(
@@ -60,7 +63,7 @@ def session(database_engine: Engine) -> Iterator[Session]:
             for number, values in enumerate(combinations)
         )
         session.flush()
-        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2
+        assert len(combinations) == 3 * 3 * 5 * 2 * 2 * 2 * 2
         yield session
         session.rollback()
 
@@ -76,7 +79,7 @@ def test_predicate_agrees_with_python_for_every_combination(session: Session, na
     rows = session.execute(
         select(Job, predicate.label("found"), (~predicate).label("negated")).where(Job.id >= FIRST_ID)
     ).all()
-    assert len(rows) == 360
+    assert len(rows) == 720
     for job, found, negated in rows:
         expected = EXPECTED[name](job, to_snapshot(job).record)
         assert (found, negated) == (expected, not expected), vars(job)

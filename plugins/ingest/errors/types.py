@@ -16,6 +16,7 @@
      │    │    ├── FilesRejected          a file differs from what the metadata declares
      │    │    ├── CatalogRejected
      │    │    │    └── CatalogHoldsIds   file ids are in use: new ones are allocated
+     │    │    ├── DocumentRefused        a service refuses the document of this job alone with an error of its own
      │    │    └── RejectedBefore         an earlier process began the rejection and this one finished it
      │    ├── UnknownJob                  no job has this id
      │    │    └── ReceivedByOriginal     the original service received the job
@@ -77,6 +78,7 @@ from ingest.errors.rejections import (
     FOR_UPLOADER,
     CatalogHoldsIds,
     CatalogRejected,
+    DocumentRefused,
     FilesRejected,
     IncompleteBody,
     InvalidBundle,
@@ -124,6 +126,7 @@ __all__ = [
     "ConfigurationError",
     "DatabaseUnavailable",
     "DifferencesFound",
+    "DocumentRefused",
     "FenceLost",
     "FilesRejected",
     "IdempotencyKeyInUse",

@@ -105,6 +105,7 @@ class Job(Base):
     - `holder`: the process that works on the job, or died while it did.
     - `finished`: the last stage that finished.
     - `error`: how the last attempt failed.
+    - `waiting`: what the job waits for since an attempt failed (`ingest.states.waiting`); NULL once the stage has finished.
     - `rejection`: why the job is being rejected, so that a later attempt can complete the rejection.
     - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
     - `clears`: how often housekeeping has restarted the job's run.
@@ -133,6 +134,7 @@ class Job(Base):
     finished: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    waiting: Mapped[dict[str, Any] | None]
     rejection: Mapped[dict[str, Any] | None]
     catalogue_settles: Mapped[datetime | None]
     override: Mapped[dict[str, Any] | None]
@@ -148,6 +150,8 @@ class Job(Base):
         Index(None, "outcome", "created"),
         # The few jobs that have their bundle: read for the share of a user at each upload.
         Index("ix_job_in_spool", "submitted_by", "created", "id", postgresql_where=text("spool_name <> ''")),
+        # The few jobs that wait for a service: housekeeping reads them every minute, the oldest first.
+        Index("ix_job_waiting", "created", "id", postgresql_where=text("waiting IS NOT NULL")),
     )
 
 

@@ -40,6 +40,8 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
         return JobState(JobStatus.OK, Stage.INGEST_METADATA.label, DONE, "", complete=True)
     if job.override is not None:
         return job.override
+    if waits := _for_a_service(job, run):
+        return waits
     if run is None:
         return job.last or received()
     if run.state is None:
@@ -88,6 +90,15 @@ def _given_up(job: JobRecord) -> bool:
 
 def _ok(label: str, percent: float, text: str = "") -> JobState:
     return JobState(JobStatus.OK, label, percent, text, complete=False)
+
+
+def _for_a_service(job: JobRecord, run: Run | None) -> JobState | None:
+    """Return the state of a job that waits for its next attempt, whose run may have ended in Airflow meanwhile."""
+    if job.waiting is None or job.error is None or not job.is_waiting:
+        return None
+    if run is not None and (run.is_working or run.state == RunState.SUCCESS):
+        return None
+    return _ok(job.error.stage.label, _progress(job, job.error.stage), job.waiting.sentence)
 
 
 def _without_run(job: JobRecord) -> JobState:
