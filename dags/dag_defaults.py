@@ -3,7 +3,6 @@
 Imported by the DAG files and `stage_tasks`. At import it reads only the environment.
 """
 
-import random
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +11,23 @@ from airflow.sdk import RetryDecision, RetryPolicy
 from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection
 from ingest.orchestrator.dag_ids import TAG
 from ingest.settings.loading import load_dag_settings
+from ingest.states.waiting import delay_after
 
 SETTINGS = load_dag_settings()
 # The tag by which the service finds its own DAGs in Airflow.
 
 
-class RetryByCause(RetryPolicy):
-    """Fail immediately when a retry cannot help; otherwise double the delay with each try, up to a ceiling.
+# A run that waits counts to `max_active_runs`, and the scheduler examines it again and again. So Airflow waits only for
+# shorter delays. For a longer one the run ends, the job waits in the ledger, and housekeeping, which runs once a minute,
+# starts the next attempt.
+LONGEST_DELAY_IN_AIRFLOW = 60.0
 
-    Airflow's own exponential backoff derives its jitter from the logical date, so after an outage all jobs of a service
-    would retry within the same second. This policy spreads them.
+
+class RetryByCause(RetryPolicy):
+    """End the run when a retry cannot help, or only later; otherwise retry after the delay that the ledger holds.
+
+    An error without such a delay is unexpected: the delay is doubled with each try, up to a ceiling. Airflow's own
+    exponential backoff derives its jitter from the logical date, so all jobs would retry within the same second.
     """
 
     def evaluate(
@@ -31,17 +37,19 @@ class RetryByCause(RetryPolicy):
         max_tries: int,
         context: Any = None,  # noqa: ANN401, ARG002 - Airflow's signature
     ) -> RetryDecision:
-        """Decide what follows a failed try; after a Clear the delays start again with the shortest one."""
+        """Decide what follows a failed try; after a Clear, unexpected errors start again with the shortest delay."""
         if isinstance(exception, Rejection):
             return RetryDecision.fail(reason=f"{FOR_UPLOADER}: {exception.code}")
         if isinstance(exception, PermanentError):
             return RetryDecision.fail(reason=exception.code)
-        tries_since_clear = try_number - (max_tries - SETTINGS.retries) - 1
-        longest = min(SETTINGS.retry_delay * 2.0 ** max(tries_since_clear, 0), SETTINGS.max_retry_delay)
-        delay = longest * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, hides nothing
-        return RetryDecision.retry(
-            timedelta(seconds=delay), reason=getattr(exception, "code", type(exception).__name__)
-        )
+        code = getattr(exception, "code", type(exception).__name__)
+        delay = getattr(exception, "next_attempt_seconds", None)
+        if delay is None:
+            tries_since_clear = try_number - (max_tries - SETTINGS.retries)
+            delay = delay_after(tries_since_clear, SETTINGS.retry_delay, SETTINGS.max_retry_delay)
+        elif delay > LONGEST_DELAY_IN_AIRFLOW:
+            return RetryDecision.fail(reason=f"{code}: the job waits; housekeeping starts its next attempt")
+        return RetryDecision.retry(timedelta(seconds=delay), reason=code)
 
 
 TASK_DEFAULTS: dict[str, Any] = {

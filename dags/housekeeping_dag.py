@@ -6,11 +6,12 @@ Runs once a minute. For each job that has not ended, it
   the run with its id belongs to another job (that run is deleted). A job that waits for another job of its user to end
   keeps waiting;
 - clears the run if Airflow lost it: its workers were killed, or its server was unavailable;
+- clears the run of a job that waits for a service, when its next attempt is due or when the service answers again;
 - replaces the run if task instances of it were deleted;
 - ends the job with the code `run_marked_failed` if an operator marked its run, or a task of it, as failed.
 
-It clears or replaces the run of a job at most five times. It does not touch a job that failed by its own fault, or because
-a service was unavailable for too long: an admin retries that one.
+It clears or replaces a lost run of a job at most five times. The attempts of a job that waits are not counted. It does not
+touch a job that failed by its own fault, or because a service was unavailable for three days: an admin retries that one.
 
 **When it fails**, Airflow did not respond to the requests about some jobs; the log of the task names them. The next run, a
 minute later, tries again. **When it does not run**, jobs that Airflow lost stay where they are: unpause this DAG.

@@ -148,7 +148,7 @@ def make_old(database_engine: Engine) -> MakeOld:
 
 @pytest.fixture
 def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Return a job with archived files, whose tries were used up while the catalog was unavailable."""
+    """Return a job with archived files, which has waited for the catalog as long as it may."""
     job = make_job()
     for stage in STAGES[Kind.INGEST][:-1]:
         stage_wrapper.run_stage(stage, job, 1, last_try=False)
@@ -158,8 +158,9 @@ def failed(make_job: MakeJob, settings_in_environment: None, monkeypatch: pytest
 
     with monkeypatch.context() as broken:
         broken.setattr(BuiltInMetadata, "ingest", unavailable)
+        broken.setenv("INGEST_RETRY_FOR", "1")
         with pytest.raises(ServiceUnavailable):
-            stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=True)
+            stage_wrapper.run_stage(Stage.INGEST_METADATA, job, 1, last_try=False)
     return job
 
 

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,7 @@ from ingest.states.job_state import (
     job_state,
 )
 from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.waiting import Waiting
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -176,6 +179,7 @@ def job(
     finished: Stage | None = None,
     clears: int = 0,
     cancellation: str = "",
+    waiting: Waiting | None = None,
 ) -> JobRecord:
     return JobRecord(
         Kind.INGEST,
@@ -185,6 +189,7 @@ def job(
         finished=finished,
         clears=clears,
         cancellation=cancellation,
+        waiting=waiting,
         stage=Stage.LOAD_METADATA,
         percent=100.0,
     )
@@ -192,12 +197,25 @@ def job(
 
 AS_SET = JobState(JobStatus.FAILED, "ingest files", 5.0, "Failed by administrator", complete=True)
 CANCELED = "canceled: by ada at 2026-11-23 20:21:03 UTC; to archive the data, send it as a new job"
+WAITING = Waiting(
+    "archive",
+    "http://archive:8080/17",
+    since=datetime(2026, 11, 30, 13, 10, tzinfo=UTC),
+    attempt=7,
+    next_attempt_at=datetime(2026, 11, 30, 14, 5, tzinfo=UTC),
+    code="service_unavailable",
+    reason="Connection refused",
+)
 TAR_DONE = (Stage.OPEN_TAR, "success")
 # One for each row of the table "How the state is found", in its order.
 EXAMPLES = [
     (job(outcome=Outcome.CATALOGED), run("failed")),
     (job(cancellation=CANCELED), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
     (job(override=AS_SET), run("failed")),
+    (
+        job(error=replace(PASSING, stage=Stage.LOAD_METADATA), waiting=WAITING),
+        run("failed", TAR_DONE, (Stage.LOAD_METADATA, "failed")),
+    ),
     (job(), None),
     (job(error=PERMANENT), Run(None)),
     (job(), Run(None)),
@@ -217,6 +235,7 @@ TEXTS_OF_STATES = {
     "text 2": MISSING_TEXT,
     "text 3": LOST_TEXT,
     "text 4": GIVEN_UP_TEXT,
+    "text 5": WAITING.sentence,
 }
 TEXTS = {**TEXTS_OF_STATES, "the cancellation": CANCELED, "the error": PERMANENT.text, "empty": ""}
 

@@ -46,9 +46,10 @@ def detail(seen: SeenJob, details: JobDetails) -> Document:
     snapshot, state = seen.snapshot, seen.state
     job_id = snapshot.received.job_id
     phase = phase_of(snapshot.record, seen.run, state)
-    waiting_for = (details.wait.waiting_for or state.exception or None) if phase is Phase.WAITING else None
-    next_attempt_at = _time(details.wait.next_attempt_at)
-    reports = report_stages(details.job.snapshot.record, details.attempts)
+    record = details.job.snapshot.record
+    waiting_for = state.exception or None if phase is Phase.WAITING else None
+    next_attempt_at = _time(record.waiting.next_attempt_at) if record.waiting and record.is_waiting else None
+    reports = report_stages(record, details.attempts)
     return {
         **state_document(snapshot, state),
         "phase": phase,

@@ -9,7 +9,9 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState, TaskInstanceState
-from dag_defaults import TASK_DEFAULTS
+from dag_defaults import SETTINGS, TASK_DEFAULTS, RetryByCause
+
+from ingest.errors.types import InvalidBundle, PermanentError, ServiceUnavailable
 
 
 def describe_dag(dag: Any) -> dict[str, Any]:
@@ -39,6 +41,27 @@ def describe_task(task: Any) -> dict[str, Any]:
     }
 
 
+def describe_decisions() -> dict[str, tuple[str, float | None]]:
+    """Return what the retry policy decides about errors, and after how many seconds the stage is tried again."""
+    short, long, unrecorded = (ServiceUnavailable("archive", "http://archive", "refused") for _ in range(3))
+    short.next_attempt_seconds, long.next_attempt_seconds = 59.0, 61.0
+    cases = {
+        "rejection": (InvalidBundle("no tar"), 1),
+        "permanent": (PermanentError("an admin must fix this"), 1),
+        "short wait": (short, 1),
+        "short wait, after many tries": (short, 1000),
+        "long wait": (long, 1),
+        "unrecorded wait": (unrecorded, 1),
+        "unexpected": (ValueError("a defect"), 1),
+        "unexpected, at the fourth try": (ValueError("a defect"), 4),
+    }
+    found = {}
+    for name, (error, attempt) in cases.items():
+        decision = RetryByCause().evaluate(error, attempt, SETTINGS.retries)
+        found[name] = (decision.action.value, decision.retry_delay and decision.retry_delay.total_seconds())
+    return found
+
+
 def main() -> None:
     """Print the DAGs of a folder."""
     bag = DagBag(sys.argv[1], load_op_links=False)
@@ -47,6 +70,7 @@ def main() -> None:
             "errors": bag.import_errors,
             "dags": {dag_id: describe_dag(dag) for dag_id, dag in bag.dags.items()},
             "defaults": {name: repr(value) for name, value in TASK_DEFAULTS.items()},
+            "decisions": describe_decisions(),
             "run_states": [state.value for state in DagRunState],
             "task_states": [state.value for state in TaskInstanceState],
         },

@@ -78,6 +78,25 @@ def test_tasks_that_their_schedule_repeats_are_not_retried(parsed: Parsed, dag_i
     assert [task["retries"] for task in parsed["dags"][dag_id]["tasks"].values()] == [retries]
 
 
+@pytest.mark.parametrize("error", ["rejection", "permanent", "long wait"])
+def test_run_ends_after_an_error_that_airflow_does_not_wait_for(parsed: Parsed, error: str):
+    assert parsed["decisions"][error] == ["fail", None]
+
+
+@pytest.mark.parametrize("error", ["short wait", "short wait, after many tries"])
+def test_airflow_waits_as_long_as_the_ledger_says(parsed: Parsed, error: str):
+    assert parsed["decisions"][error] == ["retry", 59.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "longest"), [("unrecorded wait", 5.0), ("unexpected", 5.0), ("unexpected, at the fourth try", 40.0)]
+)
+def test_delays_after_other_errors_are_doubled_with_each_try(parsed: Parsed, error: str, longest: float):
+    action, delay = parsed["decisions"][error]
+    assert action == "retry"
+    assert longest * 0.75 <= delay <= longest
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_job_dag_is_the_chain_of_the_registered_stages(parsed: Parsed, kind: Kind):
     dag, stages = parsed["dags"][kind], STAGES[kind]

@@ -13,9 +13,6 @@ from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage stops retrying an unavailable service after seconds, not after half an hour. The delay is longer than the two
-# seconds for which each API process trusts its last answer about a run, so that the reason for a retry becomes visible.
-SETTINGS = {"INGEST_RETRIES": "1", "INGEST_RETRY_DELAY": "5", "INGEST_MAX_RETRY_DELAY": "5"}
 # Airflow also reads the example DAG of the documentation, which stays paused until its test.
 EXAMPLE_DAG = "report_cataloged"
 LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -23,7 +20,16 @@ BUNDLES = [
     {"name": "dags-folder", "classpath": LOCAL_BUNDLE, "kwargs": {}},
     {"name": "examples", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(PROJECT / "docs" / "examples")}},
 ]
-SETTINGS["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(BUNDLES)
+# A job stops waiting for an unavailable service after seconds, not after days: its second attempt is the last. The delay is
+# longer than the two seconds for which each API process trusts its last answer about a run, so that the reason for a retry
+# becomes visible.
+SETTINGS = {
+    "INGEST_RETRIES": "1",
+    "INGEST_RETRY_FOR": "7",
+    "INGEST_RETRY_DELAY": "5",
+    "INGEST_MAX_RETRY_DELAY": "5",
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
+}
 
 
 @pytest.fixture(scope="package")

@@ -13,10 +13,11 @@ from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
 from tools.stack import Stack, ledger_of, start_stack, stop_stack
 
-# A stage stops retrying an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
+# A job stops waiting for an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
 # unresponsive service times out after ten seconds. tests/e2e/conftest.py explains why the delay is not shorter.
 SETTINGS = {
     "INGEST_RETRIES": "4",
+    "INGEST_RETRY_FOR": "20",
     "INGEST_RETRY_DELAY": "5",
     "INGEST_MAX_RETRY_DELAY": "5",
     "INGEST_SERVICE_READ_TIMEOUT": "10",

@@ -47,7 +47,7 @@ def test_job_completes_when_a_service_is_available_again_before_its_last_retry(
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", label, False)
-        assert f"{called} at {proxies[service].url}" in waiting["exception"]
+        assert f"{called} unavailable at {proxies[service].url}" in waiting["exception"]
     assert_complete(stack, core, job, THREE)
 
 
@@ -56,7 +56,7 @@ def test_job_waits_when_policy_cannot_reach_metadata(stack: Stack, core: Core, p
         job = stack.post(make_bundle(THREE))
         waiting = stack.wait(job, lambda state: bool(state["exception"]) or state["complete"])
         assert (waiting["state"], waiting["task"], waiting["complete"]) == ("OK", "Policy Validation", False)
-        assert f"policy at {proxies[POLICY].url}" in waiting["exception"]
+        assert f"policy unavailable at {proxies[POLICY].url}" in waiting["exception"]
     assert_complete(stack, core, job, THREE)
 
 

@@ -16,6 +16,7 @@ from ingest.ledger.jobs import to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, Phase
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 
 FIRST_ID = 9_100_000_000
 NOW = datetime.now(UTC)
@@ -30,8 +31,13 @@ HOLDERS = [None, "host:1:1"]
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
 LAST_STATES = [OVERRIDES[0], OVERRIDES[-1]]
-REJECTIONS = [None, {"code": "bundle_invalid", "text": "cut"}, {"code": "canceled", "text": "by ada"}]
-COMBINATIONS = 3 * 3 * 5 * 2 * 2 * 2 * 2 * 3
+REJECTIONS_AND_WAITS = [
+    {},
+    {"rejection": {"code": "bundle_invalid", "text": "cut"}},
+    {"rejection": {"code": "canceled", "text": "by ada"}},
+    {"waiting": Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW).as_json()},
+]
+COMBINATIONS = 3 * 3 * 5 * 2 * 2 * 2 * 2 * 4
 
 
 def is_dead(job: Job) -> bool:
@@ -49,6 +55,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_REJECTED": lambda _job, record: record.is_rejected,
     "IS_CANCELED": lambda _job, record: record.is_canceled,
     "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
+    "IS_WAITING": lambda _job, record: record.waiting is not None,
     "IS_IDLE": is_idle,
 }
 
@@ -56,11 +63,13 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
 @pytest.fixture(scope="module")
 def session(database_engine: Engine) -> Iterator[Session]:
     """Yield a transaction with a job of each combination, which is rolled back."""
-    columns: tuple[list[Any], ...] = (
-        OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, LAST_STATES, REJECTIONS
-    )  # fmt: skip
-    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "last_state", "rejection")
-    combinations = [dict(zip(names, values, strict=True)) for values in product(*columns)]
+    columns: tuple[list[Any], ...] = (OVERRIDES, ERRORS, OUTCOMES, HOLDERS, UPDATED, SPOOL_NAMES, LAST_STATES)
+    names = ("override", "error", "outcome", "holder", "updated", "spool_name", "last_state")
+    combinations = [
+        {**dict(zip(names, values, strict=True)), **others}
+        for values in product(*columns)
+        for others in REJECTIONS_AND_WAITS
+    ]
     with Session(database_engine) as session:
         session.add_all(
             Job(id=FIRST_ID + number, kind=Kind.INGEST, user="ada", size=1, **values)

@@ -18,6 +18,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 from tests.job_creation import create_job
 from tests.orchestrator.scripted_airflow import TASKS, Airflow, scripted_airflow, tasks
 
@@ -79,6 +80,14 @@ def end(engine: Engine, job: int) -> None:
         lease.fail_stage("code", "text", final=True)
 
 
+def wait(engine: Engine, job: int) -> None:
+    cause = Cause("archive", "http://archive", "service_unavailable", "refused")
+    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        waiting = Waiting.begin(cause, datetime.now(UTC))
+        lease.fail_stage(cause.code, cause.reason, final=False, waiting=waiting)
+
+
 def test_jobs_of_one_user_above_the_limit_wait_and_those_of_another_start(
     settings: Settings, database_engine: Engine, api: AirflowApi, airflow: Airflow, make_jobs: MakeJobs
 ):
@@ -96,8 +105,8 @@ def test_without_authentication_the_default_user_is_everybody_and_no_job_waits(
     assert all(start_jobs.start(settings, database_engine, api, received(database_engine, job)) for job in many)
 
 
-@pytest.mark.parametrize("how", ["failed", "failed by an admin", "catalogued"])
-def test_a_job_that_ends_starts_the_next_one_of_its_user(
+@pytest.mark.parametrize("how", ["failed", "failed by an admin", "catalogued", "waits for a service"])
+def test_a_job_that_ends_or_waits_starts_the_next_one_of_its_user(
     how: str, settings: Settings, database_engine: Engine, api: AirflowApi, airflow: Airflow, make_jobs: MakeJobs
 ):
     first, second, third, fourth = make_jobs(4)
@@ -108,6 +117,8 @@ def test_a_job_that_ends_starts_the_next_one_of_its_user(
     assert triggered(airflow) == names([first, second])
     if how == "failed":
         end(database_engine, first)
+    elif how == "waits for a service":
+        wait(database_engine, first)
     elif how == "catalogued":
         with transaction(database_engine) as session:
             session.get_one(Job, first).outcome = Outcome.CATALOGED

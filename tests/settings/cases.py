@@ -229,6 +229,7 @@ JWT = {
 }
 REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "retries": ("an integer from 0", ["-1", "1.5", "nan", "abc"]),
+    "retry_for": ("a number above 0, up to 315360000", [*NOT_ABOVE_0, "315360001"]),
     "retry_delay": ("a number above 0", NOT_ABOVE_0),
     "max_retry_delay": ("a number above 0", NOT_ABOVE_0),
     "stage_timeout": ("a number above 0", NOT_ABOVE_0),

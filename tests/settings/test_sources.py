@@ -83,6 +83,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
 def test_defaults_of_the_dags():
     assert load_dag_settings({}).model_dump() == {
         "retries": 8,
+        "retry_for": 259200.0,
         "retry_delay": 5.0,
         "max_retry_delay": 300.0,
         "stage_timeout": 604800.0,
@@ -193,6 +194,7 @@ def test_dag_settings_are_read_from_the_environment_alone(with_ini: WithIni):
     ("variable", "field", "value"),
     [
         ("INGEST_RETRIES", "retries", 0),
+        ("INGEST_RETRY_FOR", "retry_for", 60.0),
         ("INGEST_RETRY_DELAY", "retry_delay", 1.0),
         ("INGEST_MAX_RETRY_DELAY", "max_retry_delay", 2.0),
         ("INGEST_STAGE_TIMEOUT", "stage_timeout", 3.0),

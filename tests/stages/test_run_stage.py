@@ -128,18 +128,22 @@ def unavailable(*_: object) -> None:
 
 
 @pytest.mark.parametrize("last_try", [False, True])
-def test_unavailable_service_is_final_at_the_last_try_only(
+def test_unavailable_service_is_waited_for_whatever_airflow_counts(
     make_job: MakeJob, run: Run, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, last_try: bool
 ):
     job = make_job()
     run_all(run, job, *INGEST[:4])
     monkeypatch.setattr(BuiltInMetadata, "find", unavailable)
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(ServiceUnavailable) as raised:
         run(job, Stage.INGEST_METADATA, last_try=last_try)
     record = jobs.read(database_engine, job).record
     assert record.error is not None
-    assert record.error.final is last_try
+    assert record.error.final is False
     assert "http://metadata" in record.error.text
+    assert record.is_waiting
+    assert record.waiting is not None
+    delay = record.waiting.next_attempt_at - record.waiting.since
+    assert raised.value.next_attempt_seconds == delay.total_seconds()
 
 
 def test_archived_files_stay_when_a_service_is_unavailable(

@@ -1,5 +1,7 @@
 """The mapping from ledger and task states to what clients see: each row of the table in docs/reference/api.md."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ingest.states.airflow import Run, TaskInstance
@@ -15,8 +17,14 @@ from ingest.states.job_state import (
     received,
 )
 from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 
 INGEST = STAGES[Kind.INGEST]
+AWAY = StageError(Stage.INGEST_FILES, "service_unavailable: archive at http://archive is not available", final=False)
+WAITING = Waiting.begin(
+    Cause("archive", "http://archive", "service_unavailable", "Connection refused"),
+    datetime(2026, 11, 30, 13, 10, tzinfo=UTC),
+)
 
 
 def run(state: str | None, **tasks: str | tuple[str | None, int] | None) -> Run:
@@ -109,6 +117,41 @@ def test_waiting_stage_shows_the_last_error(task: tuple[str | None, int]):
     )
     known = run("running", validate_policy="success", ingest_files=task)
     assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 60.0, "away", complete=False)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        None,
+        Run(None),
+        run("queued"),
+        run("running", ingest_files=("up_for_retry", 1)),
+        run("running", ingest_files=("queued", 2)),
+        run("failed", ingest_files=("failed", 5)),
+        Run("failed", (), (Stage.INGEST_METADATA,)),
+    ],
+)
+def test_job_that_waits_shows_what_it_waits_for_whatever_its_run_is(known: Run | None):
+    job = JobRecord(Kind.INGEST, stage=Stage.INGEST_FILES, percent=60.0, error=AWAY, waiting=WAITING)
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 60.0, WAITING.sentence, complete=False)
+
+
+def test_next_attempt_of_a_job_that_waited_shows_its_progress():
+    job = JobRecord(Kind.INGEST, stage=Stage.INGEST_FILES, percent=61.0, error=AWAY, waiting=WAITING, is_held=True)
+    known = run("running", ingest_files="running")
+    assert job_state(job, known) == JobState(JobStatus.OK, "ingest files", 61.0, "", complete=False)
+
+
+def test_stage_that_waits_and_was_marked_success_by_hand_fails_the_job():
+    job = JobRecord(Kind.INGEST, finished=Stage.INGEST_FILES, error=AWAY, waiting=WAITING)
+    assert job_state(job, run("success", ingest_metadata="success")).exception == SKIPPED_TEXT
+
+
+def test_override_is_shown_instead_of_a_wait():
+    override = JobState(JobStatus.FAILED, "ingest files", 0.0, "by hand", complete=True)
+    job = JobRecord(Kind.INGEST, override=override, error=AWAY, waiting=WAITING)
+    assert job_state(job, run("failed")) == override
+    assert not job.is_waiting
 
 
 def test_waiting_stage_does_not_show_the_error_of_another_stage():

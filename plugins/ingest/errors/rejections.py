@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ingest.errors.base import IngestError
 from ingest.errors.fault_codes import Fault, FaultCode, with_code
 from ingest.errors.permanent import PermanentError
 
@@ -94,6 +95,18 @@ class CatalogHoldsIds(CatalogRejected):
     def __init__(self, text: str, ids: frozenset[int]) -> None:
         super().__init__(text)
         self.ids = ids
+
+
+class DocumentRefused(Rejection):
+    """A service answers the job's document with the same error again and again, and accepts those of other jobs."""
+
+    code = "document_refused"
+
+    def __init__(self, answer: IngestError, refusals: int) -> None:
+        super().__init__(
+            f"the service answered {refusals + 1} attempts with the same error, and accepted other jobs in between: "
+            f"{answer.text}; check the values in the metadata, or report this to the facility"
+        )
 
 
 class RejectedBefore(Rejection):

@@ -2,24 +2,46 @@
 
 from ingest.errors.base import IngestError
 from ingest.errors.rejections import Rejection
-from ingest.system.sanitize import redact_url
+from ingest.system.sanitize import redact_url, to_one_line
 
 
 class TransientError(IngestError):
-    """Trying again later can help."""
+    """Trying again later can help.
+
+    - `service` and `url`: what must recover; `url` is its address if it is a service.
+    - `next_attempt_seconds`: the delay that the ledger holds for a stage that failed, so that Airflow waits as long.
+    """
 
     code = "transient_error"
+    service = "service"
+    url = ""
+    next_attempt_seconds: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """The error without what `service` and `url` say."""
+        return self.text_of_job
 
 
 class ServiceUnavailable(TransientError):
-    """A service did not answer, or answered with an error of its own."""
+    """A service did not answer, or answered with an error of its own.
+
+    `refuses_document` when it is the answer to the job's document, which may be the cause.
+    """
 
     code = "service_unavailable"
 
-    def __init__(self, service: str, url: str, reason: str) -> None:
+    def __init__(self, service: str, url: str, reason: str, *, refuses_document: bool = False) -> None:
+        self.refuses_document = refuses_document
         self.service = service
         self.url = redact_url(url)
+        self._reason = reason
         super().__init__(f"{service} at {self.url} is not available: {reason}")
+
+    @property
+    def reason(self) -> str:
+        """See `TransientError.reason`."""
+        return to_one_line(self._reason)
 
 
 class RunChanged(ServiceUnavailable):
@@ -45,12 +67,14 @@ class DatabaseUnavailable(TransientError):
     """The database of jobs does not answer."""
 
     code = "database_unavailable"
+    service = "database"
 
 
 class SpoolUnavailable(TransientError):
     """The spool folder is not writable."""
 
     code = "spool_unavailable"
+    service = "spool"
 
 
 class SpoolFull(SpoolUnavailable):
@@ -77,6 +101,7 @@ class CatalogUnsettled(TransientError):
     """The catalog may still process the job's transaction, so the files that it names are not deleted yet."""
 
     code = "catalogue_unsettled"
+    service = "catalog"
 
 
 class RejectionUnfinished(TransientError):
@@ -85,6 +110,7 @@ class RejectionUnfinished(TransientError):
     code = "rejection_unfinished"
 
     def __init__(self, rejection: Rejection, cause: TransientError) -> None:
+        self.service = cause.service
         super().__init__(f"{rejection.text_of_job} (the job's archived files are still to be deleted: {cause.text})")
 
 
@@ -92,12 +118,14 @@ class MoveFolderUnavailable(TransientError):
     """A folder that files are moved from, or restored to, does not exist; it is probably not mounted."""
 
     code = "move_folder_unavailable"
+    service = "move folder"
 
 
 class SubmittersUnavailable(TransientError):
     """The file that maps users to submitters cannot be read."""
 
     code = "submitters_unavailable"
+    service = "submitter file"
 
 
 class JobBusy(TransientError):

@@ -17,6 +17,7 @@
      │    │    ├── FilesRejected          a file differs from what the metadata declares
      │    │    ├── CatalogRejected
      │    │    │    └── CatalogHoldsIds   file ids are in use: new ones are allocated
+     │    │    ├── DocumentRefused        a service refuses the document of this job alone with an error of its own
      │    │    └── RejectedBefore         an earlier process began the rejection and this one finished it
      │    ├── UnknownJob                  no job has this id
      │    │    └── ReceivedByOriginal     the original service received the job
@@ -83,6 +84,7 @@ from ingest.errors.rejections import (
     FOR_UPLOADER,
     CatalogHoldsIds,
     CatalogRejected,
+    DocumentRefused,
     FilesRejected,
     IncompleteBody,
     InvalidBundle,
@@ -130,6 +132,7 @@ __all__ = [
     "ConfigurationError",
     "DatabaseUnavailable",
     "DifferencesFound",
+    "DocumentRefused",
     "FenceLost",
     "FilesRejected",
     "IdempotencyKeyInUse",

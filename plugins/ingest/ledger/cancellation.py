@@ -66,6 +66,6 @@ def _cancel(session: Session, job: Job, shown_as: str) -> None:
     job.rejection = reason
     job.outcome = Outcome.REJECTED if is_removed else Outcome.REJECTING
     job.error = {**reason, "stage": first_unfinished(to_snapshot(job).record), "final": is_removed, "attempt": 0}
-    job.override, job.clears = None, 0
+    job.override, job.waiting, job.clears = None, None, 0
     job.fence += 1
     job.updated = func.now()

@@ -5,7 +5,6 @@ Called by `api.routes.jobs` for `GET /jobs/N`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Row, func, select
@@ -15,21 +14,13 @@ from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_list import ListedJob, to_listed
 from ingest.ledger.jobs import get_job
-from ingest.ledger.models import Event, File, FileState, Job
+from ingest.ledger.models import Event, File, FileState
 from ingest.states.stage_history import Attempt
 from ingest.states.stages import Stage
 
 ENDS = (EventKind.STAGE_FINISHED, EventKind.STAGE_FAILED, EventKind.STAGE_WILL_BE_RETRIED)
 # The stages that send files. Before them no file of a job is archived, and after them all are.
 SENDING = (Stage.INGEST_FILES, Stage.MOVE_FILES)
-
-
-@dataclass(frozen=True)
-class Wait:
-    """What a job waits for, and when it is tried again; None where it is unknown."""
-
-    waiting_for: str | None = None
-    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,6 @@ class JobDetails:
     attempts: tuple[Attempt, ...]
     files_done: int
     error: dict[str, Any] | None
-    wait: Wait
 
 
 def read(engine: Engine, job_id: int) -> JobDetails:
@@ -48,12 +38,7 @@ def read(engine: Engine, job_id: int) -> JobDetails:
     with transaction(engine) as session:
         job = get_job(session, job_id)
         listed = to_listed(job)
-        return JobDetails(listed, _attempts(session, job_id), _files_done(session, listed), job.error, _wait(job))
-
-
-def _wait(_job: Job) -> Wait:
-    """Return what a job waits for: the one place where the columns about waiting are read."""
-    return Wait()
+        return JobDetails(listed, _attempts(session, job_id), _files_done(session, listed), job.error)
 
 
 def _attempts(session: Session, job_id: int) -> tuple[Attempt, ...]:

@@ -31,6 +31,8 @@ IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJ
 IS_CANCELED: ColumnElement[bool] = func.coalesce(Job.rejection["code"].as_string() == JobCanceled.code, False)
 # The job continues without the help of a person.
 IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
+# The job waits for a service, or an attempt after such a wait is in progress.
+IS_WAITING: ColumnElement[bool] = Job.waiting.is_not(None)
 # The job has ended, and no process works on it: ledger, archive and catalog must agree. The bundle of a cataloged job may
 # still have to be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
 IS_IDLE: ColumnElement[bool] = or_(IS_CATALOGED, and_(IS_STOPPED, not_(_IS_HELD)))

@@ -67,6 +67,7 @@ def give_up(engine: Engine, seen: JobSnapshot, code: str, text: str, detail: str
         job = get_job(session, seen.received.job_id, for_update=True)
         if job.updated == seen.updated:
             job.error = {"stage": stage, "code": code, "text": text, "final": True, "attempt": 0}
+            job.waiting = None
             job.fence += 1
             job.updated = func.now()
             add_event(session, job.id, EventKind.STAGE_FAILED, stage, code=code, text=described)

@@ -11,6 +11,7 @@ from ingest.errors.types import JobCanceled
 from ingest.ledger.models import Job
 from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Waiting
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class JobSnapshot:
         """The id of the job's run in Airflow."""
         return run_id(self.received.job_id)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the job waits for its next attempt and the time of that attempt has come."""
+        waiting = self.record.waiting
+        return self.record.is_waiting and waiting is not None and waiting.next_attempt_at <= self.seen
+
 
 def run_id(job_id: int) -> str:
     """Return the id of a job's run in Airflow; each job has one run."""
@@ -66,6 +73,7 @@ def to_snapshot(job: Job) -> JobSnapshot:
         is_held=job.holder is not None,
         finished=Stage(job.finished) if job.finished else None,
         error=_stage_error(job.error) if job.error else None,
+        waiting=Waiting.from_stored(job.waiting) if job.waiting else None,
         clears=job.clears,
         last=JobState.from_stored(job.last_state) if job.last_state else None,
         cancellation=_cancellation(job.rejection) if job.rejection else "",

@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, func, select, update
@@ -28,6 +29,7 @@ from ingest.ledger.stage_order import finished_before, latest_finished, missing_
 from ingest.states.job_record import JobStatus, Outcome
 from ingest.states.job_state import DONE
 from ingest.states.stages import Stage
+from ingest.states.waiting import Waiting
 
 CHECK_SECONDS = 1.0
 # The attempt of a process that acquires a job for a purpose other than running a stage.
@@ -105,16 +107,33 @@ class JobLease:
     def finish_stage(self) -> None:
         """Record that the stage has finished, and release the job."""
         finished = latest_finished(self.job.record, self.stage)
-        values = {"finished": finished, "percent": DONE, "error": None, "holder": None, "clears": 0}
+        values = {"finished": finished, "percent": DONE, "error": None, "waiting": None, "holder": None, "clears": 0}
         with self.transaction() as session:
             self._update(session, updated=func.now(), **values)
             self.add_event(session, EventKind.STAGE_FINISHED)
 
-    def fail_stage(self, code: str, text: str, *, final: bool, details: Mapping[str, Any] | None = None) -> None:
-        """Record why the stage failed, and release the job; `final` when no further attempt follows."""
+    def read_clock(self) -> datetime:
+        """Return the time by the database's clock; raises FenceLost."""
+        with self.transaction() as session:
+            now: datetime = session.scalars(select(func.clock_timestamp())).one()
+        return now
+
+    def fail_stage(
+        self,
+        code: str,
+        text: str,
+        *,
+        final: bool,
+        details: Mapping[str, Any] | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
+        """Record why the stage failed, and release the job.
+
+        `final` when no further attempt follows; `waiting` when one follows after a delay. `details` are kept with the error.
+        """
         error = {"stage": self.stage, "code": code, "text": text, "final": final, "attempt": self.attempt}
         error.update(details or {})
-        values: dict[str, Any] = {"error": error, "holder": None}
+        values: dict[str, Any] = {"error": error, "waiting": waiting and waiting.as_json(), "holder": None}
         if final:
             values["finished"] = finished_before(self.job.record, self.stage)
         with self.transaction() as session:

@@ -134,6 +134,7 @@ class Job(Base):
     - `holder`: the process that works on the job, or died while it did.
     - `finished`: the last stage that finished.
     - `error`: how the last attempt failed.
+    - `waiting`: what the job waits for since an attempt failed (`ingest.states.waiting`); NULL once the stage has finished.
     - `rejection`: why the job is being rejected, so that a later attempt can complete it. With the code `canceled`
       the job was canceled, which is final.
     - `catalogue_settles`: from this time on, a transaction that was sent and that the catalog lacks never appears there.
@@ -165,6 +166,7 @@ class Job(Base):
     finished: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    waiting: Mapped[dict[str, Any] | None]
     rejection: Mapped[dict[str, Any] | None]
     catalogue_settles: Mapped[datetime | None]
     override: Mapped[dict[str, Any] | None]
@@ -196,6 +198,8 @@ class Job(Base):
             Index(f"ix_job_list_{name}", name, "created", "id", postgresql_ops={name: "text_pattern_ops"})
             for name in ("submitted_by", "project", "instrument")
         ),
+        # The few jobs that wait for a service: housekeeping reads them every minute, the oldest first.
+        Index("ix_job_waiting", "created", "id", postgresql_where=text("waiting IS NOT NULL")),
     )
 
 

@@ -6,16 +6,17 @@ Called by `ingest.ledger.uploads` and `ingest.ledger.spool_reservations` before 
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, not_, select, tuple_
+from sqlalchemy import Engine, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from ingest.ledger.database import transaction
-from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
+from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED, IS_WAITING
 from ingest.ledger.models import Job, Upload
 
 # Each earlier unfinished job of the same user moves the tasks of a job back by `PLACE`, at most `PLACES` - 1 times.
 PLACES = 16
 PLACE = timedelta(minutes=1)
+_IN_LINE = (IS_IN_SPOOL, IS_UNFINISHED, not_(IS_WAITING))
 
 
 def count_unfinished(session: Session, user: str) -> int:
@@ -31,24 +32,27 @@ def bytes_received(session: Session, user: str) -> int:
 
 
 def count_ahead(session: Session, job_id: int, limit: int) -> int:
-    """Return the number of unfinished jobs of the same user that were received before a job, up to `limit`."""
+    """Return the number of unfinished jobs of the same user that were received before a job, up to `limit`.
+
+    Jobs that wait for a service do not count, so that later jobs can continue as far as they do not need it.
+    """
     job = session.get(Job, job_id)
     if job is None:
         return 0
     before = tuple_(Job.created, Job.id) < (job.created, job.id)
-    ahead = select(Job.id).where(Job.user == job.user, IS_IN_SPOOL, IS_UNFINISHED, before).limit(limit)
+    ahead = select(Job.id).where(Job.user == job.user, *_IN_LINE, before).limit(limit)
     return session.scalar(select(func.count()).select_from(ahead.subquery())) or 0
 
 
 def first_unfinished(session: Session, user: str, limit: int) -> list[Job]:
-    """Return the first unfinished jobs of a user, in the order in which they were received."""
-    first = select(Job).where(Job.user == user, IS_IN_SPOOL, IS_UNFINISHED).order_by(Job.created, Job.id).limit(limit)
+    """Return the first unfinished jobs of a user that do not wait for a service, in the order of their receipt."""
+    first = select(Job).where(Job.user == user, *_IN_LINE).order_by(Job.created, Job.id).limit(limit)
     return list(session.scalars(first))
 
 
-def user_of_ended(session: Session, job_id: int) -> str | None:
-    """Return the user of a job that has ended; None while it is unfinished."""
-    return session.scalar(select(Job.user).where(Job.id == job_id, not_(IS_UNFINISHED)))
+def user_of_stopped(session: Session, job_id: int) -> str | None:
+    """Return the user of a job that has ended or waits for a service; None while it is being processed."""
+    return session.scalar(select(Job.user).where(Job.id == job_id, or_(not_(IS_UNFINISHED), IS_WAITING)))
 
 
 def place_in_line(engine: Engine, job_id: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Makes every received job run: triggers jobs that Airflow does not have, and restarts runs that Airflow lost.
+"""Makes every received job run: triggers jobs that Airflow does not have, restarts lost runs, resumes jobs that wait.
 
 Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent.
 """
@@ -9,27 +9,22 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Engine
 
-from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, RunChanged, ServiceUnavailable
-from ingest.ledger import job_runs, jobs
+from ingest.errors.types import RunChanged, ServiceUnavailable
+from ingest.ledger import jobs
 from ingest.ledger.database import make_engine
 from ingest.ledger.jobs import JobSnapshot
+from ingest.operations.repair_job import repair_job
+from ingest.operations.resume_jobs import resume_jobs
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.failure_marks import marked_failed_by
 from ingest.orchestrator.obstacles import restore_pool
-from ingest.orchestrator.runs import restart, trigger
-from ingest.orchestrator.start_jobs import may_start
 from ingest.settings.loading import Settings, load_dag_settings, load_settings
-from ingest.states.airflow import Run, RunState
-from ingest.states.job_record import Outcome
-from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
-from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 BATCH_SIZE = 500
 
 
 def run_housekeeping() -> dict[str, int]:
-    """Repair every unfinished job; return how many were triggered, cleared, stopped and given up.
+    """Repair every unfinished job; return how many were triggered, cleared, resumed, stopped and given up.
 
     Raises DatabaseUnavailable; ServiceUnavailable when Airflow did not respond about a job, after all others are repaired.
     """
@@ -39,6 +34,7 @@ def run_housekeeping() -> dict[str, int]:
     counts = Counter(triggered=0, cleared=0)
     pool_failure = _restore_pool(airflow, counts)
     try:
+        counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
         failures = _repair_all(settings, engine, airflow, _unfinished(engine), counts)
         # Other requests were changing these runs: repair them once more.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
@@ -69,46 +65,12 @@ def _repair_all(
     failures = []
     for job in snapshots:
         try:
-            counts.update(_repair_job(settings, engine, airflow, job))
+            counts.update(repair_job(settings, engine, airflow, job))
         except ServiceUnavailable as error:
             # The cause may concern one kind of jobs only, such as a DAG that cannot be parsed, so continue with the others.
             logger.warning("job %s: %s", job.received.job_id, error)
             failures.append((job, error))
     return failures
-
-
-def _repair_job(settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
-    """Trigger, restart or end the run of one job as needed; return the names of the actions, by which they are counted."""
-    if seen.triggered is None and not may_start(settings, engine, seen.received):
-        return []
-    run = airflow.run(seen.received.kind, seen.run_id)
-    # Read the job again: if it has ended since, an ended run is not a lost one.
-    job = jobs.read(engine, seen.received.job_id)
-    if run.state is None or job.triggered is None:
-        trigger(engine, airflow, job.received)
-        return ["triggered"]
-    if account := _ended_by(airflow, job, run):
-        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
-        return ["stopped"]
-    if lost_by_airflow(job.record, run):
-        # Counted after the restart: counted before it, the last permitted clear would show the job as FAILED until the run
-        # is cleared. A kill in between allows one clear too many, which does no harm.
-        restart(engine, airflow, job, run)
-        failpoint("housekeeping.cleared", job.received.job_id)
-        job_runs.count_clear(engine, job.received.job_id)
-        return ["cleared"]
-    if lost_for_good(job.record, run):
-        job_runs.give_up(engine, job, RUN_LOST, GIVEN_UP_TEXT)
-        return ["given_up"]
-    return []
-
-
-def _ended_by(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:
-    """Return the account that marked a job's run as failed in Airflow; None also while a rejection is being carried out."""
-    lost = lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
-    if not lost or run.state != RunState.FAILED or job.record.outcome is Outcome.REJECTING:
-        return None
-    return marked_failed_by(airflow, job.received.kind, job.run_id)
 
 
 def _unfinished(engine: Engine) -> Iterator[JobSnapshot]:

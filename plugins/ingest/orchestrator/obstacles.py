@@ -74,7 +74,8 @@ def job_obstacles(airflow: AirflowApi, job: JobSnapshot, seconds: float | None =
         return []
     kind = job.record.kind
     remaining = STAGES[kind][STAGES[kind].index(first_unfinished(job.record)) :]
-    return find_obstacles(airflow, seconds).for_job(kind, remaining, needs_housekeeping=job.triggered is None)
+    needs_housekeeping = job.triggered is None or job.record.is_waiting
+    return find_obstacles(airflow, seconds).for_job(kind, remaining, needs_housekeeping=needs_housekeeping)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Starts jobs in turn: each user has a limited number of jobs in Airflow, and later ones wait in the ledger.
 
-Called by the API when a job was received, by the wrapper of the stages when a job has ended, and by housekeeping for jobs
-that those two could not start. A job may start when fewer than `user_running_jobs` unfinished jobs of its user were
-received before it. The ledger alone decides this, because a killed process could leave a counter wrong.
+Called by the API when a job was received, by the wrapper of the stages when a job has ended or waits for a service, and by
+housekeeping for jobs that those two could not start. A job may start when fewer than `user_running_jobs` unfinished jobs of
+its user were received before it, without those that wait for a service. The ledger alone decides this, because a killed
+process could leave a counter wrong.
 """
 
 import logging
@@ -48,7 +49,7 @@ def reason_to_wait(settings: Settings, engine: Engine, received: Received) -> st
 
 
 def start_next(settings: Settings, engine: Engine, connect: Callable[[], AirflowApi], job_id: int) -> None:
-    """Start the jobs that waited for a job to end, if it has ended; on an error, leave them to housekeeping.
+    """Start the jobs that waited for a job, if it has ended or waits for a service; on an error, leave them to housekeeping.
 
     `connect` is called only if there is a job to start.
     """
@@ -63,7 +64,7 @@ def start_next(settings: Settings, engine: Engine, connect: Callable[[], Airflow
 
 def _waiting_for(settings: Settings, engine: Engine, job_id: int) -> list[Received]:
     with transaction(engine) as session:
-        user = user_jobs.user_of_ended(session, job_id)
+        user = user_jobs.user_of_stopped(session, job_id)
         limit = share_of(settings, user).running_jobs if user is not None else None
         if user is None or limit is None:
             return []

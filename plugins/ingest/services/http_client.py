@@ -21,6 +21,9 @@ from ingest.services.http_adapter import make_pool
 from ingest.services.sized_body import SizedBody
 from ingest.system.sanitize import redact_url, root_cause
 
+# Bad Gateway, Service Unavailable, Gateway Timeout.
+UNREACHED = (502, 503, 504)
+
 
 class HttpClient:
     """The connections to one service.
@@ -31,7 +34,7 @@ class HttpClient:
     def __init__(
         self, service_name: str, base_url: str, connect_timeout: float, read_timeout: float, transfer_size: int
     ) -> None:
-        self._service = service_name
+        self.service = service_name
         self._base_url = base_url.rstrip("/")
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -47,6 +50,14 @@ class HttpClient:
     def max_seconds(self) -> float:
         """The maximum duration of a request without a long body, in seconds."""
         return self._connect_timeout + self._read_timeout
+
+    def answers(self) -> bool:
+        """Return whether the service answers at all, with any status but those of a proxy that does not reach it."""
+        try:
+            with closing(self._send("GET", "", None, None, 0.0)) as response:
+                return response.status not in UNREACHED
+        except (urllib3.exceptions.HTTPError, UnicodeError):
+            return False
 
     @contextmanager
     def request(
@@ -76,7 +87,7 @@ class HttpClient:
                 another size than announced, or a status that is not expected.
             Exception: Exceptions of `body.read`, unchanged.
         """
-        sized = SizedBody(body, size, self._service, self._shown(path)) if body is not None else None
+        sized = SizedBody(body, size, self.service, self._shown(path)) if body is not None else None
         try:
             with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
                 answer = Answer(response)
@@ -89,9 +100,9 @@ class HttpClient:
                 raise sized.failure from None
             raise self.unavailable(path, self._reason(error)) from error
 
-    def unavailable(self, path: str, reason: str) -> ServiceUnavailable:
+    def unavailable(self, path: str, reason: str, *, refuses_document: bool = False) -> ServiceUnavailable:
         """Return the error that this service is unavailable, with the reason in one line."""
-        return ServiceUnavailable(self._service, self._shown(path), reason)
+        return ServiceUnavailable(self.service, self._shown(path), reason, refuses_document=refuses_document)
 
     def _send(
         self,

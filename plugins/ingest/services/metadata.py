@@ -151,7 +151,7 @@ class PacificaMetadata:
             file_id = int(named[1]) if named else None
             raise CatalogRejected(f"Metadata does not accept the transaction: {text}", file_id)
         if answer.json_object().get("status") != "success":
-            raise self._client.unavailable("/ingest", answer.failure_text())
+            raise self._client.unavailable("/ingest", answer.failure_text(), refuses_document=True)
 
 
 def _ingest_seconds(size: int) -> float:

@@ -16,6 +16,8 @@ REQUIRED = {f"Transactions.{name}": name for name in ("submitter", "project", "i
 
 # The statuses of a rejection; any other one, such as the 404 of a wrong URL, is a failure of the service.
 REJECTIONS = (400, 403, 412, 422)
+# Policy also answers so if it cannot process the metadata, such as a submitter that is no number.
+FAILURE = 500
 
 
 class Policy(Protocol):
@@ -48,8 +50,10 @@ class PacificaPolicy:
         headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
         headers[self._auth_header] = user.encode()
         with self._client.request(
-            "POST", expected=(200, *REJECTIONS), headers=headers, body=document, size=size
+            "POST", expected=(200, FAILURE, *REJECTIONS), headers=headers, body=document, size=size
         ) as answer:
+            if answer.status == FAILURE:
+                raise self._client.unavailable("", answer.failure_text(), refuses_document=True)
             if answer.status != 200:  # noqa: PLR2004
                 raise PolicyRejected(f"Policy does not accept the metadata: {answer.error_message()}")
             if answer.json_object().get("status") != "success":

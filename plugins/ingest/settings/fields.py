@@ -187,7 +187,15 @@ class DagSettings(BaseModel):
 
     retries: int = option(
         8, None, "", "INGEST_RETRIES",
-        description="How many times a stage is tried again if a service is unavailable.", form="an integer from 0", ge=0,
+        description="How many times Airflow tries a stage again whose process was killed or that failed unexpectedly. It "
+        "does not limit the wait for a service.",
+        form="an integer from 0", ge=0,
+    )  # fmt: skip
+    retry_for: float = option(
+        3 * 24 * 3600.0, None, "", "INGEST_RETRY_FOR",
+        description="Seconds for which a job waits for a service that is unavailable. Then the job is FAILED, and an admin "
+        "retries it.",
+        form="a number above 0, up to 315360000", gt=0, le=315360000,
     )  # fmt: skip
     retry_delay: float = option(
         5.0, None, "", "INGEST_RETRY_DELAY",

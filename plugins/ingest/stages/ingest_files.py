@@ -6,9 +6,8 @@ that was archived and verified is not sent again when the task runs again.
 **Fails here**: a file whose hash differs from its metadata. All files of the bundle are removed from the archive, and the
 uploader sends a fixed bundle.
 
-**An admin** fixes the archive when this task waits for it (its free space, its disk). Clear the task when all tries were
-used up; it continues with the files that are missing. The size of the pool `archive` limits how many jobs send files
-simultaneously.
+**An admin** fixes the archive when this task waits for it (its free space, its disk). The job then continues with the files
+that are missing. The size of the pool `archive` limits how many jobs send files simultaneously.
 """
 
 from ingest.archiving.batches import send_files

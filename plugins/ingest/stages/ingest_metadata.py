@@ -7,7 +7,7 @@ bundle is removed from the spool.
 error says why, and the files are removed from the archive. The uploader sends a fixed bundle. If the catalog is at fault,
 somebody fixes it there and an admin clears this task; the files are then sent again.
 
-**An admin** fixes the metadata service when this task waits for it; clear the task when all tries were used up.
+**An admin** fixes the metadata service when this task waits for it, and the job continues within a minute.
 """
 
 from ingest.archiving.batches import send_files

@@ -7,7 +7,7 @@ each file. The result shows the number of files and bytes, the project and the i
 missing or has another size. (With `unlisted_members = skip` a member that is not listed is left out instead: an event names
 it, and the result shows how many were skipped.) The error lists all faults. The uploader fixes them and sends a new bundle.
 
-**An admin** fixes UniqueID when this task waits for it, and clears the task when all tries were used up.
+**An admin** fixes UniqueID when this task waits for it.
 """
 
 from ingest.archiving.declarations import compare_moves, read_declarations

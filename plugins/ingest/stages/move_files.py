@@ -14,9 +14,8 @@ cataloged, a hidden hard link stays beside each source, so that the source can b
 
 **Waits here** for a folder that is not mounted (`move_folder_unavailable`), and for the archive.
 
-**An admin** mounts the folder or fixes the archive. Clear the task when all tries were used up, or after changing the rights
-of a folder. If a source was exchanged, find out whose file the archive holds and copy it to another place before clearing
-the task.
+**An admin** mounts the folder or fixes the archive, and the job continues. After changing the rights of a folder, clear the
+task. If a source was exchanged, find out whose file the archive holds and copy it to another place before clearing the task.
 """
 
 from ingest.archiving.moves.move import send_sources

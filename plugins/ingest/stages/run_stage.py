@@ -11,34 +11,27 @@ from types import FrameType
 
 from ingest.archiving.rejection import reject, resume_rejection
 from ingest.context import StageContext, Summary
-from ingest.errors.types import (
-    INTERNAL_ERROR,
-    DatabaseUnavailable,
-    FenceLost,
-    IngestError,
-    PermanentError,
-    Rejection,
-    RejectionUnfinished,
-    StageTerminated,
-)
-from ingest.ledger.database import first_line, make_engine
+from ingest.errors.types import FenceLost, IngestError, Rejection, ServiceUnavailable, StageTerminated
+from ingest.ledger.database import make_engine
 from ingest.ledger.lease import acquire_job
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
-from ingest.settings.loading import load_settings
+from ingest.settings.loading import load_dag_settings, load_settings
 from ingest.stages.end_when_canceled import end_when_canceled
+from ingest.stages.failures import record_error, record_unexpected
+from ingest.stages.refused_document import find_refusal
 from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
-from ingest.system.sanitize import to_one_line
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
     """Run a stage of a job and return its summary; does nothing when the job is cataloged. May be repeated at any time.
 
-    `attempt` is Airflow's number of the try, and `last_try` says that no other try follows. An error of the stage is raised
-    after it is recorded in the ledger. When the job has ended, the next job of its user is started.
+    `attempt` is Airflow's number of the try. `last_try` says that Airflow starts no other one, which ends the job only after
+    an unexpected error. An error of the stage is raised after it is recorded in the ledger. When the job has ended or waits
+    for a service, the next job of its user is started.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
@@ -62,12 +55,11 @@ def _run_recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Sum
     except FenceLost:
         raise
     except IngestError as error:
-        final = _is_final(error, last_try=last_try)
-        lease.fail_stage(error.code, error.text_of_job, final=final, details=error.details_of_job)
+        record_error(lease, error, load_dag_settings(), last_try=last_try)
         failpoint(f"{stage}.failed", lease.job_id)
         raise
     except BaseException as error:
-        lease.fail_stage(INTERNAL_ERROR, _sentence(error), final=last_try and isinstance(error, Exception))
+        record_unexpected(lease, error, last_try=last_try)
         raise
     failpoint(f"{stage}.done", lease.job_id)
     lease.finish_stage()
@@ -82,20 +74,19 @@ def _run_or_reject(context: StageContext, function: StageFunction) -> Summary | 
         context.lease.check_predecessors()
         return function(context)
     except Rejection as error:
-        if reject(context, error):
+        _reject(context, error)
+    except ServiceUnavailable as error:
+        refusal = find_refusal(context, error)
+        if refusal is None:
             raise
-        return None
+        _reject(context, refusal)
+    return None
 
 
-def _is_final(error: IngestError, *, last_try: bool) -> bool:
-    """Return whether an error ends the job; a fault of Airflow or of this machine and an unfinished rejection never do."""
-    if isinstance(error, PermanentError):
-        return True
-    return last_try and not isinstance(error, StageTerminated | DatabaseUnavailable | RejectionUnfinished)
-
-
-def _sentence(error: BaseException) -> str:
-    return to_one_line(f"unexpected error in the stage: {type(error).__name__}: {first_line(error)}")
+def _reject(context: StageContext, error: Rejection) -> None:
+    """Reject the job and raise the error; return if the catalog holds the job, which is then complete."""
+    if reject(context, error):
+        raise error
 
 
 @contextmanager

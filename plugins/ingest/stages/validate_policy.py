@@ -7,8 +7,7 @@ policy service, which decides whether the submitter may upload for this project 
 says why. The uploader fixes the metadata and sends a new bundle, or somebody grants the missing rights.
 
 **An admin** grants missing rights, then clears this task, and the job continues. When the policy service or the metadata
-service is unavailable, or the `submitter_file` cannot be read, the task waits and tries again; clear it when all tries were
-used up.
+service is unavailable, or the `submitter_file` cannot be read, the job waits and tries again.
 """
 
 from ingest.archiving.transaction_document import transaction_document

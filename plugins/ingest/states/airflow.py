@@ -86,6 +86,11 @@ class Run:
         """Whether one of its tasks is running now."""
         return any(task.state in RUNNING_STATES for task in self.tasks)
 
+    @property
+    def waits_for_retry(self) -> bool:
+        """Whether Airflow waits before it tries one of its tasks again."""
+        return not self.has_ended and any(task.state == TaskState.UP_FOR_RETRY for task in self.tasks)
+
     def task(self, stage: Stage) -> TaskInstance:
         """Return the task instance of a stage; one without a state where Airflow lists none (see `missing`)."""
         return next((task for task in self.tasks if task.task_id == stage), TaskInstance(stage, None))

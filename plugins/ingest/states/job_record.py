@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Waiting
 
 
 class JobStatus(StrEnum):
@@ -79,6 +80,7 @@ class JobRecord:
     - `stage` and `percent`: the stage that last reported progress, and how far it was.
     - `is_held`: whether a process works on the job, or died while it did.
     - `finished`: the last stage that the ledger holds as finished.
+    - `waiting`: what the job waits for since an attempt of its stage failed.
     - `clears`: how often housekeeping has started its run again.
     - `last`: the last state that was sent to a client.
     - `cancellation`: who canceled the job and when, as clients see it; empty unless it was canceled.
@@ -92,6 +94,7 @@ class JobRecord:
     is_held: bool = False
     finished: Stage | None = None
     error: StageError | None = None
+    waiting: Waiting | None = None
     clears: int = 0
     last: JobState | None = None
     cancellation: str = ""
@@ -116,6 +119,11 @@ class JobRecord:
     def is_rejected(self) -> bool:
         """Whether the uploader must fix the bundle, and the archive holds nothing of the job."""
         return self.outcome is Outcome.REJECTED and self.error is not None and self.error.final
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the job waits for its next attempt, and no process works on it."""
+        return self.waiting is not None and self.error is not None and self.is_unfinished and not self.is_held
 
     @property
     def is_unfinished(self) -> bool:

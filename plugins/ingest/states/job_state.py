@@ -36,12 +36,8 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
     The rules are the rows of the table "How the state is found" in the documentation of the API, in their order; the
     first that matches wins.
     """
-    if job.is_cataloged:
-        return JobState(JobStatus.OK, Stage.INGEST_METADATA.label, DONE, "", complete=True)
-    if job.is_canceled:
-        return failed(job.error.stage if job.error else first_unfinished(job), job.cancellation)
-    if job.override is not None:
-        return job.override
+    if settled := _settled(job) or _for_a_service(job, run):
+        return settled
     if run is None:
         return job.last or received()
     if run.state is None:
@@ -66,8 +62,8 @@ def ledger_state(job: JobRecord, run: Run) -> JobState:
     """
     if job.phase is not Phase.FAILED:
         return job_state(job, run)
-    if job.override is not None:
-        return job.override
+    if settled := _settled(job):
+        return settled
     if job.error is not None and job.error.final:
         return failed(job.error.stage, job.error.text)
     return job.last or received()
@@ -112,6 +108,24 @@ def _given_up(job: JobRecord) -> bool:
 
 def _ok(label: str, percent: float, text: str = "") -> JobState:
     return JobState(JobStatus.OK, label, percent, text, complete=False)
+
+
+def _settled(job: JobRecord) -> JobState | None:
+    """Return the state of a job that Airflow cannot change: cataloged, canceled, or set by an admin."""
+    if job.is_cataloged:
+        return JobState(JobStatus.OK, Stage.INGEST_METADATA.label, DONE, "", complete=True)
+    if job.is_canceled:
+        return failed(job.error.stage if job.error else first_unfinished(job), job.cancellation)
+    return job.override
+
+
+def _for_a_service(job: JobRecord, run: Run | None) -> JobState | None:
+    """Return the state of a job that waits for its next attempt, whose run may have ended in Airflow meanwhile."""
+    if job.waiting is None or job.error is None or not job.is_waiting:
+        return None
+    if run is not None and (run.is_working or run.state == RunState.SUCCESS):
+        return None
+    return _ok(job.error.stage.label, _progress(job, job.error.stage), job.waiting.sentence)
 
 
 def _without_run(job: JobRecord) -> JobState:

@@ -83,6 +83,9 @@ def tls_port(certificate: Path) -> Iterator[int]:
                 with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
                     connection.recv(65536)
                     connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    # A socket that is closed while it has unread bytes resets the connection.
+                    while connection.recv(65536):
+                        pass
             except OSError:
                 return
 

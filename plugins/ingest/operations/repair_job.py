@@ -1,0 +1,79 @@
+"""Repairs one unfinished job: triggers, restarts or ends its run in Airflow, or starts its next attempt.
+
+Called by housekeeping for every unfinished job, and by `resume_jobs` for jobs whose service answers again.
+"""
+
+from sqlalchemy import Engine
+
+from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED
+from ingest.ledger import job_runs, jobs, waiting_jobs
+from ingest.ledger.jobs import JobSnapshot
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.failure_marks import marked_failed_by
+from ingest.orchestrator.runs import restart, trigger
+from ingest.orchestrator.start_jobs import may_start
+from ingest.settings.loading import Settings
+from ingest.states.airflow import Run, RunState
+from ingest.states.job_record import Outcome
+from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
+from ingest.system.failpoints import failpoint
+
+
+def repair_job(
+    settings: Settings, engine: Engine, airflow: AirflowApi, seen: JobSnapshot, *, resume: bool = False
+) -> list[str]:
+    """Trigger, restart or end the run of one job as needed; return the names of the actions, by which they are counted.
+
+    `resume` starts the next attempt of a job that waits for it, even if it is not due. Raises ServiceUnavailable,
+    DatabaseUnavailable.
+    """
+    if seen.record.is_waiting and not (resume or seen.is_due):
+        return []
+    if seen.triggered is None and not may_start(settings, engine, seen.received):
+        return []
+    run = airflow.run(seen.received.kind, seen.run_id)
+    # Read the job again: if it has ended since, an ended run is not a lost one.
+    job = jobs.read(engine, seen.received.job_id)
+    if run.state is None or job.triggered is None:
+        trigger(engine, airflow, job.received)
+        return ["triggered"]
+    if account := _ended_by(airflow, job, run):
+        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
+        return ["stopped"]
+    if job.record.is_waiting:
+        return _resume(engine, airflow, job, run) if _is_lost(job, run) or (resume and run.waits_for_retry) else []
+    return _restart_lost(engine, airflow, job, run)
+
+
+def _restart_lost(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
+    """Restart a run that Airflow lost, at most CLEARS_ALLOWED times."""
+    if lost_by_airflow(job.record, run):
+        # Counted after the restart: counted before it, the last permitted clear would show the job as FAILED until the run
+        # is cleared. A kill in between allows one clear too many, which does no harm.
+        restart(engine, airflow, job, run)
+        failpoint("housekeeping.cleared", job.received.job_id)
+        job_runs.count_clear(engine, job.received.job_id)
+        return ["cleared"]
+    if lost_for_good(job.record, run):
+        job_runs.give_up(engine, job, RUN_LOST, GIVEN_UP_TEXT)
+        return ["given_up"]
+    return []
+
+
+def _resume(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
+    """Start the next attempt of a job that waits; if the process dies, the run is found in progress later."""
+    restart(engine, airflow, job, run)
+    failpoint("housekeeping.resumed", job.received.job_id)
+    waiting_jobs.record_resumed(engine, job.received.job_id)
+    return ["resumed"]
+
+
+def _is_lost(job: JobSnapshot, run: Run) -> bool:
+    return lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
+
+
+def _ended_by(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:
+    """Return the account that marked a job's run as failed in Airflow; None also while a rejection is being carried out."""
+    if not _is_lost(job, run) or run.state != RunState.FAILED or job.record.outcome is Outcome.REJECTING:
+        return None
+    return marked_failed_by(airflow, job.received.kind, job.run_id)
