@@ -15,6 +15,7 @@ from api.polling.merkle_roots import MerkleRoots
 from api.polling.recent_obstacles import RecentObstacles
 from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
+from api.receiving.resumable.opening import FileNames, find
 from api.receiving.upload_slots import UploadSlots
 from api.resources import EXTENSION, Resources
 from api.routes import (
@@ -86,6 +87,7 @@ def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflo
         obstacles,
         BatchedReads(engine),
         JobChanges(partial(read_fingerprints, resources)),
+        FileNames(partial(find, resources)),
         MerkleRoots(engine),
         ReadinessCheck(settings, airflow, obstacles.current),
         upload_slots or UploadSlots(settings.uploads_at_once),

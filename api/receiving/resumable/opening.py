@@ -2,9 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from io import FileIO
 
 from api.receiving.resumable.errors import UploadLocked, UploadUnknown
@@ -18,6 +19,20 @@ from ingest.spool import append
 LOCK_SECONDS = 15.0
 REQUEST_SECONDS = 1.0
 TOKEN = re.compile("[A-Za-z0-9_-]+")
+RECENT_UPLOADS = 1000
+
+
+class FileNames:
+    """The file names of recent uploads. They never change, so that a part of a known upload needs one query less.
+
+    `name_of(token, user)` raises UploadUnknown, DatabaseUnavailable.
+    """
+
+    def __init__(self, find_upload: Callable[[str, str], UploadSnapshot]) -> None:
+        def name_of(token: str, user: str) -> str:
+            return find_upload(token, user).spool_name
+
+        self.name_of = lru_cache(RECENT_UPLOADS)(name_of)
 
 
 def find(resources: Resources, token: str, user: str) -> UploadSnapshot:
@@ -41,16 +56,19 @@ def opened(resources: Resources, token: str, user: str, submitter: str | None) -
 
     Raises UploadUnknown, UploadLocked, SpoolUnavailable, DatabaseUnavailable.
     """
-    seen = find(resources, token, user)
+    name = resources.get(FileNames).name_of(token, user)
     with ExitStack() as stack:
-        file = None if seen.has_job else _lock(stack, resources, seen)
-        # Read again: the previous holder of the lock may have changed it.
-        yield OpenUpload(resources, find(resources, token, user), file, submitter)
+        file = _lock(stack, resources, token, name)
+        # Read with the lock, because its previous holder may have changed the upload.
+        upload = find(resources, token, user)
+        if upload.has_job:
+            stack.close()
+        yield OpenUpload(resources, upload, None if upload.has_job else file, submitter)
 
 
-def _lock(stack: ExitStack, resources: Resources, seen: UploadSnapshot) -> FileIO | None:
+def _lock(stack: ExitStack, resources: Resources, token: str, name: str) -> FileIO | None:
     """Return the locked file; None if it is not in the spool any more."""
-    path = resources.settings.volume_path / seen.spool_name
+    path = resources.settings.volume_path / name
     deadline = time.monotonic() + LOCK_SECONDS
     seconds = 0.0
     try:
@@ -58,7 +76,7 @@ def _lock(stack: ExitStack, resources: Resources, seen: UploadSnapshot) -> FileI
             if file := stack.enter_context(append.locked(path, seconds)):
                 return file
             # Repeated, because an older request that waits too may get the lock first.
-            upload_progress.request_stop(resources.engine, seen.token)
+            upload_progress.request_stop(resources.engine, token)
             seconds = REQUEST_SECONDS
     except FileNotFoundError:
         return None

@@ -97,8 +97,16 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
 
     Raises as `transaction`.
     """
-    with _translate_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
+    with _translate_errors(), engine.connect() as connection:
+        # psycopg2's own switch: SQLAlchemy's isolation level "AUTOCOMMIT" costs a round trip each time it is reset.
+        driver_connection: Any = connection.connection.driver_connection
+        driver_connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            # A lost connection is not used again.
+            if not driver_connection.closed:
+                driver_connection.autocommit = False
 
 
 @contextmanager

@@ -31,13 +31,15 @@ def write_blocks(
     the stream.
     """
     file.seek(offset)
+    begin = offset
     while block := stream.read(block_size):
         with translate_disk_errors(folder):
             if kept is not None:
                 _leave_free(folder, len(block), kept)
             write_all(file, block)
-        # Starts early, so that the sync at the end is short for the waiting client.
-        write_back(file.fileno(), offset, len(block))
+        # Starts early, so that the sync at the end is short for the waiting client. That of a short body follows directly.
+        if offset > begin:
+            write_back(file.fileno(), offset, len(block))
         offset += len(block)
         yield offset
 
