@@ -34,11 +34,12 @@ class Client:
         answer = self._pool.request("POST", "/upload", body=bundle, headers=headers)
         return _job_id(answer.status, answer.data)
 
-    def post_file(self, path: Path) -> int:
-        """Post a bundle from a file, which the kernel copies to the socket; return the job ID."""
+    def post_file(self, path: Path, header: str = "") -> int:
+        """Post a bundle from a file, which the kernel copies to the socket, with one more header; return the job ID."""
+        line = f"{header}\r\n" if header else ""
         head = (
             f"POST /upload HTTP/1.1\r\nHost: {self.address[0]}\r\nContent-Type: application/octet-stream\r\n"
-            f"Content-Length: {path.stat().st_size}\r\nConnection: close\r\n\r\n"
+            f"Content-Length: {path.stat().st_size}\r\nConnection: close\r\n{line}\r\n"
         )
         answer = send_file(self.address, head.encode(), path)
         return _job_id(int(answer.split(maxsplit=2)[1]), answer.partition(b"\r\n\r\n")[2])

@@ -42,7 +42,6 @@ class TusConnection:
         self._address = address
         self._path = path
         self._socket = socket.create_connection(address, TIMEOUT_SECONDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def client_port(self) -> int:
@@ -89,6 +88,8 @@ class TusConnection:
         self._send_head("PATCH", upload, headers)
         with file.open("rb") as source:
             self._socket.sendfile(source, offset, count)
+        # Sends the last, partial segment without waiting for an acknowledgment. During the transfer it would add small segments.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, method: str, path: str, headers: dict[str, str]) -> Answer:
         """Send a request without a body; return the answer."""
@@ -96,6 +97,7 @@ class TusConnection:
         return self._receive(method)
 
     def _send_head(self, method: str, path: str, headers: dict[str, str]) -> None:
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._address[0]}:{self._address[1]}"]
         lines += [f"{name}: {value}" for name, value in {**TUS, **headers}.items()]
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())

@@ -65,9 +65,9 @@ def measure_receiving(testbed: Testbed, rounds: int, size: int, concurrency: int
         yield from measurements.lines("MB/s", lower_is_better=False)
 
 
-def upload_rate(client: Client, sent: Path, concurrency: int) -> Figures:
+def upload_rate(client: Client, sent: Path, concurrency: int, header: str = "") -> Figures:
     """Post a file that is not a tar file; return the rate after the jobs have failed as expected."""
-    figures, jobs = measure_rate(lambda: client.post_file(sent), sent.stat().st_size, concurrency)
+    figures, jobs = measure_rate(lambda: client.post_file(sent, header), sent.stat().st_size, concurrency)
     for job in jobs:
         client.wait_for_end(job, JOB_SECONDS)
     return figures

@@ -28,8 +28,11 @@ PART = 1024**2
 SHARE_BEFORE_KILL = 0.9
 CPU, KILL, AGAIN = "CPU time of the API", "from the kill to the last answer", "sent again"
 PLAIN, SHARE = "plain POST", "share of the plain POST"
+WITH_DIGEST, DIGEST_SHARE = "plain POST with a digest", "share of the plain POST with a digest"
+WANTED_DIGEST = "Want-Repr-Digest: sha-256=1"
 # All others are rates.
-UNITS = {CPU: "s", KILL: "s", AGAIN: "MB", SHARE: "x"}
+UNITS = {CPU: "s", KILL: "s", AGAIN: "MB", SHARE: "x", DIGEST_SHARE: "x"}
+RATES = {RATE, PLAIN, WITH_DIGEST, SHARE, DIGEST_SHARE}
 Address = tuple[str, int]
 
 
@@ -62,11 +65,16 @@ class _Service:
     sent: Path
 
     def measure_one_part(self) -> Figures:
-        """Measure an upload in one part, and a plain POST directly afterwards."""
+        """Measure an upload in one part, and directly afterwards a plain POST, without and with a digest."""
         upload = self.measure_upload(BYTES)
-        plain = upload_rate(self.testbed.this_service.client(), self.sent, 1)[RATE]
+        plain, with_digest = self._post(), self._post(WANTED_DIGEST)
+        shares = {SHARE: upload[RATE] / plain, DIGEST_SHARE: with_digest / plain}
+        return {**upload, PLAIN: plain, WITH_DIGEST: with_digest, **shares}
+
+    def _post(self, header: str = "") -> float:
+        rate = upload_rate(self.testbed.this_service.client(), self.sent, 1, header)[RATE]
         self.testbed.this_service.remove_bundles()
-        return {**upload, PLAIN: plain, SHARE: upload[RATE] / plain}
+        return rate
 
     def measure_upload(self, part: int) -> Figures:
         """Measure an upload in parts of `part` bytes, from the first byte of its creation to the last answer."""
@@ -131,5 +139,5 @@ def _lines(case: str, measurements: Measurements) -> Iterator[Line]:
     """Yield a line for each quantity of a case."""
     for what, samples in measurements.samples.items():
         yield Line(
-            f"{case}: {what}", UNITS.get(what, "MB/s"), samples, lower_is_better=what not in {RATE, PLAIN, SHARE}
+            f"{case}: {what}", UNITS.get(what, "MB/s"), samples, lower_is_better=what not in RATES
         )
