@@ -14,9 +14,6 @@ from ingest.settings.loading import load_dag_settings
 from ingest.states.waiting import delay_after
 
 SETTINGS = load_dag_settings()
-# The tag by which the service finds its own DAGs in Airflow.
-
-
 # A run that waits counts to `max_active_runs`, and the scheduler examines it again and again. So Airflow waits only for
 # shorter delays. For a longer one the run ends, the job waits in the ledger, and housekeeping, which runs once a minute,
 # starts the next attempt.

@@ -11,6 +11,8 @@ from ingest.states.job_record import JobRecord
 REFRESH_SECONDS = 1.5
 # For a run whose stage has failed for good: all pollers wait until Airflow has ended the run.
 ENDING_SECONDS = 0.5
+# For the ended run of a job that waits for a service: it costs a request of its own, for days, and rarely changes.
+WAITING_SECONDS = 10.0
 
 RunKey = tuple[str, int, JobRecord]
 
@@ -30,10 +32,14 @@ class PolledJob:
         """The time of the next request."""
         if self.requested is None:
             return self.polled
-        ends_soon = self.snapshot.record.is_stopped and not (
-            self.run and (self.run.has_ended or self.run.state is None)
-        )
-        return self.requested + (ENDING_SECONDS if ends_soon else REFRESH_SECONDS)
+        return self.requested + self._pause
+
+    @property
+    def _pause(self) -> float:
+        has_ended = self.run is not None and (self.run.has_ended or self.run.state is None)
+        if self.snapshot.record.is_stopped and not has_ended:
+            return ENDING_SECONDS
+        return WAITING_SECONDS if self.snapshot.record.is_waiting and has_ended else REFRESH_SECONDS
 
 
 def run_key(snapshot: JobSnapshot) -> RunKey:

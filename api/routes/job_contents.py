@@ -28,8 +28,9 @@ routes = Routes("job contents", __name__)
 
 # Their texts show what the uploader may not see: other paths of the facility.
 FOR_OPERATORS = frozenset({EventKind.SOURCES_REFUSED, EventKind.SOURCE_NOT_RESTORED})
-# The texts of events with these codes name accounts of Airflow.
-TEXT_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
+# The texts of these events, and of events with these codes, name accounts of admins and of Airflow.
+TEXT_FOR_OPERATORS = frozenset({EventKind.CANCELED, EventKind.RUN_DELETED})
+CODES_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
 
 
 @routes.call("GET", "/jobs/<job_id>/files", operations.LIST_FILES, ALL_ROLES)
@@ -86,7 +87,8 @@ def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 
 
 def _event(row: Row[Any]) -> dict[str, Any]:
-    is_hidden = caller().role is Role.UPLOADER and row.code in TEXT_FOR_OPERATORS
+    is_for_operators = row.kind in TEXT_FOR_OPERATORS or row.code in CODES_FOR_OPERATORS
+    is_hidden = is_for_operators and caller().role is Role.UPLOADER
     return {
         "id": row.id,
         "at": to_text(row.at),

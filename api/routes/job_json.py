@@ -47,8 +47,10 @@ def detail(seen: SeenJob, details: JobDetails) -> Document:
     job_id = snapshot.received.job_id
     phase = phase_of(snapshot.record, seen.run, state)
     record = details.job.snapshot.record
-    waiting_for = state.exception or None if phase is Phase.WAITING else None
-    next_attempt_at = _time(record.waiting.next_attempt_at) if record.waiting and record.is_waiting else None
+    waiting_for = next_attempt_at = None
+    if phase is Phase.WAITING:
+        waiting_for = state.exception or None
+        next_attempt_at = _time(record.waiting.next_attempt_at) if record.waiting and record.is_waiting else None
     reports = report_stages(record, details.attempts)
     return {
         **state_document(snapshot, state),
@@ -160,6 +162,9 @@ def _error(details: JobDetails, state: JobState) -> Document | None:
 
 def _message(record: JobRecord, state: JobState) -> str:
     """Return the text of an error without its code."""
+    if record.is_canceled:
+        # The ledger's error may be that of the removal of the job's files.
+        return record.cancellation.partition(": ")[2]
     if record.override is not None or record.error is None:
         return state.exception
     return record.error.text.partition(": ")[2]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, insert, text
@@ -13,6 +13,7 @@ from ingest.errors.types import FilesRejected
 from ingest.ledger import job_runs, jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.lease import acquire_job
 from ingest.ledger.models import OriginalJob
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
@@ -22,6 +23,7 @@ from ingest.spool import Announced
 from ingest.stages.run_stage import run_stage
 from ingest.states.job_state import failed
 from ingest.states.stages import STAGES, Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 from tests.api.live_server import NOWHERE
 from tests.job_fixtures import MakeJob
 from tools.bundles import CONTENTS, file_entry, make_bundle
@@ -124,6 +126,16 @@ def test_text_output_has_a_line_for_each_fact_and_each_event(show: Show, make_jo
         ("open_tar 3", "stage_finished"),
         ("-", "override"),
     ]
+
+
+def test_job_that_waits_is_shown_with_what_it_waits_for(show: Show, make_job: MakeJob, database_engine: Engine):
+    job = make_job()
+    waiting = Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), datetime.now(UTC))
+    with acquire_job(database_engine, job, Stage.OPEN_TAR, 1) as lease:
+        assert lease is not None
+        lease.fail_stage("service_unavailable", "refused", final=False, waiting=waiting)
+    assert f"waits: {waiting.sentence}" in show(job)[1].splitlines()
+    assert document(show, job)["job"]["waiting"] == waiting.as_json()  # type: ignore[index]
 
 
 def test_job_that_cannot_run_in_airflow_is_shown_with_the_reason(

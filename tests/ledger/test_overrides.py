@@ -1,6 +1,7 @@
 """Overrides by an admin, and the last state that was answered."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +12,8 @@ from ingest.ledger.database import transaction
 from ingest.ledger.lease import acquire_job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import Stage
-from tests.ledger.job_rows import FAILED_BY_HAND, OK_BY_HAND, events, row, set_columns
+from ingest.states.waiting import Cause, Waiting
+from tests.ledger.job_rows import FAILED_BY_HAND, OK_BY_HAND, events, row, set_columns, stage_error
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,16 @@ def test_lifting_an_override_resets_clears_and_last_state(database_engine: Engin
     assert (lifted.record.override, lifted.record.last, lifted.record.clears) == (None, None, 0)
     assert jobs.read(database_engine, job_id) == lifted
     assert events(database_engine, job_id)[-1] == ("retry", "by an admin")
+
+
+def test_retry_of_a_job_that_waited_begins_a_new_wait(database_engine: Engine, job_id: int):
+    cause = Cause("archive", "http://archive", "service_unavailable", "refused")
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    set_columns(
+        database_engine, job_id, error=stage_error(final=False), waiting=Waiting.begin(cause, long_ago).as_json()
+    )
+    jobs.override(database_engine, job_id, FAILED_BY_HAND)
+    assert jobs.lift_override(database_engine, job_id).record.waiting is None
 
 
 def test_lifting_without_an_override_is_no_error(database_engine: Engine, job_id: int):

@@ -632,6 +632,18 @@ def test_all_jobs_are_resumed_in_the_order_of_their_receipt_when_the_first_do_no
     assert len(resumed) == 2 * resume_jobs.FIRST_JOBS
 
 
+def test_jobs_that_cannot_be_resumed_do_not_hold_up_the_others(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    by_hand = [make_job() for _ in range(resume_jobs.FIRST_JOBS)]
+    other = make_job()
+    for job in (*by_hand, other):
+        airflow.runs[f"job-{job}"] = Run("success") if job in by_hand else PARKED_RUN
+        wait_for(database_engine, job, ARCHIVE, HOUR)
+    housekeeping.run_housekeeping()
+    assert list(airflow.cleared) == [f"job-{other}"]
+
+
 def test_other_jobs_are_not_resumed_when_the_first_fail_again(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):

@@ -13,7 +13,9 @@ from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
 from ingest.spool import Announced
+from ingest.states.airflow import Run, RunState
 from ingest.states.stages import Kind
+from tests.ledger.job_rows import row, set_columns
 
 JOB = 7_300_001
 
@@ -27,6 +29,13 @@ class NoAirflow(AirflowApi):
     def trigger(self, *_: object) -> bool:
         """Start nothing."""
         return True
+
+    def fail(self, *_: object) -> None:
+        """End nothing."""
+
+    def run(self, *_: object) -> Run:
+        """Return a run in progress."""
+        return Run(RunState.RUNNING)
 
 
 def test_file_that_is_exchanged_while_it_is_copied_is_copied_as_it_was_opened(
@@ -48,3 +57,13 @@ def test_file_that_is_exchanged_while_it_is_copied_is_copied_as_it_was_opened(
     received = jobs.read(database_engine, JOB).received
     assert (settings.volume_path / received.spool_name).read_bytes() == b"fixed"
     assert received.size == len(b"fixed")
+
+
+def test_what_the_old_bundle_declared_is_forgotten(settings: Settings, database_engine: Engine, tmp_path: Path):
+    path = tmp_path / "fixed.tar"
+    path.write_bytes(b"fixed")
+    run_with_file(settings, database_engine, NoAirflow(), JOB + 1, "ada", Kind.INGEST, path)
+    set_columns(database_engine, JOB + 1, project="1234a", instrument="54", files=2, bytes=20)
+    run_with_file(settings, database_engine, NoAirflow(), JOB + 1, "ada", Kind.INGEST, path)
+    job = row(database_engine, JOB + 1)
+    assert [job.project, job.instrument, job.files, job.bytes] == [None] * 4

@@ -190,6 +190,16 @@ def test_process_that_was_stopped_neither_waits_nor_ends_the_job(make_job: MakeJ
     assert (record.waiting, record.is_stopped, error.next_attempt_seconds) == (None, False, None)
 
 
+def test_process_that_is_stopped_in_the_middle_of_an_outage_does_not_begin_another_wait(make_job: MakeJob, fail: Fail):
+    job = make_job()
+    first = fail(job, archive_unavailable()).waiting
+    assert fail(job, StageTerminated("the process was stopped")).waiting == first
+    second = fail(job, archive_unavailable()).waiting
+    assert first is not None
+    assert second is not None
+    assert (second.since, second.attempt) == (first.since, 2)
+
+
 @pytest.mark.parametrize("last_try", [False, True])
 def test_error_that_no_recovery_ends_is_final_at_the_last_try(make_job: MakeJob, fail: Fail, last_try: bool):
     record = fail(make_job(), ConfigurationError("a setting is wrong"), last_try=last_try)

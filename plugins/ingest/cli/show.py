@@ -13,6 +13,7 @@ from ingest.ledger.job_history import Document, read
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import REPORT_TIMEOUT_SECONDS, job_obstacles
 from ingest.settings.loading import Settings
+from ingest.states.waiting import Waiting
 from ingest.system.sanitize import escape
 
 NOTHING = "-"
@@ -74,6 +75,7 @@ def _job_facts(job: Document) -> dict[str, str | None]:
         "outcome": job["outcome"],
         "set by an admin": "{state} {task}: {exception}".format(**job["override"]) if job["override"] else None,
         "error": _error_text(job["error"]) if job["error"] else None,
+        "waits": Waiting.from_stored(job["waiting"]).sentence if job["waiting"] else None,
         "tries": ", ".join(f"{stage} {count}" for stage, count in job["tries"].items()),
         "cleared by housekeeping": f"{job['clears']} times" if job["clears"] else None,
         "left out": f"{job['skipped_members']} files that the metadata does not list"

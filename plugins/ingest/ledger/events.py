@@ -9,7 +9,6 @@ from enum import StrEnum
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import JobCanceled
 from ingest.ledger import outbox
 from ingest.ledger.models import Event
 from ingest.states.notifications import NotificationType
@@ -101,8 +100,7 @@ def add_event(
     notification = notification or NOTIFICATIONS.get(kind)
     if notification is NotificationType.WAITING and _is_waiting(session, job_id, event_id):
         return
-    # The stage that removes the files of a canceled job ends with this code: that it was canceled was notified before.
-    if notification is not None and (kind, code) != (EventKind.STAGE_FAILED, JobCanceled.code):
+    if notification is not None:
         outbox.enqueue(session, event_id, job_id, notification)
 
 

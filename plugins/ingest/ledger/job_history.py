@@ -53,8 +53,9 @@ def _read(session: Session, job_id: int) -> Document:
 def _job(job: Job, events: list[Event]) -> Document:
     times = {name: _time(getattr(job, name)) for name in ("created", "updated", "triggered")}
     progress = _columns(
-        job, "stage", "percent", "finished", "outcome", "override", "error", "clears", "holder", "skipped_members"
-    )
+        job, "stage", "percent", "finished", "outcome", "override", "error", "waiting", "clears", "holder",
+        "skipped_members",
+    )  # fmt: skip
     tries = Counter(event.stage for event in events if event.kind == EventKind.STAGE_STARTED)
     received = _columns(job, "kind", "user", "submitter_claim", "size")
     return {

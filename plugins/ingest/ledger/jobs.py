@@ -134,7 +134,7 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
 
 
 def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
-    """Allow a job to continue that an admin or a final error had stopped, and reset the count of its clears.
+    """Allow a job to continue that an admin or a final error had stopped; its clears and its wait begin anew.
 
     A process that is about to remove the job's files loses the fence. Raises UnknownJob, JobFinished, JobCanceled.
     """
@@ -146,6 +146,8 @@ def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
         if job.error:
             # If the caller dies before it clears the run, housekeeping finds a job that Airflow lost, and clears it.
             job.error = {**job.error, "final": False}
+        # Otherwise the time in which the job was stopped would count as a part of the wait.
+        job.waiting = None
         job.clears = 0
         job.run_changes += 1
         job.updated = func.now()

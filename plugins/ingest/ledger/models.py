@@ -2,7 +2,7 @@
 
 | Table | Written by |
 |---|---|
-| `job` | `ingest.ledger.jobs`, `job_runs`, `cancellation`, `lease`, `file_records`; `ingest.operations.replace_bundle` |
+| `job` | `ingest.ledger`: `jobs`, `job_runs`, `waiting_jobs`, `cancellation`, `lease`, `file_records`; `replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
 | `upload` | `ingest.ledger.uploads` |

@@ -21,13 +21,16 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Session, aliased
 
 from ingest.ledger.database import transaction
+from ingest.ledger.job_predicates import IS_CANCELED
 from ingest.ledger.models import Event, Job, Notification, Webhook
 from ingest.ledger.webhooks import IS_ACTIVE
 from ingest.states.notifications import NotificationState, NotificationType
@@ -35,6 +38,7 @@ from ingest.states.notifications import NotificationState, NotificationType
 # Longer than a try can take: after this time, the process that claimed a notification is dead or suspended.
 LEASE = timedelta(seconds=60)
 WAITING = Notification.state == NotificationState.WAITING
+BEFORE_THE_END = frozenset({NotificationType.WAITING, NotificationType.FAILED})
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,14 @@ def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType
         Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING
     )
     next_try = func.greatest(func.now(), last_of_job.correlate(Webhook).scalar_subquery())
+    # The end of a canceled job was notified: how the removal of its files goes on is no news.
+    is_news = true() if kind not in BEFORE_THE_END else not_(IS_CANCELED)
     subscribed = (
         select(Webhook.name, literal(event_id), literal(job_id), literal(kind.value), next_try)
         .join(Job, Job.id == job_id)
         .where(
             IS_ACTIVE,
+            is_news,
             literal(kind.value) == any_(Webhook.events),
             or_(Webhook.users.is_(None), Job.user == any_(Webhook.users)),
         )

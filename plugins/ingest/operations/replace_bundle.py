@@ -109,5 +109,6 @@ def _commit_bundle(lease: JobLease, received: Received) -> None:
             job.submitter_claim = None
         job.spool_name, job.size, job.user = received.spool_name, received.size, received.user
         job.skipped_members = 0
+        job.project = job.instrument = job.files = job.bytes = None
         job.finished = job.outcome = job.error = job.waiting = job.holder = job.override = None
         add_event(session, lease.job_id, EventKind.BUNDLE_REPLACED, text=received.spool_name)

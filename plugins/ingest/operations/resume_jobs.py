@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from itertools import islice
 
 from sqlalchemy import Engine
 
@@ -55,23 +56,28 @@ def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, a
 def _resume(engine: Engine, waiting: list[JobSnapshot], start: Callable[[JobSnapshot], list[str]]) -> Counter[str]:
     """Start the oldest jobs, and the others if these make progress."""
     # The attempt of a job that is due was started before, or `repair_job` starts it.
-    early = [job for job in waiting if not job.is_due][:MAX_RESUMED]
-    first, others = early[:FIRST_JOBS], early[FIRST_JOBS:]
+    early = iter([job for job in waiting if not job.is_due][:MAX_RESUMED])
     counts: Counter[str] = Counter()
-    for job in first:
-        counts.update(_start(job, start))
+    first = list(islice((job for job in early if _start(job, start, counts)), FIRST_JOBS))
+    others = list(early)
     if others and counts["resumed"] and _make_progress(engine, first):
         for job in others:
-            counts.update(_start(job, start))
+            _start(job, start, counts)
     return counts
 
 
-def _start(job: JobSnapshot, start: Callable[[JobSnapshot], list[str]]) -> list[str]:
+def _start(job: JobSnapshot, start: Callable[[JobSnapshot], list[str]], counts: Counter[str]) -> bool:
+    """Start a job and count the actions; return whether its attempt can show that the service works.
+
+    There is no attempt if an operator marked the job's run in Airflow, as a success or as failed.
+    """
     try:
-        return start(job)
+        actions = start(job)
     except ServiceUnavailable as error:
         logger.warning("job %s cannot be resumed now: %s", job.received.job_id, error)
-        return []
+        return True
+    counts.update(actions)
+    return "resumed" in actions
 
 
 def _make_progress(engine: Engine, started: list[JobSnapshot]) -> bool:

@@ -31,7 +31,9 @@ def record_error(lease: JobLease, error: IngestError, settings: DagSettings, *, 
         _wait(lease, error, settings)
     else:
         final = isinstance(error, PermanentError) or (last_try and not isinstance(error, StageTerminated))
-        lease.fail_stage(error.code, error.text_of_job, final=final, details=error.details_of_job)
+        # An outage lasts on while a worker is restarted.
+        waiting = lease.job.record.waiting if isinstance(error, StageTerminated) else None
+        lease.fail_stage(error.code, error.text_of_job, final=final, details=error.details_of_job, waiting=waiting)
 
 
 def record_unexpected(lease: JobLease, error: BaseException, *, last_try: bool) -> None:

@@ -13,11 +13,17 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.states.airflow import Run
 from ingest.states.job_record import JobRecord, StageError
 from ingest.states.stages import Kind, Stage
+from ingest.states.waiting import Cause, Waiting
 from tools.waiting import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RUNNING, SUCCESS = Run("running"), Run("success")
+RUNNING, SUCCESS, FAILED_RUN = Run("running"), Run("success"), Run("failed")
 FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
+# A job that waits for its next attempt.
+WAITING = {
+    "error": replace(FAILED, final=False),
+    "waiting": Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW),
+}
 UNAVAILABLE = ServiceUnavailable("Airflow", "http://test", "it is unavailable")
 
 

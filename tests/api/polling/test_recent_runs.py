@@ -12,9 +12,11 @@ from ingest.orchestrator.client import RUNS_PER_REQUEST
 from ingest.states.airflow import Run
 from tests.api.clock import Clock
 from tests.api.polling.counting_airflow import (
+    FAILED_RUN,
     RUNNING,
     SUCCESS,
     UNAVAILABLE,
+    WAITING,
     CountingAirflow,
     is_unavailable,
     job,
@@ -68,6 +70,18 @@ def test_run_of_a_job_that_is_polled_is_refreshed_between_the_polls(airflow: Cou
     runs = RecentRuns(airflow)
     runs.run(job())
     wait_for(lambda: len(airflow.requested) >= 3)
+
+
+def test_ended_run_of_a_job_that_waits_is_requested_rarely_until_the_job_is_resumed(
+    runs: RecentRuns, airflow: CountingAirflow, clock: Clock
+):
+    airflow.answers = [FAILED_RUN, RUNNING]
+    wait_for_run(runs, job(**WAITING), "failed")
+    for _ in range(4):
+        clock.now += REFRESH_SECONDS
+        assert runs.run(job(**WAITING)) is FAILED_RUN
+    assert airflow.was_requested(1)
+    wait_for_run(runs, job(run_changes=1, **WAITING), "running")
 
 
 def test_job_that_is_no_longer_polled_is_removed_and_the_refresher_ends(

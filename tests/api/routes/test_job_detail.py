@@ -14,6 +14,7 @@ from ingest.errors.advice import advice_on
 from ingest.ledger.database import transaction
 from ingest.ledger.models import OriginalJob
 from ingest.states.airflow import Run, TaskInstance
+from ingest.states.waiting import Cause, Waiting
 from tests.api.routes.job_lists import add_event, add_files, get, make_job, new_id
 from tests.api.routes.scripted_airflow import ScriptedAirflow
 from tests.api.routes.states import FAILED_RUN, NO_TAR, change, state, wait_for_state
@@ -116,6 +117,24 @@ def test_a_failed_job_explains_its_error_and_every_fault(
         {**BUNDLE_INVALID["faults"][0], "what_to_do": advice_on("member_is_link").what_to_do}  # type: ignore[index]
     ]
     assert error["more_faults"] == 7
+
+
+def test_a_canceled_job_whose_files_cannot_be_removed_yet_says_only_that_it_was_canceled(
+    client: FlaskClient, engine: Engine
+) -> None:
+    waiting = Waiting.begin(Cause("archive", "", "rejection_unfinished", "refused"), datetime.now(UTC))
+    rejection = {"code": "canceled", "text": "by ada"}
+    error = {**NO_TAR, "code": "rejection_unfinished", "text": "the archive does not answer", "final": False}
+    job = make_job(
+        engine, "canceling", triggered=func.now(), outcome="rejecting", rejection=rejection, error=error,
+        waiting=waiting.as_json(),
+    )  # fmt: skip
+    document = get(client, f"/jobs/{job}")
+    (listed,) = get(client, "/jobs", user="canceling")["jobs"]
+    for shown in (document, listed):
+        assert (shown["state"], shown["phase"]) == ("FAILED", "failed")
+        assert (shown["error"]["code"], shown["error"]["message"]) == ("canceled", "by ada")
+    assert (document["waiting_for"], document["next_attempt_at"]) == (None, None)
 
 
 def test_a_complete_job_names_its_transaction(client: FlaskClient, engine: Engine) -> None:

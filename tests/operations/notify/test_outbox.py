@@ -3,6 +3,7 @@
 from sqlalchemy import Engine
 
 from ingest.ledger import outbox, webhooks
+from ingest.ledger.cancellation import cancel
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.states.notifications import NotificationState
@@ -27,6 +28,16 @@ def test_one_wait_of_many_tries_is_one_notification(separate_engine: Engine, rec
     happen(separate_engine, job, *again, *again, *again, EventKind.STAGE_FINISHED, *again, *again)
     happen(separate_engine, job, EventKind.STAGE_FAILED, EventKind.RETRY, *again)
     expected = ["job.received", "job.waiting", "job.waiting", "job.failed", "job.waiting"]
+    assert [each.type for each in notifications(separate_engine)] == expected
+
+
+def test_nothing_follows_a_cancellation_while_the_files_are_removed(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    happen(separate_engine, job, EventKind.STAGE_WILL_BE_RETRIED)
+    cancel(separate_engine, job, "ada", "ada")
+    happen(separate_engine, job, EventKind.STAGE_WILL_BE_RETRIED, EventKind.STAGE_FAILED)
+    expected = ["job.received", "job.waiting", "job.canceled"]
     assert [each.type for each in notifications(separate_engine)] == expected
 
 
