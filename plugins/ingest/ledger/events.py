@@ -107,11 +107,11 @@ def add_event(
 
 
 def _is_waiting(session: Session, job_id: int, event_id: int) -> bool:
-    """Return whether the job was waiting before an event: each further try that fails is not news."""
+    """Return whether the job was waiting before an event, or canceled: each further try that fails is not news."""
     before = (
         select(Event.kind)
         .where(Event.job_id == job_id, Event.id < event_id, Event.kind.in_(WAIT_BOUNDARIES))
         .order_by(Event.id.desc())
         .limit(1)
     )
-    return session.scalar(before) == EventKind.STAGE_WILL_BE_RETRIED
+    return session.scalar(before) in (EventKind.STAGE_WILL_BE_RETRIED, EventKind.CANCELED)

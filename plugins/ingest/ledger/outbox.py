@@ -3,7 +3,8 @@
 Written by `ingest.ledger.events` (`enqueue`) and by the threads that deliver (`claim` and the results). Any number of
 processes share the work: a claim moves the time of the next try into the future, so that the notification is due again if
 the process dies. The notifications of one job to one webhook are sent in the order of their ids. A failed try postpones
-all of them, so the search for due notifications does not meet those that cannot be sent yet.
+all of them, so the search for due notifications does not meet those that cannot be sent yet. A delivery makes the next one
+due, which may have been added while a try was in progress.
 """
 
 from dataclasses import dataclass
@@ -48,10 +49,11 @@ class Claimed:
 
 def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType) -> None:
     """Add a notification for each webhook that subscribed to it, in the transaction of the event."""
-    last_of_job = select(func.max(Notification.next_try)).where(
-        Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING
+    # Without `failure`, the time of the next try is only the end of a lease.
+    postponed = select(func.max(Notification.next_try)).where(
+        Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING, Notification.failure.is_not(None)
     )
-    next_try = func.greatest(func.now(), last_of_job.correlate(Webhook).scalar_subquery())
+    next_try = func.greatest(func.now(), postponed.correlate(Webhook).scalar_subquery())
     subscribed = (
         select(Webhook.name, literal(event_id), literal(job_id), literal(kind.value), next_try)
         .join(Job, Job.id == job_id)
@@ -110,7 +112,9 @@ def record_delivery(engine: Engine, notification: Notification) -> None:
     """Record that the receiver confirmed a notification; raises DatabaseUnavailable."""
     with transaction(engine) as session:
         values = {"state": NotificationState.DELIVERED, "ended": func.now(), "failure": None}
-        session.execute(update(Notification).where(_own(notification)).values(values))
+        own = update(Notification).where(_own(notification)).values(values).returning(Notification.id)
+        if session.scalar(own) is not None:
+            session.execute(update(Notification).where(_of_job(notification)).values(next_try=func.now()))
         session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(last_success=func.now()))
 
 
@@ -142,13 +146,18 @@ def record_failure(
 
 
 def _postpone(session: Session, notification: Notification, delay: timedelta | None) -> None:
-    of_job = and_(Notification.webhook == notification.webhook, Notification.job_id == notification.job_id, WAITING)
+    of_job = _of_job(notification)
     if delay is not None:
         session.execute(update(Notification).where(of_job).values(next_try=func.now() + delay))
         return
     values = {"state": NotificationState.GIVEN_UP, "ended": func.now()}
     session.execute(update(Notification).where(Notification.id == notification.id).values(values))
     session.execute(update(Notification).where(of_job).values(next_try=func.now()))
+
+
+def _of_job(notification: Notification) -> ColumnElement[bool]:
+    """Return the condition of all notifications of the same job that wait for the same webhook."""
+    return and_(Notification.webhook == notification.webhook, Notification.job_id == notification.job_id, WAITING)
 
 
 def _own(notification: Notification) -> ColumnElement[bool]:

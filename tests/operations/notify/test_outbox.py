@@ -1,10 +1,13 @@
 """The rows of the outbox: which events are notified to which webhooks."""
 
+from datetime import timedelta
+
 from sqlalchemy import Engine
 
 from ingest.ledger import outbox, webhooks
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.models import Notification
 from ingest.states.notifications import NotificationState
 from tests.operations.notify.conftest import (
     happen,
@@ -63,3 +66,39 @@ def test_late_result_of_a_process_that_lost_its_claim_changes_nothing(separate_e
     outbox.record_delivery(separate_engine, new.notification)
     (found,) = notifications(separate_engine)
     assert found.state == NotificationState.DELIVERED
+
+
+def test_event_during_a_try_is_due_when_the_try_has_succeeded(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    first = claim(separate_engine)
+    happen(separate_engine, job, EventKind.CATALOGED)
+    assert outbox.claim(separate_engine, "lab") is None
+    outbox.record_delivery(separate_engine, first)
+    assert claim(separate_engine).type == "job.completed"
+
+
+def test_event_during_a_repeated_try_is_due_when_the_try_has_succeeded(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    hour = timedelta(hours=1)
+    outbox.record_failure(separate_engine, claim(separate_engine), "no", hour, pause=None, gone=False)
+    let_time_pass(separate_engine)
+    again = claim(separate_engine)
+    happen(separate_engine, job, EventKind.CATALOGED)
+    outbox.record_delivery(separate_engine, again)
+    assert claim(separate_engine).type == "job.completed"
+
+
+def test_canceled_job_is_not_notified_as_waiting(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    removal = EventKind.STAGE_WILL_BE_RETRIED, EventKind.STAGE_WILL_BE_RETRIED
+    happen(separate_engine, job, EventKind.CANCELED, *removal)
+    assert [each.type for each in notifications(separate_engine)] == ["job.received", "job.canceled"]
+
+
+def claim(engine: Engine) -> Notification:
+    claimed = outbox.claim(engine, "lab")
+    assert claimed is not None
+    return claimed.notification
