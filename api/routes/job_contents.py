@@ -28,8 +28,9 @@ routes = Routes("job contents", __name__)
 
 # Their texts show what the uploader may not see: other paths of the facility.
 FOR_OPERATORS = frozenset({EventKind.SOURCES_REFUSED, EventKind.SOURCE_NOT_RESTORED})
-# The texts of events with these codes name accounts of Airflow.
+# The texts of events with these codes name accounts of Airflow, and that of a cancellation the account of an admin.
 TEXT_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
+KINDS_WITH_TEXT_FOR_OPERATORS = frozenset({EventKind.CANCELED})
 
 
 @routes.call("GET", "/jobs/<job_id>/files", operations.LIST_FILES, ALL_ROLES)
@@ -86,7 +87,8 @@ def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 
 
 def _event(row: Row[Any]) -> dict[str, Any]:
-    is_hidden = caller().role is Role.UPLOADER and row.code in TEXT_FOR_OPERATORS
+    names_account = row.code in TEXT_FOR_OPERATORS or row.kind in KINDS_WITH_TEXT_FOR_OPERATORS
+    is_hidden = names_account and caller().role is Role.UPLOADER
     return {
         "id": row.id,
         "at": to_text(row.at),

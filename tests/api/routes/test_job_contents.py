@@ -98,12 +98,13 @@ def test_uploaders_do_not_see_what_is_for_operators(
     for kind in ("sources_refused", "source_not_restored"):
         add_event(engine, job, kind, text="/srv/secret")
     add_event(engine, job, "stage_failed", code="run_marked_failed", text="marked as failed by the account root")
+    add_event(engine, job, "canceled", text="by adam")
     seen = uploader.get(f"/jobs/{job}/events", headers=USER).get_json()["events"]
     assert [(event["kind"], event["text"]) for event in seen] == [
-        ("received", "10 bytes by ursula"), ("stage_failed", "")
+        ("received", "10 bytes by ursula"), ("stage_failed", ""), ("canceled", "")
     ]  # fmt: skip
     assert uploader.get(f"/jobs/{job}/events?kind=sources_refused", headers=USER).get_json()["events"] == []
-    assert len(get(client, f"/jobs/{job}/events")["events"]) == 4
+    assert len(get(client, f"/jobs/{job}/events")["events"]) == 5
 
 
 def test_uploaders_list_only_their_own_jobs(uploader: FlaskClient, job: int, engine: Engine) -> None:
