@@ -88,7 +88,7 @@ class TusConnection:
         self._send_head("PATCH", upload, headers)
         with file.open("rb") as source:
             self._socket.sendfile(source, offset, count)
-        # Sends the last, partial segment without waiting for an acknowledgment. During the transfer it would add small segments.
+        # Sends the last, partial segment immediately. During the transfer it would add small segments.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, method: str, path: str, headers: dict[str, str]) -> Answer:

@@ -138,6 +138,4 @@ def limit_rate(address: Address, sent: Path, part: int) -> Figures:
 def _lines(case: str, measurements: Measurements) -> Iterator[Line]:
     """Yield a line for each quantity of a case."""
     for what, samples in measurements.samples.items():
-        yield Line(
-            f"{case}: {what}", UNITS.get(what, "MB/s"), samples, lower_is_better=what not in RATES
-        )
+        yield Line(f"{case}: {what}", UNITS.get(what, "MB/s"), samples, lower_is_better=what not in RATES)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.cli.main import main
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.events import EventKind
 from ingest.states.notifications import NotificationState
 from tests.operations.notify.conftest import happen, notifications, receive_job, webhook_of
@@ -48,9 +48,9 @@ def call(
 def deliver_one(engine: Engine, receiver: Receiver) -> None:
     webhooks.synchronize(engine, [webhook_of(receiver)])
     job = receive_job(engine)
-    claimed = outbox.claim(engine, "lab")
+    claimed = deliveries.claim(engine, "lab")
     assert claimed is not None
-    outbox.record_delivery(engine, claimed.notification)
+    deliveries.record_delivery(engine, claimed.notification)
     happen(engine, job, EventKind.CATALOGED)
 
 
@@ -68,9 +68,11 @@ def test_list_before_the_api_has_started(call: Call, receiver: Receiver):
 
 def test_list_shows_results_and_what_waits(call: Call, separate_engine: Engine, receiver: Receiver):
     deliver_one(separate_engine, receiver)
-    claimed = outbox.claim(separate_engine, "lab")
+    claimed = deliveries.claim(separate_engine, "lab")
     assert claimed is not None
-    outbox.record_failure(separate_engine, claimed.notification, "answered 500", timedelta(0), pause=None, gone=False)
+    deliveries.record_failure(
+        separate_engine, claimed.notification, "answered 500", timedelta(0), pause=None, gone=False
+    )
     lines = call("list")[1].splitlines()[4:]
     assert lines[0] == "  state: active"
     assert lines[1].startswith("  last success: 20")
@@ -85,10 +87,10 @@ def test_list_says_why_nothing_is_sent(
     call: Call, separate_engine: Engine, receiver: Receiver, pause: int | None, gone: bool, state: str
 ):
     deliver_one(separate_engine, receiver)
-    claimed = outbox.claim(separate_engine, "lab")
+    claimed = deliveries.claim(separate_engine, "lab")
     assert claimed is not None
     delay = None if pause is None else timedelta(seconds=pause)
-    outbox.record_failure(separate_engine, claimed.notification, "answered", timedelta(0), pause=delay, gone=gone)
+    deliveries.record_failure(separate_engine, claimed.notification, "answered", timedelta(0), pause=delay, gone=gone)
     assert f"  state: {state}" in call("list")[1]
     code, out, err = call("test", "lab")
     assert (code, err, len(receiver.received)) == (0, "", 1)

@@ -1,6 +1,7 @@
 """Both commands that verify receipts offline: each case has the same verdict from the admin's and the uploader's."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -186,3 +187,18 @@ def test_the_admins_command_creates_keys_and_verifies_with_them(
     assert len(capsys.readouterr().out.strip()) == 43
     # The receipt was signed by the key that was just replaced.
     assert admin_main(["receipt", "verify", str(tmp_path / "r")]) == 0
+
+
+def test_a_full_disk_is_named(tmp_path: Path, verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(tmp_path, {f"run/{number:05}.txt": b"" for number in range(2000)})
+    connect = sqlite3.connect
+
+    def connect_to_small(name: str) -> sqlite3.Connection:
+        connection = connect(name)
+        connection.execute("PRAGMA max_page_count = 8")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_small)
+    verdict = verify("--folder", str(folder))
+    assert verdict.status not in (0, 3)
+    assert "database or disk is full" in verdict.text

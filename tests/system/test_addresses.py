@@ -65,6 +65,7 @@ def test_public_addresses(text: str):
         "::ffff:10.0.0.1",
         "::ffff:169.254.169.254",
         "fe80::1",
+        "fec0::1",
         "fe80::1%eth0",
         "fd00::1",
         "ff02::1",

@@ -5,16 +5,18 @@ The receipt's files are kept in a temporary database on the disk, so that memory
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from tempfile import gettempdir
 
-from .receipt import ReceiptFile
+from .receipt import InvalidReceipt, ReceiptFile
 
 BLOCK = 1024 * 1024
 SCHEMA = """
@@ -38,10 +40,10 @@ def compare(folder: Path, files: Iterable[ReceiptFile], exclude: tuple[str, ...]
     """Yield the differences; every file is read and hashed, except those whose name matches a pattern in `exclude`.
 
     If the receipt has files below a folder of the same name, as after an upload of that folder, they are compared with it;
-    otherwise all files of the receipt. Raises InvalidReceipt before the first difference.
+    otherwise all files of the receipt. Raises InvalidReceipt before the first difference, OSError also if the disk is full.
     """
     # An empty name is a temporary database, which SQLite keeps in a file without a name.
-    with closing(sqlite3.connect("")) as database:
+    with _errors_of_database(), closing(sqlite3.connect("")) as database:
         database.execute(SCHEMA)
         rows = ((each.path, each.size, each.hash_type, each.hash_sum) for each in files)
         database.executemany("INSERT INTO file (path, size, hash_type, hash_sum) VALUES (?, ?, ?, ?)", rows)
@@ -49,6 +51,16 @@ def compare(folder: Path, files: Iterable[ReceiptFile], exclude: tuple[str, ...]
         for path in _paths(folder, exclude):
             yield from _compare_file(database, folder, prefix, path)
         yield from _missing(database, prefix)
+
+
+@contextmanager
+def _errors_of_database() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise InvalidReceipt("the receipt names a file twice") from error
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, f"the temporary database of the comparison failed: {error}", gettempdir()) from error
 
 
 def _prefix(database: sqlite3.Connection, folder: Path) -> str:

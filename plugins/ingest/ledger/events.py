@@ -70,7 +70,6 @@ WAIT_BOUNDARIES = (
     EventKind.STAGE_FINISHED,
     EventKind.STAGE_FAILED,
     EventKind.RETRY,
-    EventKind.CANCELED,
 )
 
 

@@ -8,8 +8,8 @@
 | `upload` | `ingest.ledger.uploads` |
 | `resumable_upload` | `ingest.ledger.resumable_uploads`, `upload_progress`, and its end `uploads` and `expired_uploads` |
 | `idempotency_key` | `ingest.ledger.idempotency_keys` |
-| `webhook` | `ingest.ledger.webhooks` and, the last results, `ingest.ledger.outbox` |
-| `notification` | `ingest.ledger.outbox` |
+| `webhook` | `ingest.ledger.webhooks` and, the last results, `ingest.ledger.deliveries` |
+| `notification` | `ingest.ledger.outbox` and `deliveries` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
 | `catalogue_*` and the two sequences | the built-in services |
 """

@@ -1,61 +1,27 @@
-"""The outbox: the notifications that wait for webhooks.
+"""The outbox: the notifications that wait for webhooks, added in the transaction of each event.
 
-Written by `ingest.ledger.events` (`enqueue`) and by the threads that deliver (`claim` and the results). Any number of
-processes share the work: a claim moves the time of the next try into the future, so that the notification is due again if
-the process dies. The notifications of one job to one webhook are sent in the order of their ids. A failed try postpones
-all of them, so the search for due notifications does not meet those that cannot be sent yet.
+Called by `ingest.ledger.events`; `ingest.ledger.deliveries` claims what is due, and records how each try ended.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from sqlalchemy import any_, func, insert, literal, not_, or_, select, true
+from sqlalchemy.orm import Session
 
-from sqlalchemy import (
-    ColumnElement,
-    Engine,
-    Select,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    exists,
-    func,
-    insert,
-    literal,
-    not_,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.orm import Session, aliased
-
-from ingest.ledger.database import transaction
 from ingest.ledger.job_predicates import IS_CANCELED
-from ingest.ledger.models import Event, Job, Notification, Webhook
+from ingest.ledger.models import Job, Notification, Webhook
 from ingest.ledger.webhooks import IS_ACTIVE
 from ingest.states.notifications import NotificationState, NotificationType
 
-# Longer than a try can take: after this time, the process that claimed a notification is dead or suspended.
-LEASE = timedelta(seconds=60)
 WAITING = Notification.state == NotificationState.WAITING
 BEFORE_THE_END = frozenset({NotificationType.WAITING, NotificationType.FAILED})
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """A notification that this process sends now, and the event and the job that it is about."""
-
-    notification: Notification
-    event: Event
-    job: Job
-
-
 def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType) -> None:
     """Add a notification for each webhook that subscribed to it, in the transaction of the event."""
-    last_of_job = select(func.max(Notification.next_try)).where(
-        Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING
+    # Without `failure`, the time of the next try is only the end of a lease.
+    postponed = select(func.max(Notification.next_try)).where(
+        Notification.webhook == Webhook.name, Notification.job_id == job_id, WAITING, Notification.failure.is_not(None)
     )
-    next_try = func.greatest(func.now(), last_of_job.correlate(Webhook).scalar_subquery())
+    next_try = func.greatest(func.now(), postponed.correlate(Webhook).scalar_subquery())
     # The end of a canceled job was notified: how the removal of its files goes on is no news.
     is_news = true() if kind not in BEFORE_THE_END else not_(IS_CANCELED)
     subscribed = (
@@ -70,94 +36,3 @@ def enqueue(session: Session, event_id: int, job_id: int, kind: NotificationType
     )
     columns = ["webhook", "event_id", "job_id", "type", "next_try"]
     session.execute(insert(Notification).from_select(columns, subscribed))
-
-
-def _next_due() -> Select[Notification]:
-    """Return the query that locks the notification of a webhook that has been due for longest."""
-    webhook = bindparam("webhook", type_=Text)
-    earlier = aliased(Notification)
-    follows_another = exists().where(
-        earlier.webhook == Notification.webhook,
-        earlier.job_id == Notification.job_id,
-        earlier.id < Notification.id,
-        earlier.state == NotificationState.WAITING,
-    )
-    accepts = exists().where(
-        Webhook.name == webhook, IS_ACTIVE, func.coalesce(Webhook.paused_until, func.now()) <= func.now()
-    )
-    return (
-        select(Notification)
-        .where(Notification.webhook == webhook, WAITING, Notification.next_try <= func.now(), ~follows_another, accepts)
-        .order_by(Notification.next_try, Notification.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-
-
-# Built once, because it is executed every second.
-NEXT_DUE = _next_due()
-
-
-def claim(engine: Engine, webhook: str) -> Claimed | None:
-    """Claim the notification of a webhook that has been due for longest; None if there is none.
-
-    Raises DatabaseUnavailable.
-    """
-    with transaction(engine) as session:
-        found = session.scalar(NEXT_DUE, {"webhook": webhook})
-        if found is None:
-            return None
-        found.tries += 1
-        found.next_try = func.now() + LEASE
-        session.flush()
-        return Claimed(found, session.get_one(Event, found.event_id), session.get_one(Job, found.job_id))
-
-
-def record_delivery(engine: Engine, notification: Notification) -> None:
-    """Record that the receiver confirmed a notification; raises DatabaseUnavailable."""
-    with transaction(engine) as session:
-        values = {"state": NotificationState.DELIVERED, "ended": func.now(), "failure": None}
-        session.execute(update(Notification).where(_own(notification)).values(values))
-        session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(last_success=func.now()))
-
-
-def record_failure(
-    engine: Engine,
-    notification: Notification,
-    failure: str,
-    delay: timedelta | None,
-    *,
-    pause: timedelta | None,
-    gone: bool,
-) -> None:
-    """Record a failed try, and postpone it and all later notifications of its job; give it up if there is no `delay`.
-
-    `pause` is the time for which the receiver must not be called at all; with `gone` the webhook is disabled. Does nothing
-    to a notification that another process has claimed in the meantime. Raises DatabaseUnavailable.
-    """
-    with transaction(engine) as session:
-        own = update(Notification).where(_own(notification)).values(failure=failure).returning(Notification.id)
-        if session.scalar(own) is not None:
-            _postpone(session, notification, delay)
-        values = {
-            "last_failure": func.now(),
-            "failure": failure,
-            "paused_until": Webhook.paused_until if pause is None else func.now() + pause,
-            "disabled": func.now() if gone else Webhook.disabled,
-        }
-        session.execute(update(Webhook).where(Webhook.name == notification.webhook).values(values))
-
-
-def _postpone(session: Session, notification: Notification, delay: timedelta | None) -> None:
-    of_job = and_(Notification.webhook == notification.webhook, Notification.job_id == notification.job_id, WAITING)
-    if delay is not None:
-        session.execute(update(Notification).where(of_job).values(next_try=func.now() + delay))
-        return
-    values = {"state": NotificationState.GIVEN_UP, "ended": func.now()}
-    session.execute(update(Notification).where(Notification.id == notification.id).values(values))
-    session.execute(update(Notification).where(of_job).values(next_try=func.now()))
-
-
-def _own(notification: Notification) -> ColumnElement[bool]:
-    """Return the condition that no other process has claimed a notification since."""
-    return and_(Notification.id == notification.id, Notification.tries == notification.tries, WAITING)

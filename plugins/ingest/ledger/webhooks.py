@@ -60,10 +60,10 @@ def enable(engine: Engine, name: str) -> None:
 def replay(engine: Engine, webhook: str, *, message_id: UUID | None = None, since: datetime | None = None) -> int:
     """Send notifications of a webhook again as soon as possible, also delivered ones; return their number."""
     chosen = Notification.message_id == message_id if message_id else Notification.created >= since
-    values = {"state": NotificationState.WAITING, "tries": 0, "next_try": func.now(), "ended": None}
+    values = {"state": NotificationState.WAITING, "tries": 0, "next_try": func.now(), "ended": None, "failure": None}
     again = update(Notification).where(Notification.webhook == webhook, chosen).values(values)
     with transaction(engine) as session:
-        return len(session.scalars(again.returning(Notification.id)).all())
+        return session.connection().execute(again).rowcount
 
 
 def statuses(engine: Engine) -> list[WebhookStatus]:
@@ -103,7 +103,6 @@ def remove_old(engine: Engine, age: timedelta) -> int:
     end = func.coalesce(Notification.ended, Notification.created)
     is_over = or_(Notification.state != NotificationState.WAITING, is_inactive)
     with transaction(engine) as session:
-        found = delete(Notification).where(is_over, end < func.now() - age).returning(Notification.id)
-        count = len(session.scalars(found).all())
+        count = session.connection().execute(delete(Notification).where(is_over, end < func.now() - age)).rowcount
         session.execute(delete(Webhook).where(Webhook.removed < func.now() - age))
     return count

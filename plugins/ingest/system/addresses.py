@@ -22,6 +22,8 @@ Network = IPv4Network | IPv6Network
 MAPPED_BITS = 96
 # Translated to IPv4 by a gateway of the network (RFC 6052); the last 32 bits are the IPv4 address.
 NAT64 = IPv6Network("64:ff9b::/96")
+# All IPv6 addresses that are assigned on the internet; Python also calls former private networks global, such as fec0::/10.
+GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 def read_address(text: str | None) -> Address | None:
@@ -62,6 +64,8 @@ def is_public(text: str) -> bool:
     address = read_address(text)
     if isinstance(address, IPv6Address):
         address = _inner_ipv4(address) or address
+    if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
+        return False
     return address is not None and address.is_global and not (address.is_multicast or address.is_reserved)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.models import Webhook
@@ -82,7 +82,7 @@ def test_410_disables_the_webhook_until_it_is_enabled(separate_engine: Engine, n
         happen(separate_engine, job, EventKind.CATALOGED)
         webhooks.synchronize(separate_engine, [webhook_of(receiver)])
         assert len(notifications(separate_engine)) == 1
-        assert outbox.claim(separate_engine, "lab") is None
+        assert deliveries.claim(separate_engine, "lab") is None
         webhooks.enable(separate_engine, "lab")
         wait_for(receiver, 2)
     assert receiver.of_job(job) == ["job.received", "job.received"]
@@ -96,7 +96,7 @@ def test_retry_after_pauses_the_webhook(separate_engine: Engine, notifying: Noti
         wait_until(lambda: status_of(separate_engine).paused_until is not None, SECONDS, lambda: "it is not paused")
         receive_job(separate_engine)
         let_time_pass(separate_engine)
-        assert outbox.claim(separate_engine, "lab") is None
+        assert deliveries.claim(separate_engine, "lab") is None
         paused_until = status_of(separate_engine).paused_until
         assert paused_until is not None
         assert timedelta(minutes=9) < paused_until - datetime.now(UTC) < timedelta(minutes=11)

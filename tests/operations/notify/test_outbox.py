@@ -1,11 +1,14 @@
 """The rows of the outbox: which events are notified to which webhooks."""
 
+from datetime import timedelta
+
 from sqlalchemy import Engine
 
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.cancellation import cancel
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.models import Notification
 from ingest.states.notifications import NotificationState
 from tests.operations.notify.conftest import (
     happen,
@@ -63,14 +66,42 @@ def test_webhook_gets_only_its_events_of_its_users(separate_engine: Engine, rece
 def test_late_result_of_a_process_that_lost_its_claim_changes_nothing(separate_engine: Engine, receiver: Receiver):
     webhooks.synchronize(separate_engine, [webhook_of(receiver)])
     receive_job(separate_engine)
-    old = outbox.claim(separate_engine, "lab")
+    old = deliveries.claim(separate_engine, "lab")
     let_time_pass(separate_engine)
-    new = outbox.claim(separate_engine, "lab")
+    new = deliveries.claim(separate_engine, "lab")
     assert old is not None
     assert new is not None
-    outbox.record_failure(separate_engine, old.notification, "late", None, pause=None, gone=False)
+    deliveries.record_failure(separate_engine, old.notification, "late", None, pause=None, gone=False)
     (found,) = notifications(separate_engine)
     assert (found.state, found.tries, found.failure) == (NotificationState.WAITING, 2, None)
-    outbox.record_delivery(separate_engine, new.notification)
+    deliveries.record_delivery(separate_engine, new.notification)
     (found,) = notifications(separate_engine)
     assert found.state == NotificationState.DELIVERED
+
+
+def test_event_during_a_try_is_due_when_the_try_has_succeeded(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    first = claim(separate_engine)
+    happen(separate_engine, job, EventKind.CATALOGED)
+    assert deliveries.claim(separate_engine, "lab") is None
+    deliveries.record_delivery(separate_engine, first)
+    assert claim(separate_engine).type == "job.completed"
+
+
+def test_event_during_a_repeated_try_is_due_when_the_try_has_succeeded(separate_engine: Engine, receiver: Receiver):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    hour = timedelta(hours=1)
+    deliveries.record_failure(separate_engine, claim(separate_engine), "no", hour, pause=None, gone=False)
+    let_time_pass(separate_engine)
+    again = claim(separate_engine)
+    happen(separate_engine, job, EventKind.CATALOGED)
+    deliveries.record_delivery(separate_engine, again)
+    assert claim(separate_engine).type == "job.completed"
+
+
+def claim(engine: Engine) -> Notification:
+    claimed = deliveries.claim(engine, "lab")
+    assert claimed is not None
+    return claimed.notification

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, func, update
 
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.database import transaction
 from ingest.ledger.models import Notification, Webhook
 from ingest.operations.notify.delivery import Result
@@ -31,7 +31,7 @@ def test_only_notifications_that_ended_long_ago_are_deleted(separate_engine: Eng
     webhooks.synchronize(separate_engine, [LAB])
     receive_job(separate_engine)
     waiting = receive_job(separate_engine)
-    claimed = outbox.claim(separate_engine, "lab")
+    claimed = deliveries.claim(separate_engine, "lab")
     assert claimed is not None
     record(separate_engine, claimed.notification, Result())
     make_older(separate_engine, days)

@@ -35,6 +35,8 @@ class CheckedConnection(HTTPConnection):
         self._tls = ssl.create_default_context() if is_tls else None
         self._deadline = deadline
         self._allow_private = allow_private
+        # `sock` is None as soon as an answer says that the connection ends with it, although the rest is still read.
+        self._connected: socket.socket | None = None
 
     def connect(self) -> None:
         """Connect to the first checked address that accepts; raises AddressRefused, OSError."""
@@ -42,16 +44,17 @@ class CheckedConnection(HTTPConnection):
         if self._tls is not None:
             # The handshake is separate, so that `abort` reaches the socket also while it lasts.
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        self._connected = self.sock
         self.sock.settimeout(self._seconds_left())
         if isinstance(self.sock, ssl.SSLSocket):
             self.sock.do_handshake()
 
     def abort(self) -> None:
         """End the connection while another thread uses it; its next read fails."""
-        if self.sock is not None:
+        if self._connected is not None:
             with contextlib.suppress(OSError):
                 # Of the socket below TLS, whose own state belongs to the other thread.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._connected, socket.SHUT_RDWR)
 
     def _checked_addresses(self) -> list[str]:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)

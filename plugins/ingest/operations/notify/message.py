@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook as Signer
 
-from ingest.ledger.outbox import Claimed
+from ingest.ledger.deliveries import Claimed
 from ingest.states.notifications import NotificationType
 
 SPEC_VERSION = "1.0"

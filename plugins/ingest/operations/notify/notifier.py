@@ -12,10 +12,10 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from ingest.errors.types import DatabaseUnavailable
-from ingest.ledger import outbox, webhooks
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.database import make_engine
+from ingest.ledger.deliveries import Claimed
 from ingest.ledger.models import Notification
-from ingest.ledger.outbox import Claimed
 from ingest.operations.notify.delivery import Result, deliver
 from ingest.operations.notify.message import make_job_message
 from ingest.settings.loading import Settings
@@ -92,7 +92,7 @@ class WebhookQueue:
 
     def _claim(self) -> Claimed | None:
         try:
-            return outbox.claim(self._engine, self._webhook.name)
+            return deliveries.claim(self._engine, self._webhook.name)
         except DatabaseUnavailable:
             return None
         except Exception:
@@ -121,7 +121,7 @@ class WebhookQueue:
 def record(engine: Engine, notification: Notification, result: Result) -> None:
     """Record how a try ended; raises DatabaseUnavailable."""
     if result.failure is None:
-        outbox.record_delivery(engine, notification)
+        deliveries.record_delivery(engine, notification)
         return
     delay = _delay(notification.tries, result.pause)
     follows = "given up" if delay is None else f"next try in {delay.total_seconds():.0f} seconds"
@@ -129,7 +129,7 @@ def record(engine: Engine, notification: Notification, result: Result) -> None:
         "webhook %s: %s of job %s, try %s: %s; %s",
         *(notification.webhook, notification.type, notification.job_id, notification.tries, result.failure, follows),
     )
-    outbox.record_failure(engine, notification, result.failure, delay, pause=result.pause, gone=result.gone)
+    deliveries.record_failure(engine, notification, result.failure, delay, pause=result.pause, gone=result.gone)
 
 
 def _delay(tries: int, pause: timedelta | None) -> timedelta | None:
