@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from api.polling import recent_runs
 from api.polling.recent_runs import RecentRuns
@@ -20,7 +21,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING, SUCCESS, FAILED_RUN = Run("running"), Run("success"), Run("failed")
 FAILED = StageError(Stage.OPEN_TAR, "not_a_tar: the bundle is no tar", final=True)
 # A job that waits for its next attempt.
-WAITING = {
+WAITING: dict[str, Any] = {
     "error": replace(FAILED, final=False),
     "waiting": Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW),
 }
