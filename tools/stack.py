@@ -25,7 +25,7 @@ from tools.waiting import wait_until
 
 START_SECONDS = 180
 STOP_SECONDS = 60
-JOB_SECONDS = 120
+JOB_SECONDS = 300
 TIMEOUT_SECONDS = 30
 STARTING = Path(tempfile.gettempdir()) / f"pacifica-ingest-tests-{os.getuid()}.lock"
 # Several stacks share the two cores of a test machine, so an idle scheduler looks for work less often than usual.

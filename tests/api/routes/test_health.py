@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import requests
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
+from sqlalchemy.orm import Session
 
 from api.probes import readiness
 from ingest.ledger import uploads
 from ingest.ledger.events import EventKind
+from ingest.ledger.models import Upload
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
 from ingest.settings.loading import Settings
@@ -140,6 +142,9 @@ def test_not_ready_while_uploads_have_reserved_all_that_is_free(
     # A disk that cannot preallocate files still reports their space as free.
     monkeypatch.setattr(readiness, "RESULT_LIFETIME_SECONDS", 0.0)
     upload = Announced(1, "promised.tar", 15 * MIB)
+    with Session(database_engine) as session, session.begin():
+        # Those that other tests have left.
+        session.execute(delete(Upload))
     with small_disk(tmp_path / "disk", 16 * MIB) as disk:
         client = make_app(with_settings(settings, volume_path=disk, spool_kept_free=MIB)).test_client()
         before = client.get("/readyz").get_json()["spool"]["bytes_promised"]
