@@ -4,6 +4,7 @@ Called by `rows.resumable`.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 
@@ -12,11 +13,15 @@ from bench.systems.freezing import tree
 
 def serving(root: int, port: int) -> list[psutil.Process]:
     """Return the descendants of a process that listen on a port."""
-    return [
-        process
-        for process in tree(root)
-        if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in process.net_connections("tcp"))
-    ]
+    return [process for process in tree(root) if _listens(process, port)]
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    # Tasks of Airflow end at any time.
+    with suppress(psutil.NoSuchProcess):
+        connections = process.net_connections("tcp")
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+    return False
 
 
 def receiving(root: int, port: int, client_port: int) -> psutil.Process:
