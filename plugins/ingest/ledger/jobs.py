@@ -134,7 +134,7 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
 
 
 def lift_override(engine: Engine, job_id: int) -> JobSnapshot:
-    """Allow a job to continue that an admin or a final error had stopped; its clears and its wait begin anew.
+    """Allow a job to continue that an admin or a final error had stopped; its clears and its wait begin again.
 
     A process that is about to remove the job's files loses the fence. Raises UnknownJob, JobFinished, JobCanceled.
     """
