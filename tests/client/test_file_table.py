@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -23,6 +25,17 @@ table = FileTable(Path(sys.argv[1]), NoProgress())
 print("open", flush=True)
 sys.stdin.read()
 """
+SECONDS = 60
+OPEN = """
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from pacifica_ingest_client.bundle.file_table import FileTable
+from pacifica_ingest_client.progress import NoProgress
+for line in sys.stdin:
+    FileTable(Path(line.strip()), NoProgress()).close()
+    print("closed", flush=True)
+"""
 FILES = {"run/a": b"a", "run/b": b"b"}
 
 
@@ -36,6 +49,25 @@ class Notes(NoProgress):
     def note(self, text: str) -> None:
         self.texts.append(text)
         self._process.kill()
+
+
+def started(program: str, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", program, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(CLIENT)}
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def send(process: "subprocess.Popen[str]", line: str) -> None:
+    assert process.stdin
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def received(process: "subprocess.Popen[str]") -> str:
+    """Return the next line of a process, or "" if there is none within SECONDS."""
+    assert process.stdout
+    ready, _, _ = select([process.stdout], [], [], SECONDS)
+    return process.stdout.readline().strip() if ready else ""
 
 
 def without_digest(table: FileTable) -> set[str]:
@@ -99,21 +131,25 @@ def test_more_files_than_one_batch_are_read(table: FileTable):
 
 def test_a_second_process_waits_until_the_first_has_ended(tmp_path: Path):
     path = tmp_path / "table"
-    environment = {**os.environ, "PYTHONPATH": str(CLIENT)}
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as first:
-        assert first.stdout
-        assert first.stdout.readline() == "open\n"
+    with started(HOLD, str(path)) as first:
+        assert received(first) == "open"
         # Its kill, while the second one waits, releases the lock.
         notes = Notes(first)
         FileTable(path, notes).close()
     assert first.returncode == -9
     assert "another process" in notes.texts[0]
+
+
+def test_processes_that_open_a_new_table_simultaneously_get_it_one_after_the_other(tmp_path: Path):
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started(OPEN)) for _ in range(3)]
+        for process in processes:
+            # Also when one of them hangs.
+            stack.callback(process.kill)
+        for number in range(20):
+            for process in processes:
+                send(process, f"{tmp_path}/table-{number}")
+            assert [received(process) for process in processes] == ["closed"] * 3
 
 
 def test_a_folder_that_cannot_hold_the_table_is_an_error(tmp_path: Path):

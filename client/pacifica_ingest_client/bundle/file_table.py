@@ -109,7 +109,6 @@ class FileTable:
         self._committed = monotonic()
 
     def _lock(self, progress: Progress) -> None:
-        self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         if self._is_locked():
             progress.note("these files are being uploaded by another process; waiting until it ends")
             while self._is_locked():
@@ -118,8 +117,10 @@ class FileTable:
     def _is_locked(self) -> bool:
         """Return whether another process still has the table after LOCK_SECONDS; otherwise take the lock."""
         try:
-            # In this mode the lock outlasts the transaction.
             self._connection.execute("BEGIN EXCLUSIVE")
+            # In this mode the lock outlasts the transaction. Two processes that set it before they have the lock would each
+            # keep a shared lock, and wait for each other for ever.
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
