@@ -10,12 +10,11 @@ from api.access.auth import caller
 from api.access.roles import ALL_ROLES, Role
 from api.openapi.job_parameters import EventsQuery, FilesQuery
 from api.openapi.parameters import JobPath
-from api.polling.batched_reads import BatchedReads
 from api.resources import get_resources
 from api.routes import job_operations as operations
 from api.routes.paging import answer_page
 from api.routes.registration import Routes
-from api.routes.state import refuse_unless_seen
+from api.routes.state import read_visible
 from api.routes.state_json import to_text
 from ingest.errors.base import RUN_LOST, RUN_MARKED_FAILED
 from ingest.errors.types import ReceivedByOriginal
@@ -64,12 +63,9 @@ def _read_seen(job_id: int) -> JobSnapshot | None:
     Raises UnknownJob, DatabaseUnavailable.
     """
     try:
-        snapshot = get_resources().get(BatchedReads).read(job_id)
+        return read_visible(job_id)
     except ReceivedByOriginal:
-        refuse_unless_seen(job_id, owner=None)
         return None
-    refuse_unless_seen(job_id, snapshot.received.user)
-    return snapshot
 
 
 def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:

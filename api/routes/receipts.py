@@ -16,9 +16,9 @@ from api.request_errors import ReceiptNotAvailable, ReceiptsNotConfigured, Recei
 from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
-from api.routes.state import refuse_unless_seen
+from api.routes.state import read_visible
 from ingest.errors.types import ConfigurationError, ReceivedByOriginal
-from ingest.ledger import cataloged_jobs, jobs
+from ingest.ledger import cataloged_jobs
 from ingest.receipts.content import CatalogedJob, sign, to_json
 from ingest.receipts.keys import KeyRing, SigningKey, read_keys
 
@@ -50,17 +50,13 @@ def get_receipt_keys() -> Response:
 
 def _cataloged_job(job_id: int) -> CatalogedJob:
     """Return the facts about a job; raises UnknownJob, ReceiptNotAvailable, DatabaseUnavailable."""
-    engine = get_resources().engine
     try:
-        snapshot = jobs.read(engine, job_id)
+        read_visible(job_id)
     except ReceivedByOriginal:
-        # The original service did not record the user.
-        refuse_unless_seen(job_id, owner=None)
         raise ReceiptNotAvailable(
             f"job {job_id} was received by pacifica-ingest 0.4.1, which recorded no files; it has no receipt"
         ) from None
-    refuse_unless_seen(job_id, snapshot.received.user)
-    job = cataloged_jobs.read(engine, job_id)
+    job = cataloged_jobs.read(get_resources().engine, job_id)
     if job is None:
         raise ReceiptNotAvailable(
             f"job {job_id} is not cataloged, so it has no receipt; keep your files, and see its state: "

@@ -72,8 +72,7 @@ def read_job(job_id: int) -> SeenJob:
     Raises UnknownJob (ReceivedByOriginal, which `read_original` handles), DatabaseUnavailable.
     """
     resources = get_resources()
-    snapshot = resources.get(BatchedReads).read(job_id)
-    refuse_unless_seen(job_id, snapshot.received.user)
+    snapshot = read_visible(job_id)
     if not needs_run(snapshot):
         resources.get(RecentRuns).forget(snapshot)
         return SeenJob(snapshot, None, job_state(snapshot.record, None))
@@ -88,6 +87,18 @@ def read_original(job_id: int) -> OriginalJob:
     """Read a job of the original service, which did not record its user; raises UnknownJob, DatabaseUnavailable."""
     refuse_unless_seen(job_id, owner=None)
     return legacy_jobs.read(get_resources().engine, job_id)
+
+
+def read_visible(job_id: int) -> JobSnapshot:
+    """Read a job that the caller may see; raises UnknownJob (ReceivedByOriginal if the caller may see that job)."""
+    try:
+        snapshot = get_resources().get(BatchedReads).read(job_id)
+    except ReceivedByOriginal:
+        # The original service did not record the user.
+        refuse_unless_seen(job_id, owner=None)
+        raise
+    refuse_unless_seen(job_id, snapshot.received.user)
+    return snapshot
 
 
 def refuse_unless_seen(job_id: int, owner: str | None) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 
 from ingest.context import StageContext
 from ingest.errors.types import CatalogConflict, CatalogRejected, CatalogUnsettled
+from ingest.ledger.database import read_clock
 from ingest.ledger.files import archived_as
 from ingest.ledger.models import Job
 from ingest.services.metadata import FileHash
@@ -36,8 +37,8 @@ def check_settled(context: StageContext) -> None:
     """Raise CatalogUnsettled while a transaction that was sent may still appear in a catalog that lacks it."""
     with context.lease.transaction() as session:
         settles = session.get_one(Job, context.lease.job_id).catalogue_settles
-        now = session.scalar(select(func.clock_timestamp()))
-    if settles and now and settles > now:
+        now = read_clock(session)
+    if settles and settles > now:
         at = settles.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         seconds = (settles - now).total_seconds()
         raise CatalogUnsettled(

@@ -9,13 +9,13 @@ Called by `ingest.operations.job_actions`. A cancellation is a rejection by a pe
 The code of the rejection, `canceled`, is never replaced, so no retry and no Clear continues the job.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobBeingCataloged, JobCanceled, JobFinished
-from ingest.ledger.database import transaction
+from ingest.ledger.database import read_clock, transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.files import MAY_BE_STORED
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
@@ -58,10 +58,9 @@ def _refuse_cataloged(job: Job) -> None:
 
 
 def _cancel(session: Session, job: Job, shown_as: str) -> None:
-    now: datetime = session.scalars(select(func.clock_timestamp())).one()
     is_stored = select(File.id).where(File.job_id == job.id, File.state.in_(MAY_BE_STORED)).limit(1)
     is_removed = session.scalar(is_stored) is None
-    at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    at = read_clock(session).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     reason = {"code": JobCanceled.code, "text": f"by {shown_as} at {at}; to archive the data, send it as a new job"}
     job.rejection = reason
     job.outcome = Outcome.REJECTED if is_removed else Outcome.REJECTING

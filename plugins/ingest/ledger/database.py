@@ -7,9 +7,10 @@ disposes of it at the end: nothing connects at import, and no connection crosses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -123,6 +124,12 @@ def _translate_errors() -> Iterator[None]:
         if code == UNDEFINED_TABLE:
             raise DatabaseUnavailable("the database of jobs has no tables; run pacifica-ingest-cmd dbsync") from error
         raise
+
+
+def read_clock(session: Session) -> datetime:
+    """Return the current time of the database, not that of the transaction's begin."""
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def wait_for_database(settings: Settings, engine: Engine) -> None:

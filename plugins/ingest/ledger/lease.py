@@ -115,8 +115,7 @@ class JobLease:
     def read_clock(self) -> datetime:
         """Return the time by the database's clock; raises FenceLost."""
         with self.transaction() as session:
-            now: datetime = session.scalars(select(func.clock_timestamp())).one()
-        return now
+            return database.read_clock(session)
 
     def fail_stage(
         self,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from ingest.ledger.database import transaction
+from ingest.ledger.database import read_clock, transaction
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED, IS_WAITING
 from ingest.ledger.models import Job, Upload
 
@@ -63,5 +63,5 @@ def place_in_line(engine: Engine, job_id: int) -> datetime:
     """
     with transaction(engine) as session:
         ahead = count_ahead(session, job_id, PLACES - 1)
-        now: datetime = session.scalars(select(func.clock_timestamp())).one()
+        now = read_clock(session)
     return now - (PLACES - ahead) * PLACE
