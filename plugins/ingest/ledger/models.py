@@ -121,7 +121,8 @@ class ResumableUpload(Base):
     # Not `metadata`, which SQLAlchemy reserves.
     upload_metadata: Mapped[str | None] = mapped_column("metadata")
     created: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    # No index: each part changes this column, and PostgreSQL then writes a new entry in every index of the table.
+    updated: Mapped[datetime] = mapped_column(server_default=func.now())
     completed: Mapped[datetime | None]
 
 
