@@ -16,6 +16,7 @@ from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, RunState
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
+from ingest.states.waiting import Resumption
 from ingest.system.failpoints import failpoint
 
 
@@ -24,10 +25,9 @@ def repair_job(
 ) -> list[str]:
     """Trigger, restart or end the run of one job as needed; return the names of the actions, by which they are counted.
 
-    `resume` starts the next attempt of a job that waits for it, even if it is not due. Raises ServiceUnavailable,
-    DatabaseUnavailable.
+    `resume` starts the next attempt of a job that waits for it. Raises ServiceUnavailable, DatabaseUnavailable.
     """
-    if seen.record.is_waiting and not (resume or seen.is_due):
+    if seen.record.resumption in (Resumption.NONE, Resumption.IN_LINE) and not resume:
         return []
     if seen.triggered is None and not may_start(settings, engine, seen.received):
         return []
@@ -41,7 +41,9 @@ def repair_job(
         job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
         return ["stopped"]
     if job.record.is_waiting:
-        return _resume(engine, airflow, job, run) if _is_lost(job, run) or (resume and run.waits_for_retry) else []
+        # Airflow starts an attempt itself that is due.
+        starts_early = run.waits_for_retry and not job.is_due
+        return _resume(engine, airflow, job, run) if _is_lost(job, run) or starts_early else []
     return _restart_lost(engine, airflow, job, run)
 
 
@@ -64,7 +66,7 @@ def _resume(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> 
     """Start the next attempt of a job that waits; if the process dies, the run is found in progress later."""
     restart(engine, airflow, job, run)
     failpoint("housekeeping.resumed", job.received.job_id)
-    waiting_jobs.record_resumed(engine, job.received.job_id)
+    waiting_jobs.record_resumed(engine, job)
     return ["resumed"]
 
 
