@@ -1,6 +1,6 @@
 """Repairs one unfinished job: triggers, restarts or ends its run in Airflow, or starts its next attempt.
 
-Called by housekeeping for every unfinished job, and by `resume_jobs` for jobs whose service answers again.
+Called by housekeeping for every unfinished job, and by `resume_jobs` for jobs that wait for a service.
 """
 
 from sqlalchemy import Engine
@@ -37,14 +37,19 @@ def repair_job(
     if run.state is None or job.triggered is None:
         trigger(engine, airflow, job.received)
         return ["triggered"]
-    if account := _ended_by(airflow, job, run):
-        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
-        return ["stopped"]
+    if actions := _end_if_marked(engine, airflow, job, run):
+        return actions
     if job.record.is_waiting:
         # Airflow starts an attempt itself that is due.
         starts_early = run.waits_for_retry and not job.is_due
         return _resume(engine, airflow, job, run) if _is_lost(job, run) or starts_early else []
     return _restart_lost(engine, airflow, job, run)
+
+
+def end_if_marked(engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
+    """End a job whose run an operator marked as failed; return the names of the actions. Raises as `repair_job`."""
+    run = airflow.run(seen.received.kind, seen.run_id)
+    return _end_if_marked(engine, airflow, jobs.read(engine, seen.received.job_id), run)
 
 
 def _restart_lost(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
@@ -72,6 +77,14 @@ def _resume(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> 
 
 def _is_lost(job: JobSnapshot, run: Run) -> bool:
     return lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
+
+
+def _end_if_marked(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
+    account = _ended_by(airflow, job, run)
+    if account is None:
+        return []
+    job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
+    return ["stopped"]
 
 
 def _ended_by(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:

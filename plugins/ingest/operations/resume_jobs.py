@@ -14,9 +14,10 @@ from sqlalchemy import Engine
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs, waiting_jobs
 from ingest.ledger.jobs import JobSnapshot
-from ingest.operations.repair_job import repair_job
+from ingest.operations.repair_job import end_if_marked, repair_job
 from ingest.operations.resumption_queue import ResumptionQueue
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.failure_marks import runs_marked_lately
 from ingest.orchestrator.start_jobs import may_start
 from ingest.services import make_services
 from ingest.services.availability import answers, with_short_timeouts
@@ -44,6 +45,7 @@ def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, a
         except ServiceUnavailable as error:
             logger.warning("job %s cannot be resumed now: %s", job.received.job_id, error)
 
+    _end_marked(engine, airflow, counts)
     queues = _make_queues(settings, dag_settings, engine)
     deadline = time.monotonic() + MAX_SECONDS
     while queues:
@@ -58,6 +60,18 @@ def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, a
             break
         time.sleep(POLL_SECONDS)
     return counts
+
+
+def _end_marked(engine: Engine, airflow: AirflowApi, counts: Counter[str]) -> None:
+    """End the jobs whose runs operators marked as failed; to read the runs of all jobs that wait would take minutes."""
+    waiting = waiting_jobs.read_waiting(engine)
+    try:
+        marked = runs_marked_lately(airflow) if waiting else frozenset()
+        for job in waiting:
+            if job.run_id in marked:
+                counts.update(end_if_marked(engine, airflow, job))
+    except ServiceUnavailable as error:
+        logger.warning("marks in Airflow cannot be read now: %s", error)
 
 
 def _make_queues(settings: Settings, dag_settings: DagSettings, engine: Engine) -> list[ResumptionQueue]:

@@ -98,6 +98,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     monkeypatch.setattr(runs, "LONGEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
     monkeypatch.setattr(runs, "SHORTEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
     monkeypatch.setattr(repair_job, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
+    monkeypatch.setattr(resume_jobs, "runs_marked_lately", lambda _: frozenset(known.marked))
     monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
     for name in ("run", "trigger", "clear", "fail", "delete"):
         monkeypatch.setattr(AirflowApi, name, getattr(known, name))

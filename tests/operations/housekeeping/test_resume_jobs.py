@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import job_runs, jobs
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
@@ -283,16 +284,34 @@ def make_later(engine: Engine) -> int:
     return job
 
 
-def test_job_that_waits_and_whose_run_an_operator_marked_as_failed_ends(
+@pytest.mark.usefixtures("archive_is_unavailable")
+def test_job_that_waits_and_whose_run_an_operator_marked_as_failed_ends_although_its_service_does_not_answer(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):
-    job = make_job()
+    job, other = make_job(), make_job()
+    airflow.runs[f"job-{other}"] = PARKED_RUN
+    wait_for(database_engine, other, ARCHIVE, HOUR)
     airflow.runs[f"job-{job}"] = PARKED_RUN
     airflow.marked[f"job-{job}"] = "ada"
     wait_for(database_engine, job, ARCHIVE, HOUR)
     assert housekeeping.run_housekeeping()["stopped"] == 1
     record = jobs.read(database_engine, job).record
     assert (record.is_stopped, record.waiting) == (True, None)
+    assert jobs.read(database_engine, other).record.is_waiting
+    assert airflow.cleared == {}
+
+
+def test_mark_that_cannot_be_read_does_not_hold_up_the_jobs(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_api: object) -> frozenset[str]:
+        raise ServiceUnavailable("Airflow", "http://airflow", "503")
+
+    monkeypatch.setattr(resume_jobs, "runs_marked_lately", fail)
+    job = make_job()
+    airflow.runs[f"job-{job}"] = PARKED_RUN
+    wait_for(database_engine, job, ARCHIVE, HOUR)
+    assert housekeeping.run_housekeeping()["resumed"] == 1
 
 
 def test_job_that_waits_and_whose_run_was_deleted_gets_a_new_one(
