@@ -5,15 +5,18 @@ Called by housekeeping (`ingest.operations.resume_jobs` and `repair_job`).
 
 from collections import Counter
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, not_, select, update
+from sqlalchemy import ColumnElement, DateTime, Engine, cast, func, not_, or_, select, update
 
 from ingest.ledger.database import transaction
 from ingest.ledger.job_predicates import IS_UNFINISHED, IS_WAITING
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
 from ingest.ledger.models import Job
 from ingest.states.waiting import Resumption
+
+START_TIMEOUT = timedelta(minutes=10)
 
 
 def read_waiting(engine: Engine) -> list[JobSnapshot]:
@@ -24,9 +27,14 @@ def read_waiting(engine: Engine) -> list[JobSnapshot]:
 
 
 def count_trying(engine: Engine) -> Counter[str]:
-    """Return, by service, how many jobs have started an attempt after a wait, which has not ended."""
+    """Return, by service, how many jobs try it after a wait, or are about to.
+
+    An attempt that Airflow does not begin within START_TIMEOUT does not count: an operator may have ended its run by hand.
+    """
     service = Job.waiting["service"].as_string()
-    trying = select(service, func.count()).where(Job.waiting.is_not(None), not_(IS_WAITING), IS_UNFINISHED)
+    started = cast(Job.waiting["next_attempt_at"].as_string(), DateTime(timezone=True))
+    is_trying = or_(Job.holder.is_not(None), started > func.now() - START_TIMEOUT)
+    trying = select(service, func.count()).where(Job.waiting.is_not(None), not_(IS_WAITING), IS_UNFINISHED, is_trying)
     with transaction(engine) as session:
         return Counter({row[0]: row[1] for row in session.execute(trying.group_by(service))})
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED
 from ingest.ledger import job_runs, jobs, waiting_jobs
 from ingest.ledger.jobs import JobSnapshot
+from ingest.orchestrator.canceled_runs import change_run
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.failure_marks import marked_failed_by
 from ingest.orchestrator.runs import restart, trigger
@@ -27,9 +28,8 @@ def repair_job(
 
     `resume` starts the next attempt of a job that waits for it. Raises ServiceUnavailable, DatabaseUnavailable.
     """
-    if seen.record.resumption in (Resumption.NONE, Resumption.IN_LINE) and not resume:
-        return []
-    if seen.triggered is None and not may_start(settings, engine, seen.received):
+    is_turn = may_start(settings, engine, seen.received) if seen.triggered is None else _has_started(seen)
+    if not (is_turn or resume):
         return []
     run = airflow.run(seen.received.kind, seen.run_id)
     # Read the job again: if it has ended since, an ended run is not a lost one.
@@ -43,7 +43,16 @@ def repair_job(
         # Airflow starts an attempt itself that is due.
         starts_early = run.waits_for_retry and not job.is_due
         return _resume(engine, airflow, job, run) if _is_lost(job, run) or starts_early else []
+    if job.record.is_canceled and run.waits_for_retry:
+        # The process of its stage was ended, after which Airflow waits longer with each try.
+        change_run(engine, airflow, job)
+        return ["cleared"]
     return _restart_lost(engine, airflow, job, run)
+
+
+def _has_started(job: JobSnapshot) -> bool:
+    """Return whether a job does not wait, or its next attempt was started."""
+    return job.record.resumption in (None, Resumption.STARTED)
 
 
 def end_if_marked(engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:

@@ -105,6 +105,19 @@ def test_lost_run_of_a_canceled_job_is_cleared_until_its_files_are_removed_howev
         assert list(airflow.cleared) == [f"job-{job}"]
 
 
+def test_run_of_a_canceled_job_that_waits_for_its_next_try_is_cleared_to_remove_the_files(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job, other = make_job(), make_job()
+    with transaction(database_engine) as session:
+        session.add(File(job_id=job, path="data/one", state=FileState.ARCHIVED))
+    cancel(database_engine, job, "ada", "ada")
+    for waiting in (job, other):
+        airflow.runs[f"job-{waiting}"] = Run("running", (TaskInstance("open_tar", "up_for_retry", 7),))
+    housekeeping.run_housekeeping()
+    assert list(airflow.cleared) == [f"job-{job}"]
+
+
 def test_canceled_job_of_which_nothing_was_sent_gets_no_run(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine
 ):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.errors.types import ServiceUnavailable
-from ingest.ledger import job_runs, jobs
+from ingest.ledger import job_runs, jobs, waiting_jobs
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
 from ingest.operations import housekeeping, resume_jobs
@@ -186,6 +186,19 @@ def test_attempts_that_are_in_progress_delay_the_other_jobs(
         housekeeping.run_housekeeping()
         assert list(airflow.cleared) == names(waiting[:LIMIT])
     finish_stage(database_engine, waiting[0])
+    housekeeping.run_housekeeping()
+    assert list(airflow.cleared) == names(waiting)
+
+
+def test_attempts_that_airflow_never_begins_do_not_delay_the_other_jobs_for_long(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = let_wait(make_job, airflow, database_engine, LIMIT + 1)
+    housekeeping.run_housekeeping()
+    for job in waiting[:LIMIT]:
+        # An operator ended the run before the attempt began.
+        airflow.runs[f"job-{job}"] = Run("success")
+    monkeypatch.setattr(waiting_jobs, "START_TIMEOUT", timedelta(0))
     housekeeping.run_housekeeping()
     assert list(airflow.cleared) == names(waiting)
 
