@@ -159,6 +159,7 @@ class JobDetail(JobSummary):
             "estimated_end": "2026-11-30 13:11:19",
             "waiting_for": None,
             "next_attempt_at": None,
+            "retry_until": None,
             "stages": [STAGE],
             "transaction": None,
             "links": LINKS,
@@ -174,6 +175,9 @@ class JobDetail(JobSummary):
     estimated_end: str | None = Field(description="When all files will be sent at this rate.")
     waiting_for: str | None = Field(description="What the job waits for, in a sentence; null if it does not wait.")
     next_attempt_at: str | None = Field(description="When the waiting stage is tried again, if known.")
+    retry_until: str | None = Field(
+        description="When the job fails if the service is still unavailable; null if never."
+    )
     stages: list[JobStage]
     error: ExplainedError | None = Field(description="The last error; null if the job has none.")
     transaction: int | None = Field(description="The transaction in the catalog; null until the job is complete.")

@@ -20,7 +20,7 @@ Document = dict[str, Any]
 STATE_KEYS = ("job_id", "state", "task", "task_percent", "created", "updated")
 UNKNOWN_OF_ORIGINAL = (
     "kind", "user", "size", "project", "instrument", "files", "bytes", "files_done", "bytes_done", "rate", "estimated_end",
-    "waiting_for", "next_attempt_at", "error",
+    "waiting_for", "next_attempt_at", "retry_until", "error",
 )  # fmt: skip
 # The most characters of an error's message in a list.
 LONGEST_MESSAGE = 300
@@ -47,10 +47,12 @@ def detail(seen: SeenJob, details: JobDetails) -> Document:
     job_id = snapshot.received.job_id
     phase = phase_of(snapshot.record, seen.run, state)
     record = details.job.snapshot.record
-    waiting_for = next_attempt_at = None
+    waiting_for = next_attempt_at = retry_until = None
     if phase is Phase.WAITING:
         waiting_for = state.exception or None
-        next_attempt_at = _time(record.waiting.next_attempt_at) if record.waiting and record.is_waiting else None
+        if record.waiting and record.is_waiting:
+            next_attempt_at = _time(record.waiting.next_attempt_at)
+            retry_until = _time(record.waiting.retry_until)
     reports = report_stages(record, details.attempts)
     return {
         **state_document(snapshot, state),
@@ -59,6 +61,7 @@ def detail(seen: SeenJob, details: JobDetails) -> Document:
         **_progress(details, phase),
         "waiting_for": waiting_for,
         "next_attempt_at": next_attempt_at,
+        "retry_until": retry_until,
         "stages": [_stage(report, waiting_for, next_attempt_at) for report in reports],
         "error": _error(details, state),
         "transaction": job_id if phase is Phase.COMPLETE else None,

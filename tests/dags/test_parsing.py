@@ -88,6 +88,10 @@ def test_airflow_waits_as_long_as_the_ledger_says(parsed: Parsed, error: str):
     assert parsed["decisions"][error] == ["retry", 59.0]
 
 
+def test_stage_whose_job_was_canceled_is_tried_again_immediately(parsed: Parsed):
+    assert parsed["decisions"]["lost fence, after many tries"] == ["retry", 1.0]
+
+
 @pytest.mark.parametrize(
     ("error", "longest"), [("unrecorded wait", 5.0), ("unexpected", 5.0), ("unexpected, at the fourth try", 40.0)]
 )

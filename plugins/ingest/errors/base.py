@@ -70,3 +70,5 @@ class FenceLost(IngestError):
     """A newer process has acquired the job; the writes of this one are refused."""
 
     code = "fence_lost"
+    # For Airflow: its next try has nothing to wait for, and may have to remove the files of a canceled job.
+    next_attempt_seconds = 1.0

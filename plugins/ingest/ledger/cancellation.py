@@ -61,10 +61,16 @@ def _cancel(session: Session, job: Job, shown_as: str) -> None:
     is_stored = select(File.id).where(File.job_id == job.id, File.state.in_(MAY_BE_STORED)).limit(1)
     is_removed = session.scalar(is_stored) is None
     at = read_clock(session).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    reason = {"code": JobCanceled.code, "text": f"by {shown_as} at {at}; to archive the data, send it as a new job"}
+    record = to_snapshot(job).record
+    # Otherwise the uploader would no longer see what to fix before the data is sent again.
+    earlier = record.error if record.error is not None and record.error.final else None
+    failed_before = f"; it had failed: {earlier.text}" if earlier else ""
+    text = f"by {shown_as} at {at}; to archive the data, send it as a new job{failed_before}"
+    reason = {"code": JobCanceled.code, "text": text}
     job.rejection = reason
     job.outcome = Outcome.REJECTED if is_removed else Outcome.REJECTING
-    job.error = {**reason, "stage": first_unfinished(to_snapshot(job).record), "final": is_removed, "attempt": 0}
+    faults = job.error if earlier and job.error else {}
+    job.error = {**faults, **reason, "stage": first_unfinished(record), "final": is_removed, "attempt": 0}
     job.override, job.waiting, job.clears = None, None, 0
     job.fence += 1
     job.updated = func.now()

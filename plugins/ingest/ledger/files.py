@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true
+from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.bundles.bundle_metadata import ArchivedAs
@@ -144,17 +144,24 @@ def read_columns(
     `order` is one of the columns, with values that are distinct within the job; each batch starts after the last value of
     the batch before.
     """
-    selected = select(*columns).where(File.job_id == job_id, where).order_by(order).limit(BATCH)
-    after: ColumnElement[bool] = true()
+    selected = select(*columns).where(where).order_by(File.job_id, order).limit(BATCH)
+    last: int | None = None
     while True:
-        query = selected.where(after)
+        query = selected.where(_is_after(job_id, order, last))
         with open_transaction() as session:
             session.execute(READ_IN_INDEX_ORDER)
             found = session.execute(query).all()
         yield from found
         if len(found) < BATCH:
             return
-        after = order > getattr(found[-1], order.key)
+        last = getattr(found[-1], order.key)
+
+
+def _is_after(job_id: int, order: InstrumentedAttribute[Any], last: int | None) -> ColumnElement[bool]:
+    if order is File.id:
+        # Not `job_id = ...`: for a job with many of all files, the planner would then read the primary key from its start.
+        return (tuple_(File.job_id, File.id) > (job_id, last or 0)) & (File.job_id <= job_id)
+    return (File.job_id == job_id) & (true() if last is None else order > last)
 
 
 def _ledger_file(file: Row[Any], offset: int) -> LedgerFile:

@@ -55,6 +55,12 @@ class JobSnapshot:
         waiting = self.record.waiting
         return self.record.is_waiting and waiting is not None and waiting.next_attempt_at <= self.seen
 
+    @property
+    def is_wait_over(self) -> bool:
+        """Whether the next failed attempt ends a job that waits."""
+        waiting = self.record.waiting
+        return waiting is not None and waiting.retry_until is not None and waiting.retry_until <= self.seen
+
 
 def run_id(job_id: int) -> str:
     """Return the id of a job's run in Airflow; each job has one run."""

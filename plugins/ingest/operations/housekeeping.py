@@ -34,12 +34,12 @@ def run_housekeeping() -> dict[str, int]:
     counts = Counter(triggered=0, cleared=0)
     pool_failure = _restore_pool(airflow, counts)
     try:
-        counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
         failures = _repair_all(settings, engine, airflow, _unfinished(engine), counts)
         # Other requests were changing these runs: repair them once more.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _repair_all(settings, engine, airflow, collided, counts)
+        counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
     finally:
         engine.dispose()
     last_failure = failures[-1][1] if failures else pool_failure

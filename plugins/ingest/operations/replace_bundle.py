@@ -61,7 +61,8 @@ def run_with_file(
         raise ConfigurationError(f"job {job_id} is of the kind {job.received.kind}; a {kind} cannot replace it")
     with _copy_to_spool(settings, engine, job_id, user, kind, path) as received:
         failpoint("replacing.copied", job_id)
-        set_state(engine, airflow, job_id, failed(STAGES[kind][0], REPLACING_TEXT))
+        # Nothing has failed, so that webhooks are not notified.
+        set_state(engine, airflow, job_id, failed(STAGES[kind][0], REPLACING_TEXT), notify=False)
         old_name = _replace_bundle(settings, engine, received)
     failpoint("replacing.replaced", job_id)
     uploads.remove(

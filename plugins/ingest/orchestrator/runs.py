@@ -69,12 +69,13 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     _check_started(engine, airflow, job)
 
 
-def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
+def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState, *, notify: bool = True) -> None:
     """Set a job's state on behalf of an admin; FAILED also fails the run. Raises UnknownJob, JobFinished.
 
-    The override is committed first. If the process dies before the run is failed, no stage of the job can start.
+    The override is committed first. If the process dies before the run is failed, no stage of the job can start. See
+    `ingest.ledger.jobs.override` for `notify`.
     """
-    job = jobs.override(engine, job_id, state)
+    job = jobs.override(engine, job_id, state, notify=notify)
     failpoint("set_state.overridden", job_id)
     if state.state is JobStatus.FAILED:
         repeat_on_collision(lambda: airflow.fail(job.received.kind, job.run_id))

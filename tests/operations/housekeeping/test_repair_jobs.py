@@ -1,21 +1,17 @@
 """Housekeeping and `retry`: which jobs they trigger, which runs they clear or replace, and which they leave alone."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, select
 
-from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunChanged, RunNotStarted, ServiceUnavailable
+from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED, FenceLost, RunNotStarted, ServiceUnavailable
 from ingest.ledger import job_runs, jobs
 from ingest.ledger.cancellation import cancel
 from ingest.ledger.database import transaction
-from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
-from ingest.ledger.models import Event, File, FileState, Job
-from ingest.operations import housekeeping, repair_job, resume_jobs
+from ingest.ledger.models import Event, File, FileState
+from ingest.operations import housekeeping
 from ingest.orchestrator import runs
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.runs import retry
@@ -24,124 +20,11 @@ from ingest.states.airflow import Run, TaskInstance
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.job_state import CLEARS_ALLOWED, GIVEN_UP_TEXT, MARKED_TEXT, failed, job_state
 from ingest.states.stages import STAGES, Kind, Pool, Stage
-from ingest.states.waiting import Cause, Waiting
-from tests.job_creation import create_job
+from tests.operations.housekeeping.conftest import QUEUED, Airflow, MakeJob, fail_stage, finish_stage
 
-MakeJob = Callable[..., int]
 FAILED_RUN = Run("failed")
-QUEUED = Run("queued")
 WITHOUT_LAST = Run("success", (), (Stage.INGEST_METADATA,))
 BY_HAND = JobState(JobStatus.FAILED, "open tar", 0.0, "by hand", complete=True)
-next_id = iter(range(7_000_000, 8_000_000))
-
-
-@dataclass
-class Airflow:
-    """A scripted Airflow: the runs, and the requests to it. A run that is triggered or cleared is queued."""
-
-    runs: dict[str, Run] = field(default_factory=dict)
-    foreign: dict[str, str] = field(default_factory=dict)
-    marked: dict[str, str] = field(default_factory=dict)
-    away_for: set[str] = field(default_factory=set)
-    collisions: list[str] = field(default_factory=list)
-    triggered: list[str] = field(default_factory=list)
-    cleared: dict[str, list[str]] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    pools: dict[str, int] = field(default_factory=lambda: {Pool.ARCHIVE: 4})
-    on_read: Callable[[], None] = lambda: None
-    starts: bool = True
-
-    def run(self, _dag: str, run_id: str) -> Run:
-        self.on_read()
-        if run_id in self.away_for:
-            raise ServiceUnavailable("Airflow", "http://airflow", "400")
-        return Run(None) if run_id in self.foreign else self.runs.get(run_id, Run(None))
-
-    def trigger(self, _dag: str, run_id: str, _conf: object, _place: datetime) -> bool:
-        self.collide("trigger")
-        if run_id in self.runs:
-            return False
-        self.triggered.append(run_id)
-        self.runs[run_id] = QUEUED
-        return True
-
-    def clear(self, _dag: str, run_id: str, tasks: list[str]) -> frozenset[str]:
-        self.collide("clear")
-        run = self.runs[run_id]
-        self.cleared[run_id] = tasks
-        hit = frozenset(tasks) - set(run.missing)
-        if hit and self.starts:
-            self.runs[run_id] = Run("queued", (), run.missing)
-        return hit
-
-    def fail(self, _dag: str, run_id: str) -> None:
-        self.collide("fail")
-        self.runs[run_id] = replace(self.runs[run_id], state="failed")
-
-    def delete(self, _dag: str, run_id: str) -> None:
-        self.collide("delete")
-        self.deleted.append(run_id)
-        self.runs.pop(run_id)
-        self.foreign.pop(run_id, None)
-
-    def collide(self, request: str) -> None:
-        """Raise a collision if `collisions` contains this request, and remove it from there."""
-        if request in self.collisions:
-            self.collisions.remove(request)
-            raise RunChanged("Airflow", "http://airflow", "409")
-
-
-@pytest.fixture
-def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
-    known = Airflow()
-
-    def read(_api: AirflowApi, path: str) -> dict[str, int] | None:
-        name = path.rpartition("/")[2]
-        return {"slots": known.pools[name]} if name in known.pools else None
-
-    monkeypatch.setattr(AirflowApi, "read", read)
-    monkeypatch.setattr(AirflowApi, "create_pool", lambda _, pool: known.pools.update({pool["name"]: pool["slots"]}))
-    monkeypatch.setattr(housekeeping, "load_settings", lambda: settings)
-    monkeypatch.setattr(runs, "LONGEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
-    monkeypatch.setattr(runs, "SHORTEST_PAUSE_SECONDS", runs.SHORTEST_PAUSE_SECONDS / 10)
-    monkeypatch.setattr(repair_job, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
-    monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
-    for name in ("run", "trigger", "clear", "fail", "delete"):
-        monkeypatch.setattr(AirflowApi, name, getattr(known, name))
-    return known
-
-
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(database_url=database_url, archiveinterface_url=f"file://{tmp_path}/archive")
-
-
-@pytest.fixture
-def make_job(database_engine: Engine) -> MakeJob:
-    """Return a function that makes an unfinished job; the ledger has no unfinished jobs of other tests."""
-    with transaction(database_engine) as session:
-        session.execute(delete(Job))
-
-    def make(*, triggered: bool = True) -> int:
-        job = next(next_id)
-        create_job(database_engine, Received(job, Kind.INGEST, "ada", f"{job}.tar", 10))
-        if triggered:
-            job_runs.mark_triggered(database_engine, job)
-        return job
-
-    return make
-
-
-def finish_stage(engine: Engine, job: int) -> None:
-    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
-        assert lease is not None
-        lease.finish_stage()
-
-
-def fail_stage(engine: Engine, job: int, *, final: bool) -> None:
-    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
-        assert lease is not None
-        lease.fail_stage("code", "text", final=final)
 
 
 def test_pool_that_was_deleted_is_restored(make_job: MakeJob, airflow: Airflow):
@@ -220,6 +103,19 @@ def test_lost_run_of_a_canceled_job_is_cleared_until_its_files_are_removed_howev
         airflow.cleared.clear()
         housekeeping.run_housekeeping()
         assert list(airflow.cleared) == [f"job-{job}"]
+
+
+def test_run_of_a_canceled_job_that_waits_for_its_next_try_is_cleared_to_remove_the_files(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine
+):
+    job, other = make_job(), make_job()
+    with transaction(database_engine) as session:
+        session.add(File(job_id=job, path="data/one", state=FileState.ARCHIVED))
+    cancel(database_engine, job, "ada", "ada")
+    for waiting in (job, other):
+        airflow.runs[f"job-{waiting}"] = Run("running", (TaskInstance("open_tar", "up_for_retry", 7),))
+    housekeeping.run_housekeeping()
+    assert list(airflow.cleared) == [f"job-{job}"]
 
 
 def test_canceled_job_of_which_nothing_was_sent_gets_no_run(
@@ -512,176 +408,3 @@ def test_trigger_that_finds_the_jobs_own_run_records_it_once(
     for _ in range(2):
         assert not runs.trigger(database_engine, AirflowApi(settings), received)
     assert events_of(database_engine, job).count("triggered") == 1
-
-
-ARCHIVE = Cause("archive", "file:///archive", "service_unavailable", "not a folder")
-# A part that no check can find out about.
-SPOOL = Cause("spool", "", "spool_unavailable", "the spool is not writable")
-HOUR = 3600.0
-PARKED_RUN = Run("failed", (TaskInstance("open_tar", "failed", 5),))
-RETRIED_RUN = Run("running", (TaskInstance("open_tar", "up_for_retry", 1),))
-
-
-def wait_for(engine: Engine, job: int, cause: Cause, seconds: float, *, since: float = 0.0) -> None:
-    """Let a job wait for a cause; its next attempt is due in `seconds`, and its first one failed `since` seconds ago."""
-    with acquire_job(engine, job, Stage.OPEN_TAR, 1) as lease:
-        assert lease is not None
-        before = lease.job.record.waiting
-        now = datetime.now(UTC)
-        begun = Waiting.begin(cause, now - timedelta(seconds=since))
-        waiting = before.after_failure(cause, now) if before else begun
-        following = waiting.until(now + timedelta(seconds=seconds))
-        lease.fail_stage(cause.code, cause.reason, final=False, waiting=following)
-
-
-@pytest.fixture
-def archive_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "archive").write_text("not a folder")
-
-
-def test_job_that_waits_is_left_alone_until_its_next_attempt(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    job = make_job()
-    airflow.runs[f"job-{job}"] = PARKED_RUN
-    wait_for(database_engine, job, SPOOL, HOUR)
-    housekeeping.run_housekeeping()
-    assert airflow.cleared == {}
-    wait_for(database_engine, job, SPOOL, 0.0)
-    assert housekeeping.run_housekeeping() == {"triggered": 0, "cleared": 0, "resumed": 1, "pools_restored": 0}
-    assert list(airflow.cleared) == [f"job-{job}"]
-
-
-def test_attempts_of_a_job_that_waits_are_never_used_up(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
-    job = make_job()
-    for _ in range(CLEARS_ALLOWED + 3):
-        airflow.runs[f"job-{job}"] = PARKED_RUN
-        wait_for(database_engine, job, SPOOL, 0.0)
-        assert housekeeping.run_housekeeping()["resumed"] == 1
-    record = jobs.read(database_engine, job).record
-    assert record.clears == 0
-    assert record.waiting is not None
-    assert record.waiting.attempt == CLEARS_ALLOWED + 3
-
-
-def test_due_attempt_that_airflow_starts_itself_is_left_to_it(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    job = make_job()
-    airflow.runs[f"job-{job}"] = RETRIED_RUN
-    wait_for(database_engine, job, SPOOL, 0.0)
-    housekeeping.run_housekeeping()
-    assert airflow.cleared == {}
-
-
-@pytest.mark.parametrize("run", [PARKED_RUN, RETRIED_RUN])
-def test_job_whose_service_answers_again_is_resumed_before_its_next_attempt(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine, run: Run
-):
-    job = make_job()
-    airflow.runs[f"job-{job}"] = run
-    wait_for(database_engine, job, ARCHIVE, HOUR)
-    assert housekeeping.run_housekeeping()["resumed"] == 1
-    assert list(airflow.cleared) == [f"job-{job}"]
-    # Airflow has not started the attempt yet; the job is not resumed twice.
-    assert "resumed" not in housekeeping.run_housekeeping()
-
-
-@pytest.mark.usefixtures("archive_is_unavailable")
-def test_job_whose_service_does_not_answer_keeps_waiting(make_job: MakeJob, airflow: Airflow, database_engine: Engine):
-    job = make_job()
-    airflow.runs[f"job-{job}"] = PARKED_RUN
-    wait_for(database_engine, job, ARCHIVE, HOUR)
-    housekeeping.run_housekeeping()
-    assert airflow.cleared == {}
-
-
-@pytest.mark.usefixtures("archive_is_unavailable")
-def test_only_the_oldest_jobs_try_a_service_that_does_not_answer(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    waiting = [make_job() for _ in range(resume_jobs.FIRST_JOBS + 2)]
-    over = make_job()
-    for job in (*waiting, over):
-        airflow.runs[f"job-{job}"] = PARKED_RUN
-        wait_for(database_engine, job, ARCHIVE, 0.0, since=DagSettings().retry_for if job == over else 0.0)
-    assert housekeeping.run_housekeeping()["resumed"] == resume_jobs.FIRST_JOBS + 1
-    assert list(airflow.cleared) == [f"job-{job}" for job in (*waiting[: resume_jobs.FIRST_JOBS], over)]
-    postponed = jobs.read(database_engine, waiting[-1])
-    assert postponed.record.waiting is not None
-    assert (postponed.record.waiting.attempt, postponed.is_due) == (1, False)
-
-
-def resumed_in_turn(make_job: MakeJob, airflow: Airflow, engine: Engine) -> list[int]:
-    """Let jobs wait for an archive that answers; return those that are resumed, which are the oldest."""
-    waiting = [make_job() for _ in range(2 * resume_jobs.FIRST_JOBS)]
-    for job in reversed(waiting):
-        airflow.runs[f"job-{job}"] = PARKED_RUN
-        wait_for(engine, job, ARCHIVE, HOUR)
-    housekeeping.run_housekeeping()
-    names = [f"job-{job}" for job in waiting]
-    assert list(airflow.cleared) == names[: len(airflow.cleared)]
-    return waiting[: len(airflow.cleared)]
-
-
-def test_all_jobs_are_resumed_in_the_order_of_their_receipt_when_the_first_do_not_fail(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(resume_jobs, "FIRST_JOBS_SECONDS", 0.0)
-    resumed = resumed_in_turn(make_job, airflow, database_engine)
-    assert len(resumed) == 2 * resume_jobs.FIRST_JOBS
-
-
-def test_jobs_that_cannot_be_resumed_do_not_hold_up_the_others(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    by_hand = [make_job() for _ in range(resume_jobs.FIRST_JOBS)]
-    other = make_job()
-    for job in (*by_hand, other):
-        airflow.runs[f"job-{job}"] = Run("success") if job in by_hand else PARKED_RUN
-        wait_for(database_engine, job, ARCHIVE, HOUR)
-    housekeeping.run_housekeeping()
-    assert list(airflow.cleared) == [f"job-{other}"]
-
-
-def test_other_jobs_are_not_resumed_when_the_first_fail_again(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    def fail_again(_seconds: float) -> None:
-        for run_id in airflow.cleared:
-            wait_for(database_engine, int(run_id.removeprefix("job-")), ARCHIVE, HOUR)
-
-    monkeypatch.setattr(resume_jobs.time, "sleep", fail_again)
-    assert len(resumed_in_turn(make_job, airflow, database_engine)) == resume_jobs.FIRST_JOBS
-
-
-def test_other_jobs_are_resumed_as_soon_as_one_of_the_first_has_made_progress(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    def finish_one(_seconds: float) -> None:
-        finish_stage(database_engine, int(next(iter(airflow.cleared)).removeprefix("job-")))
-
-    monkeypatch.setattr(resume_jobs.time, "sleep", finish_one)
-    resumed = resumed_in_turn(make_job, airflow, database_engine)
-    assert len(resumed) == 2 * resume_jobs.FIRST_JOBS
-
-
-def test_job_that_waits_and_whose_run_an_operator_marked_as_failed_ends(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    job = make_job()
-    airflow.runs[f"job-{job}"] = PARKED_RUN
-    airflow.marked[f"job-{job}"] = "ada"
-    wait_for(database_engine, job, ARCHIVE, HOUR)
-    assert housekeeping.run_housekeeping()["stopped"] == 1
-    record = jobs.read(database_engine, job).record
-    assert (record.is_stopped, record.waiting) == (True, None)
-
-
-def test_job_that_waits_and_whose_run_was_deleted_gets_a_new_one(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine
-):
-    job = make_job()
-    wait_for(database_engine, job, SPOOL, 0.0)
-    assert housekeeping.run_housekeeping()["triggered"] == 1
-    assert airflow.triggered == [f"job-{job}"]

@@ -1,0 +1,72 @@
+"""The jobs that wait for one service and may be resumed, the oldest first, and which of them is resumed next.
+
+Used by `ingest.operations.resume_jobs`. The limits keep a service that has just recovered from being overloaded:
+
+- A few attempts are in progress simultaneously. When a job gets beyond the stage that waited, or fails again, the next one
+  follows.
+- A service that answers a check may still fail every job. So after MAX_FAILURES attempts that failed in a row no other job
+  tries it. Every fourth of them is the attempt of the newest job, because the oldest ones may fail for reasons of their own.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from ingest.ledger.jobs import JobSnapshot
+from ingest.states.waiting import Waiting
+
+MAX_FAILURES = 16
+NEWEST_EVERY = 4
+
+
+@dataclass
+class ResumptionQueue:
+    """`ready` are the jobs that were not started yet, `limit` is the number of attempts in progress simultaneously."""
+
+    service: str
+    ready: list[JobSnapshot]
+    limit: int
+    failures: int = 0
+    has_succeeded: bool = False
+    _started: dict[int, JobSnapshot] = field(default_factory=dict)
+
+    @property
+    def always_fails(self) -> bool:
+        """Whether so many attempts failed in a row that the others are not worth trying."""
+        return self.failures >= MAX_FAILURES
+
+    @property
+    def started(self) -> Collection[int]:
+        """The ids of the jobs whose attempts have not ended, as far as is known."""
+        return self._started.keys()
+
+    def take(self, is_turn: Callable[[JobSnapshot], bool]) -> JobSnapshot | None:
+        """Remove and return the job that is resumed next; None if it is no job's turn."""
+        job = self._next(is_turn)
+        if job is not None:
+            self.ready.remove(job)
+            self._started[job.received.job_id] = job
+        return job
+
+    def _next(self, is_turn: Callable[[JobSnapshot], bool]) -> JobSnapshot | None:
+        if self.ready and self.failures % NEWEST_EVERY == NEWEST_EVERY - 1 and is_turn(self.ready[-1]):
+            return self.ready[-1]
+        # If it is not the turn of a user's oldest job, it is not that of the others.
+        users = {job.received.user: job for job in reversed(self.ready)}
+        oldest = sorted(users.values(), key=self.ready.index)
+        return next((job for job in oldest if is_turn(job)), None)
+
+    def observe(self, found: Mapping[int, JobSnapshot]) -> None:
+        """Count which of the started attempts have succeeded or failed, by the jobs as they are now."""
+        for job_id, before in list(self._started.items()):
+            waiting = found[job_id].record.waiting if job_id in found else None
+            if waiting is None:
+                self.has_succeeded, self.failures = True, 0
+            elif _attempt(waiting) != _attempt(before.record.waiting):
+                self.failures += 1
+            else:
+                continue
+            del self._started[job_id]
+
+
+def _attempt(waiting: Waiting | None) -> tuple[str, int] | None:
+    return (waiting.service, waiting.attempt) if waiting else None
