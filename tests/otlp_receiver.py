@@ -1,4 +1,7 @@
-"""A real receiver of traces: it decodes OTLP over HTTP with OpenTelemetry's own messages (opentelemetry-proto)."""
+"""A real receiver of traces: it decodes OTLP over HTTP with OpenTelemetry's own messages (opentelemetry-proto).
+
+The fixture `traces` turns traces on in the process of the tests.
+"""
 
 import gzip
 import time
@@ -9,10 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from ingest.system import tracing
 from tools.waiting import wait_until
 
 ERROR = trace_pb2.Status.STATUS_CODE_ERROR
@@ -35,8 +40,9 @@ class ReceivedSpan:
     text: str
 
     @property
-    def traceparent(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-01"
+    def ids(self) -> str:
+        """The ids of the trace and the span, as in `links` and in `traceparent`."""
+        return f"{self.trace_id}-{self.span_id}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -105,6 +111,11 @@ class _Server(ThreadingHTTPServer):
         """Ignore errors of connections: processes are killed while they send."""
 
 
+def ids_in(traceparent: str) -> str:
+    """Return the ids of the trace and the span that a `traceparent` names."""
+    return "-".join(traceparent.split("-")[1:3])
+
+
 @contextmanager
 def run_receiver() -> Iterator[Receiver]:
     """Run a receiver on the loopback interface."""
@@ -118,6 +129,18 @@ def run_receiver() -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """Return a receiver to which this process sends its spans."""
+    with run_receiver() as receiver:
+        for name, value in receiver.environment.items():
+            monkeypatch.setenv(name, value)
+        tracing._create_exporter.cache_clear()
+        yield receiver
+        tracing.flush()
+        tracing._create_exporter.cache_clear()
 
 
 def _spans(request: ExportTraceServiceRequest) -> Iterator[ReceivedSpan]:

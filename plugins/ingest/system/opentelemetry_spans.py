@@ -96,11 +96,10 @@ class OpenSpan:
             self._calls[service] += 1
             return self._calls[service]
 
-    def fail(self, error: BaseException) -> None:
-        """Record an error as the outcome: its code or, without one, its class; and its text."""
-        self.annotate({"error.type": str(getattr(error, "code", type(error).__name__))})
-        text = to_one_line(str(error))[:MAX_TEXT_CHARACTERS]
-        self._span.set_status(trace.Status(trace.StatusCode.ERROR, text))
+    def fail(self, code: str, text: str) -> None:
+        """Record an error as the outcome."""
+        self.annotate({"error.type": code})
+        self._span.set_status(trace.Status(trace.StatusCode.ERROR, to_one_line(text)[:MAX_TEXT_CHARACTERS]))
 
     def end(self) -> None:
         """End the span, with the number of calls of each service."""
@@ -111,7 +110,7 @@ class OpenSpan:
 def _start(tracer: trace.Tracer, parent: trace.Span, kind: SpanKind, name: str, attributes: Attributes) -> OpenSpan:
     # In a context of its own, because the current one may hold a span of Airflow.
     context = trace.set_span_in_context(parent, Context())
-    return OpenSpan(tracer, tracer.start_span(name, context, trace.SpanKind[kind.value], dict(attributes)))
+    return OpenSpan(tracer, tracer.start_span(name, context, trace.SpanKind[kind], dict(attributes)))
 
 
 def _read(traceparent: str | None) -> trace.SpanContext:

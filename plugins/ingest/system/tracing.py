@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ingest.system.sanitize import redact_url
 
@@ -31,14 +30,8 @@ JOB = "ingest.job"
 MAX_CALL_SPANS = 100
 
 Attributes = Mapping[str, str | int]
-
-
-class SpanKind(Enum):
-    """The kind of a span by its name in OpenTelemetry."""
-
-    REQUEST = "SERVER"
-    ATTEMPT = "CONSUMER"
-    CALL = "CLIENT"
+# The names of OpenTelemetry for a request, the attempt of a stage, and the call of a service.
+SpanKind = Literal["SERVER", "CONSUMER", "CLIENT"]
 
 
 @dataclass
@@ -74,6 +67,12 @@ def annotate(attributes: Attributes) -> None:
         span.annotate(attributes)
 
 
+def fail(code: str, text: str) -> None:
+    """Record an error as the outcome of the open span, if any."""
+    if span := _current.get():
+        span.fail(code, text)
+
+
 def link(traceparent: str | None) -> None:
     """Link the open span, if any, to a span of another trace."""
     if traceparent and (span := _current.get()):
@@ -92,13 +91,17 @@ def open_span(
     if exporter is None:
         yield
         return
-    with _opened(exporter.start(kind, name, parents, attributes or {})):
-        yield
+    with _ended(exporter.start(kind, name, parents, attributes or {})) as span:
+        token = _current.set(span)
+        try:
+            yield
+        finally:
+            _current.reset(token)
 
 
 @contextmanager
 def open_call(service: str, method: str, url: str) -> Iterator[Call]:
-    """Open a span for a call of a service inside the open span; without one, do nothing."""
+    """Describe a call of a service by a span inside the open span; without one, do nothing."""
     call, parent = Call(), _current.get()
     if parent is None:
         yield call
@@ -107,7 +110,7 @@ def open_call(service: str, method: str, url: str) -> Iterator[Call]:
         yield call
     else:
         attributes = {"peer.service": service, "http.request.method": method, "url.full": redact_url(url)}
-        with _opened(parent.start_child(SpanKind.CALL, f"{method} {service}", attributes)) as span:
+        with _ended(parent.start_child("CLIENT", f"{method} {service}", attributes)) as span:
             call.headers.update(span.headers)
             yield call
             if call.status is not None:
@@ -127,7 +130,7 @@ def _exporter() -> "Exporter | None":
 
 @cache
 def _create_exporter() -> "Exporter | None":
-    """Create the exporter of this process; None if OpenTelemetry refuses one of its variables, which fails no job."""
+    """Return the exporter of this process; None if OpenTelemetry refuses one of its variables, which fails no job."""
     try:
         from ingest.system.opentelemetry_spans import Exporter  # noqa: PLC0415 - only where traces are on
 
@@ -138,13 +141,14 @@ def _create_exporter() -> "Exporter | None":
 
 
 @contextmanager
-def _opened(span: "OpenSpan") -> Iterator["OpenSpan"]:
-    token = _current.set(span)
+def _ended(span: "OpenSpan") -> Iterator["OpenSpan"]:
     try:
         yield span
+    except GeneratorExit:
+        # The reader of a block-wise answer has enough.
+        raise
     except BaseException as error:
-        span.fail(error)
+        span.fail(str(getattr(error, "code", type(error).__name__)), str(error))
         raise
     finally:
-        _current.reset(token)
         span.end()
