@@ -15,7 +15,8 @@ from api.receiving.resumable.opening import find
 from api.resources import get_resources
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger.jobs import is_valid_id
-from ingest.system.tracing import JOB, TRACEPARENT, annotate, fail, is_on, open_span
+from ingest.system.trace_exporter import is_on
+from ingest.system.tracing import JOB, TRACEPARENT, annotate, fail, open_span
 
 READS = frozenset({"GET", "OPTIONS"})
 

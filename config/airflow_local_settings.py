@@ -42,17 +42,18 @@ PRELOADED_MODULES = (
     "jinja2.ext",
     "psycopg2",
 )
-# Where traces are on (`ingest.system.tracing`).
-TRACING_MODULE = "ingest.system.opentelemetry_spans"
 PR_SET_PDEATHSIG = 1
 
 
 def preload_modules() -> None:
     """Import the modules that tasks need; an import error is reported later, by the code that needs the module."""
-    is_traced = "otlp" in os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
-    for name in (*PRELOADED_MODULES, *([TRACING_MODULE] if is_traced else [])):
+    for name in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # OpenTelemetry raises other errors for invalid variables, too.
+    with contextlib.suppress(Exception):
+        if importlib.import_module("ingest.system.trace_exporter").is_on():
+            importlib.import_module("ingest.system.opentelemetry_spans")
 
 
 def end_forks_with_parent() -> None:

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from ingest.system import tracing
+from ingest.system import trace_exporter
 from tools.waiting import wait_until
 
 ERROR = trace_pb2.Status.STATUS_CODE_ERROR
@@ -137,10 +137,10 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     with run_receiver() as receiver:
         for name, value in receiver.environment.items():
             monkeypatch.setenv(name, value)
-        tracing._create_exporter.cache_clear()
+        trace_exporter._create_exporter.cache_clear()
         yield receiver
-        tracing.flush()
-        tracing._create_exporter.cache_clear()
+        trace_exporter.flush()
+        trace_exporter._create_exporter.cache_clear()
 
 
 def _spans(request: ExportTraceServiceRequest) -> Iterator[ReceivedSpan]:

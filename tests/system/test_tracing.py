@@ -8,9 +8,10 @@ import time
 from contextvars import copy_context
 
 import pytest
+from opentelemetry import trace
 
 from ingest.errors.types import FenceLost
-from ingest.system import opentelemetry_spans, tracing
+from ingest.system import opentelemetry_spans, trace_exporter, tracing
 from ingest.system.tracing import MAX_CALL_SPANS, open_call, open_span
 from tests.otlp_receiver import Receiver, ids_in
 from tools.stack import free_port
@@ -63,6 +64,14 @@ def test_the_first_valid_parent_wins_and_the_others_are_links(traces: Receiver) 
     span = traces.wait_for_name("ingest_files")
     assert span.parent == PARENT
     assert span.links == [f"{'1' * 32}-{'2' * 16}", f"{'1' * 32}-{'3' * 16}"]
+
+
+def test_a_span_is_linked_to_the_open_one_of_airflow(traces: Receiver) -> None:
+    airflow = trace.SpanContext(trace_id=int(OTHER[3:35], 16), span_id=int(OTHER[36:52], 16), is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(airflow)), open_span("CONSUMER", "ingest_files", [TRACEPARENT]):
+        pass
+    span = traces.wait_for_name("ingest_files")
+    assert (span.parent, span.links) == (PARENT, [ids_in(OTHER)])
 
 
 def test_a_callers_decision_not_to_sample_is_kept_and_passed_on(traces: Receiver) -> None:
@@ -120,7 +129,7 @@ def test_threads_that_copy_the_context_share_the_span(traces: Receiver) -> None:
 
 SPAN = """
 import sys
-from ingest.system import tracing
+from ingest.system import trace_exporter, tracing
 with tracing.open_span('SERVER', "from a process", []):
     print(tracing.current_trace_id())
 {end}
@@ -146,7 +155,7 @@ def test_the_spans_of_a_process_that_ends_are_sent(traces: Receiver) -> None:
 
 
 def test_the_spans_of_a_process_that_ends_without_cleaning_up_are_sent_by_flush(traces: Receiver) -> None:
-    run("import os; sys.stdout.flush(); tracing.flush(); os._exit(0)", OTEL_BSP_SCHEDULE_DELAY="3600000")
+    run("import os; sys.stdout.flush(); trace_exporter.flush(); os._exit(0)", OTEL_BSP_SCHEDULE_DELAY="3600000")
     assert traces.wait_for_name("from a process")
 
 
@@ -156,7 +165,7 @@ import os
 child = os.fork()
 with tracing.open_span('CONSUMER', f"child {child == 0}", []):
     pass
-tracing.flush()
+trace_exporter.flush()
 if not child:
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
@@ -180,7 +189,7 @@ assert os.waitpid(child, 0)[1] == 0
 )
 def test_an_invalid_variable_fails_nothing(environment: dict[str, str]) -> None:
     ended = run(
-        "import os; sys.stdout.flush(); tracing.flush(); os._exit(0)", OTEL_TRACES_EXPORTER="otlp", **environment
+        "import os; sys.stdout.flush(); trace_exporter.flush(); os._exit(0)", OTEL_TRACES_EXPORTER="otlp", **environment
     )
     assert ended.stdout
     assert "Traceback" not in ended.stderr
@@ -207,5 +216,5 @@ def test_a_collector_that_is_slow_costs_the_end_of_an_attempt_a_second(
 
 def seconds_of_flush() -> float:
     begun = time.monotonic()
-    tracing.flush()
+    trace_exporter.flush()
     return time.monotonic() - begun

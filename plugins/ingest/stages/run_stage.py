@@ -24,8 +24,8 @@ from ingest.stages.failures import record_error, record_unexpected
 from ingest.stages.refused_document import find_refusal
 from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
-from ingest.system import tracing
 from ingest.system.failpoints import failpoint
+from ingest.system.trace_exporter import flush
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
@@ -48,7 +48,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
         start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         engine.dispose()
         # Airflow ends the process without the usual cleaning up.
-        tracing.flush()
+        flush()
 
 
 def _run_recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:

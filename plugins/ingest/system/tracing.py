@@ -1,28 +1,22 @@
 """Traces by OpenTelemetry: one upload is one trace, from its request through its stages to the calls of services.
 
 The API opens a span for each request, the wrapper of the stages for each attempt, and the clients of services for each call
-inside these. Off unless `OTEL_TRACES_EXPORTER` is `otlp`: then no span is ever open, and OpenTelemetry is not imported
-(`ingest.system.opentelemetry_spans` imports it). A span never fails the work that it describes.
+inside these. Where traces are off (`ingest.system.trace_exporter`), no span is ever open. A span never fails the work that
+it describes.
 """
 
-import logging
-import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from ingest.system.sanitize import redact_url
+from ingest.system.trace_exporter import current_exporter
 
 if TYPE_CHECKING:
-    from ingest.system.opentelemetry_spans import Exporter, OpenSpan
+    from ingest.system.opentelemetry_spans import OpenSpan
 
-logger = logging.getLogger(__name__)
-
-VARIABLE, OTLP = "OTEL_TRACES_EXPORTER", "otlp"
 TRACEPARENT = "traceparent"
 JOB = "ingest.job"
 # The calls of one service that get a span inside one other span. A job with a million files sends a million requests; the
@@ -42,13 +36,7 @@ class Call:
     status: int | None = None
 
 
-_creation_lock = threading.Lock()
 _current: ContextVar["OpenSpan | None"] = ContextVar("current span", default=None)
-
-
-def is_on() -> bool:
-    """Return whether the environment of this process turns traces on."""
-    return OTLP in os.environ.get(VARIABLE, "").split(",")
 
 
 def current_trace_id() -> str | None:
@@ -87,7 +75,7 @@ def open_span(
 
     It is linked to the others. An error that leaves the block is the outcome of the span.
     """
-    exporter = _exporter()
+    exporter = current_exporter()
     if exporter is None:
         yield
         return
@@ -115,29 +103,6 @@ def open_call(service: str, method: str, url: str) -> Iterator[Call]:
             yield call
             if call.status is not None:
                 span.annotate({"http.response.status_code": call.status})
-
-
-def flush() -> None:
-    """Send the spans that have ended, before the process ends; waits for the collector for a second at most."""
-    if exporter := _exporter():
-        exporter.flush()
-
-
-def _exporter() -> "Exporter | None":
-    with _creation_lock:
-        return _create_exporter() if is_on() else None
-
-
-@cache
-def _create_exporter() -> "Exporter | None":
-    """Return the exporter of this process; None if OpenTelemetry refuses one of its variables, which fails no job."""
-    try:
-        from ingest.system.opentelemetry_spans import Exporter  # noqa: PLC0415 - only where traces are on
-
-        return Exporter()
-    except Exception as error:
-        logger.warning("traces are off, because OpenTelemetry refuses one of the variables OTEL_*: %s", error)
-        return None
 
 
 @contextmanager
