@@ -5,7 +5,7 @@ from functools import partial
 from flask import Flask
 from flask_openapi3 import OpenAPI
 
-from api import answer_headers, error_handlers
+from api import answer_headers, error_handlers, request_spans
 from api.access import auth, sites
 from api.access.authentication import make_authentication
 from api.openapi.document import document
@@ -70,6 +70,7 @@ def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airf
     # In this order: a request of another site is refused before its caller is authenticated.
     sites.register(app)
     auth.register(app, make_authentication(settings))
+    request_spans.register(app)
     answer_headers.register(app)
     error_handlers.register(app)
     return app

@@ -16,6 +16,7 @@ from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import start_jobs
 from ingest.states.job_record import JobRecord
+from ingest.system.tracing import JOB, annotate
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def create_job(resources: Resources, received: Received, sha256: bytes | None = 
     """
     for _ in range(MAX_ID_ATTEMPTS):
         if _record(resources, received, sha256):
+            annotate({JOB: received.job_id})
             return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)

@@ -18,7 +18,8 @@ from ingest.states.waiting import Waiting
 class Received:
     """The facts about a job that are known when it is received; `size` is in bytes.
 
-    `submitter_claim` is the submitter's id in the user's token, where the settings require one.
+    `submitter_claim` is the submitter's id in the user's token, where the settings require one. `traceparent` is the span of
+    the request, if traces are on.
     """
 
     job_id: int
@@ -27,6 +28,7 @@ class Received:
     spool_name: str
     size: int
     submitter_claim: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def to_snapshot(job: Job) -> JobSnapshot:
         last=JobState.from_stored(job.last_state) if job.last_state else None,
         cancellation=_cancellation(job.rejection) if job.rejection else "",
     )
-    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
+    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim, job.traceparent)
     return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
 
 

@@ -37,6 +37,7 @@ def create(engine: Engine, received: Received, sha256: bytes | None = None) -> N
         spool_name=received.spool_name,
         size=received.size,
         submitter_claim=received.submitter_claim,
+        traceparent=received.traceparent,
     )
     try:
         with transaction(engine) as session:

@@ -103,6 +103,7 @@ class ResumableUpload(Base):
     - `ends_at_length`: the bundle ends when its last byte is there, as always with tus; False while a client of the IETF
       draft has not said that its request is the last one.
     - `repr_digest`, `metadata`: the headers `Repr-Digest` and `Upload-Metadata` with which the client created the upload.
+    - `traceparent`: the span of the request that created the upload, if traces are on; the spans of the others are below it.
     - `updated`: when the last byte was recorded; the upload expires some time after it.
     - `completed`: when the job was committed.
     """
@@ -120,6 +121,7 @@ class ResumableUpload(Base):
     repr_digest: Mapped[str | None]
     # Not `metadata`, which SQLAlchemy reserves.
     upload_metadata: Mapped[str | None] = mapped_column("metadata")
+    traceparent: Mapped[str | None]
     created: Mapped[datetime] = mapped_column(server_default=func.now())
     # No index: each part changes this column, and PostgreSQL then writes a new entry in every index of the table.
     updated: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -130,6 +132,7 @@ class Job(Base):
     """A bundle or move document that was received, and the progress of its processing.
 
     - `submitter_claim`: the submitter's id in the user's token, where `submitter_check` needs it.
+    - `traceparent`: the span of the request that the job began with, if traces are on; the spans of its stages are below it.
     - `spool_name`: the name of the bundle in the spool; empty once it was removed.
     - `fence`: counts the processes that acquired the job; a write under an older count has no effect.
     - `holder`: the process that works on the job, or died while it did.
@@ -155,6 +158,7 @@ class Job(Base):
     kind: Mapped[str]
     user: Mapped[str] = mapped_column("submitted_by")
     submitter_claim: Mapped[str | None]
+    traceparent: Mapped[str | None]
     spool_name: Mapped[str]
     size: Mapped[int]
     created: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -20,6 +20,7 @@ from ingest.services.answer import DOCUMENT_LIMIT, Answer
 from ingest.services.http_adapter import make_pool
 from ingest.services.sized_body import SizedBody
 from ingest.system.sanitize import redact_url, root_cause
+from ingest.system.tracing import open_call
 
 # Bad Gateway, Service Unavailable, Gateway Timeout.
 UNREACHED = (502, 503, 504)
@@ -89,8 +90,14 @@ class HttpClient:
         """
         sized = SizedBody(body, size, self.service, self._shown(path)) if body is not None else None
         try:
-            with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
+            with (
+                open_call(self.service, method, self._base_url + path) as call,
+                closing(
+                    self._send(method, path, {**(headers or {}), **call.headers}, sized, extra_seconds)
+                ) as response,
+            ):
                 answer = Answer(response)
+                call.status = answer.status
                 if answer.status not in expected:
                     raise self.unavailable(path, answer.failure_text())
                 yield answer

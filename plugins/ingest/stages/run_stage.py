@@ -18,12 +18,14 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.settings.loading import load_dag_settings, load_settings
+from ingest.stages.attempt_span import attempt_span
 from ingest.stages.end_when_canceled import end_when_canceled
 from ingest.stages.failures import record_error, record_unexpected
 from ingest.stages.refused_document import find_refusal
 from ingest.stages.registry import STAGE_FUNCTIONS, StageFunction
 from ingest.states.stages import Stage
 from ingest.system.failpoints import failpoint
+from ingest.system.trace_exporter import flush
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
@@ -39,11 +41,14 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
         with _terminated_by_signal(), acquire_job(engine, job_id, stage, attempt) as lease:
             if lease is None:
                 return None
-            with end_when_canceled(lease), closing(make_services(settings, engine)) as services:
+            services_of_job = closing(make_services(settings, engine))
+            with attempt_span(lease), end_when_canceled(lease), services_of_job as services:
                 return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
         start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         engine.dispose()
+        # Airflow ends the process without the usual cleaning up.
+        flush()
 
 
 def _run_recorded(context: StageContext, stage: Stage, *, last_try: bool) -> Summary | None:
