@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
 TARGETS = ("tar", "metadata", "headers", "preflight")
+DICTIONARIES = {"preflight": "metadata"}
 # libFuzzer adds to the first; earlier findings are tried again, fixed or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Limits of one input; memory includes the instrumented code and the corpus.
@@ -65,7 +66,7 @@ def _start(
         f"-timeout={LONGEST_SECONDS}",
         f"-rss_limit_mb={LARGEST_MEGABYTES}",
         f"-max_len={LARGEST_INPUT}",
-        f"-dict={HERE / name}.dict",
+        f"-dict={HERE / DICTIONARIES.get(name, name)}.dict",
         f"-artifact_prefix={folder}/",
         "-print_final_stats=1",
         *more,
