@@ -10,8 +10,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from ingest.ledger.events import EventKind
-from ingest.ledger.models import Event
-from ingest.states.notifications import NotificationType
+from ingest.ledger.models import Event, Notification
+from ingest.states.notifications import NotificationState, NotificationType
 from tools.soak.journal import Journal, Violation
 from tools.soak.notifications.receiver import Answer
 from tools.soak.notifications.receiver_process import Arrival
@@ -49,6 +49,11 @@ def compare_notifications(engine: Engine, arrivals: Iterable[Arrival], journal: 
     with Session(engine) as session:
         rows = session.execute(select(Event.id, Event.job_id, Event.kind).order_by(Event.id))
         expected = expected_messages(Happened(*row) for row in rows)
+        undelivered = session.scalars(select(Notification).where(Notification.state != NotificationState.DELIVERED))
+        for each in undelivered:
+            journal.violate(
+                each.job_id, f"{each.type} of event {each.event_id} is {each.state} at the end: {each.failure}"
+            )
     for violation in faults_of(expected, arrivals):
         journal.violate(*violation)
 

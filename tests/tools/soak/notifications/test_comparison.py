@@ -1,13 +1,21 @@
 """The comparison of messages with events finds each kind of fault."""
 
+import json
 from itertools import count
 
 import pytest
+from sqlalchemy import Engine
 
+from ingest.ledger import deliveries, webhooks
 from ingest.ledger.events import EventKind
+from ingest.operations.notify.message import make_job_message
+from ingest.settings.webhooks import Webhook
 from ingest.states.notifications import NotificationType
-from tools.soak.notifications.comparison import Happened, expected_messages, faults_of
-from tools.soak.notifications.receiver import Answer
+from tests.operations.notify.conftest import receive_job
+from tools.soak.journal import Journal
+from tools.soak.notifications.comparison import Happened, compare_notifications, expected_messages, faults_of
+from tools.soak.notifications.deliveries import wait_for_deliveries
+from tools.soak.notifications.receiver import SECRET, Answer
 from tools.soak.notifications.receiver_process import Arrival
 
 JOB = 7
@@ -93,3 +101,23 @@ def test_message_with_a_wrong_signature_is_found():
     forged = Arrival("message 1", {"error": "no matching signature"}, Answer.FORGED)
     (violation,) = faults_of(EXPECTED, [forged, FIRST, SECOND, LAST])
     assert "the signature of message message 1 is wrong" in violation.what
+
+
+def test_message_is_compared_with_the_ledger_which_must_know_that_it_arrived(separate_engine: Engine):
+    webhook = {"name": "soak", "url": "http://127.0.0.1:1/", "secret": SECRET, "allow_private": "true"}
+    webhooks.synchronize(separate_engine, [Webhook.model_validate(webhook)])
+    job = receive_job(separate_engine)
+    claimed = deliveries.claim(separate_engine, "soak")
+    assert claimed is not None
+    message = make_job_message(claimed)
+    arrivals = [Arrival(message.message_id, json.loads(message.body), Answer.ACCEPTED)]
+    journal = Journal()
+    compare_notifications(separate_engine, arrivals, journal)
+    (violation,) = journal.violations
+    assert violation.job_id == job
+    assert violation.what.endswith("is waiting at the end: None")
+    deliveries.record_delivery(separate_engine, claimed.notification)
+    wait_for_deliveries(separate_engine)
+    journal = Journal()
+    compare_notifications(separate_engine, arrivals, journal)
+    assert journal.violations == []
