@@ -47,7 +47,7 @@ count-tests: $(STAMP) ## count the test functions, each without its parameters
 soak: $(STAMP) ## kill processes at random under load for MINUTES=n, then verify (SERVICES=core: the real services)
 	@exec $(BIN)/python -m tools.soak --minutes $(MINUTES) --services $(SERVICES)
 
-fuzz: $(STAMP) ## fuzz the tar reader, the metadata parser and headers of uploads, for SECONDS=n
+fuzz: $(STAMP) ## fuzz the tar reader, the metadata parser, headers of uploads and preflight, for SECONDS=n
 	@exec $(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP) ## check style, types and the direction of imports

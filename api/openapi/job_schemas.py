@@ -9,6 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.openapi.schemas import answer
 
+PAGE_HEADERS: dict[str, Any] = {
+    "Link": {
+        "description": 'The address of the next page, `<...>; rel="next"`; absent after the last page.',
+        "schema": {"type": "string"},
+    }
+}
+JOB_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "Changes when the job does; for `If-None-Match`.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "`wait=N`: the answer waited for a change, as `Prefer` requested (RFC 7240); absent if it did not.",
+        "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
+    },
+}
 NEXT = Field(description="The address of the next page; null after the last page.")
 STATE: dict[str, Any] = {
     "job_id": 17,
@@ -123,7 +136,9 @@ class ListedJob(JobSummary):
 class JobPage(BaseModel):
     """A page of jobs."""
 
-    model_config = answer("The jobs, newest first.", {"jobs": [STATE], "next": "/jobs?cursor=1764508200000000-17"})
+    model_config = answer(
+        "The jobs, newest first.", {"jobs": [STATE], "next": "/jobs?cursor=1764508200000000-17"}, PAGE_HEADERS
+    )
 
     jobs: list[ListedJob]
     next: str | None = NEXT
@@ -165,6 +180,7 @@ class JobDetail(JobSummary):
             "links": LINKS,
             "original": False,
         },
+        JOB_HEADERS,
     )
 
     exception: str = Field(description="What is wrong, or what the job waits for; empty if nothing is.")
@@ -203,7 +219,7 @@ class JobFile(BaseModel):
 class FilePage(BaseModel):
     """A page of files."""
 
-    model_config = answer("The files.", {"files": [FILE], "next": None})
+    model_config = answer("The files.", {"files": [FILE], "next": None}, PAGE_HEADERS)
 
     files: list[JobFile]
     next: str | None = NEXT
@@ -226,7 +242,7 @@ class JobEvent(BaseModel):
 class EventPage(BaseModel):
     """A page of events."""
 
-    model_config = answer("The events, oldest first.", {"events": [EVENT], "next": None})
+    model_config = answer("The events, oldest first.", {"events": [EVENT], "next": None}, PAGE_HEADERS)
 
     events: list[JobEvent]
     next: str | None = NEXT

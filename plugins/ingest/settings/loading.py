@@ -18,8 +18,7 @@ from ingest.settings.ini_file import (
     CONFIG_FILE_VARIABLE,
     as_in_the_file,
     find_file,
-    is_of_webhook,
-    read_options,
+    read_ini,
     warn_once,
 )
 from ingest.settings.peewee_url import sqlalchemy_url
@@ -82,11 +81,11 @@ def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
     if path is None:
         return {}
     known = {(source["section"], source["option"]): field for field, source in sources(Settings).items()}
-    options = read_options(path, known)
-    found: dict[str, Any] = {known[option]: text for option, text in options.items() if option in known}
+    ini = read_ini(path, known)
+    found: dict[str, Any] = {known[option]: text for option, text in ini.options.items()}
     if "database_url" in found:
         found["database_url"] = sqlalchemy_url(found["database_url"])
-    if webhooks := read_webhooks({option: text for option, text in options.items() if is_of_webhook(option)}):
+    if webhooks := read_webhooks(ini.webhooks, ini.defaults):
         found["webhooks"] = webhooks
     return found
 

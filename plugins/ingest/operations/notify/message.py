@@ -13,7 +13,11 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook as Signer
 
+from ingest.errors.types import RUN_MARKED_FAILED
 from ingest.ledger.deliveries import Claimed
+from ingest.ledger.events import EventKind
+from ingest.ledger.models import Event, Job
+from ingest.states.job_state import MARKED_TEXT
 from ingest.states.notifications import NotificationType
 
 SPEC_VERSION = "1.0"
@@ -42,7 +46,7 @@ def make_job_message(claimed: Claimed) -> Message:
         "event_id": event.id,
         "stage": event.stage,
         "code": event.code,
-        "message": event.text,
+        "message": _text(event, job),
     }
     if notification.type == NotificationType.COMPLETED:
         data["transaction"] = job.id
@@ -65,6 +69,13 @@ def signed_headers(message: Message, secrets: tuple[str, ...]) -> dict[str, str]
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
+
+
+def _text(event: Event, job: Job) -> str:
+    """Return the text of an event; where it names an account, which uploaders may not see, that of the job's state."""
+    if event.kind == EventKind.CANCELED and job.rejection is not None:
+        return str(job.rejection["text"])
+    return MARKED_TEXT if event.code == RUN_MARKED_FAILED else event.text
 
 
 def _message(message_id: str, kind: str, subject: str, at: datetime, data: Mapping[str, Any]) -> Message:
