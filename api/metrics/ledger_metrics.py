@@ -14,19 +14,16 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
-from api.metrics.families import Histogram, counter, gauge
+from api.metrics.event_metrics import counters, durations
+from api.metrics.families import gauge
 from ingest.errors.types import DatabaseUnavailable
-from ingest.ledger import event_totals
-from ingest.ledger.event_totals import Total
 from ingest.ledger.events import EventKind
 from ingest.ledger.metrics import LedgerMetrics, read_metrics
-from ingest.services import request_counts
 from ingest.states.job_record import Phase
 
 logger = logging.getLogger(__name__)
 
 LIFETIME_SECONDS = 1.0
-FAILURES = {EventKind.STAGE_WILL_BE_RETRIED: "false", EventKind.STAGE_FAILED: "true"}
 
 
 class LedgerCollector(Collector):
@@ -61,8 +58,8 @@ class LedgerCollector(Collector):
 def _families(ledger: LedgerMetrics) -> Iterator[Metric]:
     yield from _jobs(ledger)
     yield from _queues(ledger)
-    yield from _counters(ledger.events)
-    yield from _durations(ledger)
+    yield from counters(ledger.events)
+    yield from durations(ledger)
     counted = {} if ledger.last_counted is None else {(): ledger.last_counted.timestamp()}
     yield gauge(
         "housekeeping_last_run_timestamp_seconds", "When housekeeping last counted events (Unix time).", (), counted
@@ -108,50 +105,6 @@ def _queues(ledger: LedgerMetrics) -> Iterator[Metric]:
         ("service",),
         _ages(ledger, ((each.service, each.waiting_since) for each in waiting)),
     )
-
-
-def _counters(events: list[Total]) -> Iterator[Metric]:
-    names = ("events", "received_bytes", "archived_files", "archived_bytes", "stage_failures", "refused_uploads")
-    found: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in names}
-    for each in events:
-        found["events"][each.kind, each.event] += each.count
-        if each.event == EventKind.RECEIVED:
-            found["received_bytes"][(each.kind,)] += each.bytes
-        elif each.event == EventKind.CATALOGED:
-            found["archived_files"][(each.kind,)] += each.files
-            found["archived_bytes"][(each.kind,)] += each.bytes
-        elif each.event == EventKind.UPLOAD_REFUSED:
-            found["refused_uploads"][(each.code,)] += each.count
-        elif each.event in FAILURES:
-            found["stage_failures"][each.kind, each.stage, each.code, FAILURES[EventKind(each.event)]] += each.count
-    yield counter("events_total", "Events of jobs and uploads.", ("kind", "event"), found["events"])
-    yield counter("received_bytes_total", "Bytes of the bundles of received jobs.", ("kind",), found["received_bytes"])
-    yield counter("archived_files_total", "Files of complete jobs.", ("kind",), found["archived_files"])
-    yield counter("archived_bytes_total", "Bytes of the files of complete jobs.", ("kind",), found["archived_bytes"])
-    labels = ("kind", "stage", "code", "final")
-    yield counter("stage_failures_total", "Attempts of stages that failed.", labels, found["stage_failures"])
-    yield counter("refused_uploads_total", "Uploads that never became a job.", ("code",), found["refused_uploads"])
-
-
-def _durations(ledger: LedgerMetrics) -> Iterator[Metric]:
-    bounds = event_totals.BOUNDS
-    stages = Histogram("stage_duration_seconds", "Durations of attempts that finished.", ("kind", "stage"), bounds)
-    jobs = Histogram("job_duration_seconds", "Times from upload to catalog.", ("kind",), bounds)
-    for each in ledger.events:
-        values = (each.upper_bound, each.count, each.seconds)
-        if each.event == EventKind.STAGE_FINISHED and each.upper_bound:
-            stages.add((each.kind, each.stage), *values)
-        elif each.event == EventKind.CATALOGED:
-            jobs.add((each.kind,), *values)
-    requests = Histogram(
-        "stage_request_duration_seconds",
-        "Durations of the requests of stages to services, until the head of the answer.",
-        ("service", "method", "status"),
-        request_counts.BOUNDS,
-    )
-    for key, found in ledger.requests.items():
-        requests.add((key.service, key.method, key.status), key.upper_bound, found.count, found.seconds)
-    yield from (stages.family(), jobs.family(), requests.family())
 
 
 def _ages(ledger: LedgerMetrics, begins: Iterable[tuple[str, datetime | None]]) -> dict[tuple[str, ...], float]:
