@@ -84,6 +84,13 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
         Path("/etc/proxy-secret"),
     ),
     "token_file": ("access", "token_file", "INGEST_TOKEN_FILE", "/etc/tokens", Path("/etc/tokens")),
+    "metrics_token_file": (
+        "access",
+        "metrics_token_file",
+        "INGEST_METRICS_TOKEN_FILE",
+        "/etc/scrape",
+        Path("/etc/scrape"),
+    ),
     "jwt_issuer": ("access", "jwt_issuer", "INGEST_JWT_ISSUER", "https://issuer/", "https://issuer/"),
     "jwt_audience": ("access", "jwt_audience", "INGEST_JWT_AUDIENCE", "ingest", "ingest"),
     "jwks_url": ("access", "jwks_url", "INGEST_JWKS_URL", "https://issuer/keys", "https://issuer/keys"),

@@ -30,6 +30,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "allowed_hosts": (),
         "proxy_secret_file": None,
         "token_file": None,
+        "metrics_token_file": None,
         "receipt_key_folder": None,
         "jwt_issuer": "",
         "jwt_audience": "pacifica-ingest",

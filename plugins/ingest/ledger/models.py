@@ -5,6 +5,8 @@
 | `job` | `ingest.ledger`: `jobs`, `job_runs`, `waiting_jobs`, `cancellation`, `lease`, `file_records`; `replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
+| `event_total`, `event_total_position` | `ingest.ledger.event_totals` |
+| `service_request_total` | `ingest.ledger.service_request_totals` |
 | `upload` | `ingest.ledger.uploads` |
 | `resumable_upload` | `ingest.ledger.resumable_uploads`, `upload_progress`, and its end `uploads` and `expired_uploads` |
 | `idempotency_key` | `ingest.ledger.idempotency_keys` |
@@ -205,6 +207,8 @@ class Job(Base):
         ),
         # The few jobs that wait for a service: housekeeping reads them every minute, the oldest first.
         Index("ix_job_waiting", "created", "id", postgresql_where=text("waiting IS NOT NULL")),
+        # The failed jobs by code, counted for metrics without reading their rows.
+        Index("ix_job_failed", "kind", "error_code", postgresql_where=text("ended = 'failed'")),
     )
 
 
@@ -301,6 +305,61 @@ class Event(Base):
     attempt: Mapped[int | None]
     code: Mapped[str | None]
     text: Mapped[str] = mapped_column(server_default="")
+
+
+class EventTotal(Base):
+    """The events of one kind up to the `EventTotalPosition`: their number, and the sums of what they report.
+
+    - `event`, `stage`, `code`: as in `Event`; empty texts instead of NULL.
+    - `kind`: the kind of the job; empty for an upload that never became one.
+    - `upper_bound`: the events whose duration in seconds is in this bucket of a histogram; 0 for events without a duration.
+    - `files`, `bytes`, `seconds`: sums over the events.
+    """
+
+    __tablename__ = "event_total"
+
+    event: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    upper_bound: Mapped[float] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    files: Mapped[int]
+    bytes: Mapped[int]
+    seconds: Mapped[float]
+
+
+class EventTotalPosition(Base):
+    """The one row that says which events `event_total` contains.
+
+    - `counted_id`: the id of the last event that it contains.
+    - `next_id`, `next_transaction`: events up to this id are complete when every transaction before this one has ended.
+    - `at`: when housekeeping last counted events.
+    """
+
+    __tablename__ = "event_total_position"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted_id: Mapped[int]
+    next_id: Mapped[int]
+    next_transaction: Mapped[int]
+    at: Mapped[datetime]
+
+
+class ServiceRequestTotal(Base):
+    """The requests that stages have sent to a service: their number and duration, by bucket of a histogram.
+
+    - `status`: the status of the answer, or `none` if there was no answer.
+    """
+
+    __tablename__ = "service_request_total"
+
+    service: Mapped[str] = mapped_column(primary_key=True)
+    method: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    upper_bound: Mapped[float] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    seconds: Mapped[float]
 
 
 class Webhook(Base):

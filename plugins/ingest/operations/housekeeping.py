@@ -1,6 +1,7 @@
 """Makes every received job run: triggers jobs that Airflow does not have, restarts lost runs, resumes jobs that wait.
 
-Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent.
+Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent, and
+counts the events of jobs for metrics.
 """
 
 import logging
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.database import make_engine
+from ingest.ledger.event_totals import count_events
 from ingest.ledger.jobs import JobSnapshot
 from ingest.operations.repair_job import repair_job
 from ingest.operations.resume_jobs import resume_jobs
@@ -40,6 +42,7 @@ def run_housekeeping() -> dict[str, int]:
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _repair_all(settings, engine, airflow, collided, counts)
         counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
+        count_events(engine)
     finally:
         engine.dispose()
     last_failure = failures[-1][1] if failures else pool_failure

@@ -31,6 +31,8 @@ TABLE = """
 | OPTIONS | /healthz                     |            | 200        | 200         | 200      | 200      | 200   |
 | GET     | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /metrics                     |            | 401        | 403         | 403      | 200      | 200   |
+| OPTIONS | /metrics                     |            | 401        | 403         | 403      | 200      | 200   |
 | GET     | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
 | GET     | /docs/<path:filename>        |            | 200        | 200         | 200      | 200      | 200   |
