@@ -9,7 +9,7 @@ from bench.testbed import Testbed
 
 NAMES = (
     "tiny", "tiny_at_once", "receiving", "receiving_at_once", "resumable", "built_in_archive", "file_counts", "file_sizes",
-    "get_state", "jobs_list", "follow_jobs", "notifications", "start", "real_archive_large", "real_archive_small",
+    "get_state", "jobs_list", "follow_jobs", "notifications", "growth", "start", "real_archive_large", "real_archive_small",
 )  # fmt: skip
 
 
