@@ -24,7 +24,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all count-tests soak fuzz lint bench format lock docs clean moved
+.PHONY: help run core test test-all count-tests soak fuzz lint bench bench-memory format lock docs clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -60,6 +60,9 @@ lint: $(STAMP) ## check style, types and the direction of imports
 
 bench: $(STAMP) ## measure beside the original service and the machine's limits: all, or ROWS="tiny get_state"
 	@exec $(BIN)/python -m bench $(ROWS)
+
+bench-memory: $(STAMP) ## plot the memory of every process under load for MINUTES=n
+	@exec $(BIN)/python -m bench.memory_over_time $(MINUTES)
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .

@@ -352,14 +352,6 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     assert all(set(state) == keys for state in states)
 
 
-def test_commands_that_delete_rows_of_airflow_do_not_prompt_and_free_space() -> None:
-    commands = [found for page in PAGES for found in re.findall(r"airflow db clean(?: \\\n|[^`\n])*", text_of(page))]
-    with_options = [command for command in commands if "--clean-before" in command]
-    assert with_options
-    # Without the first, cron ends with an error; without the second, the rows are only copied to other tables.
-    assert all({"--yes", "--skip-archive"} <= set(command.split()) for command in with_options)
-
-
 def test_the_documented_proxy_requires_no_user_for_public_calls() -> None:
     app = create_app(Settings(database_url="postgresql://x/y"))
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}

@@ -120,6 +120,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
         "7",
         7.0,
     ),
+    "keep_airflow_days": ("ingest", "keep_airflow_days", "INGEST_KEEP_AIRFLOW_DAYS", "30.5", 30.5),
     "keep_partial_hours": ("ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS", "24", 24.0),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
     "move_rules": (
@@ -192,6 +193,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "keep_rejected_days": ("a number from 0 to 36500", ["-1", "36501", "a month"]),
     "keep_failed_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
     "keep_notifications_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
+    "keep_airflow_days": ("a number from 8 to 36500", ["7.9", "0", "-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
     "keep_partial_hours": ("a number above 0, up to 87600", [*NOT_ABOVE_0, "87601"]),
     "unlisted_members": ("reject or skip", ["drop", "Reject", "true", "skip\n"]),

@@ -69,6 +69,12 @@ def run_id(job_id: int) -> str:
     return f"job-{job_id}"
 
 
+def job_of_run(run_id: str) -> int | None:
+    """Return the id of the job whose run has an id, or None if it is not the id of a job's run."""
+    number = run_id.removeprefix("job-")
+    return int(number) if number.isdecimal() and run_id == f"job-{int(number)}" else None
+
+
 def to_snapshot(job: Job) -> JobSnapshot:
     """Convert a row to a snapshot."""
     kind = Kind(job.kind)

@@ -62,6 +62,13 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         description="Days until a notification that was delivered or given up is deleted; until then it can be replayed.",
         form="a number from 0 to 36500", ge=0, le=36500,
     )  # fmt: skip
+    keep_airflow_days: float = option(
+        90.0, "ingest", "keep_airflow_days", "INGEST_KEEP_AIRFLOW_DAYS",
+        description="Days until an ended run is deleted from Airflow, with its task instances and logs, and until the "
+        "entries of Airflow's event log are deleted. The ledger keeps the job. At least 8, so that the last run of "
+        "`reconcile`, which runs once a week, stays.",
+        form="a number from 8 to 36500", ge=8, le=36500,
+    )  # fmt: skip
     keep_partial_hours: float = option(
         168.0, "ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS",
         description="Hours without data after which a resumable upload expires and its part is deleted from the spool; "
