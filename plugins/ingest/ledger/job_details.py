@@ -58,7 +58,7 @@ def _attempts(session: Session, job_ids: Collection[int]) -> Mapping[int, tuple[
     return {job_id: tuple(_to_attempts(each for each in events if each.job_id == job_id)) for job_id in job_ids}
 
 
-def _to_attempts(events: Iterable[Row[Any]]) -> list[Attempt]:
+def _to_attempts(events: Iterable[Row[*tuple[Any, ...]]]) -> list[Attempt]:
     attempts: list[Attempt] = []
     for event in events:
         if event.kind == EventKind.STAGE_STARTED:
