@@ -154,6 +154,22 @@ def test_selected_jobs_are_canceled_and_retried(
     assert "canceled" in events(ledger, waiting)
 
 
+def test_the_note_of_a_run_is_the_sentence_of_the_error_until_the_job_is_complete(
+    stack: Stack, archive_outage: ArchiveOutage, refused_job: int
+):
+    def note(job: int) -> str | None:
+        found: str | None = stack.request_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")["note"]
+        return found
+
+    sentence = stack.state(refused_job)["exception"]
+    wait_until(lambda: note(refused_job) == sentence, 60, lambda: f"the note is {note(refused_job)!r}")
+    failed = fail_at_ingest_files(stack, archive_outage)
+    wait_until(lambda: "archive" in (note(failed) or ""), 60, lambda: f"the note is {note(failed)!r}")
+    assert stack.command("retry", "--job_id", str(failed)).returncode == 0
+    stack.wait(failed, lambda state: state["complete"] and state["state"] == "OK")
+    wait_until(lambda: note(failed) is None, 60, lambda: f"the note is {note(failed)!r}")
+
+
 def test_the_overview_reports_the_services(admin: Login):
     wait_until(lambda: "Database</span>" in admin.get("jobs").text, 60, lambda: admin.get("jobs").text)
     wait_until(lambda: "Airflow</span>" in admin.get("jobs").text, 60, lambda: admin.get("jobs").text)
