@@ -26,6 +26,7 @@ from ingest.ledger import service_request_totals
 from ingest.ledger.database import make_engine
 from ingest.ledger.lease import acquire_job
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.run_notes import note_end
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.services.request_counts import RequestCounts
@@ -46,8 +47,8 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     """Run a stage of a job and return its summary; does nothing when the job is cataloged. May be repeated at any time.
 
     `attempt` is Airflow's number of the try. `last_try` says that Airflow starts no other one, which ends the job only after
-    an unexpected error. An error of the stage is raised after it is recorded in the ledger. When the job has ended or waits
-    for a service, the next job of its user is started.
+    an unexpected error. An error of the stage is raised after it is recorded in the ledger. When the job has ended, its run
+    gets a note; when it has ended or waits for a service, the next job of its user is started.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
@@ -60,6 +61,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
             with attempt_span(lease), end_when_canceled(lease), services_of_job as services:
                 return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
+        note_end(engine, lambda: AirflowApi(settings), job_id)
         start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         _add_requests(engine, requests)
         engine.dispose()

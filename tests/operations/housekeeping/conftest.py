@@ -39,6 +39,7 @@ class Airflow:
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    notes: dict[str, str | None] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=lambda: {Pool.ARCHIVE: 4})
     on_read: Callable[[], None] = lambda: None
     starts: bool = True
@@ -65,6 +66,9 @@ class Airflow:
         if hit and self.starts:
             self.runs[run_id] = Run("queued", (), run.missing)
         return hit
+
+    def set_note(self, _dag: str, run_id: str, note: str | None) -> None:
+        self.notes[run_id] = note
 
     def fail(self, _dag: str, run_id: str) -> None:
         self.collide("fail")
@@ -100,7 +104,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     monkeypatch.setattr(repair_job, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
     monkeypatch.setattr(resume_jobs, "runs_marked_lately", lambda _: frozenset(known.marked))
     monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
-    for name in ("run", "trigger", "clear", "fail", "delete"):
+    for name in ("run", "trigger", "clear", "fail", "delete", "set_note"):
         monkeypatch.setattr(AirflowApi, name, getattr(known, name))
     return known
 
