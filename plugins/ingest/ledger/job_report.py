@@ -3,16 +3,18 @@
 Called by `api.routes.job_json`, which makes JSON of it, and by `ingest.pages`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingest.errors.advice import advice_on
 from ingest.errors.types import JobOverridden
 from ingest.ledger.job_details import SENDING, JobDetails
+from ingest.ledger.job_list import ListedJob
 from ingest.ledger.models import OriginalJob
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, Phase
 from ingest.states.job_state import DONE
-from ingest.states.stage_history import time_worked
+from ingest.states.stage_history import Attempt, time_worked
 
 # A later end is not estimated.
 LONGEST_ESTIMATE = timedelta(days=3650)
@@ -59,14 +61,20 @@ class ExplainedError:
 def report_progress(details: JobDetails, phase: Phase) -> Progress:
     """Return how much is archived, and if files are being sent, the rate and when the last one will be archived."""
     snapshot, total = details.job.snapshot, details.job.bytes or 0
-    record = snapshot.record
-    done = bytes_done(record, total)
-    rate = 0
-    if phase is Phase.RUNNING and record.stage in SENDING and done:
-        worked = time_worked(details.attempts, record.stage, snapshot.seen).total_seconds()
-        rate = int(done / worked) if worked > 0 else 0
-    end = snapshot.seen + _time_for(total - done, rate) if rate > 0 else None
-    return Progress(details.files_done, done, rate or None, end)
+    done = bytes_done(snapshot.record, total)
+    rate = sending_rate(details.job, details.attempts) if phase is Phase.RUNNING else None
+    end = snapshot.seen + _time_for(total - done, rate) if rate else None
+    return Progress(details.files_done, done, rate, end)
+
+
+def sending_rate(job: ListedJob, attempts: Sequence[Attempt]) -> int | None:
+    """Return the bytes a second of the stage that sends files; None in any other stage."""
+    record = job.snapshot.record
+    done = bytes_done(record, job.bytes or 0)
+    if record.stage not in SENDING or not done:
+        return None
+    worked = time_worked(attempts, record.stage, job.snapshot.seen).total_seconds()
+    return int(done / worked) or None if worked > 0 else None
 
 
 def bytes_done(record: JobRecord, total: int) -> int:

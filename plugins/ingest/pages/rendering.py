@@ -28,6 +28,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         advice=show_advice,
+        at_most=formats.format_limited_count,
         bytes=formats.format_bytes,
         count=formats.format_count,
         duration=formats.format_duration,
