@@ -59,7 +59,7 @@ class SelectedJob:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of the action on a job; `failure` is empty if it was done."""
+    """The result of the action on a job; `failure` is empty if it was done."""
 
     job_id: int
     failure: str = ""
