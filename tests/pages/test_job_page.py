@@ -1,6 +1,5 @@
 """The page of one job in every state: what it says, what it offers, and how often it is read again."""
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,6 +16,7 @@ from tests.pages.job_examples import (
     OPERATOR,
     READER,
     UPLOADER,
+    MakeExample,
     canceled_job,
     complete_job,
     error,
@@ -28,7 +28,6 @@ from tests.pages.job_examples import (
 )
 
 RETRY, CANCEL, BUNDLE = "Retry …", "Cancel …", "Run another bundle as this job …"
-MakeExample = Callable[[Engine], int]
 
 
 def buttons(text: str) -> list[str]:
