@@ -56,6 +56,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "keep_abandoned_seconds": 3600.0,
         "keep_notifications_days": 30.0,
         "keep_partial_hours": 168.0,
+        "public_url": None,
         "move_folders": (),
         "move_rules": (),
         "move_groups": (),
