@@ -1,0 +1,22 @@
+"""The application: its routers and its errors. Created by `ingest.airflow_plugin`."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, StarletteHTTPException
+
+from ingest.airflow_pages import error_pages, job_list, static_routes
+from ingest.errors.types import IngestError
+
+URL_PREFIX = "/ingest-view"
+ROUTERS = (job_list.router, static_routes.router)
+
+
+def create_app() -> FastAPI:
+    """Return the application; it connects to the database with the first request."""
+    app = FastAPI(title="Pacifica Ingest: pages", docs_url=None, redoc_url=None, openapi_url=None)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(StarletteHTTPException, error_pages.show_http_error)
+    app.add_exception_handler(RequestValidationError, error_pages.show_invalid_request)
+    app.add_exception_handler(IngestError, error_pages.show_ingest_error)
+    app.add_exception_handler(Exception, error_pages.show_unexpected_error)
+    return app

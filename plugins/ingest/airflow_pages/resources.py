@@ -1,0 +1,37 @@
+"""What the requests of this process share; created with the first request, because importing does nothing."""
+
+from functools import cache
+
+from airflow.configuration import conf
+from sqlalchemy import Engine
+
+from ingest.ledger.database import make_engine
+from ingest.orchestrator.client import AirflowApi
+from ingest.settings.loading import Settings, load_settings
+
+# Connections to the ledger: pages must not take those that stages need.
+POOL_SIZE = 2
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the settings; raises ConfigurationError."""
+    return load_settings()
+
+
+@cache
+def get_engine() -> Engine:
+    """Return the connections to the ledger."""
+    return make_engine(get_settings(), POOL_SIZE)
+
+
+@cache
+def get_airflow() -> AirflowApi:
+    """Return the client with which jobs are retried and canceled, as by the API."""
+    return AirflowApi(get_settings())
+
+
+@cache
+def csrf_secret() -> str:
+    """Return the secret that signs the tokens of forms: Airflow's own key."""
+    return str(conf.get_mandatory_value("api", "secret_key"))
