@@ -26,6 +26,7 @@ from api.routes import (
     job_actions,
     job_contents,
     jobs,
+    pages,
     preflight,
     receipts,
     state,
@@ -50,6 +51,7 @@ RESOURCES = (
     explanations,
     health,
     docs,
+    pages,
 )
 # Each thread of the server may wait for a connection, but few hold one at the same moment.
 DATABASE_CONNECTIONS = 10
