@@ -1,14 +1,32 @@
-"""Registers the pages in Airflow's UI: "Ingest" in the navigation, "Bundle" on each run, "Jobs" on each DAG.
+"""Registers the pages in Airflow's UI: "Ingest" in the navigation, "Bundle" on each run and task, "Jobs" on each DAG.
 
 Airflow loads this file in every process (`plugins/.airflowignore` excludes all others). Only the api-server reads
 `fastapi_apps`, so no other process imports the application.
 """
 
 from typing import Any, ClassVar
+from urllib.parse import quote
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
 
 PAGES = "ingest-view"
+# The DAGs whose runs are jobs. Not imported from `ingest.states`, because every process of Airflow loads this file.
+DAGS_OF_JOBS = ("ingest", "move")
+
+
+class BundleLink(BaseOperatorLink):  # type: ignore[misc]
+    """The link from a task to the tab of its job; Airflow shows it on every task."""
+
+    name = "Bundle"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - the signature is Airflow's
+        """Return the address of the tab, or "" for a task that belongs to no job."""
+        if ti_key.dag_id not in DAGS_OF_JOBS:
+            return ""
+        base = conf.get("api", "base_url", fallback="").rstrip("/")
+        return f"{base}/dags/{ti_key.dag_id}/runs/{quote(ti_key.run_id)}/plugin/bundle"
 
 
 class IngestPlugin(AirflowPlugin):  # type: ignore[misc]
@@ -20,6 +38,8 @@ class IngestPlugin(AirflowPlugin):  # type: ignore[misc]
         {"name": "Bundle", "href": f"{PAGES}/runs/{{RUN_ID}}", "destination": "dag_run", "url_route": "bundle"},
         {"name": "Jobs", "href": f"{PAGES}/dags/{{DAG_ID}}", "destination": "dag", "url_route": "jobs"},
     ]
+
+    global_operator_extra_links: ClassVar[list[BaseOperatorLink]] = [BundleLink()]
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:

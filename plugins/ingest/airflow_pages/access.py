@@ -38,6 +38,11 @@ class Access:
         if kind not in self.readable:
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
+    def check_may_change_any(self) -> None:
+        """Raise HTTPException unless the account may change jobs of some kind."""
+        if not self.changeable:
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+
     def check_may_change(self, kind: Kind) -> None:
         """Raise HTTPException unless the account may change jobs of this kind."""
         if kind not in self.changeable:

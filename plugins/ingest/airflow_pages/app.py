@@ -3,11 +3,12 @@
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 
-from ingest.airflow_pages import error_pages, job_list, static_routes
+from ingest.airflow_pages import error_pages, job_list, selection, static_routes
 from ingest.errors.types import IngestError
 
 URL_PREFIX = "/ingest-view"
-ROUTERS = (job_list.router, static_routes.router)
+# The selection first: `jobs/confirm` is not a job.
+ROUTERS = (selection.router, job_list.router, static_routes.router)
 
 
 def create_app() -> FastAPI:

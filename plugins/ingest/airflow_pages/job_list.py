@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 
 from ingest.airflow_pages.access import AccessDep, SiteDep
 from ingest.airflow_pages.page import Page
-from ingest.airflow_pages.resources import get_engine
+from ingest.airflow_pages.resources import get_engine, get_overview
 from ingest.pages.filters import read_query
 from ingest.pages.job_table import render_jobs
 from ingest.pages.rendering import render
@@ -18,7 +18,8 @@ router = APIRouter(default_response_class=Page)
 @router.get("/jobs")
 def show_jobs(request: Request, site: SiteDep, access: AccessDep) -> str:
     """Answer the list of the jobs that the account may see."""
-    return render_jobs(site, get_engine(), read_query(request.query_params), sorted(access.readable))
+    query, kinds = read_query(request.query_params), sorted(access.readable)
+    return render_jobs(site, get_engine(), query, kinds, get_overview().read() if len(kinds) == len(Kind) else None)
 
 
 @router.get("/dags/{dag_id}")

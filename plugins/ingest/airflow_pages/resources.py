@@ -7,10 +7,11 @@ from sqlalchemy import Engine
 
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
+from ingest.pages.overview import OverviewReader
 from ingest.settings.loading import Settings, load_settings
 
 # Connections to the ledger: pages must not take those that stages need.
-POOL_SIZE = 2
+POOL_SIZE = 3
 
 
 @cache
@@ -29,6 +30,12 @@ def get_engine() -> Engine:
 def get_airflow() -> AirflowApi:
     """Return the client with which jobs are retried and canceled, as by the API."""
     return AirflowApi(get_settings())
+
+
+@cache
+def get_overview() -> OverviewReader:
+    """Return the reader of the overview."""
+    return OverviewReader(get_settings(), get_engine(), get_airflow())
 
 
 @cache

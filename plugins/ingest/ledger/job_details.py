@@ -1,9 +1,9 @@
 """Read what the ledger holds about one job beside its state: attempts of its stages, archived files, details of its error.
 
-Called by `api.routes.jobs` for `GET /jobs/N`.
+Called by `api.routes.jobs` for `GET /jobs/N`, and by the pages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,18 +38,27 @@ def read(engine: Engine, job_id: int) -> JobDetails:
     with transaction(engine) as session:
         job = get_job(session, job_id)
         listed = to_listed(job)
-        return JobDetails(listed, _attempts(session, job_id), _files_done(session, listed), job.error)
+        return JobDetails(listed, _attempts(session, [job_id])[job_id], _files_done(session, listed), job.error)
 
 
-def _attempts(session: Session, job_id: int) -> tuple[Attempt, ...]:
+def read_attempts(engine: Engine, job_ids: Collection[int]) -> Mapping[int, tuple[Attempt, ...]]:
+    """Read the attempts of some jobs, by their ids; raises DatabaseUnavailable."""
+    if not job_ids:
+        return {}
+    with transaction(engine) as session:
+        return _attempts(session, job_ids)
+
+
+def _attempts(session: Session, job_ids: Collection[int]) -> Mapping[int, tuple[Attempt, ...]]:
     kinds = (EventKind.STAGE_STARTED, *ENDS)
-    query = select(Event.kind, Event.stage, Event.attempt, Event.at).where(
-        Event.job_id == job_id, Event.kind.in_(kinds)
+    query = select(Event.job_id, Event.kind, Event.stage, Event.attempt, Event.at).where(
+        Event.job_id.in_(job_ids), Event.kind.in_(kinds)
     )
-    return tuple(_to_attempts(session.execute(query.order_by(Event.id))))
+    events = session.execute(query.order_by(Event.id)).all()
+    return {job_id: tuple(_to_attempts(each for each in events if each.job_id == job_id)) for job_id in job_ids}
 
 
-def _to_attempts(events: Iterable[Row[Any]]) -> list[Attempt]:
+def _to_attempts(events: Iterable[Row[*tuple[Any, ...]]]) -> list[Attempt]:
     attempts: list[Attempt] = []
     for event in events:
         if event.kind == EventKind.STAGE_STARTED:

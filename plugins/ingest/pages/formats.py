@@ -42,6 +42,11 @@ def format_count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def format_limited_count(number: int, limit: int) -> str:
+    """Return a number that was counted up to a limit: `more than 10,000`."""
+    return f"more than {limit:,}" if number > limit else f"{number:,}"
+
+
 def format_duration(duration: timedelta | None) -> str:
     """Return a duration by its two largest units: `45 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
     if duration is None:

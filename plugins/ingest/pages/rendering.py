@@ -26,6 +26,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        at_most=formats.format_limited_count,
         bytes=formats.format_bytes,
         count=formats.format_count,
         duration=formats.format_duration,

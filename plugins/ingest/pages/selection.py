@@ -1,0 +1,129 @@
+"""Retry or cancel selected jobs: the page that asks for a confirmation, the action, and the page of its results.
+
+Called by the place that serves the pages, after it has checked the login and the form.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Engine, select
+
+from ingest.errors.types import IngestError
+from ingest.ledger.database import transaction
+from ingest.ledger.job_list import to_listed
+from ingest.ledger.jobs import is_valid_id
+from ingest.ledger.models import Job
+from ingest.operations.job_actions import AN_ADMIN, cancel_job, retry_job
+from ingest.orchestrator.client import AirflowApi
+from ingest.pages.job_table import JobRow, to_rows
+from ingest.pages.rendering import render
+from ingest.pages.site import Site
+from ingest.settings.loading import Settings
+from ingest.states.job_record import JobRecord
+from ingest.states.stages import Kind
+
+# The most jobs of a selection, and the seconds after which no further job of it is begun: a browser waits for the answer.
+MOST_SELECTED = 200
+MOST_SECONDS = 20.0
+NOT_BEGUN = "Not done yet, because the other jobs took too long. Select it again."
+
+
+class Action(StrEnum):
+    """What is done with the selected jobs."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+    @property
+    def consequence(self) -> str:
+        """What happens to a job."""
+        return CONSEQUENCES[self]
+
+
+CONSEQUENCES = {
+    Action.RETRY: "Each job continues at its first unfinished stage. A job that waits tries again immediately.",
+    Action.CANCEL: "Each job stops, its files are removed from the archive, and its bundle is deleted later. "
+    "This cannot be undone.",
+}
+
+
+@dataclass(frozen=True)
+class SelectedJob:
+    """A selected job; `obstacle` says why the action is not possible, and is empty if it is."""
+
+    row: JobRow
+    obstacle: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of the action on a job; `failure` is empty if it was done."""
+
+    job_id: int
+    failure: str = ""
+
+
+def render_confirmation(
+    site: Site, engine: Engine, action: Action, job_ids: Sequence[int], kinds: Collection[Kind]
+) -> str:
+    """Return the page that says what will happen, and asks for a confirmation; raises DatabaseUnavailable."""
+    selected = read_selection(engine, action, job_ids, kinds)
+    possible = [each.row.job_id for each in selected if not each.obstacle]
+    return render(
+        "confirm.html", site=site, action=action, selected=selected, possible=possible, most_selected=MOST_SELECTED
+    )
+
+
+def read_selection(
+    engine: Engine, action: Action, job_ids: Sequence[int], kinds: Collection[Kind]
+) -> list[SelectedJob]:
+    """Read the selected jobs of these kinds, at most MOST_SELECTED, newest first; raises DatabaseUnavailable."""
+    valid = [job_id for job_id in job_ids if is_valid_id(job_id)]
+    query = select(Job).where(Job.id.in_(valid), Job.kind.in_(kinds)).order_by(Job.created.desc(), Job.id.desc())
+    with transaction(engine) as session:
+        jobs = [to_listed(job) for job in session.scalars(query.limit(MOST_SELECTED))]
+    return [SelectedJob(row, _obstacle(action, row.job.snapshot.record)) for row in to_rows(engine, jobs)]
+
+
+def act(
+    action: Action,
+    settings: Settings,
+    engine: Engine,
+    airflow: AirflowApi,
+    selected: Sequence[SelectedJob],
+    account: str,
+) -> list[Result]:
+    """Do the action with one job after the other; a repetition does no harm. Errors are results, not raised."""
+    deadline = time.monotonic() + MOST_SECONDS
+    results = []
+    for each in selected:
+        job_id, failure = each.row.job_id, each.obstacle
+        if not failure and time.monotonic() > deadline:
+            failure = NOT_BEGUN
+        try:
+            if failure:
+                pass
+            elif action is Action.RETRY:
+                retry_job(engine, airflow, job_id)
+            else:
+                cancel_job(settings, engine, airflow, job_id, AN_ADMIN, account)
+        except IngestError as error:
+            failure = error.text
+        results.append(Result(job_id, failure))
+    return results
+
+
+def render_results(site: Site, action: Action, results: Sequence[Result]) -> str:
+    """Return the page that says what was done."""
+    done = sum(not result.failure for result in results)
+    return render("results.html", site=site, action=action, results=results, done=done)
+
+
+def _obstacle(action: Action, record: JobRecord) -> str:
+    if record.is_cataloged:
+        return "It is complete."
+    if record.is_canceled:
+        return "It was canceled, which is final." if action is Action.RETRY else "It is canceled already."
+    return ""
