@@ -47,8 +47,8 @@ def test_file_that_is_exchanged_while_it_is_copied_is_copied_as_it_was_opened(
     announced = uploads.announced
 
     @contextmanager
-    def exchanged(engine: Engine, folder: Path, upload: Announced) -> Iterator[None]:
-        with announced(engine, folder, upload):
+    def exchanged(engine: Engine, folder: Path, upload: Announced, kept_free: int) -> Iterator[None]:
+        with announced(engine, folder, upload, kept_free):
             other.rename(path)
             yield
 

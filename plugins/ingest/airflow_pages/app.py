@@ -3,12 +3,19 @@
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 
-from ingest.airflow_pages import error_pages, job_list, selection, static_routes
+from ingest.airflow_pages import bundle_upload, error_pages, job, job_changes, job_list, selection, static_routes
 from ingest.errors.types import IngestError
 
 URL_PREFIX = "/ingest-view"
 # The selection first: `jobs/confirm` is not a job.
-ROUTERS = (selection.router, job_list.router, static_routes.router)
+ROUTERS = (
+    selection.router,
+    job_list.router,
+    job.router,
+    job_changes.router,
+    bundle_upload.router,
+    static_routes.router,
+)
 
 
 def create_app() -> FastAPI:

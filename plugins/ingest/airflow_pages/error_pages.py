@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.exceptions import StarletteHTTPException
 
 from ingest.airflow_pages.page import Page
-from ingest.errors.types import DatabaseUnavailable, IngestError, UnknownJob
+from ingest.errors.types import IngestError, TransientError, UnknownJob
 from ingest.pages.rendering import render
 from ingest.pages.site import Site, relative_root
 
@@ -18,7 +18,7 @@ TEXTS = {
     HTTPStatus.FORBIDDEN: ("Not permitted", "Your account may not do this; ask an admin of Airflow."),
     HTTPStatus.NOT_FOUND: ("Not found", "There is no such page."),
 }
-STATUSES = {UnknownJob: HTTPStatus.NOT_FOUND, DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE}
+STATUSES = {UnknownJob: HTTPStatus.NOT_FOUND, TransientError: HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 def show_http_error(request: Request, error: Exception) -> Page:

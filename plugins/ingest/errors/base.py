@@ -66,6 +66,12 @@ class JobBeingCataloged(IngestError):
     code = "job_being_cataloged"
 
 
+class BundleNotReplaceable(IngestError):
+    """An upload cannot become the bundle of this job, because of its state or its archived files."""
+
+    code = "bundle_not_replaceable"
+
+
 class FenceLost(IngestError):
     """A newer process has acquired the job; the writes of this one are refused."""
 

@@ -11,16 +11,16 @@ The code of the rejection, `canceled`, is never replaced, so no retry and no Cle
 
 from datetime import UTC
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobBeingCataloged, JobCanceled, JobFinished
 from ingest.ledger.database import read_clock, transaction
 from ingest.ledger.events import EventKind, add_event
-from ingest.ledger.files import MAY_BE_STORED
+from ingest.ledger.files import may_be_stored
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
 from ingest.ledger.jobs import get_job
-from ingest.ledger.models import File, Job
+from ingest.ledger.models import Job
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import first_unfinished
 
@@ -58,8 +58,7 @@ def _refuse_cataloged(job: Job) -> None:
 
 
 def _cancel(session: Session, job: Job, shown_as: str) -> None:
-    is_stored = select(File.id).where(File.job_id == job.id, File.state.in_(MAY_BE_STORED)).limit(1)
-    is_removed = session.scalar(is_stored) is None
+    is_removed = not may_be_stored(session, job.id)
     at = read_clock(session).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     reason = {"code": JobCanceled.code, "text": f"by {shown_as} at {at}; to archive the data, send it as a new job"}
     job.rejection = reason

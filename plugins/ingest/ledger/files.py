@@ -64,6 +64,12 @@ def totals(lease: JobLease, *states: FileState) -> tuple[int, int]:
     return int(count or 0), int(size or 0)
 
 
+def may_be_stored(session: Session, job_id: int) -> bool:
+    """Return whether the archive may hold files of a job."""
+    stored = select(File.id).where(File.job_id == job_id, File.state.in_(MAY_BE_STORED)).limit(1)
+    return session.scalar(stored) is not None
+
+
 def files_in(lease: JobLease, *states: FileState) -> Iterator[LedgerFile]:
     """Return the job's files in these states, in the order of the metadata, usually also that of the bundle.
 

@@ -25,20 +25,27 @@ SENDING = (Stage.INGEST_FILES, Stage.MOVE_FILES)
 
 @dataclass(frozen=True)
 class JobDetails:
-    """The details of a job; `error` is the ledger's document about its last error."""
+    """The details of a job; `error` is the ledger's document about its last error.
+
+    `files_done` is None if the files were too many to be counted.
+    """
 
     job: ListedJob
     attempts: tuple[Attempt, ...]
-    files_done: int
+    files_done: int | None
     error: dict[str, Any] | None
 
 
-def read(engine: Engine, job_id: int) -> JobDetails:
-    """Read the details of a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
+def read(engine: Engine, job_id: int, most_counted: int | None = None) -> JobDetails:
+    """Read the details of a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable.
+
+    Archived files are not counted if the job has more files than `most_counted`.
+    """
     with transaction(engine) as session:
         job = get_job(session, job_id)
         listed = to_listed(job)
-        return JobDetails(listed, _attempts(session, [job_id])[job_id], _files_done(session, listed), job.error)
+        attempts = _attempts(session, [job_id])[job_id]
+        return JobDetails(listed, attempts, _files_done(session, listed, most_counted), job.error)
 
 
 def read_attempts(engine: Engine, job_ids: Collection[int]) -> Mapping[int, tuple[Attempt, ...]]:
@@ -69,12 +76,14 @@ def _to_attempts(events: Iterable[Row[*tuple[Any, ...]]]) -> list[Attempt]:
     return attempts
 
 
-def _files_done(session: Session, job: ListedJob) -> int:
+def _files_done(session: Session, job: ListedJob, most_counted: int | None) -> int | None:
     """Return the number of archived files. They are counted only while files are sent or were sent in part."""
     record = job.snapshot.record
     if record.is_cataloged:
         return job.files or 0
     if record.stage in SENDING or record.finished in SENDING:
+        if most_counted is not None and (job.files or 0) > most_counted:
+            return None
         is_archived = File.state == FileState.ARCHIVED
         query = select(func.count()).where(File.job_id == job.snapshot.received.job_id, is_archived)
         return session.scalar(query) or 0

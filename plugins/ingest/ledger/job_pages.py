@@ -71,6 +71,13 @@ def read_events(
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
+def read_latest_events(engine: Engine, job_id: int, kinds: Collection[EventKind], limit: int) -> Sequence[Row[Any]]:
+    """Return the last events of a job of these kinds, the newest first; raises DatabaseUnavailable."""
+    query = select(*Event.__table__.c).where(Event.job_id == job_id, Event.kind.in_(kinds))
+    with transaction(engine) as session:
+        return session.execute(query.order_by(Event.id.desc()).limit(limit)).all()
+
+
 def read_faults(engine: Engine, job_id: int) -> Sequence[Mapping[str, str]]:
     """Return the faults of a job's last error, each with its code and its text; raises DatabaseUnavailable."""
     with transaction(engine) as session:

@@ -22,9 +22,12 @@ LONGEST_ESTIMATE = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Progress:
-    """How much of a job is archived; `rate` is that of the stage that sends, in bytes a second."""
+    """How much of a job is archived; `rate` is that of the stage that sends, in bytes a second.
 
-    files_done: int
+    `files_done` is None if the files were too many to be counted.
+    """
+
+    files_done: int | None
     bytes_done: int
     rate: int | None
     estimated_end: datetime | None

@@ -3,6 +3,7 @@
 Created by `ingest.ledger.jobs` and `ingest.ledger.lease`.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from ingest.ledger.models import Job
 from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
 from ingest.states.waiting import Waiting
+
+RUN_ID = re.compile(r"job-([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ class JobSnapshot:
 def run_id(job_id: int) -> str:
     """Return the id of a job's run in Airflow; each job has one run."""
     return f"job-{job_id}"
+
+
+def job_of_run(run_id: str) -> int | None:
+    """Return the id of the job whose run has this id; None for any other run."""
+    found = RUN_ID.fullmatch(run_id)
+    return int(found[1]) if found else None
 
 
 def to_snapshot(job: Job) -> JobSnapshot:

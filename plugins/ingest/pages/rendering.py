@@ -8,6 +8,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ingest.pages import formats
+from ingest.pages.advice_text import show_advice
 
 
 def render(template: str, **values: object) -> str:
@@ -26,6 +27,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        advice=show_advice,
         at_most=formats.format_limited_count,
         bytes=formats.format_bytes,
         count=formats.format_count,

@@ -46,12 +46,16 @@ class Site:
         return self.address(f"jobs?{query}" if query else "jobs")
 
     def job(self, job_id: int, part: str = "") -> str:
-        """Return the address of a job, or of a part of it: `files`, `events`, `retry`, `cancel`, `bundle`."""
+        """Return the address of a job, or of a part of it: `files`, `events`, `metadata`, `retry`, `cancel`, `bundle`."""
         return self.address(f"jobs/{job_id}/{part}" if part else f"jobs/{job_id}")
 
     def run(self, kind: Kind, job_id: int) -> str | None:
         """Return the address of a job's run in Airflow; None where there is none."""
         return None if self.airflow_root is None else f"{self.airflow_root}dags/{kind}/runs/job-{job_id}"
+
+    def receipt(self, job_id: int) -> str | None:
+        """Return the address of a job's receipt, which only the API signs; None in Airflow."""
+        return self.address(f"../jobs/{job_id}/receipt") if self.airflow_root is None else None
 
     def static(self, name: str) -> str:
         """Return the address of a static file, which changes with the file."""
