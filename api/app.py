@@ -34,6 +34,7 @@ from api.routes import (
 )
 from ingest.ledger.database import make_engine
 from ingest.orchestrator.client import AirflowApi
+from ingest.pages.overview import OverviewReader
 from ingest.receipts.keys import read_keys
 from ingest.services import make_services
 from ingest.settings.loading import Settings
@@ -92,6 +93,7 @@ def _make_resources(settings: Settings, upload_slots: UploadSlots | None, airflo
         FileNames(partial(find, resources)),
         MerkleRoots(engine),
         ReadinessCheck(settings, airflow, obstacles.current),
+        OverviewReader(settings, engine, airflow),
         upload_slots or UploadSlots(settings.uploads_at_once),
     )
     return resources
