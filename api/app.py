@@ -31,6 +31,7 @@ from api.routes import (
     job_contents,
     jobs,
     metrics,
+    pages,
     preflight,
     receipts,
     state,
@@ -38,6 +39,7 @@ from api.routes import (
 )
 from ingest.ledger.database import make_engine, make_probe
 from ingest.orchestrator.client import AirflowApi
+from ingest.pages.overview import OverviewReader
 from ingest.receipts.keys import read_keys
 from ingest.services import make_services
 from ingest.settings.loading import Settings
@@ -56,6 +58,7 @@ RESOURCES = (
     health,
     metrics,
     docs,
+    pages,
 )
 # Each thread of the server may wait for a connection, but few hold one at the same moment.
 DATABASE_CONNECTIONS = 10
@@ -107,6 +110,7 @@ def _make_resources(
         FileNames(partial(find, resources)),
         MerkleRoots(engine),
         readiness,
+        OverviewReader(settings, engine, airflow),
         upload_slots,
         Exposition(ledger, PartCollector(readiness, upload_slots), processes),
     )

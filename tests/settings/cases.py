@@ -122,6 +122,13 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     ),
     "keep_airflow_days": ("ingest", "keep_airflow_days", "INGEST_KEEP_AIRFLOW_DAYS", "30.5", 30.5),
     "keep_partial_hours": ("ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS", "24", 24.0),
+    "public_url": (
+        "ingest",
+        "public_url",
+        "INGEST_PUBLIC_URL",
+        "https://ingest.example.org",
+        "https://ingest.example.org",
+    ),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
     "move_rules": (
         "access",
@@ -196,6 +203,10 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "keep_airflow_days": ("a number from 8 to 36500", ["7.9", "0", "-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
     "keep_partial_hours": ("a number above 0, up to 87600", [*NOT_ABOVE_0, "87601"]),
+    "public_url": (
+        "an http(s) URL",
+        ["ingest.example.org", "https://", "ftp://h", "https://a b", "https://a/?b", "https://a\n"],
+    ),
     "unlisted_members": ("reject or skip", ["drop", "Reject", "true", "skip\n"]),
     "service_connect_timeout": ("a number above 0", NOT_ABOVE_0),
     "service_read_timeout": ("a number above 0", NOT_ABOVE_0),

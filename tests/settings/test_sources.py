@@ -58,6 +58,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "keep_notifications_days": 30.0,
         "keep_airflow_days": 90.0,
         "keep_partial_hours": 168.0,
+        "public_url": None,
         "move_folders": (),
         "move_rules": (),
         "move_groups": (),

@@ -14,7 +14,7 @@ from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
 from ingest.states.waiting import Waiting
 
-RUN_ID = re.compile(r"job-([0-9]{1,19})")
+RUN_ID = re.compile(r"job-([1-9][0-9]{0,18})")
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,12 @@ class ListQuery:
         faults = self.faults if self.filter.kind in (None, kind) else (*self.faults, fault)
         return replace(self, filter=replace(self.filter, kind=kind), faults=faults)
 
+    def of_user(self, user: str) -> Self:
+        """Return the query for a list that holds jobs of one user only."""
+        fault = "This list shows your own jobs only."
+        faults = self.faults if self.filter.user in (None, user) else (*self.faults, fault)
+        return replace(self, filter=replace(self.filter, user=user), faults=faults)
+
 
 def read_query(parameters: Mapping[str, str]) -> ListQuery:
     """Return what a query string selects."""

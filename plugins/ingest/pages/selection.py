@@ -94,8 +94,12 @@ def act(
     airflow: AirflowApi,
     selected: Sequence[SelectedJob],
     account: str,
+    shown_as: str = AN_ADMIN,
 ) -> list[Result]:
-    """Do the action with one job after the other; a repetition does no harm. Errors are results, not raised."""
+    """Do the action with one job after the other; a repetition does no harm. Errors are results, not raised.
+
+    The uploader sees who canceled the job as `shown_as`.
+    """
     deadline = time.monotonic() + MOST_SECONDS
     results = []
     for each in selected:
@@ -108,7 +112,7 @@ def act(
             elif action is Action.RETRY:
                 retry_job(engine, airflow, job_id)
             else:
-                cancel_job(settings, engine, airflow, job_id, AN_ADMIN, account)
+                cancel_job(settings, engine, airflow, job_id, shown_as, account)
         except IngestError as error:
             failure = error.text
         results.append(Result(job_id, failure))

@@ -141,6 +141,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         "it, or each has a copy. Empty: there are no receipts.",
         form="a folder",
     )  # fmt: skip
+    public_url: str | None = option(
+        None, "ingest", "public_url", "INGEST_PUBLIC_URL",
+        description="The URL of the API as uploaders see it, such as `https://ingest.example.org`, for links in "
+        "notifications. Empty: notifications have no link.",
+        form="an http(s) URL", pattern=r"^https?://[^\s?#]+$",
+    )  # fmt: skip
     # The sections [webhook:NAME] of the INI file; there are no variables for them.
     webhooks: tuple[Webhook, ...] = ()
     airflow_url: str = option(

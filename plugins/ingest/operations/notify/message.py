@@ -25,6 +25,8 @@ TYPE_PREFIX = "org.pacifica.ingest."
 TEST_TYPE = "test"
 SOURCE = "/pacifica-ingest"
 CONTENT_TYPE = "application/cloudevents+json"
+# The page of a job, as `api.routes.pages` serves it.
+JOB_PAGE = "/ui/jobs/{}"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Message:
     body: str
 
 
-def make_job_message(claimed: Claimed) -> Message:
-    """Return the message of a notification of a job."""
+def make_job_message(claimed: Claimed, public_url: str | None) -> Message:
+    """Return the message of a notification of a job; it links to the job's page if the API's URL is known."""
     notification, event, job = claimed.notification, claimed.event, claimed.job
     data: dict[str, Any] = {
         "job_id": job.id,
@@ -48,6 +50,8 @@ def make_job_message(claimed: Claimed) -> Message:
         "code": event.code,
         "message": _text(event, job),
     }
+    if public_url is not None:
+        data["url"] = f"{public_url.rstrip('/')}{JOB_PAGE.format(job.id)}"
     if notification.type == NotificationType.COMPLETED:
         data["transaction"] = job.id
     return _message(str(notification.message_id), notification.type, f"jobs/{job.id}", event.at, data)

@@ -1,0 +1,82 @@
+"""The token of forms: without it, nothing is changed."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from ingest.ledger import jobs
+from ingest.ledger.jobs import Received
+from ingest.pages.csrf import make_token
+from ingest.services import make_services
+from ingest.settings.loading import Settings
+from ingest.states.stages import Kind
+from tests.api.routes.pages.conftest import UPLOADER, Browser, OpenBrowser
+from tests.job_creation import create_job
+
+COOKIE = "pacifica_ingest_forms"
+SECRET = "a-secret-of-this-browser"
+
+
+@pytest.fixture
+def job(database_engine: Engine, settings: Settings) -> int:
+    [job] = make_services(settings, database_engine).uniqueid.allocate("upload_job", 1)
+    create_job(database_engine, Received(job, Kind.INGEST, UPLOADER, f"{job}.tar", 1))
+    return job
+
+
+@pytest.fixture
+def browser(log_in: OpenBrowser) -> Browser:
+    browser = log_in(UPLOADER)
+    browser.client.set_cookie(COOKIE, SECRET)
+    return browser
+
+
+def is_canceled(engine: Engine, job: int) -> bool:
+    return jobs.read(engine, job).record.is_canceled
+
+
+def test_form_of_the_own_page_cancels_and_leads_back(browser: Browser, database_engine: Engine, job: int):
+    answer = browser.post(f"/ui/jobs/{job}/cancel", {"csrf_token": make_token(SECRET, UPLOADER)})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"../{job}")
+    assert is_canceled(database_engine, job)
+
+
+@pytest.mark.parametrize(
+    ("token", "headers"),
+    [
+        ("", {}),
+        ("x" * 64, {}),
+        (make_token(SECRET, "another user"), {}),
+        (make_token("", UPLOADER), {}),
+        (make_token(SECRET, UPLOADER), {"Sec-Fetch-Site": "cross-site"}),
+        (make_token(SECRET, UPLOADER), {"Sec-Fetch-Site": "same-site"}),
+        (make_token(SECRET, UPLOADER), {"Origin": "https://evil.example"}),
+        (make_token(SECRET, UPLOADER), {"Origin": "null"}),
+    ],
+    ids=str,
+)
+def test_any_other_form_changes_nothing(
+    browser: Browser, database_engine: Engine, job: int, token: str, headers: dict[str, str]
+):
+    answer = browser.post(f"/ui/jobs/{job}/cancel", {"csrf_token": token}, **headers)
+    assert answer.status_code == 403
+    assert not is_canceled(database_engine, job)
+
+
+def test_token_without_the_cookie_changes_nothing(log_in: OpenBrowser, database_engine: Engine, job: int):
+    answer = log_in(UPLOADER).post(f"/ui/jobs/{job}/cancel", {"csrf_token": make_token("", UPLOADER)})
+    assert (answer.status_code, "reload the page" in answer.text) == (403, True)
+    assert not is_canceled(database_engine, job)
+
+
+def test_cookie_is_hidden_from_scripts_and_stays_the_same(log_in: OpenBrowser):
+    browser = log_in(UPLOADER)
+    cookie = browser.get("/ui/jobs").headers["Set-Cookie"]
+    assert re.fullmatch(rf"{COOKIE}=[\w-]{{32}}; HttpOnly; Path=/; SameSite=Lax", cookie)
+    assert "Set-Cookie" not in browser.get("/ui/jobs").headers
+
+
+def test_page_for_a_stranger_sets_no_cookie(stranger: FlaskClient):
+    assert "Set-Cookie" not in stranger.get("/ui/jobs", headers={"Accept": "text/html"}).headers
