@@ -22,7 +22,7 @@ def next_message(engine: Engine) -> tuple[str, dict[str, Any]]:
     claimed = deliveries.claim(engine, "lab")
     assert claimed is not None
     deliveries.record_delivery(engine, claimed.notification)
-    body = make_job_message(claimed).body
+    body = make_job_message(claimed, None).body
     return body, json.loads(body)["data"]
 
 

@@ -109,7 +109,7 @@ def test_message_is_compared_with_the_ledger_which_must_know_that_it_arrived(sep
     job = receive_job(separate_engine)
     claimed = deliveries.claim(separate_engine, "soak")
     assert claimed is not None
-    message = make_job_message(claimed)
+    message = make_job_message(claimed, None)
     arrivals = [Arrival(message.message_id, json.loads(message.body), Answer.ACCEPTED)]
     journal = Journal()
     compare_notifications(separate_engine, arrivals, journal)
