@@ -63,9 +63,9 @@ def test_without_a_login_nothing_is_shown(stack: Stack, refused_job: int, path: 
 
 
 def test_without_a_login_and_with_a_foreign_token_nothing_is_changed(stack: Stack, refused_job: int):
-    for login in (Login(stack, None), Login(stack, "a.b.c")):
-        assert login.get("jobs/confirm?action=retry").status_code == 401
-        assert retry(login, refused_job, token="0" * 64).status_code == 401
+    for login, status in ((Login(stack, None), 401), (Login(stack, "a.b.c"), 403)):
+        assert login.get("jobs/confirm?action=retry").status_code == status
+        assert retry(login, refused_job, token="0" * 64).status_code == status
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -152,6 +152,22 @@ def test_selected_jobs_are_canceled_and_retried(
         assert "Canceled 1 of 2 jobs" in admin.post("jobs/cancel", form).text
         assert "by an admin" in stack.state(waiting)["exception"]
     assert "canceled" in events(ledger, waiting)
+
+
+def test_the_note_of_a_run_is_the_sentence_of_the_error_until_the_job_is_complete(
+    stack: Stack, archive_outage: ArchiveOutage, refused_job: int
+):
+    def note(job: int) -> str | None:
+        found: str | None = stack.request_airflow("GET", f"/dags/ingest/dagRuns/job-{job}")["note"]
+        return found
+
+    sentence = stack.state(refused_job)["exception"]
+    wait_until(lambda: note(refused_job) == sentence, 60, lambda: f"the note is {note(refused_job)!r}")
+    failed = fail_at_ingest_files(stack, archive_outage)
+    wait_until(lambda: "archive" in (note(failed) or ""), 60, lambda: f"the note is {note(failed)!r}")
+    assert stack.command("retry", "--job_id", str(failed)).returncode == 0
+    stack.wait(failed, lambda state: state["complete"] and state["state"] == "OK")
+    wait_until(lambda: note(failed) is None, 60, lambda: f"the note is {note(failed)!r}")
 
 
 def test_the_overview_reports_the_services(admin: Login):

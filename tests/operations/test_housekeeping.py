@@ -47,6 +47,7 @@ class Airflow:
     triggered: list[str] = field(default_factory=list)
     cleared: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    notes: dict[str, str | None] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=lambda: {Pool.ARCHIVE: 4})
     on_read: Callable[[], None] = lambda: None
     starts: bool = True
@@ -73,6 +74,9 @@ class Airflow:
         if hit and self.starts:
             self.runs[run_id] = Run("queued", (), run.missing)
         return hit
+
+    def set_note(self, _dag: str, run_id: str, note: str | None) -> None:
+        self.notes[run_id] = note
 
     def fail(self, _dag: str, run_id: str) -> None:
         self.collide("fail")

@@ -38,11 +38,6 @@ class Access:
         if kind not in self.readable:
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
-    def check_may_change_any(self) -> None:
-        """Raise HTTPException unless the account may change jobs of some kind."""
-        if not self.changeable:
-            raise HTTPException(HTTPStatus.FORBIDDEN)
-
     def check_may_change(self, kind: Kind) -> None:
         """Raise HTTPException unless the account may change jobs of this kind."""
         if kind not in self.changeable:
@@ -95,3 +90,12 @@ def check_form(request: Request, site: SiteDep, csrf_token: Annotated[str, Form(
 
 
 GenuineForm = Depends(check_form)
+
+
+def check_may_change(access: AccessDep) -> None:
+    """Raise HTTPException unless the account may change jobs of some kind."""
+    if not access.changeable:
+        raise HTTPException(HTTPStatus.FORBIDDEN)
+
+
+MayChange = Depends(check_may_change)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 
-from ingest.airflow_pages.access import AccessDep, GenuineForm, SiteDep
+from ingest.airflow_pages.access import AccessDep, GenuineForm, MayChange, SiteDep
 from ingest.airflow_pages.page import Page
 from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
 from ingest.pages.selection import Action, act, read_selection, render_confirmation, render_results
@@ -12,17 +12,15 @@ from ingest.pages.selection import Action, act, read_selection, render_confirmat
 router = APIRouter(default_response_class=Page)
 
 
-@router.get("/jobs/confirm")
+@router.get("/jobs/confirm", dependencies=[MayChange])
 def confirm(site: SiteDep, access: AccessDep, action: Action, job: Annotated[list[int] | None, Query()] = None) -> str:
     """Ask whether the action shall be done with the selected jobs."""
-    access.check_may_change_any()
     return render_confirmation(site, get_engine(), action, job or [], access.changeable)
 
 
-@router.post("/jobs/{action}", dependencies=[GenuineForm])
+@router.post("/jobs/{action}", dependencies=[MayChange, GenuineForm])
 def change(site: SiteDep, access: AccessDep, action: Action, job: Annotated[list[int], Form()]) -> str:
     """Do the action with the selected jobs that the account may change."""
-    access.check_may_change_any()
     selected = read_selection(get_engine(), action, job, access.changeable)
     results = act(action, get_settings(), get_engine(), get_airflow(), selected, access.account)
     return render_results(site, action, results)

@@ -1,6 +1,7 @@
 """Makes every received job run: triggers jobs that Airflow does not have, restarts lost runs, resumes jobs that wait.
 
-Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent.
+Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent, and
+writes the notes of runs whose job has failed.
 """
 
 import logging
@@ -17,6 +18,7 @@ from ingest.operations.repair_job import repair_job
 from ingest.operations.resume_jobs import resume_jobs
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import restore_pool
+from ingest.orchestrator.run_notes import write_recent_notes
 from ingest.settings.loading import Settings, load_dag_settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ def run_housekeeping() -> dict[str, int]:
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _repair_all(settings, engine, airflow, collided, counts)
+        write_recent_notes(engine, airflow)
     finally:
         engine.dispose()
     last_failure = failures[-1][1] if failures else pool_failure

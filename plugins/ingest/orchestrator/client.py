@@ -126,6 +126,11 @@ class AirflowApi:
         accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
         self._session.request("PATCH", _run(dag_id, run_id), {"state": RunState.FAILED}, accepted=accepted)
 
+    def set_note(self, dag_id: str, run_id: str, note: str | None) -> None:
+        """Set the note of a run, or remove it, if the run exists. Raises ServiceUnavailable."""
+        accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        self._session.request("PATCH", _run(dag_id, run_id), {"note": note}, accepted=accepted)
+
     @property
     def username(self) -> str:
         """The account that this service uses in Airflow."""

@@ -15,6 +15,7 @@ from ingest.errors.types import FenceLost, IngestError, Rejection, ServiceUnavai
 from ingest.ledger.database import make_engine
 from ingest.ledger.lease import acquire_job
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.run_notes import note_end
 from ingest.orchestrator.start_jobs import start_next
 from ingest.services import make_services
 from ingest.settings.loading import load_dag_settings, load_settings
@@ -30,8 +31,8 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     """Run a stage of a job and return its summary; does nothing when the job is cataloged. May be repeated at any time.
 
     `attempt` is Airflow's number of the try. `last_try` says that Airflow starts no other one, which ends the job only after
-    an unexpected error. An error of the stage is raised after it is recorded in the ledger. When the job has ended or waits
-    for a service, the next job of its user is started.
+    an unexpected error. An error of the stage is raised after it is recorded in the ledger. When the job has ended, its run
+    gets a note; when it has ended or waits for a service, the next job of its user is started.
     """
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
@@ -42,6 +43,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
             with end_when_canceled(lease), closing(make_services(settings, engine)) as services:
                 return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
+        note_end(engine, lambda: AirflowApi(settings), job_id)
         start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         engine.dispose()
 
