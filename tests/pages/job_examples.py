@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,15 @@ from ingest.settings.loading import Settings
 from ingest.states.waiting import Waiting
 from tests.api.routes.job_lists import add_event, make_job
 
-OPERATOR = Site(root="../", viewer="olga", airflow_root="../../", may_retry=True, may_cancel=True, may_replace=True)
+OPERATOR = Site(
+    root="../",
+    viewer="olga",
+    airflow_root="../../",
+    may_retry=True,
+    may_cancel=True,
+    may_replace=True,
+    csrf_token="the token of the login",
+)
 READER = Site(root="../", viewer="rita", airflow_root="../../")
 UPLOADER = Site(root="../", viewer="ada", may_cancel=True)
 DECLARED: dict[str, Any] = {"project": "1234a", "instrument": "54", "files": 4, "bytes": 1000, "triggered": func.now()}
@@ -27,6 +36,7 @@ WAITING = Waiting(
     code="service_unavailable",
     reason="connection refused",
 )
+MakeExample = Callable[[Engine], int]
 TAG = re.compile(r"<[^>]*>")
 
 

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from ingest.ledger.models import File
-from ingest.pages.job_actions import RETRY, show_confirmation
+from ingest.pages.job_actions import show_confirmation
 from ingest.pages.job_events import show_events
 from ingest.pages.job_files import show_files
+from ingest.pages.selection import Action
 from tests.api.routes.job_lists import add_event, make_job
 from tests.hostile_texts import ALL_HOSTILE
 from tests.pages.job_examples import OPERATOR, error, page_of
@@ -25,7 +26,7 @@ PAGES: dict[str, Show] = {
     "files": lambda engine, job: show_files(engine, OPERATOR, job, {"path": MARKUP}),
     "files without a match": lambda engine, job: show_files(engine, OPERATOR, job, {"path": MARKUP + "!"}),
     "events": lambda engine, job: show_events(engine, OPERATOR, job, {}, is_operator=True),
-    "confirmation": lambda engine, job: show_confirmation(engine, OPERATOR, RETRY, job),
+    "confirmation": lambda engine, job: show_confirmation(engine, OPERATOR, Action.RETRY, job),
 }
 
 

@@ -15,7 +15,7 @@ NO_JOB = "This run processes no job: those of the DAGs ingest and move do."
 router = APIRouter(default_response_class=Page)
 
 
-@router.get("/jobs/{job_id}")
+@router.get("/jobs/{job_id:job}")
 def show_job(job: VisibleJobDep) -> str:
     """Answer the page of a job."""
     return _show(job)
@@ -30,19 +30,19 @@ def show_job_of_run(run_id: str, access: AccessDep, site: SiteDep) -> str:
     return _show(find_visible(job_id, access, site))
 
 
-@router.get("/jobs/{job_id}/files")
+@router.get("/jobs/{job_id:job}/files")
 def show_files(job: VisibleJobDep, request: Request) -> str:
     """Answer a page of the files of a job."""
     return job_files.show_files(get_engine(), job.site, job.job_id, request.query_params)
 
 
-@router.get("/jobs/{job_id}/events")
+@router.get("/jobs/{job_id:job}/events")
 def show_events(job: VisibleJobDep, request: Request) -> str:
     """Answer a page of the events of a job."""
     return job_events.show_events(get_engine(), job.site, job.job_id, request.query_params, is_operator=True)
 
 
-@router.get("/jobs/{job_id}/metadata")
+@router.get("/jobs/{job_id:job}/metadata")
 def show_metadata(job: VisibleJobDep) -> str:
     """Answer the metadata of a job."""
     return job_metadata.show_metadata(get_settings(), get_engine(), job.site, job.job_id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends
+from starlette.convertors import Convertor, register_url_convertor
 
 from ingest.airflow_pages.access import AccessDep, SiteDep
 from ingest.airflow_pages.resources import get_engine
@@ -11,6 +12,23 @@ from ingest.errors.types import ReceivedByOriginal
 from ingest.ledger import jobs
 from ingest.pages.site import Site
 from ingest.states.stages import Kind
+
+
+class JobConvertor(Convertor[int]):
+    """The id of a job in an address: anything else is no page, and never an error of a number."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        """Return the id."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Return the part of the address."""
+        return str(value)
+
+
+register_url_convertor("job", JobConvertor())
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def read_selection(
     query = select(Job).where(Job.id.in_(valid), Job.kind.in_(kinds)).order_by(Job.created.desc(), Job.id.desc())
     with transaction(engine) as session:
         jobs = [to_listed(job) for job in session.scalars(query.limit(MOST_SELECTED))]
-    return [SelectedJob(row, _obstacle(action, row.job.snapshot.record)) for row in to_rows(engine, jobs)]
+    return [SelectedJob(row, obstacle_to(action, row.job.snapshot.record)) for row in to_rows(engine, jobs)]
 
 
 def action_on_job(
@@ -120,7 +120,8 @@ def render_results(site: Site, action: Action, results: Sequence[Result]) -> str
     return render("results.html", site=site, action=action, results=results, done=done)
 
 
-def _obstacle(action: Action, record: JobRecord) -> str:
+def obstacle_to(action: Action, record: JobRecord) -> str:
+    """Return why an action on a job is not possible; empty if it is."""
     if record.is_cataloged:
         return "It is complete."
     if record.is_canceled:
