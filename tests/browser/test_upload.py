@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import new_page
 from tests.browser.upload_form import choose_folder, fill_metadata, job_of, upload
-from tests.cutting_proxy import Cut, LostAnswer, Stall, cutting_proxy
+from tests.cutting_proxy import Cut, Fault, LostAnswer, Stall, cutting_proxy
 from tests.e2e.authenticated_api import authenticated_api, new_token
 from tools.bundles import make_bundle
 from tools.stack import Stack
@@ -26,7 +26,7 @@ def sizes_in(folder: Path) -> dict[str, int]:
 
 
 def test_folder_arrives_whole_over_a_connection_that_breaks(stack: Stack, page: Page, folder: Path):
-    faults = [Cut(after=5_000_000), Cut(after=3_000_000, reset=True), LostAnswer(after=8_000_000)]
+    faults: list[Fault] = [Cut(after=5_000_000), Cut(after=3_000_000, reset=True), LostAnswer(after=8_000_000)]
     with cutting_proxy(stack.api, faults) as proxy:
         page.goto(f"{proxy.url}/ui/upload")
         choose_folder(page, folder)

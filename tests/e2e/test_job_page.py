@@ -1,6 +1,8 @@
 """The page of one job inside Airflow on the real stack: roles, parts, actions, and another bundle for a rejected job."""
 
 import re
+import socket
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -136,6 +138,20 @@ def test_cancellation_may_be_repeated(stack: Stack, ledger: Engine, archive_outa
         assert [change(admin, job, "cancel", token).status_code for _ in range(2)] == [303] * 2
     assert events(ledger, job).count("canceled") == 1
     assert "canceled" in admin.get(f"jobs/{job}").text
+
+
+def test_bundle_whose_connection_breaks_leaves_nothing(stack: Stack, ledger: Engine, rejected: int, admin: Login):
+    token, before = csrf_token(admin, rejected), events(ledger, rejected)
+    spool = stack.home / "spool"
+    names = {path.name for path in spool.iterdir()}
+    head = f"POST /ingest-view/jobs/{rejected}/bundle HTTP/1.1\r\nHost: localhost\r\nCookie: {COOKIE}={admin.token}\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(stack.airflow).port or 0)) as connection:
+        connection.sendall(f"{head}{TOKEN_HEADER}: {token}\r\nContent-Length: 1000\r\n\r\npart".encode())
+        wait_until(lambda: {path.name for path in spool.iterdir()} != names, 30, lambda: "nothing is received")
+    wait_until(lambda: events(ledger, rejected) != before, 30, lambda: "the upload does not end")
+    assert events(ledger, rejected) == [*before, "upload_refused"]
+    assert {path.name for path in spool.iterdir()} == names
+    assert stack.state(rejected)["exception"].startswith("bundle_invalid")
 
 
 def test_another_bundle_runs_as_a_rejected_job(stack: Stack, ledger: Engine, admin: Login):

@@ -96,8 +96,10 @@ def test_timeline_shows_attempts_and_the_time_they_took(database_engine: Engine)
         for kind, second in (("stage_started", 0), ("stage_will_be_tried_again", 30)):
             at = datetime.fromisoformat(f"2026-11-30T12:{minute:02}:{second:02}Z")
             add_event(database_engine, job, kind, stage="ingest_files", attempt=attempt, at=at)
-    text = words(page_of(database_engine, job))
-    assert "ingest files waiting 2 2026-11-30 12:10:00 UTC 2026-11-30 12:10:30 UTC 1 min 0 s" in text
+    page = page_of(database_engine, job)
+    assert "ingest files log waiting 2 2026-11-30 12:10:00 UTC 2026-11-30 12:10:30 UTC 1 min 0 s" in words(page)
+    assert f'href="../../dags/ingest/runs/job-{job}/tasks/ingest_files"' in page
+    assert "/tasks/" not in page_of(database_engine, job, UPLOADER)
 
 
 def test_complete_job_offers_its_receipt_and_no_action(database_engine: Engine):

@@ -11,13 +11,14 @@ from api.routes.pages.answers import answer_html, current_site, redirect_to, rou
 from api.routes.pages.form_token import check_form
 from api.routes.pages.visible_job import read_job_id, read_visible_id
 from ingest.operations.job_actions import retry_job
-from ingest.pages.job_actions import CANCEL, RETRY, JobAction, show_confirmation
+from ingest.pages.job_actions import show_confirmation
+from ingest.pages.selection import Action
 
 
 @routes.undocumented("/jobs/<job_id>/cancel", UPLOADERS)
 def confirm_cancellation(job_id: str) -> Response:
     """Answer the page on which a person confirms to cancel a job."""
-    return _confirm(CANCEL, job_id)
+    return _confirm(Action.CANCEL, job_id)
 
 
 @routes.undocumented("/jobs/<job_id>/cancel", UPLOADERS, methods=("POST",))
@@ -31,7 +32,7 @@ def cancel(job_id: str) -> Response:
 @routes.undocumented("/jobs/<job_id>/retry", ADMINS)
 def confirm_retry(job_id: str) -> Response:
     """Answer the page on which a person confirms to retry a job."""
-    return _confirm(RETRY, job_id)
+    return _confirm(Action.RETRY, job_id)
 
 
 @routes.undocumented("/jobs/<job_id>/retry", ADMINS, methods=("POST",))
@@ -43,7 +44,7 @@ def retry(job_id: str) -> Response:
     return _show_job(job_id)
 
 
-def _confirm(action: JobAction, job_id: str) -> Response:
+def _confirm(action: Action, job_id: str) -> Response:
     job = read_visible_id(job_id)
     return answer_html(show_confirmation(get_resources().engine, current_site(), action, job))
 

@@ -1,6 +1,7 @@
 """Retry and cancel selected jobs of the list, after a page to confirm. Jobs that the caller may not see are left out."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from flask import Response, request
 
@@ -9,9 +10,10 @@ from api.access.auth import caller
 from api.access.roles import ADMINS, UPLOADERS, Role
 from api.request_errors import NotFound
 from api.resources import get_resources
+from api.routes.job_actions import cancel_visible
 from api.routes.pages.answers import answer_html, current_site, routes
 from api.routes.pages.form_token import check_form
-from ingest.operations.job_actions import AN_ADMIN
+from ingest.operations.job_actions import retry_job
 from ingest.pages.selection import Action, SelectedJob, act, read_selection, render_confirmation, render_results
 from ingest.states.stages import Kind
 
@@ -48,10 +50,9 @@ def retry_selection() -> Response:
 
 def _act(action: Action) -> Response:
     check_form()
-    resources, selected = get_resources(), _visible(action, request.form.getlist("job"))
-    user = caller().user
-    shown_as = user if caller().role is Role.UPLOADER else AN_ADMIN
-    results = act(action, resources.settings, resources.engine, resources.airflow, selected, user, shown_as)
+    resources = get_resources()
+    do = cancel_visible if action is Action.CANCEL else partial(retry_job, resources.engine, resources.airflow)
+    results = act(do, _visible(action, request.form.getlist("job")))
     return answer_html(render_results(current_site(), action, results))
 
 

@@ -23,8 +23,8 @@ BATCH = 1000
 # Rows are read from the table, not the model: an object for each of a million files takes as long as the query.
 TABLE = File.metadata.tables[File.__tablename__]
 # PostgreSQL has no statistics about a job that was just recorded, so its planner would sort all files of the job for each
-# batch; without bitmap scans it continues to read the index in order.
-READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off")
+# batch; without bitmap scans and incremental sorts it continues to read the index in order.
+READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_incremental_sort = off")
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
 MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
 Item = TypeVar("Item")

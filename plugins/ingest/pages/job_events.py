@@ -16,6 +16,7 @@ from ingest.ledger.events import EventKind
 from ingest.pages.cursors import row_of
 from ingest.pages.rendering import render
 from ingest.pages.site import Site
+from ingest.states.stages import Stage
 
 # The events on the page of the job, and on each page of its history.
 LATEST_EVENTS, EVENTS_OF_PAGE = 10, 100
@@ -61,7 +62,7 @@ def _to_row(row: Row[Any], *, is_operator: bool) -> EventRow:
     return EventRow(
         at=row.at,
         kind=row.kind.replace("_", " "),
-        stage=(row.stage or "").replace("_", " "),
+        stage=Stage(row.stage).label if row.stage else "",
         attempt=row.attempt or None,
         code=row.code or "",
         text="" if is_hidden else row.text,

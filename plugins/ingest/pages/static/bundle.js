@@ -74,12 +74,14 @@ function member(name, blob, milliseconds) {
   return [...headers(name, blob.size, time), blob, new Uint8Array(padding(blob.size, BLOCK))];
 }
 
-// A header holds a short name in ASCII and a size below 8 GiB; a PAX header before it holds any others.
+// A header holds a short name in ASCII and a size below 8 GiB; a PAX header before it holds any others. Its size is then 0, as
+// other programs write it.
 function headers(name, size, time) {
   const records = [];
   if (text.encode(name).length > NAME_BYTES || /[^ -~]/.test(name)) records.push(record("path", name));
   if (size > LARGEST_PLAIN_SIZE) records.push(record("size", size));
-  const plain = header(name.replace(/[^ -~]/g, "_").slice(-NAME_BYTES), Math.min(size, LARGEST_PLAIN_SIZE), time, "0");
+  const plainName = name.replace(/[^ -~]/g, "_").slice(-NAME_BYTES);
+  const plain = header(plainName, size > LARGEST_PLAIN_SIZE ? 0 : size, time, "0");
   if (records.length === 0) return [plain];
   const extended = text.encode(records.join(""));
   const fill = new Uint8Array(padding(extended.length, BLOCK));

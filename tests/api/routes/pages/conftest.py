@@ -1,7 +1,7 @@
 """Browsers of the API: clients that accept pages and keep cookies."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ class Browser:
     def get(self, path: str, **headers: str) -> TestResponse:
         return self.client.get(path, headers={**BROWSER, **headers}, auth=self._login)
 
-    def post(self, path: str, fields: dict[str, str], **headers: str) -> TestResponse:
+    def post(self, path: str, fields: Mapping[str, object], **headers: str) -> TestResponse:
         return self.client.post(path, data=fields, headers={**BROWSER, **headers}, auth=self._login)
 
 
