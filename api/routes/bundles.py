@@ -116,7 +116,7 @@ def _answer_again(first: CompletedKey, body: Body, hashed: HashedBody, digests: 
     digests.verify(hashed.digests())
     refuse_other_body(first, hashed.digests())
     created = jobs.read(resources.engine, first.job_id).created
-    logger.info("job %d: its upload was sent again", first.job_id)
+    logger.info("job %d: its upload was sent again", first.job_id, extra={"job": first.job_id})
     response = answer_received(first.job_id, created, created)
     response.headers.update(REPLAYED)
     return response
