@@ -18,6 +18,7 @@ from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
+from tools.metrics_comparison import compare_metrics
 from tools.soak.comparison import Comparison
 from tools.soak.fault_injector import FaultInjector
 from tools.soak.holdings import BuiltIn, Real
@@ -109,6 +110,8 @@ class Soak:
         with closing(make_services(load_settings(running.settings), engine)) as services:
             Comparison(self.seed, stack.home, engine, services.archive, holdings, self.journal).compare()
         compare_runs(stack, engine, self.journal)
+        for difference in compare_metrics(stack.api, engine):
+            self.journal.violate(None, difference)
         # Last, because it removes files that the others compare.
         compare_spool(stack, self.journal)
 
