@@ -19,7 +19,7 @@ from api.command_line import PROGRAM, listening_address, make_parser
 from api.metrics.process_files import shared_folder
 from api.receiving.upload_slots import UploadSlots
 from api.serving.listener import allow_connections, listen
-from api.serving.logs import ServerLog
+from api.serving.logs import ServerLog, configure_logging, is_json
 from api.serving.worker import Worker
 from ingest.errors.types import ConfigurationError
 from ingest.settings.access import NONE
@@ -65,6 +65,9 @@ def main(arguments: list[str] | None = None) -> None:
     if options.config is not None:
         os.environ[CONFIG_FILE_VARIABLE] = options.config
     try:
+        if is_json():
+            # Otherwise warnings about settings are logged as they are, before the server has processes.
+            configure_logging()
         address, port = listening_address(options)
         settings = load_settings()
         make_authentication(settings)

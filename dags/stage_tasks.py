@@ -7,9 +7,11 @@ from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
 from dag_defaults import SETTINGS, dag_defaults
+from structlog.contextvars import bound_contextvars
 
 from ingest.context import Summary
 from ingest.errors.types import UnknownJob
+from ingest.settings.logs import JSON
 from ingest.stages.registry import documentation
 from ingest.stages.run_stage import run_stage
 from ingest.states.stages import STAGES, Kind, Stage
@@ -60,10 +62,16 @@ def _run(stage: Stage) -> Summary | None:
     if not isinstance(job_id, int):
         raise UnknownJob("this run names no job: runs are triggered by the API, not by hand")
     last_try = task_instance.try_number > task_instance.max_tries
-    summary = run_stage(stage, job_id, task_instance.try_number, last_try=last_try)
+    with bound_contextvars(**_log_fields(stage, job_id, task_instance.try_number)):
+        summary = run_stage(stage, job_id, task_instance.try_number, last_try=last_try)
     if stage is Stage.INGEST_METADATA:
         context["outlet_events"][CATALOGED].extra = _cataloged_event(task_instance, job_id)
     return summary
+
+
+def _log_fields(stage: Stage, job_id: int, attempt: int) -> dict[str, Any]:
+    """Return the fields that Airflow adds to each line of the task's log, which is JSON."""
+    return {"job": job_id, "stage": stage.value, "attempt": attempt} if SETTINGS.log_format == JSON else {}
 
 
 def _cataloged_event(task_instance: Any, job_id: int) -> dict[str, Any]:  # noqa: ANN401 - a type of Airflow

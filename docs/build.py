@@ -122,7 +122,7 @@ DAGS = """\
 ## DAGs
 
 Airflow's scheduler, dag-processor and workers read these from the environment only, because importing a DAG file must not
-read from disk. Restart Airflow after a change.
+read from disk. Restart Airflow after a change. The API reads `INGEST_LOG_FORMAT`, too.
 """
 LOCAL = """\
 ## `make run`

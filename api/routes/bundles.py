@@ -118,7 +118,7 @@ def _answer_again(first: CompletedKey, body: Body, hashed: HashedBody, digests: 
     refuse_other_body(first, hashed.digests())
     job = jobs.read(resources.engine, first.job_id)
     link(job.received.traceparent)
-    logger.info("job %d: its upload was sent again", first.job_id)
+    logger.info("job %d: its upload was sent again", first.job_id, extra={"job": first.job_id})
     response = answer_received(first.job_id, job.created, job.created)
     response.headers.update(REPLAYED)
     return response

@@ -255,6 +255,7 @@ REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "stage_timeout": ("a number above 0", NOT_ABOVE_0),
     "max_active_runs": ("an integer from 1", NOT_FROM_1),
     "archive_slots": ("an integer from 1", NOT_FROM_1),
+    "log_format": ("text or json", ["xml", "JSON", "json\n"]),
 }
 
 WithIni = Callable[[str | bytes], dict[str, str]]

@@ -92,6 +92,7 @@ def test_defaults_of_the_dags():
         "stage_timeout": 604800.0,
         "max_active_runs": 64,
         "archive_slots": 4,
+        "log_format": "text",
     }
 
 
@@ -203,9 +204,10 @@ def test_dag_settings_are_read_from_the_environment_alone(with_ini: WithIni):
         ("INGEST_STAGE_TIMEOUT", "stage_timeout", 3.0),
         ("INGEST_MAX_ACTIVE_RUNS", "max_active_runs", 1),
         ("INGEST_ARCHIVE_SLOTS", "archive_slots", 1),
+        ("INGEST_LOG_FORMAT", "log_format", "json"),
     ],
 )
-def test_dag_setting_is_read_from_its_variable(variable: str, field: str, value: float):
+def test_dag_setting_is_read_from_its_variable(variable: str, field: str, value: float | str):
     settings = load_dag_settings({variable: str(value)})
     assert settings.model_dump() == DagSettings().model_dump() | {field: value}
 

@@ -18,6 +18,7 @@ from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
+from tools.metrics_comparison import compare_metrics
 from tools.soak.answers import AnswerComparison
 from tools.soak.canceling import Canceler
 from tools.soak.comparison import Comparison
@@ -118,6 +119,8 @@ class Soak:
         AnswerComparison(self.seed, stack, engine, self.journal).compare()
         compare_notifications(engine, running.receiver.arrivals(), self.journal)
         compare_runs(stack, engine, self.journal)
+        for difference in compare_metrics(stack.api, engine):
+            self.journal.violate(None, difference)
         # Last, because it removes files that the others compare.
         compare_spool(stack, self.journal)
 

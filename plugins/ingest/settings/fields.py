@@ -7,10 +7,11 @@ Read and checked by `ingest.settings.loading`. `make docs` generates `docs/refer
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from ingest.settings.access import contradiction
 from ingest.settings.limits import LimitSettings
+from ingest.settings.logs import LogSettings
 from ingest.settings.moves import MoveSettings
 from ingest.settings.submitters import NETWORK_ID, SubmitterSettings
 from ingest.settings.types import Size, check_database_url, folder_of, option
@@ -193,10 +194,8 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         return self
 
 
-class DagSettings(BaseModel):
+class DagSettings(LogSettings):
     """The settings of the DAG files; read from the environment of Airflow's scheduler, dag-processor and workers."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     retries: int = option(
         8, None, "", "INGEST_RETRIES",

@@ -21,6 +21,7 @@ from ingest.settings.ini_file import (
     read_ini,
     warn_once,
 )
+from ingest.settings.logs import LogSettings
 from ingest.settings.peewee_url import sqlalchemy_url
 from ingest.settings.types import EXPLAINED, sources
 from ingest.settings.webhooks import read_webhooks
@@ -32,13 +33,14 @@ __all__ = [
     "Settings",
     "given_settings",
     "load_dag_settings",
+    "load_log_settings",
     "load_settings",
     "sources",
 ]
 
 PEEWEE_URL = "PEEWEE_URL"
 
-Model = TypeVar("Model", Settings, DagSettings)
+Model = TypeVar("Model", Settings, DagSettings, LogSettings)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -61,9 +63,17 @@ def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
 
 def load_dag_settings(environment: Mapping[str, str] | None = None) -> DagSettings:
     """Return the settings of the DAGs from the environment; raise ConfigurationError."""
-    environment = os.environ if environment is None else environment
-    variables = _variables(DagSettings, environment)
-    return _checked(DagSettings, {field: environment[name] for field, name in variables.items()})
+    return _from_environment(DagSettings, os.environ if environment is None else environment)
+
+
+def load_log_settings(environment: Mapping[str, str] | None = None) -> LogSettings:
+    """Return the settings of logs from the environment; raise ConfigurationError."""
+    return _from_environment(LogSettings, os.environ if environment is None else environment)
+
+
+def _from_environment(model: type[Model], environment: Mapping[str, str]) -> Model:
+    variables = _variables(model, environment)
+    return _checked(model, {field: environment[name] for field, name in variables.items()})
 
 
 def _variables(model: type[Model], environment: Mapping[str, str]) -> dict[str, str]:
