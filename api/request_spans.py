@@ -15,7 +15,7 @@ from api.receiving.resumable.opening import find
 from api.resources import get_resources
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger.jobs import is_valid_id
-from ingest.system.trace_exporter import is_on
+from ingest.system.trace_exporter import current_exporter, is_on
 from ingest.system.tracing import JOB, TRACEPARENT, annotate, fail, open_span
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,6 +26,8 @@ TOKEN = "token"  # noqa: S105 - its name, no secret
 
 def register(app: Flask) -> None:
     """Open a span for each request that changes something; after the caller is admitted."""
+    # Where traces are on, the import of OpenTelemetry takes a third of a second, for which no request should wait.
+    current_exporter()
     app.before_request(_begin)
     app.after_request(_describe)
     app.teardown_request(_end)
