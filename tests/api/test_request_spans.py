@@ -140,6 +140,7 @@ def test_requests_that_only_read_have_no_spans(server: Server, collector: Receiv
     job = post(server).json()["job_id"]
     for path in (f"/get_state?job_id={job}", f"/jobs/{job}", "/jobs", "/healthz", "/readyz"):
         requests.get(server.url + path, headers=TRACEPARENT, timeout=60)
+    requests.head(f"{server.url}/healthz", timeout=60)
     requests.options(f"{server.url}/uploads", headers=TUS, timeout=60)
     requests.get(f"{server.url}/nothing", timeout=60)
     last = post(server).json()["job_id"]

@@ -14,9 +14,10 @@ from tools.stack import Stack
 
 CLIENT_SPAN = "b7ad6b7169203331"
 FILES = {"data/one.txt": b"one", "data/two.txt": b"two"}
-# What each stage calls at least, with the built-in parts of none of the services.
+# What each stage calls at least.
 CALLS = {
-    Stage.INGEST_FILES: {"GET uniqueid", "PUT archive", "HEAD archive"},
+    Stage.LOAD_METADATA: {"GET uniqueid"},
+    Stage.INGEST_FILES: {"PUT archive", "HEAD archive"},
     Stage.VALIDATE_POLICY: {"POST policy"},
     Stage.INGEST_METADATA: {"POST metadata"},
 }
@@ -55,6 +56,8 @@ def test_an_upload_is_one_trace_with_a_parent_for_each_span(stack: Stack, collec
     assert set(stages) == {str(stage) for stage in STAGES[Kind.INGEST]}
     assert {span.parent for span in stages.values()} == {request.span_id}
     assert {span.attributes["ingest.job"] for span in stages.values()} == {job}
+    # Traces of Airflow are off.
+    assert [span.links for span in stages.values() if span.links] == []
     calls = [span for span in collector.of_trace(trace) if span.kind == "CLIENT"]
     for stage, expected in CALLS.items():
         assert expected <= {span.name for span in calls if span.parent == stages[stage].span_id}

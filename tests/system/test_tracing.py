@@ -67,11 +67,13 @@ def test_the_first_valid_parent_wins_and_the_others_are_links(traces: Receiver) 
 
 
 def test_a_span_is_linked_to_the_open_one_of_airflow(traces: Receiver) -> None:
-    airflow = trace.SpanContext(trace_id=int(OTHER[3:35], 16), span_id=int(OTHER[36:52], 16), is_remote=False)
-    with trace.use_span(trace.NonRecordingSpan(airflow)), open_span("CONSUMER", "ingest_files", [TRACEPARENT]):
-        pass
-    span = traces.wait_for_name("ingest_files")
-    assert (span.parent, span.links) == (PARENT, [ids_in(OTHER)])
+    for name, flags in (("sampled", trace.TraceFlags.SAMPLED), ("traces of Airflow are off", trace.TraceFlags.DEFAULT)):
+        airflow = trace.SpanContext(int(OTHER[3:35], 16), int(OTHER[36:52], 16), False, trace.TraceFlags(flags))
+        with trace.use_span(trace.NonRecordingSpan(airflow)), open_span("CONSUMER", name, [TRACEPARENT]):
+            pass
+    linked, unlinked = traces.wait_for_name("sampled"), traces.wait_for_name("traces of Airflow are off")
+    assert (linked.parent, linked.links) == (PARENT, [ids_in(OTHER)])
+    assert (unlinked.parent, unlinked.links) == (PARENT, [])
 
 
 def test_a_callers_decision_not_to_sample_is_kept_and_passed_on(traces: Receiver) -> None:

@@ -57,8 +57,11 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
         with _terminated_by_signal(), acquire_job(engine, job_id, stage, attempt) as lease:
             if lease is None:
                 return None
-            services_of_job = closing(make_services(settings, engine, requests.observe))
-            with attempt_span(lease), end_when_canceled(lease), services_of_job as services:
+            with (
+                attempt_span(lease),
+                end_when_canceled(lease),
+                closing(make_services(settings, engine, requests.observe)) as services,
+            ):
                 return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
     finally:
         note_end(engine, lambda: AirflowApi(settings), job_id)

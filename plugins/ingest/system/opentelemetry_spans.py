@@ -48,7 +48,9 @@ class Exporter:
         others = [found for each in parents if (found := _read(each)).is_valid]
         parent = trace.NonRecordingSpan(others[0]) if others else trace.INVALID_SPAN
         span = _start(self._tracer, parent, kind, name, attributes)
-        for other in (*others, trace.get_current_span().get_span_context()):
+        airflow = trace.get_current_span().get_span_context()
+        # Also where traces of Airflow are off, its tasks have a span, which is not sampled.
+        for other in (*others, airflow) if airflow.trace_flags.sampled else others:
             span.link_to_context(other)
         return span
 

@@ -53,7 +53,7 @@ TABLE = """
 | PATCH   | /uploads/<token>             |            | 401        | 403         | 415      | 403      | 415   |
 | DELETE  | /uploads/<token>             |            | 401        | 403         | 404      | 403      | 404   |
 | POST    | /uploads/<token>             |            | 401        | 403         | 405      | 403      | 405   |
-| OPTIONS | /uploads/<token>             |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /uploads/<token>             |            | 401        | 403         | 204      | 403      | 204   |
 | POST    | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
 | OPTIONS | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
 | POST    | /preflight/move              |            | 401        | 403         | 200      | 403      | 200   |
