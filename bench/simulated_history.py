@@ -55,14 +55,13 @@ def housekeeping_copies(template: str, count: int, days: float) -> Copies:
 
 
 def fill_airflow(engine: Engine, copies: Copies) -> None:
-    """Copy the rows of the template."""
+    """Copy the rows of the template, except its rendered fields, which Airflow keeps only for the last 30 runs of a DAG."""
     of_run = f"dag_id = '{copies.dag_id}' AND run_id = '{copies.template}'"
     named = {"run_id": copies.run_id}
     run = f"(SELECT id FROM dag_run AS made WHERE made.dag_id = source.dag_id AND made.run_id = {copies.run_id})"  # noqa: S608
     _copy(engine, copies, "dag_run", of_run, {**named, "id": _next_id("dag_run")})
     _copy(engine, copies, "task_instance", of_run, {**named, "id": f"uuidv7(-{copies.age})"})
     _copy(engine, copies, "xcom", of_run, {**named, "dag_run_id": run})
-    _copy(engine, copies, "rendered_task_instance_fields", of_run, named)
     _copy(engine, copies, "log", of_run, {**named, "id": _next_id("log")})
     of_source = f"source_dag_id = '{copies.dag_id}' AND source_run_id = '{copies.template}'"
     event = {"source_run_id": copies.run_id, "id": _next_id("asset_event")}
