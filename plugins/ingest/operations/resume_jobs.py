@@ -84,15 +84,15 @@ def _make_queues(settings: Settings, dag_settings: DagSettings, engine: Engine) 
         return []
     with closing(make_services(with_short_timeouts(settings), engine)) as services:
         available = {service: answers(services, service) for service in waiting}
-    # One slot of the archive stays free for new jobs.
-    limit = max(dag_settings.archive_slots - 1, 1)
+    slots = dag_settings.archive_slots
     queues = []
     for service, found in waiting.items():
         ready = found if available[service] else [job for job in found if job.is_due]
         if available[service] is False:
             ready = _oldest(ready)
             _postpone(engine, _others(found, ready), dag_settings)
-        queues.append(ResumptionQueue(service, ready, limit))
+        # At first, one slot of the archive stays free for new jobs.
+        queues.append(ResumptionQueue(service, ready, limit=max(slots - 1, 1), most=2 * slots))
     return queues
 
 

@@ -3,7 +3,8 @@
 Used by `ingest.operations.resume_jobs`. The limits keep a service that has just recovered from being overloaded:
 
 - A few attempts are in progress simultaneously. When a job gets beyond the stage that waited, or fails again, the next one
-  follows.
+  follows. Each success allows one more, up to `most`. A queue lives for less than a minute, so only short attempts do this:
+  long ones leave a slot of the archive to new jobs.
 - A service that answers a check may still fail every job. So after MAX_FAILURES attempts that failed in a row no other job
   tries it. Every fourth of them is the attempt of the newest job, because the oldest ones may fail for reasons of their own.
 """
@@ -25,6 +26,7 @@ class ResumptionQueue:
     service: str
     ready: list[JobSnapshot]
     limit: int
+    most: int
     failures: int = 0
     has_succeeded: bool = False
     _started: dict[int, JobSnapshot] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class ResumptionQueue:
             waiting = found[job_id].record.waiting if job_id in found else None
             if waiting is None:
                 self.has_succeeded, self.failures = True, 0
+                self.limit = min(self.limit + 1, self.most)
             elif _attempt(waiting) != _attempt(before.record.waiting):
                 self.failures += 1
             else:

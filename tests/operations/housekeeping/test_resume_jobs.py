@@ -28,8 +28,9 @@ SPOOL = Cause("spool", "", "spool_unavailable", "the spool is not writable")
 HOUR = 3600.0
 PARKED_RUN = Run("failed", (TaskInstance("open_tar", "failed", 5),))
 RETRIED_RUN = Run("running", (TaskInstance("open_tar", "up_for_retry", 1),))
-# How many jobs try one service simultaneously.
+# How many jobs try one service simultaneously, at first and at most.
 LIMIT = DagSettings().archive_slots - 1
+MOST = 2 * DagSettings().archive_slots
 Attempt = Callable[[int], None]
 
 
@@ -163,19 +164,24 @@ def play(airflow: Airflow, monkeypatch: pytest.MonkeyPatch, attempt: Attempt) ->
             attempt(int(run_id.removeprefix("job-")))
             airflow.runs[run_id] = PARKED_RUN
 
-    monkeypatch.setattr(resume_jobs, "MAX_SECONDS", HOUR)
+    # Longer than a test takes, and short enough that one that fails ends.
+    monkeypatch.setattr(resume_jobs, "MAX_SECONDS", 60.0)
     monkeypatch.setattr(resume_jobs.time, "sleep", make_attempts)
     return simultaneous
 
 
-def test_all_jobs_are_resumed_in_the_order_of_their_receipt_and_a_few_simultaneously(
-    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_all_jobs_are_resumed_in_the_order_of_their_receipt_and_more_simultaneously_the_more_succeed(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ):
-    waiting = let_wait(make_job, airflow, database_engine, 5 * LIMIT)
+    # They have finished their stage, not all stages.
+    unlimited = settings.model_copy(update={"user_running_jobs": 5 * MOST})
+    monkeypatch.setattr(housekeeping, "load_settings", lambda: unlimited)
+    waiting = let_wait(make_job, airflow, database_engine, 5 * MOST)
     simultaneous = play(airflow, monkeypatch, lambda job: finish_stage(database_engine, job))
     assert housekeeping.run_housekeeping()["resumed"] == len(waiting)
     assert list(airflow.cleared) == names(waiting)
-    assert max(simultaneous) == LIMIT
+    assert simultaneous[:3] == [LIMIT, 2 * LIMIT, MOST]
+    assert max(simultaneous) == MOST
 
 
 def test_attempts_that_are_in_progress_delay_the_other_jobs(
@@ -239,7 +245,7 @@ class Stopped(Exception):
 def test_other_jobs_show_that_the_service_answers_again_until_it_does_not(
     make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    waiting = let_wait(make_job, airflow, database_engine, 3 * LIMIT)
+    waiting = let_wait(make_job, airflow, database_engine, 4 * LIMIT)
 
     def attempt(job: int) -> None:
         if job not in waiting[:LIMIT]:
