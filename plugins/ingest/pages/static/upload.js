@@ -129,4 +129,5 @@ window.addEventListener("beforeunload", (event) => {
   if (upload && !isPaused) event.preventDefault();
 });
 showFields();
+part("without-script").hidden = true;
 form.hidden = false;
