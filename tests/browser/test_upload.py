@@ -80,6 +80,24 @@ def test_form_without_files_says_what_is_missing(stack: Stack, page: Page):
     expect(page.get_by_role("alert")).to_have_text("Choose at least one file.")
 
 
+def test_dropped_file_is_uploaded(stack: Stack, page: Page):
+    page.goto(f"{stack.api}/ui/upload")
+    page.get_by_label("A bundle that is already made").check()
+    dropped = page.evaluate_handle(
+        """() => {
+          const dropped = new DataTransfer()
+          dropped.items.add(new File(["1,2"], "dropped.csv"))
+          return dropped
+        }"""
+    )
+    page.locator("body").dispatch_event("drop", {"dataTransfer": dropped})
+    expect(page.locator("#upload-chosen")).to_have_text("1 file, 3 bytes")
+    fill_metadata(page)
+    job = upload(page)
+    assert stack.wait_for_end(job)["state"] == "OK"
+    assert files_of(stack, job) == {"dropped.csv": 3}
+
+
 def test_canceled_upload_leaves_nothing(stack: Stack, page: Page, folder: Path):
     stall = Stall(after=10_000_000)
     with cutting_proxy(stack.api, [stall]) as proxy:
