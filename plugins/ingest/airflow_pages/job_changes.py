@@ -16,26 +16,26 @@ from ingest.pages.selection import Action
 router = APIRouter(default_response_class=Page)
 
 
-@router.get("/jobs/{job_id:job}/retry")
+@router.get("/jobs/{job_id}/retry")
 def confirm_retry(job: ChangeableJobDep) -> str:
     """Answer the page on which a person confirms to retry a job."""
     return show_confirmation(get_engine(), job.site, Action.RETRY, job.job_id)
 
 
-@router.post("/jobs/{job_id:job}/retry", dependencies=[GenuineForm])
+@router.post("/jobs/{job_id}/retry", dependencies=[GenuineForm])
 def retry(job: ChangeableJobDep) -> RedirectResponse:
     """Retry a job; may be repeated."""
     retry_job(get_engine(), get_airflow(), job.job_id)
     return _show_job(job)
 
 
-@router.get("/jobs/{job_id:job}/cancel")
+@router.get("/jobs/{job_id}/cancel")
 def confirm_cancellation(job: ChangeableJobDep) -> str:
     """Answer the page on which a person confirms to cancel a job."""
     return show_confirmation(get_engine(), job.site, Action.CANCEL, job.job_id)
 
 
-@router.post("/jobs/{job_id:job}/cancel", dependencies=[GenuineForm])
+@router.post("/jobs/{job_id}/cancel", dependencies=[GenuineForm])
 def cancel(job: ChangeableJobDep) -> RedirectResponse:
     """Cancel a job; may be repeated."""
     cancel_job(get_settings(), get_engine(), get_airflow(), job.job_id, AN_ADMIN, job.account)
