@@ -6,7 +6,15 @@ from sqlalchemy import Engine
 from ingest.errors.types import JobFinished, ServiceUnavailable
 from ingest.orchestrator.client import AirflowApi
 from ingest.pages import selection
-from ingest.pages.selection import Action, Result, act, read_selection, render_confirmation, render_results
+from ingest.pages.selection import (
+    Action,
+    Result,
+    act,
+    action_on_job,
+    read_selection,
+    render_confirmation,
+    render_results,
+)
 from ingest.pages.site import Site
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
@@ -99,7 +107,7 @@ def actions(monkeypatch: pytest.MonkeyPatch) -> Actions:
 
 def do(engine: Engine, action: Action, jobs: list[int]) -> dict[int, str]:
     settings, airflow = Settings(), AirflowApi(Settings())
-    results = act(action, settings, engine, airflow, read_selection(engine, action, jobs, KINDS), "ada")
+    results = act(action_on_job(action, settings, engine, airflow, "ada"), read_selection(engine, action, jobs, KINDS))
     return {result.job_id: result.failure for result in results}
 
 

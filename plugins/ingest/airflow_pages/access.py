@@ -15,9 +15,10 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
 from fastapi import Depends, Form, HTTPException, Request
 
+from ingest.airflow_pages.page import is_framed, way_to_root
 from ingest.airflow_pages.resources import csrf_secret
 from ingest.pages.csrf import is_genuine, make_token
-from ingest.pages.site import Site, relative_root
+from ingest.pages.site import Site
 from ingest.states.stages import Kind
 
 NOT_GENUINE = "The form is outdated or comes from another site. Go back and reload the page."
@@ -63,7 +64,7 @@ AccessDep = Annotated[Access, Depends(current_access)]
 
 def current_site(request: Request, access: AccessDep) -> Site:
     """Return the place as this request sees it."""
-    root = relative_root(request.url.path.removeprefix(request.scope.get("root_path", "")))
+    root = way_to_root(request)
     may_change = bool(access.changeable)
     return Site(
         root=root,
@@ -72,8 +73,7 @@ def current_site(request: Request, access: AccessDep) -> Site:
         may_retry=may_change,
         may_cancel=may_change,
         may_replace=may_change,
-        # A page that a browser opens by itself has no frame.
-        is_framed=request.headers.get("Sec-Fetch-Dest") != "document",
+        is_framed=is_framed(request),
         csrf_token=make_token(csrf_secret(), access.account),
     )
 
@@ -84,9 +84,7 @@ SiteDep = Annotated[Site, Depends(current_site)]
 def check_form(request: Request, site: SiteDep, csrf_token: Annotated[str, Form()] = "") -> None:
     """Raise HTTPException for a form that none of the pages has sent."""
     if not is_genuine(request.headers, csrf_token, site.csrf_token):
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, "The form is outdated or comes from another site. Go back and reload the page."
-        )
+        raise HTTPException(HTTPStatus.FORBIDDEN, NOT_GENUINE)
 
 
 GenuineForm = Depends(check_form)

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from fastapi import Request
 from fastapi.exceptions import StarletteHTTPException
 
-from ingest.airflow_pages.page import Page
+from ingest.airflow_pages.page import Page, is_framed, way_to_root
 from ingest.errors.types import IngestError, TransientError, UnknownJob
 from ingest.pages.rendering import render
-from ingest.pages.site import Site, relative_root
+from ingest.pages.site import Site
 
 TEXTS = {
     HTTPStatus.UNAUTHORIZED: ("Log in again", "You are not logged in to Airflow. Log in, then open this page again."),
@@ -52,7 +52,6 @@ def show_unexpected_error(request: Request, _error: Exception) -> Page:
 
 
 def _answer(request: Request, status: HTTPStatus, heading: str, text: str) -> Page:
-    root = relative_root(request.url.path.removeprefix(request.scope.get("root_path", "")))
-    site = Site(root=root, viewer="", is_framed=request.headers.get("Sec-Fetch-Dest") != "document")
+    site = Site(root=way_to_root(request), viewer="", is_framed=is_framed(request))
     page = render("message.html", site=site, heading=heading, text=text, is_error=True, back=site.jobs())
     return Page(page, status)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query
 from ingest.airflow_pages.access import AccessDep, GenuineForm, MayChange, SiteDep
 from ingest.airflow_pages.page import Page
 from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
-from ingest.pages.selection import Action, act, read_selection, render_confirmation, render_results
+from ingest.pages.selection import Action, act, action_on_job, read_selection, render_confirmation, render_results
 
 router = APIRouter(default_response_class=Page)
 
@@ -22,5 +22,5 @@ def confirm(site: SiteDep, access: AccessDep, action: Action, job: Annotated[lis
 def change(site: SiteDep, access: AccessDep, action: Action, job: Annotated[list[int], Form()]) -> str:
     """Do the action with the selected jobs that the account may change."""
     selected = read_selection(get_engine(), action, job, access.changeable)
-    results = act(action, get_settings(), get_engine(), get_airflow(), selected, access.account)
-    return render_results(site, action, results)
+    do = action_on_job(action, get_settings(), get_engine(), get_airflow(), access.account)
+    return render_results(site, action, act(do, selected))

@@ -28,7 +28,7 @@ from ingest.settings.loading import Settings
 COUNTS_LIFETIME, FAILURES_LIFETIME, HOURS_LIFETIME, CHECKS_LIFETIME = 2.0, 10.0, 60.0, 5.0
 # How long the first page of a process waits for the counts.
 FIRST_READ_SECONDS = 1.0
-THREADS = 4
+THREADS, CHECKING_THREADS = 3, 8
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class OverviewReader:
         self._plots = RecentValue(lambda: plot_hours(read_received_hours(engine)), HOURS_LIFETIME, threads)
         spaces = {"Spool": spool_space, "Archive": archive_space}
         # Threads of their own: a check that hangs must not hold up the counts.
-        checking = ThreadPoolExecutor(thread_name_prefix="health")
+        checking = ThreadPoolExecutor(CHECKING_THREADS, thread_name_prefix="health")
         self._spaces = {
             name: RecentValue(partial(read, settings), CHECKS_LIFETIME, checking) for name, read in spaces.items()
         }

@@ -4,7 +4,7 @@ Called by the place that serves the pages, after it has checked the login and th
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,32 +87,31 @@ def read_selection(
     return [SelectedJob(row, obstacle_to(action, row.job.snapshot.record)) for row in to_rows(engine, jobs)]
 
 
-def act(
-    action: Action,
-    settings: Settings,
-    engine: Engine,
-    airflow: AirflowApi,
-    selected: Sequence[SelectedJob],
-    account: str,
-) -> list[Result]:
+def action_on_job(
+    action: Action, settings: Settings, engine: Engine, airflow: AirflowApi, account: str
+) -> Callable[[int], object]:
+    """Return the function that does the action with a job on behalf of an account."""
+    if action is Action.RETRY:
+        return lambda job_id: retry_job(engine, airflow, job_id)
+    return lambda job_id: cancel_job(settings, engine, airflow, job_id, AN_ADMIN, account)
+
+
+def act(do: Callable[[int], object], selected: Sequence[SelectedJob]) -> list[Result]:
     """Do the action with one job after the other; a repetition does no harm. Errors are results, not raised."""
     deadline = time.monotonic() + MOST_SECONDS
     results = []
     for each in selected:
-        job_id, failure = each.row.job_id, each.obstacle
-        if not failure and time.monotonic() > deadline:
-            failure = NOT_BEGUN
-        try:
-            if failure:
-                pass
-            elif action is Action.RETRY:
-                retry_job(engine, airflow, job_id)
-            else:
-                cancel_job(settings, engine, airflow, job_id, AN_ADMIN, account)
-        except IngestError as error:
-            failure = error.text
-        results.append(Result(job_id, failure))
+        failure = each.obstacle or (NOT_BEGUN if time.monotonic() > deadline else "")
+        results.append(Result(each.row.job_id, failure or _failure(do, each.row.job_id)))
     return results
+
+
+def _failure(do: Callable[[int], object], job_id: int) -> str:
+    try:
+        do(job_id)
+    except IngestError as error:
+        return error.text
+    return ""
 
 
 def render_results(site: Site, action: Action, results: Sequence[Result]) -> str:
