@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Set by .ci/run after it has installed Chromium: a missing one is then an error.
@@ -22,6 +22,7 @@ def running_browser() -> Iterator[Browser]:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{CHROMIUM} is missing")
         pytest.skip(f"{CHROMIUM} is not installed")
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         # Chromium's sandbox does not start as root, as which containers of continuous integration run.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=os.getuid() != 0)

@@ -1,7 +1,6 @@
 """An operator in Airflow's UI, without a shell: find a failed job, understand it, repair its cause, retry it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,14 +19,12 @@ def archive_outage(stack: Stack) -> ArchiveOutage:
     return ArchiveOutage(stack.home / "archive")
 
 
-@pytest.fixture
-def waiting_jobs(stack: Stack, archive_outage: ArchiveOutage) -> Iterator[list[int]]:
-    """Return jobs that wait for the archive, until the end of the test."""
-    with archive_outage.unavailable():
-        jobs = [stack.post(make_bundle()) for _ in range(WAITING_JOBS)]
-        for job in jobs:
-            stack.wait(job, lambda state: "archive unavailable" in state["exception"])
-        yield jobs
+def wait_for_archive(stack: Stack, count: int) -> list[int]:
+    """Create jobs, and return them when they wait for the archive."""
+    jobs = [stack.post(make_bundle()) for _ in range(count)]
+    for job in jobs:
+        stack.wait(job, lambda state: "archive unavailable" in state["exception"])
+    return jobs
 
 
 def test_failed_job_is_found_understood_repaired_and_retried(stack: Stack, page: Page):
@@ -39,7 +36,7 @@ def test_failed_job_is_found_understood_repaired_and_retried(stack: Stack, page:
     log_in(page, stack)
     frame = open_list(page)
     frame.get_by_role("region", name="Failed in the last 24 hours").get_by_role("link", name="source_invalid").click()
-    frame.get_by_role("rowheader", name=str(job)).get_by_role("link").click()
+    frame.get_by_role("rowheader", name=str(job), exact=True).get_by_role("link").click()
     frame.get_by_role("link", name="Run in Airflow").click()
     page.get_by_role("link", name="Bundle", exact=True).click()
     frame = shown(page)
@@ -56,23 +53,27 @@ def test_failed_job_is_found_understood_repaired_and_retried(stack: Stack, page:
     expect_marked(frame)
 
 
-def test_waiting_jobs_are_selected_and_retried(stack: Stack, page: Page, waiting_jobs: list[int]):
-    log_in(page, stack)
-    frame = open_list(page)
-    frame.get_by_label("State").select_option("waiting")
-    frame.get_by_role("button", name="Filter").click()
-    expect(frame.get_by_text("archive unavailable")).to_have_count(WAITING_JOBS)
-    frame.get_by_label("Select all jobs").check()
-    frame.get_by_role("button", name="Retry selected jobs").click()
-    expect(frame.get_by_role("heading", name=f"Retry {WAITING_JOBS} jobs?")).to_be_visible()
-    frame.get_by_role("button", name=f"Retry {WAITING_JOBS} jobs").click()
-    expect(frame.get_by_role("heading", name=f"Retried {WAITING_JOBS} of {WAITING_JOBS} jobs")).to_be_visible()
+def test_waiting_jobs_are_selected_and_retried(stack: Stack, page: Page, archive_outage: ArchiveOutage):
+    with archive_outage.unavailable():
+        jobs = wait_for_archive(stack, WAITING_JOBS)
+        log_in(page, stack)
+        frame = open_list(page)
+        frame.get_by_label("State").select_option("waiting")
+        frame.get_by_role("button", name="Filter").click()
+        for job in jobs:
+            frame.get_by_label(f"Select job {job}", exact=True).check()
+        frame.get_by_role("button", name="Retry selected jobs").click()
+        expect(frame.get_by_role("heading", name=f"Retry {WAITING_JOBS} jobs?")).to_be_visible()
+        frame.get_by_role("button", name=f"Retry {WAITING_JOBS} jobs").click()
+        results = f"Retried {WAITING_JOBS} of {WAITING_JOBS} jobs"
+        expect(frame.get_by_role("heading", name=results)).to_be_visible()
+    for job in jobs:
+        assert stack.wait_for_end(job)["state"] == "OK"
 
 
 def test_waiting_job_is_canceled(stack: Stack, page: Page, archive_outage: ArchiveOutage):
     with archive_outage.unavailable():
-        job = stack.post(make_bundle())
-        stack.wait(job, lambda state: "archive unavailable" in state["exception"])
+        [job] = wait_for_archive(stack, 1)
         log_in(page, stack)
         frame = open_tab(page, stack, "ingest", job)
         expect(frame.get_by_text("The job continues by itself.")).to_be_visible()

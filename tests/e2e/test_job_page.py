@@ -104,6 +104,7 @@ def test_addresses_of_no_job_are_answered_with_a_page(admin: Login):
     expected = {
         "jobs/999999999": 404,
         "jobs/9223372036854775808/files": 404,
+        "jobs/x": 404,
         "runs/job-999999999": 404,
         "runs/manual__2026-11-30": 200,
         f"jobs/{'9' * 5000}/events": 404,

@@ -1,7 +1,9 @@
 """Uploads on the page of a job: only a failed job, of which the archive holds nothing, gets another bundle."""
 
+from collections.abc import Callable
 from io import BytesIO
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -11,6 +13,7 @@ from ingest.ledger import jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.job_snapshots import Received
 from ingest.ledger.models import File, FileState
+from ingest.operations import replace_bundle
 from ingest.operations.upload_bundle import run_with_upload
 from ingest.settings.loading import Settings
 from ingest.states.job_record import Outcome
@@ -79,20 +82,44 @@ def test_job_of_which_the_archive_may_hold_files_keeps_its_bundle(
         upload(settings, database_engine, rejected)
 
 
-def test_files_that_were_sent_while_the_upload_arrived_are_not_left_in_the_archive(
-    settings: Settings, database_engine: Engine, rejected: int
+class Meanwhile(BytesIO):
+    """A bundle; something happens to the job while it arrives."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__(b"fixed")
+        self._happens = happens
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if not self.tell():
+            self._happens()
+        return super().read(size)
+
+
+@pytest.mark.parametrize("columns", [{"error": None, "outcome": None}, {"rejection": CANCELED}])
+def test_job_that_continues_or_is_canceled_while_the_upload_arrives_is_left_alone(
+    settings: Settings, database_engine: Engine, rejected: int, columns: dict[str, object]
 ):
-    class SendsMeanwhile(BytesIO):
-        """Another person's retry sends a file while the body is read."""
+    body = Meanwhile(lambda: set_columns(database_engine, rejected, **columns))
+    with pytest.raises(BundleNotReplaceable):
+        run_with_upload(settings, database_engine, NoAirflow(), rejected, body, 5, "olga")
+    job = jobs.read(database_engine, rejected)
+    assert (job.received.spool_name, job.record.override) == (f"{rejected}.tar", None)
+    assert [path.name for path in settings.volume_path.iterdir()] == [f"{rejected}.tar"]
 
-        def read(self, size: int | None = -1, /) -> bytes:
-            if not self.tell():
-                with transaction(database_engine) as session:
-                    session.add(File(job_id=rejected, path="one", state=FileState.SENDING))
-            return super().read(size)
 
+def test_files_that_are_sent_until_the_job_is_stopped_are_not_left_in_the_archive(
+    settings: Settings, database_engine: Engine, rejected: int, monkeypatch: pytest.MonkeyPatch
+):
+    set_state = replace_bundle.set_state
+
+    def sends_until_then(*arguments: Any) -> None:
+        with transaction(database_engine) as session:
+            session.add(File(job_id=rejected, path="one", state=FileState.SENDING))
+        set_state(*arguments)
+
+    monkeypatch.setattr(replace_bundle, "set_state", sends_until_then)
     with pytest.raises(BundleNotReplaceable, match="retry --path"):
-        run_with_upload(settings, database_engine, NoAirflow(), rejected, SendsMeanwhile(b"fixed"), 5, "olga")
+        upload(settings, database_engine, rejected)
     assert jobs.read(database_engine, rejected).received.spool_name == f"{rejected}.tar"
     assert [path.name for path in settings.volume_path.iterdir()] == [f"{rejected}.tar"]
 

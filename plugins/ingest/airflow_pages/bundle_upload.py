@@ -29,13 +29,13 @@ router = APIRouter(default_response_class=Page)
 _slots = BoundedSemaphore(MOST_UPLOADS)
 
 
-@router.get("/jobs/{job_id:job}/bundle")
+@router.get("/jobs/{job_id}/bundle")
 def show_form(job: ChangeableJobDep) -> str:
     """Answer the page on which a person sends another bundle for a job."""
     return show_bundle_form(get_settings(), get_engine(), job.site, job.job_id)
 
 
-@router.post("/jobs/{job_id:job}/bundle")
+@router.post("/jobs/{job_id}/bundle")
 async def replace(job: ChangeableJobDep, request: Request) -> Response:
     """Make the body the bundle of a job, and start the job; raises BundleNotReplaceable, HTTPException."""
     if not is_genuine(request.headers, request.headers.get(TOKEN_HEADER, ""), job.site.csrf_token):

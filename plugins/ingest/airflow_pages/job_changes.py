@@ -9,38 +9,37 @@ from ingest.airflow_pages.access import GenuineForm
 from ingest.airflow_pages.page import Page
 from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
 from ingest.airflow_pages.visible_job import ChangeableJobDep, VisibleJob
-from ingest.operations.job_actions import AN_ADMIN, cancel_job, retry_job
 from ingest.pages.job_actions import show_confirmation
-from ingest.pages.selection import Action
+from ingest.pages.selection import Action, action_on_job
 
 router = APIRouter(default_response_class=Page)
 
 
-@router.get("/jobs/{job_id:job}/retry")
+@router.get("/jobs/{job_id}/retry")
 def confirm_retry(job: ChangeableJobDep) -> str:
     """Answer the page on which a person confirms to retry a job."""
     return show_confirmation(get_engine(), job.site, Action.RETRY, job.job_id)
 
 
-@router.post("/jobs/{job_id:job}/retry", dependencies=[GenuineForm])
+@router.post("/jobs/{job_id}/retry", dependencies=[GenuineForm])
 def retry(job: ChangeableJobDep) -> RedirectResponse:
     """Retry a job; may be repeated."""
-    retry_job(get_engine(), get_airflow(), job.job_id)
-    return _show_job(job)
+    return _change(job, Action.RETRY)
 
 
-@router.get("/jobs/{job_id:job}/cancel")
+@router.get("/jobs/{job_id}/cancel")
 def confirm_cancellation(job: ChangeableJobDep) -> str:
     """Answer the page on which a person confirms to cancel a job."""
     return show_confirmation(get_engine(), job.site, Action.CANCEL, job.job_id)
 
 
-@router.post("/jobs/{job_id:job}/cancel", dependencies=[GenuineForm])
+@router.post("/jobs/{job_id}/cancel", dependencies=[GenuineForm])
 def cancel(job: ChangeableJobDep) -> RedirectResponse:
     """Cancel a job; may be repeated."""
-    cancel_job(get_settings(), get_engine(), get_airflow(), job.job_id, AN_ADMIN, job.account)
-    return _show_job(job)
+    return _change(job, Action.CANCEL)
 
 
-def _show_job(job: VisibleJob) -> RedirectResponse:
+def _change(job: VisibleJob, action: Action) -> RedirectResponse:
+    """Do an action with a job, and send the browser to its page."""
+    action_on_job(action, get_settings(), get_engine(), get_airflow(), job.account)(job.job_id)
     return RedirectResponse(job.site.job(job.job_id), HTTPStatus.SEE_OTHER)

@@ -12,6 +12,8 @@ from ingest.settings.loading import Settings, load_settings
 
 # Connections to the ledger: pages must not take those that stages need.
 POOL_SIZE = 3
+# A page whose query takes longer is an error: nobody waits for it, and it would occupy a thread of the api-server.
+STATEMENT_SECONDS = 10
 
 
 @cache
@@ -23,7 +25,7 @@ def get_settings() -> Settings:
 @cache
 def get_engine() -> Engine:
     """Return the connections to the ledger."""
-    return make_engine(get_settings(), POOL_SIZE)
+    return make_engine(get_settings(), POOL_SIZE, STATEMENT_SECONDS)
 
 
 @cache

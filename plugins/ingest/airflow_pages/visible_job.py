@@ -1,34 +1,20 @@
 """The job that an address names, if the account of the request may see or change it. Used by the pages about one job."""
 
+import re
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends
-from starlette.convertors import Convertor, register_url_convertor
+from fastapi import Depends, HTTPException
 
-from ingest.airflow_pages.access import AccessDep, SiteDep
+from ingest.airflow_pages.access import Access, AccessDep, SiteDep
 from ingest.airflow_pages.resources import get_engine
 from ingest.errors.types import ReceivedByOriginal
 from ingest.ledger import jobs
 from ingest.pages.site import Site
 from ingest.states.stages import Kind
 
-
-class JobConvertor(Convertor[int]):
-    """The id of a job in an address: anything else is no page, and never an error of a number."""
-
-    regex = "[0-9]{1,19}"
-
-    def convert(self, value: str) -> int:
-        """Return the id."""
-        return int(value)
-
-    def to_string(self, value: int) -> str:
-        """Return the part of the address."""
-        return str(value)
-
-
-register_url_convertor("job", JobConvertor())
+JOB_ID = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -41,7 +27,14 @@ class VisibleJob:
     site: Site
 
 
-def find_visible(job_id: int, access: AccessDep, site: SiteDep) -> VisibleJob:
+def find_visible(job_id: str, access: AccessDep, site: SiteDep) -> VisibleJob:
+    """Return a job that the account may see; raises UnknownJob, HTTPException, DatabaseUnavailable."""
+    if not JOB_ID.fullmatch(job_id):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return visible(int(job_id), access, site)
+
+
+def visible(job_id: int, access: Access, site: Site) -> VisibleJob:
     """Return a job that the account may see; raises UnknownJob, HTTPException, DatabaseUnavailable."""
     try:
         kind = jobs.read(get_engine(), job_id).received.kind

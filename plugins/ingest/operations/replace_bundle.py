@@ -13,7 +13,7 @@ A process that dies in between leaves a job that runs, or one that is FAILED wit
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,13 @@ EXTENSIONS = {Kind.INGEST: "tar", Kind.MOVE: "json"}
 
 @dataclass(frozen=True)
 class NewBundle:
-    """A bundle that replaces that of a job: `size` in bytes, and `account`, who sent it, unless it came by the command line.
+    """A bundle that replaces that of a job.
 
-    `may_remove` permits to remove files of the old bundle from the archive.
+    - `size`: the number of its bytes.
+    - `user`: the user of the job from now on.
+    - `account`: who sent it, unless it came by the command line.
+    - `may_remove`: whether files of the old bundle may be removed from the archive; otherwise there must be none.
+    - `check`: called when the bundle has arrived; raises an error if the job has to keep its old one.
     """
 
     stream: Readable
@@ -56,6 +60,7 @@ class NewBundle:
     user: str
     account: str = ""
     may_remove: bool = True
+    check: Callable[[], object] = lambda: None
 
 
 def run_with_file(
@@ -91,6 +96,7 @@ def replace_bundle(
     """
     job_id, kind = job.received.job_id, job.received.kind
     with _copy_to_spool(settings, engine, job_id, kind, bundle, kept_free) as received:
+        bundle.check()
         failpoint("replacing.copied", job_id)
         # Nothing has failed, so that webhooks are not notified.
         set_state(engine, airflow, job_id, failed(STAGES[kind][0], REPLACING_TEXT), notify=False)
@@ -121,7 +127,7 @@ def _exchange(settings: Settings, engine: Engine, received: Received, bundle: Ne
         # Canceled after its state was set, and before it was acquired.
         jobs.refuse_canceled(lease.job)
         if not bundle.may_remove:
-            # The job may have been retried since it was checked, and may have sent files.
+            # A process of the job may have continued until now, and may have sent files.
             with lease.transaction() as session:
                 refuse_stored(session, lease.job_id)
         with closing(make_services(settings, engine)) as services:

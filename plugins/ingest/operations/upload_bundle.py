@@ -24,7 +24,12 @@ def run_with_upload(
     Raises UnknownJob, BundleNotReplaceable, TransientError, and the errors of the stream.
     """
     job = check_replaceable(engine, job_id)
-    bundle = NewBundle(stream, size, job.received.user, account, may_remove=False)
+
+    def check() -> None:
+        # While the bundle arrived, the job may have been retried, canceled, or have got another one.
+        check_replaceable(engine, job_id)
+
+    bundle = NewBundle(stream, size, job.received.user, account, may_remove=False, check=check)
     replace_bundle(settings, engine, airflow, job, bundle, settings.spool_kept_free)
 
 

@@ -10,8 +10,10 @@ export function filesOf(input) {
 
 // Returns the files of a drop, also those in folders.
 export async function filesOfDrop(transfer) {
-  // The entries must be read before the first `await`: the browser then empties the list.
+  // Both must be read before the first `await`: the browser then empties the lists. Files without an entry come from a script.
+  const files = [...transfer.files];
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  if (entries.length === 0) return files.map((file) => ({ path: file.name, file }));
   return (await Promise.all(entries.map(filesBelow))).flat();
 }
 

@@ -70,7 +70,7 @@ async function send({ tar, fingerprint, files }) {
   upload = await openUpload(tar, fingerprint, addresses.uploads, {
     progress: (sent) => showStatus(`Sending${rate.text(sent, tar.size)}`, sent, tar.size),
     waiting: (error) => waitAfter(error, files),
-    done: (job) => leave(`${addresses.jobs}${job}`),
+    done: (job) => leave(job === undefined ? addresses.jobs : `${addresses.jobs}/${job}`),
     failed: fail,
   });
   part("pause").textContent = "Pause";
@@ -123,10 +123,14 @@ part("cancel").addEventListener("click", cancel);
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
-  if (!form.hidden) choose(await filesOfDrop(event.dataTransfer));
+  if (form.hidden) return;
+  form.elements.kind.value = "files";
+  showFields();
+  choose(await filesOfDrop(event.dataTransfer));
 });
 window.addEventListener("beforeunload", (event) => {
   if (upload && !isPaused) event.preventDefault();
 });
 showFields();
+part("without-script").hidden = true;
 form.hidden = false;

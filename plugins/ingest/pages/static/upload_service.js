@@ -26,7 +26,8 @@ export async function checkMetadata(address, document) {
 }
 
 // Returns an upload of tus-js-client that continues an earlier one of the same fingerprint.
-// `shown` has the functions `progress(sent)`, `waiting(error)`, `done(jobId)` and `failed(error)`.
+// `shown` has the functions `progress(sent)`, `waiting(error)`, `failed(error)` and `done(jobId)`, whose
+// argument is undefined if a proxy has removed the header that names the job.
 export async function openUpload(tar, fingerprint, endpoint, shown) {
   const upload = new tus.Upload(tar, {
     endpoint,
@@ -40,7 +41,7 @@ export async function openUpload(tar, fingerprint, endpoint, shown) {
       return again;
     },
     onProgress: shown.progress,
-    onSuccess: ({ lastResponse }) => shown.done(JOB.exec(lastResponse.getHeader("Link"))[1]),
+    onSuccess: ({ lastResponse }) => shown.done(JOB.exec(lastResponse.getHeader("Link"))?.[1]),
     onError: shown.failed,
   });
   const [previous] = await upload.findPreviousUploads();

@@ -1,8 +1,12 @@
 """What all pages of the API have in common: headers, errors as pages, and the login."""
 
+from collections.abc import Callable
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from ingest.settings.loading import Settings
 from tests.api.routes.pages.conftest import ADMIN, BROWSER, OPERATOR, UPLOADER, OpenBrowser
 
 PROGRAM = {"Accept": "*/*"}
@@ -92,3 +96,19 @@ def test_static_file_is_kept_for_ever_only_at_the_address_of_its_version(strange
     assert plain.headers["Cache-Control"] == "no-cache"
     assert stranger.get("/ui/static/bundle.js", headers={"If-None-Match": plain.headers["ETag"]}).status_code == 304
     assert stranger.get("/ui/static/absent.js").status_code == 404
+
+
+def test_page_without_a_database_says_what_is_unavailable(make_app: Callable[..., Flask], settings: Settings):
+    app = make_app(settings.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/nothing"}))
+    answer = app.test_client().get("/ui/jobs", headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert "database" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_unexpected_error_is_a_page_without_its_text(log_in: OpenBrowser, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("api.routes.pages.jobs.render_jobs", lambda *_: 1 / 0)
+    answer = log_in(UPLOADER).get("/ui/jobs")
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "internal error" in answer.text
+    assert "division" not in answer.text
