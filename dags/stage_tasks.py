@@ -3,6 +3,8 @@
 Imported by `ingest_dag` and `move_dag`, which contain only the text of their page in Airflow's UI and the wiring.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
@@ -18,6 +20,9 @@ from ingest.states.stages import STAGES, Kind, Stage
 
 # Each job that is cataloged is an event of this asset, so that DAGs of a facility can start on it.
 CATALOGED = Asset("pacifica-ingest/cataloged")
+# The key of a run's configuration that holds the trace of the upload, and where a W3C `traceparent` has its id.
+TRACE = "airflow/dagrun_parent_trace_context"
+TRACE_ID = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-")
 # Ends the page of each of these DAGs in Airflow's UI.
 RUNBOOK = """\
 - **A task that is up for retry** waits for a service that is unavailable, and continues without help.
@@ -58,20 +63,25 @@ def _run(stage: Stage) -> Summary | None:
     """Run a stage of the job that the current DAG run belongs to."""
     context = get_current_context()
     task_instance = context["ti"]
-    job_id = (context["dag_run"].conf or {}).get("job_id")
+    conf = context["dag_run"].conf or {}
+    job_id = conf.get("job_id")
     if not isinstance(job_id, int):
         raise UnknownJob("this run names no job: runs are triggered by the API, not by hand")
     last_try = task_instance.try_number > task_instance.max_tries
-    with bound_contextvars(**_log_fields(stage, job_id, task_instance.try_number)):
+    with bound_contextvars(**_log_fields(stage, task_instance.try_number, conf)):
         summary = run_stage(stage, job_id, task_instance.try_number, last_try=last_try)
     if stage is Stage.INGEST_METADATA:
         context["outlet_events"][CATALOGED].extra = _cataloged_event(task_instance, job_id)
     return summary
 
 
-def _log_fields(stage: Stage, job_id: int, attempt: int) -> dict[str, Any]:
+def _log_fields(stage: Stage, attempt: int, conf: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that Airflow adds to each line of the task's log, which is JSON."""
-    return {"job": job_id, "stage": stage.value, "attempt": attempt} if SETTINGS.log_format == JSON else {}
+    if SETTINGS.log_format != JSON:
+        return {}
+    trace = TRACE_ID.search(str(conf.get(TRACE, "")))
+    fields = {"job": conf["job_id"], "stage": stage.value, "attempt": attempt}
+    return {**fields, "trace_id": trace[1]} if trace else fields
 
 
 def _cataloged_event(task_instance: Any, job_id: int) -> dict[str, Any]:  # noqa: ANN401 - a type of Airflow

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 PREFIX = "pacifica_ingest_"
 # The name of a sample and its labels.
 Key = tuple[str, tuple[tuple[str, str], ...]]
-EVENTS = """SELECT event.kind AS event, coalesce(job.kind, '') AS kind, coalesce(stage, '') AS stage,
-    coalesce(code, '') AS code, event.text, job.files, job.bytes
+EVENTS = """SELECT event.kind AS event, coalesce(job.kind, '') AS kind, coalesce(event.stage, '') AS stage,
+    coalesce(event.code, '') AS code, event.text, job.files, job.bytes
     FROM event LEFT JOIN job ON job.id = event.job_id"""
 JOBS = """SELECT kind, coalesce(ended, CASE WHEN holder IS NULL THEN 'waiting' ELSE 'running' END) AS state,
     CASE WHEN ended = 'failed' THEN coalesce(error_code, '') ELSE '' END AS code FROM job"""

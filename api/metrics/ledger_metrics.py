@@ -4,6 +4,7 @@ The ledger is read at most once a second, on a connection of its own, so that no
 """
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ class LedgerCollector(Collector):
         """`engine` has short time limits."""
         self._engine = engine
         self._lock = threading.Lock()
-        self._read_at = 0.0
+        self._read_at = -math.inf
         self._last: LedgerMetrics | None = None
 
     def collect(self) -> Iterator[Metric]:

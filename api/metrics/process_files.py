@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of its own
 PREFIX = "pacifica-ingest-metrics-"
+# A server that is about to start has created its folder, and does not hold the lock yet.
+MIN_AGE_SECONDS = 60
 
 
 @contextmanager
@@ -38,10 +41,12 @@ def shared_folder() -> Iterator[None]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove the folders of this account's servers that were killed: nobody holds their lock."""
+    """Remove the folders of this account's servers that were killed: no process holds their lock."""
     for folder in parent.glob(f"{PREFIX}*"):
         # Another account's, or removed by another server meanwhile.
         with suppress(OSError):
+            if time.time() - folder.stat().st_mtime < MIN_AGE_SECONDS:
+                continue
             descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

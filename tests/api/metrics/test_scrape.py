@@ -111,17 +111,19 @@ def test_a_token_file_that_cannot_be_used_is_refused(tmp_path: Path, run: Run, c
 def test_folders_of_killed_servers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(process_files, "MEMORY", tmp_path)
     monkeypatch.setattr(os, "environ", {**os.environ})
-    abandoned, used = tmp_path / f"{process_files.PREFIX}a", tmp_path / f"{process_files.PREFIX}b"
-    for folder in (abandoned, used):
+    abandoned, used, new = (tmp_path / f"{process_files.PREFIX}{name}" for name in ("a", "b", "c"))
+    for folder in (abandoned, used, new):
         folder.mkdir()
         (folder / "counter_1.db").touch()
+    for folder in (abandoned, used):
+        os.utime(folder, (0, 0))
     descriptor = os.open(used, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     try:
         with process_files.shared_folder():
             own = Path(os.environ[process_files.FOLDER_VARIABLE])
-            assert {*tmp_path.iterdir()} == {used, own}
+            assert {*tmp_path.iterdir()} == {used, new, own}
             assert [*own.iterdir()] == []
     finally:
         os.close(descriptor)
-    assert [*tmp_path.iterdir()] == [used]
+    assert {*tmp_path.iterdir()} == {used, new}
