@@ -5,6 +5,7 @@ Used by the row `growth`.
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -17,7 +18,7 @@ TIMEOUT_SECONDS = 60
 MEGABYTE, BLOCK = 10**6, 512
 # What Airflow's pages load first: its home page, the list of runs, and the grid of the DAG `ingest`.
 PAGES = {
-    "Airflow's home page": "/ui/dashboard/historical_metrics_data?start_date=2020-01-01T00:00:00Z",
+    "Airflow's home page": "/ui/dashboard/historical_metrics_data?start_date={yesterday}",
     "Airflow's list of DAGs": "/ui/dags?limit=50",
     "Airflow's list of runs": "/api/v2/dags/~/dagRuns?limit=50&order_by=-run_after",
     "the grid of `ingest`": "/ui/grid/runs/ingest?limit=25&order_by=-run_after",
@@ -42,12 +43,12 @@ def page_milliseconds(stack: Stack) -> dict[str, list[float]]:
     """Return the times of the first request of Airflow's pages, as an admin; the first answer is not counted."""
     login = {"username": "admin", "password": stack.password("admin")}
     token = requests.post(f"{stack.airflow}/auth/token", json=login, timeout=TIMEOUT_SECONDS).json()["access_token"]
-    session = requests.Session()
+    session, yesterday = requests.Session(), f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     session.headers["Authorization"] = f"Bearer {token}"
 
     def milliseconds(path: str) -> float:
         begun = time.perf_counter()
-        answer = session.get(stack.airflow + path, timeout=TIMEOUT_SECONDS)
+        answer = session.get(stack.airflow + path.format(yesterday=yesterday), timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         return (time.perf_counter() - begun) * 1000
 

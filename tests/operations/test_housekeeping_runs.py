@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors.types import RunChanged
+from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.operations import housekeeping_runs
 from ingest.orchestrator.client import AirflowApi
 from tests.operations.test_task_logs import NOW, make_log
@@ -52,6 +52,26 @@ def test_earlier_runs_are_removed_with_their_logs(airflow: Airflow, tmp_path: Pa
     housekeeping_runs.end_run("run-9", {}, tmp_path)
     assert airflow.uneventful == []
     assert [log.exists() for log in logs] == [True, False, False]
+
+
+def test_runs_that_cannot_be_removed_do_not_fail_the_run(
+    airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_api: AirflowApi, _dag: str) -> list[str]:
+        raise ServiceUnavailable("Airflow", "http://airflow", "no connection")
+
+    monkeypatch.setattr(housekeeping_runs, "uneventful_runs", refuse)
+    housekeeping_runs.end_run("run-9", {"cleared": 1}, tmp_path)
+    assert airflow.notes == {"run-9": "cleared: 1"}
+
+
+def test_run_whose_note_cannot_be_set_fails(airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_api: AirflowApi, _dag: str, _run_id: str, _note: str) -> None:
+        raise ServiceUnavailable("Airflow", "http://airflow", "no connection")
+
+    monkeypatch.setattr(AirflowApi, "set_note", refuse)
+    with pytest.raises(ServiceUnavailable):
+        housekeeping_runs.end_run("run-9", {"cleared": 1}, tmp_path)
 
 
 def test_run_that_an_operator_started_again_does_not_keep_the_others(airflow: Airflow, tmp_path: Path):

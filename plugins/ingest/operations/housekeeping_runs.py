@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from ingest.errors.types import RunChanged
+from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.operations import task_logs
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.dag_ids import HOUSEKEEPING
@@ -23,11 +23,17 @@ logger = logging.getLogger(__name__)
 
 
 def end_run(run_id: str, counts: Mapping[str, int], logs: Path) -> None:
-    """Note in the run what it did, if anything, and remove earlier runs that did nothing; raises ServiceUnavailable."""
+    """Note in the run what it did, if anything, and remove earlier runs that did nothing.
+
+    Raises ServiceUnavailable if the note was not set: the run fails, so that it stays.
+    """
     airflow = AirflowApi(load_settings())
     if note := _note(counts):
         airflow.set_note(HOUSEKEEPING, run_id, note)
-    remove_uneventful(airflow, logs)
+    try:
+        remove_uneventful(airflow, logs)
+    except ServiceUnavailable as error:
+        logger.warning("runs that did nothing stay until the next run: %s", error)
 
 
 def remove_uneventful(airflow: AirflowApi, logs: Path) -> int:
