@@ -27,8 +27,9 @@ TRACE_ID = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-")
 RUNBOOK = """\
 - **A task that is up for retry** waits for a service that is unavailable, and continues without help.
 - **A task that failed** either waits for a service, too, or needs a person: `exception` of `GET /get_state?job_id=N` says
-  which. A job that waits has a text with `next at`, and housekeeping clears its task; clear it to continue immediately.
-  Otherwise fix the cause. Then clear the task with its downstream tasks, or run `pacifica-ingest-cmd retry --job_id N`.
+  which. A job that waits has a text with `next at` or `answers again`, and housekeeping clears its task; clear it to
+  continue immediately. Otherwise fix the cause. Then clear the task with its downstream tasks, or run
+  `pacifica-ingest-cmd retry --job_id N`.
 - **Never mark a task as success**: the job would not be cataloged, and is shown as FAILED.
 - **To end a job for good**, run `pacifica-ingest-cmd cancel --job-id N`: its files are removed from the archive.
 - **To end a job until it is retried**, mark its run as failed. Within a minute the job is FAILED with the code

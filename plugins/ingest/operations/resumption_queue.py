@@ -59,16 +59,17 @@ class ResumptionQueue:
 
     def observe(self, found: Mapping[int, JobSnapshot]) -> None:
         """Count which of the started attempts have succeeded or failed, by the jobs as they are now."""
-        for job_id, before in list(self._started.items()):
-            waiting = found[job_id].record.waiting if job_id in found else None
-            if waiting is None:
-                self.has_succeeded, self.failures = True, 0
-                self.limit = min(self.limit + 1, self.most)
-            elif _attempt(waiting) != _attempt(before.record.waiting):
-                self.failures += 1
-            else:
+        for job_id, job in found.items():
+            before = self._started[job_id].record
+            if _attempt(job.record.waiting) == _attempt(before.waiting):
                 continue
             del self._started[job_id]
+            if job.record.waiting is not None:
+                self.failures += 1
+            elif not job.record.is_stopped:
+                # A job that has failed for good says nothing about the service: its time may have been over.
+                self.has_succeeded, self.failures = True, 0
+                self.limit = min(self.limit + 1, self.most)
 
 
 def _attempt(waiting: Waiting | None) -> tuple[str, int] | None:

@@ -20,7 +20,7 @@ from ingest.states.job_state import CLEARS_ALLOWED, job_state
 from ingest.states.stages import Kind, Stage
 from ingest.states.waiting import Cause, Resumption, Waiting
 from tests.job_creation import create_job
-from tests.operations.housekeeping.conftest import QUEUED, Airflow, MakeJob, finish_stage, next_id
+from tests.operations.housekeeping.conftest import QUEUED, Airflow, MakeJob, fail_stage, finish_stage, next_id
 
 ARCHIVE = Cause("archive", "file:///archive", "service_unavailable", "not a folder")
 # A part that no check can find out about.
@@ -138,6 +138,25 @@ def test_only_the_oldest_jobs_and_those_whose_time_is_over_try_a_service_that_do
     postponed = jobs.read(database_engine, waiting[-1])
     assert waiting_of(database_engine, waiting[-1]).attempt == 1
     assert not postponed.is_due
+
+
+@pytest.mark.usefixtures("archive_is_unavailable")
+def test_jobs_whose_time_is_over_do_not_show_that_the_service_answers(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = let_wait(make_job, airflow, database_engine, 4 * LIMIT)
+    for job in waiting:
+        wait_for(database_engine, job, ARCHIVE, 0.0, until=0.0)
+
+    def attempt(job: int) -> None:
+        assert waiting_of(database_engine, job).resumption is Resumption.STARTED
+        assert Resumption.IN_LINE not in {jobs.read(database_engine, each).record.resumption for each in waiting}
+        fail_stage(database_engine, job, final=True)
+
+    simultaneous = play(airflow, monkeypatch, attempt)
+    housekeeping.run_housekeeping()
+    assert all(jobs.read(database_engine, job).record.is_stopped for job in waiting)
+    assert max(simultaneous) == LIMIT
 
 
 def names(made: list[int]) -> list[str]:
