@@ -67,6 +67,9 @@ class Airflow:
             self.runs[run_id] = Run("queued", (), run.missing)
         return hit
 
+    def note(self, _dag: str, run_id: str) -> str | None:
+        return self.notes.get(run_id)
+
     def set_note(self, _dag: str, run_id: str, note: str | None) -> None:
         self.notes[run_id] = note
 
@@ -104,7 +107,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
     monkeypatch.setattr(repair_job, "marked_failed_by", lambda _, _dag, run_id: known.marked.get(run_id))
     monkeypatch.setattr(resume_jobs, "runs_marked_lately", lambda _: frozenset(known.marked))
     monkeypatch.setattr(AirflowApi, "foreign_run", lambda _, _dag, run_id: known.foreign.get(run_id, ""))
-    for name in ("run", "trigger", "clear", "fail", "delete", "set_note"):
+    for name in ("run", "trigger", "clear", "fail", "delete", "note", "set_note"):
         monkeypatch.setattr(AirflowApi, name, getattr(known, name))
     return known
 
