@@ -72,10 +72,12 @@ def show_errors(response: Response) -> Response:
     """Show an error as a page where a page was requested; a browser without a valid token prompts for it."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
-    page = _error_page(response) if _wants_page() and response.mimetype == JSON else response
-    if response.status_code == HTTPStatus.UNAUTHORIZED and get_resources().settings.authentication == TOKEN:
-        page.headers["WWW-Authenticate"] = LOGIN
-    return page
+    is_login = response.status_code == HTTPStatus.UNAUTHORIZED and get_resources().settings.authentication == TOKEN
+    if is_login:
+        response.headers["WWW-Authenticate"] = LOGIN
+    if not _wants_page() or response.mimetype != JSON:
+        return response
+    return _error_page(response, "login.html" if is_login else "error.html")
 
 
 def _wants_page() -> bool:
@@ -83,9 +85,8 @@ def _wants_page() -> bool:
     return any(kind == HTML for kind, _ in request.accept_mimetypes)
 
 
-def _error_page(response: Response) -> Response:
+def _error_page(response: Response, template: str) -> Response:
     error = response.get_json()
-    template = "login.html" if response.status_code == HTTPStatus.UNAUTHORIZED else "error.html"
     status = HTTPStatus(response.status_code)
     page = answer_page(template, error=error, heading=status.phrase, what_to_do=advice_on(error["code"]).what_to_do)
     page.status_code = status

@@ -14,6 +14,8 @@ from ingest.pages.csrf import FIELD, is_genuine, make_token
 
 COOKIE = "pacifica_ingest_forms"
 SECRET_BYTES = 24
+# A form holds the ids of at most a few hundred jobs.
+LARGEST_FORM = 64 * 1024
 
 
 def form_token(user: str) -> str:
@@ -32,7 +34,8 @@ def keep_secret(response: Response) -> None:
 
 
 def check_form() -> None:
-    """Check that a page of this service sent the form, and for the same user; raises CrossSite."""
+    """Check that a page of this service sent the form, and for the same user; raises CrossSite, HTTPException."""
+    request.max_content_length = LARGEST_FORM
     secret = request.cookies.get(COOKIE)
     sent = request.form.get(FIELD, "")
     if not secret or not is_genuine(dict(request.headers), sent, make_token(secret, caller().user)):

@@ -44,6 +44,14 @@ def test_browser_without_a_token_prompts_for_one_and_shows_what_to_enter(strange
     assert "your token" in answer.text
 
 
+def test_without_tokens_nothing_prompts_for_one(make_app: Callable[..., Flask], settings: Settings):
+    app = make_app(settings.model_copy(update={"authentication": "proxy"}))
+    answer = app.test_client().get("/ui/jobs", headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (401, "text/html")
+    assert not answer.headers["WWW-Authenticate"].startswith("Basic")
+    assert "the password" not in answer.text
+
+
 def test_wrong_password_prompts_again(log_in: OpenBrowser, stranger: FlaskClient):
     log_in(UPLOADER)
     answer = stranger.get("/ui/jobs", headers=BROWSER, auth=(UPLOADER, "guessed"))

@@ -1,5 +1,6 @@
 """The token of forms: without it, nothing is changed."""
 
+import io
 import re
 
 import pytest
@@ -68,6 +69,13 @@ def test_any_other_form_changes_nothing(
 def test_token_without_the_cookie_changes_nothing(log_in: OpenBrowser, database_engine: Engine, job: int):
     answer = log_in(UPLOADER).post(f"/ui/jobs/{job}/cancel", {"csrf_token": make_token("", UPLOADER)})
     assert (answer.status_code, "reload the page" in answer.text) == (403, True)
+    assert not is_canceled(database_engine, job)
+
+
+@pytest.mark.parametrize("field", ["x" * 100_000, (io.BytesIO(b"x" * 100_000), "file.bin")], ids=["text", "file"])
+def test_large_form_is_refused(browser: Browser, database_engine: Engine, job: int, field: object):
+    answer = browser.post(f"/ui/jobs/{job}/cancel", {"csrf_token": make_token(SECRET, UPLOADER), "more": field})
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
     assert not is_canceled(database_engine, job)
 
 
