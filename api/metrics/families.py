@@ -35,18 +35,19 @@ class Histogram:
         self._family = HistogramMetricFamily(PREFIX + name, text, labels=labels)
         self._bounds = bounds
         self._counts: dict[tuple[str, ...], dict[float, int]] = {}
-        self._seconds: dict[tuple[str, ...], float] = {}
+        self._seconds: dict[tuple[str, ...], list[float]] = {}
 
     def add(self, labels: tuple[str, ...], upper_bound: float, count: int, seconds: float) -> None:
         """Add durations that are in the bucket with this bound."""
         counts = self._counts.setdefault(labels, {})
         counts[upper_bound] = counts.get(upper_bound, 0) + count
-        self._seconds[labels] = self._seconds.get(labels, 0.0) + seconds
+        self._seconds.setdefault(labels, []).append(seconds)
 
     def family(self) -> HistogramMetricFamily:
         """Return the metric."""
         for labels, counts in self._counts.items():
-            self._family.add_metric(labels, list(self._cumulated(counts)), self._seconds[labels])
+            # The sum in any order: rounded differently, it could be lower than before.
+            self._family.add_metric(labels, list(self._cumulated(counts)), math.fsum(self._seconds[labels]))
         return self._family
 
     def _cumulated(self, counts: Mapping[float, int]) -> Iterable[tuple[str, float]]:

@@ -8,8 +8,7 @@ import os
 import time
 
 from flask import Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Histogram, values
-from prometheus_client import Counter as Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.metrics.families import PREFIX
@@ -33,7 +32,7 @@ class ProcessMetrics:
         if folder := os.environ.get(FOLDER_VARIABLE):
             MultiProcessCollector(self.registry, folder)  # type: ignore[no-untyped-call]
             own = None
-        self._requests = Metric(
+        self._requests = Counter(
             f"{PREFIX}http_requests", "Requests that were answered.", ("method", "route", "status"), registry=own
         )
         self._durations = Histogram(

@@ -194,6 +194,22 @@ def test_counting_continues_after_a_backup_was_restored_in_another_cluster(engin
     assert stored(engine) == 1
 
 
+def test_sums_of_durations_do_not_depend_on_when_they_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(event_totals, "BATCH_SIZE", 7)
+    for number in range(30):
+        with acquire_job(engine, 1, Stage.OPEN_TAR, number) as lease:
+            assert lease is not None
+            lease.finish_stage()
+    found = set()
+    for _ in range(3):
+        monkeypatch.setattr(event_totals, "BATCH_SIZE", 1000)
+        found |= {total.seconds for total in read(engine) if total.event == EventKind.STAGE_FINISHED}
+        monkeypatch.setattr(event_totals, "BATCH_SIZE", 7)
+        monkeypatch.setattr(event_totals, "MAX_BATCHES", 3)
+        count_events(engine)
+    assert len(found) == 1
+
+
 def test_a_move_has_its_own_totals(engine: Engine):
     create_job(engine, received(2, Kind.MOVE))
     assert {(total.event, total.kind) for total in read(engine)} == {("received", "ingest"), ("received", "move")}

@@ -4,12 +4,13 @@ Used by `ingest.ledger.event_totals` for the events that the table `event_total`
 """
 
 import math
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Float,
+    Numeric,
     Select,
     SQLColumnExpression,
     case,
@@ -41,7 +42,7 @@ def sum_events(after: int, last: int) -> Select[Any]:
         func.count().label("count"),
         cast(func.coalesce(func.sum(events.files), 0), BigInteger).label("files"),
         cast(func.coalesce(func.sum(events.bytes), 0), BigInteger).label("bytes"),
-        func.coalesce(func.sum(events.seconds), 0.0).label("seconds"),
+        func.coalesce(func.sum(events.seconds), 0).label("seconds"),
     ).group_by(*(literal_column(str(number + 1)) for number in range(len(keys))))
 
 
@@ -76,7 +77,7 @@ def _received_bytes() -> ColumnElement[int]:
     return cast(func.substring(Event.text, "^[0-9]+"), BigInteger)
 
 
-def _duration() -> ColumnElement[float]:
+def _duration() -> ColumnElement[Decimal]:
     """Return the seconds since the stage or, when the job is complete, since its upload began; NULL for other events."""
     started = aliased(Event)
     began = (
@@ -90,6 +91,6 @@ def _duration() -> ColumnElement[float]:
         .scalar_subquery()
     )
     since = case((Event.kind == EventKind.STAGE_FINISHED, began), (Event.kind == EventKind.CATALOGED, Job.created))
-    seconds = cast(func.extract("epoch", Event.at - since), Float)
+    seconds = cast(func.extract("epoch", Event.at - since), Numeric)
     # A clock may have been set back.
-    return case((seconds < 0, 0.0), else_=seconds)
+    return case((seconds < 0, 0), else_=seconds)

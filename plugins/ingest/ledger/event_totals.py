@@ -2,14 +2,14 @@
 
 An event is never changed, so each is counted once. Housekeeping adds new events to the table `event_total`
 (`count_events`); `read_totals` adds the few that follow. Both use the same query, in one snapshot, so the sums are those
-over all events at that moment, equal in every process, and never decrease. docs/decisions/0029-metrics-from-events.md has
-the measurements.
+over all events at that moment, equal in every process, and never decrease. Durations are added exactly.
+docs/decisions/0029-metrics-from-events.md has the measurements.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Engine, cast, func, literal_column, select
+from sqlalchemy import BigInteger, Engine, Float, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,7 @@ def read_totals(session: Session) -> list[Total]:
     both = counted.union_all(sum_events(counted_id, counted_id + BATCH_SIZE)).subquery().c
     keys, sums = list(both)[: len(KEYS)], list(both)[len(KEYS) :]
     # PostgreSQL adds integers to a Decimal.
-    added = [cast(func.sum(each), BigInteger) for each in sums[:-1]] + [func.sum(sums[-1])]
+    added = [cast(func.sum(each), BigInteger) for each in sums[:-1]] + [cast(func.sum(sums[-1]), Float)]
     return [Total(*row) for row in session.execute(select(*keys, *added).group_by(*keys))]
 
 

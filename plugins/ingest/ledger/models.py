@@ -326,7 +326,8 @@ class EventTotal(Base):
     count: Mapped[int]
     files: Mapped[int]
     bytes: Mapped[int]
-    seconds: Mapped[float]
+    # Exact: a sum of floats depends on their order, and could be lower than before.
+    seconds: Mapped[Decimal] = mapped_column(Numeric())
 
 
 class EventTotalPosition(Base):

@@ -15,7 +15,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("event", "kind", "stage", "code")),
         sa.Column("upper_bound", sa.Float(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("count", "files", "bytes")),
-        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Numeric(), nullable=False),
         sa.PrimaryKeyConstraint("event", "kind", "stage", "code", "upper_bound", name=op.f("pk_event_total")),
     )
     op.create_table(
