@@ -30,7 +30,7 @@ from ingest.system.failpoints import NO_JOB, failpoint
 
 logger = logging.getLogger(__name__)
 
-# Airflow's api-server, which also serves the tasks, deletes some sixty runs a second.
+# Airflow's api-server, which also serves the tasks, takes some 20 ms for each.
 MAX_RUNS = 5_000
 DAGS = (*(kind.value for kind in Kind), *PERIODIC_DAGS)
 
