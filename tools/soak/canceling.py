@@ -1,4 +1,4 @@
-"""The canceler: a thread that cancels random jobs at random moments, as their uploader does. Started by `soak`."""
+"""The canceler: a thread that cancels some jobs, each in a random stage, as their uploader does. Started by `soak`."""
 
 import threading
 from http import HTTPStatus
@@ -6,9 +6,13 @@ from random import Random
 
 import requests
 
+from ingest.states.job_state import RECEIVED_LABEL
+from ingest.states.stages import STAGES, Kind
 from tools.soak.journal import Answered, Cancellation, Journal
 
-PAUSE_SECONDS = (0.5, 8.0)
+# Of all jobs. One that passes its stage before it is seen there is not canceled.
+SHARE = 0.3
+PAUSE_SECONDS = (0.2, 2.0)
 REPEAT_SECONDS = 1.0
 TIMEOUT_SECONDS = 30
 REQUESTED, REFUSED = "a cancellation", "a cancellation that was refused"
@@ -19,6 +23,7 @@ class Canceler(threading.Thread):
 
     def __init__(self, seed: int, api: str, journal: Journal) -> None:
         super().__init__(name="canceler", daemon=True)
+        self._seed = seed
         self._api = api
         self._journal = journal
         self._chance = Random(seed)
@@ -26,9 +31,14 @@ class Canceler(threading.Thread):
     def run(self) -> None:
         """See `threading.Thread.run`."""
         while not self._journal.over.wait(self._chance.uniform(*PAUSE_SECONDS)):
-            jobs = [job for job in self._journal.jobs(ended=False) if job.cancellation is Cancellation.NONE]
+            jobs = [job for job in self._journal.jobs(ended=False) if self._is_due(job)]
             if jobs:
                 self._cancel(self._chance.choice(jobs))
+
+    def _is_due(self, job: Answered) -> bool:
+        """Return whether a job is shown in the stage in which it is to be canceled."""
+        label = label_of_cancellation(self._seed, job.number, job.kind)
+        return job.cancellation is Cancellation.NONE and job.shown.get("task", RECEIVED_LABEL) == label
 
     def _cancel(self, job: Answered) -> None:
         # Before the request, whose answer may be lost.
@@ -54,3 +64,10 @@ class Canceler(threading.Thread):
             )
         self._journal.faults[REQUESTED if answer.ok else REFUSED] += 1
         return True
+
+
+def label_of_cancellation(seed: int, number: int, kind: Kind) -> str | None:
+    """Return the label of the stage in which the job of an upload is to be canceled; None if it is not."""
+    chance = Random(f"{seed}-{number}-cancellation")
+    labels = [RECEIVED_LABEL, *(stage.label for stage in STAGES[kind])]
+    return chance.choice(labels) if chance.random() < SHARE else None

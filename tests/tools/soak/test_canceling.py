@@ -1,4 +1,4 @@
-"""The canceler records how its requests are answered; one that is not answered is repeated."""
+"""The canceler chooses some jobs, and records how its requests are answered; one that is not answered is repeated."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,13 +8,18 @@ from threading import Thread
 
 import pytest
 
+from ingest.states.job_state import RECEIVED_LABEL
+from ingest.states.stages import STAGES, Kind
 from tools.soak import canceling
-from tools.soak.canceling import Canceler
+from tools.soak.canceling import SHARE, Canceler, label_of_cancellation
 from tools.soak.journal import Cancellation, Journal
 from tools.soak.uploads import upload
 from tools.waiting import wait_until
 
 JOB = 17
+SEED = 1
+# An upload whose job is canceled.
+NUMBER = next(number for number in range(100) if label_of_cancellation(SEED, number, upload(SEED, number).kind))
 SECONDS = 30
 CLOSED = 0
 
@@ -36,7 +41,7 @@ def canceled_by(journal: Journal, statuses: list[int]) -> Iterator[list[str]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    canceler = Canceler(1, f"http://127.0.0.1:{server.server_port}", journal)
+    canceler = Canceler(SEED, f"http://127.0.0.1:{server.server_port}", journal)
     serving.start()
     canceler.start()
     yield paths
@@ -62,9 +67,18 @@ def test_cancellation_is_recorded(
     monkeypatch.setattr(canceling, "PAUSE_SECONDS", (0.01, 0.02))
     monkeypatch.setattr(canceling, "REPEAT_SECONDS", 0.01)
     journal = Journal()
-    journal.record_answer(upload(1, 1), JOB)
+    made = upload(SEED, NUMBER)
+    journal.record_answer(made, JOB)
+    journal.answered[JOB].shown = {"task": label_of_cancellation(SEED, NUMBER, made.kind)}
     with canceled_by(journal, statuses) as paths:
         wait_until(lambda: journal.faults.total() > 0, SECONDS, lambda: f"requested {paths}")
     assert paths == [f"/jobs/{JOB}/cancel"] * len(statuses)
     assert journal.answered[JOB].cancellation is cancellation
     assert len(journal.violations) == violations
+
+
+def test_some_jobs_are_canceled_and_in_every_stage():
+    labels = [label_of_cancellation(SEED, number, Kind.INGEST) for number in range(1000)]
+    chosen = [label for label in labels if label is not None]
+    assert SHARE / 2 < len(chosen) / len(labels) < SHARE * 2
+    assert set(chosen) == {RECEIVED_LABEL, *(stage.label for stage in STAGES[Kind.INGEST])}
