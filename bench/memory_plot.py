@@ -12,7 +12,7 @@ import matplotlib
 
 
 def main(samples: str, picture: str) -> None:
-    """Draw a curve for each process."""
+    """Draw a curve for each process that lived for most of the time: not for the parsers of the DAG files."""
     matplotlib.use("Agg")
     # With a fixed salt, the same samples result in the same file.
     matplotlib.rcParams["svg.hashsalt"] = "pacifica-ingest"
@@ -23,7 +23,10 @@ def main(samples: str, picture: str) -> None:
         for row in csv.DictReader(file):
             curves[row["process"]].append((float(row["minute"]), float(row["mebibytes"])))
     figure, axes = pyplot.subplots(figsize=(9, 5), layout="constrained")
+    longest = max(map(len, curves.values()))
     for process, points in sorted(curves.items(), key=lambda curve: -curve[1][-1][1]):
+        if len(points) < longest / 2:
+            continue
         axes.plot(*zip(*points, strict=True), label=process, linewidth=1)
     axes.set(xlabel="minutes under load", ylabel="memory (PSS), MiB", ylim=(0, None))
     axes.grid(visible=True, alpha=0.3)
