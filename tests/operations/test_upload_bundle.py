@@ -112,10 +112,10 @@ def test_files_that_are_sent_until_the_job_is_stopped_are_not_left_in_the_archiv
 ):
     set_state = replace_bundle.set_state
 
-    def sends_until_then(*arguments: Any) -> None:
+    def sends_until_then(*arguments: Any, **options: Any) -> None:
         with transaction(database_engine) as session:
             session.add(File(job_id=rejected, path="one", state=FileState.SENDING))
-        set_state(*arguments)
+        set_state(*arguments, **options)
 
     monkeypatch.setattr(replace_bundle, "set_state", sends_until_then)
     with pytest.raises(BundleNotReplaceable, match="retry --path"):
