@@ -75,6 +75,9 @@ class Airflow:
             self.runs[run_id] = Run("queued", (), run.missing)
         return hit
 
+    def note(self, _dag: str, run_id: str) -> str | None:
+        return self.notes.get(run_id)
+
     def set_note(self, _dag: str, run_id: str, note: str | None) -> None:
         self.notes[run_id] = note
 

@@ -17,14 +17,18 @@ SENTENCE = "bundle_invalid: the bundle is not a tar"
 
 @dataclass
 class Notes:
-    """An Airflow that only holds notes."""
+    """An Airflow that only holds notes; `notes` are the changes, and every run begins with the note `first`."""
 
     notes: list[tuple[str, str, str | None]] = field(default_factory=list)
     is_available: bool = True
+    first: str | None = "an old note"
 
-    def set_note(self, dag_id: str, run_id: str, note: str | None) -> None:
+    def note(self, dag_id: str, run_id: str) -> str | None:
         if not self.is_available:
             raise ServiceUnavailable("Airflow", "http://airflow", "refused")
+        return next((note for dag, run, note in reversed(self.notes) if (dag, run) == (dag_id, run_id)), self.first)
+
+    def set_note(self, dag_id: str, run_id: str, note: str | None) -> None:
         self.notes.append((dag_id, run_id, note))
 
 
@@ -40,6 +44,12 @@ def end(engine: Engine, airflow: Notes, job_id: int) -> list[tuple[str, str, str
 
 def test_a_failed_job_gets_its_sentence(separate_engine: Engine, airflow: Notes):
     assert end(separate_engine, airflow, add_job(separate_engine, 7, "failed")) == [("ingest", "job-7", SENTENCE)]
+
+
+def test_a_note_that_is_there_already_is_not_written_again(separate_engine: Engine, airflow: Notes):
+    job = add_job(separate_engine, 7, "failed")
+    end(separate_engine, airflow, job)
+    assert end(separate_engine, airflow, job) == [("ingest", "job-7", SENTENCE)]
 
 
 def test_a_canceled_job_gets_who_canceled_it(separate_engine: Engine, airflow: Notes):

@@ -68,10 +68,12 @@ def write_recent_notes(engine: Engine, airflow: AirflowApi) -> None:
 
 
 def write_note(airflow: AirflowApi, job: JobSnapshot) -> None:
-    """Set or remove the note of a job's run, if it has a run; may be repeated. Raises ServiceUnavailable."""
+    """Set or remove the note of a job's run, if it has a run and another note. Raises ServiceUnavailable."""
     sentence = ledger_state(job.record, infer_run(job.record)).exception if job.record.phase is Phase.FAILED else ""
     shown = sentence if len(sentence) <= LONGEST_NOTE else f"{sentence[: LONGEST_NOTE - 3]}..."
-    airflow.set_note(job.received.kind, job.run_id, shown or None)
+    # A change that changes nothing would fill Airflow's event log.
+    if airflow.note(job.received.kind, job.run_id) != (shown or None):
+        airflow.set_note(job.received.kind, job.run_id, shown or None)
 
 
 def _has_failed_before(engine: Engine, job_id: int) -> bool:
