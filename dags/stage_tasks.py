@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from ingest.context import Summary
 from ingest.errors.types import UnknownJob
+from ingest.orchestrator.runs import PARENT_TRACE
 from ingest.settings.logs import JSON
 from ingest.stages.registry import documentation
 from ingest.stages.run_stage import run_stage
@@ -20,8 +21,7 @@ from ingest.states.stages import STAGES, Kind, Stage
 
 # Each job that is cataloged is an event of this asset, so that DAGs of a facility can start on it.
 CATALOGED = Asset("pacifica-ingest/cataloged")
-# The key of a run's configuration that holds the trace of the upload, and where a W3C `traceparent` has its id.
-TRACE = "airflow/dagrun_parent_trace_context"
+# Where a W3C `traceparent` has the id of the trace.
 TRACE_ID = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-")
 # Ends the page of each of these DAGs in Airflow's UI.
 RUNBOOK = """\
@@ -80,7 +80,7 @@ def _log_fields(stage: Stage, attempt: int, conf: Mapping[str, Any]) -> dict[str
     """Return the fields that Airflow adds to each line of the task's log, which is JSON."""
     if SETTINGS.log_format != JSON:
         return {}
-    trace = TRACE_ID.search(str(conf.get(TRACE, "")))
+    trace = TRACE_ID.search(str(conf.get(PARENT_TRACE, "")))
     fields = {"job": conf["job_id"], "stage": stage.value, "attempt": attempt}
     return {**fields, "trace_id": trace[1]} if trace else fields
 

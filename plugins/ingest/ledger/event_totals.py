@@ -3,7 +3,7 @@
 An event is never changed, so each is counted once. Housekeeping adds new events to the table `event_total`
 (`count_events`); `read_totals` adds the few that follow. Both use the same query, in one snapshot, so the sums are those
 over all events at that moment, equal in every process, and never decrease. Durations are added exactly.
-docs/decisions/0029-metrics-from-events.md has the measurements.
+docs/decisions/0028-metrics-from-events.md has the measurements.
 """
 
 from dataclasses import dataclass
