@@ -1,6 +1,6 @@
 """A running stack and what grows in it: the sizes of its databases and logs, and the speed of Airflow's pages.
 
-Used by the row `growth`.
+Used by the rows `growth` and `open_pages`.
 """
 
 import time
@@ -39,12 +39,18 @@ class Installation:
         return self.stack.home / "airflow/logs"
 
 
-def page_milliseconds(stack: Stack) -> dict[str, list[float]]:
-    """Return the times of the first request of Airflow's pages, as an admin; the first answer is not counted."""
+def open_session(stack: Stack) -> requests.Session:
+    """Return a session that is logged in to Airflow as an admin."""
     login = {"username": "admin", "password": stack.password("admin")}
     token = requests.post(f"{stack.airflow}/auth/token", json=login, timeout=TIMEOUT_SECONDS).json()["access_token"]
-    session, yesterday = requests.Session(), f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+def page_milliseconds(stack: Stack) -> dict[str, list[float]]:
+    """Return the times of the first request of Airflow's pages, as an admin; the first answer is not counted."""
+    session, yesterday = open_session(stack), f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 
     def milliseconds(path: str) -> float:
         begun = time.perf_counter()
