@@ -57,7 +57,10 @@ def _stage_task(stage: Stage) -> Any:  # noqa: ANN401 - Airflow's XComArg, which
     def run() -> Summary | None:
         return _run(stage)
 
-    return run()
+    created = run()
+    # Airflow would send and store what it rendered, which is nothing: a tenth of the processor time of a task.
+    created.operator.template_fields = ()
+    return created
 
 
 def _run(stage: Stage) -> Summary | None:

@@ -34,6 +34,7 @@ def describe_task(task: Any) -> dict[str, Any]:
         "downstream": sorted(task.downstream_task_ids),
         "pool": task.pool,
         "outlets": [outlet.name for outlet in task.outlets],
+        "template_fields": list(task.template_fields),
         "owner": task.owner,
         "retries": task.retries,
         "weight_rule": str(task.weight_rule),

@@ -102,6 +102,11 @@ def test_delays_after_other_errors_are_doubled_with_each_try(parsed: Parsed, err
 
 
 @pytest.mark.parametrize("kind", list(Kind))
+def test_stages_have_no_fields_that_airflow_renders_and_stores(parsed: Parsed, kind: Kind):
+    assert all(task["template_fields"] == [] for task in parsed["dags"][kind]["tasks"].values())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
 def test_job_dag_is_the_chain_of_the_registered_stages(parsed: Parsed, kind: Kind):
     dag, stages = parsed["dags"][kind], STAGES[kind]
     assert dag["tags"] == sorted(["pacifica", kind])
