@@ -46,7 +46,7 @@ def test_failed_job_is_found_understood_repaired_and_retried(stack: Stack, page:
     source.write_bytes(LOST)
     frame.get_by_role("link", name="Retry …").click()
     frame.get_by_role("button", name="Retry the job").click()
-    expect(frame.get_by_role("heading", name=f"Job {job}")).to_be_visible()
+    expect(frame.get_by_role("heading", name=f"Job {job}", exact=True)).to_be_visible()
     mark(frame)
     expect(frame.locator(".job-heading .state")).to_have_text("complete", timeout=120_000)
     expect(frame.get_by_text("The archive holds all files")).to_be_visible()
