@@ -1,6 +1,8 @@
 """What all pages of the API have in common: headers, errors as pages, and the login."""
 
+import re
 from collections.abc import Callable
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -97,6 +99,13 @@ def test_addresses_are_relative_so_that_a_proxy_may_publish_the_service_below_a_
     for path in ("/ui/jobs", "/ui/upload", "/ui/a/b/c"):
         assert 'href="/' not in browser.get(path).text
         assert 'src="/' not in browser.get(path).text
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/", "/ui/jobs", "/ui/a/b/c"])
+def test_the_login_page_leads_to_its_style_from_every_address(stranger: FlaskClient, path: str):
+    page = stranger.get(path, headers=BROWSER)
+    [address] = re.findall(r'rel="stylesheet" href="([^"]+)"', page.text)
+    assert stranger.get(urljoin(path, address)).mimetype == "text/css"
 
 
 def test_static_file_is_kept_for_ever_only_at_the_address_of_its_version(stranger: FlaskClient):
