@@ -123,6 +123,8 @@ def test_canceled_job_cannot_be_changed_and_says_by_whom(database_engine: Engine
     assert f"Job {job} canceled" in text
     assert "by ada at 2026-11-30 12:00:00 UTC" in text
     assert ("are being removed" in text) is not is_removed
+    assert "A canceled job has no receipt" in text
+    assert "until then" not in text
     assert buttons(text) == []
 
 

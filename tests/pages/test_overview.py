@@ -168,8 +168,13 @@ def test_an_old_value_is_not_shown_while_the_next_reading_hangs(
     threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(recent_value, "MOST_SECONDS_LATE", 0.2)
-    hanging, readings = threading.Event(), iter([lambda: None, lambda: hanging.wait(60)])
-    value = RecentValue(lambda: next(readings)() or "read", 0, threads)
+    hanging, seconds = threading.Event(), iter([0, 60])
+
+    def read() -> str:
+        hanging.wait(next(seconds))
+        return "read"
+
+    value = RecentValue(read, 0, threads)
     assert value.get(10) == "read"
     wait_until(lambda: value.get() is None, 10, lambda: "the old value stays")
     hanging.set()

@@ -1,6 +1,7 @@
 """The token that each form of the pages sends: bound to a cookie and to the user (`ingest.pages.csrf`).
 
-`api.access.sites` refuses requests of other sites, except of those that an admin allows; the token protects users of browsers that do not name the site.
+`api.access.sites` refuses requests of other sites, except of those that an admin allows; the token protects users of
+browsers that do not name the site.
 """
 
 import secrets

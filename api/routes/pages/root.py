@@ -23,7 +23,9 @@ def get_static_file(name: str) -> Response:
     if found is None:
         raise NotFound("the pages have no such file")
     headers = found.headers(request.args.get(static_files.VERSION))
-    return Response(found.content, content_type=found.content_type, headers=headers).make_conditional(request)
+    response = Response(found.content, content_type=found.content_type, headers=headers)
+    response.make_conditional(request)
+    return response
 
 
 @routes.undocumented("/<path:rest>", ALL_ROLES, endpoint="absent")

@@ -44,7 +44,7 @@ class Action(StrEnum):
 
 CONSEQUENCES = {
     Action.RETRY: "Each job continues at its first unfinished stage. A job that waits tries again immediately.",
-    Action.CANCEL: "Each job stops, its files are removed from the archive, and its bundle is deleted later. "
+    Action.CANCEL: "Each job stops, its files are removed from the archive, and its bundle is deleted within the hour. "
     "This cannot be undone.",
 }
 

@@ -1,7 +1,7 @@
 """The static files of the pages: stylesheet and scripts. They hold nothing secret and are served without a login.
 
-Called by both places that serve pages. The address on a page names the version of its file, so browsers keep it for ever. All
-others are validated at each use: while a new release is deployed, an old server may answer with the old file.
+Called by both places that serve pages. The address on a page names the version of its file, so browsers keep it for ever.
+All others are validated at each use: while a new release is deployed, an old server may answer with the old file.
 """
 
 import hashlib
