@@ -1,11 +1,13 @@
 """The page with the metadata of a job: what the uploader declared, as long as the bundle is in the spool."""
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine
 
+from ingest.ledger import jobs
 from ingest.pages import job_metadata
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind, Stage
@@ -83,3 +85,22 @@ def test_bundle_that_was_not_read_or_is_gone_is_explained(
     assert "cannot be read from the spool: No such file or directory." in words(show(job))
     set_columns(database_engine, job, spool_name="")
     assert "was removed from the spool" in words(show(job))
+
+
+def test_a_spool_that_hangs_holds_no_request(
+    make_job: MakeJob,
+    run_stage: RunStage,
+    show: Show,
+    settings: Settings,
+    database_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    job = make_job(bundle())
+    run_stage(job, Stage.OPEN_TAR)
+    path = settings.volume_path / jobs.read(database_engine, job).received.spool_name
+    path.unlink()
+    # Opening it waits for a writer.
+    os.mkfifo(path)
+    monkeypatch.setattr(job_metadata, "MOST_SECONDS", 0.2)
+    assert "The spool does not respond" in words(show(job))
+    os.close(os.open(path, os.O_RDWR))

@@ -106,7 +106,7 @@ def test_timeline_shows_attempts_and_the_time_they_took(database_engine: Engine)
 def test_complete_job_offers_its_receipt_and_no_action(database_engine: Engine):
     job = complete_job(database_engine)
     page = page_of(database_engine, job, UPLOADER)
-    assert f'href="../../jobs/{job}/receipt"' in page
+    assert f'href="../jobs/{job}/receipt"' in page
     assert "The archive holds all files" in words(page)
     assert buttons(words(page_of(database_engine, job))) == []
     assert f"GET /jobs/{job}/receipt" in words(page_of(database_engine, job))
@@ -123,6 +123,8 @@ def test_canceled_job_cannot_be_changed_and_says_by_whom(database_engine: Engine
     assert f"Job {job} canceled" in text
     assert "by ada at 2026-11-30 12:00:00 UTC" in text
     assert ("are being removed" in text) is not is_removed
+    assert "A canceled job has no receipt" in text
+    assert "until then" not in text
     assert buttons(text) == []
 
 

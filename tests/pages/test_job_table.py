@@ -132,3 +132,9 @@ def test_a_reader_of_one_kind_sees_only_that_kind(site: Site, separate_engine: E
     assert "jobs/2" in shown.attributes("a", "href")
     assert "jobs/1" not in shown.attributes("a", "href")
     assert "kind" not in shown.attributes("select", "name")
+
+
+def test_a_canceled_job_has_the_same_word_in_the_list_as_on_its_page(site: Site, separate_engine: Engine):
+    add_job(separate_engine, 1, "canceled")
+    shown = render_jobs(site, separate_engine, read_query({}), list(Kind))
+    assert '<span class="state state-failed">canceled</span>' in shown

@@ -19,6 +19,7 @@ from ingest.ledger.overview import (
     count_open_jobs,
     read_received_hours,
 )
+from ingest.operations import recent_value
 from ingest.operations.recent_value import RecentValue
 from ingest.operations.service_health import DiskSpace, Health, archive_space, health_checks, spool_space
 from ingest.orchestrator.client import AirflowApi
@@ -151,6 +152,32 @@ def test_a_reading_that_fails_leaves_no_old_value(threads: ThreadPoolExecutor):
     value = RecentValue(read, 0, threads)
     assert value.get(10) == 1
     wait_until(lambda: value.get(10) is None, 10, lambda: "the old value stays")
+
+
+def test_an_unexpected_error_is_logged_and_leaves_no_old_value(
+    threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+):
+    outcomes = iter([1])
+    value = RecentValue(lambda: next(outcomes), 0, threads)
+    assert value.get(10) == 1
+    wait_until(lambda: value.get(10) is None, 10, lambda: "the old value stays")
+    assert "StopIteration" in caplog.text
+
+
+def test_an_old_value_is_not_shown_while_the_next_reading_hangs(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recent_value, "MOST_SECONDS_LATE", 0.2)
+    hanging, seconds = threading.Event(), iter([0, 60])
+
+    def read() -> str:
+        hanging.wait(next(seconds))
+        return "read"
+
+    value = RecentValue(read, 0, threads)
+    assert value.get(10) == "read"
+    wait_until(lambda: value.get() is None, 10, lambda: "the old value stays")
+    hanging.set()
 
 
 OVERVIEW = Overview(

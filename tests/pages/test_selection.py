@@ -9,6 +9,7 @@ from ingest.pages import selection
 from ingest.pages.selection import (
     Action,
     Result,
+    SelectedJob,
     act,
     action_on_job,
     read_selection,
@@ -32,6 +33,10 @@ def engine(separate_engine: Engine) -> Engine:
     return separate_engine
 
 
+def read_all(engine: Engine, action: Action) -> list[SelectedJob]:
+    return read_selection(engine, action, list(JOBS.values()), KINDS)
+
+
 @pytest.mark.parametrize(
     ("action", "obstacles"),
     [
@@ -40,12 +45,12 @@ def engine(separate_engine: Engine) -> Engine:
     ],
 )
 def test_obstacles_are_named_before_the_action(engine: Engine, action: Action, obstacles: dict[str, str]):
-    found = {each.row.job_id: each.obstacle for each in read_selection(engine, action, list(JOBS.values()), KINDS)}
+    found = {each.row.job_id: each.obstacle for each in read_all(engine, action)}
     assert found == {job: obstacles.get(state, "") for state, job in JOBS.items()}
 
 
 def test_the_confirmation_counts_the_jobs_that_change_and_sends_only_those(site: Site, engine: Engine):
-    shown = PageReader(render_confirmation(site, engine, Action.CANCEL, list(JOBS.values()), KINDS))
+    shown = PageReader(render_confirmation(site, Action.CANCEL, read_all(engine, Action.CANCEL)))
     assert "Cancel 4 jobs?" in shown.text
     assert "This cannot be undone." in shown.text
     assert "Nothing. It is complete." in shown.text
@@ -60,7 +65,7 @@ def test_the_confirmation_counts_the_jobs_that_change_and_sends_only_those(site:
 
 
 def test_without_a_selection_the_page_says_what_to_do(site: Site, engine: Engine):
-    shown = PageReader(render_confirmation(site, engine, Action.RETRY, [], KINDS))
+    shown = PageReader(render_confirmation(site, Action.RETRY, []))
     assert "No job is selected. Go back and select jobs" in shown.text
     assert "button" not in [tag for tag, _ in shown.elements]
 
@@ -74,7 +79,7 @@ def test_unknown_jobs_and_jobs_of_other_kinds_are_not_selected(engine: Engine):
 def test_a_selection_is_bounded(site: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(selection, "MOST_SELECTED", 2)
     assert len(read_selection(engine, Action.RETRY, list(JOBS.values()), KINDS)) == 2
-    shown = PageReader(render_confirmation(site, engine, Action.RETRY, list(JOBS.values()), KINDS))
+    shown = PageReader(render_confirmation(site, Action.RETRY, read_all(engine, Action.RETRY)))
     assert "the newest 2 of them" in shown.text
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import weakref
 from importlib import resources
 
 from ingest.pages.static_files import FOLDER, find_static_file, versioned_name
@@ -20,6 +21,17 @@ def test_files_have_the_type_that_browsers_require():
 def test_nothing_else_is_served():
     for name in ("VENDORED.md", "../site.py", "..%2fsite.py", "", "/etc/passwd", "style.css\x00"):
         assert find_static_file(name) is None
+
+
+def test_names_in_requests_are_not_kept():
+    class Name(str):
+        __slots__ = ("__weakref__",)
+
+    name = Name("absent.js")
+    reference = weakref.ref(name)
+    assert find_static_file(name) is None
+    del name
+    assert reference() is None
 
 
 def test_the_address_changes_with_the_file():

@@ -52,7 +52,8 @@ def redirect_to(address: str, status: HTTPStatus = HTTPStatus.FOUND) -> Response
 
 def current_site() -> Site:
     """Return the place of the pages, as the current caller sees it; without a caller for the login page."""
-    root = relative_root(request.path.removeprefix(ROOT))
+    # The address of the pages may lack the slash at its end; the login page is shown there too.
+    root = relative_root(request.path.removeprefix(ROOT)) if request.path != ROOT else f"{ROOT.strip('/')}/"
     caller: Caller | None = g.get("caller")
     if caller is None:
         return Site(root, viewer="", navigation=())

@@ -1,6 +1,7 @@
 """The token that each form of the pages sends: bound to a cookie and to the user (`ingest.pages.csrf`).
 
-`api.access.sites` already refuses requests of other sites; the token protects users of browsers that do not name the site.
+`api.access.sites` refuses requests of other sites, except of those that an admin allows; the token protects users of
+browsers that do not name the site.
 """
 
 import secrets
@@ -10,7 +11,7 @@ from flask import Response, g, request
 from api.access.access_errors import CrossSite
 from api.access.auth import caller
 from api.resources import get_resources
-from ingest.pages.csrf import FIELD, is_genuine, make_token
+from ingest.pages.csrf import FIELD, is_token, make_token
 
 COOKIE = "pacifica_ingest_forms"
 SECRET_BYTES = 24
@@ -38,5 +39,5 @@ def check_form() -> None:
     request.max_content_length = LARGEST_FORM
     secret = request.cookies.get(COOKIE)
     sent = request.form.get(FIELD, "")
-    if not secret or not is_genuine(dict(request.headers), sent, make_token(secret, caller().user)):
+    if not secret or not is_token(sent, make_token(secret, caller().user)):
         raise CrossSite("this form is not of this service, or its login has ended: reload the page and try again")

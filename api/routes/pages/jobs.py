@@ -6,7 +6,8 @@ from api.access.auth import caller
 from api.access.roles import ALL_ROLES, Role
 from api.resources import get_resources
 from api.routes.pages.answers import answer_html, current_site, routes
-from api.routes.pages.visible_job import read_visible_id
+from api.routes.pages.visible_job import read_job_id, read_visible_id
+from api.routes.receipts import answer_receipt
 from ingest.pages import job_events, job_files, job_metadata, job_page
 from ingest.pages.filters import read_query
 from ingest.pages.job_table import render_jobs
@@ -52,6 +53,12 @@ def show_metadata(job_id: str) -> Response:
     """Answer the metadata of a job."""
     resources, job = get_resources(), read_visible_id(job_id)
     return answer_html(job_metadata.show_metadata(resources.settings, resources.engine, current_site(), job))
+
+
+@routes.undocumented("/jobs/<job_id>/receipt", ALL_ROLES)
+def download_receipt(job_id: str) -> Response:
+    """Answer the receipt: browsers do not send their password to `/jobs`, whose challenge is for other clients."""
+    return answer_receipt(read_job_id(job_id))
 
 
 def _is_operator() -> bool:

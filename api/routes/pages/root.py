@@ -18,15 +18,13 @@ def open_list() -> Response:
 
 @routes.undocumented("/static/<name>", PUBLIC, endpoint="static")
 def get_static_file(name: str) -> Response:
-    """Answer a file; one whose address has no version is validated at each use."""
+    """Answer a file."""
     found = static_files.find_static_file(name)
     if found is None:
         raise NotFound("the pages have no such file")
-    response = Response(found.content, content_type=found.content_type, headers=static_files.HEADERS)
-    if "v" not in request.args:
-        response.headers["Cache-Control"] = "no-cache"
-        response.add_etag()
-        response.make_conditional(request)
+    headers = found.headers(request.args.get(static_files.VERSION))
+    response = Response(found.content, content_type=found.content_type, headers=headers)
+    response.make_conditional(request)
     return response
 
 

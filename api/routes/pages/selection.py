@@ -24,16 +24,14 @@ LONGEST_ID = 20
 
 @routes.undocumented("/jobs/confirm", UPLOADERS)
 def confirm_selection() -> Response:
-    """Ask whether the action shall be done with the selected jobs."""
+    """Answer the page on which a person confirms an action on the selected jobs."""
     action = request.args.get("action", "")
     if action not in list(Action):
         raise NotFound("there is no such action")
     if action == Action.RETRY and caller().role is not Role.ADMIN:
         raise NotAllowed("only admins retry jobs")
     selected = _visible(Action(action), request.args.getlist("job"))
-    job_ids = [each.row.job_id for each in selected]
-    page = render_confirmation(current_site(), get_resources().engine, Action(action), job_ids, KINDS)
-    return answer_html(page)
+    return answer_html(render_confirmation(current_site(), Action(action), selected))
 
 
 @routes.undocumented("/jobs/cancel", UPLOADERS, methods=("POST",))

@@ -2,6 +2,8 @@
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, StarletteHTTPException
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ingest.airflow_pages import bundle_upload, error_pages, job, job_changes, job_list, selection, static_routes
 from ingest.errors.types import IngestError
@@ -26,5 +28,7 @@ def create_app() -> FastAPI:
     app.add_exception_handler(StarletteHTTPException, error_pages.show_http_error)
     app.add_exception_handler(RequestValidationError, error_pages.show_invalid_request)
     app.add_exception_handler(IngestError, error_pages.show_ingest_error)
+    for unavailable in (OperationalError, PoolTimeout):
+        app.add_exception_handler(unavailable, error_pages.show_airflow_database_error)
     app.add_exception_handler(Exception, error_pages.show_unexpected_error)
     return app

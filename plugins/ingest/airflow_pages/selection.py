@@ -14,8 +14,8 @@ router = APIRouter(default_response_class=Page)
 
 @router.get("/jobs/confirm", dependencies=[MayChange])
 def confirm(site: SiteDep, access: AccessDep, action: Action, job: Annotated[list[int] | None, Query()] = None) -> str:
-    """Ask whether the action shall be done with the selected jobs."""
-    return render_confirmation(site, get_engine(), action, job or [], access.changeable)
+    """Answer the page on which a person confirms an action on the selected jobs."""
+    return render_confirmation(site, action, read_selection(get_engine(), action, job or [], access.changeable))
 
 
 @router.post("/jobs/{action}", dependencies=[MayChange, GenuineForm])

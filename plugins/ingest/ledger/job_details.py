@@ -61,8 +61,10 @@ def _attempts(session: Session, job_ids: Collection[int]) -> Mapping[int, tuple[
     query = select(Event.job_id, Event.kind, Event.stage, Event.attempt, Event.at).where(
         Event.job_id.in_(job_ids), Event.kind.in_(kinds)
     )
-    events = session.execute(query.order_by(Event.id)).all()
-    return {job_id: tuple(_to_attempts(each for each in events if each.job_id == job_id)) for job_id in job_ids}
+    events: dict[int, list[Row[*tuple[Any, ...]]]] = {job_id: [] for job_id in job_ids}
+    for event in session.execute(query.order_by(Event.id)):
+        events[event.job_id].append(event)
+    return {job_id: tuple(_to_attempts(found)) for job_id, found in events.items()}
 
 
 def _to_attempts(events: Iterable[Row[*tuple[Any, ...]]]) -> list[Attempt]:

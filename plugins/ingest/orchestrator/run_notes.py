@@ -18,9 +18,8 @@ from ingest.ledger.job_predicates import IS_IN_PHASE
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
 from ingest.ledger.models import Event, Job
 from ingest.orchestrator.client import AirflowApi
-from ingest.orchestrator.inferred_run import infer_run
+from ingest.orchestrator.inferred_run import infer_state
 from ingest.states.job_record import Phase
-from ingest.states.job_state import ledger_state
 from ingest.system.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ def write_recent_notes(engine: Engine, airflow: AirflowApi) -> None:
 
 def write_note(airflow: AirflowApi, job: JobSnapshot) -> None:
     """Set or remove the note of a job's run, if it has a run and another note. Raises ServiceUnavailable."""
-    sentence = ledger_state(job.record, infer_run(job.record)).exception if job.record.phase is Phase.FAILED else ""
+    sentence = infer_state(job).exception if job.record.phase is Phase.FAILED else ""
     shown = sentence if len(sentence) <= LONGEST_NOTE else f"{sentence[: LONGEST_NOTE - 3]}..."
     # A change that changes nothing would fill Airflow's event log.
     if airflow.note(job.received.kind, job.run_id) != (shown or None):

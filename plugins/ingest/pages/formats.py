@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
+from ingest.states.job_record import JobRecord
 from ingest.system.sanitize import escape
 
 NOTHING = "-"
@@ -59,6 +60,11 @@ def format_duration(duration: timedelta | None) -> str:
     if seconds < DAY:
         return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min"
     return f"{seconds // DAY} d {seconds % DAY // HOUR} h"
+
+
+def name_state(record: JobRecord) -> str:
+    """Return the state of a job: a canceled job is in the phase of those that failed."""
+    return "canceled" if record.is_canceled else record.phase
 
 
 def show_time(moment: datetime | None) -> Markup:

@@ -1,11 +1,14 @@
 """The metadata of a job as the uploader declared it, read from the bundle while it is in the spool.
 
-Called by both places that serve pages. It has a page of its own, because a spool on a network may hang.
+Called by both places that serve pages. It has a page of its own, because a spool on a network may hang: then a few threads
+of this module do, and no thread that answers requests.
 """
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from ingest.system.sanitize import escape
 # Of a longer document only the beginning is shown.
 MOST_BYTES = 64 * 1024
 MOST_ENTRIES = 200
+READERS, MOST_SECONDS = 4, 10.0
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,20 @@ def show_metadata(settings: Settings, engine: Engine, site: Site, job_id: int) -
         job = get_job(session, job_id)
     metadata, reason = None, _missing(job)
     if not reason:
+        reading = _readers().submit(_read, settings.volume_path, job)
         try:
-            metadata = _read(settings.volume_path, job)
+            metadata = reading.result(MOST_SECONDS)
+        except TimeoutError:
+            reading.cancel()
+            reason = "The spool does not respond. Try again later."
         except OSError as error:
             reason = f"The bundle cannot be read from the spool: {error.strerror or type(error).__name__}."
     return render("job_metadata.html", site=site, job_id=job_id, metadata=metadata, reason=reason)
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(READERS, thread_name_prefix="metadata")
 
 
 def _missing(job: Job) -> str:

@@ -9,14 +9,12 @@ from sqlalchemy import Engine
 from ingest.ledger.job_details import SENDING, read_attempts
 from ingest.ledger.job_list import ListedJob, read_page
 from ingest.ledger.job_report import error_message, sending_rate
-from ingest.orchestrator.inferred_run import infer_run
+from ingest.orchestrator.inferred_run import infer_state
 from ingest.pages.filters import ListQuery
 from ingest.pages.overview import Overview
 from ingest.pages.rendering import render
 from ingest.pages.site import Site
-from ingest.states.airflow import Run
 from ingest.states.job_record import JobState, Phase
-from ingest.states.job_state import ledger_state
 from ingest.states.stage_history import Attempt
 from ingest.states.stages import Kind
 
@@ -113,12 +111,9 @@ def to_rows(engine: Engine, jobs: Iterable[ListedJob]) -> tuple[JobRow, ...]:
     found = list(jobs)
     sending = [job.place.job_id for job in found if _is_sending(job)]
     attempts = read_attempts(engine, sending)
-    return tuple(JobRow(job, _state(job), _rate(job, attempts.get(job.place.job_id, ()))) for job in found)
-
-
-def _state(job: ListedJob) -> JobState:
-    record = job.snapshot.record
-    return ledger_state(record, infer_run(record) if job.snapshot.triggered else Run(None))
+    return tuple(
+        JobRow(job, infer_state(job.snapshot), _rate(job, attempts.get(job.place.job_id, ()))) for job in found
+    )
 
 
 def _is_sending(job: ListedJob) -> bool:

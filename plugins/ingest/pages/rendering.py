@@ -34,6 +34,7 @@ def _environment() -> Environment:
         duration=formats.format_duration,
         name=formats.show_name,
         rate=formats.format_rate,
+        state=formats.name_state,
         time=formats.show_time,
     )
     return environment

@@ -1,4 +1,4 @@
-"""Retry or cancel selected jobs: the page that asks for a confirmation, the action, and the page of its results.
+"""Retry or cancel selected jobs: the page that requests a confirmation, the action, and the page of its results.
 
 Called by the place that serves the pages, after it has checked the login and the form.
 """
@@ -44,7 +44,7 @@ class Action(StrEnum):
 
 CONSEQUENCES = {
     Action.RETRY: "Each job continues at its first unfinished stage. A job that waits tries again immediately.",
-    Action.CANCEL: "Each job stops, its files are removed from the archive, and its bundle is deleted later. "
+    Action.CANCEL: "Each job stops, its files are removed from the archive, and its bundle is deleted within the hour. "
     "This cannot be undone.",
 }
 
@@ -65,11 +65,8 @@ class Result:
     failure: str = ""
 
 
-def render_confirmation(
-    site: Site, engine: Engine, action: Action, job_ids: Sequence[int], kinds: Collection[Kind]
-) -> str:
-    """Return the page that says what will happen, and asks for a confirmation; raises DatabaseUnavailable."""
-    selected = read_selection(engine, action, job_ids, kinds)
+def render_confirmation(site: Site, action: Action, selected: Sequence[SelectedJob]) -> str:
+    """Return the page that says what will happen, and requests a confirmation."""
     possible = [each.row.job_id for each in selected if not each.obstacle]
     return render(
         "confirm.html", site=site, action=action, selected=selected, possible=possible, most_selected=MOST_SELECTED

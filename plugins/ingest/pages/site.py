@@ -55,7 +55,7 @@ class Site:
 
     def receipt(self, job_id: int) -> str | None:
         """Return the address of a job's receipt, which only the API signs; None in Airflow."""
-        return self.address(f"../jobs/{job_id}/receipt") if self.airflow_root is None else None
+        return self.job(job_id, "receipt") if self.airflow_root is None else None
 
     def static(self, name: str) -> str:
         """Return the address of a static file, which changes with the file."""

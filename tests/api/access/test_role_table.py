@@ -142,6 +142,11 @@ TABLE = """
 | GET     | /ui/jobs/<job_id>/metadata   | unknown    |        401 |         403 |      404 |      404 |   404 |
 | GET     | /ui/jobs/<job_id>/metadata   | no integer |        401 |         403 |      400 |      400 |   400 |
 | OPTIONS | /ui/jobs/<job_id>/metadata   |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/receipt    | own        | 401        | 403         | 409      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | another's  | 401        | 403         | 404      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | original's | 401        | 403         | 404      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /ui/jobs/<job_id>/receipt    | unknown    | 401        | 403         | 200      | 200      | 200   |
 | GET     | /ui/jobs/<job_id>/cancel     | own        |        401 |         403 |      200 |      403 |   200 |
 | GET     | /ui/jobs/<job_id>/cancel     | another's  |        401 |         403 |      404 |      403 |   200 |
 | POST    | /ui/jobs/<job_id>/cancel     | own        |        401 |         403 |      403 |      403 |   403 |

@@ -1,11 +1,14 @@
 """What all pages of the API have in common: headers, errors as pages, and the login."""
 
+import re
 from collections.abc import Callable
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from ingest.pages.static_files import versioned_name
 from ingest.settings.loading import Settings
 from tests.api.routes.pages.conftest import ADMIN, BROWSER, OPERATOR, UPLOADER, OpenBrowser
 
@@ -98,8 +101,18 @@ def test_addresses_are_relative_so_that_a_proxy_may_publish_the_service_below_a_
         assert 'src="/' not in browser.get(path).text
 
 
+@pytest.mark.parametrize("path", ["/ui", "/ui/", "/ui/jobs", "/ui/a/b/c"])
+def test_the_login_page_leads_to_its_style_from_every_address(stranger: FlaskClient, path: str):
+    page = stranger.get(path, headers=BROWSER)
+    [address] = re.findall(r'rel="stylesheet" href="([^"]+)"', page.text)
+    assert stranger.get(urljoin(path, address)).mimetype == "text/css"
+
+
 def test_static_file_is_kept_for_ever_only_at_the_address_of_its_version(stranger: FlaskClient):
-    assert "immutable" in stranger.get("/ui/static/style.css?v=1").headers["Cache-Control"]
+    address = f"/ui/static/{versioned_name('style.css')}"
+    assert "immutable" in stranger.get(address).headers["Cache-Control"]
+    # An older server answers during a deployment.
+    assert stranger.get("/ui/static/style.css?v=1").headers["Cache-Control"] == "no-cache"
     plain = stranger.get("/ui/static/bundle.js")
     assert plain.headers["Cache-Control"] == "no-cache"
     assert stranger.get("/ui/static/bundle.js", headers={"If-None-Match": plain.headers["ETag"]}).status_code == 304

@@ -2,8 +2,10 @@
 
 import io
 import re
+from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
@@ -88,3 +90,16 @@ def test_cookie_is_hidden_from_scripts_and_stays_the_same(log_in: OpenBrowser):
 
 def test_page_for_a_stranger_sets_no_cookie(stranger: FlaskClient):
     assert "Set-Cookie" not in stranger.get("/ui/jobs", headers={"Accept": "text/html"}).headers
+
+
+def test_form_behind_a_proxy_whose_name_is_allowed_is_accepted(
+    make_app: Callable[..., Flask], settings: Settings, database_engine: Engine, job: int
+):
+    app = make_app(settings.model_copy(update={"allowed_hosts": ("ingest.example.org",), "default_user": UPLOADER}))
+    client = app.test_client()
+    client.set_cookie(COOKIE, SECRET)
+    # The proxy has replaced Host; the browser connects without TLS, so it does not send Sec-Fetch-Site.
+    headers = {"Origin": "http://ingest.example.org", "Host": "localhost:8066"}
+    form = {"csrf_token": make_token(SECRET, UPLOADER)}
+    assert client.post(f"/ui/jobs/{job}/cancel", data=form, headers=headers).status_code == 303
+    assert is_canceled(database_engine, job)

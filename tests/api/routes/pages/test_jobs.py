@@ -1,5 +1,6 @@
 """The list of jobs: uploaders see their own jobs, operators and admins all."""
 
+from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from ingest.ledger.jobs import Received
@@ -30,3 +31,14 @@ def test_uploader_who_filters_by_another_user_sees_why_the_list_is_empty(log_in:
     page = log_in(UPLOADER).get("/ui/jobs?user=otto").text
     assert "your own jobs only" in page
     assert 'href="jobs/' not in page
+
+
+def test_receipt_of_a_job_is_below_the_address_of_the_login(
+    log_in: OpenBrowser, stranger: FlaskClient, database_engine: Engine, settings: Settings
+):
+    [job] = create_jobs(database_engine, settings, UPLOADER)
+    path = f"/ui/jobs/{job}/receipt"
+    assert stranger.get(path).headers["WWW-Authenticate"].startswith("Basic ")
+    assert log_in("otto").get(path).status_code == 404
+    answer = log_in(UPLOADER).get(path, Accept="*/*")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "receipt_not_available")
