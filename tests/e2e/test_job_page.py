@@ -160,7 +160,7 @@ def test_another_bundle_runs_as_a_rejected_job(stack: Stack, ledger: Engine, adm
     stack.wait_for_end(job)
     token = csrf_token(admin, job)
     refused = send_bundle(admin, job, b"", token)
-    assert (refused.status_code, "nothing was sent" in refused.text) == (409, True)
+    assert (refused.status_code, "nothing was sent" in refused.text) == (400, True)
     answer = send_bundle(admin, job, make_bundle(), token)
     assert (answer.status_code, answer.text) == (204, "")
     assert stack.wait_for_end(job)["state"] == "OK"

@@ -7,6 +7,7 @@ import requests
 from sqlalchemy import Engine
 
 from ingest.pages.headers import PAGE_HEADERS
+from ingest.pages.static_files import versioned_name
 from tests.e2e.airflow_login import ROLES, Login, log_in
 from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
@@ -130,7 +131,7 @@ def test_bad_input_is_answered_with_a_page(admin: Login):
 
 
 def test_static_files_need_no_login(stack: Stack):
-    answer = Login(stack, None).get("static/style.css")
+    answer = Login(stack, None).get(f"static/{versioned_name('style.css')}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in answer.headers["Cache-Control"]
 
