@@ -41,6 +41,7 @@ from ingest.system.failpoints import failpoint
 from ingest.system.trace_exporter import flush
 
 logger = logging.getLogger(__name__)
+LAST_STAGE = Stage.INGEST_METADATA
 
 
 def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Summary | None:
@@ -53,6 +54,7 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     settings = load_settings()
     engine = make_engine(settings, pool_size=2)
     requests = RequestCounts()
+    continues = False
     try:
         with _terminated_by_signal(), acquire_job(engine, job_id, stage, attempt) as lease:
             if lease is None:
@@ -62,10 +64,14 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
                 end_when_canceled(lease),
                 closing(make_services(settings, engine, requests.observe)) as services,
             ):
-                return _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
+                summary = _run_recorded(StageContext(settings, lease, services), stage, last_try=last_try)
+            continues = stage is not LAST_STAGE
+            return summary
     finally:
-        note_end(engine, lambda: AirflowApi(settings), job_id)
-        start_next(settings, engine, lambda: AirflowApi(settings), job_id)
+        # Only the end of a job or a wait needs these queries, not each stage.
+        if not continues:
+            note_end(engine, lambda: AirflowApi(settings), job_id)
+            start_next(settings, engine, lambda: AirflowApi(settings), job_id)
         _add_requests(engine, requests)
         engine.dispose()
         # Airflow ends the process without the usual cleaning up.

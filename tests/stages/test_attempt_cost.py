@@ -1,0 +1,53 @@
+"""What an attempt costs besides the work of its stage: connections to PostgreSQL, and transactions."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
+
+from ingest.ledger.lease import JobLease
+from ingest.settings.loading import Settings
+from ingest.stages import run_stage
+from ingest.states.stages import STAGES, Kind, Stage
+from tests.job_fixtures import MakeJob
+
+CONNECT, COMMIT, FINISHED = "connect", "commit", "finished"
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Record what an attempt does in the database, and when its stage has finished."""
+    found: list[str] = []
+    finish = JobLease.finish_stage
+
+    def record_finish(lease: JobLease) -> None:
+        finish(lease)
+        found.append(FINISHED)
+
+    def record_connect(*_: object) -> None:
+        found.append(CONNECT)
+
+    def record_commit(*_: object) -> None:
+        found.append(COMMIT)
+
+    monkeypatch.setattr(JobLease, "finish_stage", record_finish)
+    event.listen(Pool, "connect", record_connect)
+    event.listen(Engine, "commit", record_commit)
+    yield found
+    event.remove(Pool, "connect", record_connect)
+    event.remove(Engine, "commit", record_commit)
+
+
+def test_an_attempt_connects_twice_and_only_the_last_stage_does_more_after_its_end(
+    settings: Settings, make_job: MakeJob, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_stage, "load_settings", lambda: settings)
+    job = make_job()
+    for stage in STAGES[Kind.INGEST]:
+        steps.clear()
+        run_stage.run_stage(stage, job, 1, last_try=False)
+        # One for transactions, and one for the lock of the job.
+        assert (stage, steps.count(CONNECT)) == (stage, 2)
+        after_end = steps[steps.index(FINISHED) + 1 :]
+        assert (stage, COMMIT in after_end) == (stage, stage is Stage.INGEST_METADATA)
