@@ -53,8 +53,10 @@ def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, a
         for queue in queues:
             _observe(engine, queue, dag_settings)
             for _ in range(trying[queue.service], queue.limit):
-                if job := queue.take(lambda job: may_start(settings, engine, job.received)):
-                    start(job)
+                job = queue.take(lambda job: may_start(settings, engine, job.received))
+                if job is None:
+                    break
+                start(job)
         queues = [queue for queue in queues if queue.ready]
         if time.monotonic() > deadline:
             break

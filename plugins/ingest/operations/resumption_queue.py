@@ -53,9 +53,12 @@ class ResumptionQueue:
         if self.ready and self.failures % NEWEST_EVERY == NEWEST_EVERY - 1 and is_turn(self.ready[-1]):
             return self.ready[-1]
         # If it is not the turn of a user's oldest job, it is not that of the others.
-        users = {job.received.user: job for job in reversed(self.ready)}
-        oldest = sorted(users.values(), key=self.ready.index)
-        return next((job for job in oldest if is_turn(job)), None)
+        users = set[str]()
+        for job in self.ready:
+            if job.received.user not in users and is_turn(job):
+                return job
+            users.add(job.received.user)
+        return None
 
     def observe(self, found: Mapping[int, JobSnapshot]) -> None:
         """Count which of the started attempts have succeeded or failed, by the jobs as they are now."""

@@ -257,6 +257,21 @@ def test_many_old_jobs_that_always_fail_do_not_hold_up_the_others(
     assert not any(jobs.read(database_engine, job).record.waiting for job in healthy)
 
 
+def test_the_turn_of_a_user_is_checked_once_for_all_free_places(
+    make_job: MakeJob, airflow: Airflow, database_engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = let_wait(make_job, airflow, database_engine, LIMIT)
+    checked: list[int] = []
+
+    def not_yet(_settings: Settings, _engine: Engine, received: Received) -> bool:
+        checked.append(received.job_id)
+        return False
+
+    monkeypatch.setattr(resume_jobs, "may_start", not_yet)
+    housekeeping.run_housekeeping()
+    assert checked == [waiting[0]]
+
+
 class Stopped(Exception):
     """Housekeeping was stopped while it waited."""
 
