@@ -1,6 +1,7 @@
 """The logs of Airflow's tasks: which are removed, and which stay."""
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def test_log_that_is_still_written_keeps_all_logs_of_its_run(tmp_path: Path):
     os.utime(run, (OLD.timestamp(), OLD.timestamp()))
     assert remove_unused(tmp_path) == 0
     assert len(list(run.iterdir())) == 2
+
+
+def test_logs_that_another_process_removes_meanwhile_are_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    gone, old = (make_log(tmp_path, "ingest", name, OLD) for name in ("job-1", "job-2"))
+    lstat = Path.lstat
+
+    def remove_next(path: Path) -> os.stat_result:
+        if path.parent == gone:
+            shutil.rmtree(gone)
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", remove_next)
+    assert remove_unused(tmp_path) == 1
+    assert not old.exists()
 
 
 def test_other_dags_and_other_files_stay(tmp_path: Path):

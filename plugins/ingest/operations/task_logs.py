@@ -43,17 +43,13 @@ def remove_of_dag_processor(logs: Path, before: datetime) -> int:
 
 def _is_used(folder: Path, before: datetime) -> bool:
     """Return whether anything in a folder was written since a time."""
-    return any(_modified(path) >= before.timestamp() for path in _tree(folder))
+    try:
+        return any(path.lstat().st_mtime >= before.timestamp() for path in _tree(folder))
+    except FileNotFoundError:
+        # Another process removes the folder.
+        return True
 
 
 def _tree(folder: Path) -> Iterator[Path]:
     yield folder
     yield from folder.rglob("*")
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except FileNotFoundError:
-        # Another process removes it.
-        return 0.0
