@@ -3,12 +3,13 @@
 import logging
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
 from ingest.ledger import lease, service_request_totals
 from ingest.ledger.models import ServiceRequestTotal
+from ingest.ledger.service_request_totals import RequestKey, Requests
 from ingest.settings.loading import Settings
 from ingest.stages import run_stage
 from ingest.states.stages import Stage
@@ -67,3 +68,22 @@ def test_a_stage_succeeds_whose_requests_cannot_be_counted(
     with caplog.at_level(logging.WARNING):
         validate_policy(settings, make_job(), monkeypatch, reply(200, {"status": "success"}))
     assert "the requests of this attempt are not counted: " in caplog.text
+
+
+def test_all_requests_of_an_attempt_are_added_by_one_statement(separate_engine: Engine) -> None:
+    keys = [RequestKey("archive", "PUT", status, bound) for status in ("200", "503") for bound in (0.1, 1.0)]
+    executed: list[bool] = []
+
+    def record(*call: object) -> None:
+        # Whether the driver repeats the statement for each row.
+        executed.append(bool(call[-1]))
+
+    event.listen(separate_engine, "before_cursor_execute", record)
+    try:
+        for _ in range(2):
+            service_request_totals.add(separate_engine, {key: Requests(3, 1.5) for key in keys})
+    finally:
+        event.remove(separate_engine, "before_cursor_execute", record)
+    assert executed == [False, False]
+    with Session(separate_engine) as session:
+        assert service_request_totals.read(session) == {key: Requests(6, 3.0) for key in keys}

@@ -39,10 +39,10 @@ def add(engine: Engine, requests: Mapping[RequestKey, Requests]) -> None:
         return
     # In one order, so that two processes never wait for each other.
     rows = [{**key._asdict(), **asdict(requests[key])} for key in sorted(requests)]
-    new = insert(ServiceRequestTotal)
+    new = insert(ServiceRequestTotal).values(rows)
     sums = {name: getattr(ServiceRequestTotal, name) + getattr(new.excluded, name) for name in ("count", "seconds")}
     with transaction(engine) as session:
-        session.execute(new.on_conflict_do_update(index_elements=list(RequestKey._fields), set_=sums), rows)
+        session.execute(new.on_conflict_do_update(index_elements=list(RequestKey._fields), set_=sums))
 
 
 def read(session: Session) -> dict[RequestKey, Requests]:
