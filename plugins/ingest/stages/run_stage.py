@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from types import FrameType
 
 from sqlalchemy import Engine
@@ -70,8 +71,10 @@ def run_stage(stage: Stage, job_id: int, attempt: int, *, last_try: bool) -> Sum
     finally:
         # Only the end of a job or a wait needs these queries, not each stage.
         if not continues:
-            note_end(engine, lambda: AirflowApi(settings), job_id)
-            start_next(settings, engine, lambda: AirflowApi(settings), job_id)
+            # One log-in for both. The next job first, because nothing depends on a note.
+            connect = cache(lambda: AirflowApi(settings))
+            start_next(settings, engine, connect, job_id)
+            note_end(engine, connect, job_id)
         _add_requests(engine, requests)
         engine.dispose()
         # Airflow ends the process without the usual cleaning up.
