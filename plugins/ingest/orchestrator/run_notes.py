@@ -11,11 +11,11 @@ from datetime import timedelta
 from sqlalchemy import Engine, exists, func, select
 
 from ingest.errors.types import IngestError, ServiceUnavailable
-from ingest.ledger import jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_predicates import IS_IN_PHASE
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
+from ingest.ledger.jobs import get_job
 from ingest.ledger.models import Event, Job
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.inferred_run import infer_run
@@ -39,9 +39,8 @@ def note_end(engine: Engine, connect: Callable[[], AirflowApi], job_id: int) -> 
     `connect` is called only if there is a note to write.
     """
     try:
-        job = jobs.read(engine, job_id)
-        phase = job.record.phase
-        if phase is Phase.FAILED or (phase is Phase.COMPLETE and _has_failed_before(engine, job_id)):
+        job = _read_ended(engine, job_id)
+        if job is not None:
             failpoint("note.writing", job_id)
             write_note(connect(), job)
             failpoint("note.written", job_id)
@@ -76,7 +75,11 @@ def write_note(airflow: AirflowApi, job: JobSnapshot) -> None:
         airflow.set_note(job.received.kind, job.run_id, shown or None)
 
 
-def _has_failed_before(engine: Engine, job_id: int) -> bool:
+def _read_ended(engine: Engine, job_id: int) -> JobSnapshot | None:
+    """Return a job that has failed, or is complete after a failure; None for any other, whose run needs no other note."""
     failure = select(Event.id).where(Event.job_id == job_id, Event.kind.in_(FAILURES))
     with transaction(engine) as session:
-        return bool(session.scalar(select(exists(failure))))
+        job = to_snapshot(get_job(session, job_id))
+        if job.record.phase is Phase.COMPLETE:
+            return job if session.scalar(select(exists(failure))) else None
+    return job if job.record.phase is Phase.FAILED else None
