@@ -145,6 +145,30 @@ def run(end: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_call_that_begins_while_the_span_ends_harms_nothing(traces: Receiver) -> None:
+    others = iter(("uniqueid", "policy", "metadata"))
+
+    class Service(str):
+        """The name of a service; when a text with it is made, another thread calls another service."""
+
+        __slots__ = ()
+
+        def __format__(self, spec: str) -> str:
+            thread = threading.Thread(target=inside.copy().run, args=(call, next(others)))
+            thread.start()
+            thread.join(0.2)
+            return super().__format__(spec)
+
+    def call(service: str) -> None:
+        with open_call(service, "GET", URL):
+            pass
+
+    with open_span("CONSUMER", "ingest_files", []):
+        inside = copy_context()
+        call(Service("archive"))
+    assert traces.wait_for_name("ingest_files").attributes["ingest.calls.archive"] == 1
+
+
 @pytest.mark.parametrize("value", ["", "none", "console"])
 def test_nothing_of_opentelemetry_is_imported_when_traces_are_off(value: str) -> None:
     ended = run("print([name for name in sys.modules if 'telemetry' in name])", OTEL_TRACES_EXPORTER=value)

@@ -105,7 +105,9 @@ class OpenSpan:
 
     def end(self) -> None:
         """End the span, with the number of calls of each service."""
-        self.annotate({f"ingest.calls.{service}": count for service, count in self._calls.items()})
+        # After an error, threads may still begin calls.
+        with self._lock:
+            self.annotate({f"ingest.calls.{service}": count for service, count in self._calls.items()})
         self._span.end()
 
 
