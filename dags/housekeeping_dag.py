@@ -10,7 +10,7 @@ Runs once a minute. For each job that has not ended, it
 - replaces the run if task instances of it were deleted;
 - ends the job with the code `run_marked_failed` if an operator marked its run, or a task of it, as failed.
 
-It also writes the sentence of the error to the note of each run whose job failed within ten minutes.
+It also writes the sentence of the error to the notes of the newest runs whose jobs failed within ten minutes.
 
 It clears or replaces a lost run of a job at most five times. The attempts of a job that waits are not counted. It does not
 touch a job that failed by its own fault, or because a service was unavailable for three days: an admin retries that one.

@@ -206,7 +206,7 @@ def test_the_overview_says_all_in_words(site: Site, separate_engine: Engine):
         "Policy: built in",
         "UniqueID: not checked yet",
         "Spool: full 10 bytes of 1.0 kB free",
-        "Archive: not visible from here",
+        "Archive: free space unknown",
     ):
         assert sentence in shown.text
     assert "jobs?state=failed&code=bundle_invalid" in shown.attributes("a", "href")

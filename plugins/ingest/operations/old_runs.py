@@ -1,6 +1,6 @@
 """Removes old runs of this service's DAGs from Airflow, and old logs of their tasks.
 
-Called by the DAG `retention`. Airflow keeps both for ever. A run that ended more than `keep_airflow_days` ago is deleted by
+Called by the DAG `retention`. Airflow never removes either. A run that ended more than `keep_airflow_days` ago is deleted by
 Airflow's REST API, with its task instances. The run of a job that is still being processed or waits stays, with its
 logs. The ledger keeps the job, its files and its events. A job that failed can still be retried: it gets a new run.
 

@@ -1,4 +1,4 @@
-"""The logs that Airflow's tasks and its dag-processor wrote: remove those of a run, and those that nobody writes any more.
+"""The logs that Airflow's tasks and its dag-processor wrote: remove those of a run, and old ones that no run has.
 
 Called by `housekeeping_runs` and `old_runs`. Airflow itself never deletes them. All workers share the folder of the logs
 (`[logging] base_log_folder`). Only the logs of this service's DAGs are removed, and no other file in the folder.
