@@ -1,10 +1,7 @@
 """What an attempt costs besides the work of its stage: connections to PostgreSQL, and transactions."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Engine, event
-from sqlalchemy.pool import Pool
 
 from ingest.ledger.lease import JobLease
 from ingest.settings.loading import Settings
@@ -16,27 +13,24 @@ CONNECT, COMMIT, FINISHED = "connect", "commit", "finished"
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record what an attempt does in the database, and when its stage has finished."""
     found: list[str] = []
-    finish = JobLease.finish_stage
+    finish, make_engine = JobLease.finish_stage, run_stage.make_engine
 
     def record_finish(lease: JobLease) -> None:
         finish(lease)
         found.append(FINISHED)
 
-    def record_connect(*_: object) -> None:
-        found.append(CONNECT)
-
-    def record_commit(*_: object) -> None:
-        found.append(COMMIT)
+    def make_recorded_engine(settings: Settings, pool_size: int) -> Engine:
+        engine = make_engine(settings, pool_size)
+        event.listen(engine, "connect", lambda *_: found.append(CONNECT))
+        event.listen(engine, "commit", lambda *_: found.append(COMMIT))
+        return engine
 
     monkeypatch.setattr(JobLease, "finish_stage", record_finish)
-    event.listen(Pool, "connect", record_connect)
-    event.listen(Engine, "commit", record_commit)
-    yield found
-    event.remove(Pool, "connect", record_connect)
-    event.remove(Engine, "commit", record_commit)
+    monkeypatch.setattr(run_stage, "make_engine", make_recorded_engine)
+    return found
 
 
 def test_an_attempt_connects_twice_and_only_the_last_stage_does_more_after_its_end(
