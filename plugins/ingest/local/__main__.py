@@ -129,6 +129,7 @@ def keep_running(supervisor: Supervisor, watchdog: Watchdog, cleanup: DailyClean
 
 def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
     say(f"Ready: API {ports.ingest_url}, Airflow {ports.airflow_url}")
+    say(f"  Upload and follow jobs in a browser: {ports.ingest_url}/ui/")
     say(f"  The start took {seconds:.1f} s. The logs are in {layout.logs}.")
 
 
