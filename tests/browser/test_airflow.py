@@ -58,8 +58,7 @@ def test_waiting_jobs_are_selected_and_retried(stack: Stack, page: Page, archive
         jobs = wait_for_archive(stack, WAITING_JOBS)
         log_in(page, stack)
         frame = open_list(page)
-        frame.get_by_label("State").select_option("waiting")
-        frame.get_by_role("button", name="Filter").click()
+        # Without a filter by state: a job whose next attempt runs does not wait at that moment.
         for job in jobs:
             frame.get_by_label(f"Select job {job}", exact=True).check()
         frame.get_by_role("button", name="Retry selected jobs").click()
