@@ -24,7 +24,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all count-tests soak fuzz lint bench format lock docs clean moved
+.PHONY: help run core test test-all count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -47,7 +47,7 @@ count-tests: $(STAMP) ## count the test functions, each without its parameters
 soak: $(STAMP) ## kill processes at random under load for MINUTES=n, then verify (SERVICES=core: the real services)
 	@exec $(BIN)/python -m tools.soak --minutes $(MINUTES) --services $(SERVICES)
 
-fuzz: $(STAMP) ## fuzz the tar reader, the metadata parser and headers of uploads, for SECONDS=n
+fuzz: $(STAMP) ## fuzz the tar reader, the metadata parser, headers of uploads and preflight, for SECONDS=n
 	@exec $(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP) ## check style, types and the direction of imports
@@ -60,6 +60,9 @@ lint: $(STAMP) ## check style, types and the direction of imports
 
 bench: $(STAMP) ## measure beside the original service and the machine's limits: all, or ROWS="tiny get_state"
 	@exec $(BIN)/python -m bench $(ROWS)
+
+bench-memory: $(STAMP) ## plot the memory of every process under load for MINUTES=n
+	@exec $(BIN)/python -m bench.memory_over_time $(MINUTES)
 
 format: $(STAMP) ## format the code
 	$(BIN)/python -m ruff format .
@@ -77,6 +80,9 @@ lock: ## compile every requirements*.txt and package-lock.json, which pin all pa
 
 docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml
 	$(BIN)/python docs/build.py
+
+screenshots: $(STAMP) ## make the images of the pages in docs/images/ (needs chromium)
+	$(BIN)/python -m tools.screenshots
 
 clean: ## remove the environments and everything built; the data of `make run` stays in var/
 	rm -rf .venv build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache plugins/*.egg-info *.egg-info client/build client/*.egg-info client/.import_linter_cache client/.ruff_cache

@@ -14,10 +14,12 @@ from gunicorn.app.base import BaseApplication
 
 from api import wsgi
 from api.access.authentication import make_authentication
+from api.access.scrape_token import ScrapeToken
 from api.command_line import PROGRAM, listening_address, make_parser
+from api.metrics.process_files import shared_folder
 from api.receiving.upload_slots import UploadSlots
 from api.serving.listener import allow_connections, listen
-from api.serving.logs import ServerLog
+from api.serving.logs import ServerLog, configure_logging, is_json
 from api.serving.worker import Worker
 from ingest.errors.types import ConfigurationError
 from ingest.settings.access import NONE
@@ -63,9 +65,13 @@ def main(arguments: list[str] | None = None) -> None:
     if options.config is not None:
         os.environ[CONFIG_FILE_VARIABLE] = options.config
     try:
+        if is_json():
+            # Otherwise warnings about settings are logged as they are, before the server has processes.
+            configure_logging()
         address, port = listening_address(options)
         settings = load_settings()
         make_authentication(settings)
+        ScrapeToken(settings)
         listener = listen(address, port, local_only=settings.authentication == NONE)
     except ConfigurationError as error:
         parser.exit(USAGE_ERROR, f"{PROGRAM}: {error.text}\n")
@@ -76,7 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory(LARGEST_KEPT_BLOCK, KEPT_MEMORY)
     # The garbage collector would write to every imported object, and so copy the memory that the processes share.
     gc.freeze()
-    Server(listener, settings).run()
+    with shared_folder():
+        Server(listener, settings).run()
 
 
 def _options(listener: socket.socket, uploads_at_once: int) -> dict[str, Any]:

@@ -50,6 +50,10 @@ def preload_modules() -> None:
     for name in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # OpenTelemetry raises other errors for invalid variables, too.
+    with contextlib.suppress(Exception):
+        if importlib.import_module("ingest.system.trace_exporter").is_on():
+            importlib.import_module("ingest.system.opentelemetry_spans")
 
 
 def end_forks_with_parent() -> None:

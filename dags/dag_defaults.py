@@ -4,9 +4,11 @@ Imported by the DAG files and `stage_tasks`. At import it reads only the environ
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
+from airflow.sdk.configuration import conf
 
 from ingest.errors.types import FOR_UPLOADER, PermanentError, Rejection
 from ingest.orchestrator.dag_ids import TAG
@@ -64,6 +66,11 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 # For a task whose DAG soon runs again anyway.
 WITHOUT_RETRIES: dict[str, Any] = {"retries": 0, "retry_policy": None}
+
+
+def log_folder() -> Path:
+    """Return the folder of the logs of Airflow's tasks; called by tasks."""
+    return Path(conf.get("logging", "base_log_folder"))
 
 
 def dag_defaults(

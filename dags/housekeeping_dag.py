@@ -10,8 +10,13 @@ Runs once a minute. For each job that has not ended, it
 - replaces the run if task instances of it were deleted;
 - ends the job with the code `run_marked_failed` if an operator marked its run, or a task of it, as failed.
 
+It also writes the sentence of the error to the notes of the newest runs whose jobs failed within ten minutes.
+
 It clears or replaces a lost run of a job at most five times. The attempts of a job that waits are not counted. It does not
 touch a job that failed by its own fault, or because a service was unavailable for three days: an admin retries that one.
+
+**A run that did something has a note** that says what. Scheduled runs that did nothing are removed by the next run, so the
+list shows those that did something or failed, and the newest two.
 
 **When it fails**, Airflow did not respond to the requests about some jobs; the log of the task names them. The next run, a
 minute later, tries again. **When it does not run**, jobs that Airflow lost stay where they are: unpause this DAG.
@@ -19,10 +24,11 @@ minute later, tries again. **When it does not run**, jobs that Airflow lost stay
 
 from datetime import timedelta
 
-from airflow.sdk import dag, task
-from dag_defaults import WITHOUT_RETRIES, dag_defaults
+from airflow.sdk import dag, get_current_context, task
+from dag_defaults import WITHOUT_RETRIES, dag_defaults, log_folder
 
 from ingest.operations.housekeeping import run_housekeeping
+from ingest.operations.housekeeping_runs import end_run
 from ingest.orchestrator.dag_ids import HOUSEKEEPING
 
 
@@ -36,7 +42,9 @@ def housekeeping() -> None:
 
     @task(doc_md=__doc__)
     def trigger_and_clear() -> dict[str, int]:
-        return run_housekeeping()
+        counts = run_housekeeping()
+        end_run(get_current_context()["dag_run"].run_id, counts, log_folder())
+        return counts
 
     trigger_and_clear()
 

@@ -101,11 +101,28 @@ WEBHOOKS = """\
 Each section of this form is a receiver of notifications. They have no variables: see
 [Notifications](notifications.md#settings-of-a-webhook).
 """
+TRACES = """\
+## Traces
+
+[Traces](../how-to/trace-a-job.md) are set by variables of OpenTelemetry, in every process. The INI file has no options for
+them.
+
+| Variable | Default | What it is |
+|---|---|---|
+| `OTEL_TRACES_EXPORTER` | none | `otlp` or `otlp_proto_http` turns traces on. |
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318` | The collector, which receives OTLP over HTTP (not gRPC). |
+| `OTEL_EXPORTER_OTLP_HEADERS` | none | Headers to send to it, such as `authorization=Bearer%20secret`. |
+| `OTEL_EXPORTER_OTLP_TIMEOUT` | `0.5` | How many seconds a request to it may take. |
+| `OTEL_SERVICE_NAME` | `pacifica-ingest` | The name of this service in traces. |
+| `OTEL_RESOURCE_ATTRIBUTES` | none | Attributes of every span, such as `deployment.environment=test`. |
+| `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | Which traces are sent. |
+| `OTEL_TRACES_SAMPLER_ARG` | none | The argument of the sampler, such as a probability. |
+"""
 DAGS = """\
 ## DAGs
 
 Airflow's scheduler, dag-processor and workers read these from the environment only, because importing a DAG file must not
-read from disk. Restart Airflow after a change.
+read from disk. Restart Airflow after a change. The API reads `INGEST_LOG_FORMAT`, too.
 """
 LOCAL = """\
 ## `make run`
@@ -139,7 +156,7 @@ With `make run`, some settings have other values:
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *_ini_sections(), WEBHOOKS, DAGS, _dag_table(), LOCAL + "".join(_tuning())])
+    return "\n".join([HEAD, *_ini_sections(), WEBHOOKS, TRACES, DAGS, _dag_table(), LOCAL + "".join(_tuning())])
 
 
 def compose_file(text: str) -> str:

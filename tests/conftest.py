@@ -30,7 +30,7 @@ if threading.current_thread() is threading.main_thread():
     # A shell that starts the tests in the background makes them, and the programs that they start, ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.groups", "tests.job_fixtures", "tests.tiers"]
+pytest_plugins = ["tests.groups", "tests.job_fixtures", "tests.otlp_receiver", "tests.tiers"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -60,6 +60,7 @@ class CuttingProxy:
         self._faults = list(faults)
         self._lock = threading.Lock()
         self._released = threading.Event()
+        self._closed = False
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://{}:{}".format(*self._listener.getsockname())
@@ -82,7 +83,8 @@ class CuttingProxy:
     def close(self) -> None:
         """Refuse connections, and end those that are open."""
         self.release()
-        for each in (self._listener, *self._sockets):
+        self._closed = True
+        for each in (self._listener, *tuple(self._sockets)):
             # Wakes a thread that waits for the socket, which closing does not.
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -104,7 +106,9 @@ class CuttingProxy:
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets |= ends
             try:
-                self._relay(client, server)
+                # A connection that `close` has not seen, because it was made simultaneously.
+                if not self._closed:
+                    self._relay(client, server)
             finally:
                 self._sockets -= ends
 

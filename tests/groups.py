@@ -15,6 +15,7 @@ GROUPS = (
     ("kills of processes", ("faults/",)),
     ("core", ("e2e_core/",)),
     ("stack", ("e2e/",)),
+    ("browser", ("browser/",)),
     ("long outages", ("faults/test_api_server_unavailable", "faults/test_hung_processes")),
     ("kills of stages", ("faults/test_stages_killed", "faults/test_commands_killed")),
     ("clocks and backups", ("faults/test_clock", "faults/test_backup")),

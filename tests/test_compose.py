@@ -78,6 +78,9 @@ ACCOUNTS = {
 OTHER_VARIABLES = {
     "AIRFLOW_ADMIN_PASSWORD",
     "NO_PROXY",
+    *(f"OTEL_EXPORTER_OTLP_{name}" for name in ("ENDPOINT", "HEADERS", "TIMEOUT")),
+    *(f"OTEL_{name}" for name in ("RESOURCE_ATTRIBUTES", "SERVICE_NAME", "TRACES_EXPORTER")),
+    *(f"OTEL_TRACES_{name}" for name in ("SAMPLER", "SAMPLER_ARG")),
     "PGHOST",
     "PGPASSWORD",
     "PGUSER",

@@ -41,7 +41,7 @@ from ingest.states.job_state import (
     job_state,
 )
 from ingest.states.stages import STAGES, Kind, Stage
-from ingest.states.waiting import Waiting
+from ingest.states.waiting import Resumption, Waiting
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -180,6 +180,7 @@ def job(
     clears: int = 0,
     cancellation: str = "",
     waiting: Waiting | None = None,
+    last: JobState | None = None,
 ) -> JobRecord:
     return JobRecord(
         Kind.INGEST,
@@ -190,6 +191,7 @@ def job(
         clears=clears,
         cancellation=cancellation,
         waiting=waiting,
+        last=last,
         stage=Stage.LOAD_METADATA,
         percent=100.0,
     )
@@ -205,7 +207,9 @@ WAITING = Waiting(
     next_attempt_at=datetime(2026, 11, 30, 14, 5, tzinfo=UTC),
     code="service_unavailable",
     reason="Connection refused",
+    retry_until=datetime(2026, 12, 3, 13, 10, tzinfo=UTC),
 )
+SHOWN = JobState(JobStatus.FAILED, Stage.LOAD_METADATA.label, 0.0, PERMANENT.text, complete=True)
 TAR_DONE = (Stage.OPEN_TAR, "success")
 # One for each row of the table "How the state is found", in its order.
 EXAMPLES = [
@@ -219,6 +223,7 @@ EXAMPLES = [
     (job(), None),
     (job(error=PERMANENT), Run(None)),
     (job(), Run(None)),
+    (job(error=PERMANENT, last=SHOWN), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
     (job(), run("running", TAR_DONE, (Stage.LOAD_METADATA, "running"))),
     (job(error=PASSING), run("running", TAR_DONE, (Stage.LOAD_METADATA, "up_for_retry"))),
     (job(error=PERMANENT), run("failed", TAR_DONE, (Stage.LOAD_METADATA, "failed"))),
@@ -236,6 +241,7 @@ TEXTS_OF_STATES = {
     "text 3": LOST_TEXT,
     "text 4": GIVEN_UP_TEXT,
     "text 5": WAITING.sentence,
+    "text 6": replace(WAITING, resumption=Resumption.IN_LINE).sentence,
 }
 TEXTS = {**TEXTS_OF_STATES, "the cancellation": CANCELED, "the error": PERMANENT.text, "empty": ""}
 
@@ -344,14 +350,6 @@ def test_answers_in_the_pages_have_the_documented_keys() -> None:
     states = [answer for answer in answers if "created" in answer]
     assert states
     assert all(set(state) == keys for state in states)
-
-
-def test_commands_that_delete_rows_of_airflow_do_not_prompt_and_free_space() -> None:
-    commands = [found for page in PAGES for found in re.findall(r"airflow db clean(?: \\\n|[^`\n])*", text_of(page))]
-    with_options = [command for command in commands if "--clean-before" in command]
-    assert with_options
-    # Without the first, cron ends with an error; without the second, the rows are only copied to other tables.
-    assert all({"--yes", "--skip-archive"} <= set(command.split()) for command in with_options)
 
 
 def test_the_documented_proxy_requires_no_user_for_public_calls() -> None:

@@ -10,7 +10,7 @@ CORE_FIXTURE = "core"
 # Prefixes of node ids below tests/.
 PLACES = {
     # the whole stack: PostgreSQL, Airflow and the API
-    "stack": ("e2e/", "e2e_core/", "faults/"),
+    "stack": ("browser/", "e2e/", "e2e_core/", "faults/"),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own

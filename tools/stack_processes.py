@@ -21,6 +21,7 @@ from tools.stack import Stack
 from tools.waiting import wait_until
 
 FOUND_SECONDS = 60
+PROGRAM_SECONDS = 180
 PROC = Path("/proc")
 IDLE = "<idle>"
 
@@ -94,6 +95,12 @@ class Processes:
     def start(self, role: Role) -> None:
         """Start a stopped program through supervisord."""
         self._call_supervisor("startProcess", _name(PROGRAMS[role]), False)
+
+    def run_to_end(self, name: str) -> int:
+        """Run a program that ends by itself through supervisord; return its exit status."""
+        self._call_supervisor("startProcess", name, False)
+        wait_until(lambda: not self._program(name), PROGRAM_SECONDS, lambda: f"{name} does not end")
+        return int(self._call_supervisor("getProcessInfo", name)["exitstatus"])
 
     def _workers(self, *, idle: bool) -> list[int]:
         workers = [child for child in _children(self._program(program.SCHEDULER)) if "LocalExecutor" in _command(child)]

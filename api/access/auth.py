@@ -14,8 +14,9 @@ from api.access.authentication import Authentication
 from api.access.declarations import access_of
 from api.access.read_log import ReadLog
 from api.access.roles import Access, Caller, role_of
+from api.access.scrape_token import ScrapeToken
 from api.request_errors import RequestError
-from api.resources import get_resources
+from api.resources import get_resources, resources_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +24,14 @@ logger = logging.getLogger(__name__)
 def register(app: Flask, authenticate: Authentication) -> None:
     """Refuse requests that the caller may not make, and log the reads of all others."""
     reads = ReadLog()
+    scrape_token = ScrapeToken(resources_of(app).settings)
 
     def admit() -> None:
         # Flask calls this for addresses that do not exist, too: they have no endpoint.
         endpoint = request.endpoint
         if endpoint is None or (access := access_of(app, endpoint)).is_public:
+            return
+        if access.by_scrape_token and scrape_token.is_sent(request):
             return
         try:
             g.caller = _authorize(authenticate, access)

@@ -44,12 +44,14 @@ class Caller:
 class Access:
     """Who may make a call: callers with one of these roles, or everyone for a public call.
 
-    With `any_host`, the call is answered under any `Host` name.
+    With `any_host`, the call is answered under any `Host` name. With `by_scrape_token`, the token for metrics is accepted
+    instead of a user.
     """
 
     roles: frozenset[Role] = frozenset()
     is_public: bool = False
     any_host: bool = False
+    by_scrape_token: bool = False
 
 
 NOBODY = Access()
@@ -57,6 +59,8 @@ PUBLIC = Access(is_public=True)
 # Load balancers and supervisors call these by address; the answers hold no data of users.
 PROBES = Access(is_public=True, any_host=True)
 UPLOADERS = Access(frozenset({Role.UPLOADER, Role.ADMIN}))
+# Prometheus calls each host by its address; the answer holds sums only.
+SCRAPERS = Access(frozenset({Role.OPERATOR, Role.ADMIN}), any_host=True, by_scrape_token=True)
 ADMINS = Access(frozenset({Role.ADMIN}))
 ALL_ROLES = Access(frozenset(Role))
 

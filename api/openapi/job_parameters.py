@@ -1,7 +1,6 @@
 """The parameters of the calls on `/jobs`. Used by `api.routes.jobs` and `api.routes.job_contents`."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
@@ -15,8 +14,6 @@ from ingest.states.stages import Kind, Stage
 
 # So that every page is answered within 50 ms (docs/decisions/0021-lists-by-keyset.md).
 MOST_JOBS, MOST_ROWS = 200, 1000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PLACE = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 
 
 def _time(text: object) -> datetime:
@@ -28,15 +25,7 @@ def _time(text: object) -> datetime:
 
 
 def _place(text: object) -> Place:
-    found = PLACE.fullmatch(str(text))
-    if not found:
-        raise ValueError("not a cursor (use the address of the next page as it is)")
-    return Place(EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
-
-
-def cursor_of(place: Place) -> str:
-    """Return the cursor of the page after a job."""
-    return f"{(place.created - EPOCH) // timedelta(microseconds=1)}-{place.job_id}"
+    return Place.from_cursor(str(text))
 
 
 # PostgreSQL stores no NUL.

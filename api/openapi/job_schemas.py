@@ -9,6 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.openapi.schemas import answer
 
+PAGE_HEADERS: dict[str, Any] = {
+    "Link": {
+        "description": 'The address of the next page, `<...>; rel="next"`; absent after the last page.',
+        "schema": {"type": "string"},
+    }
+}
+JOB_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "Changes when the job does; for `If-None-Match`.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "`wait=N`: the answer waited for a change, as `Prefer` requested (RFC 7240); absent if it did not.",
+        "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
+    },
+}
 NEXT = Field(description="The address of the next page; null after the last page.")
 STATE: dict[str, Any] = {
     "job_id": 17,
@@ -123,7 +136,9 @@ class ListedJob(JobSummary):
 class JobPage(BaseModel):
     """A page of jobs."""
 
-    model_config = answer("The jobs, newest first.", {"jobs": [STATE], "next": "/jobs?cursor=1764508200000000-17"})
+    model_config = answer(
+        "The jobs, newest first.", {"jobs": [STATE], "next": "/jobs?cursor=1764508200000000-17"}, PAGE_HEADERS
+    )
 
     jobs: list[ListedJob]
     next: str | None = NEXT
@@ -159,11 +174,13 @@ class JobDetail(JobSummary):
             "estimated_end": "2026-11-30 13:11:19",
             "waiting_for": None,
             "next_attempt_at": None,
+            "retry_until": None,
             "stages": [STAGE],
             "transaction": None,
             "links": LINKS,
             "original": False,
         },
+        JOB_HEADERS,
     )
 
     exception: str = Field(description="What is wrong, or what the job waits for; empty if nothing is.")
@@ -174,6 +191,9 @@ class JobDetail(JobSummary):
     estimated_end: str | None = Field(description="When all files will be sent at this rate.")
     waiting_for: str | None = Field(description="What the job waits for, in a sentence; null if it does not wait.")
     next_attempt_at: str | None = Field(description="When the waiting stage is tried again, if known.")
+    retry_until: str | None = Field(
+        description="When the job fails if the service is still unavailable; null if never."
+    )
     stages: list[JobStage]
     error: ExplainedError | None = Field(description="The last error; null if the job has none.")
     transaction: int | None = Field(description="The transaction in the catalog; null until the job is complete.")
@@ -199,7 +219,7 @@ class JobFile(BaseModel):
 class FilePage(BaseModel):
     """A page of files."""
 
-    model_config = answer("The files.", {"files": [FILE], "next": None})
+    model_config = answer("The files.", {"files": [FILE], "next": None}, PAGE_HEADERS)
 
     files: list[JobFile]
     next: str | None = NEXT
@@ -222,7 +242,7 @@ class JobEvent(BaseModel):
 class EventPage(BaseModel):
     """A page of events."""
 
-    model_config = answer("The events, oldest first.", {"events": [EVENT], "next": None})
+    model_config = answer("The events, oldest first.", {"events": [EVENT], "next": None}, PAGE_HEADERS)
 
     events: list[JobEvent]
     next: str | None = NEXT

@@ -42,12 +42,11 @@ class Operation:
     def route_options(self, access_errors: tuple[type[IngestError], ...], *, is_public: bool) -> RouteOptions:
         """Return the arguments for the decorator of the route; a public call needs no authentication."""
         security: dict[str, Any] = {"security": []} if is_public else {}
-        headers: dict[str, Any] = {"parameters": list(self.headers)} if self.headers else {}
         return RouteOptions(
             operation_id=self.operation_id,
             summary=self.summary,
             description=self.description,
             tags=[self.tag],
             responses={**self.answers, **error_answers(*access_errors, *self.errors)},
-            openapi_extensions={**self.body, **headers, **security},
+            openapi_extensions={**self.body, **security},
         )

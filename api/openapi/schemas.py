@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.states.job_record import JobStatus
 
 
-def answer(description: str, example: dict[str, Any]) -> ConfigDict:
-    """Return the configuration of a type: declared keys only, with a description and an example in the document."""
-    documentation = {"description": description, "example": example}
+def answer(description: str, example: dict[str, Any], headers: dict[str, Any] | None = None) -> ConfigDict:
+    """Return the configuration of a type: declared keys only, with a description and an example in the document.
+
+    `headers` are those of the answer.
+    """
+    documentation = {"description": description, "example": example, "headers": headers or {}}
     return cast(ConfigDict, {"extra": "forbid", "openapi_extra": documentation})
 
 

@@ -16,6 +16,7 @@ from ingest.ledger import jobs, uploads
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.orchestrator import start_jobs
 from ingest.states.job_record import JobRecord
+from ingest.system.tracing import JOB, annotate
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def create_job(resources: Resources, received: Received, sha256: bytes | None = 
     """
     for _ in range(MAX_ID_ATTEMPTS):
         if _record(resources, received, sha256):
+            annotate({JOB: received.job_id})
             return _snapshot(resources, received)
         received = replace(received, job_id=new_job_id(resources))
     raise _no_new_id(resources)
@@ -65,6 +67,7 @@ def start_job(resources: Resources, job: Received, begun: float) -> None:
     logger.info(
         "job %d received: kind=%s bytes=%d user=%r seconds=%.2f triggered=%s",
         job.job_id, job.kind, job.size, job.user, time.monotonic() - begun, triggered,
+        extra={"job": job.job_id},
     )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def _start(resources: Resources, job: Received) -> bool:
     try:
         return start_jobs.start(resources.settings, resources.engine, resources.airflow, job)
     except (ServiceUnavailable, DatabaseUnavailable) as error:
-        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text)
+        logger.warning("job %d: housekeeping will trigger it: %s", job.job_id, error.text, extra={"job": job.job_id})
         return False
 
 
@@ -102,7 +105,12 @@ def _record_again(resources: Resources, received: Received, sha256: bytes | None
                 # The upload's row decides: the job's row names no file any more if the job is already cataloged.
                 return not uploads.is_announced(resources.engine, received.spool_name)
         except DatabaseUnavailable as error:
-            logger.warning("job %d: unknown whether it was recorded: %s", received.job_id, error.text)
+            logger.warning(
+                "job %d: unknown whether it was recorded: %s",
+                received.job_id,
+                error.text,
+                extra={"job": received.job_id},
+            )
         else:
             return True
     raise OutcomeUnknown(
@@ -117,7 +125,7 @@ def _is_taken(resources: Resources, job_id: int) -> bool:
         pass
     except UnknownJob:
         return False
-    logger.warning("UniqueID allocated the id of job %d again", job_id)
+    logger.warning("UniqueID allocated the id of job %d again", job_id, extra={"job": job_id})
     return True
 
 

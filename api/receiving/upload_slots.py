@@ -32,7 +32,7 @@ class UploadSlots:
     """
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         # Never closed: closing a file releases all locks of the process on it.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._mutex = Lock()
@@ -50,6 +50,11 @@ class UploadSlots:
         finally:
             self._release(slot)
 
+    def used(self) -> int:
+        """Return the number of slots that are held."""
+        with self._mutex:
+            return len(self._held())
+
     def _take(self, user: str, share: float) -> int:
         owner = _digest(user)
         with self._mutex:
@@ -60,7 +65,7 @@ class UploadSlots:
                 # The user may hold all slots, so counting them is not needed.
                 return slot
             mine, others = self._count_held(owner)
-            if mine > fraction_of(self._count - others, share):
+            if mine > fraction_of(self.count - others, share):
                 self._unlock(slot)
                 raise UserUploadsLimit(
                     f"{mine - 1} of your uploads are in progress, the limit for one user now; send it again when one "
@@ -69,21 +74,24 @@ class UploadSlots:
             return slot
 
     def _lock_any(self) -> int:
-        for slot in range(self._count):
+        for slot in range(self.count):
             if slot not in self._mine and self._lock(slot):
                 self._mine.add(slot)
                 return slot
         again = {"Retry-After": str(RETRY_SECONDS)}
         raise TooManyUploads(
-            f"{self._count} uploads are in progress, the limit for all users; send it again later", again
+            f"{self.count} uploads are in progress, the limit for all users; send it again later", again
         )
 
     def _count_held(self, owner: bytes) -> tuple[int, int]:
         """Return how many slots the owner of a digest holds, and how many all others hold."""
-        held = [slot for slot in range(self._count) if self._is_held(slot)]
+        held = self._held()
         owners = [os.pread(self._file.fileno(), OWNER_BYTES, slot * OWNER_BYTES) for slot in held]
         mine = owners.count(owner)
         return mine, len(held) - mine
+
+    def _held(self) -> list[int]:
+        return [slot for slot in range(self.count) if self._is_held(slot)]
 
     def _is_held(self, slot: int) -> bool:
         # A query instead of an attempt: the other processes would see a lock that is held only for a moment.

@@ -48,6 +48,7 @@ from ingest.spool.blocks import Kept
 from ingest.spool.receive import check_size, receiving
 from ingest.states.stages import Kind
 from ingest.system.failpoints import failpoint
+from ingest.system.tracing import current_traceparent, link
 
 logger = logging.getLogger(__name__)
 routes = Routes("receive", __name__)
@@ -115,9 +116,10 @@ def _answer_again(first: CompletedKey, body: Body, hashed: HashedBody, digests: 
     check_size(hashed.read_all(resources.settings.transfer_size), body.announced_size)
     digests.verify(hashed.digests())
     refuse_other_body(first, hashed.digests())
-    created = jobs.read(resources.engine, first.job_id).created
-    logger.info("job %d: its upload was sent again", first.job_id)
-    response = answer_received(first.job_id, created, created)
+    job = jobs.read(resources.engine, first.job_id)
+    link(job.received.traceparent)
+    logger.info("job %d: its upload was sent again", first.job_id, extra={"job": first.job_id})
+    response = answer_received(first.job_id, job.created, job.created)
     response.headers.update(REPLAYED)
     return response
 
@@ -140,7 +142,8 @@ def _receive(
         receiving(hashed, folder, upload, settings.transfer_size, check, Kept(kept_free, kept_for_others)) as size,
     ):
         sha256 = None if claim is None else hashed.digests()[FINGERPRINT]
-        snapshot = create_job(resources, Received(job_id, kind, user, upload.name, size, caller().submitter), sha256)
+        received = Received(job_id, kind, user, upload.name, size, caller().submitter, current_traceparent())
+        snapshot = create_job(resources, received, sha256)
     job = snapshot.received
     failpoint("receive.committed", job.job_id)
     start_job(resources, job, begun)

@@ -10,6 +10,7 @@ from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state import answer_state, read_visible
 from api.routes.state_json import answer
+from ingest.ledger.job_snapshots import JobSnapshot
 from ingest.operations.job_actions import AN_ADMIN, cancel_job, retry_job
 from ingest.states.job_state import job_state
 
@@ -19,9 +20,7 @@ routes = Routes("job_actions", __name__)
 @routes.call("POST", "/jobs/<job_id>/cancel", operations.CANCEL_JOB, UPLOADERS)
 def cancel(path: JobPath) -> Response:
     """Cancel a job of the caller, or as an admin any job, and answer its state."""
-    resources, user = get_resources(), caller().user
-    shown_as = user if read_visible(path.job_id).received.user == user else AN_ADMIN
-    job = cancel_job(resources.settings, resources.engine, resources.airflow, path.job_id, shown_as, user)
+    job = cancel_visible(path.job_id)
     return answer(path.job_id, job_state(job.record, None), job.created, job.updated)
 
 
@@ -31,3 +30,10 @@ def retry(path: JobPath) -> Response:
     resources = get_resources()
     retry_job(resources.engine, resources.airflow, path.job_id)
     return answer_state(path.job_id)
+
+
+def cancel_visible(job_id: int) -> JobSnapshot:
+    """Cancel a job that the caller may see, and return it; raises as `ingest.operations.job_actions.cancel_job`."""
+    resources, user = get_resources(), caller().user
+    shown_as = user if read_visible(job_id).received.user == user else AN_ADMIN
+    return cancel_job(resources.settings, resources.engine, resources.airflow, job_id, shown_as, user)

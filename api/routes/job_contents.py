@@ -16,20 +16,13 @@ from api.routes.paging import answer_page
 from api.routes.registration import Routes
 from api.routes.state import read_visible
 from api.routes.state_json import to_text
-from ingest.errors.base import RUN_LOST, RUN_MARKED_FAILED
 from ingest.errors.types import ReceivedByOriginal
 from ingest.ledger import job_pages
+from ingest.ledger.event_visibility import FOR_UPLOADERS, is_text_for_operators
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_snapshots import JobSnapshot
-from ingest.system.sanitize import quote_name
 
 routes = Routes("job contents", __name__)
-
-# Their texts show what the uploader may not see: other paths of the facility.
-FOR_OPERATORS = frozenset({EventKind.SOURCES_REFUSED, EventKind.SOURCE_NOT_RESTORED})
-# The texts of these events, and of events with these codes, name accounts of admins and of Airflow.
-TEXT_FOR_OPERATORS = frozenset({EventKind.CANCELED, EventKind.RUN_DELETED})
-CODES_FOR_OPERATORS = frozenset({RUN_LOST, RUN_MARKED_FAILED})
 
 
 @routes.call("GET", "/jobs/<job_id>/files", operations.LIST_FILES, ALL_ROLES)
@@ -49,9 +42,9 @@ def list_events(path: JobPath, query: EventsQuery) -> Response:
     """Answer a page of the events of a job, in their order."""
     if _read_seen(path.job_id) is None:
         return answer_page("events", [], None)
-    kinds = frozenset(EventKind) if query.kind is None else {query.kind}
-    if caller().role is Role.UPLOADER:
-        kinds -= FOR_OPERATORS
+    kinds = FOR_UPLOADERS if caller().role is Role.UPLOADER else frozenset(EventKind)
+    if query.kind is not None:
+        kinds &= {query.kind}
     engine = get_resources().engine
     page = job_pages.read_events(engine, path.job_id, kinds, query.stage, query.code, query.cursor, query.limit)
     return answer_page("events", [_event(row) for row in page.rows], page.next)
@@ -69,7 +62,6 @@ def _read_seen(job_id: int) -> JobSnapshot | None:
 
 
 def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    quoted = quote_name(row.path)
     return {
         "path": row.path,
         "size": row.found_size if row.size is None else row.size,
@@ -78,13 +70,12 @@ def _file(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "source": row.source,
         "file_id": row.file_id,
         "state": row.state,
-        "fault": next((fault for fault in faults if quoted in fault["text"]), None),
+        "fault": job_pages.fault_of(row.path, faults),
     }
 
 
 def _event(row: Row[Any]) -> dict[str, Any]:
-    is_for_operators = row.kind in TEXT_FOR_OPERATORS or row.code in CODES_FOR_OPERATORS
-    is_hidden = is_for_operators and caller().role is Role.UPLOADER
+    is_hidden = caller().role is Role.UPLOADER and is_text_for_operators(row.kind, row.code)
     return {
         "id": row.id,
         "at": to_text(row.at),

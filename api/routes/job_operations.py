@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.openapi.job_schemas import EventPage, FilePage, JobDetail, JobPage
+from api.openapi.job_schemas import JOB_HEADERS, EventPage, FilePage, JobDetail, JobPage
 from api.openapi.operation import Operation
 from api.request_errors import ParametersInvalid
 from api.routes.call_errors import STATE_ERRORS
@@ -43,11 +43,18 @@ GET_JOB = Operation(
     description="The state, and its stages, progress and error. `ETag` changes when the job does. With `Prefer: wait=30` "
     "the answer waits until the job changes, for up to 30 seconds.",
     tag=REPORT,
-    answers={200: JobDetail, 304: {"description": "The job has not changed since the answer with this `ETag`."}},
+    answers={
+        200: JobDetail,
+        304: {"description": "The job has not changed since the answer with this `ETag`.", "headers": JOB_HEADERS},
+    },
     errors=STATE_ERRORS,
     headers=(
         _header("If-None-Match", "The `ETag` of an earlier answer: 304 if the job has not changed since."),
-        _header("Prefer", "`wait=N`: wait up to N seconds, at most 60, until the job changes (RFC 7240)."),
+        _header(
+            "Prefer",
+            "`wait=N`: wait up to N seconds, at most 60, until the job changes (RFC 7240). The answer comes immediately, "
+            "without `Preference-Applied`, if the job has ended, or if too many requests wait.",
+        ),
     ),
 )
 LIST_FILES = _page(

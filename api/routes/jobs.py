@@ -9,7 +9,7 @@ from flask import Response, jsonify, request
 
 from api.access.auth import caller
 from api.access.roles import ALL_ROLES, Role
-from api.openapi.job_parameters import JobsQuery, cursor_of
+from api.openapi.job_parameters import JobsQuery
 from api.openapi.parameters import JobPath
 from api.polling.job_changes import fingerprint
 from api.resources import get_resources
@@ -44,7 +44,7 @@ def list_jobs(query: JobsQuery) -> Response:
     )
     found = read_page(get_resources().engine, wanted, query.cursor, query.limit + 1)
     page = found[: query.limit]
-    cursor = cursor_of(page[-1].place) if len(found) > query.limit else None
+    cursor = page[-1].place.cursor if len(found) > query.limit else None
     return answer_page("jobs", [list_entry(job) for job in page], cursor)
 
 

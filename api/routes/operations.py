@@ -9,6 +9,7 @@ from flask_openapi3.models import Tag
 from flask_openapi3.types import ResponseDict
 
 from api.openapi.answers import RECEIVED_HEADERS, success_answer
+from api.openapi.metrics_schemas import METRICS
 from api.openapi.operation import Operation
 from api.openapi.preflight_schemas import Acceptable, Unacceptable
 from api.openapi.receipt_schemas import RECEIPT, RECEIPT_FILES, ReceiptKeys
@@ -273,4 +274,12 @@ GET_READINESS = Operation(
     "balancers. Airflow is reported but does not count. Results are kept for a second; an answer takes at most 3 seconds.",
     tag=SERVICE,
     answers={200: Readiness, 503: Unready},
+)
+GET_METRICS = Operation(
+    operation_id="metrics",
+    summary="Read the metrics for Prometheus",
+    description="The metrics of jobs, stages and services are the same on each host; those of requests and uploads are of "
+    "this host. For operators, admins, and callers with the token of the setting `metrics_token_file`.",
+    tag=REPORT,
+    answers={200: METRICS},
 )

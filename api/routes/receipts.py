@@ -31,7 +31,12 @@ LIST_TYPE = "application/x-ndjson"
 @routes.call("GET", "/jobs/<job_id>/receipt", operations.GET_RECEIPT, ALL_ROLES)
 def get_receipt(path: JobPath) -> Response:
     """Answer the receipt of a job."""
-    job = _cataloged_job(path.job_id)
+    return answer_receipt(path.job_id)
+
+
+def answer_receipt(job_id: int) -> Response:
+    """Answer the receipt of a job that the caller may see; raises UnknownJob, ReceiptNotAvailable, DatabaseUnavailable."""
+    job = _cataloged_job(job_id)
     return Response(sign(job, _files(job), _signing_key()) + "\n", mimetype=RECEIPT_TYPE)
 
 

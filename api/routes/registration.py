@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask_openapi3 import APIBlueprint
+from flask_openapi3.models import Parameter
 
 from api.access.access_errors import AUTHENTICATION_ERRORS, CrossSite, NotAllowed
 from api.access.declarations import declare
@@ -29,6 +30,7 @@ class Routes(APIBlueprint):
             name = endpoint or view.__name__
             self._declare(name, access)
             register(rule, endpoint=name, **options)(view)
+            self._document_headers(method, rule, operation)
             return view
 
         return decorate
@@ -45,6 +47,13 @@ class Routes(APIBlueprint):
             return view
 
         return decorate
+
+    def _document_headers(self, method: str, rule: str, operation: Operation) -> None:
+        """Add the headers to the parameters of the address, which the library has read from the function."""
+        documented = getattr(self.paths[rule.replace("<", "{").replace(">", "}")], method.lower())
+        if operation.headers:
+            headers = [Parameter(**header) for header in operation.headers]
+            documented.parameters = [*(documented.parameters or []), *headers]
 
     def _declare(self, endpoint: str, access: Access) -> None:
         self.record(lambda state: declare(state.app, f"{state.name}.{endpoint}", access))

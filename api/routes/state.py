@@ -84,8 +84,10 @@ def read_job(job_id: int) -> SeenJob:
 
 
 def read_original(job_id: int) -> OriginalJob:
-    """Read a job of the original service, which did not record its user; raises UnknownJob, DatabaseUnavailable."""
-    refuse_unless_seen(job_id, owner=None)
+    """Read a job of the original service, after `read_visible` has raised ReceivedByOriginal: the caller may see it.
+
+    Raises DatabaseUnavailable.
+    """
     return legacy_jobs.read(get_resources().engine, job_id)
 
 

@@ -31,8 +31,14 @@ ALLOWED = "DELETE, GET, HEAD, OPTIONS, PATCH"
 @routes.undocumented("/uploads", UPLOADERS, methods=("OPTIONS",))
 def describe_support() -> Response:
     """Describe what is supported; clients may ask before they create an upload."""
-    settings = get_resources().settings
-    return empty(HTTPStatus.NO_CONTENT, {**tus.options(settings), **draft.options(settings)})
+    return _describe_support("OPTIONS, POST")
+
+
+# Before the other methods, for which Flask would otherwise answer OPTIONS.
+@routes.undocumented("/uploads/<token>", UPLOADERS, methods=("OPTIONS",))
+def describe_support_for_upload(**_address: str) -> Response:
+    """Describe what is supported at the address of an upload, whether it exists or not."""
+    return _describe_support(ALLOWED)
 
 
 @routes.call("POST", "/uploads", operations.CREATE_UPLOAD, UPLOADERS)
@@ -102,6 +108,11 @@ def add_headers(response: Response) -> Response:
     if tus.is_tus() or (request.method == "POST" and draft.COMPLETE not in request.headers):
         response.headers["Tus-Resumable"] = tus.TUS_VERSION
     return add_limits(response)
+
+
+def _describe_support(allowed: str) -> Response:
+    settings = get_resources().settings
+    return empty(HTTPStatus.NO_CONTENT, {"Allow": allowed, **tus.options(settings), **draft.options(settings)})
 
 
 def _protocol() -> Tus | Draft:

@@ -14,7 +14,7 @@ from ingest.ledger import job_runs, jobs, uploads
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.lease import acquire_job
-from ingest.ledger.models import OriginalJob
+from ingest.ledger.models import Job, OriginalJob
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
 from ingest.services import Services
@@ -136,6 +136,15 @@ def test_job_that_waits_is_shown_with_what_it_waits_for(show: Show, make_job: Ma
         lease.fail_stage("service_unavailable", "refused", final=False, waiting=waiting)
     assert f"waits: {waiting.sentence}" in show(job)[1].splitlines()
     assert document(show, job)["job"]["waiting"] == waiting.as_json()  # type: ignore[index]
+
+
+def test_the_trace_of_a_job_is_shown(show: Show, make_job: MakeJob, database_engine: Engine):
+    job = make_job()
+    assert "\ntrace: -\n" in show(job)[1]
+    with transaction(database_engine) as session:
+        session.get_one(Job, job).traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert "\ntrace: 0af7651916cd43dd8448eb211c80319c\n" in show(job)[1]
+    assert document(show, job)["job"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"  # type: ignore[index]
 
 
 def test_job_that_cannot_run_in_airflow_is_shown_with_the_reason(

@@ -125,6 +125,25 @@ def test_replay_by_id_and_by_time(call: Call, separate_engine: Engine, receiver:
     assert call("replay", "lab", "--since", after)[:2] == (1, "webhook lab: 0 notifications will be sent again\n")
 
 
+def test_replay_of_a_disabled_webhook_is_refused_and_changes_nothing(
+    call: Call, separate_engine: Engine, receiver: Receiver
+):
+    deliver_one(separate_engine, receiver)
+    claimed = deliveries.claim(separate_engine, "lab")
+    assert claimed is not None
+    deliveries.record_failure(separate_engine, claimed.notification, "answered 410", None, pause=None, gone=True)
+    before = [each.state for each in notifications(separate_engine)]
+    code, out, err = call("replay", "lab", "--since", "2026-01-01")
+    assert (code, out) == (1, "")
+    assert err == (
+        "webhook lab: disabled, because the receiver answered 410; `webhook test` enables it if the receiver accepts the "
+        "test; nothing is sent again\n"
+    )
+    assert [each.state for each in notifications(separate_engine)] == before
+    call("test", "lab")
+    assert call("replay", "lab", "--since", "2026-01-01")[0] == 0
+
+
 @pytest.mark.parametrize("action", [("test", "other"), ("replay", "other", "--since", "2026-01-01")])
 def test_unknown_webhook_is_an_error(call: Call, action: tuple[str, ...]):
     sentence = "pacifica-ingest-cmd: no webhook has this name; the INI file needs a section [webhook:other]\n"

@@ -11,7 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState, TaskInstanceState
 from dag_defaults import SETTINGS, TASK_DEFAULTS, RetryByCause
 
-from ingest.errors.types import InvalidBundle, PermanentError, ServiceUnavailable
+from ingest.errors.types import FenceLost, InvalidBundle, PermanentError, ServiceUnavailable
 
 
 def describe_dag(dag: Any) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def describe_task(task: Any) -> dict[str, Any]:
         "downstream": sorted(task.downstream_task_ids),
         "pool": task.pool,
         "outlets": [outlet.name for outlet in task.outlets],
+        "template_fields": list(task.template_fields),
         "owner": task.owner,
         "retries": task.retries,
         "weight_rule": str(task.weight_rule),
@@ -52,6 +53,7 @@ def describe_decisions() -> dict[str, tuple[str, float | None]]:
         "short wait, after many tries": (short, 1000),
         "long wait": (long, 1),
         "unrecorded wait": (unrecorded, 1),
+        "lost fence, after many tries": (FenceLost("canceled"), 1000),
         "unexpected": (ValueError("a defect"), 1),
         "unexpected, at the fourth try": (ValueError("a defect"), 4),
     }

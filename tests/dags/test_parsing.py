@@ -73,9 +73,9 @@ def without_address(value: str) -> str:
     return described.rpartition(".")[2] if is_object else described
 
 
-@pytest.mark.parametrize(("dag_id", "retries"), [("housekeeping", 0), ("retention", 0), ("reconcile", 8)])
-def test_tasks_that_their_schedule_repeats_are_not_retried(parsed: Parsed, dag_id: str, retries: int):
-    assert [task["retries"] for task in parsed["dags"][dag_id]["tasks"].values()] == [retries]
+@pytest.mark.parametrize(("dag_id", "retries"), [("housekeeping", {0}), ("retention", {0}), ("reconcile", {8})])
+def test_tasks_that_their_schedule_repeats_are_not_retried(parsed: Parsed, dag_id: str, retries: set[int]):
+    assert {task["retries"] for task in parsed["dags"][dag_id]["tasks"].values()} == retries
 
 
 @pytest.mark.parametrize("error", ["rejection", "permanent", "long wait"])
@@ -88,6 +88,10 @@ def test_airflow_waits_as_long_as_the_ledger_says(parsed: Parsed, error: str):
     assert parsed["decisions"][error] == ["retry", 59.0]
 
 
+def test_stage_whose_job_was_canceled_is_tried_again_immediately(parsed: Parsed):
+    assert parsed["decisions"]["lost fence, after many tries"] == ["retry", 1.0]
+
+
 @pytest.mark.parametrize(
     ("error", "longest"), [("unrecorded wait", 5.0), ("unexpected", 5.0), ("unexpected, at the fourth try", 40.0)]
 )
@@ -95,6 +99,11 @@ def test_delays_after_other_errors_are_doubled_with_each_try(parsed: Parsed, err
     action, delay = parsed["decisions"][error]
     assert action == "retry"
     assert longest * 0.75 <= delay <= longest
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_stages_have_no_fields_that_airflow_renders_and_stores(parsed: Parsed, kind: Kind):
+    assert all(task["template_fields"] == [] for task in parsed["dags"][kind]["tasks"].values())
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.failure_marks import runs_marked_lately
+from ingest.settings.loading import load_settings
 from ingest.states.job_state import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
 from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
@@ -154,6 +157,7 @@ def test_job_that_an_operator_marked_as_failed_stays_failed_until_it_is_retried(
 ):
     job = held_jobs.post_and_hold(stack, points)
     mark(stack, job)
+    assert f"job-{job}" in runs_marked_lately(AirflowApi(load_settings(stack.environment)))
     wait_until_shown(stack, job, LOST_TEXT)
     ended = stack.wait_for_end(job)
     held_jobs.release(points, job)

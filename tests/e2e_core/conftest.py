@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
+from tests.otlp_receiver import Receiver, run_receiver
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
@@ -38,12 +39,23 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
 
 
 @pytest.fixture(scope="package")
+def collector() -> Iterator[Receiver]:
+    """Return the receiver of the stack's traces."""
+    with run_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="package")
 def stack(
-    core: Core, proxies: dict[str, Proxy], points: Points, tmp_path_factory: pytest.TempPathFactory
+    core: Core,
+    proxies: dict[str, Proxy],
+    points: Points,
+    collector: Receiver,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    """Run the stack; settings point it at the core, through the proxies."""
+    """Run the stack; settings point it at the core, through the proxies, and turn traces on."""
     settings = {**settings_of({name: proxy.url for name, proxy in proxies.items()}), VARIABLE: str(points.folder)}
-    process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings})
+    process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings, **collector.environment})
     try:
         yield stack
     finally:

@@ -81,6 +81,8 @@ MOVES = [
 REFUSED = [
     Case("open_tar.failed", "bundle that is no tar"),
     Case("rejection.nothing_sent", "bundle that is no tar"),
+    Case("note.writing", "bundle that is no tar"),
+    Case("note.written", "bundle that is no tar"),
     Case("load_metadata.failed", "bundle without JSON"),
     Case("validate_policy.failed", "bundle without a project"),
     Case("ingest_files.failed", "bundle with a wrong hash"),

@@ -57,6 +57,22 @@ def test_event_names_the_account_and_the_state_does_not(database_engine: Engine,
     assert "adam" not in job_state(job.record, None).exception
 
 
+def test_cancellation_of_a_rejected_job_keeps_what_the_uploader_must_fix(database_engine: Engine, job_id: int):
+    faults = [{"code": "member_is_link", "text": "member 'a' is a link"}]
+    error = {
+        **stage_error(final=True),
+        "code": "bundle_invalid",
+        "text": "the uploader must fix this: a",
+        "faults": faults,
+    }
+    set_columns(database_engine, job_id, outcome=Outcome.REJECTED, error=error)
+    record = cancel_by_ada(database_engine, job_id).record
+    assert re.fullmatch(
+        TEXT + "; it had failed: bundle_invalid: the uploader must fix this: a", job_state(record, None).exception
+    )
+    assert row(database_engine, job_id).error["faults"] == faults  # type: ignore[index]
+
+
 def test_second_cancellation_changes_nothing(database_engine: Engine, job_id: int):
     first = cancel_by_ada(database_engine, job_id)
     assert cancel(database_engine, job_id, "an admin", "adam") == first

@@ -1,7 +1,7 @@
 """Each SQL condition on jobs agrees with its Python counterpart, for every combination of the columns that it reads."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -16,7 +16,7 @@ from ingest.ledger.jobs import to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobRecord, JobState, JobStatus, Outcome, Phase
 from ingest.states.stages import Kind, Stage
-from ingest.states.waiting import Cause, Waiting
+from ingest.states.waiting import Cause, Resumption, Waiting
 
 FIRST_ID = 9_100_000_000
 NOW = datetime.now(UTC)
@@ -31,17 +31,25 @@ HOLDERS = [None, "host:1:1"]
 UPDATED = [NOW + timedelta(days=1), NOW - 2 * job_predicates.HOLDER_TIMEOUT]
 SPOOL_NAMES = ["name", REMOVED]
 LAST_STATES = [OVERRIDES[0], OVERRIDES[-1]]
+WAITING = Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW)
 REJECTIONS_AND_WAITS = [
     {},
     {"rejection": {"code": "bundle_invalid", "text": "cut"}},
     {"rejection": {"code": "canceled", "text": "by ada"}},
-    {"waiting": Waiting.begin(Cause("archive", "http://archive", "service_unavailable", "refused"), NOW).as_json()},
+    {"waiting": WAITING.as_json()},
+    {"waiting": replace(WAITING, resumption=Resumption.IN_LINE).as_json()},
+    {"waiting": replace(WAITING, resumption=Resumption.STARTED).as_json()},
 ]
-COMBINATIONS = 3 * 3 * 5 * 2 * 2 * 2 * 2 * 4
+COMBINATIONS = 3 * 3 * 5 * 2 * 2 * 2 * 2 * 6
 
 
 def is_dead(job: Job) -> bool:
     return job.updated < NOW - job_predicates.HOLDER_TIMEOUT
+
+
+def is_waiting(_job: Job, record: JobRecord) -> bool:
+    is_started = record.waiting is not None and record.waiting.resumption is Resumption.STARTED
+    return record.waiting is not None and not record.is_held and not is_started
 
 
 def is_idle(job: Job, record: JobRecord) -> bool:
@@ -55,7 +63,7 @@ EXPECTED: dict[str, Callable[[Job, JobRecord], bool]] = {
     "IS_REJECTED": lambda _job, record: record.is_rejected,
     "IS_CANCELED": lambda _job, record: record.is_canceled,
     "IS_UNFINISHED": lambda _job, record: record.is_unfinished,
-    "IS_WAITING": lambda _job, record: record.waiting is not None,
+    "IS_WAITING": is_waiting,
     "IS_IDLE": is_idle,
 }
 

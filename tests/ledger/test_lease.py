@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from ingest.errors.types import FenceLost, JobBusy, JobOverridden, StageSkipped, UnknownJob
 from ingest.ledger import jobs, lease, locks
@@ -188,6 +188,12 @@ def test_lock_is_free_when_the_holder_has_ended(database_engine: Engine, job_id:
         # PostgreSQL frees the lock when it notices that the holder's connection is closed, a moment later.
         connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (job_id,))
+
+
+def test_a_lock_whose_connection_was_closed_ends_without_an_error(database_engine: Engine, job_id: int):
+    own = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = :job")
+    with locks.hold_job_lock(database_engine, job_id), database_engine.begin() as connection:
+        assert connection.scalars(own, {"job": job_id}).all() == [True]
 
 
 def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):

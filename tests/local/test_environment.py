@@ -42,6 +42,11 @@ def test_the_superuser_s_url_of_an_earlier_version_is_replaced_and_any_other_kep
     assert environment(layout, INGEST_DATABASE_URL=elsewhere)["INGEST_DATABASE_URL"] == elsewhere
 
 
+def test_airflow_logs_in_the_same_form_as_the_api(layout: Layout):
+    assert "AIRFLOW__LOGGING__JSON_LOGS" not in environment(layout)
+    assert environment(layout, INGEST_LOG_FORMAT="json")["AIRFLOW__LOGGING__JSON_LOGS"] == "True"
+
+
 def test_settings_select_the_real_services(layout: Layout):
     own = environment(layout, ARCHIVEINTERFACE_URL="http://archive:8080", PEEWEE_URL="postgresql://db/jobs")
 

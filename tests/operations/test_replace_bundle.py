@@ -5,13 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from ingest.ledger import jobs, uploads
+from ingest.ledger import jobs, uploads, webhooks
+from ingest.ledger.database import transaction
+from ingest.ledger.models import Notification
 from ingest.operations import replace_bundle
 from ingest.operations.replace_bundle import run_with_file
 from ingest.orchestrator.client import AirflowApi
 from ingest.settings.loading import Settings
+from ingest.settings.webhooks import Webhook
 from ingest.spool import Announced
 from ingest.states.airflow import Run, RunState
 from ingest.states.stages import Kind
@@ -47,8 +50,8 @@ def test_file_that_is_exchanged_while_it_is_copied_is_copied_as_it_was_opened(
     announced = uploads.announced
 
     @contextmanager
-    def exchanged(engine: Engine, folder: Path, upload: Announced) -> Iterator[None]:
-        with announced(engine, folder, upload):
+    def exchanged(engine: Engine, folder: Path, upload: Announced, kept_free: int) -> Iterator[None]:
+        with announced(engine, folder, upload, kept_free):
             other.rename(path)
             yield
 
@@ -67,3 +70,19 @@ def test_what_the_old_bundle_declared_is_forgotten(settings: Settings, database_
     run_with_file(settings, database_engine, NoAirflow(), JOB + 1, "ada", Kind.INGEST, path)
     job = row(database_engine, JOB + 1)
     assert [job.project, job.instrument, job.files, job.bytes] == [None] * 4
+
+
+def test_webhooks_are_not_notified_of_a_failure_while_a_bundle_is_replaced(
+    settings: Settings, separate_engine: Engine, separate_url: str, tmp_path: Path
+):
+    path = tmp_path / "fixed.tar"
+    path.write_bytes(b"fixed")
+    separate = settings.model_copy(update={"database_url": separate_url})
+    secret = "whsec_" + "c2VjcmV0" * 4
+    webhook = Webhook.model_validate({"name": "lab", "url": "http://lab", "secret": secret, "allow_private": "true"})
+    webhooks.synchronize(separate_engine, [webhook])
+    for _ in range(2):
+        run_with_file(separate, separate_engine, NoAirflow(), JOB + 2, "ada", Kind.INGEST, path)
+    with transaction(separate_engine) as session:
+        notified = session.scalars(select(Notification.type).where(Notification.job_id == JOB + 2)).all()
+    assert notified == ["job.received"]

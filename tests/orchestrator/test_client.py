@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.orchestrator.client import RUNS_PER_REQUEST, TASKS_LIMIT, AirflowApi
-from ingest.orchestrator.failure_marks import marked_failed_by
+from ingest.orchestrator.failure_marks import marked_failed_by, runs_marked_lately
 from ingest.orchestrator.session import MAX_CONNECTIONS
 from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, TaskInstance
@@ -404,6 +404,10 @@ MARKS_OF_RUN = (
 MARKS_OF_SEVERAL = (
     "/api/v2/eventLogs?included_events=bulk_dag_runs&included_events=clear_dag_runs&order_by=-event_log_id&limit=100"
 )
+NEWEST_MARKS = (
+    "/api/v2/eventLogs?included_events=bulk_dag_runs&included_events=patch_dag_run"
+    "&included_events=patch_task_group_instances&included_events=patch_task_instance&order_by=-event_log_id&limit=100"
+)
 FAILED: dict[str, Any] = {"state": "failed"}
 BOTH_FAILED: dict[str, Any] = {
     "actions": [{"entities": [{"dag_run_id": "job-6", **FAILED}, {"dag_run_id": "job-7", **FAILED}]}]
@@ -445,6 +449,16 @@ def test_an_unreadable_event_log_names_no_account(airflow: Airflow) -> None:
     airflow.answer("GET", MARKS_OF_RUN, (403, {}))
     airflow.answer("GET", MARKS_OF_SEVERAL, (403, {}))
     assert marked_failed_by(api_of(airflow), "ingest", "job-7") is None
+
+
+def test_marked_runs_are_named_by_the_newest_marks_of_others(airflow: Airflow) -> None:
+    entries = [
+        {**entry(4, "patch_dag_run", "ingest", **FAILED), "run_id": "job-5"},
+        {**entry(3, "patch_task_instance", new_state="failed"), "run_id": "job-8"},
+        {**entry(2, "bulk_dag_runs", **BOTH_FAILED), "run_id": None},
+    ]
+    airflow.answer("GET", NEWEST_MARKS, (200, {"event_logs": entries}))
+    assert runs_marked_lately(api_of(airflow)) == {"job-6", "job-7", "job-8"}
 
 
 def test_an_event_log_that_does_not_answer_is_unavailability(airflow: Airflow) -> None:

@@ -15,8 +15,11 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).parents[2]
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = DECLARED["optional-dependencies"]
-LOCAL = PROJECT / "plugins" / "ingest" / "local"
-AIRFLOW = (PROJECT / "dags", PROJECT / "config")
+PACKAGE = PROJECT / "plugins" / "ingest"
+LOCAL = PACKAGE / "local"
+# Loaded by Airflow only.
+PLUGIN = (PACKAGE / "airflow_plugin.py", PACKAGE / "airflow_pages")
+AIRFLOW = (PROJECT / "dags", PROJECT / "config", *PLUGIN)
 # Modules of the project, and a module that only type checkers have.
 OWN = {"api", "ingest", "dag_defaults", "stage_tasks", "_typeshed"}
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
@@ -39,9 +42,10 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def third_party(*folders: Path) -> set[str]:
-    """Return the modules of other projects that the files of folders import."""
-    found = {module for folder in folders for path in folder.rglob("*.py") for module in imports(path)}
+def third_party(*places: Path) -> set[str]:
+    """Return the modules of other projects that the files import, and the files in folders."""
+    paths = (path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
+    found = {module for path in paths for module in imports(path)}
     return found - OWN - sys.stdlib_module_names
 
 
@@ -60,8 +64,9 @@ def pins(name: str) -> dict[str, str]:
 
 def commands() -> set[str]:
     """Return the modules of other projects that the API and the command import."""
-    outside_local = [path for path in (PROJECT / "plugins").rglob("*.py") if LOCAL not in path.parents]
-    found = {module for path in outside_local for module in imports(path)} - OWN - sys.stdlib_module_names
+    elsewhere = {LOCAL, *PLUGIN}
+    paths = [path for path in (PROJECT / "plugins").rglob("*.py") if not elsewhere & {path, *path.parents}]
+    found = {module for path in paths for module in imports(path)} - OWN - sys.stdlib_module_names
     return found | third_party(PROJECT / "api")
 
 

@@ -84,6 +84,13 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
         Path("/etc/proxy-secret"),
     ),
     "token_file": ("access", "token_file", "INGEST_TOKEN_FILE", "/etc/tokens", Path("/etc/tokens")),
+    "metrics_token_file": (
+        "access",
+        "metrics_token_file",
+        "INGEST_METRICS_TOKEN_FILE",
+        "/etc/scrape",
+        Path("/etc/scrape"),
+    ),
     "jwt_issuer": ("access", "jwt_issuer", "INGEST_JWT_ISSUER", "https://issuer/", "https://issuer/"),
     "jwt_audience": ("access", "jwt_audience", "INGEST_JWT_AUDIENCE", "ingest", "ingest"),
     "jwks_url": ("access", "jwks_url", "INGEST_JWKS_URL", "https://issuer/keys", "https://issuer/keys"),
@@ -113,7 +120,15 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
         "7",
         7.0,
     ),
+    "keep_airflow_days": ("ingest", "keep_airflow_days", "INGEST_KEEP_AIRFLOW_DAYS", "30.5", 30.5),
     "keep_partial_hours": ("ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS", "24", 24.0),
+    "public_url": (
+        "ingest",
+        "public_url",
+        "INGEST_PUBLIC_URL",
+        "https://ingest.example.org",
+        "https://ingest.example.org",
+    ),
     "move_folders": ("ingest", "move_folders", "INGEST_MOVE_FOLDERS", "/a:/b c", (Path("/a"), Path("/b c"))),
     "move_rules": (
         "access",
@@ -185,8 +200,13 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "keep_rejected_days": ("a number from 0 to 36500", ["-1", "36501", "a month"]),
     "keep_failed_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
     "keep_notifications_days": ("a number from 0 to 36500", ["-1", "36501", "a year"]),
+    "keep_airflow_days": ("a number from 8 to 36500", ["7.9", "0", "-1", "36501", "a year"]),
     "keep_abandoned_seconds": ("a number above 0", NOT_ABOVE_0),
     "keep_partial_hours": ("a number above 0, up to 87600", [*NOT_ABOVE_0, "87601"]),
+    "public_url": (
+        "an http(s) URL",
+        ["ingest.example.org", "https://", "ftp://h", "https://a b", "https://a/?b", "https://a\n"],
+    ),
     "unlisted_members": ("reject or skip", ["drop", "Reject", "true", "skip\n"]),
     "service_connect_timeout": ("a number above 0", NOT_ABOVE_0),
     "service_read_timeout": ("a number above 0", NOT_ABOVE_0),
@@ -235,6 +255,7 @@ REFUSED_FOR_DAGS: dict[str, tuple[str, list[str]]] = {
     "stage_timeout": ("a number above 0", NOT_ABOVE_0),
     "max_active_runs": ("an integer from 1", NOT_FROM_1),
     "archive_slots": ("an integer from 1", NOT_FROM_1),
+    "log_format": ("text or json", ["xml", "JSON", "json\n"]),
 }
 
 WithIni = Callable[[str | bytes], dict[str, str]]

@@ -30,6 +30,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "allowed_hosts": (),
         "proxy_secret_file": None,
         "token_file": None,
+        "metrics_token_file": None,
         "receipt_key_folder": None,
         "jwt_issuer": "",
         "jwt_audience": "pacifica-ingest",
@@ -55,7 +56,9 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "keep_failed_days": 365.0,
         "keep_abandoned_seconds": 3600.0,
         "keep_notifications_days": 30.0,
+        "keep_airflow_days": 90.0,
         "keep_partial_hours": 168.0,
+        "public_url": None,
         "move_folders": (),
         "move_rules": (),
         "move_groups": (),
@@ -89,6 +92,7 @@ def test_defaults_of_the_dags():
         "stage_timeout": 604800.0,
         "max_active_runs": 64,
         "archive_slots": 4,
+        "log_format": "text",
     }
 
 
@@ -200,9 +204,10 @@ def test_dag_settings_are_read_from_the_environment_alone(with_ini: WithIni):
         ("INGEST_STAGE_TIMEOUT", "stage_timeout", 3.0),
         ("INGEST_MAX_ACTIVE_RUNS", "max_active_runs", 1),
         ("INGEST_ARCHIVE_SLOTS", "archive_slots", 1),
+        ("INGEST_LOG_FORMAT", "log_format", "json"),
     ],
 )
-def test_dag_setting_is_read_from_its_variable(variable: str, field: str, value: float):
+def test_dag_setting_is_read_from_its_variable(variable: str, field: str, value: float | str):
     settings = load_dag_settings({variable: str(value)})
     assert settings.model_dump() == DagSettings().model_dump() | {field: value}
 

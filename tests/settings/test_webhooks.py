@@ -76,6 +76,19 @@ def test_invalid_section_is_refused(with_ini: WithIni, section: str, sentence: s
     assert raised.value.text.startswith(sentence)
 
 
+def test_empty_section_is_an_error_that_names_all_that_is_missing(with_ini: WithIni):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(with_ini("[webhook:lab]\n"))
+    assert "[webhook:lab] url: missing; it is an http(s) URL" in raised.value.text
+    assert "[webhook:lab] secret: missing; it is whsec_" in raised.value.text
+
+
+def test_options_of_all_sections_are_used_if_a_webhook_knows_them(with_ini: WithIni):
+    ini = with_ini(f"[DEFAULT]\nallow_private = true\nfoo = 1\nname = other\n[webhook:lab]\n{NEEDED}")
+    (webhook,) = load_settings(ini).webhooks
+    assert (webhook.name, webhook.allow_private) == ("lab", True)
+
+
 def test_secret_and_url_are_not_in_the_text_of_the_settings(with_ini: WithIni):
     settings = load_settings(with_ini(f"[webhook:lab]\nurl = https://example.org/key\nsecret = {SECRET}\n"))
     assert "lab" in repr(settings)

@@ -1,10 +1,12 @@
 """The sentence about a job that waits, its form in the ledger, and the delays between attempts."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.states.waiting import Cause, Waiting, delay_after
+from ingest.states.waiting import Cause, Resumption, Waiting, delay_after
 
 ARCHIVE = Cause("archive", "http://archive:8080", "service_unavailable", "Connection refused")
 SPOOL = Cause("spool", "", "spool_full", "no space left")
@@ -38,8 +40,41 @@ def test_sentence_names_cause_beginning_attempt_and_next_one(cause: Cause, since
     assert waiting(cause, since=since).sentence == sentence
 
 
-def test_wait_is_the_same_after_it_was_stored():
-    assert Waiting.from_stored(waiting(ARCHIVE).as_json()) == waiting(ARCHIVE)
+def test_sentence_says_when_the_job_gives_up():
+    limited = waiting(SPOOL).until(NEXT, NEXT + timedelta(days=3))
+    assert limited.sentence == f"{waiting(SPOOL).sentence}; gives up at 2026-12-03 14:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (
+            ARCHIVE,
+            "service_unavailable: archive at http://archive:8080 answers again; the job continues after older ones",
+        ),
+        (SPOOL, "spool_full: the spool answers again; the job continues after older ones"),
+    ],
+)
+def test_sentence_of_a_job_whose_service_answers_again(cause: Cause, sentence: str):
+    assert replace(waiting(cause), resumption=Resumption.IN_LINE).sentence == sentence
+
+
+def test_next_failed_attempt_is_followed_by_a_wait_that_is_not_in_line():
+    in_line = replace(waiting(ARCHIVE), resumption=Resumption.IN_LINE)
+    assert in_line.after_failure(ARCHIVE, NEXT) == replace(waiting(ARCHIVE), attempt=8)
+
+
+@pytest.mark.parametrize("retry_until", [None, NEXT])
+@pytest.mark.parametrize("resumption", Resumption)
+def test_wait_is_the_same_after_it_was_stored(retry_until: datetime | None, resumption: Resumption):
+    stored = replace(waiting(ARCHIVE), retry_until=retry_until, resumption=resumption)
+    assert Waiting.from_stored(json.loads(json.dumps(stored.as_json()))) == stored
+
+
+def test_wait_that_was_stored_by_an_earlier_version_is_read():
+    document = waiting(ARCHIVE).as_json()
+    del document["retry_until"], document["resumption"]
+    assert Waiting.from_stored(document) == waiting(ARCHIVE)
 
 
 @pytest.mark.parametrize("failures", [0, 1, 2, 3, 10, 100_000])

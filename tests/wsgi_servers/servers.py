@@ -22,16 +22,17 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class WsgiServer:
-    """A program, its arguments, and whether it reports the end of a chunked body reliably."""
+    """A program, its arguments, whether it reports the end of a chunked body reliably, and whether it permits threads."""
 
     program: str
     words: tuple[str, ...]
     takes_chunks: bool = False
+    has_threads: bool = True
 
 
 SERVERS = {
     # The documented command of pacifica-ingest 0.4.1, except for the port.
-    "uwsgi": WsgiServer("uwsgi", ("--http-socket", ":{port}", "--master", "--module", "api.wsgi")),
+    "uwsgi": WsgiServer("uwsgi", ("--http-socket", ":{port}", "--master", "--module", "api.wsgi"), has_threads=False),
     "uwsgi with threads": WsgiServer(
         "uwsgi",
         (

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import Engine
 
+from ingest.ledger import webhooks
 from tests.api.clients import CHUNKED, POST, answered, refused
 from tests.api.live_server import Server
+from tests.operations.notify.receiver import SECRET, Receiver, run_receiver
 from tests.wsgi_servers.servers import SERVERS, WsgiServer, serving_under
+from tools.waiting import wait_until
 
 BUNDLE = os.urandom(3_000_000)
+SECONDS = 60
 # There is no wheel for other platforms.
 HAS_UWSGI = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
 
@@ -28,10 +33,22 @@ def kind(request: pytest.FixtureRequest) -> WsgiServer:
 
 
 @pytest.fixture(scope="module")
-def server(kind: WsgiServer, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    spool = tmp_path_factory.mktemp("wsgi") / "spool"
+def receiver(database_engine: Engine) -> Iterator[Receiver]:
+    """Return the receiver of the webhook of all servers, which the ledger forgets afterwards."""
+    with run_receiver() as running:
+        yield running
+    webhooks.synchronize(database_engine, [])
+
+
+@pytest.fixture(scope="module")
+def server(
+    kind: WsgiServer, receiver: Receiver, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("wsgi")
+    spool, ini = folder / "spool", folder / "config.ini"
     spool.mkdir()
-    with serving_under(kind, spool, database_url) as server:
+    ini.write_text(f"[webhook:lab]\nurl = {receiver.url}\nsecret = {SECRET}\nallow_private = true\n")
+    with serving_under(kind, spool, database_url, INGEST_CONFIG=str(ini)) as server:
         server.forget_uploads()
         yield server
 
@@ -104,6 +121,21 @@ def test_state_and_readiness_are_answered(server: Server) -> None:
     answer = requests.get(f"{server.url}/nowhere", timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_webhook_is_notified_of_a_received_job(
+    server: Server, kind: WsgiServer, receiver: Receiver, database_engine: Engine
+) -> None:
+    if not kind.has_threads:
+        pytest.skip("this server permits no threads, which send notifications")
+    requests.get(server.url, timeout=60)
+    wait_until(lambda: _is_stored(database_engine), SECONDS, lambda: "the webhook is not stored")
+    job = requests.post(f"{server.url}/upload", data=BUNDLE, timeout=60).json()["job_id"]
+    wait_until(lambda: receiver.of_job(job) == ["job.received"], SECONDS, lambda: f"received {receiver.received}")
+
+
+def _is_stored(engine: Engine) -> bool:
+    return any(status.removed is None for status in webhooks.statuses(engine))
 
 
 def test_invalid_setting_is_an_error_of_each_request_and_is_in_the_log(tmp_path: Path, database_url: str) -> None:

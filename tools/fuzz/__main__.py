@@ -12,12 +12,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from tools.fuzz.ledger import URL_VARIABLE, fuzz_ledger
 from tools.fuzz.report import Report, findings, report
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)])}
-TARGETS = ("tar", "metadata", "headers")
+TARGETS = ("tar", "metadata", "headers", "preflight")
+DICTIONARIES = {"preflight": "metadata"}
 # libFuzzer adds to the first; earlier findings are tried again, fixed or not.
 INPUTS = ("corpus", "seeds", "earlier")
 # Limits of one input; memory includes the instrumented code and the corpus.
@@ -35,8 +37,10 @@ def main() -> int:
         print("atheris is not installed; it has wheels for Linux on x86-64 up to Python 3.13")  # noqa: T201
         return 1
     _prepare(arguments.folder.resolve())
-    running = {name: _start(name, arguments, options) for name in TARGETS}
-    reports = [_end(name, process, arguments) for name, process in running.items()]
+    with fuzz_ledger() as url:
+        environment = {**ENVIRONMENT, URL_VARIABLE: url}
+        running = {name: _start(name, arguments, options, environment) for name in TARGETS}
+        reports = [_end(name, process, arguments) for name, process in running.items()]
     for each in reports:
         print("\n".join(each.lines()))  # noqa: T201
     return int(any(each.failed for each in reports))
@@ -51,7 +55,9 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args()
 
 
-def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subprocess.Popen[bytes]:
+def _start(
+    name: str, arguments: argparse.Namespace, more: list[str], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
     folder = arguments.folder.resolve() / name
     planted = ["--planted"] if arguments.planted else []
     options = [
@@ -60,7 +66,7 @@ def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subproc
         f"-timeout={LONGEST_SECONDS}",
         f"-rss_limit_mb={LARGEST_MEGABYTES}",
         f"-max_len={LARGEST_INPUT}",
-        f"-dict={HERE / name}.dict",
+        f"-dict={HERE / DICTIONARIES.get(name, name)}.dict",
         f"-artifact_prefix={folder}/",
         "-print_final_stats=1",
         *more,
@@ -68,7 +74,7 @@ def _start(name: str, arguments: argparse.Namespace, more: list[str]) -> subproc
     ]
     command = [sys.executable, "-m", "tools.fuzz.target", name, str(folder), *options]
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=ENVIRONMENT)
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
 
 
 def _prepare(folder: Path) -> None:

@@ -15,6 +15,7 @@ SEEDS = {
     "tar": (tars, corpus_seeds.bundles),
     "metadata": (documents, corpus_seeds.metadata),
     "headers": (requests,),
+    "preflight": (documents, corpus_seeds.metadata),
 }
 
 if __name__ == "__main__":

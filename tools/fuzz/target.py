@@ -4,11 +4,13 @@ Started by the runner (`python -m tools.fuzz`). FOLDER gets the slowest input. I
 here first, before any other module imports them.
 """
 
+import os
 import signal
 import sys
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from hashlib import sha1
 from pathlib import Path
 from random import Random
@@ -17,8 +19,10 @@ import atheris
 
 with atheris.instrument_imports(include=["ingest", "tarfile", "json", "api.receiving", "http_sf"]):
     from tools.fuzz.headers_oracle import check_headers
+    from tools.fuzz.ledger import URL_VARIABLE
     from tools.fuzz.memory_file import MemoryFile
     from tools.fuzz.metadata_oracle import check_metadata
+    from tools.fuzz.preflight_oracle import preflight_oracle
     from tools.fuzz.tar_mutations import joined, mutated, set_checksums
     from tools.fuzz.tar_oracle import check_tar
 
@@ -75,6 +79,15 @@ def tar_target(file: MemoryFile) -> Check:
     return lambda tar: check_tar(file, tar, gnu_tar=zlib.crc32(tar) % GNU_TAR_READS == 0)
 
 
+def check_of(name: str, folder: Path, opened: ExitStack) -> Check:
+    """Return the check of a target; what it opens is closed with `opened`."""
+    if name == "tar":
+        return tar_target(opened.enter_context(MemoryFile()))
+    if name == "preflight":
+        return opened.enter_context(preflight_oracle(os.environ[URL_VARIABLE], folder)).check
+    return {"metadata": check_metadata, "headers": check_headers}[name]
+
+
 def mutate_tar(tar: bytes, max_size: int, seed: int) -> bytes:
     """Change headers and blocks as the properties do, or bytes as libFuzzer does, with checksums made right."""
     random = Random(seed)
@@ -95,13 +108,10 @@ def main() -> None:
     program, name, folder, *options = sys.argv
     planted = "--planted" in options
     arguments = [program, *(option for option in options if option != "--planted")]
-    with MemoryFile() as file:
-        if name == "tar":
-            target = Measured(tar_target(file), Path(folder), planted=planted)
-            atheris.Setup(arguments, target, custom_mutator=mutate_tar, custom_crossover=join_tars)
-        else:
-            check = {"metadata": check_metadata, "headers": check_headers}[name]
-            atheris.Setup(arguments, Measured(check, Path(folder), planted=planted))
+    with ExitStack() as opened:
+        target = Measured(check_of(name, Path(folder), opened), Path(folder), planted=planted)
+        mutations = {"custom_mutator": mutate_tar, "custom_crossover": join_tars} if name == "tar" else {}
+        atheris.Setup(arguments, target, **mutations)
         atheris.Fuzz()
 
 

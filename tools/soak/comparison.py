@@ -79,7 +79,8 @@ class Comparison:
             if owner != job_id:
                 self.journal.violate(job_id, f"file {entry['_id']} is catalogued for job {owner} too")
         record = jobs.read(self.engine, job_id).record
-        for fault in faults_of(record, upload(self.seed, number), found, self._place):
+        cancellation = self.journal.cancellation_of(job_id)
+        for fault in faults_of(record, upload(self.seed, number), cancellation, found, self._place):
             self.journal.violate(job_id, fault)
 
     def _compare_sources(self, numbers: dict[int, int]) -> None:

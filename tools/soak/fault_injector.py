@@ -8,17 +8,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 import requests
 
 from ingest.states.job_state import RECEIVED_LABEL
 from ingest.states.stages import STAGES, Kind
-from tools.pacifica_core.core import Core
 from tools.soak.journal import Answered, Journal
 from tools.stack import Stack
 from tools.stack_processes import Processes, Role
@@ -29,14 +29,21 @@ TICK_SECONDS = 0.1
 PAUSED_ROLES = (Role.TASK, Role.SCHEDULER, Role.API_WORKER)
 
 
+class Service(NamedTuple):
+    """A server that the stack calls: how it is killed, and started again."""
+
+    kill: Callable[[], None]
+    start: Callable[[], None]
+
+
 @dataclass
 class FaultInjector:
-    """Causes one fault after the other; each method returns whether there was a target."""
+    """Causes one fault after the other; each method returns whether there was a target. `services` have names."""
 
     stack: Stack
     journal: Journal
     chance: Random
-    core: Core | None = None
+    services: Mapping[str, Service]
     gap_seconds: tuple[float, float] = (3.0, 20.0)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _killed: set[str] = field(default_factory=set)
@@ -73,8 +80,7 @@ class FaultInjector:
     def _faults(self) -> dict[str, Callable[[], bool]]:
         kills = {f"SIGKILL of {role}": partial(self._kill, role) for role in Role}
         pauses = {f"SIGSTOP of {role}": partial(self._pause, role) for role in PAUSED_ROLES}
-        services = self.core.services if self.core else ()
-        outages = {f"SIGKILL of the service {name}": partial(self._kill_service, name) for name in services}
+        outages = {f"SIGKILL of {name}": partial(self._kill_service, name) for name in self.services}
         people = {"a clear": self._clear, "two simultaneous clears": self._clear_twice, "a retry": self._retry}
         return {**kills, **pauses, **outages, **people}
 
@@ -98,17 +104,15 @@ class FaultInjector:
         return None
 
     def _kill_service(self, name: str) -> bool:
-        assert self.core is not None
         if name in self._killed:
             return False
-        self.core.kill(name)
+        self.services[name].kill()
         self._killed.add(name)
         self._schedule(OUTAGE_SECONDS, partial(self._restart_service, name))
         return True
 
     def _restart_service(self, name: str) -> None:
-        assert self.core is not None
-        self.core.start(name)
+        self.services[name].start()
         self._killed.remove(name)
 
     def _clear(self) -> bool:

@@ -14,6 +14,7 @@ from ingest.services import Archive
 from ingest.states.job_record import JobRecord, Outcome
 from ingest.states.stages import Kind
 from tools.soak.holdings import CatalogFiles
+from tools.soak.journal import Cancellation
 from tools.soak.uploads import Mistake, Upload
 
 
@@ -25,9 +26,13 @@ class Place:
     archive: Archive
 
 
-def faults_of(record: JobRecord, made: Upload, found: CatalogFiles | None, place: Place) -> Iterator[str]:
+def faults_of(
+    record: JobRecord, made: Upload, cancellation: Cancellation, found: CatalogFiles | None, place: Place
+) -> Iterator[str]:
     """Yield the faults of a job; `found` are its files in the catalog."""
-    if made.mistake is not None:
+    if record.is_canceled or cancellation is Cancellation.DONE:
+        yield from _of_canceled(record, made, cancellation, found, place)
+    elif made.mistake is not None:
         yield from _of_rejected(record, made, made.mistake, found, place)
     elif found is None or record.outcome is not Outcome.CATALOGED:
         where = f"finished {record.finished}, outcome {record.outcome}, error {record.error}"
@@ -58,6 +63,18 @@ def _of_complete(made: Upload, found: CatalogFiles, place: Place) -> Iterator[st
         yield f"{path} is catalogued and was never sent"
     if made.kind is Kind.MOVE and (left := _files_below(made.sources(place.home))):
         yield f"sources are left: {_names(left)}"
+
+
+def _of_canceled(
+    record: JobRecord, made: Upload, cancellation: Cancellation, found: CatalogFiles | None, place: Place
+) -> Iterator[str]:
+    if cancellation not in (Cancellation.DONE, Cancellation.REQUESTED):
+        yield f"is canceled, but its cancellation was {cancellation}"
+    if found is not None:
+        yield "is catalogued although it was canceled"
+    if not (record.is_canceled and record.is_rejected):
+        yield f"was canceled, and ended with outcome {record.outcome}, error {record.error}"
+    yield from faults_of_sources(made, place)
 
 
 def _of_rejected(

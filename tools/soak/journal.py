@@ -1,12 +1,13 @@
 """The shared state of the threads of a soak: uploads, answered jobs, faults and violations.
 
-Written by the uploaders, the watcher and the injector; read by the comparison and the report.
+Written by the uploaders, the canceler, the watcher and the injector; read by the comparison and the report.
 """
 
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from ingest.states.stages import Kind
@@ -24,6 +25,15 @@ class Violation(NamedTuple):
     what: str
 
 
+class Cancellation(StrEnum):
+    """What is known about the cancellation of a job; a request that was not answered may have canceled it."""
+
+    NONE = "not requested"
+    REQUESTED = "requested"
+    REFUSED = "refused"
+    DONE = "canceled"
+
+
 @dataclass
 class Answered:
     """A job that was answered, and its last shown state. `touched`: a person changed it, so it may have failed once."""
@@ -35,6 +45,7 @@ class Answered:
     answered: float = field(default_factory=time.monotonic)
     ended: float | None = None
     touched: bool = False
+    cancellation: Cancellation = Cancellation.NONE
     shown: State = field(default_factory=lambda: UNKNOWN)
     shown_since: float = field(default_factory=time.monotonic)
 
@@ -84,6 +95,12 @@ class Journal:
         """Return the answered jobs that have, or have not, ended."""
         with self._lock:
             return [job for job in self.answered.values() if (job.ended is not None) is ended]
+
+    def cancellation_of(self, job_id: int) -> Cancellation:
+        """Return what is known about the cancellation of a job, answered or not."""
+        with self._lock:
+            job = self.answered.get(job_id)
+        return Cancellation.NONE if job is None else job.cancellation
 
     def violate(self, job_id: int | None, what: str) -> None:
         """Record a violation."""

@@ -3,6 +3,7 @@
 import json
 import resource
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from ingest.ledger.events import EventKind
 from ingest.ledger.models import Event
 from ingest.states.job_record import JobStatus
 from tools.soak.journal import Answered, Journal, Violation
+from tools.soak.notifications.receiver_process import Arrival
+from tools.soak.watching import is_canceled
 
 KILOBYTES_PER_MEGABYTE = 1024
 # The JSON file contains all violations.
@@ -22,7 +25,7 @@ STORIES_TOLD = 20
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures from the ledger at the end.
+    """Figures from the ledger and the receiver of notifications at the end.
 
     `tries` counts stages that began, `most_tries` those of one stage of one job; `stories` are the events of jobs that
     violations name.
@@ -30,6 +33,7 @@ class Figures:
 
     tries: int
     most_tries: int
+    notifications: dict[str, int]
     stories: dict[int, list[str]]
 
 
@@ -73,7 +77,10 @@ class Report:
     def _figures_text(self) -> list[str]:
         if self.figures is None:
             return ["The end was not compared."]
-        return [f"Tries of stages: {self.figures.tries}, at most {self.figures.most_tries} of one stage of one job"]
+        return [
+            *_table("Notifications", self.figures.notifications),
+            f"Tries of stages: {self.figures.tries}, at most {self.figures.most_tries} of one stage of one job",
+        ]
 
     def write(self, folder: Path) -> Path:
         """Write it as JSON; return where."""
@@ -102,14 +109,19 @@ def make_report(seed: int, services: str, seconds: float, journal: Journal, figu
     )
 
 
-def read_figures(engine: Engine, violations: list[Violation]) -> Figures:
+def read_figures(engine: Engine, arrivals: Iterable[Arrival], violations: list[Violation]) -> Figures:
     """Read the figures."""
     counts = select(func.count()).where(Event.kind == EventKind.STAGE_STARTED).group_by(Event.job_id, Event.stage)
     with Session(engine) as session:
         tries = list(session.scalars(counts))
     named = sorted({violation.job_id for violation in violations if violation.job_id is not None})
     stories = {job_id: _story(engine, job_id) for job_id in named[:STORIES_TOLD]}
-    return Figures(sum(tries), max(tries, default=0), stories)
+    return Figures(sum(tries), max(tries, default=0), _notifications(list(arrivals)), stories)
+
+
+def _notifications(arrivals: list[Arrival]) -> dict[str, int]:
+    distinct = len({arrival.message_id for arrival in arrivals})
+    return {"distinct messages": distinct, **Counter(arrival.answer.value for arrival in arrivals)}
 
 
 def _uploads(journal: Journal) -> dict[str, int]:
@@ -130,6 +142,8 @@ def _story(engine: Engine, job_id: int) -> list[str]:
 def _end(job: Answered) -> str:
     if job.ended is None:
         return "unfinished"
+    if is_canceled(job.shown):
+        return "canceled"
     return "rejected" if job.shown["state"] == JobStatus.FAILED else "complete"
 
 

@@ -18,11 +18,16 @@ from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger import jobs
 from ingest.services import make_services
 from ingest.settings.loading import load_settings
+from tools.metrics_comparison import compare_metrics
+from tools.soak.answers import AnswerComparison
+from tools.soak.canceling import Canceler
 from tools.soak.comparison import Comparison
 from tools.soak.fault_injector import FaultInjector
 from tools.soak.holdings import BuiltIn, Real
 from tools.soak.journal import Journal
 from tools.soak.leftovers import compare_spool
+from tools.soak.notifications.comparison import compare_notifications
+from tools.soak.notifications.deliveries import wait_for_deliveries, wait_for_webhook
 from tools.soak.report import Report, make_report, read_figures
 from tools.soak.runs import compare_runs
 from tools.soak.soak_stack import BUILT_IN, SoakStack, soak_stack
@@ -54,11 +59,12 @@ class Soak:
         begun, figures = time.monotonic(), None
         hook, threading.excepthook = threading.excepthook, self._record_failure_of_thread
         try:
-            with soak_stack(self.folder, self.services) as running, ledger_of(running.stack) as engine:
+            with soak_stack(self.folder, self.services, self.seed) as running, ledger_of(running.stack) as engine:
+                wait_for_webhook(engine)
                 begun = time.monotonic()
                 self._load(running, engine, seconds)
                 self._compare(running, engine)
-                figures = read_figures(engine, self.journal.violations)
+                figures = read_figures(engine, running.receiver.arrivals(), self.journal.violations)
         except KeyboardInterrupt:
             pass
         except Exception as error:
@@ -73,20 +79,22 @@ class Soak:
         """Upload and inject faults for a while, then wait until every job has ended."""
         watcher = Watcher(running.stack.api, self.journal)
         uploaders = [Uploader(self.seed, running.stack, self.journal) for _ in range(UPLOADERS)]
-        for thread in (watcher, *uploaders):
+        canceler = Canceler(self.seed, running.stack.api, self.journal)
+        for thread in (watcher, canceler, *uploaders):
             thread.start()
 
-        injector = FaultInjector(running.stack, self.journal, Random(self.seed), running.core, self.gap_seconds)
+        injector = FaultInjector(running.stack, self.journal, Random(self.seed), running.services, self.gap_seconds)
         try:
             injector.inject_faults(seconds, running.check)
         except Fault as error:
             # supervisord has stopped.
             raise running.ended() from error
         self.journal.over.set()
-        for uploader in uploaders:
-            uploader.join()
+        for thread in (canceler, *uploaders):
+            thread.join()
         self._wait_for_ends(running, engine)
         watcher.end()
+        wait_for_deliveries(engine)
 
     def _wait_for_ends(self, running: SoakStack, engine: Engine) -> None:
         """Wait without intervening; the comparison finds jobs that did not end in time."""
@@ -108,7 +116,11 @@ class Soak:
         holdings = Real(running.core) if running.core else BuiltIn(stack.home, engine)
         with closing(make_services(load_settings(running.settings), engine)) as services:
             Comparison(self.seed, stack.home, engine, services.archive, holdings, self.journal).compare()
+        AnswerComparison(self.seed, stack, engine, self.journal).compare()
+        compare_notifications(engine, running.receiver.arrivals(), self.journal)
         compare_runs(stack, engine, self.journal)
+        for difference in compare_metrics(stack.api, engine):
+            self.journal.violate(None, difference)
         # Last, because it removes files that the others compare.
         compare_spool(stack, self.journal)
 

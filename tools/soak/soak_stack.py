@@ -4,11 +4,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.database import postgres_in
 from tools.pacifica_core.services import SERVICES
+from tools.soak.fault_injector import Service
+from tools.soak.notifications.receiver_process import ReceiverProcess
 from tools.stack import STOP_SECONDS, Stack, free_port, start_stack, stop_stack
 
 BUILT_IN, CORE = "builtin", "core"
@@ -29,16 +32,28 @@ class StackEnded(Exception):
 
 @dataclass(frozen=True)
 class SoakStack:
-    """A running stack and its launcher; `core`: the real services, if the stack uses them."""
+    """A running stack, its launcher and its webhook; `core`: the real services, if the stack uses them."""
 
     stack: Stack
     launcher: subprocess.Popen[str]
+    receiver: ReceiverProcess
     core: Core | None
 
     @property
     def settings(self) -> dict[str, str]:
         """Return the variables of the stack's processes, including those of its launcher."""
         return {**self.stack.environment, **(self.core.settings() if self.core else {})}
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """Return the servers that the stack calls, by their names in the report."""
+        receiver = {"the receiver of notifications": Service(self.receiver.kill, self.receiver.start)}
+        if self.core is None:
+            return receiver
+        kill, start = self.core.kill, self.core.start
+        return receiver | {
+            f"the service {name}": Service(partial(kill, name), partial(start, name)) for name in self.core.services
+        }
 
     def check(self) -> None:
         """Raise StackEnded if the stack ended unexpectedly."""
@@ -52,13 +67,17 @@ class SoakStack:
 
 
 @contextmanager
-def soak_stack(folder: Path, services: str) -> Iterator[SoakStack]:
-    """Run the stack and its services in a folder; stop them at the end."""
+def soak_stack(folder: Path, services: str, seed: int) -> Iterator[SoakStack]:
+    """Run the stack, its services and its webhook in a folder; stop them at the end."""
     with ExitStack() as ended:
+        receiver = ReceiverProcess(folder, seed)
+        ended.callback(receiver.kill)
+        receiver.start()
         core = ended.enter_context(_core_in(folder / "core")) if services == CORE else None
-        launcher, stack = start_stack(folder / "stack", {**SETTINGS, **(core.settings() if core else {})})
+        settings = {**SETTINGS, **receiver.settings(), **(core.settings() if core else {})}
+        launcher, stack = start_stack(folder / "stack", settings)
         ended.callback(stop_stack, launcher)
-        yield SoakStack(stack, launcher, core)
+        yield SoakStack(stack, launcher, receiver, core)
 
 
 @contextmanager

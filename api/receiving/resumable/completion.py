@@ -16,6 +16,7 @@ from ingest.ledger import idempotency_keys, jobs
 from ingest.ledger.jobs import JobSnapshot, Received
 from ingest.spool import append, translate_disk_errors
 from ingest.states.stages import Kind
+from ingest.system.tracing import current_traceparent
 
 
 def complete(open_upload: OpenUpload, declared: RequestedDigests) -> tuple[JobSnapshot, Digests] | None:
@@ -35,7 +36,13 @@ def complete(open_upload: OpenUpload, declared: RequestedDigests) -> tuple[JobSn
     digests = _verified(open_upload, declared, fingerprint)
     append.complete(open_upload.path, upload.job_id)
     received = Received(
-        upload.job_id, Kind.INGEST, upload.user, upload.spool_name, upload.offset, open_upload.submitter
+        upload.job_id,
+        Kind.INGEST,
+        upload.user,
+        upload.spool_name,
+        upload.offset,
+        open_upload.submitter,
+        upload.declared.traceparent or current_traceparent(),
     )
     return create_job(resources, received, digests[FINGERPRINT] if fingerprint else None), digests
 

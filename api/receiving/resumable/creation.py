@@ -18,6 +18,7 @@ from ingest.ledger.idempotency_keys import KeyClaim
 from ingest.ledger.upload_progress import Declaration
 from ingest.ledger.user_shares import share_of
 from ingest.spool import Announced, file_name
+from ingest.system.tracing import current_traceparent
 
 TOKEN_BYTES = 24
 
@@ -50,7 +51,7 @@ def create(resources: Resources, user: str, part: Part, key: KeyClaim | None) ->
         settings.volume_path,
         announced,
         token,
-        Declaration(request.headers.get(REPR_DIGEST), part.metadata, part.ends_at_length),
+        Declaration(request.headers.get(REPR_DIGEST), part.metadata, part.ends_at_length, current_traceparent()),
         settings.spool_kept_free,
         share_of(settings, user),
         key,

@@ -5,6 +5,7 @@ Used by `ingest.archiving.batches` and `file_ids`, which mostly wait for respons
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -25,7 +26,8 @@ def parallel_map(
     if workers == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(workers) as pool:
-        calls = [pool.submit(function, item) for item in items]
+        # In copies of this thread's context, which holds the open span.
+        calls = [pool.submit(copy_context().run, function, item) for item in items]
         try:
             for call in as_completed(calls):
                 call.result()

@@ -69,6 +69,7 @@ def _job_facts(job: Document) -> dict[str, str | None]:
         "size": f"{job['size']} bytes",
         "received": job["created"],
         "run": f"{job['run_id']}, triggered {job['triggered'] or 'not yet'}",
+        "trace": job["trace_id"],
         "bundle": job["spool_name"] or "removed from the spool",
         "stage": f"{job['stage']}, {job['percent']:.1f} %" if job["stage"] else None,
         "finished": job["finished"],

@@ -20,6 +20,9 @@ from ingest.system.sanitize import escape, redact_url
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 NEVER = "never"
+DISABLED_TEXT = (
+    "disabled, because the receiver answered 410; `webhook test` enables it if the receiver accepts the test"
+)
 
 
 def add(subcommands: Subcommands) -> None:
@@ -74,6 +77,9 @@ def _test(options: argparse.Namespace, settings: Settings, engine: Engine) -> in
 
 def _replay(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     webhook = _find(settings, options.name)
+    if any(status.name == webhook.name and status.disabled for status in webhooks.statuses(engine)):
+        print(f"webhook {webhook.name}: {DISABLED_TEXT}; nothing is sent again", file=sys.stderr)  # noqa: T201
+        return 1
     count = webhooks.replay(engine, webhook.name, message_id=options.id, since=options.since)
     print(f"webhook {webhook.name}: {count} notifications will be sent again")  # noqa: T201
     return 0 if count else 1

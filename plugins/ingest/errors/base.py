@@ -66,7 +66,15 @@ class JobBeingCataloged(IngestError):
     code = "job_being_cataloged"
 
 
+class BundleNotReplaceable(IngestError):
+    """An upload cannot become the bundle of this job, because of its state or its archived files."""
+
+    code = "bundle_not_replaceable"
+
+
 class FenceLost(IngestError):
     """A newer process has acquired the job; the writes of this one are refused."""
 
     code = "fence_lost"
+    # For Airflow: its next try has nothing to wait for, and may have to remove the files of a canceled job.
+    next_attempt_seconds = 1.0

@@ -5,6 +5,7 @@
      ├── JobExists                        the job id is in use already
      ├── JobFinished                      the catalog holds the job, it can no longer be changed
      ├── JobBeingCataloged                the job was sent to the catalog, it can no longer be canceled
+     ├── BundleNotReplaceable             an upload cannot become the bundle of the job
      ├── FenceLost                        a newer process acquired the job; this one stops and records nothing
      ├── PermanentError                   trying again cannot help: the job fails immediately
      │    ├── Rejection                   the uploader must fix this; the job's archived files are deleted
@@ -59,6 +60,7 @@ from ingest.errors.base import (
     INTERNAL_ERROR,
     RUN_LOST,
     RUN_MARKED_FAILED,
+    BundleNotReplaceable,
     ConfigurationError,
     FenceLost,
     IngestError,
@@ -124,6 +126,7 @@ __all__ = [
     "RUN_LOST",
     "RUN_MARKED_FAILED",
     "AirflowNotReady",
+    "BundleNotReplaceable",
     "BundleRemoved",
     "CatalogConflict",
     "CatalogHoldsIds",

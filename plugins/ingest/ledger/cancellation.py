@@ -11,16 +11,16 @@ The code of the rejection, `canceled`, is never replaced, so no retry and no Cle
 
 from datetime import UTC
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobBeingCataloged, JobCanceled, JobFinished
 from ingest.ledger.database import read_clock, transaction
 from ingest.ledger.events import EventKind, add_event
-from ingest.ledger.files import MAY_BE_STORED
+from ingest.ledger.files import may_be_stored
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
 from ingest.ledger.jobs import get_job
-from ingest.ledger.models import File, Job
+from ingest.ledger.models import Job
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import first_unfinished
 
@@ -58,13 +58,18 @@ def _refuse_cataloged(job: Job) -> None:
 
 
 def _cancel(session: Session, job: Job, shown_as: str) -> None:
-    is_stored = select(File.id).where(File.job_id == job.id, File.state.in_(MAY_BE_STORED)).limit(1)
-    is_removed = session.scalar(is_stored) is None
+    is_removed = not may_be_stored(session, job.id)
     at = read_clock(session).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    reason = {"code": JobCanceled.code, "text": f"by {shown_as} at {at}; to archive the data, send it as a new job"}
+    record = to_snapshot(job).record
+    # Otherwise the uploader would no longer see what to fix before the data is sent again.
+    earlier = record.error if record.error is not None and record.error.final else None
+    failed_before = f"; it had failed: {earlier.text}" if earlier else ""
+    text = f"by {shown_as} at {at}; to archive the data, send it as a new job{failed_before}"
+    reason = {"code": JobCanceled.code, "text": text}
     job.rejection = reason
     job.outcome = Outcome.REJECTED if is_removed else Outcome.REJECTING
-    job.error = {**reason, "stage": first_unfinished(to_snapshot(job).record), "final": is_removed, "attempt": 0}
+    faults = job.error if earlier and job.error else {}
+    job.error = {**faults, **reason, "stage": first_unfinished(record), "final": is_removed, "attempt": 0}
     job.override, job.waiting, job.clears = None, None, 0
     job.fence += 1
     job.updated = func.now()

@@ -32,9 +32,7 @@ KEEPALIVE_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
-SESSION_OPTIONS = (
-    f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-)
+SESSION_OPTIONS = "-c idle_in_transaction_session_timeout=60s -c timezone=UTC -c statement_timeout={}s"
 ONLY_TEMPORARY = "-c search_path=pg_temp"
 
 
@@ -45,14 +43,14 @@ def database_url(settings: Settings) -> URL:
     )
 
 
-def make_engine(settings: Settings, pool_size: int = 5) -> Engine:
+def make_engine(settings: Settings, pool_size: int = 5, statement_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Engine:
     """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
     engine = create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
-        connect_args=_connect_args(SESSION_OPTIONS),
+        connect_args=_connect_args(SESSION_OPTIONS.format(statement_seconds)),
     )
     check_before_use(engine)
     return engine
@@ -65,7 +63,9 @@ def make_temporary_engine(settings: Settings) -> Engine:
     disappear with the connection: when the engine is disposed of, and when this process is killed.
     """
     return create_engine(
-        database_url(settings), poolclass=StaticPool, connect_args=_connect_args(f"{SESSION_OPTIONS} {ONLY_TEMPORARY}")
+        database_url(settings),
+        poolclass=StaticPool,
+        connect_args=_connect_args(f"{SESSION_OPTIONS.format(STATEMENT_TIMEOUT_SECONDS)} {ONLY_TEMPORARY}"),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true
+from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.bundles.bundle_metadata import ArchivedAs
@@ -23,8 +23,8 @@ BATCH = 1000
 # Rows are read from the table, not the model: an object for each of a million files takes as long as the query.
 TABLE = File.metadata.tables[File.__tablename__]
 # PostgreSQL has no statistics about a job that was just recorded, so its planner would sort all files of the job for each
-# batch; without bitmap scans it continues to read the index in order.
-READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off")
+# batch; without bitmap scans and incremental sorts it continues to read the index in order.
+READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_incremental_sort = off")
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
 MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
 Item = TypeVar("Item")
@@ -62,6 +62,12 @@ def totals(lease: JobLease, *states: FileState) -> tuple[int, int]:
     with lease.transaction() as session:
         count, size = session.execute(query).one()
     return int(count or 0), int(size or 0)
+
+
+def may_be_stored(session: Session, job_id: int) -> bool:
+    """Return whether the archive may hold files of a job."""
+    stored = select(File.id).where(File.job_id == job_id, File.state.in_(MAY_BE_STORED)).limit(1)
+    return session.scalar(stored) is not None
 
 
 def files_in(lease: JobLease, *states: FileState) -> Iterator[LedgerFile]:
@@ -144,17 +150,24 @@ def read_columns(
     `order` is one of the columns, with values that are distinct within the job; each batch starts after the last value of
     the batch before.
     """
-    selected = select(*columns).where(File.job_id == job_id, where).order_by(order).limit(BATCH)
-    after: ColumnElement[bool] = true()
+    selected = select(*columns).where(where).order_by(File.job_id, order).limit(BATCH)
+    last: int | None = None
     while True:
-        query = selected.where(after)
+        query = selected.where(_is_after(job_id, order, last))
         with open_transaction() as session:
             session.execute(READ_IN_INDEX_ORDER)
             found = session.execute(query).all()
         yield from found
         if len(found) < BATCH:
             return
-        after = order > getattr(found[-1], order.key)
+        last = getattr(found[-1], order.key)
+
+
+def _is_after(job_id: int, order: InstrumentedAttribute[Any], last: int | None) -> ColumnElement[bool]:
+    if order is File.id:
+        # Not `job_id = ...`: for a job with many of all files, the planner would then read the primary key from its start.
+        return (tuple_(File.job_id, File.id) > (job_id, last or 0)) & (File.job_id <= job_id)
+    return (File.job_id == job_id) & (true() if last is None else order > last)
 
 
 def _ledger_file(file: Row[Any], offset: int) -> LedgerFile:

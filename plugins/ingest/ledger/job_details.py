@@ -1,9 +1,9 @@
 """Read what the ledger holds about one job beside its state: attempts of its stages, archived files, details of its error.
 
-Called by `api.routes.jobs` for `GET /jobs/N`.
+Called by `api.routes.jobs` for `GET /jobs/N`, and by the pages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,31 +25,49 @@ SENDING = (Stage.INGEST_FILES, Stage.MOVE_FILES)
 
 @dataclass(frozen=True)
 class JobDetails:
-    """The details of a job; `error` is the ledger's document about its last error."""
+    """The details of a job; `error` is the ledger's document about its last error.
+
+    `files_done` is None if the files were too many to be counted.
+    """
 
     job: ListedJob
     attempts: tuple[Attempt, ...]
-    files_done: int
+    files_done: int | None
     error: dict[str, Any] | None
 
 
-def read(engine: Engine, job_id: int) -> JobDetails:
-    """Read the details of a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
+def read(engine: Engine, job_id: int, most_counted: int | None = None) -> JobDetails:
+    """Read the details of a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable.
+
+    Archived files are not counted if the job has more files than `most_counted`.
+    """
     with transaction(engine) as session:
         job = get_job(session, job_id)
         listed = to_listed(job)
-        return JobDetails(listed, _attempts(session, job_id), _files_done(session, listed), job.error)
+        attempts = _attempts(session, [job_id])[job_id]
+        return JobDetails(listed, attempts, _files_done(session, listed, most_counted), job.error)
 
 
-def _attempts(session: Session, job_id: int) -> tuple[Attempt, ...]:
+def read_attempts(engine: Engine, job_ids: Collection[int]) -> Mapping[int, tuple[Attempt, ...]]:
+    """Read the attempts of some jobs, by their ids; raises DatabaseUnavailable."""
+    if not job_ids:
+        return {}
+    with transaction(engine) as session:
+        return _attempts(session, job_ids)
+
+
+def _attempts(session: Session, job_ids: Collection[int]) -> Mapping[int, tuple[Attempt, ...]]:
     kinds = (EventKind.STAGE_STARTED, *ENDS)
-    query = select(Event.kind, Event.stage, Event.attempt, Event.at).where(
-        Event.job_id == job_id, Event.kind.in_(kinds)
+    query = select(Event.job_id, Event.kind, Event.stage, Event.attempt, Event.at).where(
+        Event.job_id.in_(job_ids), Event.kind.in_(kinds)
     )
-    return tuple(_to_attempts(session.execute(query.order_by(Event.id))))
+    events: dict[int, list[Row[*tuple[Any, ...]]]] = {job_id: [] for job_id in job_ids}
+    for event in session.execute(query.order_by(Event.id)):
+        events[event.job_id].append(event)
+    return {job_id: tuple(_to_attempts(found)) for job_id, found in events.items()}
 
 
-def _to_attempts(events: Iterable[Row[Any]]) -> list[Attempt]:
+def _to_attempts(events: Iterable[Row[*tuple[Any, ...]]]) -> list[Attempt]:
     attempts: list[Attempt] = []
     for event in events:
         if event.kind == EventKind.STAGE_STARTED:
@@ -60,12 +78,14 @@ def _to_attempts(events: Iterable[Row[Any]]) -> list[Attempt]:
     return attempts
 
 
-def _files_done(session: Session, job: ListedJob) -> int:
+def _files_done(session: Session, job: ListedJob, most_counted: int | None) -> int | None:
     """Return the number of archived files. They are counted only while files are sent or were sent in part."""
     record = job.snapshot.record
     if record.is_cataloged:
         return job.files or 0
     if record.stage in SENDING or record.finished in SENDING:
+        if most_counted is not None and (job.files or 0) > most_counted:
+            return None
         is_archived = File.state == FileState.ARCHIVED
         query = select(func.count()).where(File.job_id == job.snapshot.received.job_id, is_archived)
         return session.scalar(query) or 0

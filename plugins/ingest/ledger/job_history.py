@@ -62,6 +62,7 @@ def _job(job: Job, events: list[Event]) -> Document:
         **received,
         **times,
         "run_id": run_id(job.id),
+        "trace_id": job.traceparent.split("-")[1] if job.traceparent else None,
         "spool_name": job.spool_name or None,
         **progress,
         "tries": tries,

@@ -5,8 +5,10 @@ jobs that arrive meanwhile neither repeat a job nor hide one. Each filter has an
 docs/decisions/0021-lists-by-keyset.md).
 """
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from sqlalchemy import ColumnElement, Engine, or_, select, tuple_
 
@@ -19,6 +21,8 @@ from ingest.states.job_record import Phase
 from ingest.states.stages import Kind
 
 ORDER = (Job.created, Job.id)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,19 @@ class Place:
 
     created: datetime
     job_id: int
+
+    @classmethod
+    def from_cursor(cls, text: str) -> Self:
+        """Return the place that a cursor names; raises ValueError."""
+        found = CURSOR.fullmatch(text)
+        if not found:
+            raise ValueError("not a cursor (use the address of the next page as it is)")
+        return cls(EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
+
+    @property
+    def cursor(self) -> str:
+        """The place as a text, for the address of the page that follows it."""
+        return f"{(self.created - EPOCH) // timedelta(microseconds=1)}-{self.job_id}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Read pages of the files and of the events of a job, in the order of their rows.
 
-Called by `api.routes.job_contents`. Each page begins after the last row of the page before (keyset paging).
+Called by `api.routes.job_contents` and `ingest.pages`. Each page begins after the last row of the page before (keyset
+paging).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.files import READ_IN_INDEX_ORDER
 from ingest.ledger.models import Event, File, FileState, Job
+from ingest.system.sanitize import quote_name
 
 FILES = File.metadata.tables[File.__tablename__]
 # A page with a filter examines at most so many files, so that it takes no longer for a job of a million files.
@@ -69,10 +71,23 @@ def read_events(
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
+def read_latest_events(engine: Engine, job_id: int, kinds: Collection[EventKind], limit: int) -> Sequence[Row[Any]]:
+    """Return the last events of a job of these kinds, the newest first; raises DatabaseUnavailable."""
+    query = select(*Event.__table__.c).where(Event.job_id == job_id, Event.kind.in_(kinds))
+    with transaction(engine) as session:
+        return session.execute(query.order_by(Event.id.desc()).limit(limit)).all()
+
+
 def read_faults(engine: Engine, job_id: int) -> Sequence[Mapping[str, str]]:
     """Return the faults of a job's last error, each with its code and its text; raises DatabaseUnavailable."""
     with transaction(engine) as session:
         return session.scalar(select(Job.error["faults"]).where(Job.id == job_id)) or []
+
+
+def fault_of(path: str, faults: Sequence[Mapping[str, str]]) -> Mapping[str, str] | None:
+    """Return the first of a job's faults that names a file; None if none does."""
+    quoted = quote_name(path)
+    return next((fault for fault in faults if quoted in fault["text"]), None)
 
 
 def _rows_after(job_id: int, after: int) -> Select[Any]:

@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from ingest.errors.types import JobCanceled
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobStatus, Outcome, Phase
+from ingest.states.waiting import Resumption
 
 # A process that holds a job updates its row every second: one that has not done so for this long is dead.
 HOLDER_TIMEOUT = timedelta(hours=1)
 
 _HAS_FINAL_ERROR: ColumnElement[bool] = func.coalesce(Job.error["final"].as_boolean(), False)
 _IS_FAILED_BY_ADMIN: ColumnElement[bool] = func.coalesce(Job.override["state"].as_string() == JobStatus.FAILED, False)
+_STARTED = Resumption.STARTED.value
 _IS_HELD: ColumnElement[bool] = Job.holder.is_not(None) & (Job.updated >= func.now() - HOLDER_TIMEOUT)
 
 # The bundle or move document is in the spool. An index holds the few such jobs.
@@ -31,8 +33,10 @@ IS_REJECTED: ColumnElement[bool] = and_(func.coalesce(Job.outcome == Outcome.REJ
 IS_CANCELED: ColumnElement[bool] = func.coalesce(Job.rejection["code"].as_string() == JobCanceled.code, False)
 # The job continues without the help of a person.
 IS_UNFINISHED: ColumnElement[bool] = and_(not_(IS_STOPPED), not_(IS_CATALOGED))
-# The job waits for a service, or an attempt after such a wait is in progress.
-IS_WAITING: ColumnElement[bool] = Job.waiting.is_not(None)
+# The job waits for a service, and its next attempt was not started.
+IS_WAITING: ColumnElement[bool] = and_(
+    Job.waiting.is_not(None), Job.holder.is_(None), func.coalesce(Job.waiting["resumption"].as_string(), "") != _STARTED
+)
 # The job has ended, and no process works on it: ledger, archive and catalog must agree. The bundle of a cataloged job may
 # still have to be removed. A job that Airflow lost is not idle, because housekeeping clears its run.
 IS_IDLE: ColumnElement[bool] = or_(IS_CATALOGED, and_(IS_STOPPED, not_(_IS_HELD)))

@@ -3,6 +3,7 @@
 Created by `ingest.ledger.jobs` and `ingest.ledger.lease`.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,15 @@ from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
 from ingest.states.waiting import Waiting
 
+RUN_ID = re.compile(r"job-([1-9][0-9]{0,18})")
+
 
 @dataclass(frozen=True)
 class Received:
     """The facts about a job that are known when it is received; `size` is in bytes.
 
-    `submitter_claim` is the submitter's id in the user's token, where the settings require one.
+    `submitter_claim` is the submitter's id in the user's token, where the settings require one. `traceparent` is the span of
+    the request, if traces are on.
     """
 
     job_id: int
@@ -27,6 +31,7 @@ class Received:
     spool_name: str
     size: int
     submitter_claim: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,22 @@ class JobSnapshot:
         waiting = self.record.waiting
         return self.record.is_waiting and waiting is not None and waiting.next_attempt_at <= self.seen
 
+    @property
+    def is_wait_over(self) -> bool:
+        """Whether the next failed attempt ends a job that waits."""
+        waiting = self.record.waiting
+        return waiting is not None and waiting.retry_until is not None and waiting.retry_until <= self.seen
+
 
 def run_id(job_id: int) -> str:
     """Return the id of a job's run in Airflow; each job has one run."""
     return f"job-{job_id}"
+
+
+def job_of_run(run_id: str) -> int | None:
+    """Return the id of the job whose run has this id; None for any other run."""
+    found = RUN_ID.fullmatch(run_id)
+    return int(found[1]) if found else None
 
 
 def to_snapshot(job: Job) -> JobSnapshot:
@@ -78,7 +95,7 @@ def to_snapshot(job: Job) -> JobSnapshot:
         last=JobState.from_stored(job.last_state) if job.last_state else None,
         cancellation=_cancellation(job.rejection) if job.rejection else "",
     )
-    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim)
+    received = Received(job.id, kind, job.user, job.spool_name, job.size, job.submitter_claim, job.traceparent)
     return JobSnapshot(received, record, job.created, job.updated, job.triggered, job.seen, job.run_changes)
 
 

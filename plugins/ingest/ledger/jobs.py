@@ -37,6 +37,7 @@ def create(engine: Engine, received: Received, sha256: bytes | None = None) -> N
         spool_name=received.spool_name,
         size=received.size,
         submitter_claim=received.submitter_claim,
+        traceparent=received.traceparent,
     )
     try:
         with transaction(engine) as session:
@@ -115,10 +116,11 @@ def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
 
-def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
+def override(engine: Engine, job_id: int, state: JobState, *, notify: bool = True) -> JobSnapshot:
     """Set a job's state by hand; with FAILED, the running stage loses its fence and stops.
 
-    Raises UnknownJob, JobFinished, JobCanceled.
+    Without `notify`, webhooks are not notified of FAILED, because the job continues soon. Raises UnknownJob, JobFinished,
+    JobCanceled.
     """
     with transaction(engine) as session:
         job = _changeable_job(session, job_id)
@@ -126,7 +128,7 @@ def override(engine: Engine, job_id: int, state: JobState) -> JobSnapshot:
         job.fence += state.state == JobStatus.FAILED
         job.updated = func.now()
         text = f"{state.state} {state.task}: {state.exception}"
-        notification = NotificationType.FAILED if state.state == JobStatus.FAILED else None
+        notification = NotificationType.FAILED if notify and state.state == JobStatus.FAILED else None
         add_event(session, job_id, EventKind.OVERRIDE, text=text, notification=notification)
         session.flush()
         session.refresh(job)

@@ -49,12 +49,11 @@ def hold_job_lock(engine: Engine, job_id: int) -> Iterator[None]:
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"SET lock_timeout = '{JOB_LOCK_SECONDS}s'"))
+            # Not returned to the pool, which would connect again in its place.
+            connection.detach()
             connection.execute(select(func.pg_advisory_lock(job_id)))
-            try:
-                yield
-            finally:
-                # Closing the session frees the lock, also when the connection was lost.
-                connection.invalidate()
+            # Closing the session frees the lock, also when the connection was lost.
+            yield
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
             raise JobBusy(f"an older process still works on job {job_id}") from error

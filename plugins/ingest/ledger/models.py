@@ -5,6 +5,8 @@
 | `job` | `ingest.ledger`: `jobs`, `job_runs`, `waiting_jobs`, `cancellation`, `lease`, `file_records`; `replace_bundle` |
 | `file` | `ingest.ledger.file_records` and, the state and the id, `file_states` |
 | `event` | `ingest.ledger.events` |
+| `event_total`, `event_total_position` | `ingest.ledger.event_totals` |
+| `service_request_total` | `ingest.ledger.service_request_totals` |
 | `upload` | `ingest.ledger.uploads` |
 | `resumable_upload` | `ingest.ledger.resumable_uploads`, `upload_progress`, and its end `uploads` and `expired_uploads` |
 | `idempotency_key` | `ingest.ledger.idempotency_keys` |
@@ -103,6 +105,7 @@ class ResumableUpload(Base):
     - `ends_at_length`: the bundle ends when its last byte is there, as always with tus; False while a client of the IETF
       draft has not said that its request is the last one.
     - `repr_digest`, `metadata`: the headers `Repr-Digest` and `Upload-Metadata` with which the client created the upload.
+    - `traceparent`: the span of the request that created the upload, if traces are on; the spans of the others are below it.
     - `updated`: when the last byte was recorded; the upload expires some time after it.
     - `completed`: when the job was committed.
     """
@@ -120,8 +123,10 @@ class ResumableUpload(Base):
     repr_digest: Mapped[str | None]
     # Not `metadata`, which SQLAlchemy reserves.
     upload_metadata: Mapped[str | None] = mapped_column("metadata")
+    traceparent: Mapped[str | None]
     created: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    # No index: each part changes this column, and PostgreSQL then writes a new entry in every index of the table.
+    updated: Mapped[datetime] = mapped_column(server_default=func.now())
     completed: Mapped[datetime | None]
 
 
@@ -129,6 +134,7 @@ class Job(Base):
     """A bundle or move document that was received, and the progress of its processing.
 
     - `submitter_claim`: the submitter's id in the user's token, where `submitter_check` needs it.
+    - `traceparent`: the span of the request that the job began with, if traces are on; the spans of its stages are below it.
     - `spool_name`: the name of the bundle in the spool; empty once it was removed.
     - `fence`: counts the processes that acquired the job; a write under an older count has no effect.
     - `holder`: the process that works on the job, or died while it did.
@@ -154,6 +160,7 @@ class Job(Base):
     kind: Mapped[str]
     user: Mapped[str] = mapped_column("submitted_by")
     submitter_claim: Mapped[str | None]
+    traceparent: Mapped[str | None]
     spool_name: Mapped[str]
     size: Mapped[int]
     created: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -200,6 +207,8 @@ class Job(Base):
         ),
         # The few jobs that wait for a service: housekeeping reads them every minute, the oldest first.
         Index("ix_job_waiting", "created", "id", postgresql_where=text("waiting IS NOT NULL")),
+        # The failed jobs by code, counted for metrics without reading their rows.
+        Index("ix_job_failed", "kind", "error_code", postgresql_where=text("ended = 'failed'")),
     )
 
 
@@ -296,6 +305,62 @@ class Event(Base):
     attempt: Mapped[int | None]
     code: Mapped[str | None]
     text: Mapped[str] = mapped_column(server_default="")
+
+
+class EventTotal(Base):
+    """The events of one kind up to the `EventTotalPosition`: their number, and the sums of what they report.
+
+    - `event`, `stage`, `code`: as in `Event`; empty texts instead of NULL.
+    - `kind`: the kind of the job; empty for an upload that never became one.
+    - `upper_bound`: the events whose duration in seconds is in this bucket of a histogram; 0 for events without a duration.
+    - `files`, `bytes`, `seconds`: sums over the events.
+    """
+
+    __tablename__ = "event_total"
+
+    event: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    upper_bound: Mapped[float] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    files: Mapped[int]
+    bytes: Mapped[int]
+    # Exact: a sum of floats depends on their order, and could be lower than before.
+    seconds: Mapped[Decimal] = mapped_column(Numeric())
+
+
+class EventTotalPosition(Base):
+    """The one row that says which events `event_total` contains.
+
+    - `counted_id`: the id of the last event that it contains.
+    - `next_id`, `next_transaction`: events up to this id are complete when every transaction before this one has ended.
+    - `at`: when housekeeping last counted events.
+    """
+
+    __tablename__ = "event_total_position"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted_id: Mapped[int]
+    next_id: Mapped[int]
+    next_transaction: Mapped[int]
+    at: Mapped[datetime]
+
+
+class ServiceRequestTotal(Base):
+    """The requests that stages have sent to a service: their number and duration, by bucket of a histogram.
+
+    - `status`: the status of the answer, or `none` if there was no answer.
+    """
+
+    __tablename__ = "service_request_total"
+
+    service: Mapped[str] = mapped_column(primary_key=True)
+    method: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    upper_bound: Mapped[float] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    seconds: Mapped[float]
 
 
 class Webhook(Base):

@@ -55,6 +55,7 @@ def create(
                 repr_digest=declared.repr_digest,
                 upload_metadata=declared.metadata,
                 ends_at_length=declared.ends_at_length,
+                traceparent=declared.traceparent,
             )
         )
         if key is not None:

@@ -40,11 +40,12 @@ CHANGE = (
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a client says about an upload when it creates it; `ingest.ledger.models` describes the fields."""
+    """What the request that creates an upload says about it; `ingest.ledger.models` describes the fields."""
 
     repr_digest: str | None = None
     metadata: str | None = None
     ends_at_length: bool = True
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _snapshot(row: Row[Any]) -> UploadSnapshot:
         length=row.length,
         offset=row.position,
         stop_requests=row.stop_requests,
-        declared=Declaration(row.repr_digest, row.metadata, row.ends_at_length),
+        declared=Declaration(row.repr_digest, row.metadata, row.ends_at_length, row.traceparent),
         updated=row.updated,
         completed=row.completed,
         is_expired=row.is_expired,

@@ -17,6 +17,7 @@ from ingest.local import readiness
 from ingest.local.airflow_client import AirflowClient
 from ingest.local.configuration import SERVICES
 from ingest.local.credentials import ADMIN, Credentials, ensure_receipt_key, load_credentials
+from ingest.local.daily_cleanup import DailyCleanup
 from ingest.local.environment import check_move_folders, own_environment, whole_environment, write_environment
 from ingest.local.layout import Layout, find_layout, lock, make_folders
 from ingest.local.ports import Ports, check_free, find_ports
@@ -85,7 +86,7 @@ def launch(arguments: Namespace) -> None:
         if not arguments.no_sample:
             ingest_sample(ports, load_settings(environment).authentication)
             say("\nCtrl-C stops everything.")
-        keep_running(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)))
+        keep_running(supervisor, Watchdog(supervisor, AirflowClient(ports, credentials)), DailyCleanup(supervisor))
     finally:
         _stop(supervisor)
 
@@ -114,19 +115,21 @@ def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, enviro
         readiness.warm_up(supervisor, airflow)
 
 
-def keep_running(supervisor: Supervisor, watchdog: Watchdog) -> None:
-    """Watch the programs until a signal raises Stopped.
+def keep_running(supervisor: Supervisor, watchdog: Watchdog, cleanup: DailyCleanup) -> None:
+    """Watch the programs, and clean Airflow's tables once a day, until a signal raises Stopped.
 
     Raises LaunchFailure when supervisord has ended or has given up on a program.
     """
     while True:
         supervisor.check_running(*SERVICES)
         watchdog.check()
+        cleanup.check()
         time.sleep(WATCH_SECONDS)
 
 
 def _say_ready(layout: Layout, ports: Ports, seconds: float) -> None:
     say(f"Ready: API {ports.ingest_url}, Airflow {ports.airflow_url}")
+    say(f"  Upload and follow jobs in a browser: {ports.ingest_url}/ui/")
     say(f"  The start took {seconds:.1f} s. The logs are in {layout.logs}.")
 
 

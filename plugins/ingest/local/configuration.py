@@ -11,7 +11,7 @@ from ingest.local import program
 from ingest.local.layout import Layout
 
 SERVICES = (program.API_SERVER, program.SCHEDULER, program.DAG_PROCESSOR, program.API)
-ONE_SHOT = (program.INITDB, program.MIGRATION)
+ONE_SHOT = (program.INITDB, program.MIGRATION, program.AIRFLOW_CLEANUP)
 GROUP = "services"
 
 HEAD = """\

@@ -18,7 +18,15 @@ from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
 from ingest.local.reporting import LaunchFailure
 from ingest.services.archive_staging import check_private
-from ingest.settings.loading import CONFIG_FILE_VARIABLE, Settings, given_settings, load_settings, sources
+from ingest.settings.loading import (
+    CONFIG_FILE_VARIABLE,
+    Settings,
+    given_settings,
+    load_log_settings,
+    load_settings,
+    sources,
+)
+from ingest.settings.logs import JSON
 from ingest.settings.types import folder_of
 
 AIRFLOW_TUNING = {
@@ -51,7 +59,7 @@ def database_url(layout: Layout, database: str) -> str:
 
 def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
     """Return the variables that the stack sets or completes; raises ConfigurationError for a wrong setting."""
-    tuning = {name: user.get(name) or value for name, value in AIRFLOW_TUNING.items()}
+    tuning = {name: user.get(name) or value for name, value in {**AIRFLOW_TUNING, **_log_options(user)}.items()}
     paths = {
         "INGEST_HOME": str(layout.home),
         "INGEST_PORT": str(ports.ingest),
@@ -61,6 +69,11 @@ def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, crede
         **{name: _without_proxy(user, name) for name in ("NO_PROXY", "no_proxy")},
     }
     return {**tuning, **_airflow(layout, ports, credentials), **_ingest(user, layout, ports, credentials), **paths}
+
+
+def _log_options(user: Mapping[str, str]) -> dict[str, str]:
+    """Let Airflow's programs log in the same form as the API."""
+    return {"AIRFLOW__LOGGING__JSON_LOGS": "True"} if load_log_settings(user).log_format == JSON else {}
 
 
 def check_move_folders(environment: Mapping[str, str]) -> None:

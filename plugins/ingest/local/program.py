@@ -17,6 +17,7 @@ SUPERVISOR = "supervisord"
 INITDB = "initdb"
 POSTGRES = "postgres"
 MIGRATION = "airflow-migration"
+AIRFLOW_CLEANUP = "airflow-cleanup"
 API_SERVER = "airflow-api-server"
 SCHEDULER = "airflow-scheduler"
 DAG_PROCESSOR = "airflow-dag-processor"
@@ -38,11 +39,12 @@ def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]
                  "--encoding=UTF8", "--locale=C", "--no-instructions"],
         POSTGRES: [_binary("postgres"), "-D", str(layout.postgres), "-k", str(layout.sockets), "-h", ""],
         MIGRATION: [*airflow, "db", "migrate"],
+        AIRFLOW_CLEANUP: [_script("pacifica-ingest-cmd"), "clean-airflow"],
         API_SERVER: [*airflow, "api-server", "--workers", "1", "--host", HOST, "--port", str(ports.airflow)],
         # The api-server reads the tasks' logs from the disk, so the scheduler need not serve them.
         SCHEDULER: [*airflow, "scheduler", "--skip-serve-logs"],
         DAG_PROCESSOR: [*airflow, "dag-processor"],
-        API: [str(Path(sys.executable).with_name("pacifica-ingest")), "-a", HOST, "-p", str(ports.ingest)],
+        API: [_script("pacifica-ingest"), "-a", HOST, "-p", str(ports.ingest)],
     }  # fmt: skip
     return commands[name]
 
@@ -61,6 +63,10 @@ def main(arguments: list[str]) -> None:
     # After `become`, because Linux clears it when the account changes.
     die_with(parent, PARENT_DEATH_SIGNALS.get(name, signal.SIGKILL))
     os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+
+
+def _script(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
 
 
 def _binary(name: str) -> str:

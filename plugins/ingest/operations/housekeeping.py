@@ -1,6 +1,7 @@
 """Makes every received job run: triggers jobs that Airflow does not have, restarts lost runs, resumes jobs that wait.
 
-Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent.
+Called by the DAG `housekeeping`, once a minute. It also restores the pool `archive`, without which no file is sent, writes
+the notes of runs whose job has failed, and counts the events of jobs for metrics.
 """
 
 import logging
@@ -12,11 +13,13 @@ from sqlalchemy import Engine
 from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.ledger.database import make_engine
+from ingest.ledger.event_totals import count_events
 from ingest.ledger.jobs import JobSnapshot
 from ingest.operations.repair_job import repair_job
 from ingest.operations.resume_jobs import resume_jobs
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.obstacles import restore_pool
+from ingest.orchestrator.run_notes import write_recent_notes
 from ingest.settings.loading import Settings, load_dag_settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -34,12 +37,14 @@ def run_housekeeping() -> dict[str, int]:
     counts = Counter(triggered=0, cleared=0)
     pool_failure = _restore_pool(airflow, counts)
     try:
-        counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
         failures = _repair_all(settings, engine, airflow, _unfinished(engine), counts)
         # Other requests were changing these runs: repair them once more.
         collided = [job for job, error in failures if isinstance(error, RunChanged)]
         failures = [each for each in failures if not isinstance(each[1], RunChanged)]
         failures += _repair_all(settings, engine, airflow, collided, counts)
+        counts.update(resume_jobs(settings, load_dag_settings(), engine, airflow))
+        write_recent_notes(engine, airflow)
+        count_events(engine)
     finally:
         engine.dispose()
     last_failure = failures[-1][1] if failures else pool_failure

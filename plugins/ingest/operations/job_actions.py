@@ -17,6 +17,7 @@ from ingest.orchestrator.runs import retry
 from ingest.orchestrator.start_jobs import start_next
 from ingest.settings.loading import Settings
 from ingest.system.failpoints import failpoint
+from ingest.system.tracing import link
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def cancel_job(
     DatabaseUnavailable.
     """
     job = cancel(engine, job_id, shown_as, account)
+    link(job.received.traceparent)
     failpoint("cancel.committed", job_id)
     try:
         change_run(engine, airflow, job)

@@ -1,6 +1,6 @@
 """Repairs one unfinished job: triggers, restarts or ends its run in Airflow, or starts its next attempt.
 
-Called by housekeeping for every unfinished job, and by `resume_jobs` for jobs whose service answers again.
+Called by housekeeping for every unfinished job, and by `resume_jobs` for jobs that wait for a service.
 """
 
 from sqlalchemy import Engine
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import RUN_LOST, RUN_MARKED_FAILED
 from ingest.ledger import job_runs, jobs, waiting_jobs
 from ingest.ledger.jobs import JobSnapshot
+from ingest.orchestrator.canceled_runs import change_run
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.failure_marks import marked_failed_by
 from ingest.orchestrator.runs import restart, trigger
@@ -16,6 +17,7 @@ from ingest.settings.loading import Settings
 from ingest.states.airflow import Run, RunState
 from ingest.states.job_record import Outcome
 from ingest.states.job_state import GIVEN_UP_TEXT, MARKED_TEXT, lost_by_airflow, lost_for_good
+from ingest.states.waiting import Resumption
 from ingest.system.failpoints import failpoint
 
 
@@ -24,12 +26,10 @@ def repair_job(
 ) -> list[str]:
     """Trigger, restart or end the run of one job as needed; return the names of the actions, by which they are counted.
 
-    `resume` starts the next attempt of a job that waits for it, even if it is not due. Raises ServiceUnavailable,
-    DatabaseUnavailable.
+    `resume` starts the next attempt of a job that waits for it. Raises ServiceUnavailable, DatabaseUnavailable.
     """
-    if seen.record.is_waiting and not (resume or seen.is_due):
-        return []
-    if seen.triggered is None and not may_start(settings, engine, seen.received):
+    is_turn = may_start(settings, engine, seen.received) if seen.triggered is None else _has_started(seen)
+    if not (is_turn or resume):
         return []
     run = airflow.run(seen.received.kind, seen.run_id)
     # Read the job again: if it has ended since, an ended run is not a lost one.
@@ -37,12 +37,28 @@ def repair_job(
     if run.state is None or job.triggered is None:
         trigger(engine, airflow, job.received)
         return ["triggered"]
-    if account := _ended_by(airflow, job, run):
-        job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
-        return ["stopped"]
+    if actions := _end_if_marked(engine, airflow, job, run):
+        return actions
     if job.record.is_waiting:
-        return _resume(engine, airflow, job, run) if _is_lost(job, run) or (resume and run.waits_for_retry) else []
+        # Airflow starts an attempt itself that is due.
+        starts_early = run.waits_for_retry and not job.is_due
+        return _resume(engine, airflow, job, run) if _is_lost(job, run) or starts_early else []
+    if job.record.is_canceled and run.waits_for_retry:
+        # The process of its stage was ended, after which Airflow waits longer with each try.
+        change_run(engine, airflow, job)
+        return ["cleared"]
     return _restart_lost(engine, airflow, job, run)
+
+
+def _has_started(job: JobSnapshot) -> bool:
+    """Return whether a job does not wait, or its next attempt was started."""
+    return job.record.resumption in (None, Resumption.STARTED)
+
+
+def end_if_marked(engine: Engine, airflow: AirflowApi, seen: JobSnapshot) -> list[str]:
+    """End a job whose run an operator marked as failed; return the names of the actions. Raises as `repair_job`."""
+    run = airflow.run(seen.received.kind, seen.run_id)
+    return _end_if_marked(engine, airflow, jobs.read(engine, seen.received.job_id), run)
 
 
 def _restart_lost(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
@@ -64,12 +80,20 @@ def _resume(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> 
     """Start the next attempt of a job that waits; if the process dies, the run is found in progress later."""
     restart(engine, airflow, job, run)
     failpoint("housekeeping.resumed", job.received.job_id)
-    waiting_jobs.record_resumed(engine, job.received.job_id)
+    waiting_jobs.record_resumed(engine, job)
     return ["resumed"]
 
 
 def _is_lost(job: JobSnapshot, run: Run) -> bool:
     return lost_by_airflow(job.record, run) or lost_for_good(job.record, run)
+
+
+def _end_if_marked(engine: Engine, airflow: AirflowApi, job: JobSnapshot, run: Run) -> list[str]:
+    account = _ended_by(airflow, job, run)
+    if account is None:
+        return []
+    job_runs.give_up(engine, job, RUN_MARKED_FAILED, MARKED_TEXT, f"marked by {account}")
+    return ["stopped"]
 
 
 def _ended_by(airflow: AirflowApi, job: JobSnapshot, run: Run) -> str | None:

@@ -1,34 +1,35 @@
 """Starts the next attempts of jobs that wait for a service as soon as the service answers, the oldest job first.
 
-Called by housekeeping once a minute. A service that answers a check may still fail every job. So a few jobs go first, and
-the others follow only if these make progress. How many work simultaneously is limited by Airflow, as for all jobs.
+Called by housekeeping once a minute. A thousand jobs that resume must neither overload the service nor delay other jobs:
+`ResumptionQueue` limits the attempts at each service, and `may_start` the jobs of each user in Airflow.
 """
 
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
-from itertools import islice
 
 from sqlalchemy import Engine
 
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs, waiting_jobs
 from ingest.ledger.jobs import JobSnapshot
-from ingest.operations.repair_job import repair_job
+from ingest.operations.repair_job import end_if_marked, repair_job
+from ingest.operations.resumption_queue import ResumptionQueue
 from ingest.orchestrator.client import AirflowApi
+from ingest.orchestrator.failure_marks import runs_marked_lately
+from ingest.orchestrator.start_jobs import may_start
 from ingest.services import make_services
 from ingest.services.availability import answers, with_short_timeouts
 from ingest.settings.loading import DagSettings, Settings
-from ingest.states.waiting import Waiting
+from ingest.states.waiting import Resumption
 
 logger = logging.getLogger(__name__)
-FIRST_JOBS = 4
-FIRST_JOBS_SECONDS = 20.0
+# So many jobs try a service that does not answer: the oldest that are due.
+OLDEST_JOBS = 4
+# The next run of housekeeping continues soon after.
+MAX_SECONDS = 50.0
 POLL_SECONDS = 0.5
-MAX_RESUMED = 500
 
 
 def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, airflow: AirflowApi) -> Counter[str]:
@@ -37,78 +38,92 @@ def resume_jobs(settings: Settings, dag_settings: DagSettings, engine: Engine, a
     Raises DatabaseUnavailable.
     """
     counts: Counter[str] = Counter()
+
+    def start(job: JobSnapshot) -> None:
+        try:
+            counts.update(repair_job(settings, engine, airflow, job, resume=True))
+        except ServiceUnavailable as error:
+            logger.warning("job %s cannot be resumed now: %s", job.received.job_id, error)
+
+    _end_marked(engine, airflow, counts)
+    queues = _make_queues(settings, dag_settings, engine)
+    deadline = time.monotonic() + MAX_SECONDS
+    while queues:
+        trying = waiting_jobs.count_trying(engine)
+        for queue in queues:
+            _observe(engine, queue, dag_settings)
+            for _ in range(trying[queue.service], queue.limit):
+                job = queue.take(lambda job: may_start(settings, engine, job.received))
+                if job is None:
+                    break
+                start(job)
+        queues = [queue for queue in queues if queue.ready]
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    return counts
+
+
+def _end_marked(engine: Engine, airflow: AirflowApi, counts: Counter[str]) -> None:
+    """End the jobs whose runs operators marked as failed; to read the runs of all jobs that wait would take minutes."""
+    waiting = waiting_jobs.read_waiting(engine)
+    try:
+        marked = runs_marked_lately(airflow) if waiting else frozenset()
+        for job in waiting:
+            if job.run_id in marked:
+                counts.update(end_if_marked(engine, airflow, job))
+    except ServiceUnavailable as error:
+        logger.warning("marks in Airflow cannot be read now: %s", error)
+
+
+def _make_queues(settings: Settings, dag_settings: DagSettings, engine: Engine) -> list[ResumptionQueue]:
+    """Return the queue of each service that jobs wait for: all of them, or those that are due if it may not answer."""
     waiting: defaultdict[str, list[JobSnapshot]] = defaultdict(list)
     for job in waiting_jobs.read_waiting(engine):
         if job.record.waiting:
             waiting[job.record.waiting.service].append(job)
     if not waiting:
-        return counts
+        return []
     with closing(make_services(with_short_timeouts(settings), engine)) as services:
         available = {service: answers(services, service) for service in waiting}
+    slots = dag_settings.archive_slots
+    queues = []
     for service, found in waiting.items():
-        if available[service]:
-            counts.update(_resume(engine, found, lambda job: repair_job(settings, engine, airflow, job, resume=True)))
-        elif available[service] is False:
-            _postpone(engine, found, dag_settings)
-    return counts
+        ready = found if available[service] else [job for job in found if job.is_due]
+        if available[service] is False:
+            ready = _oldest(ready)
+            _postpone(engine, _others(found, ready), dag_settings)
+        # At first, one slot of the archive stays free for new jobs.
+        queues.append(ResumptionQueue(service, ready, limit=max(slots - 1, 1), most=2 * slots))
+    return queues
 
 
-def _resume(engine: Engine, waiting: list[JobSnapshot], start: Callable[[JobSnapshot], list[str]]) -> Counter[str]:
-    """Start the oldest jobs, and the others if these make progress."""
-    # The attempt of a job that is due was started before, or `repair_job` starts it.
-    early = iter([job for job in waiting if not job.is_due][:MAX_RESUMED])
-    counts: Counter[str] = Counter()
-    first = list(islice((job for job in early if _start(job, start, counts)), FIRST_JOBS))
-    others = list(early)
-    if others and counts["resumed"] and _make_progress(engine, first):
-        for job in others:
-            _start(job, start, counts)
-    return counts
-
-
-def _start(job: JobSnapshot, start: Callable[[JobSnapshot], list[str]], counts: Counter[str]) -> bool:
-    """Start a job and count the actions; return whether its attempt can show that the service works.
-
-    There is no attempt if an operator marked the job's run in Airflow, as a success or as failed.
-    """
-    try:
-        actions = start(job)
-    except ServiceUnavailable as error:
-        logger.warning("job %s cannot be resumed now: %s", job.received.job_id, error)
-        return True
-    counts.update(actions)
-    return "resumed" in actions
-
-
-def _make_progress(engine: Engine, started: list[JobSnapshot]) -> bool:
-    """Return whether a job has gone beyond the stage that waited, or none has failed again within FIRST_JOBS_SECONDS."""
-    before = {job.received.job_id: job.record.waiting for job in started}
-    deadline = time.monotonic() + FIRST_JOBS_SECONDS
-    while True:
-        now = {job_id: job.record.waiting for job_id, job in jobs.read_several(engine, list(before)).items()}
-        if not all(now.values()):
-            return True
-        failed = [job_id for job_id in now if _attempt(now[job_id]) != _attempt(before[job_id])]
-        if len(failed) == len(now) or time.monotonic() > deadline:
-            return not failed
-        time.sleep(POLL_SECONDS)
-
-
-def _attempt(waiting: Waiting | None) -> tuple[str, int] | None:
-    return (waiting.service, waiting.attempt) if waiting else None
-
-
-def _postpone(engine: Engine, waiting: list[JobSnapshot], settings: DagSettings) -> None:
-    """Let only the oldest jobs try a service that does not answer, and each job whose time is over.
+def _oldest(due: list[JobSnapshot]) -> list[JobSnapshot]:
+    """Return the jobs that try a service that does not answer: the oldest, and those whose time is over.
 
     Otherwise a thousand jobs that wait for days would occupy the workers with attempts that fail.
     """
-    due = [job for job in waiting if job.is_due][FIRST_JOBS:]
-    postponed = [job.received.job_id for job in due if not _is_time_over(job, settings)]
+    return [job for place, job in enumerate(due) if place < OLDEST_JOBS or job.is_wait_over]
+
+
+def _others(waiting: list[JobSnapshot], ready: list[JobSnapshot]) -> list[JobSnapshot]:
+    """Return the other jobs that would try the service soon, or of which clients read that the service answers."""
+    tried = {job.received.job_id for job in ready}
+    others = [job for job in waiting if job.received.job_id not in tried]
+    return [job for job in others if job.is_due or job.record.resumption is Resumption.IN_LINE]
+
+
+def _observe(engine: Engine, queue: ResumptionQueue, dag_settings: DagSettings) -> None:
+    """Find out how the started attempts went; report to clients that the others are in line, or postpone them."""
+    succeeded_before = queue.has_succeeded
+    queue.observe(jobs.read_several(engine, queue.started))
+    if queue.always_fails:
+        _postpone(engine, queue.ready, dag_settings)
+        queue.ready.clear()
+    elif queue.has_succeeded and not succeeded_before:
+        waiting_jobs.record_in_line(engine, [job.received.job_id for job in queue.ready])
+
+
+def _postpone(engine: Engine, postponed: list[JobSnapshot], dag_settings: DagSettings) -> None:
     if postponed:
-        waiting_jobs.postpone(engine, postponed, settings.max_retry_delay)
-
-
-def _is_time_over(job: JobSnapshot, settings: DagSettings) -> bool:
-    waiting = job.record.waiting
-    return waiting is not None and job.seen - waiting.since >= timedelta(seconds=settings.retry_for)
+        waiting_jobs.postpone(engine, [job.received.job_id for job in postponed], dag_settings.max_retry_delay)

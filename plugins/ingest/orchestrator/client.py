@@ -126,6 +126,16 @@ class AirflowApi:
         accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
         self._session.request("PATCH", _run(dag_id, run_id), {"state": RunState.FAILED}, accepted=accepted)
 
+    def note(self, dag_id: str, run_id: str) -> str | None:
+        """Return the note of a run; None if there is none, or no run. Raises ServiceUnavailable."""
+        run = self.read(_run(dag_id, run_id))
+        return None if run is None else run.get("note")
+
+    def set_note(self, dag_id: str, run_id: str, note: str | None) -> None:
+        """Set the note of a run, or remove it, if the run exists. Raises ServiceUnavailable."""
+        accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        self._session.request("PATCH", _run(dag_id, run_id), {"note": note}, accepted=accepted)
+
     @property
     def username(self) -> str:
         """The account that this service uses in Airflow."""

@@ -7,4 +7,5 @@ Used by the DAG files, and by `ingest.orchestrator.obstacles` to find them in Ai
 HOUSEKEEPING = "housekeeping"
 RETENTION = "retention"
 RECONCILE = "reconcile"
+PERIODIC_DAGS = (HOUSEKEEPING, RETENTION, RECONCILE)
 TAG = "pacifica"

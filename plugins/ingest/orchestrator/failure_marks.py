@@ -44,6 +44,18 @@ def marked_failed_by(airflow: AirflowApi, dag_id: str, run_id: str) -> str | Non
     return None
 
 
+def runs_marked_lately(airflow: AirflowApi) -> frozenset[str]:
+    """Return the ids of the runs that the newest marks in the log name, by others than this service.
+
+    One request for all runs; `marked_failed_by` then decides about each of them. Raises ServiceUnavailable.
+    """
+    marks = [entry for entry in _read(airflow, MARKS | MARKS_OF_SEVERAL) if entry["owner"] != airflow.username]
+    named = {body.get("dag_run_id") for entry in marks for body in _bodies(entry)} | {
+        entry.get("run_id") for entry in marks
+    }
+    return frozenset(str(run_id) for run_id in named if run_id)
+
+
 def _read(airflow: AirflowApi, events: Collection[str], *filters: tuple[str, str]) -> list[Entry]:
     """Return the newest entries of these events; none if this service is not permitted to read the log."""
     names = [("included_events", event) for event in sorted(events)]

@@ -1,11 +1,12 @@
 """Infers a job's run from the ledger, so that Airflow need not be queried for each poll.
 
-Called by the API for every poll of a job.
+Called by the API for every poll of a job, and for every job of a list or page.
 """
 
 from ingest.ledger.jobs import JobSnapshot
 from ingest.states.airflow import Run, RunState, TaskInstance, TaskState
-from ingest.states.job_record import JobRecord
+from ingest.states.job_record import JobRecord, JobState
+from ingest.states.job_state import ledger_state
 from ingest.states.stages import STAGES
 
 # The delay with which clients see events that only Airflow knows, such as a Clear or a killed worker.
@@ -19,6 +20,11 @@ def infer_recent_run(snapshot: JobSnapshot) -> Run | None:
     if snapshot.record.error or not 0 <= age < LEDGER_TRUST_SECONDS:
         return None
     return infer_run(snapshot.record)
+
+
+def infer_state(snapshot: JobSnapshot) -> JobState:
+    """Return the state of a job by the ledger alone, as lists and pages show it."""
+    return ledger_state(snapshot.record, infer_run(snapshot.record) if snapshot.triggered else Run(None))
 
 
 def infer_run(job: JobRecord) -> Run:

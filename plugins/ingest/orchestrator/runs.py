@@ -22,10 +22,13 @@ from ingest.states.job_state import first_unfinished
 from ingest.states.stages import STAGES
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import to_one_line
+from ingest.system.tracing import link
 
 # How often an action that collided with another request is tried, and the pauses in between.
 ATTEMPTS = 8
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 1.5
+# The key of a run's configuration by which Airflow, in versions after 3.3, makes the run a part of a trace.
+PARENT_TRACE = "airflow/dagrun_parent_trace_context"
 Result = TypeVar("Result")
 
 
@@ -61,6 +64,7 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     Raises UnknownJob, JobFinished, RunNotStarted, ServiceUnavailable. May be repeated, and be called simultaneously.
     """
     job = jobs.lift_override(engine, job_id)
+    link(job.received.traceparent)
     failpoint("retry.lifted", job_id)
     repeat_on_collision(lambda: _trigger_or_restart(engine, airflow, job))
     failpoint("retry.cleared", job_id)
@@ -69,12 +73,13 @@ def retry(engine: Engine, airflow: AirflowApi, job_id: int) -> None:
     _check_started(engine, airflow, job)
 
 
-def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState) -> None:
+def set_state(engine: Engine, airflow: AirflowApi, job_id: int, state: JobState, *, notify: bool = True) -> None:
     """Set a job's state on behalf of an admin; FAILED also fails the run. Raises UnknownJob, JobFinished.
 
-    The override is committed first. If the process dies before the run is failed, no stage of the job can start.
+    The override is committed first. If the process dies before the run is failed, no stage of the job can start. See
+    `ingest.ledger.jobs.override` for `notify`.
     """
-    job = jobs.override(engine, job_id, state)
+    job = jobs.override(engine, job_id, state, notify=notify)
     failpoint("set_state.overridden", job_id)
     if state.state is JobStatus.FAILED:
         repeat_on_collision(lambda: airflow.fail(job.received.kind, job.run_id))
@@ -102,7 +107,7 @@ def _create_run(engine: Engine, airflow: AirflowApi, received: Received) -> bool
         "user": to_one_line(received.user),
         "kind": received.kind.value,
         "bytes": received.size,
-    }
+    } | ({PARENT_TRACE: received.traceparent} if received.traceparent else {})
     place = user_jobs.place_in_line(engine, received.job_id)
     return airflow.trigger(received.kind, run_id(received.job_id), conf, place)
 

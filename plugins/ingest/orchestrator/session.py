@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from ingest.errors.types import RunChanged, ServiceUnavailable
 from ingest.settings.loading import Settings
 from ingest.system.sanitize import root_cause
+from ingest.system.tracing import open_call
 
 # Simultaneous requests of one process. More requests than connections to Airflow's database would block its api-server.
 MAX_CONNECTIONS = 6
@@ -112,14 +113,17 @@ class AirflowSession:
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, token: str | None, timeout: float | None = None
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         seconds = timeout or self._timeout
         if not self._slots.acquire(timeout=seconds):
             raise self.unavailable(f"no free connection to Airflow for {seconds:g} s ({MAX_CONNECTIONS} in use)")
         try:
-            return self._session.request(
-                method, self._url + path, json=body, headers=headers, timeout=seconds, allow_redirects=False
-            )
+            with open_call("airflow", method, self._url + path) as call:
+                headers = call.headers | ({"Authorization": f"Bearer {token}"} if token else {})
+                response = self._session.request(
+                    method, self._url + path, json=body, headers=headers, timeout=seconds, allow_redirects=False
+                )
+                call.status = response.status_code
+                return response
         except (requests.RequestException, ValueError) as error:
             raise self.unavailable(_shortened(str(root_cause(error)))) from error
         finally:

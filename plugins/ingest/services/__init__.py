@@ -15,6 +15,7 @@ from ingest.services.http_client import HttpClient
 from ingest.services.metadata import Metadata, PacificaMetadata
 from ingest.services.metadata_catalog import BuiltInMetadata
 from ingest.services.policy import BuiltInPolicy, PacificaPolicy, Policy
+from ingest.services.request_counts import Observer, ignore
 from ingest.services.uniqueid import BuiltInUniqueID, PacificaUniqueID, UniqueID
 from ingest.settings.loading import BUILT_IN, Settings
 
@@ -36,12 +37,15 @@ class Services:
             client.close()
 
 
-def make_services(settings: Settings, engine: Engine) -> Services:
-    """Return the services that the settings name; connections and files are opened on first use."""
-    uniqueid = _client("uniqueid", settings.uniqueid_url, settings)
-    policy = _client("policy", settings.policy_ingest_url, settings)
-    archive = _client(ARCHIVE, settings.archiveinterface_url, settings)
-    metadata = _client("metadata", settings.metadata_ingest_url.rstrip("/").removesuffix("/ingest"), settings)
+def make_services(settings: Settings, engine: Engine, observe: Observer = ignore) -> Services:
+    """Return the services that the settings name; connections and files are opened on first use.
+
+    `observe` is called after each request to a real service.
+    """
+    uniqueid = _client("uniqueid", settings.uniqueid_url, settings, observe)
+    policy = _client("policy", settings.policy_ingest_url, settings, observe)
+    archive = _client(ARCHIVE, settings.archiveinterface_url, settings, observe)
+    metadata = _client("metadata", settings.metadata_ingest_url.rstrip("/").removesuffix("/ingest"), settings, observe)
     url, size = settings.archiveinterface_url, settings.transfer_size
     connections, staging = settings.archive_connections, settings.move_staging
     return Services(
@@ -53,9 +57,9 @@ def make_services(settings: Settings, engine: Engine) -> Services:
     )
 
 
-def _client(service: str, url: str, settings: Settings) -> HttpClient | None:
+def _client(service: str, url: str, settings: Settings, observe: Observer) -> HttpClient | None:
     if url == BUILT_IN or urlsplit(url).scheme == "file":
         return None
     return HttpClient(
-        service, url, settings.service_connect_timeout, settings.service_read_timeout, settings.transfer_size
+        service, url, settings.service_connect_timeout, settings.service_read_timeout, settings.transfer_size, observe
     )

@@ -6,6 +6,7 @@ layer that retries. urllib3 replaces an idle connection that the service has clo
 
 import io
 import json
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import BinaryIO
@@ -18,8 +19,10 @@ from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.database import first_line
 from ingest.services.answer import DOCUMENT_LIMIT, Answer
 from ingest.services.http_adapter import make_pool
+from ingest.services.request_counts import NO_ANSWER, Observer, ignore
 from ingest.services.sized_body import SizedBody
 from ingest.system.sanitize import redact_url, root_cause
+from ingest.system.tracing import open_call
 
 # Bad Gateway, Service Unavailable, Gateway Timeout.
 UNREACHED = (502, 503, 504)
@@ -28,17 +31,25 @@ UNREACHED = (502, 503, 504)
 class HttpClient:
     """The connections to one service.
 
-    The paths of requests are appended to `base_url`; the time-outs are in seconds, `transfer_size` in bytes.
+    The paths of requests are appended to `base_url`; the time-outs are in seconds, `transfer_size` in bytes. `observe` is
+    called after each request.
     """
 
     def __init__(
-        self, service_name: str, base_url: str, connect_timeout: float, read_timeout: float, transfer_size: int
+        self,
+        service_name: str,
+        base_url: str,
+        connect_timeout: float,
+        read_timeout: float,
+        transfer_size: int,
+        observe: Observer = ignore,
     ) -> None:
         self.service = service_name
         self._base_url = base_url.rstrip("/")
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = _headers(base_url)
+        self._observe = observe
         # Without proxies and .netrc of the environment, which are for interactive programs.
         self._pool = make_pool(transfer_size, read_timeout)
 
@@ -89,8 +100,14 @@ class HttpClient:
         """
         sized = SizedBody(body, size, self.service, self._shown(path)) if body is not None else None
         try:
-            with closing(self._send(method, path, headers, sized, extra_seconds)) as response:
+            with (
+                open_call(self.service, method, self._base_url + path) as call,
+                closing(
+                    self._send(method, path, {**(headers or {}), **call.headers}, sized, extra_seconds)
+                ) as response,
+            ):
                 answer = Answer(response)
+                call.status = answer.status
                 if answer.status not in expected:
                     raise self.unavailable(path, answer.failure_text())
                 yield answer
@@ -117,17 +134,23 @@ class HttpClient:
             sent["Content-Length"] = str(len(body))
             if not len(body):
                 body.read(1)
-        return self._pool.urlopen(
-            method,
-            self._base_url + path,
-            body=body or None,
-            headers=sent,
-            timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._read_timeout + extra_seconds),
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
+        status, began = NO_ANSWER, time.monotonic()
+        try:
+            response = self._pool.urlopen(
+                method,
+                self._base_url + path,
+                body=body or None,
+                headers=sent,
+                timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._read_timeout + extra_seconds),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            status = str(response.status)
+            return response
+        finally:
+            self._observe(self.service, method, status, time.monotonic() - began)
 
     def _shown(self, path: str) -> str:
         return redact_url(self._base_url + path)

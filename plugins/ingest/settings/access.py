@@ -129,6 +129,13 @@ class AccessSettings(BaseModel):
         "sub", "access", "jwt_user_claim", "INGEST_JWT_USER_CLAIM",
         description="The claim of a JSON Web Token that names the user.", form="a claim's name", min_length=1,
     )  # fmt: skip
+    metrics_token_file: Path | None = option(
+        None, "access", "metrics_token_file", "INGEST_METRICS_TOKEN_FILE",
+        description="The file with the token that Prometheus sends to read `GET /metrics` (`Authorization: Bearer`). Each "
+        "line is a valid token. Without the file, operators and admins may read it, and with authentication `none` and "
+        "`open` everyone.",
+        form="a file",
+    )  # fmt: skip
     operators: UserNames = option(
         (), "access", "operators", "INGEST_OPERATORS",
         description="Users who see all jobs and may not upload.", form="names, separated by commas",

@@ -7,10 +7,11 @@ Read and checked by `ingest.settings.loading`. `make docs` generates `docs/refer
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from ingest.settings.access import contradiction
 from ingest.settings.limits import LimitSettings
+from ingest.settings.logs import LogSettings
 from ingest.settings.moves import MoveSettings
 from ingest.settings.submitters import NETWORK_ID, SubmitterSettings
 from ingest.settings.types import Size, check_database_url, folder_of, option
@@ -61,6 +62,13 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         30.0, "ingest", "keep_notifications_days", "INGEST_KEEP_NOTIFICATIONS_DAYS",
         description="Days until a notification that was delivered or given up is deleted; until then it can be replayed.",
         form="a number from 0 to 36500", ge=0, le=36500,
+    )  # fmt: skip
+    keep_airflow_days: float = option(
+        90.0, "ingest", "keep_airflow_days", "INGEST_KEEP_AIRFLOW_DAYS",
+        description="Days until an ended run is deleted from Airflow, with its task instances and logs, and until the "
+        "entries of Airflow's event log are deleted. The ledger keeps the job. At least 8, so that the last run of "
+        "`reconcile`, which runs once a week, stays.",
+        form="a number from 8 to 36500", ge=8, le=36500,
     )  # fmt: skip
     keep_partial_hours: float = option(
         168.0, "ingest", "keep_partial_hours", "INGEST_KEEP_PARTIAL_HOURS",
@@ -134,6 +142,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         "it, or each has a copy. Empty: there are no receipts.",
         form="a folder",
     )  # fmt: skip
+    public_url: str | None = option(
+        None, "ingest", "public_url", "INGEST_PUBLIC_URL",
+        description="The URL of the API as uploaders see it, such as `https://ingest.example.org`, for links in "
+        "notifications. Empty: notifications have no link.",
+        form="an http(s) URL", pattern=r"^https?://[^\s?#]+$",
+    )  # fmt: skip
     # The sections [webhook:NAME] of the INI file; there are no variables for them.
     webhooks: tuple[Webhook, ...] = ()
     airflow_url: str = option(
@@ -180,10 +194,8 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         return self
 
 
-class DagSettings(BaseModel):
+class DagSettings(LogSettings):
     """The settings of the DAG files; read from the environment of Airflow's scheduler, dag-processor and workers."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     retries: int = option(
         8, None, "", "INGEST_RETRIES",

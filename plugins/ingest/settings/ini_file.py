@@ -10,7 +10,7 @@ from configparser import BasicInterpolation, ConfigParser, InterpolationError, M
 from configparser import Error as ConfigParserError
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.errors.types import ConfigurationError
 
@@ -22,10 +22,21 @@ DEFAULT_NAME = "config.ini"
 # A section that the original service does not have: its values are literal.
 OWN_SECTION = "airflow"
 CELERY = "celery"
-# Sections with any name after this prefix are known, with all their options.
+# Sections with any name after this prefix are known; `ingest.settings.webhooks` checks their options.
 WEBHOOK_PREFIX = "webhook:"
 
 Option = tuple[str, str]
+
+
+class IniFile(NamedTuple):
+    """The known options of a file by section and name, and the sections of webhooks, each with all of its options.
+
+    `defaults` are the names in the section `[DEFAULT]`, whose options are in every section.
+    """
+
+    options: dict[Option, str]
+    webhooks: dict[str, dict[str, str]]
+    defaults: frozenset[str]
 
 
 class OriginalInterpolation(BasicInterpolation):
@@ -59,8 +70,8 @@ def as_in_the_file(text: str) -> str:
     return OriginalInterpolation().before_get(ConfigParser(), "", "", text, {})
 
 
-def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
-    """Return the known options by section and name, and those of webhooks; warn of all others.
+def read_ini(path: Path, known: Collection[Option]) -> IniFile:
+    """Read the file, and warn of unknown options.
 
     Raises ConfigurationError if the file cannot be read, without the parser's message, which quotes lines of the file that
     may contain passwords.
@@ -74,14 +85,13 @@ def read_options(path: Path, known: Collection[Option]) -> dict[Option, str]:
     except (ConfigParserError, UnicodeDecodeError) as error:
         line = f" (see line {error.lineno})" if isinstance(error, MissingSectionHeaderError) else ""
         raise ConfigurationError(f"{CONFIG_FILE_VARIABLE}: cannot read {path}: it is not an INI file{line}") from None
-    found = {(section, name): value for section in parser.sections() for name, value in parser.items(section)}
     _warn_of_unused(path, parser, known)
-    return {option: value for option, value in found.items() if option in known or is_of_webhook(option)}
-
-
-def is_of_webhook(option: Option) -> bool:
-    """Return whether an option is in a section of a webhook, which `ingest.settings.webhooks` checks."""
-    return option[0].startswith(WEBHOOK_PREFIX)
+    found = {(section, name): value for section in parser.sections() for name, value in parser.items(section)}
+    return IniFile(
+        options={option: value for option, value in found.items() if option in known},
+        webhooks={each: dict(parser.items(each)) for each in parser.sections() if each.startswith(WEBHOOK_PREFIX)},
+        defaults=frozenset(parser.defaults()),
+    )
 
 
 @cache

@@ -18,10 +18,10 @@ from ingest.settings.ini_file import (
     CONFIG_FILE_VARIABLE,
     as_in_the_file,
     find_file,
-    is_of_webhook,
-    read_options,
+    read_ini,
     warn_once,
 )
+from ingest.settings.logs import LogSettings
 from ingest.settings.peewee_url import sqlalchemy_url
 from ingest.settings.types import EXPLAINED, sources
 from ingest.settings.webhooks import read_webhooks
@@ -33,13 +33,14 @@ __all__ = [
     "Settings",
     "given_settings",
     "load_dag_settings",
+    "load_log_settings",
     "load_settings",
     "sources",
 ]
 
 PEEWEE_URL = "PEEWEE_URL"
 
-Model = TypeVar("Model", Settings, DagSettings)
+Model = TypeVar("Model", Settings, DagSettings, LogSettings)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -62,9 +63,17 @@ def given_settings(environment: Mapping[str, str]) -> frozenset[str]:
 
 def load_dag_settings(environment: Mapping[str, str] | None = None) -> DagSettings:
     """Return the settings of the DAGs from the environment; raise ConfigurationError."""
-    environment = os.environ if environment is None else environment
-    variables = _variables(DagSettings, environment)
-    return _checked(DagSettings, {field: environment[name] for field, name in variables.items()})
+    return _from_environment(DagSettings, os.environ if environment is None else environment)
+
+
+def load_log_settings(environment: Mapping[str, str] | None = None) -> LogSettings:
+    """Return the settings of logs from the environment; raise ConfigurationError."""
+    return _from_environment(LogSettings, os.environ if environment is None else environment)
+
+
+def _from_environment(model: type[Model], environment: Mapping[str, str]) -> Model:
+    variables = _variables(model, environment)
+    return _checked(model, {field: environment[name] for field, name in variables.items()})
 
 
 def _variables(model: type[Model], environment: Mapping[str, str]) -> dict[str, str]:
@@ -82,11 +91,11 @@ def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
     if path is None:
         return {}
     known = {(source["section"], source["option"]): field for field, source in sources(Settings).items()}
-    options = read_options(path, known)
-    found: dict[str, Any] = {known[option]: text for option, text in options.items() if option in known}
+    ini = read_ini(path, known)
+    found: dict[str, Any] = {known[option]: text for option, text in ini.options.items()}
     if "database_url" in found:
         found["database_url"] = sqlalchemy_url(found["database_url"])
-    if webhooks := read_webhooks({option: text for option, text in options.items() if is_of_webhook(option)}):
+    if webhooks := read_webhooks(ini.webhooks, ini.defaults):
         found["webhooks"] = webhooks
     return found
 

@@ -7,7 +7,7 @@ error, never ignored: a misspelled `users` would otherwise send every user's not
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -78,22 +78,23 @@ class Webhook(BaseModel):
         return split_words(value) or tuple(NotificationType)
 
 
-def read_webhooks(options: Mapping[tuple[str, str], str]) -> tuple[Webhook, ...]:
-    """Return the webhooks of an INI file, from its options by section and name; raise ConfigurationError."""
-    sections: dict[str, dict[str, str]] = {}
-    for (section, option), text in options.items():
-        sections.setdefault(section, {})[option] = text
-    return tuple(_read(section, found) for section, found in sections.items())
+def read_webhooks(sections: Mapping[str, Mapping[str, str]], defaults: Collection[str]) -> tuple[Webhook, ...]:
+    """Return the webhooks of an INI file, from its sections; raise ConfigurationError.
+
+    `defaults` are the options that every section has: other programs may need some that no webhook knows.
+    """
+    return tuple(_read(section, options, defaults) for section, options in sections.items())
 
 
-def _read(section: str, options: Mapping[str, str]) -> Webhook:
+def _read(section: str, options: Mapping[str, str], defaults: Collection[str]) -> Webhook:
     name = section.removeprefix(WEBHOOK_PREFIX)
     if not NAME.fullmatch(name):
         raise ConfigurationError(f"[{section}]: the name of a webhook has 1 to 63 letters, digits and _ . -")
-    if unknown := [option for option in options if option not in FORMS]:
+    if unknown := [option for option in options if option not in FORMS and option not in defaults]:
         raise ConfigurationError(f"[{section}] {unknown[0]}: unknown; the options are {', '.join(FORMS)}")
     try:
-        return Webhook.model_validate({**options, "name": name})
+        known = {option: text for option, text in options.items() if option in FORMS}
+        return Webhook.model_validate({**known, "name": name})
     except ValidationError as error:
         faults = [_fault(str(each["loc"][0]), each["type"]) for each in error.errors(include_input=False)]
     # Without pydantic's error, which quotes the secret.

@@ -48,13 +48,13 @@ def _wait(lease: JobLease, error: TransientError, settings: DagSettings) -> None
     previous, now = lease.job.record.waiting, lease.read_clock()
     waiting = previous.after_failure(cause, now) if previous else Waiting.begin(cause, now)
     delay = timedelta(seconds=delay_after(waiting.attempt, settings.retry_delay, settings.max_retry_delay))
-    is_over = now + delay - waiting.since > timedelta(seconds=settings.retry_for)
-    if is_over and not isinstance(error, ENDLESS):
+    retry_until = None if isinstance(error, ENDLESS) else waiting.since + timedelta(seconds=settings.retry_for)
+    if retry_until is not None and now + delay > retry_until:
         text = f"{error.text_of_job} ({_waited(waiting)})"
         lease.fail_stage(error.code, text, final=True, details=error.details_of_job)
         return
     error.next_attempt_seconds = delay.total_seconds()
-    waiting = waiting.until(now + delay)
+    waiting = waiting.until(now + delay, retry_until)
     lease.fail_stage(error.code, error.text_of_job, final=False, details=error.details_of_job, waiting=waiting)
 
 

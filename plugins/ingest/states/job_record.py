@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from ingest.states.stages import Kind, Stage
-from ingest.states.waiting import Waiting
+from ingest.states.waiting import Resumption, Waiting
 
 
 class JobStatus(StrEnum):
@@ -124,6 +124,11 @@ class JobRecord:
     def is_waiting(self) -> bool:
         """Whether the job waits for its next attempt, and no process works on it."""
         return self.waiting is not None and self.error is not None and self.is_unfinished and not self.is_held
+
+    @property
+    def resumption(self) -> Resumption | None:
+        """How far the next attempt of a job that waits has got; None for any other job."""
+        return self.waiting.resumption if self.waiting is not None and self.is_waiting else None
 
     @property
     def is_unfinished(self) -> bool:

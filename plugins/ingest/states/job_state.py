@@ -42,7 +42,8 @@ def job_state(job: JobRecord, run: Run | None) -> JobState:
         return job.last or received()
     if run.state is None:
         return _without_run(job)
-    return _running(job, run) or _waiting(job, run) or _failed(job, run) or _ended(job, run) or _between(job, run)
+    rules = (_failed_before, _running, _waiting, _failed, _ended)
+    return next((state for rule in rules if (state := rule(job, run))), None) or _between(job, run)
 
 
 def received() -> JobState:
@@ -132,6 +133,16 @@ def _without_run(job: JobRecord) -> JobState:
     if job.error and job.error.final:
         return failed(job.error.stage, job.error.text)
     return job.last or received()
+
+
+def _failed_before(job: JobRecord, run: Run) -> JobState | None:
+    """Return the final error that a client has already received, for a run that another process read before its end."""
+    was_failed = job.last is not None and job.last.state == JobStatus.FAILED
+    if job.error is None or not job.error.final or job.is_held or not was_failed:
+        return None
+    # Any other state of the task is that after a Clear.
+    is_ending = run.task(job.error.stage).state in {*RUNNING_STATES, TaskState.FAILED}
+    return failed(job.error.stage, job.error.text) if is_ending else None
 
 
 def _running(job: JobRecord, run: Run) -> JobState | None:

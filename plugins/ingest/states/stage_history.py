@@ -1,6 +1,6 @@
 """What happened to each stage of a job, derived from the ledger's facts and events, without any I/O.
 
-Called by `api.routes.job_json`.
+Called by `api.routes.job_json` and `ingest.pages.job_timeline`.
 """
 
 from collections.abc import Sequence

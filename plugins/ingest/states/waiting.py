@@ -7,10 +7,25 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Self
 
 # Higher powers of two do not matter, because the longest delay is reached long before.
 MAX_DOUBLINGS = 30
+TIMES = ("since", "next_attempt_at", "retry_until")
+
+
+class Resumption(StrEnum):
+    """How far housekeeping has got with the next attempt of a job.
+
+    - `none`: the service does not answer yet, or has not been checked since.
+    - `in_line`: the service answers again, and older jobs go first.
+    - `started`: Airflow was requested to start the attempt.
+    """
+
+    NONE = "none"
+    IN_LINE = "in_line"
+    STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Waiting:
     - `since`: when the first attempt failed because of it.
     - `attempt`: the number of attempts that have failed since then.
     - `code`, `reason`: the error of the last one.
+    - `retry_until`: when the job fails if the cause lasts; None if it waits without end.
     """
 
     service: str
@@ -40,6 +56,8 @@ class Waiting:
     next_attempt_at: datetime
     code: str
     reason: str
+    retry_until: datetime | None = None
+    resumption: Resumption = Resumption.NONE
 
     @classmethod
     def begin(cls, cause: Cause, now: datetime) -> Self:
@@ -49,30 +67,40 @@ class Waiting:
     @classmethod
     def from_stored(cls, document: Mapping[str, Any]) -> Self:
         """Return a wait that the ledger holds as JSON."""
-        times = {name: datetime.fromisoformat(document[name]) for name in ("since", "next_attempt_at")}
-        return cls(**{**document, **times})
+        times = {name: datetime.fromisoformat(document[name]) for name in TIMES if document.get(name)}
+        resumption = Resumption(document.get("resumption", Resumption.NONE))
+        return cls(**{**document, **times, "resumption": resumption})
 
     def as_json(self) -> dict[str, Any]:
         """Return the wait as the ledger holds it."""
-        return {**asdict(self), "since": self.since.isoformat(), "next_attempt_at": self.next_attempt_at.isoformat()}
+        document = asdict(self)
+        return {**document, **{name: document[name].isoformat() for name in TIMES if document[name]}}
 
     def after_failure(self, cause: Cause, now: datetime) -> Self:
         """Return the wait after one more failed attempt; another cause begins a new wait."""
         if (cause.service, cause.code) != (self.service, self.code):
             return self.begin(cause, now)
-        return replace(self, url=cause.url, reason=cause.reason, attempt=self.attempt + 1)
+        return replace(self, url=cause.url, reason=cause.reason, attempt=self.attempt + 1, resumption=Resumption.NONE)
 
-    def until(self, next_attempt_at: datetime) -> Self:
-        """Return the wait with another time of the next attempt."""
-        return replace(self, next_attempt_at=next_attempt_at)
+    def until(self, next_attempt_at: datetime, retry_until: datetime | None = None) -> Self:
+        """Return the wait with other times of the next attempt and of its end."""
+        return replace(self, next_attempt_at=next_attempt_at, retry_until=retry_until)
 
     @property
     def sentence(self) -> str:
         """What the job waits for, since when, which attempt failed, and when the next one starts."""
+        if self.resumption is Resumption.IN_LINE:
+            return f"{self.code}: {self._place} answers again; the job continues after older ones"
         times = f"attempt {self.attempt}; next at {self.next_attempt_at.astimezone(UTC):%H:%M UTC}"
+        if self.retry_until is not None:
+            times += f"; gives up at {self.retry_until.astimezone(UTC):%Y-%m-%d %H:%M UTC}"
         if self.url:
             return f"{self.code}: {self.service} unavailable at {self.url} since {self.since_text} ({self.reason}); {times}"
         return f"{self.code}: {self.reason}; waiting since {self.since_text}; {times}"
+
+    @property
+    def _place(self) -> str:
+        return f"{self.service} at {self.url}" if self.url else f"the {self.service}"
 
     @property
     def since_text(self) -> str:

@@ -17,6 +17,9 @@ HELD_SUFFIX = ".held"
 HOLD_SECONDS = 300
 POLL_SECONDS = 0.02
 
+# For points in work that is done for no single job.
+NO_JOB = 0
+
 _passed: Counter[Path] = Counter()
 
 

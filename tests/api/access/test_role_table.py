@@ -31,6 +31,8 @@ TABLE = """
 | OPTIONS | /healthz                     |            | 200        | 200         | 200      | 200      | 200   |
 | GET     | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /readyz                      |            | 200        | 200         | 200      | 200      | 200   |
+| GET     | /metrics                     |            | 401        | 403         | 403      | 200      | 200   |
+| OPTIONS | /metrics                     |            | 401        | 403         | 403      | 200      | 200   |
 | GET     | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
 | OPTIONS | /docs                        |            | 200        | 200         | 200      | 200      | 200   |
 | GET     | /docs/<path:filename>        |            | 200        | 200         | 200      | 200      | 200   |
@@ -51,7 +53,7 @@ TABLE = """
 | PATCH   | /uploads/<token>             |            | 401        | 403         | 415      | 403      | 415   |
 | DELETE  | /uploads/<token>             |            | 401        | 403         | 404      | 403      | 404   |
 | POST    | /uploads/<token>             |            | 401        | 403         | 405      | 403      | 405   |
-| OPTIONS | /uploads/<token>             |            | 401        | 403         | 200      | 403      | 200   |
+| OPTIONS | /uploads/<token>             |            | 401        | 403         | 204      | 403      | 204   |
 | POST    | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
 | OPTIONS | /preflight                   |            | 401        | 403         | 200      | 403      | 200   |
 | POST    | /preflight/move              |            | 401        | 403         | 200      | 403      | 200   |
@@ -110,6 +112,60 @@ TABLE = """
 | POST    | /jobs/<job_id>/retry         | original's | 401        | 403         | 403      | 403      | 404   |
 | POST    | /jobs/<job_id>/retry         | unknown    | 401        | 403         | 403      | 403      | 404   |
 | OPTIONS | /jobs/<job_id>/retry         | unknown    | 401        | 403         | 403      | 403      | 200   |
+| GET     | /ui                          |            |        401 |         403 |      200 |      200 |   200 |
+| OPTIONS | /ui                          |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/                         |            |        401 |         403 |      200 |      200 |   200 |
+| OPTIONS | /ui/                         |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs                     |            |        401 |         403 |      200 |      200 |   200 |
+| OPTIONS | /ui/jobs                     |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>            | own        |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>            | another's  |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>            | original's |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>            | unknown    |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>            | no integer |        401 |         403 |      400 |      400 |   400 |
+| OPTIONS | /ui/jobs/<job_id>            |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files      | own        |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files      | another's  |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files      | original's |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/files      | unknown    |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/files      | no integer |        401 |         403 |      400 |      400 |   400 |
+| OPTIONS | /ui/jobs/<job_id>/files      |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/events     | own        |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/events     | another's  |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/events     | original's |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/events     | unknown    |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/events     | no integer |        401 |         403 |      400 |      400 |   400 |
+| OPTIONS | /ui/jobs/<job_id>/events     |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/metadata   | own        |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/metadata   | another's  |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/metadata   | original's |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/metadata   | unknown    |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/metadata   | no integer |        401 |         403 |      400 |      400 |   400 |
+| OPTIONS | /ui/jobs/<job_id>/metadata   |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/receipt    | own        | 401        | 403         | 409      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | another's  | 401        | 403         | 404      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | original's | 401        | 403         | 404      | 409      | 409   |
+| GET     | /ui/jobs/<job_id>/receipt    | unknown    | 401        | 403         | 404      | 404      | 404   |
+| OPTIONS | /ui/jobs/<job_id>/receipt    | unknown    | 401        | 403         | 200      | 200      | 200   |
+| GET     | /ui/jobs/<job_id>/cancel     | own        |        401 |         403 |      200 |      403 |   200 |
+| GET     | /ui/jobs/<job_id>/cancel     | another's  |        401 |         403 |      404 |      403 |   200 |
+| POST    | /ui/jobs/<job_id>/cancel     | own        |        401 |         403 |      403 |      403 |   403 |
+| OPTIONS | /ui/jobs/<job_id>/cancel     |            |        401 |         403 |      200 |      403 |   200 |
+| GET     | /ui/jobs/<job_id>/retry      | another's  |        401 |         403 |      403 |      403 |   200 |
+| POST    | /ui/jobs/<job_id>/retry      | own        |        401 |         403 |      403 |      403 |   403 |
+| OPTIONS | /ui/jobs/<job_id>/retry      |            |        401 |         403 |      403 |      403 |   200 |
+| GET     | /ui/jobs/confirm             |            |        401 |         403 |      404 |      403 |   404 |
+| OPTIONS | /ui/jobs/confirm             |            |        401 |         403 |      200 |      403 |   200 |
+| POST    | /ui/jobs/cancel              |            |        401 |         403 |      403 |      403 |   403 |
+| OPTIONS | /ui/jobs/cancel              |            |        401 |         403 |      200 |      403 |   200 |
+| POST    | /ui/jobs/retry               |            |        401 |         403 |      403 |      403 |   403 |
+| OPTIONS | /ui/jobs/retry               |            |        401 |         403 |      403 |      403 |   200 |
+| GET     | /ui/upload                   |            |        401 |         403 |      200 |      403 |   200 |
+| OPTIONS | /ui/upload                   |            |        401 |         403 |      200 |      403 |   200 |
+| GET     | /ui/static/<name>            |            |        200 |         200 |      200 |      200 |   200 |
+| OPTIONS | /ui/static/<name>            |            |        200 |         200 |      200 |      200 |   200 |
+| GET     | /ui/<path:rest>              |            |        401 |         403 |      404 |      404 |   404 |
+| OPTIONS | /ui/<path:rest>              |            |        401 |         403 |      200 |      200 |   200 |
 """
 # Absent addresses and methods are answered to everyone: all addresses are documented.
 ABSENT = [("GET", "/nowhere", 404), ("GET", "/upload", 405), ("DELETE", "/get_state", 405)]
@@ -149,6 +205,8 @@ def make(server: AccessServer, caller: Caller, call: Call, jobs: Mapping[str, st
         .replace("<token>", "unknown")
         .replace("<code>", "spool_full")
         .replace("<path:filename>", "css/swagger-ui.css")
+        .replace("<name>", "style.css")
+        .replace("<path:rest>", "nowhere")
     )
     query = {"job_id": job} if call.rule == "/get_state" and call.job else {}
     body = json.dumps(transaction()) if call.method == "POST" else None

@@ -91,7 +91,7 @@ def test_every_route_is_in_the_document(document: Document) -> None:
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
         for rule in rules
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if not rule.rule.startswith(("/docs", "/openapi.json"))
+        if not rule.rule.startswith(("/docs", "/openapi.json", "/ui"))
     }
     assert routes == operations(document).keys()
 
@@ -128,6 +128,18 @@ def test_every_operation_has_a_description_and_an_example(document: Document) ->
         successes = [answer for status, answer in operation["responses"].items() if status < "300"]
         assert len(successes) == 1, name
         assert all(content["example"] for content in successes[0].get("content", {}).values()), name
+
+
+def test_waiting_for_a_job_is_in_the_document(document: Document) -> None:
+    operation = document["paths"]["/jobs/{job_id}"]["get"]
+    assert {"If-None-Match", "Prefer"} <= {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+    for status in ("200", "304"):
+        assert operation["responses"][status]["headers"].keys() == {"ETag", "Preference-Applied"}
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/{job_id}/files", "/jobs/{job_id}/events"])
+def test_next_page_is_in_the_document(document: Document, path: str) -> None:
+    assert document["paths"][path]["get"]["responses"]["200"]["headers"].keys() == {"Link"}
 
 
 def test_the_example_of_a_move_document_is_valid() -> None:

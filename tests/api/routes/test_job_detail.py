@@ -69,6 +69,18 @@ def test_a_stage_that_is_tried_again_says_what_it_waits_for(
     assert document["error"]["who_acts"] == ["facility"]
 
 
+def test_a_job_that_waits_for_a_service_says_until_when(client: FlaskClient, engine: Engine) -> None:
+    following, end = datetime(2026, 11, 30, 14, 5, tzinfo=UTC), datetime(2026, 12, 3, 13, 10, tzinfo=UTC)
+    cause = Cause("archive", "http://archive", "service_unavailable", "refused")
+    waiting = Waiting.begin(cause, following).until(following, end)
+    error = {**NO_TAR, "code": "service_unavailable", "text": "archive is not available", "final": False}
+    job = make_job(engine, "ada", triggered=func.now(), error=error, stage="open_tar", waiting=waiting.as_json())
+    document = get(client, f"/jobs/{job}")
+    JobDetail.model_validate(document)
+    assert (document["next_attempt_at"], document["retry_until"]) == ("2026-11-30 14:05:00", "2026-12-03 13:10:00")
+    assert document["waiting_for"].endswith("; gives up at 2026-12-03 13:10 UTC")
+
+
 def test_files_and_bytes_and_rate_while_files_are_sent(client: FlaskClient, engine: Engine) -> None:
     values: dict[str, Any] = {
         "stage": "ingest_files",

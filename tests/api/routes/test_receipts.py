@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from joserfc.errors import BadSignatureError
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 
 from ingest.ledger.database import transaction as open_transaction
 from ingest.ledger.events import EventKind, add_event
@@ -25,6 +26,12 @@ from tests.receipts.verifier import claims_of, merkle_tree_hash
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 
 RunJob = Callable[..., int]
+MANY = 20_000
+ADD_FILES = """
+INSERT INTO file (job_id, path, position, size, hash_type, hash_sum, file_id, state)
+SELECT :job, 'many/' || n, 1000 + n, 1, 'sha1', encode(substr(sha256(n::text::bytea), 1, 20), 'hex'), 7000000 + n, 'archived'
+FROM generate_series(1, :count) AS n
+"""
 # The ledger names files by their path below `data/`.
 PATHS = [path.removeprefix("data/") for path in CONTENTS]
 
@@ -169,6 +176,28 @@ def test_many_files_are_in_a_list_beside_the_receipt(
         "bytes": sum(map(len, CONTENTS.values())),
         "merkle_root": merkle_tree_hash(lines).hex(),
     }
+
+
+def test_memory_stays_flat_for_many_files(client: FlaskClient, cataloged: RunJob, database_engine: Engine) -> None:
+    job_id = cataloged()
+    with open_transaction(database_engine) as session:
+        session.execute(text(ADD_FILES), {"job": job_id, "count": MANY})
+    # What is imported and compiled by the first request stays.
+    verified(client, cataloged())
+    tracemalloc.start()
+    try:
+        receipt = receipt_of(client, job_id)
+        response = client.get(f"/jobs/{job_id}/receipt/files", buffered=False)
+        size, count = 0, 0
+        for block in response.iter_encoded():
+            size, count = size + len(block), count + block.count(b"\n")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert claims_of(receipt, keys_of(client))["files"]["count"] == count == MANY + len(CONTENTS)
+    # A batch of rows takes 1 MB; all lines of the list would take 3 MB more.
+    assert size > 2_000_000
+    assert peak < 1_500_000
 
 
 def test_a_job_that_is_not_cataloged_has_no_receipt(client: FlaskClient, job_id: int) -> None:

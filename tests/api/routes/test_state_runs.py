@@ -1,6 +1,7 @@
 """The state of a job with its run in Airflow: the answers before, during and after a request to Airflow."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,8 @@ from tests.api.routes.states import (
     wait_until_airflow_answered,
 )
 from tools.waiting import wait_until
+
+MakeApp = Callable[..., Flask]
 
 
 def test_a_running_stage_is_shown_with_its_progress(
@@ -92,6 +95,22 @@ def test_a_failed_job_is_failed_in_a_process_that_does_not_know_its_run(
     resources_of(app).register(RecentRuns(airflow))
     assert state(client, job_id) == failed
     hangs.set()
+
+
+def test_a_job_that_one_process_has_shown_as_failed_is_failed_in_another_one_that_read_its_run_before_the_end(
+    client: FlaskClient, make_app: MakeApp, airflow: ScriptedAirflow, engine: Engine, job_id: int
+) -> None:
+    airflow_of_other = ScriptedAirflow()
+    airflow_of_other.answer = Run("running", (TaskInstance("open_tar", "running", 1),))
+    other = make_app(airflow=airflow_of_other).test_client()
+    change(engine, job_id, stage="open_tar", error={**NO_TAR, "final": True})
+    assert wait_until_airflow_answered(other, airflow_of_other, job_id)["state"] == "OK"
+    airflow.answer = FAILED_RUN
+    failed = wait_for_state(client, job_id, lambda state: bool(state["complete"]))
+    assert state(other, job_id) == failed
+    # After a Clear the task is scheduled, so the job continues.
+    airflow_of_other.answer = Run("running", (TaskInstance("open_tar", "scheduled", 2),))
+    assert wait_for_state(other, job_id, lambda state: not state["complete"])["state"] == "OK"
 
 
 def test_the_end_of_a_run_is_kept_even_without_further_polls(

@@ -40,8 +40,8 @@ def notifying(separate_engine: Engine, separate_url: str) -> Notify:
     """Return a function that runs a notifier for webhooks inside a block."""
 
     @contextmanager
-    def run(*webhooks: Webhook) -> Iterator[Notifier]:
-        notifier = Notifier(Settings(database_url=separate_url, webhooks=webhooks))
+    def run(*webhooks: Webhook, public_url: str | None = None) -> Iterator[Notifier]:
+        notifier = Notifier(Settings(database_url=separate_url, webhooks=webhooks, public_url=public_url))
         notifier.start()
         try:
             yield notifier

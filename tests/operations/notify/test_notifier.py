@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from sqlalchemy import Engine
 
 from ingest.ledger import webhooks
@@ -51,6 +52,17 @@ def test_life_of_a_job_is_received_in_order_while_it_happens(
     completed = next(each.document for each in receiver.received if each.type == "job.completed")
     assert completed["data"]["transaction"] == completed["data"]["job_id"]
     assert completed["subject"] == f"jobs/{completed['data']['job_id']}"
+
+
+@pytest.mark.parametrize("public_url", ["https://ingest.example.org", "https://example.org/ingest/"])
+def test_message_links_to_the_page_of_the_job(
+    separate_engine: Engine, notifying: Notify, receiver: Receiver, public_url: str
+):
+    webhooks.synchronize(separate_engine, [webhook_of(receiver)])
+    job = receive_job(separate_engine)
+    with notifying(webhook_of(receiver), public_url=public_url):
+        wait_for(receiver, 1)
+    assert receiver.received[0].document["data"]["url"] == f"{public_url.rstrip('/')}/ui/jobs/{job}"
 
 
 def test_without_webhooks_there_are_no_rows_and_a_new_one_gets_only_later_events(

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from ingest.ledger.cancellation import cancel
 from ingest.ledger.models import CatalogFile, Job
 from ingest.states.stages import Kind
 from tests.job_fixtures import MakeJob
 from tests.tools.soak.conftest import Jobs, first_upload
 from tools.soak.comparison import Comparison
-from tools.soak.journal import Violation
+from tools.soak.journal import Cancellation, Violation
 from tools.soak.uploads import Mistake, body
 
 
@@ -132,3 +133,36 @@ def test_source_of_a_move_that_did_not_happen_and_is_gone_is_found(comparison: C
     missing = made.source(made.files[0][0], comparison.home)
     missing.unlink()
     assert str(missing) in the_only(found(comparison)).what
+
+
+@pytest.fixture
+def canceled(comparison: Comparison, make_job: MakeJob) -> int:
+    """Return a job that was canceled before its first stage."""
+    made = first_upload(Kind.INGEST, None)
+    job_id = make_job(body(made, comparison.home))
+    comparison.journal.record_answer(made, job_id)
+    cancel(comparison.engine, job_id, "an admin", "admin")
+    return job_id
+
+
+@pytest.mark.parametrize("cancellation", [Cancellation.DONE, Cancellation.REQUESTED])
+def test_canceled_job_leaves_nothing(comparison: Comparison, canceled: int, cancellation: Cancellation):
+    comparison.journal.answered[canceled].cancellation = cancellation
+    assert found(comparison) == []
+
+
+@pytest.mark.parametrize("cancellation", [Cancellation.NONE, Cancellation.REFUSED])
+def test_job_that_is_canceled_although_nobody_did_is_found(
+    comparison: Comparison, canceled: int, cancellation: Cancellation
+):
+    comparison.journal.answered[canceled].cancellation = cancellation
+    assert "is canceled, but its cancellation was" in the_only(found(comparison)).what
+
+
+def test_job_that_completed_although_it_was_canceled_is_found(comparison: Comparison, jobs: Jobs):
+    comparison.journal.answered[jobs["bundle"]].cancellation = Cancellation.DONE
+    violations = found(comparison)
+    assert {violation.job_id for violation in violations} == {jobs["bundle"]}
+    first, second = (violation.what for violation in violations)
+    assert first == "is catalogued although it was canceled"
+    assert second.startswith("was canceled, and ended with outcome catalogued")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingest.states.stages import Kind
-from tools.soak.journal import Answered
+from tools.soak.journal import Answered, Cancellation
 from tools.soak.watching import STANDSTILL_SECONDS, compare_states
 from tools.stack import State
 
@@ -19,6 +19,7 @@ def state(word: str = "OK", task: str = "ingest files", *, complete: bool = Fals
 RUNNING = state()
 COMPLETE = state(task="ingest metadata", complete=True)
 FAILED = state("FAILED", complete=True)
+CANCELED = {**FAILED, "exception": "canceled: by an admin"}
 
 
 def look(*states: State, seconds: float = 1.0, **properties: Any) -> str | None:
@@ -67,3 +68,29 @@ def test_job_without_progress_is_found():
     assert look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS) is None
     assert "without a change" in str(look(RUNNING, RUNNING, seconds=STANDSTILL_SECONDS + 1))
     assert look(COMPLETE, COMPLETE, seconds=STANDSTILL_SECONDS + 1) is None
+
+
+@pytest.mark.parametrize("cancellation", [Cancellation.REQUESTED, Cancellation.DONE])
+def test_canceled_job_is_shown_as_failed(cancellation: Cancellation):
+    assert look(RUNNING, CANCELED, CANCELED, cancellation=cancellation) is None
+
+
+@pytest.mark.parametrize(
+    ("states", "cancellation", "expected"),
+    [
+        ((RUNNING, CANCELED), Cancellation.NONE, "nobody did"),
+        ((CANCELED, RUNNING), Cancellation.REQUESTED, "was canceled, and is shown as OK"),
+        ((CANCELED, FAILED), Cancellation.REQUESTED, "was canceled, and is shown as FAILED"),
+        ((COMPLETE, CANCELED), Cancellation.REQUESTED, "as complete, and then"),
+    ],
+)
+@pytest.mark.parametrize("touched", [False, True])
+def test_canceled_state_is_final(states: tuple[State, ...], cancellation: Cancellation, expected: str, touched: bool):
+    assert expected in str(look(*states, cancellation=cancellation, touched=touched))
+
+
+@pytest.mark.parametrize("shown", [RUNNING, COMPLETE, FAILED])
+def test_job_is_canceled_as_soon_as_its_cancellation_is_answered(shown: State):
+    job = Answered(1, 1, Kind.INGEST, good=True, cancellation=Cancellation.DONE)
+    assert compare_states(job, CANCELED, NOW, canceled=True) is None
+    assert "was canceled, and is shown as" in str(compare_states(job, shown, NOW, canceled=True))

@@ -13,7 +13,11 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook as Signer
 
+from ingest.errors.types import RUN_MARKED_FAILED
 from ingest.ledger.deliveries import Claimed
+from ingest.ledger.events import EventKind
+from ingest.ledger.models import Event, Job
+from ingest.states.job_state import MARKED_TEXT
 from ingest.states.notifications import NotificationType
 
 SPEC_VERSION = "1.0"
@@ -21,6 +25,8 @@ TYPE_PREFIX = "org.pacifica.ingest."
 TEST_TYPE = "test"
 SOURCE = "/pacifica-ingest"
 CONTENT_TYPE = "application/cloudevents+json"
+# The page of a job, as `api.routes.pages` serves it.
+JOB_PAGE = "/ui/jobs/{}"
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,8 @@ class Message:
     body: str
 
 
-def make_job_message(claimed: Claimed) -> Message:
-    """Return the message of a notification of a job."""
+def make_job_message(claimed: Claimed, public_url: str | None) -> Message:
+    """Return the message of a notification of a job; it links to the job's page if the API's URL is known."""
     notification, event, job = claimed.notification, claimed.event, claimed.job
     data: dict[str, Any] = {
         "job_id": job.id,
@@ -42,8 +48,10 @@ def make_job_message(claimed: Claimed) -> Message:
         "event_id": event.id,
         "stage": event.stage,
         "code": event.code,
-        "message": event.text,
+        "message": _text(event, job),
     }
+    if public_url is not None:
+        data["url"] = f"{public_url.rstrip('/')}{JOB_PAGE.format(job.id)}"
     if notification.type == NotificationType.COMPLETED:
         data["transaction"] = job.id
     return _message(str(notification.message_id), notification.type, f"jobs/{job.id}", event.at, data)
@@ -65,6 +73,13 @@ def signed_headers(message: Message, secrets: tuple[str, ...]) -> dict[str, str]
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
+
+
+def _text(event: Event, job: Job) -> str:
+    """Return the text of an event; where it names an account, which uploaders may not see, that of the job's state."""
+    if event.kind == EventKind.CANCELED and job.rejection is not None:
+        return str(job.rejection["text"])
+    return MARKED_TEXT if event.code == RUN_MARKED_FAILED else event.text
 
 
 def _message(message_id: str, kind: str, subject: str, at: datetime, data: Mapping[str, Any]) -> Message:

@@ -43,6 +43,7 @@ class Notifier:
 
     def __init__(self, settings: Settings) -> None:
         self._webhooks = settings.webhooks
+        self._public_url = settings.public_url
         self._engine = make_engine(settings, pool_size=2)
         self._stopped = threading.Event()
 
@@ -59,7 +60,7 @@ class Notifier:
         while not self._stopped.is_set() and not self._synchronize():
             self._stopped.wait(POLL_SECONDS)
         for webhook in self._webhooks:
-            queue = WebhookQueue(self._engine, webhook, self._stopped)
+            queue = WebhookQueue(self._engine, webhook, self._public_url, self._stopped)
             threading.Thread(target=queue.run, name=f"webhook {webhook.name}", daemon=True).start()
 
     def _synchronize(self) -> bool:
@@ -73,9 +74,10 @@ class Notifier:
 class WebhookQueue:
     """Sends the notifications of one webhook as they become due."""
 
-    def __init__(self, engine: Engine, webhook: Webhook, stopped: threading.Event) -> None:
+    def __init__(self, engine: Engine, webhook: Webhook, public_url: str | None, stopped: threading.Event) -> None:
         self._engine = engine
         self._webhook = webhook
+        self._public_url = public_url
         self._stopped = stopped
         self._senders = threading.BoundedSemaphore(SENDERS)
 
@@ -104,7 +106,7 @@ class WebhookQueue:
         notification = claimed.notification
         try:
             failpoint("notify.claimed", notification.job_id)
-            result = deliver(self._webhook, make_job_message(claimed))
+            result = deliver(self._webhook, make_job_message(claimed, self._public_url))
             failpoint("notify.sent", notification.job_id)
             record(self._engine, notification, result)
             failpoint("notify.recorded", notification.job_id)

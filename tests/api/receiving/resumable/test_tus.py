@@ -20,6 +20,19 @@ def test_options_describe_what_is_supported(server: Server) -> None:
         "creation", "creation-with-upload", "creation-defer-length", "checksum", "expiration", "termination",
     }  # fmt: skip
     assert int(answer.headers["Tus-Max-Size"]) == 16 * 1024**4
+    assert answer.headers["Allow"] == "OPTIONS, POST"
+
+
+def test_options_of_an_upload_describe_the_same_and_its_methods(server: Server) -> None:
+    supported = requests.options(f"{server.url}/uploads", timeout=60)
+    for address in (create(server, 10).address, f"{server.url}/uploads/unknown"):
+        answer = requests.options(address, headers=TUS, timeout=60)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
+        for name in ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm", "Accept-Patch"):
+            assert answer.headers[name] == supported.headers[name]
+    for method in answer.headers["Allow"].split(", "):
+        assert requests.request(method, address, headers=TUS, timeout=60).status_code != 405
 
 
 def test_bundle_in_parts_becomes_one_job_with_the_same_bytes(server: Server, bundle: bytes) -> None:

@@ -1,0 +1,1 @@
+"""The metrics of `GET /metrics`; docs/reference/metrics.md describes each."""
