@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-
 from service_account import is_service_account, may_not_change_dag
 
 CREATE = "POST"

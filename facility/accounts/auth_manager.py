@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
 from airflow.providers.fab.auth_manager.models import User
-
 from service_account import may_not_change_dag
 
 

@@ -20,7 +20,9 @@ from ingest.settings.loading import Settings
 
 # The groups of the users in the settings `operators` and `admins`.
 OPERATORS, ADMINS = "users in INGEST_OPERATORS", "users in INGEST_ADMINS"
-REFUSED = "The proxy in front of Airflow has not authenticated you. Log in there, or ask your admin to check its secret."
+REFUSED = (
+    "The proxy in front of Airflow has not authenticated you. Log in there, or ask your admin to check its secret."
+)
 
 logger = logging.getLogger(__name__)
 

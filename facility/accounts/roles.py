@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from airflow.providers.fab.www.security import permissions as fab
-from werkzeug.security import generate_password_hash
-
 from service_account import ACCOUNT_VARIABLE
+from werkzeug.security import generate_password_hash
 
 VIEWER, OPERATOR, ADMIN, SERVICE = "Ingest Viewer", "Ingest Operator", "Admin", "Ingest Service"
 PASSWORD_VARIABLE = "INGEST_AIRFLOW_PASSWORD"  # noqa: S105 - the name of a variable
@@ -55,7 +54,9 @@ def main() -> None:
     """Create or correct the roles and the account of this service."""
     name, password = os.environ[ACCOUNT_VARIABLE], os.environ[PASSWORD_VARIABLE]
     if len(password) < MIN_PASSWORD_LENGTH:
-        sys.exit(f"{PASSWORD_VARIABLE} has less than {MIN_PASSWORD_LENGTH} characters; make one with: openssl rand -hex 32")
+        sys.exit(
+            f"{PASSWORD_VARIABLE} has less than {MIN_PASSWORD_LENGTH} characters; make one with: openssl rand -hex 32"
+        )
     with get_application_builder() as builder:
         manager = builder.sm
         manager.sync_roles()

@@ -10,10 +10,10 @@ from typing import Any
 from airflow.providers.fab.auth_manager.models import User
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from flask import current_app, request
+from service_account import is_service_account
 
 from accounts.proxy_log_in import ProxyLogInView, read_proxy_user
 from accounts.throttle import Throttle
-from service_account import is_service_account
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +25,13 @@ class FacilitySecurityManager(FabAirflowSecurityManagerOverride):  # type: ignor
     # One for all requests of the process.
     throttle = Throttle()
 
-    def auth_user_db(self, username: str, password: str, rotate_session_id: bool = True) -> User | None:  # noqa: FBT001, FBT002 - FAB's
+    def auth_user_db(self, username: str, password: str, rotate_session_id: bool = True) -> User | None:
         """Return this service's account if the password is right; None for every other account."""
         if not is_service_account(username):
             return None
         return super().auth_user_db(username, password, rotate_session_id)
 
-    def auth_user_ldap(self, username: str, password: str, rotate_session_id: bool = True) -> User | None:  # noqa: FBT001, FBT002 - FAB's
+    def auth_user_ldap(self, username: str, password: str, rotate_session_id: bool = True) -> User | None:
         """Return a person's account if the LDAP server accepts the password, and there were not too many failures."""
         # LDAP ignores case and surrounding white space, so other spellings are the same person.
         name = " ".join(username.split()).casefold()
@@ -42,9 +42,12 @@ class FacilitySecurityManager(FabAirflowSecurityManagerOverride):  # type: ignor
             self.throttle.forget(name)
         return user
 
-    def auth_user_oauth(self, userinfo: dict[str, Any], rotate_session_id: bool = True) -> User | None:  # noqa: FBT001, FBT002 - FAB's
+    def auth_user_oauth(self, userinfo: dict[str, Any], rotate_session_id: bool = True) -> User | None:
         """Return the account of a person whom the issuer has authenticated."""
         return None if _is_reserved(userinfo["username"]) else super().auth_user_oauth(userinfo, rotate_session_id)
+
+    def set_oauth_session(self, provider: str, oauth_response: dict[str, Any]) -> None:
+        """Keep no token of the issuer: nothing is requested with it later, and it may be too long for a cookie."""
 
     def get_oauth_user_info(self, provider: str, resp: dict[str, Any]) -> dict[str, Any]:
         """Return name and groups of a person from the claims of the issuer."""

@@ -69,7 +69,8 @@ if LOG_IN == "openid":
             "remote_app": {
                 "client_id": required("AIRFLOW_OPENID_CLIENT_ID"),
                 "client_secret": required("AIRFLOW_OPENID_CLIENT_SECRET"),
-                "server_metadata_url": required("AIRFLOW_OPENID_ISSUER").rstrip("/") + "/.well-known/openid-configuration",
+                "server_metadata_url": required("AIRFLOW_OPENID_ISSUER").rstrip("/")
+                + "/.well-known/openid-configuration",
                 "client_kwargs": {
                     "scope": optional("AIRFLOW_OPENID_SCOPE", "openid profile email groups"),
                     "code_challenge_method": "S256",

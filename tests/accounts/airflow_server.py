@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
+import yaml
 
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
@@ -17,7 +18,13 @@ from tools.pacifica_core.environment import BUILD, PROJECT, install, make_once
 from tools.stack import TIMEOUT_SECONDS, free_port
 from tools.waiting import wait_until
 
-REQUIREMENTS = (PROJECT / "requirements-facility.txt", PROJECT / "facility" / "ldap" / "requirements.txt")
+COMPOSE = PROJECT / "docker-compose.accounts.yaml"
+# The client for LDAP is compiled.
+LDAP_HEADER = Path("/usr/include/ldap.h")
+REQUIREMENTS = (
+    PROJECT / "requirements-facility.txt",
+    *([PROJECT / "facility" / "ldap" / "requirements.txt"] if LDAP_HEADER.exists() else []),
+)
 COMMAND_SECONDS, START_SECONDS, STOP_SECONDS = 300, 300, 30
 SERVICE, SERVICE_PASSWORD = "ingest", "0123456789abcdef" * 4
 COOKIE = "_token"
@@ -32,16 +39,16 @@ def facility_binaries(folder: Path = BUILD / "facility") -> Path:
 
 
 def environment(home: Path, postgres: Layout, ledger: str, **more: str) -> dict[str, str]:
-    """Return the variables that docker-compose.yaml and docker-compose.accounts.yaml set, for one machine."""
+    """Return the variables that a facility's containers have, for programs of this machine."""
     inherited = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
     return {
         **inherited,
+        **compose_values(),
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": os.pathsep.join(str(PROJECT / name) for name in ("config", "facility", "plugins", "")),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__AUTH_MANAGER": "accounts.auth_manager.FacilityAuthManager",
         "AIRFLOW__FAB__CONFIG_FILE": str(PROJECT / "facility" / "accounts" / "webserver_config.py"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url(postgres, "airflow"),
         "AIRFLOW__API__SECRET_KEY": "0" * 64,
@@ -53,6 +60,19 @@ def environment(home: Path, postgres: Layout, ledger: str, **more: str) -> dict[
         "VOLUME_PATH": str(home / "spool"),
         **more,
     }
+
+
+def compose_values() -> dict[str, str]:
+    """Return the variables of docker-compose.accounts.yaml that have a value of their own."""
+    document = yaml.load(COMPOSE.read_text(encoding="utf-8"), ComposeLoader)
+    return {name: value for name, value in document["x-accounts"].items() if value is not None and "$" not in value}
+
+
+class ComposeLoader(yaml.CSafeLoader):
+    """Reads the tags of Compose, which say how a value is merged, as values."""
+
+
+ComposeLoader.add_multi_constructor("!", lambda loader, _tag, node: loader.construct_yaml_null(node))
 
 
 def run(variables: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
@@ -118,11 +138,12 @@ class Browser:
 
 
 @contextmanager
-def api_server(folder: Path, variables: Mapping[str, str]) -> Iterator[AirflowServer]:
+def api_server(folder: Path, variables: Mapping[str, str], port: int | None = None) -> Iterator[AirflowServer]:
     """Run an api-server until the end of the block."""
-    port = free_port()
+    port = port or free_port()
     url, log = f"http://localhost:{port}", folder / "api-server.log"
     own = {"AIRFLOW__API__PORT": str(port), "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__BASE_URL": url}
+    own["INGEST_AIRFLOW_URL"] = url
     with log.open("w") as output:
         command = [str(facility_binaries() / "airflow"), "api-server"]
         process = subprocess.Popen(command, env={**variables, **own}, cwd=PROJECT, stdout=output, stderr=output)
