@@ -18,7 +18,7 @@ VIEWER, OPERATOR, ADMIN, SERVICE = "Ingest Viewer", "Ingest Operator", "Admin", 
 PASSWORD_VARIABLE = "INGEST_AIRFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 # The password is not throttled, so that nobody can lock the service out. It must be impossible to guess.
 MIN_PASSWORD_LENGTH = 32
-# The password is random, so a slow hash would protect nothing and cost 60 ms of processor time for each log-in.
+# The password is random, so a slow hash would protect nothing, and cost a tenth of a second for each log-in of a stage.
 HASH_METHOD = "pbkdf2:sha256:1000"
 
 Permissions = Sequence[tuple[str, str]]

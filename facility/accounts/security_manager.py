@@ -10,6 +10,7 @@ from typing import Any
 from airflow.providers.fab.auth_manager.models import User
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from flask import current_app, request
+from flask_appbuilder import BaseView
 from service_account import is_service_account
 
 from accounts.proxy_log_in import ProxyLogInView, read_proxy_user
@@ -18,12 +19,21 @@ from accounts.throttle import Throttle
 logger = logging.getLogger(__name__)
 
 
+class NoRegistration(BaseView):  # type: ignore[misc]
+    """In place of FAB's form by which anyone could register: accounts are created by the first log-in only."""
+
+    route_base = "/register"
+
+
 class FacilitySecurityManager(FabAirflowSecurityManagerOverride):  # type: ignore[misc]
     """Finds or creates the account of a person, and sets its roles, at each log-in."""
 
     authremoteuserview = ProxyLogInView
-    # One for all requests of the process.
-    throttle = Throttle()
+    registeruseroauthview = NoRegistration
+
+    def __init__(self, appbuilder: Any) -> None:  # noqa: ANN401 - FAB's
+        self._throttle = Throttle()
+        super().__init__(appbuilder)
 
     def auth_user_db(self, username: str, password: str, rotate_session_id: bool = True) -> User | None:
         """Return this service's account if the password is right; None for every other account."""
@@ -35,11 +45,11 @@ class FacilitySecurityManager(FabAirflowSecurityManagerOverride):  # type: ignor
         """Return a person's account if the LDAP server accepts the password, and there were not too many failures."""
         # LDAP ignores case and surrounding white space, so other spellings are the same person.
         name = " ".join(username.split()).casefold()
-        if _is_reserved(name) or not self.throttle.may_try(name):
+        if _is_reserved(name) or not self._throttle.may_try(name):
             return None
         user = super().auth_user_ldap(name, password, rotate_session_id)
         if user is not None:
-            self.throttle.forget(name)
+            self._throttle.forget(name)
         return user
 
     def auth_user_oauth(self, userinfo: dict[str, Any], rotate_session_id: bool = True) -> User | None:

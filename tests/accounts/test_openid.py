@@ -41,6 +41,10 @@ def test_answer_that_the_issuer_has_not_given_is_refused(with_openid: AirflowSer
     assert not browser.is_logged_in
 
 
+def test_nobody_can_register_by_a_form(with_openid: AirflowServer):
+    assert with_openid.browser().get("/auth/register/form").status_code == 404
+
+
 def test_headers_of_a_proxy_have_no_effect(with_openid: AirflowServer):
     browser = with_openid.browser(X_Http_Authed_User="agnes")
     browser.log_in_by_proxy()

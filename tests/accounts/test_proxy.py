@@ -3,9 +3,10 @@
 import pytest
 
 from ingest.local.layout import Layout
-from tests.accounts.airflow_server import SERVICE, AirflowServer, Browser, run
+from tests.accounts.airflow_server import COOKIE, SERVICE, AirflowServer, Browser, run
 from tests.accounts.conftest import SECRET
 from tests.accounts.rights import ADMIN, NONE, OPERATOR, VIEWER, actions_of, permitted_actions
+from tests.api.access.callers import FromAddress
 from tools.pacifica_core.database import execute
 from tools.waiting import wait_until
 
@@ -68,6 +69,23 @@ def test_header_with_underscores_cannot_add_to_that_of_the_proxy(behind_proxy: A
     browser = proxied(behind_proxy, "nora")
     browser.headers["X_Http_Authed_User"] = "adam"
     assert browser.log_in_by_proxy().status_code == 403
+
+
+def test_address_of_the_connection_decides_whatever_the_headers_say(behind_proxy: AirflowServer):
+    browser = proxied(behind_proxy, "adam", X_Forwarded_For="10.9.9.9")
+    assert browser.log_in_by_proxy().status_code == 302
+    browser = proxied(behind_proxy, "adam", X_Forwarded_For="127.0.0.1")
+    browser.session.mount("http://", FromAddress("127.0.0.2"))
+    assert browser.log_in_by_proxy().status_code == 403
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+def test_cookies_of_a_connection_by_https_are_sent_by_https_only(
+    behind_proxy: AirflowServer, scheme: str, secure: bool
+):
+    browser = proxied(behind_proxy, "adam", X_Forwarded_Proto=scheme)
+    browser.log_in_by_proxy()
+    assert [cookie.secure for cookie in browser.session.cookies if cookie.name == COOKIE] == [secure]
 
 
 def test_next_log_in_follows_a_change_of_groups_and_of_the_person(behind_proxy: AirflowServer):

@@ -18,6 +18,7 @@ from tests.job_creation import create_job
 from tools.stack import TIMEOUT_SECONDS
 
 DAG = Kind.INGEST.value
+NEW_ACCOUNT = dict.fromkeys(("username", "password", "email", "first_name", "last_name"), "mallory")
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_operator_who_marks_a_run_as_failed_is_known(behind_proxy: AirflowServer
         ("GET", "/api/v2/config", None),
         ("POST", "/api/v2/connections", {"connection_id": "c", "conn_type": "http"}),
         ("GET", "/auth/fab/v1/users", None),
-        ("POST", "/auth/fab/v1/users", dict.fromkeys(("username", "password", "email", "first_name", "last_name"), "mallory")),
+        ("POST", "/auth/fab/v1/users", NEW_ACCOUNT),
         ("PATCH", "/auth/fab/v1/roles/Public", {"name": "Public"}),
     ],
 )  # fmt: skip
