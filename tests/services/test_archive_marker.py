@@ -118,9 +118,7 @@ def test_move_into_a_folder_that_vanished_is_service_unavailable(
     assert files(folder) == []
 
 
-def test_disk_that_is_unmounted_between_put_and_sync_is_service_unavailable(
-    engine: Engine, tmp_path: Path
-):
+def test_disk_that_is_unmounted_between_put_and_sync_is_service_unavailable(engine: Engine, tmp_path: Path):
     with small_disk(tmp_path / "disk", 256 * BLOCK) as disk:
         folder = tmp_path / "archive"
         folder.symlink_to(disk)
@@ -145,9 +143,7 @@ def test_marker_of_another_archive_is_service_unavailable(
         put(make(), 5, b"x")
 
 
-def test_folder_of_an_earlier_version_gets_its_marker(
-    make: Callable[[], FolderArchive], folder: Path, engine: Engine
-):
+def test_folder_of_an_earlier_version_gets_its_marker(make: Callable[[], FolderArchive], folder: Path, engine: Engine):
     put(FolderArchive(folder.as_uri(), BLOCK), 5, b"x")
     archive_a_file(engine)
     archive = make()
@@ -168,9 +164,7 @@ def test_empty_folder_is_not_marked_after_an_upgrade_if_files_were_archived(
     assert (recorded(engine), folder.exists()) == ({}, exists)
 
 
-def test_another_folder_in_the_settings_is_marked(
-    make: Callable[[], FolderArchive], tmp_path: Path, engine: Engine
-):
+def test_another_folder_in_the_settings_is_marked(make: Callable[[], FolderArchive], tmp_path: Path, engine: Engine):
     put(make(), 5, b"x")
     archive_a_file(engine)
     put(FolderArchive((tmp_path / "second").as_uri(), BLOCK, engine), 5, b"x")
@@ -221,9 +215,7 @@ def test_two_processes_that_mark_a_folder_agree(
 
 
 @pytest.mark.parametrize("is_another", [True, False])
-def test_accepted_folder_is_used(
-    make: Callable[[], FolderArchive], folder: Path, engine: Engine, is_another: bool
-):
+def test_accepted_folder_is_used(make: Callable[[], FolderArchive], folder: Path, engine: Engine, is_another: bool):
     put(make(), 5, b"x")
     (folder / MARKER).unlink()
     if is_another:

@@ -18,7 +18,7 @@ def add(subcommands: Subcommands) -> None:
         "accept-archive",
         help="use the folder of the built-in archive although its marker is missing or another one",
         description=f"Mark the folder that ARCHIVEINTERFACE_URL names with the file {MARKER}, or accept the file that it "
-        "has. Run it where the workers run, and only if the archive's disk is mounted. Waiting jobs continue within a minute.",
+        "has. Run it where the workers run, and only while the archive's disk is mounted.",
     )
     accept.set_defaults(run=_accept)
 

@@ -1,7 +1,7 @@
 """The marker of the built-in archive: a file in its folder, without which the folder is not used.
 
-Called by `archive_folder`, and by `pacifica-ingest-cmd accept-archive`. While the archive's disk is not mounted, its folder is
-missing or empty. Jobs would then complete into a folder on another disk, and stored files would look lost.
+Called by `archive_folder`, and by `pacifica-ingest-cmd accept-archive`. While the archive's disk is not mounted, its folder
+is missing or empty. Jobs would then complete into a folder on another disk, and stored files would look lost.
 
 A folder gets its marker before the first file is stored in it: in a transaction that writes the ledger's row, then the
 file, then commits. A process that dies before the commit leaves a marker that the ledger does not know, and the next one

@@ -66,7 +66,9 @@ def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path
     """Return a function that returns the names of all files in the archive's folder."""
     built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
     folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
-    return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER}
+    return lambda: {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER
+    }
 
 
 @pytest.fixture
