@@ -38,7 +38,7 @@ def measure(testbed: Testbed) -> Iterator[Line]:
     """Measure each number of files."""
     memory: list[Line] = []
     archive, copies = testbed.this_service.stack("built-in").home / "archive", testbed.folder / "copies"
-    copies.mkdir()
+    copies.mkdir(exist_ok=True)
     for files, rounds in {**ROUNDS, **(LARGE_ROUNDS if testbed.large else {})}.items():
         with temporary_bundle(testbed.folder, files, BYTES) as bundle:
             samples, peaks = _this_service_and_limit(testbed, bundle, copies, files, rounds)
