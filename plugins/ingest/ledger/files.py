@@ -101,16 +101,14 @@ def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
         yield _ledger_file(file, offset=0)
 
 
-def keys_without_id(lease: JobLease) -> list[int]:
-    """Return the row ids of the first declared files without a file id, up to a batch."""
-    query = (
-        select(File.id)
-        .where(File.job_id == lease.job_id, File.file_id.is_(None), File.position.is_not(None))
-        .order_by(File.position)
-        .limit(BATCH)
-    )
-    with lease.transaction() as session:
-        return list(session.scalars(query))
+def keys_without_id(lease: JobLease) -> Iterator[int]:
+    """Return the row ids of the declared files without a file id, in the order of the metadata.
+
+    The caller may assign ids to the files that it has received.
+    """
+    is_without_id = File.file_id.is_(None) & File.position.is_not(None)
+    for file in read_rows(lease, is_without_id, File.position, [TABLE.c.id, TABLE.c.position]):
+        yield file.id
 
 
 def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:
