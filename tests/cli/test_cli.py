@@ -20,6 +20,7 @@ from ingest.ledger.lease import acquire_job
 from ingest.ledger.schema import schema_versions, upgrade_schema
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
+from ingest.services.archive_marker import MARKER
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
@@ -47,6 +48,7 @@ OPTIONS = {
         "--delete-dark",
         "--json",
     ],
+    "accept-archive": [],
     "token": [],
     "receipt": [],
     "dbsync": [],
@@ -592,3 +594,16 @@ def test_local_file_cannot_become_a_job_with_an_impossible_id(
     assert command.err.strip().count("\n") == 0
     assert list((tmp_path / "spool").iterdir()) == []
     assert airflow.received == []
+
+
+def test_accept_archive_marks_the_folder(command: Command, tmp_path: Path):
+    assert command("accept-archive") == 0
+    assert command.out == f"{tmp_path}/archive is the archive\n"
+    assert (tmp_path / "archive" / MARKER).is_file()
+
+
+def test_accept_archive_refuses_an_archive_that_is_a_service(command: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", "http://archive:8080")
+    assert command("accept-archive") == 1
+    assert command.is_one_line_on_stderr()
+    assert "is a service" in command.err

@@ -26,7 +26,7 @@ class Run:
     @property
     def archived(self) -> list[Path]:
         """Return the files in the archive."""
-        return [path for path in (self.folder / "archive").rglob("*") if path.is_file()]
+        return [path for path in (self.folder / "archive").glob("*/*/*") if path.is_file()]
 
 
 class Runner:

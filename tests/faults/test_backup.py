@@ -143,5 +143,5 @@ def assert_holds_all(archive: Path, ledger: Engine, lost: Jobs) -> None:
         jobs = (lost.complete, lost.waiting, lost.received, lost.answered_later)
         assert set(session.scalars(select(Job.id).where(Job.outcome == "catalogued"))) == set(jobs)
         ids = session.scalars(select(File.file_id).where(File.job_id.in_(jobs))).all()
-    names = {int(path.name) for path in archive.rglob("*") if path.is_file()}
+    names = {int(path.name) for path in archive.glob("*/*/*") if path.is_file()}
     assert names == set(ids)

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 from ingest.services.archive_folder import FolderArchive
+from ingest.services.archive_marker import MARKER
 
 BLOCK = 4096
 
@@ -17,4 +18,4 @@ def get(archive: FolderArchive, file_id: int) -> bytes:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != MARKER)

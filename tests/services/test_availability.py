@@ -59,6 +59,7 @@ def test_each_service_is_checked_at_its_own_url(make: Make, server: ScriptedServ
 
 def test_built_in_archive_answers_unless_its_folder_cannot_be_read(make: Make, folder: Path):
     assert answers(make(), "archive")
+    folder.rmdir()
     folder.write_text("not a folder")
     assert answers(make(), "archive") is False
 

@@ -25,6 +25,12 @@ TABLE = File.metadata.tables[File.__tablename__]
 # PostgreSQL has no statistics about a job that was just recorded, so its planner would sort all files of the job for each
 # batch; without bitmap scans and incremental sorts it continues to read the index in order.
 READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_incremental_sort = off")
+# The columns of a `LedgerFile`, and those that complete an entry of the metadata.
+FILE_COLUMNS = [
+    TABLE.c[name]
+    for name in ("id", "position", "path", "offset", "file_id", "size", "hash_type", "hash_sum", "state", "source")
+]
+ARCHIVED_AS_COLUMNS = [TABLE.c[name] for name in ("position", "path", "file_id", "hash_type", "hash_sum")]
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
 MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
 Item = TypeVar("Item")
@@ -76,7 +82,7 @@ def files_in(lease: JobLease, *states: FileState) -> Iterator[LedgerFile]:
     The caller may change the states of the files that it has received: the order stays.
     """
     is_bundle = lease.job.record.kind is Kind.INGEST
-    for file in read_rows(lease, File.state.in_(states), File.position):
+    for file in read_rows(lease, File.state.in_(states), File.position, FILE_COLUMNS):
         yield _ledger_file(file, offset=_known(file.offset) if is_bundle else 0)
 
 
@@ -95,16 +101,14 @@ def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
         yield _ledger_file(file, offset=0)
 
 
-def keys_without_id(lease: JobLease) -> list[int]:
-    """Return the row ids of the first declared files without a file id, up to a batch."""
-    query = (
-        select(File.id)
-        .where(File.job_id == lease.job_id, File.file_id.is_(None), File.position.is_not(None))
-        .order_by(File.position)
-        .limit(BATCH)
-    )
-    with lease.transaction() as session:
-        return list(session.scalars(query))
+def keys_without_id(lease: JobLease) -> Iterator[int]:
+    """Return the row ids of the declared files without a file id, in the order of the metadata.
+
+    The caller may assign ids to the files that it has received.
+    """
+    is_without_id = File.file_id.is_(None) & File.position.is_not(None)
+    for file in read_rows(lease, is_without_id, File.position, [TABLE.c.id, TABLE.c.position]):
+        yield file.id
 
 
 def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:
@@ -114,7 +118,7 @@ def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:
 
 def archived_as(lease: JobLease) -> Iterator[ArchivedAs]:
     """Return the values that the ledger adds to each `Files` entry, in the order of the entries."""
-    for file in read_rows(lease, File.position.is_not(None), File.position):
+    for file in read_rows(lease, File.position.is_not(None), File.position, ARCHIVED_AS_COLUMNS):
         position, file_id = _known(file.position), _known(file.file_id)
         yield ArchivedAs(position, file.path, file_id, file.hash_type or "", file.hash_sum or "")
 
@@ -132,10 +136,13 @@ def ids_by_path(lease: JobLease, paths: Sequence[str]) -> dict[str, int | None]:
 
 
 def read_rows(
-    lease: JobLease, where: ColumnElement[bool], order: InstrumentedAttribute[Any] = File.id
+    lease: JobLease,
+    where: ColumnElement[bool],
+    order: InstrumentedAttribute[Any] = File.id,
+    columns: Iterable[Column[Any]] = TABLE.c,
 ) -> Iterator[Row[Any]]:
-    """Return rows of the job's files, read a batch at a time, each batch under the fence."""
-    return read_columns(lease.transaction, lease.job_id, TABLE.c, where, order)
+    """Return rows of the job's files, read a batch at a time, each batch under the fence; see `read_columns`."""
+    return read_columns(lease.transaction, lease.job_id, columns, where, order)
 
 
 def read_columns(

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from ingest.ledger.models import FILE_IDS, JOB_IDS
 from ingest.services import Services
+from ingest.services.archive_marker import MARKER
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.states.stages import Kind
 from ingest.system.failpoints import VARIABLE
@@ -65,7 +66,9 @@ def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path
     """Return a function that returns the names of all files in the archive's folder."""
     built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
     folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
-    return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return lambda: {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER
+    }
 
 
 @pytest.fixture
