@@ -6,13 +6,15 @@ Called by the API, the command line and the operations. `ingest.ledger.models` l
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobCanceled, JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import idempotency_keys, legacy_jobs, uploads
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
@@ -22,6 +24,13 @@ from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.notifications import NotificationType
 
 LARGEST_ID = 2**63 - 1
+JOB = Job.metadata.tables[Job.__tablename__]
+# Each attribute of a `Job` under its own name.
+_ROW = select(*(getattr(Job, name).label(name) for name in Job.__mapper__.column_attrs.keys())).where(  # noqa: SIM118
+    Job.id == bindparam("job_id")
+)
+READ = CompiledStatement(_ROW)
+LOCK = CompiledStatement(_ROW.with_for_update())
 
 
 def create(engine: Engine, received: Received, sha256: bytes | None = None) -> None:
@@ -54,7 +63,7 @@ def create(engine: Engine, received: Received, sha256: bytes | None = None) -> N
 def read(engine: Engine, job_id: int) -> JobSnapshot:
     """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
-        return to_snapshot(get_job(session, job_id))
+        return to_snapshot(read_row(session, job_id))
 
 
 def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
@@ -89,12 +98,28 @@ def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 
     Raises UnknownJob, as ReceivedByOriginal when pacifica-ingest 0.4.1 received the job.
     """
-    if is_valid_id(job_id):
-        job = session.get(Job, job_id, with_for_update=True if for_update else None)
-        if job is not None:
-            return job
-        if legacy_jobs.holds(session, job_id):
-            raise ReceivedByOriginal(job_id)
+    job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_valid_id(job_id) else None
+    return job or _refuse_unknown(session, job_id)
+
+
+def read_row(session: Session, job_id: int) -> Job:
+    """Return a job's row as an object that is not part of the session; raises as `get_job`."""
+    return _detached(session, READ, job_id)
+
+
+def lock_row(session: Session, job_id: int) -> Job:
+    """Lock a job's row until the transaction ends; return and raise as `read_row`."""
+    return _detached(session, LOCK, job_id)
+
+
+def _detached(session: Session, statement: CompiledStatement, job_id: int) -> Job:
+    row = statement.execute(session, job_id=job_id).first() if is_valid_id(job_id) else None
+    return Job(**row._mapping) if row else _refuse_unknown(session, job_id)
+
+
+def _refuse_unknown(session: Session, job_id: int) -> NoReturn:
+    if is_valid_id(job_id) and legacy_jobs.holds(session, job_id):
+        raise ReceivedByOriginal(job_id)
     raise legacy_jobs.unknown(job_id)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 import ijson
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import ARRAY, BigInteger, Engine, any_, bindparam, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import CatalogHoldsIds, CatalogRejected
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.models import CatalogEntry, CatalogFile, CatalogTransaction
 from ingest.services.metadata import FileHash
@@ -19,6 +20,19 @@ from ingest.system.sanitize import to_one_line
 
 BATCH = 1000
 BATCH_BYTES = 1024 * 1024
+HAS_TRANSACTION = CompiledStatement(
+    select(CatalogTransaction.id).where(CatalogTransaction.id == bindparam("transaction_id"))
+)
+HASHES = CompiledStatement(
+    select(CatalogFile.id, CatalogFile.entry["hashtype"].astext, CatalogFile.entry["hashsum"].astext).where(
+        CatalogFile.transaction_id == bindparam("transaction_id")
+    ),
+    rows_per_read=BATCH,
+)
+INSERT_TRANSACTION = CompiledStatement(insert(CatalogTransaction), ["id"])
+HELD = CompiledStatement(
+    select(CatalogFile.id).where(CatalogFile.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+)
 REFUSAL = "the catalog does not accept the transaction"
 
 
@@ -30,14 +44,10 @@ class BuiltInMetadata:
 
     def find(self, transaction_id: int) -> dict[int, FileHash] | None:
         """See `Metadata.find`."""
-        entry = CatalogFile.entry
-        query = select(CatalogFile.id, entry["hashtype"].astext, entry["hashsum"].astext).where(
-            CatalogFile.transaction_id == transaction_id
-        )
         with transaction(self._engine) as session:
-            if session.get(CatalogTransaction, transaction_id) is None:
+            if HAS_TRANSACTION.execute(session, transaction_id=transaction_id).first() is None:
                 return None
-            rows = session.execute(query.execution_options(yield_per=BATCH))
+            rows = HASHES.execute(session, transaction_id=transaction_id)
             return {file_id: FileHash(hash_type, hash_sum) for file_id, hash_type, hash_sum in rows}
 
     def holds_files(self, file_ids: Collection[int]) -> frozenset[int]:
@@ -57,7 +67,7 @@ class BuiltInMetadata:
         """See `Metadata.ingest`; memory does not grow with the number of entries."""
         try:
             with transaction(self._engine) as session:
-                session.execute(insert(CatalogTransaction).values(id=transaction_id))
+                INSERT_TRANSACTION.execute(session, id=transaction_id)
                 _insert_entries(session, transaction_id, document)
         except (IntegrityError, DataError) as error:
             raise _rejected(to_one_line(str(error.orig))) from error
@@ -109,7 +119,7 @@ def _check_free(session: Session, ids: list[int]) -> None:
 
 
 def _held(session: Session, ids: Collection[int]) -> frozenset[int]:
-    return frozenset(session.scalars(select(CatalogFile.id).where(CatalogFile.id.in_(ids))))
+    return frozenset(HELD.execute(session, ids=list(ids)).scalars())
 
 
 def _insert(session: Session, table: type, rows: list[dict[str, Any]]) -> None:
