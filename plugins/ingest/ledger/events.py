@@ -74,9 +74,7 @@ WAIT_BOUNDARIES = (
 )
 
 
-INSERT = CompiledStatement(
-    insert(Event).returning(Event.id), ["job_id", "kind", "stage", "attempt", "code", "text"]
-)
+INSERT = CompiledStatement(insert(Event).returning(Event.id), ["job_id", "kind", "stage", "attempt", "code", "text"])
 
 
 def add_event(

@@ -29,7 +29,8 @@ DECLARED_COLUMNS = ("position", "path", "size", "hash_type", "hash_sum", "source
 def _upsert(names: Sequence[str], is_new: ColumnElement[bool]) -> CompiledStatement:
     """Return the statement that inserts rows, or completes those of the same path for which `is_new` is true.
 
-    It returns the paths of these rows. One array for each column takes less than half the time of as many rows of parameters.
+    It returns the paths of these rows. One array for each column takes less than half the time of as many rows of
+    parameters.
     """
     arrays = [bindparam(name, type_=ARRAY(TABLE.c[name].type)) for name in names]
     given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")

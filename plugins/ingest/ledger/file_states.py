@@ -54,9 +54,7 @@ _ASSIGNED = (
     .render_derived(name="assigned")
 )
 _ASSIGN_IDS = CompiledStatement(
-    update(TABLE)
-    .where(TABLE.c.id == _ASSIGNED.c.key)
-    .values(file_id=_ASSIGNED.c.file_id, state=FileState.PENDING)
+    update(TABLE).where(TABLE.c.id == _ASSIGNED.c.key).values(file_id=_ASSIGNED.c.file_id, state=FileState.PENDING)
 )
 
 

@@ -1,4 +1,7 @@
-"""Lock a job's row and increment its fence, so that all older processes of the job lose it. Called by `ingest.ledger.lease`."""
+"""Write the start of a process to the locked row of a job: its fence and holder, and what the start of a stage clears.
+
+Called by `ingest.ledger.lease`.
+"""
 
 import os
 import platform
@@ -10,7 +13,8 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import JobOverridden
 from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.job_snapshots import JobSnapshot
-from ingest.ledger.jobs import JOB, refuse_canceled
+from ingest.ledger.job_rows import JOB
+from ingest.ledger.jobs import refuse_canceled
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobStatus, Outcome
 from ingest.states.stages import Stage

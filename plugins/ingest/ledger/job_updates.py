@@ -6,7 +6,7 @@ from sqlalchemy import ClauseElement, bindparam, func, update
 from sqlalchemy.orm import Session
 
 from ingest.ledger.compiled_statements import CompiledStatement
-from ingest.ledger.jobs import JOB
+from ingest.ledger.job_rows import JOB
 from ingest.states.job_state import DONE
 
 RELEASED: dict[str, object] = {"percent": DONE, "error": None, "waiting": None, "holder": None, "clears": 0}

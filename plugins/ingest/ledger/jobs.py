@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Engine, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,19 +18,13 @@ from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
+from ingest.ledger.job_rows import LOCK, READ, find_row
 from ingest.ledger.job_snapshots import JobSnapshot, Received, to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.notifications import NotificationType
 
 LARGEST_ID = 2**63 - 1
-JOB = Job.metadata.tables[Job.__tablename__]
-# Each attribute of a `Job` under its own name.
-_ROW = select(*(getattr(Job, name).label(name) for name in Job.__mapper__.column_attrs.keys())).where(  # noqa: SIM118
-    Job.id == bindparam("job_id")
-)
-READ = CompiledStatement(_ROW)
-LOCK = CompiledStatement(_ROW.with_for_update())
 
 
 def create(engine: Engine, received: Received, sha256: bytes | None = None) -> None:
@@ -104,17 +98,17 @@ def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 
 def read_row(session: Session, job_id: int) -> Job:
     """Return a job's row as an object that is not part of the session; raises as `get_job`."""
-    return _detached(session, READ, job_id)
+    return _find(session, READ, job_id)
 
 
 def lock_row(session: Session, job_id: int) -> Job:
     """Lock a job's row until the transaction ends; return and raise as `read_row`."""
-    return _detached(session, LOCK, job_id)
+    return _find(session, LOCK, job_id)
 
 
-def _detached(session: Session, statement: CompiledStatement, job_id: int) -> Job:
-    row = statement.execute(session, job_id=job_id).first() if is_valid_id(job_id) else None
-    return Job(**row._mapping) if row else _refuse_unknown(session, job_id)
+def _find(session: Session, statement: CompiledStatement, job_id: int) -> Job:
+    row = find_row(session, statement, job_id) if is_valid_id(job_id) else None
+    return row or _refuse_unknown(session, job_id)
 
 
 def _refuse_unknown(session: Session, job_id: int) -> NoReturn:

@@ -44,7 +44,8 @@ def acquire(connection: Session | Connection, lock: SharedLock) -> None:
 def hold_job_lock(engine: Engine, job_id: int) -> Iterator[Connection]:
     """Hold the lock of a job on a connection, which is yielded for short transactions of the calling thread.
 
-    The lock is lost with the connection. Raises JobBusy when another process still holds it after a minute, DatabaseUnavailable.
+    The lock is lost with the connection. Raises JobBusy when another process still holds it after a minute,
+    DatabaseUnavailable.
     """
     try:
         with engine.connect() as connection:
