@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobOverridden
 from ingest.ledger.compiled_statements import CompiledStatement
-from ingest.ledger.job_snapshots import JobSnapshot
 from ingest.ledger.job_rows import JOB
+from ingest.ledger.job_snapshots import JobSnapshot
 from ingest.ledger.jobs import refuse_canceled
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobStatus, Outcome

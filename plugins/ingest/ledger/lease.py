@@ -72,8 +72,9 @@ class JobLease:
         """Return the connection that holds the lock if this thread may use it, otherwise the engine.
 
         PostgreSQL ends a session, and with it the lock, when a suspended process leaves a transaction open for a minute. So
-        only the thread that acquired the job uses this connection: while it is in a transaction, it waits for no service. Other
-        threads have connections of their own. When the lock is lost, the fence still holds.
+        only the thread that acquired the job uses this connection: in a transaction, it sends nothing to a service, and its
+        transaction fails when the process continues. Other threads have connections of their own. When the lock is lost, the
+        fence still holds.
         """
         connection = self._connection
         if connection is None or threading.get_ident() != self._thread:
