@@ -20,20 +20,19 @@ from ingest.states.job_record import JobStatus, Outcome
 from ingest.states.stages import Stage
 
 _JOB = update(JOB).where(JOB.c.id == bindparam("job_id"))
-HOLD = CompiledStatement(_JOB, ["fence", "holder"])
+HELD = ("fence", "holder")
 STARTED = ("stage", "percent", "outcome", "override", "error", "last_state")
-START_STAGE = CompiledStatement(_JOB.values(updated=func.now()), STARTED)
+HOLD = CompiledStatement(_JOB, HELD)
+START_STAGE = CompiledStatement(_JOB.values(updated=func.now()), HELD + STARTED)
 
 
-def hold(session: Session, job: Job, attempt: int) -> int:
-    """Write this process to the locked row of a job as its holder; return the new fence."""
-    fence = job.fence + 1
-    HOLD.execute(session, job_id=job.id, fence=fence, holder=f"{platform.node()}:{os.getpid()}:{attempt}")
-    return fence
+def hold(session: Session, job: Job, attempt: int) -> None:
+    """Write this process to the locked row of a job as its holder, with the next fence."""
+    HOLD.execute(session, job_id=job.id, **_held(job, attempt))
 
 
-def start_stage(session: Session, job: Job, snapshot: JobSnapshot, stage: Stage) -> None:
-    """Clear the outcome, the override and the final error of a locked job, because it continues.
+def start_stage(session: Session, job: Job, snapshot: JobSnapshot, stage: Stage, attempt: int) -> None:
+    """Hold a locked job, and clear its outcome, override and final error, because it continues.
 
     Raises JobOverridden when an admin has failed the job, JobCanceled when nothing of a canceled job is left to remove.
     """
@@ -50,13 +49,17 @@ def start_stage(session: Session, job: Job, snapshot: JobSnapshot, stage: Stage)
         "error": {**job.error, "final": False} if job.error else None,
         "last_state": job.last_state if not _is_failed(job.last_state) else None,
     }
-    START_STAGE.execute(session, job_id=job.id, **values)
+    START_STAGE.execute(session, job_id=job.id, **_held(job, attempt), **values)
 
 
 def has_nothing_left(job: Job, stage: Stage) -> bool:
     """Return whether a job is cataloged and the stage has nothing to do; the last stage may still have to free the spool."""
     is_spool_freed = job.finished == Stage.INGEST_METADATA and job.spool_name == REMOVED
     return job.outcome == Outcome.CATALOGED and (stage is not Stage.INGEST_METADATA or is_spool_freed)
+
+
+def _held(job: Job, attempt: int) -> dict[str, Any]:
+    return {"fence": job.fence + 1, "holder": f"{platform.node()}:{os.getpid()}:{attempt}"}
 
 
 def _refuse_overridden(job: Job) -> None:

@@ -220,10 +220,10 @@ def _acquire(
         if has_nothing_left(job, stage):
             return None, False
         snapshot = to_snapshot(job)
-        fence = hold(session, job, attempt)
         if by_admin:
+            hold(session, job, attempt)
             add_event(session, job_id, EventKind.ACQUIRED_BY_ADMIN, stage)
         else:
-            start_stage(session, job, snapshot, stage)
+            start_stage(session, job, snapshot, stage, attempt)
             add_event(session, job_id, EventKind.STAGE_STARTED, stage, attempt)
-        return JobLease(engine, snapshot, stage, attempt, fence), snapshot.record.is_held
+        return JobLease(engine, snapshot, stage, attempt, job.fence + 1), snapshot.record.is_held
