@@ -83,12 +83,12 @@ def make_probe(settings: Settings, seconds: int) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(bind: Engine | Connection) -> Iterator[Session]:
     """Open a session for one short transaction, committed at the end and rolled back by an exception.
 
-    Raises DatabaseUnavailable when the connection cannot be made or is lost.
+    A connection is in no transaction yet. Raises DatabaseUnavailable when the connection cannot be made or is lost.
     """
-    with _translate_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with _translate_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
         yield session
 
 

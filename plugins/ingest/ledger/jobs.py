@@ -6,6 +6,7 @@ Called by the API, the command line and the operations. `ingest.ledger.models` l
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from typing import NoReturn
 
 from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobCanceled, JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import idempotency_keys, legacy_jobs, uploads
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
+from ingest.ledger.job_rows import LOCK, READ, find_row
 from ingest.ledger.job_snapshots import JobSnapshot, Received, to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
@@ -54,7 +57,7 @@ def create(engine: Engine, received: Received, sha256: bytes | None = None) -> N
 def read(engine: Engine, job_id: int) -> JobSnapshot:
     """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
-        return to_snapshot(get_job(session, job_id))
+        return to_snapshot(read_row(session, job_id))
 
 
 def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
@@ -89,12 +92,28 @@ def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 
     Raises UnknownJob, as ReceivedByOriginal when pacifica-ingest 0.4.1 received the job.
     """
-    if is_valid_id(job_id):
-        job = session.get(Job, job_id, with_for_update=True if for_update else None)
-        if job is not None:
-            return job
-        if legacy_jobs.holds(session, job_id):
-            raise ReceivedByOriginal(job_id)
+    job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_valid_id(job_id) else None
+    return job or _refuse_unknown(session, job_id)
+
+
+def read_row(session: Session, job_id: int) -> Job:
+    """Return a job's row as an object that is not part of the session; raises as `get_job`."""
+    return _find(session, READ, job_id)
+
+
+def lock_row(session: Session, job_id: int) -> Job:
+    """Lock a job's row until the transaction ends; return and raise as `read_row`."""
+    return _find(session, LOCK, job_id)
+
+
+def _find(session: Session, statement: CompiledStatement, job_id: int) -> Job:
+    row = find_row(session, statement, job_id) if is_valid_id(job_id) else None
+    return row or _refuse_unknown(session, job_id)
+
+
+def _refuse_unknown(session: Session, job_id: int) -> NoReturn:
+    if is_valid_id(job_id) and legacy_jobs.holds(session, job_id):
+        raise ReceivedByOriginal(job_id)
     raise legacy_jobs.unknown(job_id)
 
 

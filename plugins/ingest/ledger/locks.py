@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -41,19 +41,21 @@ def acquire(connection: Session | Connection, lock: SharedLock) -> None:
 
 
 @contextmanager
-def hold_job_lock(engine: Engine, job_id: int) -> Iterator[None]:
-    """Hold the lock of a job on a connection of its own, outside any transaction.
+def hold_job_lock(engine: Engine, job_id: int) -> Iterator[Connection]:
+    """Hold the lock of a job on a connection, which is yielded for short transactions of the calling thread.
 
-    Raises JobBusy when another process still holds it after a minute, DatabaseUnavailable.
+    The lock is lost with the connection. Raises JobBusy when another process still holds it after a minute,
+    DatabaseUnavailable.
     """
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"SET lock_timeout = '{JOB_LOCK_SECONDS}s'"))
-            # Not returned to the pool, which would connect again in its place.
+        with engine.connect() as connection:
+            # Not returned to the pool: closing the session frees the lock, also when the connection was lost.
             connection.detach()
-            connection.execute(select(func.pg_advisory_lock(job_id)))
-            # Closing the session frees the lock, also when the connection was lost.
-            yield
+            # Not as a parameter of the session, which holds for later transactions, too.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{JOB_LOCK_SECONDS}s'")
+            connection.exec_driver_sql("SELECT pg_advisory_lock(%(job_id)s)", {"job_id": job_id})
+            connection.commit()
+            yield connection
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
             raise JobBusy(f"an older process still works on job {job_id}") from error

@@ -32,6 +32,10 @@ from ingest.settings.types import folder_of
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
     "AIRFLOW__CORE__PARALLELISM": "8",
+    # Otherwise Airflow validates and copies the `conf` of a run in each of its tasks, for parameters, which our DAGs lack.
+    "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS": "False",
+    # Parsing files that have not changed is most of what an idle dag-processor does.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     # How often an idle scheduler looks for work: a short interval costs some power, a long one costs latency.
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     # An api-server that is unavailable for two minutes costs no task a try: a task repeats its requests to it for about

@@ -90,7 +90,7 @@ def test_job_that_is_retried_meanwhile_keeps_its_files(
         jobs.lift_override(database_engine, rejected)
         return hold(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ingest.ledger.lease.get_job", retry_first)
+    monkeypatch.setattr("ingest.ledger.lease.lock_row", retry_first)
     compare(delete_dark=True)
     assert archive.holds(orphan)
 
