@@ -27,8 +27,8 @@ PROMPT_SECONDS = 5.0
 # How long a client may read nothing of its answer, and the bytes per second that it must read on average over that time.
 READ_TIMEOUT_SECONDS = 10.0
 SLOWEST_READER = 1024
-# How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy; longer
-# ones are sent at the client's pace (`api.serving.long_answers`).
+# How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy;
+# longer ones are sent at the client's pace (`api.serving.long_answers`).
 MAX_UNSENT_BYTES = 8 * 1024**2
 BLOCK = 64 * 1024
 Received = TypeVar("Received")

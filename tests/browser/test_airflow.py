@@ -2,21 +2,15 @@
 
 import json
 
-import pytest
 from playwright.sync_api import Page, expect
 
+from tests.archive_outage import ArchiveOutage
 from tests.browser.airflow_pages import expect_marked, log_in, mark, open_list, open_tab, shown
-from tests.e2e.conftest import ArchiveOutage
 from tools.bundles import file_entry, make_bundle, transaction
 from tools.stack import Stack
 
 WAITING_JOBS = 10
 LOST = b"a source that is missing at first"
-
-
-@pytest.fixture
-def archive_outage(stack: Stack) -> ArchiveOutage:
-    return ArchiveOutage(stack.home / "archive")
 
 
 def wait_for_archive(stack: Stack, count: int) -> list[int]:

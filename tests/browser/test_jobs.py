@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.archive_outage import ArchiveOutage
 from tests.browser.chromium import new_page
-from tests.e2e.conftest import ArchiveOutage
 from tools.bundles import make_bundle
 from tools.stack import Stack
 

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from ingest.pages.headers import PAGE_HEADERS
 from ingest.pages.static_files import versioned_name
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.airflow_login import ROLES, Login, log_in
-from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
 from tools.bundles import make_bundle
 from tools.stack import TIMEOUT_SECONDS, Stack

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import Engine
 
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults.end_assertions import assert_complete
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle

@@ -35,7 +35,9 @@ def test_a_formula_in_the_middle_is_no_cell_for_any_separator(formula: str, deli
     assert not any(map(begins_like_a_formula, cells)), cells
 
 
-@pytest.mark.parametrize("text", ["data/run 1/a-b.txt", "a=b", "x@example.org", "Größe", 'say "no"', "a, b", "1234a", ""])
+@pytest.mark.parametrize(
+    "text", ["data/run 1/a-b.txt", "a=b", "x@example.org", "Größe", 'say "no"', "a, b", "1234a", ""]
+)
 def test_any_other_text_stays_as_it_is(text: str):
     assert read(to_csv([[text, text]])) == [[text, text]]
 

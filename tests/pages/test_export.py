@@ -15,8 +15,8 @@ from ingest.pages.export import export_files, export_jobs
 from ingest.pages.filters import read_query
 from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
-from tools.stack import free_port
 from tests.pages.job_rows import STATES, add_job
+from tools.stack import free_port
 
 Rows = list[dict[str, str]]
 

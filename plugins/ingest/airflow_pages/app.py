@@ -5,7 +5,16 @@ from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ingest.airflow_pages import bundle_upload, error_pages, export, job, job_changes, job_list, selection, static_routes
+from ingest.airflow_pages import (
+    bundle_upload,
+    error_pages,
+    export,
+    job,
+    job_changes,
+    job_list,
+    selection,
+    static_routes,
+)
 from ingest.errors.types import IngestError
 
 URL_PREFIX = "/ingest-view"

@@ -23,6 +23,7 @@ def read_ends(engine: Engine, job_ids: Collection[int]) -> Mapping[int, datetime
     """Return when each of these jobs last ended; those that never did are left out. Raises DatabaseUnavailable."""
     if not job_ids:
         return {}
-    query = select(Event.job_id, func.max(Event.at)).where(Event.job_id.in_(job_ids), Event.kind.in_(ENDS))
+    query = select(Event.job_id, func.max(Event.at).label("ended"))
+    query = query.where(Event.job_id.in_(job_ids), Event.kind.in_(ENDS))
     with transaction(engine) as session:
-        return {job_id: ended for job_id, ended in session.execute(query.group_by(Event.job_id)).all()}
+        return {row.job_id: row.ended for row in session.execute(query.group_by(Event.job_id))}

@@ -32,7 +32,6 @@ from ingest.context import StageContext
 from ingest.errors.types import IngestError
 from ingest.ledger import expired_uploads, jobs, uploads, webhooks
 from ingest.ledger.database import first_line, make_engine
-from ingest.ledger.events import EventKind
 from ingest.ledger.job_ends import FAILED_AT
 from ingest.ledger.job_predicates import IS_CANCELED, IS_CATALOGED, IS_REJECTED, IS_STOPPED
 from ingest.ledger.lease import NO_ATTEMPT, acquire_job
@@ -126,7 +125,7 @@ def _old_notifications(resources: Resources) -> Counter[str]:
 
 
 def _ended(resources: Resources, days: float, *conditions: ColumnElement[bool]) -> Iterator[int]:
-    return jobs.with_bundle(resources.engine, *conditions, FAILED_AT < func.now() - timedelta(days=days))
+    return jobs.with_bundle(resources.engine, *conditions, func.now() - timedelta(days=days) > FAILED_AT)
 
 
 def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) -> Counter[str]:

@@ -1,8 +1,8 @@
 """The list of jobs and the files of a job as CSV files that a browser saves.
 
 Called by both places that serve pages, which check first what the viewer may see. A file is made page by page, so memory
-stays flat, and no transaction is open while the browser reads. Its first page is read before anything is sent: if the
-database is unavailable, the browser shows that. If it becomes so later, the download breaks off, which the browser shows too.
+stays flat, and no transaction is open while the browser reads. The first page is read before anything is sent, so that the
+browser shows why the database is unavailable. Later, the download breaks off, which the browser shows, too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ JOB_COLUMNS = (
     "received", "ended", "duration_seconds",
 )  # fmt: skip
 FILE_COLUMNS = ("path", "bytes", "state", "hash_type", "hash", "archive_id", "fault")
-# One page at a time in each process: however many files are exported, they occupy one connection and a part of the processor.
+# One page at a time in each process: many exports occupy one connection and a part of the processor, as one does.
 LONGEST_WAIT_SECONDS = 30.0
 _reading = Lock()
 

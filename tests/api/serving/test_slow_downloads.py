@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
@@ -78,7 +77,9 @@ def test_clients_that_do_not_read_occupy_few_threads_until_they_are_dropped(down
         wait_until(lambda: download.status() == 503, 60, lambda: "no download is refused")
         assert requests.get(f"{download.server.url}/healthz", timeout=60).ok
         # The sockets stay open: the server drops clients that do not read.
-        wait_until(lambda: {download.status() for _ in range(PROCESSES * 4)} == {200}, 120, lambda: "slots are occupied")
+        wait_until(
+            lambda: {download.status() for _ in range(PROCESSES * 4)} == {200}, 120, lambda: "slots are occupied"
+        )
 
 
 def test_download_that_breaks_off_does_not_look_complete(download: Download, database_engine: Engine):
