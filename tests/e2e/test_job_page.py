@@ -8,7 +8,7 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from ingest.airflow_pages.bundle_upload import TOKEN_HEADER
+from ingest.pages.csrf import TOKEN_HEADER
 from ingest.pages.headers import PAGE_HEADERS
 from tests.archive_outage import ArchiveOutage
 from tests.e2e.airflow_login import COOKIE, ROLES, Login, log_in
