@@ -1,7 +1,6 @@
 """The upload form at `/ui/upload`: a folder becomes a bundle in the browser, and arrives over any connection."""
 
 import gzip
-import io
 import json
 import os
 import tarfile
@@ -15,7 +14,7 @@ from tests.browser.chromium import new_page
 from tests.browser.upload_form import choose_folder, fill_metadata, upload
 from tests.cutting_proxy import Cut, Fault, LostAnswer, Stall, cutting_proxy
 from tests.e2e.authenticated_api import authenticated_api, new_token
-from tools.bundles import file_entry, make_bundle, transaction
+from tools.bundles import file_entry, make_bundle, make_tar, transaction
 from tools.stack import Stack
 
 
@@ -139,12 +138,8 @@ def test_faults_in_the_metadata_of_a_ready_bundle_are_shown_before_it_is_sent(
 ):
     path = tmp_path / "bundle.tar"
     metadata = json.dumps([*transaction(), file_entry("data/a.txt", b"a"), file_entry("data/A.TXT", b"b")]).encode()
-    members = {f"data/{'long' * 40}.bin": os.urandom(1_000_000), "data/a.txt": b"a", "metadata.txt": metadata}
-    with tarfile.open(path, "w", format=form) as tar:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    noise = os.urandom(1_000_000)
+    make_tar({f"data/{'long/' * 25}a.bin": noise, "data/a.txt": b"a", "metadata.txt": metadata}, path, form)
     with cutting_proxy(stack.api) as proxy:
         page.goto(f"{proxy.url}/ui/upload")
         choose_bundle(page, path)

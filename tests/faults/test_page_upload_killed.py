@@ -1,4 +1,4 @@
-"""Airflow's api-server is killed while it receives another bundle for a job: the page says so, and nothing is lost or left."""
+"""Airflow's api-server is killed while it receives another bundle for a job: the page says so; nothing is lost or left."""
 
 from pathlib import Path
 

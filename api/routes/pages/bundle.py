@@ -1,7 +1,7 @@
 """Another bundle for a failed job: the page with its form, and the upload. Only admins send one.
 
-The body is the bundle itself, not a form, so that it is written to the spool as it arrives. `ingest.operations.replace_bundle`
-says what a process that dies leaves.
+The body is the bundle itself, not a form, so that it is written to the spool as it arrives. What a process that dies leaves
+is described by `ingest.operations.replace_bundle`.
 """
 
 from http import HTTPStatus
