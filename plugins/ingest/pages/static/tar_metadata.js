@@ -6,31 +6,31 @@
 const BLOCK = 512;
 // How much is read at a time: the headers of some small members, or that of one large member.
 const WINDOW = 64 * 1024;
-const [CHECKSUM, TYPE] = [148, 156];
+const [CHECKSUM, TYPE, MAGIC_END, PREFIX] = [148, 156, 262, 345];
 const METADATA = /^(\.\/)?metadata\.txt$/;
-const SIZE_RECORD = /^\d+ size=(\d+)$/m;
+// Types of members: those of files, and of the headers that describe the next member.
+const [FILES, FOLDER, RECORDS, LONG_NAME, LONG_LINK] = ["0\0", "5", "x", "L", "K"];
 
 // Returns metadata.txt as a Blob; undefined if it cannot be found. Throws an error for a file that is no bundle.
 export async function findMetadata(tar) {
-  let [offset, size] = [0, undefined];
-  for (const read = blockReader(tar); ; ) {
+  const read = blockReader(tar);
+  let offset = 0;
+  let described = {};
+  for (;;) {
     const header = await read(offset);
     if (header === undefined) return undefined;
-    if (header.every((byte) => byte === 0)) break;
+    if (header.every((byte) => byte === 0)) throw new Error(`${tar.name} has no metadata.txt.`);
     if (!hasChecksum(header)) {
       if (offset === 0) throw new Error(`${tar.name} is not an uncompressed tar.`);
       return undefined;
     }
     const type = String.fromCharCode(header[TYPE]);
-    const length = size ?? number(header.subarray(124, 136));
-    const data = tar.slice(offset + BLOCK, offset + BLOCK + length);
-    if ("0\0".includes(type) && METADATA.test(text(header.subarray(0, 100)))) return data;
-    // An extended header may state the size of the member that follows it.
-    if (!"xL".includes(type)) size = undefined;
-    if (type === "x") size = sizeIn(await data.text());
-    offset += BLOCK + (type === "5" ? 0 : Math.ceil(length / BLOCK) * BLOCK);
+    const size = described.size ?? number(header.subarray(124, 136));
+    const data = tar.slice(offset + BLOCK, offset + BLOCK + size);
+    if (FILES.includes(type) && METADATA.test(described.path ?? pathIn(header))) return data;
+    described = await describedBy(type, data, described);
+    offset += BLOCK + (type === FOLDER ? 0 : Math.ceil(size / BLOCK) * BLOCK);
   }
-  throw new Error(`${tar.name} has no metadata.txt.`);
 }
 
 // Returns a function that reads the block at an offset; undefined behind the end.
@@ -46,6 +46,17 @@ function blockReader(tar) {
   };
 }
 
+// Returns the path and the size that the headers so far state of the next member.
+async function describedBy(type, data, described) {
+  if (type === LONG_LINK) return described;
+  if (type === LONG_NAME) return { ...described, path: (await data.text()).replace(/\0.*$/s, "") };
+  if (type !== RECORDS) return {};
+  const records = await data.text();
+  const value = (key) => new RegExp(`^\\d+ ${key}=(.*)$`, "m").exec(records)?.[1];
+  const size = value("size");
+  return { path: value("path"), size: size === undefined ? undefined : Number(size) };
+}
+
 // The checksum is that of a header whose own field holds spaces.
 function hasChecksum(header) {
   const sum = header.reduce((total, byte, at) => total + (at >= CHECKSUM && at < CHECKSUM + 8 ? 32 : byte), 0);
@@ -58,12 +69,14 @@ function number(field) {
   return parseInt(text(field).trim() || "0", 8);
 }
 
+// Only the format of POSIX has a prefix; GNU's has times in its place.
+function pathIn(header) {
+  const prefix = header[MAGIC_END] === 0 ? text(header.subarray(PREFIX, PREFIX + 155)) : "";
+  const name = text(header.subarray(0, 100));
+  return prefix ? `${prefix}/${name}` : name;
+}
+
 function text(field) {
   const end = field.indexOf(0);
   return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
-}
-
-function sizeIn(records) {
-  const found = SIZE_RECORD.exec(records);
-  return found ? Number(found[1]) : undefined;
 }
