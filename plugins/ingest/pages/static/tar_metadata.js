@@ -6,6 +6,8 @@
 const BLOCK = 512;
 // How much is read at a time: the headers of some small members, or that of one large member.
 const WINDOW = 64 * 1024;
+// Of a header that describes the next member; a longer one is read in part.
+const LARGEST_DESCRIPTION = 1024 * 1024;
 const [CHECKSUM, TYPE, MAGIC_END, PREFIX] = [148, 156, 262, 345];
 const METADATA = /^(\.\/)?metadata\.txt$/;
 // Types of members: those of files, and of the headers that describe the next member.
@@ -48,10 +50,11 @@ function blockReader(tar) {
 
 // Returns the path and the size that the headers so far state of the next member.
 async function describedBy(type, data, described) {
+  const description = data.slice(0, LARGEST_DESCRIPTION);
   if (type === LONG_LINK) return described;
-  if (type === LONG_NAME) return { ...described, path: (await data.text()).replace(/\0.*$/s, "") };
+  if (type === LONG_NAME) return { ...described, path: (await description.text()).replace(/\0.*$/s, "") };
   if (type !== RECORDS) return {};
-  const records = await data.text();
+  const records = await description.text();
   const value = (key) => new RegExp(`^\\d+ ${key}=(.*)$`, "m").exec(records)?.[1];
   const size = value("size");
   return { path: value("path"), size: size === undefined ? undefined : Number(size) };
