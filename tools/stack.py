@@ -137,6 +137,16 @@ def starting() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def running_stack(home: Path, settings: dict[str, str]) -> Iterator[Stack]:
+    """Run a stack on free ports during the block."""
+    process, stack = start_stack(home, settings)
+    try:
+        yield stack
+    finally:
+        stop_stack(process)
+
+
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:
     """Start a stack on free ports and wait until it is ready."""
     with starting():

@@ -5,6 +5,7 @@ that the kernel does not accept immediately is kept, and sent by the loop of the
 """
 
 import errno
+import select
 import socket
 import time
 from collections import deque
@@ -26,7 +27,8 @@ PROMPT_SECONDS = 5.0
 # How long a client may read nothing of its answer, and the bytes per second that it must read on average over that time.
 READ_TIMEOUT_SECONDS = 10.0
 SLOWEST_READER = 1024
-# How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy.
+# How much is kept for one client. The largest answers are the scripts of `/docs`, of which all clients share one copy;
+# longer ones are sent at the client's pace (`api.serving.long_answers`).
 MAX_UNSENT_BYTES = 8 * 1024**2
 BLOCK = 64 * 1024
 Received = TypeVar("Received")
@@ -99,6 +101,20 @@ class ClientSocket(socket.socket):
                 self._count(super().send(self._unsent[0], flags))
         except BlockingIOError:
             pass
+
+    def wait_until_sent(self) -> None:
+        """Wait until the kernel has accepted all bytes; raises ConnectionResetError for a client that reads too slowly."""
+        pace = Pace(READ_TIMEOUT_SECONDS, SLOWEST_READER)
+        poller = select.poll()
+        poller.register(self, select.POLLOUT)
+        while self.unsent_bytes:
+            begun, before = time.monotonic(), self.unsent_bytes
+            poller.poll(pace.remaining_seconds * 1000)
+            self.send_unsent()
+            try:
+                pace.count(time.monotonic() - begun, before - self.unsent_bytes)
+            except TimeoutError:
+                raise ConnectionResetError(errno.ECONNRESET, "the client does not read the answer") from None
 
     def left_bytes(self) -> int:
         """Return how many bytes the client has not acknowledged, including those in the kernel (up to megabytes)."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from ingest.local import program
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
 from tests.faults import held_jobs
 from tests.faults.points import Points

@@ -17,7 +17,7 @@ from ingest.ledger.database import make_engine
 from ingest.ledger.models import File, Job
 from ingest.local.environment import database_url
 from ingest.settings.loading import Settings
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.pacifica_core.database import postgres_in

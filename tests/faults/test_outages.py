@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.services.archive_marker import MARKER
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults import held_jobs
 from tests.faults.end_assertions import assert_complete
 from tests.faults.points import Points
