@@ -1,11 +1,12 @@
 """`python -m tools.compose_test`, what `make compose-test` runs: exit status 1 with a fault.
 
-Prints why it is skipped where it cannot run. Everything is in a temporary folder and in namespaces of its own, so nothing
-remains, also after a kill (docs/decisions/0037-containers-in-namespaces.md).
+Prints why it is skipped where it cannot run. Everything is in a temporary folder and in namespaces of its own: see
+docs/decisions/0037-containers-in-namespaces.md.
 """
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,8 @@ def main() -> int:
     if reason := prerequisites.install():
         say(f"compose-test is skipped: {reason}")
         return 0
+    # So that the folder is also removed after SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="compose-test-"))
     try:
         return sandbox.run([sys.executable, "-m", "tools.compose_test", INSIDE, str(folder), *options.only], folder)

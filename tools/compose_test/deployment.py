@@ -49,6 +49,11 @@ class Deployment:
         psql = ("psql", "--username=pacifica", f"--dbname={database}", "--no-align", "--tuples-only", "--command", sql)
         return self.compose("exec", "-T", "postgres", *psql).splitlines()
 
+    def hosts_that_send(self, job: int) -> list[str]:
+        """Return the host name of the worker that sends the files of a job to the archive, if one does at the moment."""
+        sending = "task_id = 'ingest_files' AND state = 'running'"
+        return self.query(f"SELECT hostname FROM task_instance WHERE run_id = 'job-{job}' AND {sending}")
+
     def set(self, **variables: str) -> None:
         """Append variables to `.env`; a later line replaces an earlier one."""
         with self.variables.open("a") as file:

@@ -89,9 +89,9 @@ class Engine:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._daemon.wait(START_SECONDS)
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        for mount in reversed([each for each in mounts if each.startswith(f"{self.folder}/")]):
-            subprocess.run(["umount", "--lazy", mount], check=True, timeout=START_SECONDS)
+        for mount in reversed(self._mounts()):
+            subprocess.run(["umount", "--lazy", mount], capture_output=True, timeout=START_SECONDS, check=False)
+        assert self._mounts() == []
         shutil.rmtree(self.folder / "exec")
 
     def stop(self) -> None:
@@ -99,6 +99,10 @@ class Engine:
         if self._daemon is not None:
             self._daemon.terminate()
             self._daemon.wait(START_SECONDS)
+
+    def _mounts(self) -> list[str]:
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        return [each for each in mounts if each.startswith(f"{self.folder}/")]
 
     def _options(self) -> list[str]:
         options = {

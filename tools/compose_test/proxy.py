@@ -12,21 +12,22 @@ URL = "https://127.0.0.1"
 # The name in the configuration; clients here connect to the address.
 CERTIFICATE = ("-subj", "/CN=ingest.example.org", "-addext", "subjectAltName=DNS:ingest.example.org,IP:127.0.0.1")
 SECRET = "0f6b..."
+PASSWORDS = {name: f"of-{name}" for name in ("ursula", "ugo", "olga", "adam")}
 OPENSSL_SECONDS = 30
 
 
 class Proxy:
     """nginx on port 443 of the host, and its users."""
 
-    def __init__(self, engine: Engine, folder: Path, passwords: dict[str, str]) -> None:
-        self._engine, self._folder, self._passwords = engine, folder, passwords
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._engine, self._folder = engine, folder
 
     def start(self, secret: str) -> None:
         """Start nginx with a certificate, its users, and the secret that it sends to the API."""
         self._folder.mkdir()
         new_key = ("req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "1")
         self._openssl(*new_key, *CERTIFICATE, "-keyout", "ingest.key", "-out", "ingest.crt")
-        hashed = {user: self._openssl("passwd", "-6", password) for user, password in self._passwords.items()}
+        hashed = {user: self._openssl("passwd", "-6", password) for user, password in PASSWORDS.items()}
         (self._folder / "ingest.users").write_text("".join(f"{user}:{text}" for user, text in hashed.items()))
         (self._folder / "ingest.conf").write_text(documented.NGINX.replace(SECRET, secret))
         places = {
@@ -35,15 +36,11 @@ class Proxy:
         }
         mounts = [f"--volume={self._folder / name}:/etc/nginx/{place}:ro" for name, place in places.items()]
         # In the host's network: a proxy on the host.
-        self._engine.run("run", "--detach", "--rm", "--name", NGINX, "--network=host", *mounts, NGINX)
+        self._engine.run("run", "--detach", "--restart=always", "--name", NGINX, "--network=host", *mounts, NGINX)
 
     def user(self, name: str) -> Uploader:
         """Return a user who logs in to nginx."""
-        return Uploader({"auth": (name, self._passwords[name]), "verify": str(self._folder / "ingest.crt")}, URL)
-
-    def stop(self) -> None:
-        """Stop nginx and remove its container."""
-        self._engine.run("stop", NGINX)
+        return Uploader({"auth": (name, PASSWORDS[name]), "verify": str(self._folder / "ingest.crt")}, URL)
 
     def _openssl(self, *arguments: str) -> str:
         command = ["openssl", *arguments]

@@ -21,19 +21,10 @@ def run(folder: Path, only: list[str]) -> int:
         with report.check("the base images are made"):
             base_images.build(engine, folder)
         if not report.faults:
-            _run_scenarios(Scene(engine, folder, check_out(engine, folder / "project"), report), only)
+            scene = Scene(engine, folder, check_out(engine, folder / "project"), report)
+            for name, scenario in SCENARIOS.items():
+                if not only or name in only:
+                    scenario(scene)
     finally:
         engine.stop()
     return 1 if report.faults else 0
-
-
-def _run_scenarios(scene: Scene, only: list[str]) -> None:
-    """Run each scenario on what the ones before have left."""
-    for name, scenario in SCENARIOS.items():
-        if not only or name in only:
-            scenario(scene)
-    with scene.report.check("down removes the containers, volumes and the network"):
-        scene.deployment.compose("down", "--volumes")
-        assert scene.engine.run("ps", "--all", "--quiet") == ""
-        assert scene.engine.run("volume", "ls", "--quiet") == ""
-        assert "pacifica" not in scene.engine.run("network", "ls")

@@ -11,6 +11,8 @@ from tools.waiting import wait_until
 
 CGROUPS = Path("/sys/fs/cgroup")
 DEVICE = "tap0"
+# The kernel ends both programs with this one, also if this one is killed.
+END_WITH_PARENT = ("setpriv", "--pdeathsig=KILL")
 CONNECT_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -18,7 +20,7 @@ STOP_SECONDS = 30
 def run(command: list[str], folder: Path) -> int:
     """Run a command in the sandbox; return its exit status."""
     isolated = subprocess.Popen(
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
+        [*END_WITH_PARENT, "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
     )
     network = _connect(_child_of(isolated), folder)
     try:
@@ -51,7 +53,7 @@ def _child_of(process: subprocess.Popen[bytes]) -> int:
 
 def _connect(pid: int, folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "slirp4netns.log").open("wb") as log:
-        command = ["slirp4netns", "--configure", "--mtu=65520", str(pid), DEVICE]
+        command = [*END_WITH_PARENT, "slirp4netns", "--configure", "--mtu=65520", str(pid), DEVICE]
         return subprocess.Popen(command, stdout=log, stderr=log)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tools.compose_test.scenarios.access import roles
 from tools.compose_test.scenarios.admin import admin
+from tools.compose_test.scenarios.end import end
 from tools.compose_test.scenarios.faults import faults
 from tools.compose_test.scenarios.power import power
 from tools.compose_test.scenarios.proxied import proxied
@@ -16,9 +17,10 @@ SCENARIOS: dict[str, Callable[[Scene], None]] = {
     "start": start,
     "roles": roles,
     "admin": admin,
+    "upgrade": upgrade,
+    "proxied": proxied,
     "workers": workers,
     "faults": faults,
     "power": power,
-    "proxied": proxied,
-    "upgrade": upgrade,
+    "end": end,
 }

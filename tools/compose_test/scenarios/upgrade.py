@@ -1,6 +1,8 @@
-"""An upgrade from version 0.1.0 with jobs in flight, as the change log describes it."""
+"""An upgrade from version 0.1.0 with jobs in flight, as the change log describes it, to a deployment behind nginx."""
 
-from tools.compose_test.deployment import WORKER, Deployment, check_out, has_commit
+from tools.compose_test import documented
+from tools.compose_test.deployment import Deployment, check_out, has_commit
+from tools.compose_test.proxy import Proxy
 from tools.compose_test.scenarios.start import unhealthy
 from tools.compose_test.scene import Scene
 from tools.compose_test.uploads import Uploader
@@ -10,32 +12,40 @@ from tools.waiting import wait_until
 FIRST_VERSION = "a55ac49"
 START_SECONDS = 300
 FILES = 20_000
+SECRET_FILE = "/var/lib/pacifica-ingest/access/proxy-secret"
 
 
 def upgrade(scene: Scene) -> None:
-    """Start 0.1.0, upload, and replace it by this version while the jobs run."""
-    check = scene.report.check
-    if not has_commit(FIRST_VERSION):
+    """Start 0.1.0, upload, and replace it by this version behind nginx while the jobs run."""
+    check, jobs = scene.report.check, list[int]()
+    if has_commit(FIRST_VERSION):
+        scene.deployment.compose("down", "--volumes")
+        with check("version 0.1.0 is built, starts, and is stopped while it sends the files of a job"):
+            jobs = _run_old(scene)
+    else:
         scene.report.skip("the upgrade from 0.1.0", f"this checkout does not have the commit {FIRST_VERSION}")
-        return
-    scene.deployment.compose("down", "--volumes")
-    with check("version 0.1.0 is built, starts, and sends the files of a job"):
-        old = _start_old(scene)
-        ursula = Uploader({"headers": {"X-Http-Authed-User": "ursula"}})
-        ursula.wait_for_api(START_SECONDS)
-        jobs = [ursula.upload_large(FILES), *ursula.upload_many(8)]
-        sending = "SELECT 1 FROM task_instance WHERE task_id = 'ingest_files' AND state = 'running'"
-        wait_until(lambda: bool(old.query(sending)), START_SECONDS, lambda: f"no files are sent: {unhealthy(old)}")
-        assert not ursula.state(jobs[0]).get("complete"), "the job was complete before the upgrade"
-    with check("this version replaces it in the middle of the job"):
-        old.compose("down")
-        _start_new(scene, old)
+        scene.deployment.compose("down")
+    scene.users.clear()
+    with check("this version starts on the volumes, behind nginx, and every service is healthy"):
+        _start_behind_proxy(scene)
         assert unhealthy(scene.deployment) == []
-    with check("the jobs of 0.1.0 are cataloged, and new ones"):
-        now = scene.user("ursula")
-        now.wait([*jobs, *now.upload_many(4)])
-    with check("after the upgrade, ledger, archive and catalog agree"):
-        scene.deployment.command(WORKER, "reconcile")
+    # The job of the stage that was interrupted continues later; the scenario `end` waits for it.
+    scene.user("ursula").jobs.extend(jobs)
+
+
+def _run_old(scene: Scene) -> list[int]:
+    """Start 0.1.0, upload, and stop it in the middle of a job; return the jobs."""
+    old = _start_old(scene)
+    ursula = Uploader({"headers": {"X-Http-Authed-User": "ursula"}})
+    ursula.wait_for_api(START_SECONDS)
+    jobs = [ursula.upload_large(FILES), *ursula.upload_many(8)]
+    wait_until(
+        lambda: bool(old.hosts_that_send(jobs[0])), START_SECONDS, lambda: f"no files are sent: {unhealthy(old)}"
+    )
+    assert not ursula.state(jobs[0]).get("complete"), "the job was complete before the upgrade"
+    old.compose("down")
+    scene.deployment.variables.write_text(old.variables.read_text())
+    return jobs
 
 
 def _start_old(scene: Scene) -> Deployment:
@@ -48,8 +58,13 @@ def _start_old(scene: Scene) -> Deployment:
     return old
 
 
-def _start_new(scene: Scene, old: Deployment) -> None:
-    """Start this version on the volumes and with the passwords of 0.1.0."""
-    scene.deployment.variables.write_text(old.variables.read_text())
-    scene.deployment.set(INGEST_AUTHENTICATION="token")
-    scene.deployment.compose("up", "--build", "--detach", "--wait")
+def _start_behind_proxy(scene: Scene) -> None:
+    deployment = scene.deployment
+    deployment.set(INGEST_AUTHENTICATION="proxy", INGEST_OPERATORS="olga", INGEST_ADMINS="adam")
+    deployment.set(INGEST_PROXY_SECRET_FILE=SECRET_FILE)
+    deployment.compose("build")
+    deployment.run_shell(documented.STORE_PROXY_SECRET)
+    deployment.compose("up", "--detach", "--wait")
+    nginx = Proxy(scene.engine, scene.folder / "proxy")
+    nginx.start(deployment.compose("exec", "-T", "api", "cat", SECRET_FILE).strip())
+    scene.log_in = nginx.user

@@ -25,4 +25,6 @@ def workers(scene: Scene) -> None:
 def hosts_of(scene: Scene, jobs: Iterable[int]) -> set[str]:
     """Return the host names of the workers that ran stages of these jobs; a host name is the start of the container's ID."""
     runs = ", ".join(f"'job-{job}'" for job in jobs)
-    return set(scene.deployment.query(f"SELECT DISTINCT hostname FROM task_instance WHERE run_id IN ({runs})"))
+    return set(
+        scene.deployment.query(f"SELECT hostname FROM task_instance WHERE hostname <> '' AND run_id IN ({runs})")
+    )
