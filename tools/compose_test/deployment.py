@@ -17,6 +17,7 @@ IMAGE = "pacifica-ingest-airflow"
 WORKER = "airflow-worker"
 PROJECT_NAME = "pacifica-ingest"
 SHELL_SECONDS = 120
+LOG_LINES = 15
 COPY = "git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf -"
 
 
@@ -64,6 +65,11 @@ class Deployment:
         ids = self.compose("ps", "--all", "--quiet").split()
         found = json.loads(self.engine.run("inspect", *ids)) if ids else []
         return {each["Name"].removeprefix(f"/{PROJECT_NAME}-"): each for each in found}
+
+    def describe(self) -> str:
+        """Return the state of each container, and the last lines of each log, for somebody who looks for a cause."""
+        states = self.compose("ps", "--all", "--format", "{{.Name}} {{.Status}}")
+        return f"{states}{self.compose('logs', '--no-color', f'--tail={LOG_LINES}')}"
 
     def ids(self) -> dict[str, str]:
         """Return the ID of each running container by its name."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ingest.local.reporting import say
 from tools.compose_test import base_images, sandbox
 from tools.compose_test.deployment import check_out
 from tools.compose_test.engine import Engine
@@ -22,9 +23,18 @@ def run(folder: Path, only: list[str]) -> int:
             base_images.build(engine, folder)
         if not report.faults:
             scene = Scene(engine, folder, check_out(engine, folder / "project"), report)
-            for name, scenario in SCENARIOS.items():
-                if not only or name in only:
-                    scenario(scene)
+            _run_scenarios(scene, only)
     finally:
         engine.stop()
     return 1 if report.faults else 0
+
+
+def _run_scenarios(scene: Scene, only: list[str]) -> None:
+    for name, scenario in SCENARIOS.items():
+        if only and name not in only:
+            continue
+        faults = scene.report.faults
+        scenario(scene)
+        if scene.report.faults > faults:
+            # Everything is removed at the end.
+            say(scene.deployment.describe())

@@ -25,10 +25,12 @@ def start(scene: Scene) -> None:
         added = size(scene, IMAGE) - size(scene, tags()[0])
         assert added <= LARGEST_IMAGE, f"{added / MEGABYTE:.0f} MB"
         assert scene.engine.run("images", "--quiet", "--filter", "dangling=true") == ""
-    with check("`up --wait` is healthy within 45 s"):
-        begun = time.monotonic()
+    begun = time.monotonic()
+    with check("`up --wait` succeeds"):
         deployment.compose("up", "--detach", "--wait")
-        assert time.monotonic() - begun <= LONGEST_START_SECONDS, f"{time.monotonic() - begun:.1f} s"
+    seconds = time.monotonic() - begun
+    with check("it takes at most 45 s"):
+        assert seconds <= LONGEST_START_SECONDS, f"{seconds:.1f} s"
     with check("every service is healthy, and the others have ended with 0"):
         assert unhealthy(deployment) == []
     with check("the API is ready, and Airflow shows its page"):
