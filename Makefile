@@ -24,7 +24,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
+.PHONY: help run core test test-all compose-test count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -40,6 +40,9 @@ test: $(STAMP) ## run the fast tests, at most 3 minutes on 2 cores
 
 test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage
 	@exec $(CACHING) $(BIN)/python -m tools.test_all
+
+compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them, in at most 8 minutes (root, Debian; SCENARIOS="roles faults")
+	@exec $(BIN)/python -m tools.compose_test $(SCENARIOS)
 
 count-tests: $(STAMP) ## count the test functions, each without its parameters
 	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l
