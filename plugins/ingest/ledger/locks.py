@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import DatabaseUnavailable, JobBusy
-from ingest.ledger.database import first_line
+from ingest.ledger.database import SESSION_ENGINE, first_line
 
 SERVICE = 8066
 JOB_LOCK_SECONDS = 60
@@ -47,10 +47,8 @@ def hold_job_lock(engine: Engine, job_id: int) -> Iterator[None]:
     Raises JobBusy when another process still holds it after a minute, DatabaseUnavailable.
     """
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with _connect_session(engine) as connection:
             connection.execute(text(f"SET lock_timeout = '{JOB_LOCK_SECONDS}s'"))
-            # Not returned to the pool, which would connect again in its place.
-            connection.detach()
             connection.execute(select(func.pg_advisory_lock(job_id)))
             # Closing the session frees the lock, also when the connection was lost.
             yield
@@ -58,3 +56,13 @@ def hold_job_lock(engine: Engine, job_id: int) -> Iterator[None]:
         if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
             raise JobBusy(f"an older process still works on job {job_id}") from error
         raise DatabaseUnavailable(f"the database of jobs: {first_line(error.orig)}") from error
+
+
+@contextmanager
+def _connect_session(engine: Engine) -> Iterator[Connection]:
+    """Open a connection with a session of its own, on which each statement is a transaction."""
+    source = engine.get_execution_options().get(SESSION_ENGINE) or engine
+    with source.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Not returned to the pool, which would connect again in its place.
+        connection.detach()
+        yield connection
