@@ -20,11 +20,12 @@ STAMP := $(VENV)/complete
 CACHING := env -u PYTHONDONTWRITEBYTECODE
 # Tests without the whole stack, the real Pacifica services and long runs; and one bundle through the whole stack.
 FAST := smoke or not (stack or core or slow)
+KILLED_ON_CELERY := $(addprefix tests/faults/test_,stages_killed.py processes.py api_server_unavailable.py)
 UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all compose-test count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
+.PHONY: help run core test test-all test-celery compose-test count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -43,6 +44,8 @@ test-all: $(STAMP) ## run all tests, what failed once more, and print the covera
 
 compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them, in at most 8 minutes (root, Debian; SCENARIOS="roles faults")
 	@exec $(BIN)/python -m tools.compose_test $(SCENARIOS)
+test-celery: $(STAMP) ## kill processes and stages on a stack with CeleryExecutor, Redis and two workers
+	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q $(KILLED_ON_CELERY)
 
 count-tests: $(STAMP) ## count the test functions, each without its parameters
 	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l

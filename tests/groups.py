@@ -19,6 +19,7 @@ GROUPS = (
     ("long outages", ("faults/test_api_server_unavailable", "faults/test_hung_processes")),
     ("kills of stages", ("faults/test_stages_killed", "faults/test_commands_killed")),
     ("clocks and backups", ("faults/test_clock", "faults/test_backup")),
+    ("celery workers", ("faults/test_celery_workers",)),
     # Each of these runs stacks of its own.
     ("interrupted stacks", ("faults/test_supervisor_killed", "e2e/test_obstacles")),
     ("two processes", ("archiving/two_processes/",)),
