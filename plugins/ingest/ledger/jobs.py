@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from ingest.errors.types import JobCanceled, JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import idempotency_keys, legacy_jobs, uploads
 from ingest.ledger.compiled_statements import CompiledStatement
-from ingest.ledger.database import transaction
+from ingest.ledger.database import autocommit, transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
 from ingest.ledger.job_rows import LOCK, READ, find_row
-from ingest.ledger.job_snapshots import JobSnapshot, Received, to_snapshot
+from ingest.ledger.job_snapshots import COLUMNS, JobSnapshot, Received, to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.notifications import NotificationType
@@ -63,8 +63,8 @@ def read(engine: Engine, job_id: int) -> JobSnapshot:
 def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
     """Read the jobs that exist, by their ids; raises DatabaseUnavailable."""
     valid = [job_id for job_id in job_ids if is_valid_id(job_id)]
-    with transaction(engine) as session:
-        return {job.id: to_snapshot(job) for job in session.scalars(select(Job).where(Job.id.in_(valid)))}
+    with autocommit(engine) as connection:
+        return {row.id: to_snapshot(row) for row in connection.execute(select(*COLUMNS).where(Job.id.in_(valid)))}
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobSnapshot]:
@@ -125,13 +125,19 @@ def is_valid_id(job_id: int) -> bool:
 def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
     """Store the state that a client received, for times when Airflow does not respond or has no run of the job.
 
-    Does nothing when the job or its run has changed since it was seen, and does not wait for a stage that writes to the job.
+    Does nothing when the job or its run has changed since it was seen. Once a client has received FAILED, all processes must
+    answer it. So FAILED waits for a transaction that writes to the job, and is replaced only by a process that has seen it.
+    Any other state is not stored while another transaction writes.
     """
     same = select(Job.id).where(
         Job.id == seen.received.job_id, Job.updated == seen.updated, Job.run_changes == seen.run_changes
     )
+    is_failed = state.state == JobStatus.FAILED
+    has_seen_failed = seen.record.last is not None and seen.record.last.state == JobStatus.FAILED
+    if not is_failed and not has_seen_failed:
+        same = same.where(func.coalesce(Job.last_state["state"].astext, "") != JobStatus.FAILED)
     with transaction(engine) as session:
-        unchanged = same.with_for_update(skip_locked=True).scalar_subquery()
+        unchanged = same.with_for_update(skip_locked=not is_failed).scalar_subquery()
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
 
