@@ -18,8 +18,8 @@ from api.access.header_auth import ByTrustedHeader
 from api.request_errors import RequestError
 from ingest.settings.loading import Settings
 
-# The groups of the users in the settings `operators` and `admins`.
-OPERATORS, ADMINS = "users in INGEST_OPERATORS", "users in INGEST_ADMINS"
+# The groups of the users in the settings `operators` and `admins`. No group in the header can have a semicolon in its name.
+OPERATORS, ADMINS = ";users in INGEST_OPERATORS", ";users in INGEST_ADMINS"
 REFUSED = (
     "The proxy in front of Airflow has not authenticated you. Log in there, or ask your admin to check its secret."
 )

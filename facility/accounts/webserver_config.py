@@ -32,7 +32,7 @@ def optional(name: str, default: str = "") -> str:
 
 def roles_of_groups() -> dict[str, list[str]]:
     """Return the roles of each group. Names are separated by semicolons, because those in LDAP contain commas."""
-    roles: dict[str, list[str]] = {OPERATORS: [OPERATOR], ADMINS: [ADMIN]}
+    roles: dict[str, list[str]] = {OPERATORS: [OPERATOR], ADMINS: [ADMIN]} if LOG_IN == "proxy" else {}
     for variable, role in ROLES.items():
         for group in filter(None, map(str.strip, optional(variable).split(";"))):
             roles.setdefault(group, []).append(role)

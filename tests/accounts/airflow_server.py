@@ -72,7 +72,8 @@ class ComposeLoader(yaml.CSafeLoader):
     """Reads the tags of Compose, which say how a value is merged, as values."""
 
 
-ComposeLoader.add_multi_constructor("!", lambda loader, _tag, node: loader.construct_yaml_null(node))
+ComposeLoader.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))
+ComposeLoader.add_constructor("!reset", lambda _loader, _node: None)
 
 
 def run(variables: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,8 @@ from tests.api.access.callers import FromAddress
 from tools.pacifica_core.database import execute
 from tools.waiting import wait_until
 
+# The group by which the users in INGEST_ADMINS are admins (accounts.proxy_log_in).
+ADMINS = ";users in INGEST_ADMINS"
 # Accounts are cached for 30 seconds, on a busy machine.
 CACHE_SECONDS = 120
 
@@ -30,6 +32,7 @@ def proxied(server: AirflowServer, user: str, groups: str = "", **more: str) -> 
         ("otto", "", OPERATOR),
         ("adele", "", ADMIN),
         ("nora", "guests", NONE),
+        ("nestor", f"{ADMINS};;{ADMINS}", NONE),
         ("norbert", "", NONE),
     ],
 )
