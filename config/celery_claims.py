@@ -6,7 +6,7 @@ A worker answers from its main process, however busy its tasks are. Imports no A
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 # A busy worker has this long for its answer.
@@ -26,11 +26,12 @@ class Inspect(Protocol):
 
 
 class ClaimRounds:
-    """Queries the workers in rounds, and counts for each task the rounds since a worker last claimed it."""
+    """Queries the workers in rounds, and counts for each started task the rounds since a worker last claimed it."""
 
-    def __init__(self, inspect: Inspect, tasks: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, inspect: Inspect) -> None:
         self._inspect = inspect
-        self._tasks = tasks
+        # The started tasks since the last round.
+        self._started: set[str] = set()
         self._unclaimed: dict[str, int] = {}
 
     def start(self) -> None:
@@ -38,12 +39,13 @@ class ClaimRounds:
         threading.Thread(target=self._run, name="claim-rounds", daemon=True).start()
 
     def is_lost(self, task: str) -> bool:
-        """Return whether no worker has claimed a task in the last rounds."""
+        """Return whether no worker has claimed a started task in the last rounds, all of which followed a call of this."""
+        self._started.add(task)
         return self._unclaimed.get(task, 0) >= LOST_AFTER_ROUNDS
 
     def run_round(self) -> None:
         """Query all workers once. Rounds are counted, not seconds, so a scheduler that was suspended loses no task."""
-        tasks = list(self._tasks())
+        tasks, self._started = list(self._started), set()
         try:
             # Not `query_task`: a worker forgets a task that Redis delivers again while it runs.
             answers = self._inspect.active() if tasks else None

@@ -21,8 +21,7 @@ class IngestCeleryExecutor(CeleryExecutor):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Airflow's signature
         super().__init__(*arguments, **named)
-        inspect = self.celery_app.control.inspect(timeout=ANSWER_SECONDS)
-        self._rounds = ClaimRounds(inspect, lambda: [result.task_id for result in tuple(self.workloads.values())])
+        self._rounds = ClaimRounds(self.celery_app.control.inspect(timeout=ANSWER_SECONDS))
 
     def start(self) -> None:
         """Begin to query the workers; raises ValueError if the executor would fork beside the thread."""

@@ -74,8 +74,9 @@ def start(started: ExitStack, words: list[str]) -> "subprocess.Popen[bytes]":
     return process
 
 
-def rounds_of(app: Celery, *tasks: AsyncResult) -> ClaimRounds:
-    return ClaimRounds(app.control.inspect(timeout=ANSWER_SECONDS), lambda: [task.id for task in tasks])
+@pytest.fixture
+def rounds(app: Celery) -> ClaimRounds:
+    return ClaimRounds(app.control.inspect(timeout=ANSWER_SECONDS))
 
 
 def send(app: Celery, seconds: float) -> AsyncResult:
@@ -88,14 +89,17 @@ def wait_for_start(task: AsyncResult) -> None:
 
 def is_lost_after(rounds: ClaimRounds, task: AsyncResult, count: int = LOST_AFTER_ROUNDS) -> bool:
     for _ in range(count):
+        # As the scheduler does in each of its loops.
+        rounds.is_lost(task.id)
         rounds.run_round()
     return rounds.is_lost(task.id)
 
 
-def test_a_running_task_is_claimed_and_that_of_a_killed_worker_is_lost(app: Celery, start_worker: Start):
+def test_a_running_task_is_claimed_and_that_of_a_killed_worker_is_lost(
+    app: Celery, rounds: ClaimRounds, start_worker: Start
+):
     worker, task = start_worker(), send(app, SECONDS)
     wait_for_start(task)
-    rounds = rounds_of(app, task)
     assert not is_lost_after(rounds, task)
     worker.kill()
     assert not is_lost_after(rounds, task, LOST_AFTER_ROUNDS - 1)
@@ -103,21 +107,22 @@ def test_a_running_task_is_claimed_and_that_of_a_killed_worker_is_lost(app: Cele
 
 
 def test_a_worker_that_is_started_again_under_its_name_does_not_claim_the_task_of_the_killed_one(
-    app: Celery, start_worker: Start
+    app: Celery, rounds: ClaimRounds, start_worker: Start
 ):
     worker, task = start_worker(), send(app, SECONDS)
     wait_for_start(task)
     worker.kill()
     start_worker()
     wait_until(lambda: bool(app.control.ping(timeout=1.0)), SECONDS, lambda: "the worker does not start")
-    assert is_lost_after(rounds_of(app, task), task)
+    assert is_lost_after(rounds, task)
 
 
-def test_no_task_is_lost_because_the_broker_is_unavailable(app: Celery, start_redis: Start, start_worker: Start):
+def test_no_task_is_lost_because_the_broker_is_unavailable(
+    app: Celery, rounds: ClaimRounds, start_redis: Start, start_worker: Start
+):
     start_worker()
     task = send(app, SECONDS)
     wait_for_start(task)
-    rounds = rounds_of(app, task)
     shut_down(app)
     assert not is_lost_after(rounds, task)
     start_redis()
@@ -125,10 +130,9 @@ def test_no_task_is_lost_because_the_broker_is_unavailable(app: Celery, start_re
     assert not is_lost_after(rounds, task)
 
 
-def test_a_suspended_worker_answers_late_and_loses_no_task(app: Celery, start_worker: Start):
+def test_a_suspended_worker_answers_late_and_loses_no_task(app: Celery, rounds: ClaimRounds, start_worker: Start):
     worker, task = start_worker(), send(app, SECONDS)
     wait_for_start(task)
-    rounds = rounds_of(app, task)
     for _ in range(2):
         worker.send_signal(signal.SIGSTOP)
         assert not is_lost_after(rounds, task, LOST_AFTER_ROUNDS - 1)
@@ -140,3 +144,19 @@ def test_a_suspended_worker_answers_late_and_loses_no_task(app: Celery, start_wo
 def shut_down(app: Celery) -> None:
     with app.connection_for_write() as connection:
         connection.default_channel.client.shutdown(nosave=True)
+
+
+def test_rounds_before_the_start_of_a_task_do_not_count(app: Celery, rounds: ClaimRounds):
+    task = send(app, SECONDS)
+    # It waits in the broker, so the scheduler does not ask for it yet.
+    for _ in range(LOST_AFTER_ROUNDS):
+        rounds.run_round()
+    assert not rounds.is_lost(task.id)
+
+
+def test_rounds_while_the_scheduler_is_suspended_do_not_count(app: Celery, rounds: ClaimRounds):
+    task = send(app, SECONDS)
+    assert not is_lost_after(rounds, task, LOST_AFTER_ROUNDS - 1)
+    rounds.run_round()
+    rounds.run_round()
+    assert not is_lost_after(rounds, task, LOST_AFTER_ROUNDS - 1)

@@ -12,7 +12,8 @@ from ingest.local.executor import CELERY
 from ingest.local.layout import Layout
 
 SERVICES = (program.API_SERVER, program.SCHEDULER, program.DAG_PROCESSOR, program.API)
-WORKERS_STOP_SECONDS = 20
+# The same as in docker-compose.yaml.
+WORKERS_STOP_SECONDS = 30
 ONE_SHOT = (program.INITDB, program.MIGRATION, program.AIRFLOW_CLEANUP)
 GROUP = "services"
 

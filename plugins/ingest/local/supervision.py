@@ -22,7 +22,7 @@ from ingest.local.waiting import wait_until
 GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})
 ENDED = GIVEN_UP | {"EXITED"}
 START_SECONDS = 20
-STOP_SECONDS = 30
+STOP_SECONDS = 45
 
 
 class Supervisor:
