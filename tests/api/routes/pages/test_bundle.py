@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine
 
+from ingest.errors.types import ServiceUnavailable
 from ingest.ledger import jobs
 from ingest.pages.csrf import TOKEN_HEADER, make_token
 from ingest.settings.loading import Settings
+from tests.api.live_server import NOWHERE
 from tests.api.routes.job_lists import make_job
 from tests.api.routes.pages.conftest import ADMIN, OPERATOR, UPLOADER, Browser, OpenBrowser
 from tests.operations.test_replace_bundle import NoAirflow
@@ -18,9 +20,17 @@ SECRET = "a-secret-of-this-browser"
 REJECTED = {"stage": "open_tar", "code": "bundle_invalid", "text": "cut", "final": True, "attempt": 1}
 
 
+class UnavailableAirflow(NoAirflow):
+    """An Airflow that cannot say whether something keeps a job from running."""
+
+    def read(self, *_: object) -> None:
+        """Fail."""
+        raise ServiceUnavailable("Airflow", NOWHERE, "connection refused")
+
+
 @pytest.fixture
 def app(make_app: Callable[..., Flask], token_settings: Settings) -> Flask:
-    return make_app(token_settings, airflow=NoAirflow())
+    return make_app(token_settings, airflow=UnavailableAirflow())
 
 
 @pytest.fixture
@@ -72,6 +82,6 @@ def test_others_replace_nothing(log_in: OpenBrowser, rejected: int):
         assert send(browser, rejected, b"fixed", make_token(SECRET, user))[0] == 403
 
 
-def test_an_empty_bundle_is_refused_with_a_page(admin: Browser, rejected: int):
+def test_body_without_a_length_is_refused_with_a_page(admin: Browser, rejected: int):
     status, page = send(admin, rejected, b"")
-    assert (status, 'class="message error"' in page) == (400, True)
+    assert (status, 'class="message error"' in page) == (411, True)
