@@ -43,7 +43,7 @@ def find_by_cause(page: Page, job: int, code: str) -> FrameLocator:
 
 def expect_completion(frame: FrameLocator, job: int) -> None:
     """Watch the page of a job until the job is complete, without loading the page again."""
-    expect(frame.get_by_role("heading", name=f"Job {job}", exact=True)).to_be_visible()
+    expect(frame.get_by_role("heading", name=f"Job {job}", exact=True)).to_be_visible(timeout=120_000)
     mark(frame)
     expect(frame.locator(".job-heading .state")).to_have_text("complete", timeout=120_000)
     expect(frame.get_by_text("The archive holds all files")).to_be_visible()

@@ -4,8 +4,9 @@ Used by `job_changes` and `selection`. Airflow's api-server limits neither, and 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
@@ -21,7 +22,7 @@ TOO_SLOW = f"The form did not arrive within {LONGEST_SECONDS:g} seconds. Send it
 class FormRoute(APIRoute):
     """A route whose requests have small bodies."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of requests; called by FastAPI."""
         handle = super().get_route_handler()
 

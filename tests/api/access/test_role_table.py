@@ -162,7 +162,7 @@ TABLE = """
 | GET     | /ui/jobs/<job_id>/retry      | another's  |        401 |         403 |      403 |      403 |   200 |
 | POST    | /ui/jobs/<job_id>/retry      | own        |        401 |         403 |      403 |      403 |   403 |
 | OPTIONS | /ui/jobs/<job_id>/retry      |            |        401 |         403 |      403 |      403 |   200 |
-| GET     | /ui/jobs/<job_id>/bundle     | own        |        401 |         403 |      403 |      403 |   409 |
+| GET     | /ui/jobs/<job_id>/bundle     | another's  |        401 |         403 |      403 |      403 |   409 |
 | POST    | /ui/jobs/<job_id>/bundle     | own        |        401 |         403 |      403 |      403 |   403 |
 | OPTIONS | /ui/jobs/<job_id>/bundle     |            |        401 |         403 |      403 |      403 |   200 |
 | GET     | /ui/jobs/confirm             |            |        401 |         403 |      404 |      403 |   404 |
