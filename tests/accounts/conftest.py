@@ -56,6 +56,7 @@ def with_openid(variables: dict[str, str], tmp_path_factory: pytest.TempPathFact
             "AIRFLOW_OPENID_ISSUER": url,
             "AIRFLOW_OPENID_CLIENT_ID": "airflow",
             "AIRFLOW_OPENID_CLIENT_SECRET": "a-secret-of-the-tests",
+            "INGEST_JWT_USER_CLAIM": "preferred_username",
             "AIRFLOW_VIEWER_GROUPS": "viewers",
             "AIRFLOW_OPERATOR_GROUPS": "operators",
             "AIRFLOW_ADMIN_GROUPS": "admins",

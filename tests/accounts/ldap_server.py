@@ -15,6 +15,8 @@ from tools.stack import free_port
 from tools.waiting import wait_until
 
 SLAPD = "/usr/sbin/slapd"
+# By its number, because the client replaces the name localhost by that of the machine.
+ADDRESS = "127.0.0.1"
 SUFFIX = "dc=example,dc=org"
 BIND_USER, BIND_PASSWORD = f"cn=airflow,{SUFFIX}", "the-password-of-airflow"
 PASSWORD = "correct horse"
@@ -87,13 +89,13 @@ def group(name: str) -> str:
 @contextmanager
 def ldap_server(folder: Path) -> Iterator[LdapServer]:
     """Run a server with PEOPLE in GROUPS."""
-    certificate, key = write_certificate(folder)
+    certificate, key = write_certificate(folder, ADDRESS)
     (folder / "data").mkdir()
     configuration = CONFIGURATION.format(
         folder=folder, certificate=certificate, key=key, suffix=SUFFIX, bind_user=BIND_USER, bind_password=BIND_PASSWORD
     )
     (folder / "slapd.conf").write_text(configuration)
-    url = f"ldap://localhost:{free_port()}"
+    url = f"ldap://{ADDRESS}:{free_port()}"
     with (folder / "slapd.log").open("w") as log:
         command = [SLAPD, "-f", str(folder / "slapd.conf"), "-h", url, "-d", "0"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
