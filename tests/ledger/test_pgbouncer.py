@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from ingest.context import StageContext
 from ingest.errors.types import JobBusy
-from ingest.ledger import locks
+from ingest.ledger import jobs, locks
 from ingest.ledger.database import make_engine
 from ingest.ledger.jobs import Received
 from ingest.ledger.lease import acquire_job
@@ -107,8 +107,7 @@ def run_stages(settings: Settings, engine: Engine, job: int) -> None:
 def test_all_stages_of_a_job_run_behind_a_pooler(pooled: Settings, engine: Engine, make_job: MakeJob):
     job = make_job()
     run_stages(pooled, engine, job)
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT outcome FROM job WHERE id = :job"), {"job": job}) == "cataloged"
+    assert jobs.read(engine, job).record.is_cataloged
 
 
 def test_a_job_has_one_process_behind_a_pooler(engine: Engine, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
