@@ -65,6 +65,7 @@ INGEST_VARIABLES = {
 # The used options in the get_provider_info.py of the provider, whose import would import Airflow.
 CELERY_PROVIDER = "3.26.0"
 CELERY_OPTIONS = {
+    ("celery", "extra_celery_config"),
     ("celery", "broker_url"),
     ("celery", "result_backend"),
     ("celery", "sync_parallelism"),
