@@ -15,7 +15,7 @@ from celery_claims import ANSWER_SECONDS, LOST_AFTER_ROUNDS, PAUSE_SECONDS
 from sqlalchemy import Engine
 
 from ingest.local import program
-from ingest.local.executor import CELERY, VARIABLE
+from ingest.local.executor import CELERY, VARIABLE, find_executor
 from ingest.states.stages import STAGES, Kind
 from ingest.system.failpoints import VARIABLE as FAILPOINTS
 from tests.faults import held_jobs
@@ -39,8 +39,13 @@ STAGES_OF_BUNDLE = len(STAGES[Kind.INGEST])
 
 
 @pytest.fixture(scope="module")
-def celery_stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run a stack on CeleryExecutor."""
+def celery_stack(
+    points: Points, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stack]:
+    """Run a stack on CeleryExecutor, unless that of the other tests is one."""
+    if find_executor(os.environ) == CELERY:
+        yield request.getfixturevalue("stack")
+        return
     settings = {**SETTINGS, VARIABLE: CELERY, FAILPOINTS: str(points.folder)}
     process, stack = start_stack(tmp_path_factory.mktemp("celery"), settings)
     try:

@@ -230,7 +230,6 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
             "postgresql://user:password@host:port/database",
         ],
     ),
-    "session_database_url": ("postgresql://user:password@host:port/database", ["ingest", "postgresql:h"]),
     "connect_attempts": ("an integer from 1", NOT_FROM_1),
     "connect_wait": ("a number from 0", NOT_FROM_0),
     "airflow_url": ("an http(s) URL", ["builtin", "http://", "127.0.0.1:8090", "ftp://h", "http://a b"]),

@@ -19,6 +19,7 @@ REDIS_PROGRAM = "redis-server"
 # The same as in docker-compose.yaml, which explains them; a test compares the two.
 CELERY_TUNING = {
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": '{"worker_max_tasks_per_child": 100}',
     "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "1209600",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "30",
