@@ -37,16 +37,19 @@ from ingest.ledger.models import FileState
 from ingest.system.failpoints import failpoint
 
 
-def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int]) -> None:
+def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int], event: tuple[EventKind, str] | None) -> None:
     """Assign new file ids to rows, after which they are pending; raises IntegrityError when the ledger has one of the ids.
 
-    Id and state change in one commit: the archive may hold another system's file under the new id.
+    Id and state change in one commit: the archive may hold another system's file under the new id. `event`, a kind and a
+    text, is part of the commit, because it may say that each of these ids must be checked (`ingest.archiving.ids_in_use`).
     """
     arrays = (literal(list(column), ARRAY(BigInteger)) for column in (keys, ids))
     assigned = func.unnest(*arrays).table_valued("key", "file_id").render_derived(name="assigned")
     values = {"file_id": assigned.c.file_id, "state": FileState.PENDING}
     with lease.transaction() as session:
         session.execute(update(TABLE).where(TABLE.c.id == assigned.c.key).values(values))
+        if event:
+            lease.add_event(session, *event)
     failpoint("file_ids.given", lease.job_id)
 
 

@@ -95,8 +95,11 @@ def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
         yield _ledger_file(file, offset=0)
 
 
-def keys_without_id(lease: JobLease) -> list[int]:
-    """Return the row ids of the first declared files without a file id, up to a batch."""
+def keys_without_id(lease: JobLease) -> tuple[list[int], int]:
+    """Return the row ids of the first declared files without a file id, up to a batch.
+
+    With them, return the highest file id of all jobs, 0 if there is none.
+    """
     query = (
         select(File.id)
         .where(File.job_id == lease.job_id, File.file_id.is_(None), File.position.is_not(None))
@@ -104,7 +107,9 @@ def keys_without_id(lease: JobLease) -> list[int]:
         .limit(BATCH)
     )
     with lease.transaction() as session:
-        return list(session.scalars(query))
+        keys = list(session.scalars(query))
+        highest = session.scalar(select(func.max(File.file_id))) if keys else None
+    return keys, highest or 0
 
 
 def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:
