@@ -17,6 +17,8 @@ from tests.api.routes.job_lists import make_job
 from tests.api.serving.test_held_requests import answer, is_silent
 from tools.waiting import wait_until
 
+# Of no other test: a user with many unfinished jobs waits for them, which changes the answers.
+USER = "polling"
 CLIENTS = 200
 SECONDS = 60
 COUNTED = re.compile(
@@ -45,7 +47,7 @@ def counted(server: Server) -> float:
 
 
 def test_each_of_many_clients_gets_the_state_of_its_own_job(server: Server, database_engine: Engine) -> None:
-    jobs = [make_job(database_engine, "ada") for _ in range(10)]
+    jobs = [make_job(database_engine, USER) for _ in range(10)]
     before, rounds = counted(server), 5
     with connected(server, CLIENTS) as connections:
         for _ in range(rounds):
@@ -62,7 +64,7 @@ def test_each_of_many_clients_gets_the_state_of_its_own_job(server: Server, data
 
 
 def test_requests_that_arrive_together_are_answered_in_their_order(server: Server, database_engine: Engine) -> None:
-    one, other = make_job(database_engine, "ada"), make_job(database_engine, "ada")
+    one, other = make_job(database_engine, USER), make_job(database_engine, USER)
     with server.connect() as connection:
         last = poll(other, Connection="close")
         connection.sendall(poll(one) + poll(other) + b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + poll(one) + last)
@@ -74,7 +76,7 @@ def test_requests_that_arrive_together_are_answered_in_their_order(server: Serve
 
 
 def test_a_poll_with_a_body_is_answered_and_ends_its_connection(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with server.connect() as connection:
         connection.sendall(poll(job, **{"Content-Length": "1000"}))
         head, _ = answer(connection)
@@ -83,7 +85,7 @@ def test_a_poll_with_a_body_is_answered_and_ends_its_connection(server: Server, 
 
 
 def test_clients_that_leave_before_their_answer_harm_no_other(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with connected(server, CLIENTS, poll(job)) as connections:
         for connection in connections[::2]:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
@@ -94,7 +96,7 @@ def test_clients_that_leave_before_their_answer_harm_no_other(server: Server, da
 
 
 def test_polls_that_wait_for_the_database_delay_no_other_request(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with connected(server, 20) as connections, closing(psycopg2.connect(server.database_url)) as lock:
         with lock.cursor() as cursor:
             cursor.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
