@@ -42,7 +42,7 @@ test: $(STAMP) ## run the fast tests, at most 3 minutes on 2 cores
 test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage
 	@exec $(CACHING) $(BIN)/python -m tools.test_all
 
-compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them, in at most 8 minutes (root, Debian; SCENARIOS="roles faults")
+compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them (root, Debian bookworm; SCENARIOS="start roles end": some)
 	@exec $(BIN)/python -m tools.compose_test $(SCENARIOS)
 test-celery: $(STAMP) ## kill processes and stages on a stack with CeleryExecutor, Redis and two workers
 	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q $(KILLED_ON_CELERY)

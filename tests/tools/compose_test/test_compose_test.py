@@ -71,10 +71,6 @@ def test_every_scenario_is_described_in_their_order() -> None:
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(SCENARIOS)
 
 
-def test_continuous_integration_runs_it() -> None:
-    assert "make compose-test" in (PROJECT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-
-
 def test_a_check_that_fails_is_counted_and_the_run_continues(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     with report.check("this fails"):
