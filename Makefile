@@ -4,6 +4,7 @@ PYTHON ?= python3
 MINUTES ?= 5
 SECONDS ?= 60
 SERVICES ?= builtin
+KILLED ?= stages_killed processes api_server_unavailable
 # Everything runs in .venv. If PYTHON names another version than that of .venv, it gets an environment of its own in build/,
 # so that the tests can run on several versions.
 VENV := .venv
@@ -20,7 +21,6 @@ STAMP := $(VENV)/complete
 CACHING := env -u PYTHONDONTWRITEBYTECODE
 # Tests without the whole stack, the real Pacifica services and long runs; and one bundle through the whole stack.
 FAST := smoke or not (stack or core or slow)
-KILLED_ON_CELERY := $(addprefix tests/faults/test_,stages_killed.py processes.py api_server_unavailable.py)
 UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
@@ -42,10 +42,11 @@ test: $(STAMP) ## run the fast tests, at most 3 minutes on 2 cores
 test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage
 	@exec $(CACHING) $(BIN)/python -m tools.test_all
 
+test-celery: $(STAMP) ## kill processes and stages on a stack with CeleryExecutor, Redis and two workers (KILLED=processes: only these)
+	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q $(KILLED:%=tests/faults/test_%.py)
+
 compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them (root, Debian bookworm; SCENARIOS="start roles end": some)
 	@exec $(BIN)/python -m tools.compose_test $(SCENARIOS)
-test-celery: $(STAMP) ## kill processes and stages on a stack with CeleryExecutor, Redis and two workers
-	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q $(KILLED_ON_CELERY)
 
 count-tests: $(STAMP) ## count the test functions, each without its parameters
 	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l

@@ -29,7 +29,7 @@ def load_plugins() -> None:
 
 def keep_decoder() -> None:
     """Build the decoder of the messages to tasks once: otherwise each task builds it twice."""
-    comms = importlib.import_module(COMMS)
+    comms: Any = importlib.import_module(COMMS)
     build, messages = comms.TypeAdapter, comms.ToTask
     decoder = build(messages)
 

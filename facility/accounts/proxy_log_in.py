@@ -61,7 +61,7 @@ def _read_groups(request: Request, header: str) -> list[str]:
 class ProxyLogInView(views.AuthRemoteUserView):  # type: ignore[misc]
     """`/auth/login/`: logs in whom the proxy names now, also if the session is that of another person."""
 
-    @expose("/login/")
+    @expose("/login/")  # type: ignore[untyped-decorator]
     def login(self) -> Response:
         """Log in and continue; 403 if the proxy names nobody. FAB's own view would redirect without an end."""
         user = self.appbuilder.sm.auth_user_remote_user("")

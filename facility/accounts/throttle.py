@@ -24,7 +24,7 @@ class Throttle:
 
     def may_try(self, name: str) -> bool:
         """Count a try and return whether it is permitted. Counted before the check, so that simultaneous tries count."""
-        permitted = self._limiter.hit(self._limit, name)
+        permitted: bool = self._limiter.hit(self._limit, name)
         if not permitted:
             logger.warning("refused a log-in of %r: %d failed in %d seconds", name, MAX_TRIES, WINDOW_SECONDS)
         return permitted

@@ -72,7 +72,7 @@ class ComposeLoader(yaml.CSafeLoader):
     """Reads the tags of Compose, which say how a value is merged, as values."""
 
 
-ComposeLoader.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))
+ComposeLoader.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))  # type: ignore[arg-type]
 ComposeLoader.add_constructor("!reset", lambda _loader, _node: None)
 
 
@@ -110,12 +110,12 @@ class Browser:
     headers: dict[str, str] = field(default_factory=dict)
     session: requests.Session = field(default_factory=requests.Session)
 
-    def request(self, method: str, path: str, **more: object) -> requests.Response:
+    def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
         """Send a request to a path of the server, or to a URL."""
         address = path if path.startswith("http") else self.server.url + path
         return self.session.request(
             method, address, headers=self.headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more
-        )  # type: ignore[arg-type]
+        )
 
     def get(self, path: str) -> requests.Response:
         """Open a page."""

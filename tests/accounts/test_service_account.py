@@ -102,7 +102,7 @@ def test_page_retries_a_job_for_an_operator_and_not_for_a_viewer(
     behind_proxy: AirflowServer, airflow: AirflowApi, database_engine: Engine, user: str, groups: str, status: int
 ):
     job_id = 7100 + status
-    create_job(database_engine, Received(job_id, "ursula", Kind.INGEST, 1, f"{job_id}.tar"))
+    create_job(database_engine, Received(job_id, Kind.INGEST, "ursula", f"{job_id}.tar", 1))
     browser = proxied(behind_proxy, user, groups)
     browser.log_in_by_proxy()
     page = browser.get("/ingest-view/jobs").text

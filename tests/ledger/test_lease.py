@@ -210,7 +210,8 @@ def own_session(mine: JobLease) -> tuple[int, str]:
 
 def holder_of_lock(engine: Engine, job_id: int) -> int | None:
     with engine.begin() as connection:
-        return connection.scalar(HOLDER, {"job": job_id})
+        holder: int | None = connection.scalar(HOLDER, {"job": job_id})
+        return holder
 
 
 def test_transactions_use_the_session_that_holds_the_lock(database_engine: Engine, lease_of_job: JobLease, job_id: int):

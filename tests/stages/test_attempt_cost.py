@@ -12,8 +12,8 @@ from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob
 
 CONNECT, COMMIT, COMPILE, FINISHED = "connect", "commit", "compile", "finished"
-# The built-in UniqueID and catalog have transactions of their own.
-WITH_BUILT_IN_SERVICES = {Stage.LOAD_METADATA, Stage.INGEST_METADATA}
+# The built-in UniqueID and catalog have transactions of their own, and the built-in archive reads its marker.
+WITH_BUILT_IN_SERVICES = {Stage.LOAD_METADATA, Stage.INGEST_FILES, Stage.INGEST_METADATA}
 
 
 @pytest.fixture

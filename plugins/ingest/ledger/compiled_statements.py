@@ -34,7 +34,7 @@ class CompiledStatement:
         # Such as that of JSON; psycopg2 itself converts most types, and all results.
         self._processors = {name: processor for name, processor in processors.items() if processor is not None}
 
-    def execute(self, session: Session, **parameters: object) -> CursorResult[Any]:
+    def execute(self, session: Session, **parameters: object) -> CursorResult[*tuple[Any, ...]]:
         """Execute the statement in the transaction of a session, after its pending changes."""
         session.flush()
         values = {**self._constants, **parameters}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, bindparam, select, text, true, tuple_
+from sqlalchemy import BindParameter, Column, ColumnElement, Row, bindparam, select, text, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.ledger.compiled_statements import CompiledStatement
@@ -21,7 +21,8 @@ TABLE = File.metadata.tables[File.__tablename__]
 READ_IN_INDEX_ORDER = CompiledStatement(
     text("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_incremental_sort = off")
 )
-JOB_ID, LAST = bindparam("job_id"), bindparam("last")
+JOB_ID: BindParameter[int] = bindparam("job_id")
+LAST: BindParameter[int] = bindparam("last")
 
 
 class FileQuery:

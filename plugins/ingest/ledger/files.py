@@ -156,7 +156,7 @@ def ids_by_path(lease: JobLease, paths: Sequence[str]) -> dict[str, int | None]:
     with lease.transaction() as session:
         READ_IN_INDEX_ORDER.execute(session)
         found = _IDS_BY_PATH.execute(session, job_id=lease.job_id, paths=list(paths))
-        return dict(iter(found))
+        return {path: file_id for path, file_id in found}  # noqa: C416 - a Row is not a tuple of two
 
 
 def _values(states: Iterable[FileState]) -> list[str]:

@@ -69,4 +69,4 @@ def _refuse_overridden(job: Job) -> None:
 
 
 def _is_failed(state: dict[str, Any] | None) -> bool:
-    return bool(state) and state["state"] == JobStatus.FAILED
+    return state is not None and state["state"] == JobStatus.FAILED
