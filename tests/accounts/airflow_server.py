@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 import yaml
@@ -110,7 +111,7 @@ class Browser:
     headers: dict[str, str] = field(default_factory=dict)
     session: requests.Session = field(default_factory=requests.Session)
 
-    def request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
+    def request(self, method: str, path: str, **more: Any) -> requests.Response:
         """Send a request to a path of the server, or to a URL."""
         address = path if path.startswith("http") else self.server.url + path
         return self.session.request(

@@ -29,8 +29,10 @@ def check_before_use(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def is_idle(connection: DBAPIConnection) -> bool:
+def is_idle(connection: DBAPIConnection | None) -> bool:
     """Return whether a connection is open and has received nothing."""
+    if connection is None:
+        return False
     with suppress(Error):
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
