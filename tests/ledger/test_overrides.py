@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ingest.errors.types import FenceLost, JobFinished
+from ingest.errors.types import DatabaseUnavailable, FenceLost, JobFinished
 from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.lease import acquire_job
@@ -67,6 +67,16 @@ def test_failed_waits_for_another_process_that_keeps_a_state(database_engine: En
             kept.result(0.5)
         session.commit()
         kept.result(30)
+    assert jobs.read(database_engine, job_id).record.last == FAILED_BY_HAND
+
+
+def test_failed_does_not_wait_for_a_suspended_process(database_engine: Engine, job_id: int):
+    seen = jobs.read(database_engine, job_id)
+    with transaction(database_engine) as session:
+        jobs.get_job(session, job_id, for_update=True)
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
     assert jobs.read(database_engine, job_id).record.last == FAILED_BY_HAND
 
 

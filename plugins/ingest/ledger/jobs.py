@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,8 @@ from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.notifications import NotificationType
 
 LARGEST_ID = 2**63 - 1
+# Transactions of jobs are short, but a suspended process may keep one open.
+FAILED_WAIT_SECONDS = 2
 
 
 def create(engine: Engine, received: Received, sha256: bytes | None = None) -> None:
@@ -127,7 +129,8 @@ def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
 
     Does nothing when the job or its run has changed since it was seen. Once a client has received FAILED, all processes must
     answer it. So FAILED waits for a transaction that writes to the job, and is replaced only by a process that has seen it.
-    Any other state is not stored while another transaction writes.
+    Any other state is not stored while another transaction writes. Raises DatabaseUnavailable, also when FAILED has waited
+    for FAILED_WAIT_SECONDS.
     """
     same = select(Job.id).where(
         Job.id == seen.received.job_id, Job.updated == seen.updated, Job.run_changes == seen.run_changes
@@ -137,6 +140,8 @@ def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
     if not is_failed and not has_seen_failed:
         same = same.where(func.coalesce(Job.last_state["state"].astext, "") != JobStatus.FAILED)
     with transaction(engine) as session:
+        if is_failed:
+            session.execute(text(f"SET LOCAL lock_timeout = '{FAILED_WAIT_SECONDS}s'"))
         unchanged = same.with_for_update(skip_locked=not is_failed).scalar_subquery()
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
