@@ -120,9 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             status, headers, body = self._forward(fault.shorten_to if fault else None)
         if fault and fault.never_answer:
-            # Ends when the client has closed the connection; until then it may send more requests.
-            while self.rfile.read(1):
-                pass
+            # Returns when the client has closed the connection.
+            self.rfile.read(1)
         if fault and (fault.lose_answer or fault.never_answer):
             self.close_connection = True
             return
