@@ -3,8 +3,8 @@
 Loaded by Airflow's scheduler (`[core] executor`). A worker that dies reports nothing, and Celery does not watch its workers.
 Airflow's own limit, the heartbeat of a task, cannot be short: heartbeats go through the api-server, and while that is
 unavailable, every healthy task would look dead. So this executor queries the workers themselves. A started task that no
-worker has claimed in several rounds is lost and fails, so that Airflow starts its next try. Decision 39
-(docs/decisions/0039-lost-celery-tasks.md) compares the alternatives.
+worker has claimed in several rounds is lost and fails, so that Airflow starts its next try. Decision 37
+(docs/decisions/0037-lost-celery-tasks.md) compares the alternatives.
 """
 
 from typing import Any

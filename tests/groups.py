@@ -23,8 +23,6 @@ GROUPS = (
     # Each of these runs stacks of its own.
     ("interrupted stacks", ("faults/test_supervisor_killed", "e2e/test_obstacles")),
     ("two processes", ("archiving/two_processes/",)),
-    # Share Airflow's database.
-    ("accounts", ("accounts/",)),
 )
 NAMES = [name for name, _ in GROUPS]
 

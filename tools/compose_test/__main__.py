@@ -1,7 +1,7 @@
 """`python -m tools.compose_test`, what `make compose-test` runs: exit status 1 with a fault.
 
 Prints why it is skipped where it cannot run. Everything is in a temporary folder and in namespaces of its own: see
-docs/decisions/0037-containers-in-namespaces.md.
+docs/decisions/0036-containers-in-namespaces.md.
 """
 
 import argparse
