@@ -5,9 +5,7 @@ WORKDIR /opt/pacifica-ingest
 
 # Dependencies first, because they change rarely. Packages that requirements.txt also pins have the same, tested versions.
 COPY requirements-facility.txt ./
-# Babel's data of other languages is 32 MB, and only a template macro of Airflow reads it, which no DAG here uses.
-RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements-facility.txt \
- && find /usr/local/lib/python3.12/site-packages/babel/locale-data -name '*.dat' ! -name root.dat ! -name 'en*.dat' -delete
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements-facility.txt
 
 # A fixed number, because a bind mount knows its owner by number only. Docker copies owner and mode of the folder in the image
 # to an empty volume that is mounted on it, so the folders are created here.

@@ -4,7 +4,7 @@ Loaded by Airflow's scheduler (`[core] executor`). A worker that dies reports no
 Airflow's own limit, the heartbeat of a task, cannot be short: heartbeats go through the api-server, and while that is
 unavailable, every healthy task would look dead. So this executor queries the workers themselves. A started task that no
 worker has claimed in several rounds is lost and fails, so that Airflow starts its next try. Decision 37
-(docs/decisions/0037-lost-celery-tasks.md) compares the alternatives.
+(docs/decisions/0036-lost-celery-tasks.md) compares the alternatives.
 """
 
 from typing import Any
