@@ -4,16 +4,18 @@ Used by `job_changes` and `selection`. Airflow's api-server limits neither, and 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive
 
 from ingest.pages.csrf import LARGEST_FORM
 
+# The messages of ASGI.
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 LONGEST_SECONDS = 30.0
 TOO_LARGE = f"A form may have at most {LARGEST_FORM} bytes. Select fewer jobs."
 TOO_SLOW = f"The form did not arrive within {LONGEST_SECONDS:g} seconds. Send it again."
