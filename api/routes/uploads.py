@@ -25,6 +25,7 @@ from api.routes.upload_creation import add_limits, create_upload
 routes = Routes("uploads", __name__)
 
 OVERRIDE = "X-HTTP-Method-Override"
+# POST is allowed only with the header OVERRIDE, so a refused POST does not name it.
 ALLOWED = "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 
@@ -38,7 +39,7 @@ def describe_support() -> Response:
 @routes.undocumented("/uploads/<token>", UPLOADERS, methods=("OPTIONS",))
 def describe_support_for_upload(**_address: str) -> Response:
     """Describe what is supported at the address of an upload, whether it exists or not."""
-    return _describe_support(ALLOWED)
+    return _describe_support(f"{ALLOWED}, POST")
 
 
 @routes.call("POST", "/uploads", operations.CREATE_UPLOAD, UPLOADERS)
