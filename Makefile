@@ -4,6 +4,9 @@ PYTHON ?= python3
 MINUTES ?= 5
 SECONDS ?= 60
 SERVICES ?= builtin
+COVERAGE ?= yes
+LONG ?= yes
+KILLED ?= stages_killed processes api_server_unavailable
 # Everything runs in .venv. If PYTHON names another version than that of .venv, it gets an environment of its own in build/,
 # so that the tests can run on several versions.
 VENV := .venv
@@ -24,7 +27,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
+.PHONY: help run core test test-all test-celery count-tests soak fuzz lint bench bench-memory format lock docs screenshots clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -38,8 +41,11 @@ core: $(STAMP) ## run the real Pacifica services on their documented ports, as s
 test: $(STAMP) ## run the fast tests, at most 3 minutes on 2 cores
 	$(CACHING) $(BIN)/python -m pytest -n 3 --no-loadscope-reorder -m "$(FAST)"
 
-test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage
-	@exec $(CACHING) $(BIN)/python -m tools.test_all
+test-all: $(STAMP) ## run all tests, what failed once more, and print the coverage (COVERAGE=no LONG=no: faster)
+	@exec $(CACHING) $(BIN)/python -m tools.test_all $(if $(filter-out no,$(COVERAGE)),--coverage) $(if $(filter no,$(LONG)),-m "not long")
+
+test-celery: $(STAMP) ## kill workers, processes and stages of a stack with CeleryExecutor, Redis and two workers (KILLED=processes: only these)
+	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q tests/own_stacks/test_celery_workers.py $(KILLED:%=tests/faults/test_%.py)
 
 count-tests: $(STAMP) ## count the test functions, each without its parameters
 	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l

@@ -1,6 +1,8 @@
 """The Flask application. Made by `api.wsgi` in each process of the WSGI server, and by tests."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from flask import Flask
 from flask_openapi3 import OpenAPI
@@ -13,6 +15,7 @@ from api.metrics.ledger_metrics import LedgerCollector
 from api.metrics.part_metrics import PartCollector
 from api.metrics.process_metrics import ProcessMetrics
 from api.openapi.document import document
+from api.polling.announced_polls import announcer
 from api.polling.batched_reads import BatchedReads
 from api.polling.job_changes import JobChanges, read_fingerprints
 from api.polling.merkle_roots import MerkleRoots
@@ -21,7 +24,7 @@ from api.polling.recent_runs import RecentRuns
 from api.probes.readiness import ReadinessCheck
 from api.receiving.resumable.opening import FileNames, find
 from api.receiving.upload_slots import UploadSlots
-from api.resources import EXTENSION, Resources
+from api.resources import EXTENSION, Resources, resources_of
 from api.routes import (
     bundles,
     docs,
@@ -37,6 +40,7 @@ from api.routes import (
     state,
     uploads,
 )
+from api.serving.poll_queue import ANNOUNCE
 from ingest.ledger.database import make_engine, make_probe
 from ingest.orchestrator.client import AirflowApi
 from ingest.pages.overview import OverviewReader
@@ -66,16 +70,25 @@ DATABASE_CONNECTIONS = 10
 SCRAPE_TIMEOUT_SECONDS = 5
 
 
+class Application(OpenAPI):
+    """The Flask application, whose functions are all synchronous."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is; Flask would inspect ten functions in each request."""
+        return func
+
+
 def create_app(settings: Settings, upload_slots: UploadSlots | None = None, airflow: AirflowApi | None = None) -> Flask:
     """Create the application; nothing connects before the first request.
 
     `upload_slots` are shared with the other processes of the API; by default the application has its own. `airflow` is by
     default the client that the settings describe.
     """
-    app = OpenAPI("api", static_folder=None, doc_ui=False, **document(settings))
+    app = Application("api", static_folder=None, doc_ui=False, **document(settings))
     processes = ProcessMetrics()
     slots = upload_slots or UploadSlots(settings.uploads_at_once)
     app.extensions[EXTENSION] = _make_resources(settings, slots, airflow or AirflowApi(settings), processes)
+    app.extensions[ANNOUNCE] = announcer(resources_of(app).get(BatchedReads))
     # By default Flask answers an address with two slashes with a redirect, in HTML.
     app.url_map.merge_slashes = False
     for resource in RESOURCES:

@@ -19,6 +19,7 @@ from api.request_errors import InvalidJobId, MethodNotAllowed, NotFound, Paramet
 from ingest.errors.advice import advice_on
 from ingest.errors.types import (
     INTERNAL_ERROR,
+    BundleNotReplaceable,
     IdempotencyKeyInUse,
     IngestError,
     JobBeingCataloged,
@@ -41,6 +42,7 @@ STATUSES: tuple[tuple[type[IngestError], HTTPStatus], ...] = (
     (UserLimit, HTTPStatus.TOO_MANY_REQUESTS),
     (IdempotencyKeyInUse, HTTPStatus.CONFLICT),
     (JobFinished, HTTPStatus.CONFLICT),
+    (BundleNotReplaceable, HTTPStatus.CONFLICT),
     (JobBeingCataloged, HTTPStatus.CONFLICT),
     (JobCanceled, HTTPStatus.CONFLICT),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -44,6 +44,7 @@
      ├── NotReady                    503
      ├── ReceiptsUnavailable         503
      ├── TokensUnavailable           503
+     ├── TooManyDownloads            503
      ├── TooManyUploads              503
      └── UploadStalled               503
 
@@ -168,6 +169,13 @@ class ReceiptsUnavailable(RequestError):
     """The keys of receipts cannot be read now."""
 
     code = "receipts_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TooManyDownloads(RequestError):
+    """Other long answers are being sent; few are sent simultaneously."""
+
+    code = "too_many_downloads"
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 

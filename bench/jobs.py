@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import stages
 from bench.systems.original_service import OriginalService
 from bench.systems.this_service import ThisService
+from ingest.services.archive_marker import MARKER
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.services import ARCHIVE
 
@@ -33,8 +34,10 @@ def run_original_job(service: OriginalService, bundle: Path, timeout: float) -> 
 
 
 def empty_folder(folder: Path) -> None:
-    """Remove the contents of a folder, so that the disk does not fill."""
+    """Remove the contents of a folder, so that the disk does not fill; the built-in archive keeps its marker."""
     for path in folder.iterdir():
+        if path.name == MARKER:
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ingest.ledger.database import make_engine
-from ingest.ledger.models import FILE_IDS, Base
+from ingest.ledger.models import FILE_IDS, JOB_IDS, Base
 from ingest.ledger.schema import upgrade_schema
 from ingest.local.environment import database_url as url_in
 from ingest.local.layout import Layout
@@ -62,8 +62,8 @@ def database_url(postgres: Layout) -> str:
     engine = make_engine(Settings(database_url=url))
     upgrade_schema(engine)
     with engine.begin() as connection:
-        # Tests choose small ids for files of the catalog; jobs of other tests must not get them.
-        connection.execute(select(func.setval(FILE_IDS.name, 5_000_000)))
+        # Tests choose small ids for files of the catalog and for jobs; jobs of other tests must not get them.
+        connection.execute(select(func.setval(FILE_IDS.name, 5_000_000), func.setval(JOB_IDS.name, 300_000_000)))
     engine.dispose()
     return url
 

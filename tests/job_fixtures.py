@@ -24,6 +24,7 @@ from ingest.stages import run_stage as stage_wrapper
 from ingest.stages.registry import STAGE_FUNCTIONS
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_creation import create_job
+from tests.services.archive_folders import marked_archive
 from tools.bundles import make_bundle
 from tools.pacifica_core.core import Core
 
@@ -43,7 +44,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
         volume_path=tmp_path / "spool",
         database_url=database_url,
-        archiveinterface_url=f"file://{tmp_path}/archive",
+        archiveinterface_url=marked_archive(tmp_path / "archive"),
         move_folders=(tmp_path / "move",),
     )
 

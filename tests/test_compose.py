@@ -15,11 +15,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from airflow_local_settings import STAGE_GRACE_SECONDS
 
 from api.command_line import DEFAULT_PORT
 from docs import build
 from ingest.ledger.database_roles import URLS, read_databases
 from ingest.local.environment import AIRFLOW_TUNING
+from ingest.local.executor import CELERY, CELERY_TUNING, CLASSES
 from ingest.local.ports import find_ports
 from ingest.orchestrator.pools import DESCRIPTION
 from ingest.settings.loading import (
@@ -60,11 +62,13 @@ INGEST_VARIABLES = {
     for source in sources(model).values()
     for variable in source["environment"]
 }
-# The used options in the get_provider_info.py of the provider, which is installed in the image only.
+# The used options in the get_provider_info.py of the provider, whose import would import Airflow.
 CELERY_PROVIDER = "3.26.0"
 CELERY_OPTIONS = {
+    ("celery", "extra_celery_config"),
     ("celery", "broker_url"),
     ("celery", "result_backend"),
+    ("celery", "sync_parallelism"),
     ("celery", "worker_concurrency"),
     ("celery_broker_transport_options", "visibility_timeout"),
 }
@@ -393,6 +397,17 @@ def test_the_tuning_is_that_of_one_machine() -> None:
     }
 
 
+def test_celery_is_that_of_the_tests() -> None:
+    given = environment("airflow-scheduler")
+    assert {name: given.get(name) for name in CELERY_TUNING} == CELERY_TUNING
+
+
+def test_a_worker_that_is_stopped_has_time_to_end_its_stages() -> None:
+    seconds = int(str(SERVICES["airflow-worker"]["stop_grace_period"]).removesuffix("s"))
+    # Then each stage records its end, and Airflow is notified.
+    assert seconds >= STAGE_GRACE_SECONDS + 15
+
+
 @pytest.mark.parametrize("service", OF_INGEST)
 def test_all_of_airflow_has_one_environment(service: str) -> None:
     of_its_own = {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"}
@@ -418,7 +433,7 @@ def test_workers_can_be_scaled() -> None:
     assert not {"container_name", "ports", "hostname"} & worker.keys()
     assert filled_in(worker["scale"]) == "1"
     assert worker["command"] == ["airflow", "celery", "worker"]
-    assert environment("airflow-worker")["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert environment("airflow-worker")["AIRFLOW__CORE__EXECUTOR"] == CLASSES[CELERY]
 
 
 def test_no_stage_is_queued_that_no_worker_is_free_for() -> None:

@@ -1,4 +1,6 @@
-"""The markers `stack`, `core` and `slow`, which `make test` leaves out (`make test-all` runs everything).
+"""The markers `stack`, `core` and `slow`, which `make test` leaves out, and `long`, which `.ci/run` leaves out.
+
+`make test-all` runs everything.
 
 They follow from the place of a test. A parameter that needs the real services carries `pytest.mark.core` where it is
 written. `smoke` marks the end-to-end test that `make test` runs all the same.
@@ -10,7 +12,15 @@ CORE_FIXTURE = "core"
 # Prefixes of node ids below tests/.
 PLACES = {
     # the whole stack: PostgreSQL, Airflow and the API
-    "stack": ("browser/", "e2e/", "e2e_core/", "faults/"),
+    "stack": ("browser/", "e2e/", "e2e_core/", "faults/", "own_stacks/"),
+    # minutes of a stack that no other test can use meanwhile
+    "long": (
+        "faults/test_api_server_unavailable",
+        "faults/test_hung_processes",
+        "own_stacks/test_backup",
+        "own_stacks/test_celery_workers",
+        "own_stacks/test_clock",
+    ),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own

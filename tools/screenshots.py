@@ -12,11 +12,11 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from tests.archive_outage import ArchiveOutage
 from tests.browser.airflow_pages import log_in, open_list, open_tab
 from tests.browser.chromium import new_page, running_browser
-from tests.e2e.conftest import ArchiveOutage
 from tools.bundles import Entry, file_entry, make_bundle
-from tools.stack import Stack, start_stack, stop_stack
+from tools.stack import Stack, running_stack
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDE = {"width": 1440, "height": 900}
@@ -104,12 +104,12 @@ def take_all(browser: Browser, stack: Stack) -> None:
 def main() -> None:
     """Start a stack, and take all images."""
     IMAGES.mkdir(exist_ok=True)
-    with running_browser() as browser, tempfile.TemporaryDirectory() as folder:
-        process, stack = start_stack(Path(folder) / "stack", {})
-        try:
-            take_all(browser, stack)
-        finally:
-            stop_stack(process)
+    with (
+        running_browser() as browser,
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder) / "stack", {}) as stack,
+    ):
+        take_all(browser, stack)
 
 
 if __name__ == "__main__":

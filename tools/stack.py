@@ -29,7 +29,7 @@ JOB_SECONDS = 300
 TIMEOUT_SECONDS = 30
 STARTING = Path(tempfile.gettempdir()) / f"pacifica-ingest-tests-{os.getuid()}.lock"
 # Several stacks share the two cores of a test machine, so an idle scheduler looks for work less often than usual.
-TUNING = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25"}
+TUNING = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5"}
 State = dict[str, Any]
 
 
@@ -135,6 +135,16 @@ def starting() -> Iterator[None]:
     with STARTING.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def running_stack(home: Path, settings: dict[str, str]) -> Iterator[Stack]:
+    """Run a stack on free ports during the block."""
+    process, stack = start_stack(home, settings)
+    try:
+        yield stack
+    finally:
+        stop_stack(process)
 
 
 def start_stack(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str], Stack]:

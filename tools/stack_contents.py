@@ -27,8 +27,8 @@ def archived(home: Path, entries: dict[str, dict[str, object]]) -> dict[str, byt
 
 
 def stored_names(home: Path) -> set[str]:
-    """Return the names of all files in the archive's folder."""
-    return {str(path.relative_to(home / "archive")) for path in (home / "archive").rglob("*") if path.is_file()}
+    """Return the names of all files that the archive stores, without its marker."""
+    return {str(path.relative_to(home / "archive")) for path in (home / "archive").glob("*/*/*") if path.is_file()}
 
 
 def file_ids(engine: Engine, job_id: int) -> list[int | None]:

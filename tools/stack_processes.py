@@ -6,23 +6,16 @@ supervisord knows the programs; their children are read from /proc.
 import os
 import signal
 from collections.abc import Callable
-from contextlib import closing
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
-from xmlrpc.client import ServerProxy
-
-from supervisor.xmlrpc import SupervisorTransport
 
 from ingest.local import program
-from ingest.local.configuration import GROUP, SERVICES
-from ingest.local.layout import Layout
+from ingest.local.executor import CELERY, VARIABLE
+from tools.process_table import children_of, command_of, read_file
 from tools.stack import Stack
+from tools.stack_programs import Programs
 from tools.waiting import wait_until
 
 FOUND_SECONDS = 60
-PROGRAM_SECONDS = 180
-PROC = Path("/proc")
 IDLE = "<idle>"
 
 
@@ -36,18 +29,24 @@ class Role(StrEnum):
     QUEUE_READER = "the idle LocalExecutor worker that holds the lock of the queue"
     IDLE_WORKER = "an idle LocalExecutor worker that waits for that lock"
     BUSY_WORKER = "a busy LocalExecutor worker"
+    CELERY_WORKER = "a Celery worker"
+    POOL_PROCESS = "a busy process of a Celery worker"
+    REDIS = "Redis"
     TASK = "a task"
     DAG_PROCESSOR = "the dag-processor"
     POSTMASTER = "PostgreSQL's postmaster"
     BACKEND = "a backend of PostgreSQL"
 
 
+OF_LOCAL_EXECUTOR = frozenset({Role.QUEUE_READER, Role.IDLE_WORKER, Role.BUSY_WORKER})
+OF_CELERY_EXECUTOR = frozenset({Role.CELERY_WORKER, Role.POOL_PROCESS, Role.REDIS})
 PROGRAMS = {
     Role.API_MASTER: program.API,
     Role.API_SERVER: program.API_SERVER,
     Role.SCHEDULER: program.SCHEDULER,
     Role.DAG_PROCESSOR: program.DAG_PROCESSOR,
     Role.POSTMASTER: program.POSTGRES,
+    Role.REDIS: program.REDIS,
 }
 
 
@@ -55,24 +54,30 @@ class Processes:
     """The processes of one stack."""
 
     def __init__(self, stack: Stack) -> None:
-        self._layout = Layout(stack.home)
+        self.programs = Programs(stack)
+        self.has_celery = stack.environment[VARIABLE] == CELERY
 
     @property
-    def supervisor(self) -> int:
-        """supervisord, whose child every program is."""
-        return int((self._layout.home / "supervisord.pid").read_text())
+    def roles(self) -> list[Role]:
+        """The roles that exist with the stack's executor."""
+        missing = OF_LOCAL_EXECUTOR if self.has_celery else OF_CELERY_EXECUTOR
+        return [role for role in Role if role not in missing]
 
     def find(self, role: Role) -> list[int]:
         """Return the processes that have a role at this moment."""
         if role in PROGRAMS:
-            return self._program(PROGRAMS[role])
+            return self.programs.find(PROGRAMS[role])
         finders: dict[Role, Callable[[], list[int]]] = {
-            Role.API_WORKER: lambda: _children(self._program(program.API)),
+            Role.API_WORKER: lambda: children_of(self.programs.find(program.API)),
             Role.QUEUE_READER: lambda: [worker for worker in self._workers(idle=True) if _reads(worker)],
             Role.IDLE_WORKER: lambda: [worker for worker in self._workers(idle=True) if not _reads(worker)],
             Role.BUSY_WORKER: lambda: self._workers(idle=False),
-            Role.TASK: lambda: _children(self._workers(idle=False)),
-            Role.BACKEND: lambda: [child for child in _children(self._program(program.POSTGRES)) if _is_backend(child)],
+            Role.CELERY_WORKER: self._celery_workers,
+            Role.POOL_PROCESS: self._busy_pool_processes,
+            Role.TASK: lambda: children_of(self._busy_pool_processes() or self._workers(idle=False)),
+            Role.BACKEND: lambda: [
+                child for child in children_of(self.programs.find(program.POSTGRES)) if _is_backend(child)
+            ],
         }
         return finders[role]()
 
@@ -90,65 +95,31 @@ class Processes:
 
     def stop(self, role: Role) -> None:
         """Stop a program through supervisord, and wait for it."""
-        self._call_supervisor("stopProcess", _name(PROGRAMS[role]), True)
+        self.programs.stop(PROGRAMS[role])
 
     def start(self, role: Role) -> None:
         """Start a stopped program through supervisord."""
-        self._call_supervisor("startProcess", _name(PROGRAMS[role]), False)
+        self.programs.start(PROGRAMS[role])
 
-    def run_to_end(self, name: str) -> int:
-        """Run a program that ends by itself through supervisord; return its exit status."""
-        self._call_supervisor("startProcess", name, False)
-        wait_until(lambda: not self._program(name), PROGRAM_SECONDS, lambda: f"{name} does not end")
-        return int(self._call_supervisor("getProcessInfo", name)["exitstatus"])
+    def _celery_workers(self) -> list[int]:
+        return [process for worker in program.WORKERS for process in self.programs.find(worker)]
+
+    def _busy_pool_processes(self) -> list[int]:
+        return [child for child in children_of(self._celery_workers()) if children_of([child])]
 
     def _workers(self, *, idle: bool) -> list[int]:
-        workers = [child for child in _children(self._program(program.SCHEDULER)) if "LocalExecutor" in _command(child)]
-        return [worker for worker in workers if (IDLE in _command(worker)) is idle]
-
-    def _program(self, name: str) -> list[int]:
-        process = int(self._call_supervisor("getProcessInfo", _name(name))["pid"])
-        return [process] if process else []
-
-    def _call_supervisor(self, method: str, *arguments: Any) -> Any:
-        with closing(SupervisorTransport(None, None, f"unix://{self._layout.sockets}/supervisor.sock")) as transport:
-            return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
-
-
-def is_alive(process: int) -> bool:
-    """Return whether a process runs; a zombie does not."""
-    return _read(process, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"])
-
-
-def _name(name: str) -> str:
-    return f"{GROUP}:{name}" if name in SERVICES else name
-
-
-def _children(parents: list[int]) -> list[int]:
-    lists = [path for parent in parents for path in PROC.glob(f"{parent}/task/*/children")]
-    return [int(child) for path in lists for child in _text(path).split()]
-
-
-def _command(process: int) -> str:
-    return _read(process, "cmdline").replace("\0", " ")
+        workers = [
+            child
+            for child in children_of(self.programs.find(program.SCHEDULER))
+            if "LocalExecutor" in command_of(child)
+        ]
+        return [worker for worker in workers if (IDLE in command_of(worker)) is idle]
 
 
 def _reads(worker: int) -> bool:
     # The others wait for the lock, which is a futex.
-    return "pipe_read" in _read(worker, "wchan")
+    return "pipe_read" in read_file(worker, "wchan")
 
 
 def _is_backend(process: int) -> bool:
-    return "[local]" in _command(process)
-
-
-def _read(process: int, name: str) -> str:
-    return _text(PROC / str(process) / name)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        # The process has ended.
-        return ""
+    return "[local]" in command_of(process)

@@ -5,6 +5,7 @@ arrived, so that no answer is older than its request.
 """
 
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -17,13 +18,20 @@ from ingest.ledger.jobs import JobSnapshot
 # How long a poll waits for an unresponsive database.
 QUERY_TIMEOUT_SECONDS = 10.0
 TIMEOUT_TEXT = f"the database of jobs did not respond for {QUERY_TIMEOUT_SECONDS:g} s"
+# While several clients poll, a query begins this long after the previous one: it costs as much time of the processor as
+# several answers, and so serves more of them. A single client never waits for it.
+INTERVAL_SECONDS = 0.01
+# Requests that join and are refused before they read anything must not make one query arbitrarily long.
+MAX_JOBS = 500
 
 
-@dataclass
-class _Batch:
+@dataclass(eq=False)
+class Batch:
     """The jobs of one query, and its result."""
 
     job_ids: set[int] = field(default_factory=set)
+    requests: int = 0
+    is_taken: bool = False
     found: Future[dict[int, JobSnapshot]] = field(default_factory=Future)
 
 
@@ -32,9 +40,11 @@ class BatchedReads:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._next: _Batch | None = None
+        self._next: Batch | None = None
         self._next_lock = threading.Lock()
         self._query_lock = threading.Lock()
+        self._begun = 0.0
+        self._had_several = False
 
     @property
     def waiting(self) -> set[int]:
@@ -42,13 +52,22 @@ class BatchedReads:
         with self._next_lock:
             return set(self._next.job_ids) if self._next else set()
 
-    def read(self, job_id: int) -> JobSnapshot:
-        """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable (also after a timeout)."""
+    def join(self, job_id: int) -> Batch:
+        """Add a job to the next query, for a request that has arrived and reads the job later. Never waits."""
         with self._next_lock:
-            is_first = self._next is None
-            batch = self._next = self._next or _Batch()
-            batch.job_ids.add(job_id)
-        if is_first:
+            if self._next is None or len(self._next.job_ids) >= MAX_JOBS:
+                self._next = Batch()
+            self._next.job_ids.add(job_id)
+            self._next.requests += 1
+            return self._next
+
+    def read(self, job_id: int, joined: Batch | None = None) -> JobSnapshot:
+        """Read a job, with the query that the request has joined if there is one.
+
+        Raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable (also after a timeout).
+        """
+        batch = joined or self.join(job_id)
+        if self._take(batch):
             self._query(batch)
         try:
             found = batch.found.result(QUERY_TIMEOUT_SECONDS)
@@ -57,15 +76,28 @@ class BatchedReads:
         # Unknown ids are rare; a query of their own finds out whether the original service received them.
         return found.get(job_id) or jobs.read(self._engine, job_id)
 
-    def _query(self, batch: _Batch) -> None:
+    def _take(self, batch: Batch) -> bool:
+        """Return True to the first of the requests that share a query, which runs it for all of them."""
+        with self._next_lock:
+            is_first, batch.is_taken = not batch.is_taken, True
+            return is_first
+
+    def _pause(self) -> float:
+        """Return the seconds until the next query should begin, so that more requests join it."""
+        return max(0.0, self._begun + INTERVAL_SECONDS - time.monotonic()) if self._had_several else 0.0
+
+    def _query(self, batch: Batch) -> None:
         """Query the jobs of all requests that arrived before the previous query ended."""
+        time.sleep(self._pause())
         is_locked = self._query_lock.acquire(timeout=QUERY_TIMEOUT_SECONDS)
         with self._next_lock:
-            self._next = None
+            if self._next is batch:
+                self._next = None
         if not is_locked:
             batch.found.set_exception(DatabaseUnavailable(TIMEOUT_TEXT))
             return
         try:
+            self._begun, self._had_several = time.monotonic(), batch.requests > 1
             batch.found.set_result(jobs.read_several(self._engine, batch.job_ids))
         except BaseException as error:
             batch.found.set_exception(error)

@@ -13,14 +13,11 @@ from werkzeug.exceptions import ClientDisconnected
 from api.receiving.content_headers import refuse_content_encoding
 from api.receiving.upload_errors import BundleTooLarge, LengthRequired, UploadTooSlow
 from api.request_errors import RequestError, UnsupportedCoding
-from api.serving.client_socket import ClientSocket
 from api.serving.pace import Pace, slowest_rate
+from api.serving.request_client import GUNICORN_SOCKET, client_of
 from ingest.errors.types import IncompleteBody
 from ingest.settings.loading import Settings
 from ingest.spool.receive import refuse_empty
-
-# Set by gunicorn only. The other servers cannot distinguish a chunked body that was cut off from a complete one.
-GUNICORN_SOCKET = "gunicorn.socket"
 
 
 class Body:
@@ -48,8 +45,7 @@ class Body:
         self._refuse_too_large(self.announced_size or 0)
         self._pace = Pace(settings.receive_timeout, slowest_rate(settings, self.announced_size or 0))
         self._check: Callable[[], None] = _pass
-        connection = request.environ.get(GUNICORN_SOCKET)
-        self._connection = connection if isinstance(connection, ClientSocket) else None
+        self._connection = client_of(request.environ)
         if self._connection:
             self._connection.pace = self._pace
 

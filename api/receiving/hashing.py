@@ -21,7 +21,7 @@ Digests = Mapping[str, bytes]
 class HashedBody:
     """A body whose blocks are hashed after they are read; without algorithms it costs nothing."""
 
-    def __init__(self, body: Readable, algorithms: Collection[str], threads: Executor) -> None:
+    def __init__(self, body: Readable, algorithms: Collection[str], threads: Executor | None) -> None:
         self._body = body
         self._hashes = {algorithm: ALGORITHMS[algorithm]() for algorithm in algorithms}
         self._threads = threads
@@ -31,8 +31,9 @@ class HashedBody:
         """Return at most `size` bytes, which must not be changed; raises the errors of the body."""
         block = self._body.read(size)
         # One block behind the body, so that at most two blocks are in memory.
-        self._wait()
-        self._hashing = [self._threads.submit(each.update, block) for each in self._hashes.values()]
+        if self._threads is not None:
+            self._wait()
+            self._hashing = [self._threads.submit(each.update, block) for each in self._hashes.values()]
         return block
 
     def read_all(self, block_size: int) -> int:
@@ -55,7 +56,10 @@ class HashedBody:
 @contextmanager
 def hashing(body: Readable, algorithms: Collection[str]) -> Iterator[HashedBody]:
     """Hash a body while the `with` block reads it, in a thread for each algorithm."""
-    with ThreadPoolExecutor(max(len(algorithms), 1), "hashing") as threads:
+    if not algorithms:
+        yield HashedBody(body, (), None)
+        return
+    with ThreadPoolExecutor(len(algorithms), "hashing") as threads:
         yield HashedBody(body, algorithms, threads)
 
 

@@ -39,6 +39,7 @@ from api.request_errors import (
     ReceiptNotAvailable,
     ReceiptsNotConfigured,
     ReceiptsUnavailable,
+    TooManyDownloads,
     UnsupportedCoding,
 )
 from ingest.errors.types import (
@@ -121,8 +122,8 @@ PREFLIGHT_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, Bundl
 PREFLIGHT_MOVE_ERRORS = (*BODY_ERRORS, SubmittersUnavailable, DocumentTooLarge, MoveNotAllowed)
 OVERRIDE_ERRORS = (*CONTINUATION_ERRORS, UploadHasJob, MethodNotAllowed)
 STATE_ERRORS = (InvalidJobId, UnknownJob, DatabaseUnavailable)
-RECEIPT_FILES_ERRORS = (*STATE_ERRORS, ReceiptNotAvailable)
-RECEIPT_ERRORS = (*RECEIPT_FILES_ERRORS, ReceiptsNotConfigured, ReceiptsUnavailable)
+RECEIPT_FILES_ERRORS = (*STATE_ERRORS, ReceiptNotAvailable, TooManyDownloads)
+RECEIPT_ERRORS = (*STATE_ERRORS, ReceiptNotAvailable, ReceiptsNotConfigured, ReceiptsUnavailable)
 CANCEL_ERRORS = (*STATE_ERRORS, ReceivedByOriginal, JobFinished, JobBeingCataloged)
 RETRY_ERRORS = (
     *STATE_ERRORS,

@@ -6,10 +6,9 @@ from collections.abc import Hashable
 from flask import request
 
 from api.polling.job_changes import JobChanges
-from api.receiving.body import GUNICORN_SOCKET
 from api.resources import get_resources
-from api.serving.client_socket import ClientSocket
 from api.serving.held_requests import HoldRequest
+from api.serving.request_client import client_of
 
 LONGEST_WAIT = 60
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -18,9 +17,9 @@ WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:$|[,;])", re
 def hold_until_changed(job_id: int, seen: Hashable) -> None:
     """Raise HoldRequest if the client prefers to wait, and this server can hold the request once; otherwise do nothing."""
     seconds = _preferred_seconds()
-    client = request.environ.get(GUNICORN_SOCKET)
+    client = client_of(request.environ)
     # Another WSGI server would occupy a thread for each request that waits.
-    if not seconds or not isinstance(client, ClientSocket) or client.was_held or _has_body():
+    if not seconds or client is None or client.was_held or _has_body():
         return
     subscription = get_resources().get(JobChanges).subscribe(job_id, seen)
     if subscription is not None:
@@ -29,9 +28,8 @@ def hold_until_changed(job_id: int, seen: Hashable) -> None:
 
 def applied_preference() -> dict[str, str]:
     """Return the header that confirms the wait, if the request was held."""
-    client = request.environ.get(GUNICORN_SOCKET)
-    is_held = isinstance(client, ClientSocket) and client.was_held
-    return {"Preference-Applied": f"wait={_preferred_seconds()}"} if is_held else {}
+    client = client_of(request.environ)
+    return {"Preference-Applied": f"wait={_preferred_seconds()}"} if client and client.was_held else {}
 
 
 def _preferred_seconds() -> int:

@@ -17,6 +17,7 @@ from api.resources import get_resources
 from api.routes import operations
 from api.routes.registration import Routes
 from api.routes.state import read_visible
+from api.serving.long_answers import send_at_the_clients_pace
 from ingest.errors.types import ConfigurationError, ReceivedByOriginal
 from ingest.ledger import cataloged_jobs
 from ingest.receipts.content import CatalogedJob, sign, to_json
@@ -44,7 +45,7 @@ def answer_receipt(job_id: int) -> Response:
 def get_receipt_files(path: JobPath) -> Response:
     """Answer the files of a job, one line for each, without holding them in memory."""
     job = _cataloged_job(path.job_id)
-    return Response(_lines(job.job_id), mimetype=LIST_TYPE)
+    return send_at_the_clients_pace(_lines(job.job_id), LIST_TYPE)
 
 
 @routes.call("GET", "/.well-known/jwks.json", operations.GET_RECEIPT_KEYS, PUBLIC)

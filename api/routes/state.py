@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from api.access.auth import caller
 from api.access.roles import ALL_ROLES
 from api.openapi.parameters import JobPath, JobQuery
+from api.polling.announced_polls import joined_batch
 from api.polling.batched_reads import BatchedReads
 from api.polling.polled_job import run_key
 from api.polling.recent_obstacles import RecentObstacles
@@ -94,7 +95,7 @@ def read_original(job_id: int) -> OriginalJob:
 def read_visible(job_id: int) -> JobSnapshot:
     """Read a job that the caller may see; raises UnknownJob (ReceivedByOriginal if the caller may see that job)."""
     try:
-        snapshot = get_resources().get(BatchedReads).read(job_id)
+        snapshot = get_resources().get(BatchedReads).read(job_id, joined_batch())
     except ReceivedByOriginal:
         # The original service did not record the user.
         refuse_unless_seen(job_id, owner=None)

@@ -10,8 +10,6 @@ from ingest.ledger.models import OriginalJob
 from ingest.states.job_record import JobState
 from ingest.states.job_state import received
 
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
-
 
 def answer(job_id: int, state: JobState, created: datetime, updated: datetime) -> Response:
     """Return the documented JSON of a job's state."""
@@ -51,7 +49,7 @@ def original_document(job: OriginalJob) -> dict[str, Any]:
 
 def to_text(moment: datetime) -> str:
     """Return a time as answers show it."""
-    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def _document(job_id: int, state: JobState, created: datetime, updated: datetime) -> dict[str, Any]:

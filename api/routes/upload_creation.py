@@ -8,7 +8,6 @@ from http import HTTPStatus
 from flask import Response, request
 
 from api.access.auth import caller
-from api.receiving.body import GUNICORN_SOCKET
 from api.receiving.idempotency import REPLAYED
 from api.receiving.resumable import creation, draft
 from api.receiving.resumable.draft import Draft
@@ -16,6 +15,7 @@ from api.receiving.resumable.headers import Part
 from api.receiving.resumable.tus import Tus
 from api.resources import get_resources
 from api.routes.upload_answers import complete, describe, location, opened_upload, receive, upload_slot
+from api.serving.request_client import GUNICORN_SOCKET
 from ingest.ledger.idempotency_keys import KeyClaim
 
 

@@ -38,6 +38,13 @@ class HoldRequest(BaseException):
         self.seconds = seconds
         self.subscription = subscription
 
+    def prepare(self, connection: Connection) -> None:
+        """Reset a connection as if the request had not been read. It has no body; more requests may follow it."""
+        connection.parser.mesg = None
+        connection.parser.unreader.take_buffered()
+        connection.head += connection.handled
+        connection.hold = self
+
 
 class HeldRequests:
     """Connections whose request is held. All methods but the calls of `wake` run in the loop of the worker."""

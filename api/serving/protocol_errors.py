@@ -6,6 +6,7 @@ Called by `api.serving.worker`; gunicorn itself would answer in HTML.
 import json
 from http import HTTPStatus
 
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import (
     ConfigurationProblem,
     ExpectationFailed,
@@ -24,6 +25,7 @@ from gunicorn.http.errors import (
 )
 
 from api.answer_headers import ALWAYS
+from api.error_handlers import INTERNAL_MESSAGE
 from api.request_errors import (
     AddressTooLong,
     HeadersTooLarge,
@@ -32,6 +34,7 @@ from api.request_errors import (
     UnsupportedCoding,
     UnsupportedExpectation,
 )
+from ingest.errors.types import INTERNAL_ERROR
 
 REFUSALS: tuple[tuple[type[Exception], type[RequestError]], ...] = (
     (LimitRequestLine, AddressTooLong),
@@ -69,6 +72,15 @@ def refusal(error: Exception) -> RequestError | None:
 def _text(error: Exception) -> str:
     advice = ADVICE.get(type(error))
     return f"{error}; {advice}" if advice else str(error)
+
+
+def answer_to(error: Exception, log: Logger) -> bytes:
+    """Return the answer to a request that caused an error; an internal error of the server is logged."""
+    refused = refusal(error)
+    if refused is not None:
+        return answer(refused.status, refused.code, refused.text)
+    log.exception("unexpected %s", type(error).__name__)
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
 
 
 def answer(status: HTTPStatus | TusStatus, code: str, message: str) -> bytes:

@@ -8,7 +8,6 @@ connections (docs/decisions/0011 has the measurements).
 This depends on gunicorn's internals, so its version is pinned; `tests/api/serving/test_slow_clients.py` fails with another.
 """
 
-import errno
 import math
 import selectors
 import socket
@@ -16,24 +15,21 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from api.error_handlers import INTERNAL_MESSAGE
 from api.serving import protocol_errors
 from api.serving.client_socket import ClientSocket, receive_available
 from api.serving.connection import Connection
 from api.serving.held_requests import HeldRequests, HoldRequest
 from api.serving.http_request import Request
 from api.serving.lingering_connections import LingeringConnections
+from api.serving.poll_queue import ANNOUNCE, PollQueue
 from api.serving.unsent_answers import UnsentAnswers
-from ingest.errors.types import INTERNAL_ERROR
 
 END_OF_HEAD = b"\r\n\r\n"
 LARGEST_HEAD = 64 * 1024
-NOTHING_TO_ACCEPT = frozenset({errno.EAGAIN, errno.ECONNABORTED})
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -45,26 +41,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._unsent = UnsentAnswers(self._continue, self._release)
         self._held = HeldRequests(self._handle, self._release)
 
+    def load_wsgi(self) -> None:
+        """Load the application; called by gunicorn when the process has its threads."""
+        super().load_wsgi()
+        announce = self.wsgi.extensions[ANNOUNCE]
+        self._polls = PollQueue(announce, self.tpool.submit, self.handle, self._finish, self.method_queue.defer)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events; called by gunicorn in each turn of the loop."""
+        super().wait_for_and_dispatch_events(min(timeout, self._polls.longest_pause))
+
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request."""
-        try:
-            accepted, address = listener.accept()
-        except OSError as error:
-            if error.errno not in NOTHING_TO_ACCEPT:
-                raise
-            return
-        self.nr_conns += 1
-        client = ClientSocket(fileno=accepted.detach())
-        self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
+        connection = Connection.accept(self.cfg, listener)
+        if connection is not None:
+            self.nr_conns += 1
+            self._await_head(connection)
 
     def finish_request(self, connection: Connection, done: Future[bool]) -> None:
-        """Send the rest of the answer, if any; called in the loop when a thread has handled a request."""
+        """Take a connection back when a thread has handled its request; called in the loop."""
+        self._finish(connection, not done.cancelled() and done.exception() is None and bool(done.result()))
+
+    def _finish(self, connection: Connection, stays_open: bool) -> None:
+        """Send the rest of the answer, if any."""
         if connection.hold is not None:
             hold, connection.hold = connection.hold, None
             self._held.add(connection, hold, self.poller, self.method_queue.defer)
             return
         connection.handled, connection.sock.was_held = b"", False
-        connection.stays_open = not done.cancelled() and done.exception() is None and bool(done.result())
+        connection.stays_open = stays_open
         if connection.sock.unsent_bytes and connection.sock.fileno() >= 0:
             self._unsent.add(connection, self.poller)
         else:
@@ -73,6 +78,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_pending(self) -> None:
         """Close connections whose clients do not close them or do not read; called in each turn of the loop."""
         now = time.monotonic()
+        self._polls.help_stalled(now)
         self._lingering.close_expired(now, self.poller)
         self._unsent.drop_slow(now, self.poller)
         self._held.end_expired(now if self.alive else math.inf, self.poller)
@@ -82,24 +88,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             return bool(super().handle_request(request, connection))
         except HoldRequest as hold:
-            # As if the request had not been read. It has no body; more requests may follow it.
-            connection.parser.mesg = None
-            connection.parser.unreader.take_buffered()
-            connection.head += connection.handled
-            connection.hold = hold
+            hold.prepare(connection)
             return False
 
     def handle_error(self, _request: object, client: socket.socket, _address: object, error: Exception) -> None:
         """Answer a malformed request or an internal error of the server; called by gunicorn, in a thread."""
         with suppress(OSError):
-            client.sendall(self._answer_to(error))
-
-    def _answer_to(self, error: Exception) -> bytes:
-        refusal = protocol_errors.refusal(error)
-        if refusal is None:
-            self.log.exception("unexpected %s", type(error).__name__)
-            return protocol_errors.answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, INTERNAL_MESSAGE)
-        return protocol_errors.answer(refusal.status, refusal.code, refusal.text)
+            client.sendall(protocol_errors.answer_to(error, self.log))
 
     def _continue(self, connection: Connection) -> None:
         """Wait for the next request, or end the connection."""
@@ -133,19 +128,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._handle(connection)
             return
         if data:
-            answer = self._answer_to(LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"))
+            answer = protocol_errors.answer_to(LimitRequestHeaders(f"more than {LARGEST_HEAD} bytes"), self.log)
             # Not ClientSocket's method, which waits: a client that has not read its earlier answers does not get this one.
             with suppress(OSError):
                 socket.socket.send(client, answer)
         self._lingering.add(connection, self.poller)
 
     def _handle(self, connection: Connection) -> None:
-        """Handle a request in a thread."""
+        """Handle a request in a thread: polls in one that they share."""
         connection.handled = bytes(connection.head)
         connection.parser.unreader.unread(connection.handled)
         connection.head.clear()
         connection.sock.begin_request()
-        self.enqueue_req(connection)
+        if not self._polls.add(connection):
+            self.enqueue_req(connection)
 
     def _release(self, connection: Connection) -> None:
         self.nr_conns -= 1

@@ -21,8 +21,8 @@ from ingest.ledger.job_predicates import IS_CATALOGED, IS_WAITING
 from ingest.ledger.models import Event, Job
 from ingest.settings.loading import DagSettings
 from ingest.states.stages import Stage
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.authenticated_api import authenticated_api, new_token
-from tests.e2e.conftest import ArchiveOutage
 from tools.bundles import make_bundle
 from tools.stack import Stack
 from tools.waiting import wait_until

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bench.measurements import Line
 from bench.rows.tiny import job_seconds
 from bench.systems.noop_dag import NoopDag
+from bench.systems.stack_cpu import SECONDS, measure_jobs
 from bench.testbed import Testbed
 
 NAME = "tiny_at_once"
@@ -18,12 +19,12 @@ JOBS_SECONDS = 180
 def measure(testbed: Testbed) -> Iterator[Line]:
     """Measure the simultaneous jobs."""
     noop_dag = NoopDag(testbed.this_service.stack("built-in"))
-    client = testbed.this_service.client()
+    client, root = testbed.this_service.client(), testbed.this_service.launcher_id()
     measurements = testbed.compare(
         ROUNDS,
-        this_service=lambda: {"seconds": job_seconds(client, JOBS)},
-        limit=lambda: {"seconds": noop_dag.seconds(JOBS, JOBS_SECONDS)},
-        original=lambda original: {"seconds": job_seconds(original.client, JOBS)},
+        this_service=lambda: measure_jobs(root, JOBS, lambda: job_seconds(client, JOBS)),
+        limit=lambda: measure_jobs(root, JOBS, lambda: noop_dag.seconds(JOBS, JOBS_SECONDS)),
+        original=lambda original: {SECONDS: job_seconds(original.client, JOBS)},
         limit_uses_stack=True,
     )
-    yield Line("seconds", "s", measurements.samples["seconds"])
+    yield from measurements.lines("s")

@@ -8,9 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import bindparam, select
+
 from ingest.bundles.bundle import Section, open_section
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.types import BundleRemoved, InvalidMetadata, SpoolUnavailable
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import REMOVED, Job
 from ingest.services import Services
@@ -19,6 +22,9 @@ from ingest.states.stages import Kind
 
 # The result of a stage, for people: Airflow shows it as the result of the task (XCom).
 Summary = dict[str, str | int]
+METADATA_SECTION = CompiledStatement(
+    select(Job.metadata_offset, Job.metadata_size).where(Job.id == bindparam("job_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class StageContext:
 
     def _metadata_section(self) -> tuple[int, int]:
         with self.lease.transaction() as session:
-            job = session.get_one(Job, self.lease.job_id)
-        if job.metadata_offset is None or job.metadata_size is None:
+            offset, size = METADATA_SECTION.execute(session, job_id=self.lease.job_id).one()
+        if offset is None or size is None:
             raise InvalidMetadata("the bundle has no metadata.txt", FaultCode.METADATA_MISSING)
-        return job.metadata_offset, job.metadata_size
+        return offset, size

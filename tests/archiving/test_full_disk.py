@@ -15,6 +15,7 @@ from ingest.stages import run_stage
 from ingest.states.job_record import Outcome
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_fixtures import MakeJob
+from tests.services.archive_folders import files, marked_archive
 from tests.small_disk import empty, fill, small_disk
 
 MIB = 1024**2
@@ -62,7 +63,7 @@ class TestSpool:
 class TestArchive:
     @pytest.fixture
     def settings(self, settings: Settings, disk: Path) -> Settings:
-        return settings.model_copy(update={"archiveinterface_url": f"file://{disk}"})
+        return settings.model_copy(update={"archiveinterface_url": marked_archive(disk / "archive")})
 
     def test_full_archive_is_reported_and_keeps_no_partial_file(
         self, run: Run, make_job: MakeJob, database_engine: Engine, disk: Path
@@ -71,12 +72,14 @@ class TestArchive:
         for stage in (Stage.OPEN_TAR, Stage.LOAD_METADATA, Stage.VALIDATE_POLICY):
             run(job, stage)
         fill(disk)
-        with pytest.raises(ServiceUnavailable, match=f"file://{disk} is not available: .*No space left on device"):
+        with pytest.raises(
+            ServiceUnavailable, match=f"file://{disk}/archive is not available: .*No space left on device"
+        ):
             run(job, Stage.INGEST_FILES)
         error = jobs.read(database_engine, job).record.error
         assert error is not None
         assert (error.text.partition(":")[0], error.final) == ("service_unavailable", False)
-        assert [path.name for path in disk.rglob("*") if path.is_file()] == ["filling"]
+        assert files(disk / "archive") == []
         empty(disk)
         for stage in (Stage.INGEST_FILES, Stage.INGEST_METADATA):
             run(job, stage)

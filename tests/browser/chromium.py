@@ -33,13 +33,14 @@ def running_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def new_page(browser: Browser, **options: Any) -> Iterator[Page]:
+def new_page(browser: Browser, *, server_dies: bool = False, **options: Any) -> Iterator[Page]:
     """Open a page in a profile of its own; at the end, check that no script of it has failed."""
     errors: list[str] = []
+    # Such an answer is an entry of the console, too; tests check what the page says about it.
+    expected = ("the server responded with a status of", *(("net::ERR_",) if server_dies else ()))
 
     def collect(message: ConsoleMessage) -> None:
-        # An answer such as 401 or 422 is an entry of the console, too; tests check what the page says about it.
-        if message.type == "error" and "the server responded with a status of" not in message.text:
+        if message.type == "error" and not any(text in message.text for text in expected):
             errors.append(message.text)
 
     def collect_error(error: Error) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from sqlalchemy import Engine
 
 from tests.browser.chromium import new_page, running_browser
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.stack_fixtures import archive_outage, ledger  # noqa: F401 - fixtures
+from tools.stack import Stack, running_stack
 
 # A job that waits for a service is tried again after seconds.
 SETTINGS = {"INGEST_RETRY_DELAY": "2", "INGEST_MAX_RETRY_DELAY": "2"}
@@ -25,18 +25,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run the stack; not without a browser."""
-    process, stack = start_stack(tmp_path_factory.mktemp("stack") / "state", SETTINGS)
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack") / "state", SETTINGS) as stack:
         yield stack
-    finally:
-        stop_stack(process)
-
-
-@pytest.fixture(scope="package")
-def ledger(stack: Stack) -> Iterator[Engine]:
-    """Return the stack's database of jobs."""
-    with ledger_of(stack) as engine:
-        yield engine
 
 
 @pytest.fixture

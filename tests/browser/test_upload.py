@@ -1,8 +1,12 @@
 """The upload form at `/ui/upload`: a folder becomes a bundle in the browser, and arrives over any connection."""
 
+import gzip
+import json
 import os
+import tarfile
 from pathlib import Path
 
+import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
@@ -10,7 +14,7 @@ from tests.browser.chromium import new_page
 from tests.browser.upload_form import choose_folder, fill_metadata, upload
 from tests.cutting_proxy import Cut, Fault, LostAnswer, Stall, cutting_proxy
 from tests.e2e.authenticated_api import authenticated_api, new_token
-from tools.bundles import make_bundle
+from tools.bundles import file_entry, make_bundle, make_tar, transaction
 from tools.stack import Stack
 
 
@@ -117,11 +121,40 @@ def test_canceled_upload_leaves_nothing(stack: Stack, page: Page, folder: Path):
 def test_bundle_that_is_already_made_is_sent_as_it_is(stack: Stack, page: Page, tmp_path: Path):
     make_bundle({"data/noise.bin": os.urandom(1_000_000)}, path=tmp_path / "bundle.tar")
     page.goto(f"{stack.api}/ui/upload")
-    page.get_by_label("A bundle that is already made").check()
+    choose_bundle(page, tmp_path / "bundle.tar")
     expect(page.get_by_label("Project")).to_be_hidden()
-    page.get_by_label("Choose a bundle").set_input_files(tmp_path / "bundle.tar")
     job = upload(page)
     assert stack.wait_for_end(job)["state"] == "OK"
+
+
+def choose_bundle(page: Page, path: Path) -> None:
+    page.get_by_label("A bundle that is already made").check()
+    page.get_by_label("Choose a bundle").set_input_files(path)
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_faults_in_the_metadata_of_a_ready_bundle_are_shown_before_it_is_sent(
+    stack: Stack, page: Page, tmp_path: Path, form: int
+):
+    path = tmp_path / "bundle.tar"
+    metadata = json.dumps([*transaction(), file_entry("data/a.txt", b"a"), file_entry("data/A.TXT", b"b")]).encode()
+    noise = os.urandom(1_000_000)
+    make_tar({f"data/{'long/' * 25}a.bin": noise, "data/a.txt": b"a", "metadata.txt": metadata}, path, form)
+    with cutting_proxy(stack.api) as proxy:
+        page.goto(f"{proxy.url}/ui/upload")
+        choose_bundle(page, path)
+        page.get_by_role("button", name="Upload", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("differ only in case")
+        assert proxy.forwarded < 50_000
+
+
+def test_file_that_is_no_tar_is_not_sent(stack: Stack, page: Page, tmp_path: Path):
+    path = tmp_path / "bundle.tar"
+    path.write_bytes(gzip.compress(make_bundle()))
+    page.goto(f"{stack.api}/ui/upload")
+    choose_bundle(page, path)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("bundle.tar is not an uncompressed tar.")
 
 
 def test_user_with_a_token_as_the_password_uploads(stack: Stack, browser: Browser, folder: Path, tmp_path: Path):

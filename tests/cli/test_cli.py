@@ -20,12 +20,14 @@ from ingest.ledger.lease import acquire_job
 from ingest.ledger.schema import schema_versions, upgrade_schema
 from ingest.orchestrator import obstacles
 from ingest.orchestrator.obstacles import Obstacles
+from ingest.services.archive_marker import MARKER
 from ingest.settings.loading import Settings
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.stages import STAGES, Kind, Stage
 from tests.job_creation import create_job
 from tests.ledger.test_migrations import fresh_database
 from tests.orchestrator.scripted_airflow import TASKS, Airflow, job_run, scripted_airflow, tasks
+from tests.services.archive_folders import marked_archive
 from tools.bundles import make_bundle
 
 next_id = count(7_200_000)
@@ -47,6 +49,7 @@ OPTIONS = {
         "--delete-dark",
         "--json",
     ],
+    "accept-archive": [],
     "token": [],
     "receipt": [],
     "dbsync": [],
@@ -92,9 +95,8 @@ def command(
     for variable in ("INGEST_CONFIG", "PEEWEE_URL"):
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / "spool").mkdir()
-    (tmp_path / "archive").mkdir()
     monkeypatch.setenv("VOLUME_PATH", str(tmp_path / "spool"))
-    monkeypatch.setenv("ARCHIVEINTERFACE_URL", f"file://{tmp_path}/archive")
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", marked_archive(tmp_path / "archive"))
     monkeypatch.setenv("INGEST_DATABASE_URL", database_url)
     monkeypatch.setenv("DATABASE_CONNECT_ATTEMPTS", "1")
     monkeypatch.setenv("INGEST_AIRFLOW_URL", airflow.url)
@@ -592,3 +594,16 @@ def test_local_file_cannot_become_a_job_with_an_impossible_id(
     assert command.err.strip().count("\n") == 0
     assert list((tmp_path / "spool").iterdir()) == []
     assert airflow.received == []
+
+
+def test_accept_archive_marks_the_folder(command: Command, tmp_path: Path):
+    assert command("accept-archive") == 0
+    assert command.out == f"{tmp_path}/archive is the archive\n"
+    assert (tmp_path / "archive" / MARKER).is_file()
+
+
+def test_accept_archive_refuses_an_archive_that_is_a_service(command: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ARCHIVEINTERFACE_URL", "http://archive:8080")
+    assert command("accept-archive") == 1
+    assert command.is_one_line_on_stderr()
+    assert "is a service" in command.err

@@ -13,6 +13,7 @@ from ingest.services import Services, make_services
 from ingest.services.metadata import Metadata
 from ingest.settings.loading import load_settings
 from tests.contracts.unprivileged_archive import share_with_archive, unprivileged_archive
+from tests.services.archive_folders import marked_archive
 from tools.pacifica_core.core import Core
 
 BUILT_IN = "built in"
@@ -36,7 +37,7 @@ def form(request: pytest.FixtureRequest) -> str:
 def environment(form: str, request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> dict[str, str]:
     """Return the variables that choose the implementation."""
     if form == BUILT_IN:
-        return {"INGEST_DATABASE_URL": database_url, "ARCHIVEINTERFACE_URL": (tmp_path / "an archive").as_uri()}
+        return {"INGEST_DATABASE_URL": database_url, "ARCHIVEINTERFACE_URL": marked_archive(tmp_path / "an archive")}
     core: Core = request.getfixturevalue("core")
     own = {"ARCHIVEINTERFACE_URL": request.getfixturevalue("archive_url")} if form == NOT_ROOT else {}
     staging = {"INGEST_MOVE_STAGING": str(request.getfixturevalue("staging"))}

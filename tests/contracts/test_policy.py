@@ -53,6 +53,11 @@ def reason_of(policy: Policy, entries: object) -> str:
     return str(caught.value)
 
 
+def test_document_without_files_is_accepted_if_policy_needs_none(policy: Policy):
+    if not policy.needs_files:
+        check(policy, [entry for entry in document() if entry["destinationTable"] != "Files"])
+
+
 def test_good_document_is_accepted_again_and_again(policy: Policy):
     for _ in range(3):
         check(policy, document())

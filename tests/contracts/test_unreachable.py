@@ -1,6 +1,7 @@
 """An unreachable service is a transient error that names its URL, and never a rejection."""
 
 import io
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -99,5 +100,6 @@ def test_built_in_service_reports_an_unavailable_database(call: str):
 def test_built_in_archive_that_is_no_folder_is_named(
     connect: Connect, environment: dict[str, str], tmp_path: Path, call: str
 ):
+    shutil.rmtree(tmp_path / "an archive")
     (tmp_path / "an archive").write_text("not a folder")
     assert_unavailable(connect(), call, environment["ARCHIVEINTERFACE_URL"])

@@ -13,6 +13,7 @@ from ingest.settings.loading import BUILT_IN
 from tests.corpus.case import Case, sources_beside
 from tests.corpus.fork_server import Answer, Request
 from tests.job_creation import create_job
+from tests.services.archive_folders import marked_archive
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Run:
     @property
     def archived(self) -> list[Path]:
         """Return the files in the archive."""
-        return [path for path in (self.folder / "archive").rglob("*") if path.is_file()]
+        return [path for path in (self.folder / "archive").glob("*/*/*") if path.is_file()]
 
 
 class Runner:
@@ -62,7 +63,7 @@ class Runner:
             "INGEST_CONFIG": "",
             "INGEST_DATABASE_URL": self._database_url,
             "VOLUME_PATH": str(folder / "spool"),
-            "ARCHIVEINTERFACE_URL": f"file://{folder}/archive",
+            "ARCHIVEINTERFACE_URL": marked_archive(folder / "archive"),
             "INGEST_MOVE_FOLDERS": str(sources_beside(folder / "spool" / "any")),
             "UNIQUEID_URL": BUILT_IN,
             "POLICY_INGEST_URL": BUILT_IN,

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from ingest.local.layout import PROJECT
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.stack_fixtures import archive_outage, ledger, points  # noqa: F401 - fixtures
+from tools.stack import Stack, running_stack
 
 # Airflow also reads the example DAG of the documentation, which stays paused until its test.
 EXAMPLE_DAG = "report_cataloged"
@@ -33,50 +31,11 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="package")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """Return the failpoints of the stack."""
-    return Points(tmp_path_factory.mktemp("failpoints"))
-
-
-@pytest.fixture(scope="package")
-def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    points: Points,  # noqa: F811 - the fixture
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
     """Run the stack, in a folder whose name contains a space."""
-    process, stack = start_stack(
-        tmp_path_factory.mktemp("stack") / "all state", {**SETTINGS, VARIABLE: str(points.folder)}
-    )
-    try:
+    home = tmp_path_factory.mktemp("stack") / "all state"
+    with running_stack(home, {**SETTINGS, VARIABLE: str(points.folder)}) as stack:
         yield stack
-    finally:
-        stop_stack(process)
-
-
-@pytest.fixture(scope="package")
-def ledger(stack: Stack) -> Iterator[Engine]:
-    """Return the stack's database of jobs."""
-    with ledger_of(stack) as engine:
-        yield engine
-
-
-@pytest.fixture
-def archive_outage(stack: Stack) -> "ArchiveOutage":
-    """Return an object that makes the archive unavailable."""
-    return ArchiveOutage(stack.home / "archive")
-
-
-class ArchiveOutage:
-    """Makes the archive unavailable: a file replaces its folder, so that nothing can be written."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._aside = folder.with_name("archive aside")
-
-    @contextmanager
-    def unavailable(self) -> Iterator[None]:
-        """Make the archive unavailable inside the block."""
-        self._folder.rename(self._aside)
-        self._folder.write_text("the archive is unavailable")
-        try:
-            yield
-        finally:
-            self._folder.unlink()
-            self._aside.rename(self._folder)

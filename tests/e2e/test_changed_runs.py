@@ -17,7 +17,7 @@ from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.failure_marks import runs_marked_lately
 from ingest.settings.loading import load_settings
 from ingest.states.job_state import LOST_TEXT, MARKED_TEXT, MISSING_TEXT
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.test_retries import FEW, assert_complete_once, fail_at_ingest_files, task_path
 from tests.faults import held_jobs
 from tests.faults.points import Points

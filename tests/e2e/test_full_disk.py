@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ingest.services.archive_marker import MARKER
 from tests.faults.points import Points
 from tests.small_disk import empty, fill, small_disk
 from tools.bundles import make_bundle
@@ -44,6 +45,8 @@ def archive_on(folder: Path, disk: Path) -> Iterator[None]:
     """Replace the archive with another disk; copy the files archived there into the archive at the end."""
     aside = folder.with_name("archive aside")
     folder.rename(aside)
+    for marker in aside.glob(MARKER):
+        shutil.copy(marker, disk)
     folder.symlink_to(disk)
     try:
         yield

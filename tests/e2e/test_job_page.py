@@ -8,10 +8,10 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
-from ingest.airflow_pages.bundle_upload import TOKEN_HEADER
+from ingest.pages.csrf import TOKEN_HEADER
 from ingest.pages.headers import PAGE_HEADERS
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.airflow_login import COOKIE, ROLES, Login, log_in
-from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
 from tools.bundles import make_bundle
 from tools.stack import TIMEOUT_SECONDS, Stack

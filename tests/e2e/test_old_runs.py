@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from ingest.local import program
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
 from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.bundles import make_bundle
 from tools.stack import Stack, State
 from tools.stack_contents import cataloged, events
-from tools.stack_processes import Processes
+from tools.stack_programs import Programs
 from tools.waiting import wait_until
 
 RUN_SECONDS = 180
@@ -202,7 +202,7 @@ def test_clean_airflow_deletes_old_entries_and_no_run(stack: Stack, airflow_data
         )
     # The table of a clean that was killed.
     execute(airflow_database, "CREATE TABLE _airflow_deleted__log__20260101000000__b1 AS SELECT * FROM log LIMIT 1")
-    assert Processes(stack).run_to_end(program.AIRFLOW_CLEANUP) == 0
+    assert Programs(stack).run_to_end(program.AIRFLOW_CLEANUP) == 0
     with airflow_database.connect() as connection:
         for table, column in (("log", "dttm"), ("asset_event", "timestamp")):
             old = f"SELECT id FROM {table} WHERE {column} < now() - interval '90 days'"

@@ -6,10 +6,11 @@ import pytest
 import requests
 from sqlalchemy import Engine
 
+from ingest.pages.csrf import LARGEST_FORM
 from ingest.pages.headers import PAGE_HEADERS
 from ingest.pages.static_files import versioned_name
+from tests.archive_outage import ArchiveOutage
 from tests.e2e.airflow_login import ROLES, Login, log_in
-from tests.e2e.conftest import ArchiveOutage
 from tests.e2e.test_retries import fail_at_ingest_files
 from tools.bundles import make_bundle
 from tools.stack import TIMEOUT_SECONDS, Stack
@@ -79,6 +80,29 @@ def test_who_may_read_runs_sees_the_pages(stack: Stack, refused_job: int, role: 
     assert "the bundle is not a tar" in login.get("jobs?code=bundle_invalid").text
     assert "This DAG processes no jobs" in login.get("dags/housekeeping").text
     assert ("Retry selected jobs" in login.get("jobs").text) == (role in MAY_CHANGE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_read_runs_exports_the_lists(stack: Stack, refused_job: int, role: str):
+    login = log_in(stack, role)
+    for path, content in (
+        ("jobs.csv?code=bundle_invalid", "the bundle is not a tar"),
+        (f"jobs/{refused_job}/files.csv", "path,bytes,state"),
+    ):
+        answer = login.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert content in answer.text
+        assert Login(stack, None).get(path).status_code == 401
+    assert "state cannot be read" in login.get("jobs.csv?state=lost").text
+
+
+def test_large_forms_are_refused(ledger: Engine, refused_job: int, admin: Login):
+    before = events(ledger, refused_job)
+    for path in ("jobs/retry", f"jobs/{refused_job}/retry"):
+        form = {"csrf_token": csrf_token(admin), "job": refused_job, "more": "x" * LARGEST_FORM}
+        assert admin.post(path, form).status_code == 413
+    assert events(ledger, refused_job) == before
 
 
 @pytest.mark.parametrize("role", MAY_CHANGE)

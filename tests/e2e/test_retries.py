@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults import held_jobs
 from tests.faults.points import Points
 from tools.bundles import make_bundle, make_tar

@@ -20,7 +20,7 @@ from ingest.ledger.models import File
 from ingest.local.environment import database_url
 from ingest.local.layout import Layout
 from ingest.settings.loading import load_settings
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults.end_assertions import wait_until_not_spooled
 from tests.hostile_texts import ALL_HOSTILE
 from tools.bundles import make_bundle, make_tar, metadata_of

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
-from sqlalchemy import Engine
 
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tests.otlp_receiver import Receiver, run_receiver
+from tests.stack_fixtures import ledger  # noqa: F401 - a fixture
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tools.stack import Stack, running_stack
 
 # A job stops waiting for an unavailable service after some twenty seconds: long enough to start one on a busy machine. An
 # unresponsive service times out after ten seconds. tests/e2e/conftest.py explains why the delay is not shorter.
@@ -55,18 +55,9 @@ def stack(
 ) -> Iterator[Stack]:
     """Run the stack; settings point it at the core, through the proxies, and turn traces on."""
     settings = {**settings_of({name: proxy.url for name, proxy in proxies.items()}), VARIABLE: str(points.folder)}
-    process, stack = start_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, **settings, **collector.environment})
-    try:
+    home = tmp_path_factory.mktemp("stack")
+    with running_stack(home, {**SETTINGS, **settings, **collector.environment}) as stack:
         yield stack
-    finally:
-        stop_stack(process)
-
-
-@pytest.fixture(scope="package")
-def ledger(stack: Stack) -> Iterator[Engine]:
-    """Return the stack's database of jobs."""
-    with ledger_of(stack) as engine:
-        yield engine
 
 
 MakeUnavailable = Callable[[str], AbstractContextManager[None]]

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tests.stack_fixtures import ledger, points  # noqa: F401 - fixtures
+from tools.stack import Stack, running_stack
 
 SETTINGS = {
     # A killed stage is retried after a second; the number of tries and the limits are those of a facility.
@@ -26,25 +25,11 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="package")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """Return the failpoints of the stack."""
-    return Points(tmp_path_factory.mktemp("failpoints"))
-
-
-@pytest.fixture(scope="package")
-def stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    points: Points,  # noqa: F811 - the fixture
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
     """Run the stack."""
-    home = tmp_path_factory.mktemp("stack")
-    process, stack = start_stack(Path(home), {**SETTINGS, VARIABLE: str(points.folder)})
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack"), {**SETTINGS, VARIABLE: str(points.folder)}) as stack:
         # Failpoints work in the admin's command too.
         yield replace(stack, environment={**stack.environment, VARIABLE: str(points.folder)})
-    finally:
-        stop_stack(process)
-
-
-@pytest.fixture(scope="package")
-def ledger(stack: Stack) -> Iterator[Engine]:
-    """Return the stack's database of jobs."""
-    with ledger_of(stack) as engine:
-        yield engine

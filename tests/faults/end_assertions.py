@@ -18,7 +18,7 @@ COMPLETE = {"state": "OK", "task": "ingest metadata", "task_percent": "100.0", "
 
 
 def assert_complete(
-    stack: Stack, ledger: Engine, job_id: int, contents: Mapping[str, bytes], seconds: float = 120
+    stack: Stack, ledger: Engine, job_id: int, contents: Mapping[str, bytes], seconds: float = JOB_SECONDS
 ) -> None:
     """Wait for a job's end; assert that archive, catalog and spool are as after an uninterrupted run."""
     state = stack.wait_for_end(job_id, seconds)

@@ -1,12 +1,6 @@
 """Two schedulers and two APIs on one stack, as during a rolling upgrade: each stage runs once."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -14,23 +8,19 @@ from ingest.states.stages import STAGES, Kind
 from tests.faults import held_jobs
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
+from tests.faults.second_programs import API, SCHEDULER, second, wait_for_answer, wait_for_two
 from tools.bundles import CONTENTS, make_bundle
-from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers, free_port
+from tools.stack import Stack, free_port
 from tools.stack_contents import events
-from tools.waiting import wait_until
 
 JOBS = 10
-SCHEDULER = (sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs")
-API = str(Path(sys.executable).with_name("pacifica-ingest"))
 
 
 def test_two_schedulers_and_two_apis_run_each_stage_of_a_job_once(stack: Stack, ledger: Engine):
     port = free_port()
     with second(stack, *SCHEDULER) as scheduler, second(stack, API, "-a", "127.0.0.1", "-p", str(port)) as api:
-        wait_until(
-            lambda: answers(f"http://127.0.0.1:{port}/"), START_SECONDS, lambda: "the second API does not answer"
-        )
-        wait_until(lambda: schedulers(stack) == 2, START_SECONDS, lambda: "the second scheduler does not start")
+        wait_for_answer(f"http://127.0.0.1:{port}/")
+        wait_for_two(stack, "SchedulerJob")
         apis = [stack, replace(stack, api=f"http://127.0.0.1:{port}")]
         jobs = [apis[number % 2].post(make_bundle()) for number in range(JOBS)]
         for number, job in enumerate(jobs):
@@ -53,23 +43,6 @@ def test_job_whose_running_stage_is_cleared_twice_ends_as_one_that_nothing_inter
     assert_complete(stack, ledger, job, held_jobs.CONTENTS, seconds=300)
     assert not ownerless(stack, ledger)
     assert not ids_given_twice(ledger)
-
-
-@contextmanager
-def second(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a second process of one of the stack's programs."""
-    environment = {**os.environ, **stack.environment}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-
-
-def schedulers(stack: Stack) -> int:
-    """Return how many schedulers Airflow knows to be running."""
-    return int(stack.request_airflow("GET", "/jobs?job_type=SchedulerJob&job_state=running")["total_entries"])
 
 
 def assert_each_stage_once(ledger: Engine, job: int) -> None:

@@ -1,12 +1,15 @@
 """A service that is unavailable for longer than Airflow retries: no admin acts, and every job completes by itself."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from tests.e2e.conftest import ArchiveOutage
+from ingest.services.archive_marker import MARKER
+from tests.archive_outage import ArchiveOutage
+from tests.faults import held_jobs
 from tests.faults.end_assertions import assert_complete
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
@@ -72,3 +75,31 @@ def test_waiting_job_that_an_admin_clears_goes_on_immediately(stack: Stack, ledg
         wait_until_parked(stack, job)
     stack.clear(job, "ingest_files")
     assert_complete(stack, ledger, job, CONTENTS)
+
+
+@contextmanager
+def unmounted(archive: Path) -> Iterator[None]:
+    """Leave an empty folder in place of the archive, as an unmounted disk does; assert that nothing is written to it."""
+    disk = archive.rename(archive.with_name("archive's disk"))
+    archive.mkdir()
+    try:
+        yield
+        assert list(archive.iterdir()) == []
+    finally:
+        archive.rmdir()
+        disk.rename(archive)
+
+
+def test_job_waits_while_the_disk_of_the_archive_is_not_mounted(
+    stack: Stack, ledger: Engine, points: Points, next_job: NextJob
+):
+    first = next_job()
+    assert stack.post(make_bundle()) == first
+    assert_complete(stack, ledger, first, CONTENTS)
+    job = held_jobs.post_and_hold(stack, points)
+    with unmounted(stack.home / "archive"):
+        held_jobs.release(points, job)
+        state = stack.wait(job, is_waiting)
+        assert state["task"] == "ingest files"
+        assert f"its folder lacks the file {MARKER}; mount its disk" in state["exception"]
+    assert_complete(stack, ledger, job, held_jobs.CONTENTS, seconds=240)

@@ -22,9 +22,10 @@ from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerl
 from tests.faults.points import Points
 from tests.tus_clients.clients import TUSPY
 from tools.bundles import make_bundle
+from tools.process_table import is_alive
 from tools.stack import TIMEOUT_SECONDS, Stack, answers
 from tools.stack_contents import next_job_id
-from tools.stack_processes import Processes, Role, is_alive
+from tools.stack_processes import Processes, Role
 from tools.waiting import wait_until
 
 CONTENTS = {"data/noise.bin": os.urandom(16_000_000), "data/small.txt": b"small\n"}

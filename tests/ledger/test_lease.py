@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -194,6 +195,47 @@ def test_a_lock_whose_connection_was_closed_ends_without_an_error(database_engin
     own = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = :job")
     with locks.hold_job_lock(database_engine, job_id), database_engine.begin() as connection:
         assert connection.scalars(own, {"job": job_id}).all() == [True]
+
+
+OWN_SESSION = text("SELECT pg_backend_pid(), current_setting('lock_timeout')")
+HOLDER = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = :job AND granted")
+
+
+def own_session(mine: JobLease) -> tuple[int, str]:
+    """Return PostgreSQL's process of a transaction of a lease, and its time-out of locks."""
+    with mine.transaction() as session:
+        pid, lock_timeout = session.execute(OWN_SESSION).one()
+    return pid, lock_timeout
+
+
+def holder_of_lock(engine: Engine, job_id: int) -> int | None:
+    with engine.begin() as connection:
+        holder: int | None = connection.scalar(HOLDER, {"job": job_id})
+        return holder
+
+
+def test_transactions_use_the_session_that_holds_the_lock(database_engine: Engine, lease_of_job: JobLease, job_id: int):
+    # The time-out is that of the lock alone.
+    assert own_session(lease_of_job) == (holder_of_lock(database_engine, job_id), "0")
+
+
+def test_other_threads_have_sessions_of_their_own(database_engine: Engine, lease_of_job: JobLease, job_id: int):
+    with ThreadPoolExecutor(1) as thread:
+        pid, _ = thread.submit(own_session, lease_of_job).result()
+    assert pid != holder_of_lock(database_engine, job_id)
+
+
+def test_process_whose_lock_was_lost_continues_under_the_fence(
+    database_engine: Engine, lease_of_job: JobLease, job_id: int
+):
+    pid, _ = own_session(lease_of_job)
+    with database_engine.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 30000)"), {"pid": pid})
+    assert holder_of_lock(database_engine, job_id) is None
+    lease_of_job.update_job(files=3)
+    acquire(database_engine, job_id)
+    with pytest.raises(FenceLost):
+        lease_of_job.update_job(files=4)
 
 
 def test_error_of_an_earlier_try_is_no_longer_final_when_the_stage_begins_again(database_engine: Engine, job_id: int):

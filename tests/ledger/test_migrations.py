@@ -35,6 +35,8 @@ CATALOG = {
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     "constraints": """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    "options": """SELECT relname, reloptions::text FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reloptions::text IS NOT NULL""",
     "sequences": """SELECT sequencename, data_type::text, start_value, min_value, max_value, increment_by, cycle
         FROM pg_sequences WHERE schemaname = 'public'""",
 }

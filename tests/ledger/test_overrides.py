@@ -1,12 +1,13 @@
 """Overrides by an admin, and the last state that was answered."""
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
-from ingest.errors.types import FenceLost, JobFinished
+from ingest.errors.types import DatabaseUnavailable, FenceLost, JobFinished
 from ingest.ledger import job_runs, jobs
 from ingest.ledger.database import transaction
 from ingest.ledger.lease import acquire_job
@@ -27,7 +28,7 @@ def test_last_state_is_kept_exactly(database_engine: Engine, job_id: int, state:
 def test_last_state_replaces_the_one_before_and_changes_nothing_else(database_engine: Engine, job_id: int):
     before = jobs.read(database_engine, job_id)
     jobs.keep_last_state(database_engine, before, FAILED_BY_HAND)
-    jobs.keep_last_state(database_engine, before, OK_BY_HAND)
+    jobs.keep_last_state(database_engine, jobs.read(database_engine, job_id), OK_BY_HAND)
     after = jobs.read(database_engine, job_id)
     assert after == replace(before, record=replace(before.record, last=OK_BY_HAND))
     assert row(database_engine, job_id).fence == 0
@@ -47,6 +48,36 @@ def test_state_is_not_kept_while_a_stage_writes_and_the_poll_does_not_wait(datab
         jobs.get_job(session, job_id, for_update=True)
         jobs.keep_last_state(database_engine, seen, OK_BY_HAND)
     assert jobs.read(database_engine, job_id).record.last is None
+
+
+def test_failed_is_not_replaced_by_a_process_that_has_not_seen_it(database_engine: Engine, job_id: int):
+    before = jobs.read(database_engine, job_id)
+    jobs.keep_last_state(database_engine, before, FAILED_BY_HAND)
+    jobs.keep_last_state(database_engine, before, OK_BY_HAND)
+    assert jobs.read(database_engine, job_id).record.last == FAILED_BY_HAND
+
+
+def test_failed_waits_for_another_process_that_keeps_a_state(database_engine: Engine, job_id: int):
+    seen = jobs.read(database_engine, job_id)
+    with ThreadPoolExecutor(1) as pool, transaction(database_engine) as session:
+        jobs.get_job(session, job_id, for_update=True).last_state = asdict(OK_BY_HAND)
+        session.flush()
+        kept = pool.submit(jobs.keep_last_state, database_engine, seen, FAILED_BY_HAND)
+        with pytest.raises(TimeoutError):
+            kept.result(0.5)
+        session.commit()
+        kept.result(30)
+    assert jobs.read(database_engine, job_id).record.last == FAILED_BY_HAND
+
+
+def test_failed_does_not_wait_for_a_suspended_process(database_engine: Engine, job_id: int):
+    seen = jobs.read(database_engine, job_id)
+    with transaction(database_engine) as session:
+        jobs.get_job(session, job_id, for_update=True)
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    jobs.keep_last_state(database_engine, seen, FAILED_BY_HAND)
+    assert jobs.read(database_engine, job_id).record.last == FAILED_BY_HAND
 
 
 @pytest.mark.parametrize("state", [OK_BY_HAND, FAILED_BY_HAND])

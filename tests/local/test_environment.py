@@ -25,6 +25,41 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a program that looks like Redis into the search path."""
+    (tmp_path / "redis-server").write_text("")
+    (tmp_path / "redis-server").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_tasks_run_in_the_scheduler_s_own_processes_by_default(layout: Layout):
+    own = environment(layout, AIRFLOW__CORE__EXECUTOR="CeleryExecutor")
+
+    assert own["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert not [name for name in own if "CELERY" in name]
+
+
+@pytest.mark.usefixtures("redis")
+def test_celery_is_chosen_by_a_variable(layout: Layout):
+    own = environment(layout, INGEST_EXECUTOR="CeleryExecutor")
+
+    assert own["AIRFLOW__CORE__EXECUTOR"] == "ingest_celery_executor.IngestCeleryExecutor"
+    assert own["AIRFLOW__CELERY__BROKER_URL"] == f"redis+socket://{layout.sockets}/redis.sock"
+    assert own["AIRFLOW__CELERY__RESULT_BACKEND"] == f"db+{own['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN']}"
+    # Read again by the program of each service.
+    assert own["INGEST_EXECUTOR"] == "CeleryExecutor"
+
+
+@pytest.mark.parametrize(("executor", "reason"), [("Celery", "neither"), ("CeleryExecutor", "install Redis")])
+def test_executor_that_cannot_run_is_refused_at_start(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, executor: str, reason: str
+):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LaunchFailure, match=reason):
+        environment(layout, INGEST_EXECUTOR=executor)
+
+
 def test_everything_stays_in_the_folder_of_the_instance(layout: Layout):
     own = environment(layout)
 

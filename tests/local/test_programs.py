@@ -2,9 +2,11 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from airflow_local_settings import STAGE_GRACE_SECONDS
 
 from ingest.local import program
-from ingest.local.configuration import ONE_SHOT, SERVICES, configuration
+from ingest.local.configuration import ONE_SHOT, SERVICES, configuration, services_of
+from ingest.local.executor import CELERY, LOCAL
 from ingest.local.layout import Layout
 
 
@@ -27,13 +29,27 @@ def test_a_service_is_restarted_and_ends_within_seconds(name: str):
     assert (section["stopasgroup"], section["killasgroup"]) == ("true", "true")
 
 
-def test_postgres_stops_last():
+@pytest.mark.parametrize("name", program.WORKERS)
+def test_a_worker_ends_its_stages_itself(name: str):
+    section = parsed(Path("/data"))[f"program:{name}"]
+
+    assert int(section["stopwaitsecs"]) > STAGE_GRACE_SECONDS
+    # Otherwise its stages would get the signal, too.
+    assert "stopasgroup" not in section
+
+
+def test_programs_stop_before_those_that_they_use():
     parser = parsed(Path("/data"))
+    priorities = [int(parser[name]["priority"]) for name in ("program:postgres", "program:redis", "group:services")]
 
-    assert int(parser["program:postgres"]["priority"]) < int(parser["group:services"]["priority"])
+    assert priorities == sorted(set(priorities))
 
 
-@pytest.mark.parametrize("name", [program.POSTGRES, program.SUPERVISOR, *SERVICES, *ONE_SHOT])
+def test_celery_needs_redis_and_workers_and_everything_else():
+    assert set(services_of(CELERY)) - set(services_of(LOCAL)) == {program.REDIS, *program.WORKERS}
+
+
+@pytest.mark.parametrize("name", [program.POSTGRES, program.SUPERVISOR, *SERVICES, *program.WORKERS, *ONE_SHOT])
 def test_each_program_has_a_command_without_secrets(name: str):
     words = program.command(name, Layout(Path("/data")), {"INGEST_PORT": "1", "AIRFLOW_PORT": "2"})
 
@@ -41,7 +57,8 @@ def test_each_program_has_a_command_without_secrets(name: str):
     assert not any("password" in word.lower() or "secret" in word.lower() for word in words)
 
 
-def test_postgres_listens_on_no_port():
-    words = program.command(program.POSTGRES, Layout(Path("/data")), {})
+def test_postgres_and_redis_listen_on_no_port():
+    postgres, redis = (program.command(name, Layout(Path("/data")), {}) for name in (program.POSTGRES, program.REDIS))
 
-    assert words[words.index("-h") + 1] == ""
+    assert postgres[postgres.index("-h") + 1] == ""
+    assert redis[redis.index("--port") + 1] == "0"

@@ -76,6 +76,8 @@ def test_links_keep_the_other_filters_and_begin_at_the_first_page():
 
 
 def test_a_list_of_one_kind_refuses_the_other_one():
-    assert read_query({}).of_kind(Kind.MOVE).filter.kind is Kind.MOVE
-    assert read_query({"kind": "move"}).of_kind(Kind.MOVE).faults == ()
-    assert read_query({"kind": "ingest"}).of_kind(Kind.MOVE).faults == ("This list shows jobs of the kind move only.",)
+    assert read_query({}).of_kinds([Kind.MOVE]).filter.kind is Kind.MOVE
+    assert read_query({"kind": "move"}).of_kinds([Kind.MOVE]).faults == ()
+    assert read_query({"kind": "ingest"}).of_kinds([Kind.MOVE]).faults == (
+        "This list shows jobs of the kind move only.",
+    )

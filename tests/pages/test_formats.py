@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ingest.pages.formats import format_bytes, format_count, format_duration, format_rate, show_name, show_time
+from ingest.pages.formats import (
+    LONGEST_SENTENCE,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_rate,
+    show_name,
+    show_sentence,
+    show_time,
+)
 from tests.hostile_texts import HOSTILE
 
 
@@ -61,6 +70,12 @@ def test_a_hostile_name_is_shown_harmless(name: str):
 
 def test_a_name_from_right_to_left_stays_readable_and_isolated():
     assert show_name("מעבדה 7") == "<bdi>מעבדה 7</bdi>"
+
+
+def test_a_sentence_is_whole_in_the_title():
+    sentence = "the hash differs; " * 100
+    shown = show_sentence(sentence)
+    assert shown == f'<bdi class="clamp" title="{sentence}">{sentence[:LONGEST_SENTENCE]}</bdi>'
 
 
 def test_a_long_name_is_shortened_and_whole_in_the_title():

@@ -1,6 +1,6 @@
 """The page of one job in every state: what it says, what it offers, and how often it is read again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from ingest.ledger.models import OriginalJob
 from ingest.pages.site import Site
 from ingest.settings.loading import Settings
 from tests.api.routes.job_lists import add_event, add_files, make_job, new_id
+from tests.api.routes.states import change
 from tests.pages.job_examples import (
     OPERATOR,
     READER,
@@ -49,6 +50,17 @@ def test_running_job_shows_its_progress_rate_and_end(database_engine: Engine):
     assert (
         "50.0 % of ingest files · 500 bytes of 1.0 kB archived · 3 of 4 files · 8 bytes/s · done in about 1 min" in text
     )
+
+
+def test_the_time_of_a_failed_job_ends_with_its_failure(database_engine: Engine):
+    job = failed_job(database_engine)
+    for kind in ("stage_started", "stage_failed"):
+        add_event(database_engine, job, kind, stage="validate_policy", attempt=1)
+    before = words(page_of(database_engine, job))
+    # Retention removes the bundle a month later.
+    change(database_engine, job, updated=func.now() + timedelta(days=30))
+    assert words(page_of(database_engine, job)) == before
+    assert "Ended" in before
 
 
 def test_received_job_says_what_it_waits_for(database_engine: Engine):

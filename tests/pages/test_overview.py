@@ -32,6 +32,7 @@ from ingest.settings.loading import Settings
 from ingest.states.stages import Kind
 from tests.pages.job_rows import WAITING, add_job
 from tests.pages.page_reading import PageReader
+from tests.services.archive_folders import marked_archive
 from tools.stack import free_port
 from tools.waiting import wait_until
 
@@ -83,11 +84,10 @@ def test_what_was_received_is_summed_for_each_hour(separate_engine: Engine):
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    (tmp_path / "archive").mkdir()
     return Settings(
         volume_path=tmp_path,
         database_url=database_url,
-        archiveinterface_url=f"file://{tmp_path}/archive",
+        archiveinterface_url=marked_archive(tmp_path / "archive"),
         uniqueid_url=f"http://127.0.0.1:{free_port()}",
         airflow_url=f"http://127.0.0.1:{free_port()}",
     )

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 from ingest.services.archive_folder import FolderArchive
+from ingest.services.archive_marker import MARKER
 
 BLOCK = 4096
 
@@ -17,4 +18,14 @@ def get(archive: FolderArchive, file_id: int) -> bytes:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+
+
+def marked_archive(folder: Path) -> str:
+    """Return the URL of an archive's folder with a marker, and create it.
+
+    The tests' ledger records archived files of other tests, so a folder without a marker would be refused.
+    """
+    folder.mkdir()
+    (folder / MARKER).write_text(f"the archive of {folder}\n", encoding="utf-8")
+    return folder.as_uri()

@@ -39,7 +39,9 @@ def client(make_client: MakeClient) -> HttpClient:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "an archive"
+    folder = tmp_path / "an archive"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Whether a service answers: HTTP services with a real server, the built-in archive, and parts that cannot be checked."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ingest.services import Services, make_services
 from ingest.services.availability import DATABASE, answers, with_short_timeouts
 from ingest.services.http_client import HttpClient
 from ingest.settings.loading import Settings
+from tests.services.archive_folders import marked_archive
 from tests.services.scripted_server import Script, ScriptedServer, hang_up, reply
 
 Make = Callable[..., Services]
@@ -58,7 +60,10 @@ def test_each_service_is_checked_at_its_own_url(make: Make, server: ScriptedServ
 
 
 def test_built_in_archive_answers_unless_its_folder_cannot_be_read(make: Make, folder: Path):
+    folder.rmdir()
+    marked_archive(folder)
     assert answers(make(), "archive")
+    shutil.rmtree(folder)
     folder.write_text("not a folder")
     assert answers(make(), "archive") is False
 

@@ -155,6 +155,7 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "archive_connections": ("archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS", "4", 4),
     "metadata_ingest_url": ("metadata", "ingest_url", "METADATA_INGEST_URL", "http://m/ingest", "http://m/ingest"),
     "database_url": ("database", "peewee_url", "PEEWEE_URL", POSTGRES, POSTGRES),
+    "session_database_url": ("database", "session_url", "INGEST_SESSION_DATABASE_URL", POSTGRES, POSTGRES),
     "connect_attempts": ("database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS", "3", 3),
     "connect_wait": ("database", "connect_wait", "DATABASE_CONNECT_WAIT", "0", 0.0),
     "receipt_key_folder": (

@@ -26,6 +26,20 @@ def test_wrong_value_is_refused_with_its_name_and_the_valid_form(name: str, form
     assert raised.value.text == f"[{section}] {option}, or {listed}: {shown} is not {form}"
 
 
+@pytest.mark.parametrize("value", ["ingest", "postgresql:geheim", "postgresql://user:geheim@host:port/database"])
+def test_wrong_url_of_the_database_without_a_pooler_is_refused_and_not_shown(value: str):
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({"INGEST_SESSION_DATABASE_URL": value})
+    assert raised.value.text == (
+        "[database] session_url, or INGEST_SESSION_DATABASE_URL: its value is not "
+        "postgresql://user:password@host:port/database"
+    )
+
+
+def test_without_a_pooler_there_is_one_url_of_the_database():
+    assert load_settings({"INGEST_SESSION_DATABASE_URL": ""}).session_database_url is None
+
+
 @pytest.mark.parametrize(
     ("name", "form", "value"),
     [*cases(REFUSED_IN_INI), *((name, form, "") for name, (form, _) in REFUSED.items())],

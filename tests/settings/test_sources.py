@@ -73,6 +73,7 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "archive_connections": 1,
         "metadata_ingest_url": "builtin",
         "database_url": "postgresql://ingest@127.0.0.1:5432/ingest",
+        "session_database_url": None,
         "connect_attempts": 10,
         "connect_wait": 20.0,
         "webhooks": (),

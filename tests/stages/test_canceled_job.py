@@ -34,7 +34,7 @@ def run(settings: Settings, shared_engine: None, no_waiting: None, monkeypatch: 
 
 
 def stored(folder: Path) -> list[Path]:
-    return [path for path in (folder / "archive").rglob("*") if path.is_file()]
+    return [path for path in (folder / "archive").glob("*/*/*") if path.is_file()]
 
 
 def state(engine: Engine, job: int) -> JobState:

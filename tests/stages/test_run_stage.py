@@ -62,7 +62,7 @@ def run_all(run: Run, job: int, *stages: Stage) -> None:
 
 
 def stored(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
+    return [path for path in (tmp_path / "archive").glob("*/*/*") if path.is_file()]
 
 
 def is_cataloged(engine: Engine, job: int) -> bool:

@@ -78,7 +78,7 @@ class FaultInjector:
             action()
 
     def _faults(self) -> dict[str, Callable[[], bool]]:
-        kills = {f"SIGKILL of {role}": partial(self._kill, role) for role in Role}
+        kills = {f"SIGKILL of {role}": partial(self._kill, role) for role in Processes(self.stack).roles}
         pauses = {f"SIGSTOP of {role}": partial(self._pause, role) for role in PAUSED_ROLES}
         outages = {f"SIGKILL of {name}": partial(self._kill_service, name) for name in self.services}
         people = {"a clear": self._clear, "two simultaneous clears": self._clear_twice, "a retry": self._retry}

@@ -40,19 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
     """Record the outcomes, except in a worker of pytest-xdist."""
     path = config.getoption(OPTION)
     if path is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Recorder(path))
+        config.pluginmanager.register(_Recorder(path, config))
 
 
 class _Recorder:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, config: pytest.Config) -> None:
         self._path = path
+        self._config = config
         self._outcomes = Outcomes()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self._outcomes.failed.setdefault(report.nodeid, report.longreprtext)
+            self._print_name(report.nodeid)
         elif report.passed and report.when == "call":
             self._outcomes.passed.append(report.nodeid)
+
+    def _print_name(self, test: str) -> None:
+        # Immediately: the end of a run that is stopped because it takes too long is never printed.
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"\nFAILED {test}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -4,7 +4,7 @@ The pages themselves are made by `ingest.pages`, which Airflow's UI shows too. T
 addresses, roles, cookies, and errors as pages.
 """
 
-from api.routes.pages import actions, jobs, root, selection, upload  # noqa: F401 - they register their routes
+from api.routes.pages import actions, bundle, export, jobs, root, selection, upload  # noqa: F401 - they register their routes
 from api.routes.pages.answers import routes
 
 __all__ = ["routes"]

@@ -62,6 +62,7 @@ def current_site() -> Site:
         root,
         viewer=caller.user,
         may_retry=caller.role is Role.ADMIN,
+        may_replace=caller.role is Role.ADMIN,
         may_cancel=may_upload,
         csrf_token=form_token(caller.user),
         navigation=(JOBS, UPLOAD) if may_upload else (JOBS,),

@@ -11,12 +11,10 @@ from flask import Response, g, request
 from api.access.access_errors import CrossSite
 from api.access.auth import caller
 from api.resources import get_resources
-from ingest.pages.csrf import FIELD, is_token, make_token
+from ingest.pages.csrf import FIELD, LARGEST_FORM, is_token, make_token
 
 COOKIE = "pacifica_ingest_forms"
 SECRET_BYTES = 24
-# A form holds the ids of at most a few hundred jobs.
-LARGEST_FORM = 64 * 1024
 
 
 def form_token(user: str) -> str:
@@ -37,7 +35,11 @@ def keep_secret(response: Response) -> None:
 def check_form() -> None:
     """Check that a page of this service sent the form, and for the same user; raises CrossSite, HTTPException."""
     request.max_content_length = LARGEST_FORM
+    check_token(request.form.get(FIELD, ""))
+
+
+def check_token(sent: str) -> None:
+    """Check the token of a form, or of a request that a script sends; raises CrossSite."""
     secret = request.cookies.get(COOKIE)
-    sent = request.form.get(FIELD, "")
     if not secret or not is_token(sent, make_token(secret, caller().user)):
         raise CrossSite("this form is not of this service, or its login has ended: reload the page and try again")

@@ -5,7 +5,16 @@ from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ingest.airflow_pages import bundle_upload, error_pages, job, job_changes, job_list, selection, static_routes
+from ingest.airflow_pages import (
+    bundle_upload,
+    error_pages,
+    export,
+    job,
+    job_changes,
+    job_list,
+    selection,
+    static_routes,
+)
 from ingest.errors.types import IngestError
 
 URL_PREFIX = "/ingest-view"
@@ -13,6 +22,7 @@ URL_PREFIX = "/ingest-view"
 ROUTERS = (
     selection.router,
     job_list.router,
+    export.router,
     job.router,
     job_changes.router,
     bundle_upload.router,

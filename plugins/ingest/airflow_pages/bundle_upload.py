@@ -19,11 +19,10 @@ from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
 from ingest.airflow_pages.visible_job import ChangeableJobDep
 from ingest.operations.upload_bundle import run_with_upload
 from ingest.orchestrator.obstacles import report_obstacles
-from ingest.pages.csrf import is_genuine
+from ingest.pages.csrf import TOKEN_HEADER, is_genuine
 from ingest.pages.job_actions import show_bundle_form
 
 MOST_UPLOADS = 2
-TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 - not a secret but the name of a header
 
 router = APIRouter(default_response_class=Page)
 _slots = BoundedSemaphore(MOST_UPLOADS)

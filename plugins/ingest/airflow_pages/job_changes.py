@@ -6,13 +6,14 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from ingest.airflow_pages.access import GenuineForm
+from ingest.airflow_pages.form_route import FormRoute
 from ingest.airflow_pages.page import Page
 from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
 from ingest.airflow_pages.visible_job import ChangeableJobDep, VisibleJob
 from ingest.pages.job_actions import show_confirmation
 from ingest.pages.selection import Action, action_on_job
 
-router = APIRouter(default_response_class=Page)
+router = APIRouter(default_response_class=Page, route_class=FormRoute)
 
 
 @router.get("/jobs/{job_id}/retry")

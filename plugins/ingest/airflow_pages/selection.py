@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 
 from ingest.airflow_pages.access import AccessDep, GenuineForm, MayChange, SiteDep
+from ingest.airflow_pages.form_route import FormRoute
 from ingest.airflow_pages.page import Page
 from ingest.airflow_pages.resources import get_airflow, get_engine, get_settings
 from ingest.pages.selection import Action, act, action_on_job, read_selection, render_confirmation, render_results
 
-router = APIRouter(default_response_class=Page)
+router = APIRouter(default_response_class=Page, route_class=FormRoute)
 
 
 @router.get("/jobs/confirm", dependencies=[MayChange])

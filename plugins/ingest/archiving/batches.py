@@ -33,7 +33,7 @@ from ingest.ledger.files import NOT_ARCHIVED, LedgerFile, files_in
 from ingest.system.failpoints import failpoint
 
 # The limits of a batch. Each batch costs two commits and one sync; after a kill, at most one batch is sent again.
-BATCH_FILES = 500
+BATCH_FILES = 1000
 BATCH_BYTES = 64 * 1024 * 1024
 
 

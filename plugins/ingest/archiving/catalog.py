@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func, select
 
 from ingest.context import StageContext
 from ingest.errors.types import CatalogConflict, CatalogRejected, CatalogUnsettled
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import read_clock
 from ingest.ledger.files import archived_as
 from ingest.ledger.models import Job
 from ingest.services.metadata import FileHash
+
+SETTLES = CompiledStatement(select(Job.catalogue_settles).where(Job.id == bindparam("job_id")))
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def pending_transaction(context: StageContext, size: int) -> Iterator[None]:
 def check_settled(context: StageContext) -> None:
     """Raise CatalogUnsettled while a transaction that was sent may still appear in a catalog that lacks it."""
     with context.lease.transaction() as session:
-        settles = session.get_one(Job, context.lease.job_id).catalogue_settles
+        settles = SETTLES.execute(session, job_id=context.lease.job_id).scalar_one()
         now = read_clock(session)
     if settles and settles > now:
         at = settles.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -66,4 +69,5 @@ def is_cataloged(context: StageContext) -> bool:
 
 def _settles(context: StageContext) -> datetime | None:
     with context.lease.transaction() as session:
-        return session.get_one(Job, context.lease.job_id).catalogue_settles
+        settles: datetime | None = SETTLES.execute(session, job_id=context.lease.job_id).scalar_one()
+        return settles

@@ -10,7 +10,7 @@ from ingest.bundles.bundle_metadata import MetadataReader, annotated_paths
 from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
-from ingest.ledger.file_comparison import IS_DECLARED, check_annotated, compare_sources, find_ambiguous_paths
+from ingest.ledger.file_comparison import ALIKE_DECLARED, check_annotated, compare_sources, find_ambiguous_paths
 from ingest.ledger.file_records import forget_declarations, record_declarations
 from ingest.ledger.files import batches
 from ingest.states.stages import Kind
@@ -53,7 +53,7 @@ def compare_moves(context: StageContext, faults: FaultList) -> None:
     """Find sources that are listed twice, and ambiguous paths, in the recorded files of a move."""
     compare_sources(context.lease, faults)
     if context.settings.refuse_ambiguous_names:
-        find_ambiguous_paths(context.lease, IS_DECLARED, faults)
+        find_ambiguous_paths(context.lease, ALIKE_DECLARED, faults)
 
 
 def _read(context: StageContext, compare: Compare, *, below_data: bool = False) -> MetadataReader:

@@ -18,7 +18,7 @@ from ingest.context import StageContext
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.events import EventKind
 from ingest.ledger.file_states import assign_ids
-from ingest.ledger.files import LedgerFile, keys_without_id
+from ingest.ledger.files import LedgerFile, batches, keys_without_id
 from ingest.ledger.models import FileState
 from ingest.system.failpoints import failpoint
 
@@ -28,7 +28,7 @@ DELETION_UNANSWERED = "a request to delete the file from the archive may still b
 
 def assign_missing_ids(context: StageContext) -> None:
     """Assign an id to every file that has none; raises ServiceUnavailable. A kill loses the new ids of one batch."""
-    while keys := keys_without_id(context.lease):
+    for keys in batches(keys_without_id(context.lease)):
         _allocate(context, keys)
 
 

@@ -19,22 +19,27 @@ from ingest.system.durable_files import write_all
 
 
 @contextmanager
-def transaction_document(context: StageContext, *, for_catalog: bool) -> Iterator[tuple[BinaryIO, int]]:
-    """Open the document, positioned at its start, with its size in bytes; raises SpoolFull, SpoolUnavailable."""
+def transaction_document(
+    context: StageContext, *, for_catalog: bool, with_files: bool = True
+) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the document, positioned at its start, with its size in bytes; raises SpoolFull, SpoolUnavailable.
+
+    Without files it holds only the entries about the transaction, and is made in a fraction of the time.
+    """
     folder = context.settings.volume_path
     with translate_disk_errors(folder):
         # Unbuffered: bytes that a full disk refused would be written again, and fail again, when the file is closed.
         document = cast(BinaryIO, tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
     with document:
         with translate_disk_errors(folder):
-            for block in _blocks(context, for_catalog=for_catalog):
+            for block in _blocks(context, for_catalog=for_catalog, with_files=with_files):
                 write_all(document, block)
             size = document.tell()
             document.seek(0)
         yield document, size
 
 
-def _blocks(context: StageContext, *, for_catalog: bool) -> Iterator[bytes]:
+def _blocks(context: StageContext, *, for_catalog: bool, with_files: bool) -> Iterator[bytes]:
     """Yield the document in blocks of about `transfer_size` bytes."""
     lease, block = context.lease, io.BytesIO()
     with context.open_metadata() as metadata:
@@ -46,6 +51,7 @@ def _blocks(context: StageContext, *, for_catalog: bool) -> Iterator[bytes]:
             archived_as(lease),
             lambda paths: ids_by_path(lease, paths),
             for_catalog=for_catalog,
+            with_files=with_files,
         ):
             block.write(separator + json.dumps(entry).encode())
             separator = b",\n"

@@ -82,6 +82,8 @@ class Section(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, by default all that are left; b"" at the end."""
         wanted = self._left if size < 0 else min(size, self._left)
+        if not wanted:
+            return b""
         data = os.pread(self._file.fileno(), wanted, self._offset)
         self._offset += len(data)
         self._left -= len(data)

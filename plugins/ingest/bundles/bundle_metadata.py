@@ -127,7 +127,13 @@ def annotated_paths(document: BinaryIO) -> Iterator[tuple[int, str]]:
 
 
 def completed(
-    document: BinaryIO, job_id: int, files: Iterable[ArchivedAs], file_ids: FileIds, *, for_catalog: bool
+    document: BinaryIO,
+    job_id: int,
+    files: Iterable[ArchivedAs],
+    file_ids: FileIds,
+    *,
+    for_catalog: bool,
+    with_files: bool = True,
 ) -> Iterator[Entry]:
     """Yield the entries for policy or the catalog: with ids, and with an entry for the transaction's id.
 
@@ -140,11 +146,13 @@ def completed(
         file_ids: Looks up the ids of the job's files by their paths.
         for_catalog: Whether `subdir` becomes the folder below `data/`, as in the original service
             (pacifica.ingest.tarutils.get_clipped).
+        with_files: Whether the entries of files and their values are yielded.
     """
     archived, faults, file_values = iter(files), FaultList(), FileValues(file_ids)
+    wanted = KEYS.keys() - {TRANSACTION_ID} - (set() if with_files else {FILES, FILE_VALUES})
     for _, entry in entries(document, faults):
         table = entry[TABLE]
-        if table == TRANSACTION_ID or table not in KEYS:
+        if table not in wanted:
             continue
         if table == FILE_VALUES:
             yield from file_values.add(entry)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ingest.cli import cancel, clean_airflow, job, receipt, reconcile, retry, schema, show, token, webhook
+from ingest.cli import archive, cancel, clean_airflow, job, receipt, reconcile, retry, schema, show, token, webhook
 from ingest.errors.types import IngestError
 from ingest.ledger.database import make_engine, wait_for_database
 from ingest.settings.loading import CONFIG_FILE_VARIABLE, load_settings
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("-c", "--config", metavar="FILE", help=f"the INI file (default: ${CONFIG_FILE_VARIABLE})")
     command.set_defaults(needs_database=True)
     subcommands = command.add_subparsers(required=True, metavar="SUBCOMMAND")
-    for each in (job, cancel, retry, show, reconcile, schema, token, receipt, webhook, clean_airflow):
+    for each in (job, cancel, retry, show, reconcile, archive, schema, token, receipt, webhook, clean_airflow):
         each.add(subcommands)
     return command
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
-from ingest.ledger.files import TABLE, read_columns
+from ingest.ledger.file_queries import TABLE, FileQuery
 from ingest.ledger.jobs import get_job
 from ingest.ledger.models import Event, File, IdempotencyKey
 from ingest.receipts.content import CatalogedJob, file_line
@@ -17,6 +17,7 @@ from ingest.states.job_record import Outcome
 # Skipped members have no position: they are not part of the job.
 IS_CATALOGED = File.position.is_not(None)
 COLUMNS = tuple(TABLE.c[name] for name in ("position", "path", "size", "hash_type", "hash_sum", "file_id"))
+FILES = FileQuery(IS_CATALOGED, File.position, COLUMNS)
 
 
 def read(engine: Engine, job_id: int) -> CatalogedJob | None:
@@ -44,7 +45,7 @@ def read(engine: Engine, job_id: int) -> CatalogedJob | None:
 
 def file_lines(engine: Engine, job_id: int) -> Iterator[str]:
     """Return the JSON of each file, in the order of the metadata; memory is flat."""
-    for row in read_columns(partial(transaction, engine), job_id, COLUMNS, IS_CATALOGED, File.position):
+    for row in FILES.read(partial(transaction, engine), job_id):
         yield file_line(row.path, row.size, row.hash_type, row.hash_sum, row.file_id)
 
 

@@ -1,4 +1,6 @@
-"""Replace pooled connections that the server has closed, before they are used. Used by `ingest.ledger.database`.
+"""Replace pooled connections that the server has closed, before they are used.
+
+Used by `ingest.ledger.database`, and by `ingest.ledger.lease` for the connection that holds the lock of a job.
 
 SQLAlchemy's `pool_pre_ping` queries the server before each use, which takes as long as a short transaction. But a server
 sends nothing to an idle connection unless it closes it. So a connection is queried only when the kernel has received bytes
@@ -19,7 +21,7 @@ def check_before_use(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def check(connection: DBAPIConnection, *_: object) -> None:
-        if _is_idle(connection):
+        if is_idle(connection):
             return
         try:
             engine.dialect.do_ping(connection)
@@ -27,8 +29,10 @@ def check_before_use(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def _is_idle(connection: DBAPIConnection) -> bool:
+def is_idle(connection: DBAPIConnection | None) -> bool:
     """Return whether a connection is open and has received nothing."""
+    if connection is None:
+        return False
     with suppress(Error):
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)

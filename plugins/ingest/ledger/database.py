@@ -2,6 +2,9 @@
 
 Called by the API, the stages' wrapper and the command line. A process creates its engine when it starts to work and
 disposes of it at the end: nothing connects at import, and no connection crosses a fork.
+
+If the database's URL leads through a pooler in transaction mode, each transaction may have another session. What
+must outlive a transaction uses the `SESSION_ENGINE` of an engine (`ingest.ledger.locks`).
 """
 
 import time
@@ -10,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -18,39 +21,39 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from ingest.errors.types import DatabaseUnavailable
 from ingest.ledger.connection_check import check_before_use
+from ingest.ledger.connection_options import (
+    CONNECT_TIMEOUT_SECONDS,
+    STATEMENT_TIMEOUT_SECONDS,
+    database_url,
+    pooled_args,
+    probe_args,
+    session_args,
+    session_url,
+    temporary_args,
+)
 from ingest.settings.loading import Settings
 from ingest.system.sanitize import to_one_line
 
-CONNECT_TIMEOUT_SECONDS = 10
-STATEMENT_TIMEOUT_SECONDS = 600
 UNDEFINED_TABLE = "42P01"
 READ_ONLY = "25006"
-# A host that has disappeared is noticed within a minute.
-KEEPALIVE_OPTIONS = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,  # milliseconds
-}
-SESSION_OPTIONS = "-c idle_in_transaction_session_timeout=60s -c timezone=UTC -c statement_timeout={}s"
-ONLY_TEMPORARY = "-c search_path=pg_temp"
-
-
-def database_url(settings: Settings) -> URL:
-    """Return the URL for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg2."""
-    return make_url(settings.database_url.replace("postgres://", "postgresql://", 1)).set(
-        drivername="postgresql+psycopg2"
-    )
+# An option of an engine: the engine that connects without the pooler, None if there is no pooler.
+SESSION_ENGINE = "ingest_session_engine"
 
 
 def make_engine(settings: Settings, pool_size: int = 5, statement_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Engine:
     """Create an engine, which connects when it is first used; `pool_size` is a number of connections."""
+    session_engine = None
+    if settings.session_database_url:
+        session_engine = create_engine(
+            session_url(settings), poolclass=NullPool, connect_args=session_args(statement_seconds)
+        )
     engine = create_engine(
         database_url(settings),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
-        connect_args=_connect_args(SESSION_OPTIONS.format(statement_seconds)),
+        connect_args=pooled_args(settings, statement_seconds),
+        execution_options={SESSION_ENGINE: session_engine},
     )
     check_before_use(engine)
     return engine
@@ -62,33 +65,21 @@ def make_temporary_engine(settings: Settings) -> Engine:
     A statement that names a table of the ledger fails, unless the connection has a temporary table of this name. The tables
     disappear with the connection: when the engine is disposed of, and when this process is killed.
     """
-    return create_engine(
-        database_url(settings),
-        poolclass=StaticPool,
-        connect_args=_connect_args(f"{SESSION_OPTIONS.format(STATEMENT_TIMEOUT_SECONDS)} {ONLY_TEMPORARY}"),
-    )
+    return create_engine(session_url(settings), poolclass=StaticPool, connect_args=temporary_args())
 
 
 def make_probe(settings: Settings, seconds: int) -> Engine:
     """Create an engine that opens a connection for each use; connecting and queries take at most `seconds` (2 or more)."""
-    return create_engine(
-        database_url(settings),
-        poolclass=NullPool,
-        connect_args={
-            **KEEPALIVE_OPTIONS,
-            "connect_timeout": seconds,
-            "options": f"-c statement_timeout={seconds}s",
-        },
-    )
+    return create_engine(database_url(settings), poolclass=NullPool, connect_args=probe_args(settings, seconds))
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(bind: Engine | Connection) -> Iterator[Session]:
     """Open a session for one short transaction, committed at the end and rolled back by an exception.
 
-    Raises DatabaseUnavailable when the connection cannot be made or is lost.
+    A connection is in no transaction yet. Raises DatabaseUnavailable when the connection cannot be made or is lost.
     """
-    with _translate_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with _translate_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -147,7 +138,3 @@ def wait_for_database(settings: Settings, engine: Engine) -> None:
 def first_line(error: BaseException | None) -> str:
     """Return the first line of an error's text, for messages of one line."""
     return to_one_line((str(error).strip().splitlines() or [type(error).__name__])[0])
-
-
-def _connect_args(options: str) -> dict[str, Any]:
-    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, **KEEPALIVE_OPTIONS}

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ingest.ledger import outbox
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.models import Event
 from ingest.states.notifications import NotificationType
 from ingest.states.stages import Stage
@@ -73,6 +74,9 @@ WAIT_BOUNDARIES = (
 )
 
 
+INSERT = CompiledStatement(insert(Event).returning(Event.id), ["job_id", "kind", "stage", "attempt", "code", "text"])
+
+
 def add_event(
     session: Session,
     job_id: int,
@@ -87,15 +91,8 @@ def add_event(
 
     Webhooks are notified of it if its kind is one of `NOTIFICATIONS`, or as the argument says.
     """
-    values = {
-        "job_id": job_id,
-        "kind": kind,
-        "stage": stage,
-        "attempt": attempt,
-        "code": code,
-        "text": to_one_line(text),
-    }
-    event_id = session.scalars(insert(Event).values(values).returning(Event.id)).one()
+    values = {"kind": kind, "stage": stage, "attempt": attempt, "code": code, "text": to_one_line(text)}
+    event_id = INSERT.execute(session, job_id=job_id, **values).scalar_one()
     notification = notification or NOTIFICATIONS.get(kind)
     if notification is NotificationType.WAITING and _is_waiting(session, job_id, event_id):
         return

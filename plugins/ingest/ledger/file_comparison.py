@@ -6,20 +6,37 @@ Each difference is added to the faults.
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from ingest.bundles.alike_names import shown_apart
 from ingest.bundles.names import DATA_FOLDER, folded
 from ingest.bundles.unmatched_names import UnmatchedNames
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
-from ingest.ledger.files import BATCH, batches, ids_by_path, read_rows
+from ingest.ledger.compiled_statements import CompiledStatement
+from ingest.ledger.file_queries import BATCH, FileQuery
+from ingest.ledger.files import batches, ids_by_path
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import File
 from ingest.system.sanitize import quote_name
 
-IS_MEMBER = File.offset.is_not(None)
-IS_DECLARED = File.position.is_not(None)
+_IS_ALONE = File.offset.is_(None) | (File.found_size != File.size)
+_DIFFERENT_FILES, _DIFFERENT_OR_UNLISTED = FileQuery(_IS_ALONE), FileQuery(_IS_ALONE | File.position.is_(None))
+
+
+def _select_alike(is_present: ColumnElement[bool]) -> CompiledStatement:
+    # Paths are folded in Python: the result of PostgreSQL's lower() depends on the locale of the database.
+    groups = (
+        select(func.min(File.path), func.max(File.path), func.count())
+        .where(File.job_id == bindparam("job_id"), is_present)
+        .group_by(File.folded)
+        .where(File.folded.is_not(None))
+        .having(func.count() > 1)
+    )
+    return CompiledStatement(groups, rows_per_read=BATCH)
+
+
+ALIKE_MEMBERS, ALIKE_DECLARED = _select_alike(File.offset.is_not(None)), _select_alike(File.position.is_not(None))
 
 
 def compare_members(lease: JobLease, faults: FaultList, *, may_be_unlisted: bool) -> None:
@@ -27,9 +44,9 @@ def compare_members(lease: JobLease, faults: FaultList, *, may_be_unlisted: bool
 
     A member that is not listed is a fault unless `may_be_unlisted`.
     """
-    differs = File.offset.is_(None) | (File.found_size != File.size)
     unmatched = UnmatchedNames()
-    for file in read_rows(lease, differs if may_be_unlisted else differs | File.position.is_(None)):
+    query = _DIFFERENT_FILES if may_be_unlisted else _DIFFERENT_OR_UNLISTED
+    for file in query.read(lease.transaction, lease.job_id):
         if file.position is None:
             unmatched.add_member(file.path)
         elif file.offset is None:
@@ -51,19 +68,13 @@ def compare_sources(lease: JobLease, faults: FaultList) -> None:
             )
 
 
-def find_ambiguous_paths(lease: JobLease, is_present: ColumnElement[bool], faults: FaultList) -> None:
-    """Add each group of present paths that differ only in case or in Unicode form to the faults."""
-    # Paths are folded in Python: the result of PostgreSQL's lower() depends on the locale of the database.
-    groups = (
-        select(func.min(File.path), func.max(File.path), func.count())
-        .where(File.job_id == lease.job_id, is_present)
-        .group_by(File.folded)
-        .where(File.folded.is_not(None))
-        .having(func.count() > 1)
-        .execution_options(yield_per=BATCH)
-    )
+def find_ambiguous_paths(lease: JobLease, alike: CompiledStatement, faults: FaultList) -> None:
+    """Add each group of paths that differ only in case or in Unicode form to the faults.
+
+    `alike` is `ALIKE_MEMBERS` for the paths of members, `ALIKE_DECLARED` for those of declared files.
+    """
     with lease.transaction() as session:
-        for one, other, count in session.execute(groups):
+        for one, other, count in alike.execute(session, job_id=lease.job_id):
             # Two paths may have the same digest by chance.
             if folded(one) == folded(other):
                 shown = shown_apart(one, other)

@@ -27,14 +27,35 @@ before or after the commit, so that tests can kill a process there.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, literal, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, update
 from sqlalchemy.orm import Session
 
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.events import EventKind
-from ingest.ledger.files import TABLE, LedgerFile
+from ingest.ledger.file_queries import TABLE
+from ingest.ledger.files import LedgerFile
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import FileState
 from ingest.system.failpoints import failpoint
+
+# PostgreSQL reads one array faster than a thousand parameters.
+_KEYS = bindparam("keys", type_=ARRAY(BigInteger))
+_ARE_KEYS = TABLE.c.id == any_(_KEYS)
+_SET_STATE = CompiledStatement(update(TABLE).where(_ARE_KEYS), ["state"])
+_SET_INODE = CompiledStatement(update(TABLE).where(_ARE_KEYS), ["state", "inode"])
+_RESET_SKIPPED = CompiledStatement(
+    update(TABLE)
+    .where(TABLE.c.job_id == bindparam("job_id"), TABLE.c.state == FileState.SKIPPED)
+    .values(state=FileState.PENDING)
+)
+_ASSIGNED = (
+    func.unnest(_KEYS, bindparam("ids", type_=ARRAY(BigInteger)))
+    .table_valued("key", "file_id")
+    .render_derived(name="assigned")
+)
+_ASSIGN_IDS = CompiledStatement(
+    update(TABLE).where(TABLE.c.id == _ASSIGNED.c.key).values(file_id=_ASSIGNED.c.file_id, state=FileState.PENDING)
+)
 
 
 def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int]) -> None:
@@ -42,11 +63,8 @@ def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int]) -> None
 
     Id and state change in one commit: the archive may hold another system's file under the new id.
     """
-    arrays = (literal(list(column), ARRAY(BigInteger)) for column in (keys, ids))
-    assigned = func.unnest(*arrays).table_valued("key", "file_id").render_derived(name="assigned")
-    values = {"file_id": assigned.c.file_id, "state": FileState.PENDING}
     with lease.transaction() as session:
-        session.execute(update(TABLE).where(TABLE.c.id == assigned.c.key).values(values))
+        _ASSIGN_IDS.execute(session, keys=list(keys), ids=list(ids))
     failpoint("file_ids.given", lease.job_id)
 
 
@@ -58,8 +76,7 @@ def skip_members(lease: JobLease, keys: Sequence[int]) -> None:
 
 def reset_skipped(session: Session, job_id: int) -> None:
     """Make the skipped members pending again, in the caller's transaction, before the metadata is read again."""
-    is_skipped = (TABLE.c.job_id == job_id) & (TABLE.c.state == FileState.SKIPPED)
-    session.execute(update(TABLE).where(is_skipped).values(state=FileState.PENDING))
+    _RESET_SKIPPED.execute(session, job_id=job_id)
 
 
 def mark_sending(lease: JobLease, files: Iterable[LedgerFile]) -> None:
@@ -121,22 +138,17 @@ def mark_restored(lease: JobLease, file: LedgerFile) -> None:
     failpoint("put_back.pending", lease.job_id)
 
 
-def _commit(lease: JobLease, keys: Iterable[int], state: FileState, **values: object) -> None:
+def _commit(lease: JobLease, keys: Iterable[int], state: FileState, **values: int) -> None:
     with lease.transaction() as session:
-        session.execute(update(TABLE).where(_is_any_of(keys)).values(state=state, **values))
+        (_SET_INODE if values else _SET_STATE).execute(session, keys=list(keys), state=state, **values)
 
 
 def _commit_removal(lease: JobLease, files: Sequence[LedgerFile]) -> None:
     text = f"all that the archive held of {len(files)} files with {sum(file.size for file in files)} bytes"
     with lease.transaction() as session:
-        session.execute(update(TABLE).where(_is_any_of(_keys(files))).values(state=FileState.PENDING))
+        _SET_STATE.execute(session, keys=_keys(files), state=FileState.PENDING)
         lease.add_event(session, EventKind.FILES_REMOVED, text)
 
 
 def _keys(files: Iterable[LedgerFile]) -> list[int]:
     return [file.key for file in files]
-
-
-def _is_any_of(keys: Iterable[int]) -> ColumnElement[bool]:
-    # PostgreSQL reads one array faster than a thousand parameters.
-    return TABLE.c.id == any_(literal(list(keys), ARRAY(BigInteger)))

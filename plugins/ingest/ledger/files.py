@@ -5,29 +5,58 @@ Called by the stages, `ingest.archiving` and `ingest.operations`. `ingest.ledger
 job of a million files needs about as much memory as one of a thousand.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Row, Text, func, literal, select, text, true, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ARRAY, ColumnElement, Row, Text, any_, bindparam, func, or_, select
+from sqlalchemy.orm import Session
 
 from ingest.bundles.bundle_metadata import ArchivedAs
+from ingest.ledger.compiled_statements import CompiledStatement
+from ingest.ledger.file_queries import BATCH, READ_IN_INDEX_ORDER, TABLE, FileQuery
 from ingest.ledger.lease import JobLease
 from ingest.ledger.models import File, FileState
 from ingest.states.stages import Kind
 
-BATCH = 1000
-# Rows are read from the table, not the model: an object for each of a million files takes as long as the query.
-TABLE = File.metadata.tables[File.__tablename__]
-# PostgreSQL has no statistics about a job that was just recorded, so its planner would sort all files of the job for each
-# batch; without bitmap scans and incremental sorts it continues to read the index in order.
-READ_IN_INDEX_ORDER = text("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_incremental_sort = off")
 NOT_ARCHIVED = (FileState.PENDING, FileState.SENDING, FileState.DELETING)
 MAY_BE_STORED = (FileState.SENDING, FileState.DELETING, FileState.ARCHIVED)
 Item = TypeVar("Item")
+
+_OF_JOB = File.job_id == bindparam("job_id")
+_IN_STATES = File.state == any_(bindparam("states", type_=ARRAY(Text)))
+# The columns of a `LedgerFile`, and those that complete an entry of the metadata.
+_FILE_COLUMNS = [
+    TABLE.c[name]
+    for name in ("id", "position", "path", "offset", "file_id", "size", "hash_type", "hash_sum", "state", "source")
+]
+_ARCHIVED_AS_COLUMNS = [TABLE.c[name] for name in ("position", "path", "file_id", "hash_type", "hash_sum")]
+_ALL_FILES, _FILES_IN_STATES = FileQuery(File.file_id.is_not(None)), FileQuery(_IN_STATES, File.position, _FILE_COLUMNS)
+_STORED_FILES = FileQuery(or_(*(File.state == state for state in MAY_BE_STORED)))
+_UNLISTED_MEMBERS = FileQuery(File.position.is_(None) & File.offset.is_not(None))
+_DECLARED_FILES = FileQuery(File.position.is_not(None), File.position, _ARCHIVED_AS_COLUMNS)
+_FILES_WITHOUT_ID = FileQuery(
+    File.file_id.is_(None) & File.position.is_not(None), File.position, [TABLE.c.id, TABLE.c.position]
+)
+
+
+def _count(is_counted: ColumnElement[bool]) -> CompiledStatement:
+    return CompiledStatement(select(func.count(), func.coalesce(func.sum(File.size), 0)).where(_OF_JOB, is_counted))
+
+
+_TOTALS, _TOTALS_IN_STATES = _count(File.state != FileState.SKIPPED), _count(_IN_STATES)
+
+
+def _select_ids() -> CompiledStatement:
+    given = func.unnest(bindparam("paths", type_=ARRAY(Text))).table_valued("path").render_derived(name="given")
+    is_listed = (TABLE.c.job_id == bindparam("job_id")) & TABLE.c.position.is_not(None)
+    # Compares the digests too, because the index is on them.
+    same = (func.md5(TABLE.c.path) == func.md5(given.c.path)) & (TABLE.c.path == given.c.path)
+    return CompiledStatement(select(TABLE.c.path, TABLE.c.file_id).join_from(given, TABLE, same).where(is_listed))
+
+
+_IDS_BY_PATH = _select_ids()
 
 
 @dataclass(frozen=True)
@@ -57,10 +86,9 @@ def totals(lease: JobLease, *states: FileState) -> tuple[int, int]:
 
     Without states, all files of the job count; skipped members are not part of the job.
     """
-    is_counted = File.state.in_(states) if states else File.state != FileState.SKIPPED
-    query = select(func.count(), func.coalesce(func.sum(File.size), 0)).where(File.job_id == lease.job_id, is_counted)
+    query, given = (_TOTALS_IN_STATES, {"states": _values(states)}) if states else (_TOTALS, {})
     with lease.transaction() as session:
-        count, size = session.execute(query).one()
+        count, size = query.execute(session, job_id=lease.job_id, **given).one()
     return int(count or 0), int(size or 0)
 
 
@@ -76,13 +104,13 @@ def files_in(lease: JobLease, *states: FileState) -> Iterator[LedgerFile]:
     The caller may change the states of the files that it has received: the order stays.
     """
     is_bundle = lease.job.record.kind is Kind.INGEST
-    for file in read_rows(lease, File.state.in_(states), File.position):
+    for file in _FILES_IN_STATES.read(lease.transaction, lease.job_id, states=_values(states)):
         yield _ledger_file(file, offset=_known(file.offset) if is_bundle else 0)
 
 
 def files_with_ids(lease: JobLease) -> Iterator[LedgerFile]:
     """Return every file of the job that has an id, without its offset in the bundle."""
-    for file in read_rows(lease, File.file_id.is_not(None)):
+    for file in _ALL_FILES.read(lease.transaction, lease.job_id):
         yield _ledger_file(file, offset=0)
 
 
@@ -91,83 +119,41 @@ def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
 
     The offset may be unknown, because a stage that restarted has deleted it.
     """
-    for file in read_rows(lease, File.state.in_(MAY_BE_STORED)):
+    for file in _STORED_FILES.read(lease.transaction, lease.job_id):
         yield _ledger_file(file, offset=0)
 
 
-def keys_without_id(lease: JobLease) -> list[int]:
-    """Return the row ids of the first declared files without a file id, up to a batch."""
-    query = (
-        select(File.id)
-        .where(File.job_id == lease.job_id, File.file_id.is_(None), File.position.is_not(None))
-        .order_by(File.position)
-        .limit(BATCH)
-    )
-    with lease.transaction() as session:
-        return list(session.scalars(query))
+def keys_without_id(lease: JobLease) -> Iterator[int]:
+    """Return the row ids of the declared files without a file id, in the order of the metadata.
+
+    The caller may assign ids to the files that it has received.
+    """
+    for file in _FILES_WITHOUT_ID.read(lease.transaction, lease.job_id):
+        yield file.id
 
 
 def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:
     """Return the rows of the bundle's members that the metadata does not list."""
-    return read_rows(lease, File.position.is_(None) & File.offset.is_not(None))
+    return _UNLISTED_MEMBERS.read(lease.transaction, lease.job_id)
 
 
 def archived_as(lease: JobLease) -> Iterator[ArchivedAs]:
     """Return the values that the ledger adds to each `Files` entry, in the order of the entries."""
-    for file in read_rows(lease, File.position.is_not(None), File.position):
+    for file in _DECLARED_FILES.read(lease.transaction, lease.job_id):
         position, file_id = _known(file.position), _known(file.file_id)
         yield ArchivedAs(position, file.path, file_id, file.hash_type or "", file.hash_sum or "")
 
 
 def ids_by_path(lease: JobLease, paths: Sequence[str]) -> dict[str, int | None]:
     """Return the ids of the files that the metadata lists under these paths; None where a file has no id yet."""
-    given = func.unnest(literal(list(paths), ARRAY(Text))).table_valued("path").render_derived(name="given")
-    is_listed = (TABLE.c.job_id == lease.job_id) & TABLE.c.position.is_not(None)
-    # Compares the digests too, because the index is on them.
-    same = (func.md5(TABLE.c.path) == func.md5(given.c.path)) & (TABLE.c.path == given.c.path)
     with lease.transaction() as session:
-        session.execute(READ_IN_INDEX_ORDER)
-        found = session.execute(select(TABLE.c.path, TABLE.c.file_id).join_from(given, TABLE, same).where(is_listed))
-        return dict(iter(found))
+        READ_IN_INDEX_ORDER.execute(session)
+        found = _IDS_BY_PATH.execute(session, job_id=lease.job_id, paths=list(paths))
+        return {path: file_id for path, file_id in found}  # noqa: C416 - a Row is not a tuple of two
 
 
-def read_rows(
-    lease: JobLease, where: ColumnElement[bool], order: InstrumentedAttribute[Any] = File.id
-) -> Iterator[Row[Any]]:
-    """Return rows of the job's files, read a batch at a time, each batch under the fence."""
-    return read_columns(lease.transaction, lease.job_id, TABLE.c, where, order)
-
-
-def read_columns(
-    open_transaction: Callable[[], AbstractContextManager[Session]],
-    job_id: int,
-    columns: Iterable[Column[Any]],
-    where: ColumnElement[bool],
-    order: InstrumentedAttribute[Any],
-) -> Iterator[Row[Any]]:
-    """Return some columns of the job's files, read a batch at a time, each batch in a transaction of its own.
-
-    `order` is one of the columns, with values that are distinct within the job; each batch starts after the last value of
-    the batch before.
-    """
-    selected = select(*columns).where(where).order_by(File.job_id, order).limit(BATCH)
-    last: int | None = None
-    while True:
-        query = selected.where(_is_after(job_id, order, last))
-        with open_transaction() as session:
-            session.execute(READ_IN_INDEX_ORDER)
-            found = session.execute(query).all()
-        yield from found
-        if len(found) < BATCH:
-            return
-        last = getattr(found[-1], order.key)
-
-
-def _is_after(job_id: int, order: InstrumentedAttribute[Any], last: int | None) -> ColumnElement[bool]:
-    if order is File.id:
-        # Not `job_id = ...`: for a job with many of all files, the planner would then read the primary key from its start.
-        return (tuple_(File.job_id, File.id) > (job_id, last or 0)) & (File.job_id <= job_id)
-    return (File.job_id == job_id) & (true() if last is None else order > last)
+def _values(states: Iterable[FileState]) -> list[str]:
+    return [state.value for state in states]
 
 
 def _ledger_file(file: Row[Any], offset: int) -> LedgerFile:

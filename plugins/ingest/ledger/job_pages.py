@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, Row, Select, func, select, true, t
 
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
-from ingest.ledger.files import READ_IN_INDEX_ORDER
+from ingest.ledger.file_queries import READ_IN_INDEX_ORDER
 from ingest.ledger.models import Event, File, FileState, Job
 from ingest.system.sanitize import quote_name
 
@@ -43,7 +43,7 @@ def read_files(engine: Engine, job_id: int, state: FileState | None, path: str |
     found = select(examined).where(*conditions).order_by(examined.c.id).limit(limit).subquery("found")
     query = select(end, found).join_from(end, found, true(), isouter=True).order_by(found.c.id)
     with transaction(engine) as session:
-        session.execute(READ_IN_INDEX_ORDER)
+        READ_IN_INDEX_ORDER.execute(session)
         rows = session.execute(query).all()
     return _page(rows, limit, has_more=rows[0].examined == most)
 

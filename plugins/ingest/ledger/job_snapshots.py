@@ -8,12 +8,40 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from ingest.errors.types import JobCanceled
 from ingest.ledger.models import Job
 from ingest.states.job_record import JobRecord, JobState, Outcome, StageError
 from ingest.states.stages import Kind, Stage
 from ingest.states.waiting import Waiting
 
+# What a snapshot needs of a row. Reading these instead of a `Job` skips the ORM's objects, which cost more than the query.
+COLUMNS = (
+    Job.id,
+    Job.kind,
+    Job.user.label("user"),
+    Job.submitter_claim,
+    Job.traceparent,
+    Job.spool_name,
+    Job.size,
+    Job.created,
+    Job.updated,
+    Job.triggered,
+    Job.holder,
+    Job.stage,
+    Job.percent,
+    Job.finished,
+    Job.outcome,
+    Job.error,
+    Job.waiting,
+    Job.rejection,
+    Job.override,
+    Job.clears,
+    Job.last_state,
+    Job.run_changes,
+    Job.seen.label("seen"),
+)
 RUN_ID = re.compile(r"job-([1-9][0-9]{0,18})")
 
 
@@ -78,8 +106,8 @@ def job_of_run(run_id: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def to_snapshot(job: Job) -> JobSnapshot:
-    """Convert a row to a snapshot."""
+def to_snapshot(job: Job | Row[Any]) -> JobSnapshot:
+    """Convert a row, or the COLUMNS of one, to a snapshot."""
     kind = Kind(job.kind)
     record = JobRecord(
         kind=kind,

@@ -6,22 +6,27 @@ Called by the API, the command line and the operations. `ingest.ledger.models` l
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from typing import NoReturn
 
-from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import JobCanceled, JobExists, JobFinished, ReceivedByOriginal
 from ingest.ledger import idempotency_keys, legacy_jobs, uploads
-from ingest.ledger.database import transaction
+from ingest.ledger.compiled_statements import CompiledStatement
+from ingest.ledger.database import autocommit, transaction
 from ingest.ledger.events import EventKind, add_event
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED
-from ingest.ledger.job_snapshots import JobSnapshot, Received, to_snapshot
+from ingest.ledger.job_rows import LOCK, READ, find_row
+from ingest.ledger.job_snapshots import COLUMNS, JobSnapshot, Received, to_snapshot
 from ingest.ledger.models import REMOVED, Job
 from ingest.states.job_record import JobState, JobStatus, Outcome
 from ingest.states.notifications import NotificationType
 
 LARGEST_ID = 2**63 - 1
+# Transactions of jobs are short, but a suspended process may keep one open.
+FAILED_WAIT_SECONDS = 2
 
 
 def create(engine: Engine, received: Received, sha256: bytes | None = None) -> None:
@@ -54,14 +59,14 @@ def create(engine: Engine, received: Received, sha256: bytes | None = None) -> N
 def read(engine: Engine, job_id: int) -> JobSnapshot:
     """Read a job; raises UnknownJob (ReceivedByOriginal), DatabaseUnavailable."""
     with transaction(engine) as session:
-        return to_snapshot(get_job(session, job_id))
+        return to_snapshot(read_row(session, job_id))
 
 
 def read_several(engine: Engine, job_ids: Collection[int]) -> dict[int, JobSnapshot]:
     """Read the jobs that exist, by their ids; raises DatabaseUnavailable."""
     valid = [job_id for job_id in job_ids if is_valid_id(job_id)]
-    with transaction(engine) as session:
-        return {job.id: to_snapshot(job) for job in session.scalars(select(Job).where(Job.id.in_(valid)))}
+    with autocommit(engine) as connection:
+        return {row.id: to_snapshot(row) for row in connection.execute(select(*COLUMNS).where(Job.id.in_(valid)))}
 
 
 def unfinished(engine: Engine, after: int, limit: int) -> list[JobSnapshot]:
@@ -89,12 +94,28 @@ def get_job(session: Session, job_id: int, *, for_update: bool = False) -> Job:
 
     Raises UnknownJob, as ReceivedByOriginal when pacifica-ingest 0.4.1 received the job.
     """
-    if is_valid_id(job_id):
-        job = session.get(Job, job_id, with_for_update=True if for_update else None)
-        if job is not None:
-            return job
-        if legacy_jobs.holds(session, job_id):
-            raise ReceivedByOriginal(job_id)
+    job = session.get(Job, job_id, with_for_update=True if for_update else None) if is_valid_id(job_id) else None
+    return job or _refuse_unknown(session, job_id)
+
+
+def read_row(session: Session, job_id: int) -> Job:
+    """Return a job's row as an object that is not part of the session; raises as `get_job`."""
+    return _find(session, READ, job_id)
+
+
+def lock_row(session: Session, job_id: int) -> Job:
+    """Lock a job's row until the transaction ends; return and raise as `read_row`."""
+    return _find(session, LOCK, job_id)
+
+
+def _find(session: Session, statement: CompiledStatement, job_id: int) -> Job:
+    row = find_row(session, statement, job_id) if is_valid_id(job_id) else None
+    return row or _refuse_unknown(session, job_id)
+
+
+def _refuse_unknown(session: Session, job_id: int) -> NoReturn:
+    if is_valid_id(job_id) and legacy_jobs.holds(session, job_id):
+        raise ReceivedByOriginal(job_id)
     raise legacy_jobs.unknown(job_id)
 
 
@@ -106,13 +127,22 @@ def is_valid_id(job_id: int) -> bool:
 def keep_last_state(engine: Engine, seen: JobSnapshot, state: JobState) -> None:
     """Store the state that a client received, for times when Airflow does not respond or has no run of the job.
 
-    Does nothing when the job or its run has changed since it was seen, and does not wait for a stage that writes to the job.
+    Does nothing when the job or its run has changed since it was seen. Once a client has received FAILED, all processes must
+    answer it. So FAILED waits for a transaction that writes to the job, and is replaced only by a process that has seen it.
+    Any other state is not stored while another transaction writes. Raises DatabaseUnavailable, also when FAILED has waited
+    for FAILED_WAIT_SECONDS.
     """
     same = select(Job.id).where(
         Job.id == seen.received.job_id, Job.updated == seen.updated, Job.run_changes == seen.run_changes
     )
+    is_failed = state.state == JobStatus.FAILED
+    has_seen_failed = seen.record.last is not None and seen.record.last.state == JobStatus.FAILED
+    if not is_failed and not has_seen_failed:
+        same = same.where(func.coalesce(Job.last_state["state"].astext, "") != JobStatus.FAILED)
     with transaction(engine) as session:
-        unchanged = same.with_for_update(skip_locked=True).scalar_subquery()
+        if is_failed:
+            session.execute(text(f"SET LOCAL lock_timeout = '{FAILED_WAIT_SECONDS}s'"))
+        unchanged = same.with_for_update(skip_locked=not is_failed).scalar_subquery()
         session.execute(update(Job).where(Job.id == unchanged).values(last_state=asdict(state)))
 
 

@@ -6,32 +6,37 @@ killed, until it ends. So each process that acquires a job increments the job's 
 matches no row and raises FenceLost.
 """
 
-import os
-import platform
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.orm import Session
 
-from ingest.errors.types import FenceLost, JobOverridden, StageSkipped
+from ingest.errors.types import FenceLost, StageSkipped
 from ingest.ledger import database
+from ingest.ledger.compiled_statements import CompiledStatement
+from ingest.ledger.connection_check import is_idle
 from ingest.ledger.events import EventKind, add_event
+from ingest.ledger.job_acquisition import has_nothing_left, hold, start_stage
 from ingest.ledger.job_predicates import IS_CANCELED
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
-from ingest.ledger.jobs import get_job, refuse_canceled
+from ingest.ledger.job_updates import RELEASED, update_columns
+from ingest.ledger.jobs import lock_row
 from ingest.ledger.locks import hold_job_lock
-from ingest.ledger.models import REMOVED, Job
+from ingest.ledger.models import Job
 from ingest.ledger.stage_order import finished_before, latest_finished, missing_predecessors
-from ingest.states.job_record import JobStatus, Outcome
 from ingest.states.job_state import DONE
 from ingest.states.stages import Stage
 from ingest.states.waiting import Waiting
 
 CHECK_SECONDS = 1.0
+LOCK_OWN_ROW = CompiledStatement(
+    select(Job.id).where(Job.id == bindparam("job_id"), Job.fence == bindparam("own_fence")).with_for_update()
+)
 # The attempt of a process that acquires a job for a purpose other than running a stage.
 NO_ATTEMPT = 0
 
@@ -48,15 +53,36 @@ class JobLease:
         self.attempt = attempt
         self._fence = fence
         self._checked = time.monotonic()
+        self._connection: Connection | None = None
+        self._thread = 0
+
+    def use_connection(self, connection: Connection | None) -> None:
+        """Use the connection that holds the lock of the job for the transactions of this thread, or none."""
+        self._connection, self._thread = connection, threading.get_ident()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a short transaction that locks the job's row; raises FenceLost, DatabaseUnavailable."""
-        own_row = select(Job.id).where(Job.id == self.job_id, Job.fence == self._fence).with_for_update()
-        with database.transaction(self.engine) as session:
-            if session.execute(own_row).first() is None:
+        with database.transaction(self._bind()) as session:
+            if LOCK_OWN_ROW.execute(session, job_id=self.job_id, own_fence=self._fence).first() is None:
                 raise FenceLost(f"a newer process works on job {self.job_id}, or it was canceled or stopped by hand")
             yield session
+
+    def _bind(self) -> Engine | Connection:
+        """Return the connection that holds the lock if this thread may use it, otherwise the engine.
+
+        PostgreSQL ends a session, and with it the lock, when a suspended process leaves a transaction open for a minute. So
+        only the thread that acquired the job uses this connection: in a transaction, it sends nothing to a service, and its
+        transaction fails when the process continues. Other threads have connections of their own. When the lock is lost, the
+        fence still holds.
+        """
+        connection = self._connection
+        if connection is None or threading.get_ident() != self._thread:
+            return self.engine
+        if connection.invalidated or not is_idle(connection.connection.dbapi_connection):
+            self._connection = None
+            return self.engine
+        return connection
 
     def report_progress(self, done: int, total: int) -> None:
         """Record progress (in bytes, or in anything counted), at most once a second; raises FenceLost.
@@ -92,12 +118,12 @@ class JobLease:
     def update_job(self, **values: object) -> None:
         """Change columns of the job's row, in a transaction of its own."""
         with self.transaction() as session:
-            self._update(session, updated=func.now(), **values)
+            update_columns(session, self.job_id, values)
 
     def event(self, kind: EventKind, text: str = "", code: str | None = None, **values: object) -> None:
         """Append an event and change the columns of the job's row that it describes, in a transaction of its own."""
         with self.transaction() as session:
-            self._update(session, updated=func.now(), **values)
+            update_columns(session, self.job_id, values)
             self.add_event(session, kind, text, code)
 
     def add_event(self, session: Session, kind: EventKind, text: str = "", code: str | None = None) -> None:
@@ -106,10 +132,9 @@ class JobLease:
 
     def finish_stage(self) -> None:
         """Record that the stage has finished, and release the job."""
-        finished = latest_finished(self.job.record, self.stage)
-        values = {"finished": finished, "percent": DONE, "error": None, "waiting": None, "holder": None, "clears": 0}
+        values = {"finished": latest_finished(self.job.record, self.stage), **RELEASED}
         with self.transaction() as session:
-            self._update(session, updated=func.now(), **values)
+            update_columns(session, self.job_id, values)
             self.add_event(session, EventKind.STAGE_FINISHED)
 
     def read_clock(self) -> datetime:
@@ -136,14 +161,14 @@ class JobLease:
         if final:
             values["finished"] = finished_before(self.job.record, self.stage)
         with self.transaction() as session:
-            self._update(session, updated=func.now(), **values)
+            update_columns(session, self.job_id, values)
             kind = EventKind.STAGE_FAILED if final else EventKind.STAGE_WILL_BE_RETRIED
             self.add_event(session, kind, text, code)
 
     def release(self) -> None:
         """Record that this process no longer works on the job, although no stage has ended."""
         with self.transaction() as session:
-            self._update(session, holder=None)
+            update_columns(session, self.job_id, {"holder": None}, touch=False)
 
     def restart_stage(self, session: Session) -> None:
         """Record that this stage and those after it have not finished.
@@ -151,16 +176,14 @@ class JobLease:
         Call it in the transaction that deletes what later stages need. When the stage finishes, the stages that had finished
         before count as finished again, because all that they need is there again.
         """
-        self._update(session, finished=finished_before(self.job.record, self.stage))
+        finished = finished_before(self.job.record, self.stage)
+        update_columns(session, self.job_id, {"finished": finished}, touch=False)
 
     def check_predecessors(self) -> None:
         """Raise StageSkipped unless the ledger holds every stage before this one as finished, whatever Airflow reports."""
         if missing := missing_predecessors(self.job.record, self.stage):
             labels = ", ".join(stage.label for stage in missing)
             raise StageSkipped(f"a stage was skipped or marked by hand ({labels}); retry the job")
-
-    def _update(self, session: Session, **values: object) -> None:
-        session.execute(update(Job).where(Job.id == self.job_id).values(**values))
 
 
 @contextmanager
@@ -177,11 +200,15 @@ def acquire_job(
     if lease is None:
         yield None
         return
-    with hold_job_lock(engine, job_id):
+    with hold_job_lock(engine, job_id) as connection:
         if left_uncleanly:
             # A request of the last holder may still arrive at a service; the holder stops at its next check.
             time.sleep(2 * CHECK_SECONDS)
-        yield lease
+        lease.use_connection(connection)
+        try:
+            yield lease
+        finally:
+            lease.use_connection(None)
 
 
 def _acquire(
@@ -189,46 +216,14 @@ def _acquire(
 ) -> tuple[JobLease | None, bool]:
     """Increment the fence; return the lease and whether the last holder has not released the job."""
     with database.transaction(engine) as session:
-        job = get_job(session, job_id, for_update=True)
-        if _has_nothing_left(job, stage):
+        job = lock_row(session, job_id)
+        if has_nothing_left(job, stage):
             return None, False
-        left_uncleanly = job.holder is not None
         snapshot = to_snapshot(job)
-        job.fence += 1
-        job.holder = f"{platform.node()}:{os.getpid()}:{attempt}"
         if by_admin:
+            hold(session, job, attempt)
             add_event(session, job_id, EventKind.ACQUIRED_BY_ADMIN, stage)
         else:
-            if snapshot.record.is_rejected:
-                refuse_canceled(snapshot)
-            _start_stage(job, stage, is_canceled=snapshot.record.is_canceled)
+            start_stage(session, job, snapshot, stage, attempt)
             add_event(session, job_id, EventKind.STAGE_STARTED, stage, attempt)
-        session.flush()
-        return JobLease(engine, snapshot, stage, attempt, job.fence), left_uncleanly
-
-
-def _has_nothing_left(job: Job, stage: Stage) -> bool:
-    """Return whether a job is cataloged and the stage has nothing to do; the last stage may still have to free the spool."""
-    is_spool_freed = job.finished == Stage.INGEST_METADATA and job.spool_name == REMOVED
-    return job.outcome == Outcome.CATALOGED and (stage is not Stage.INGEST_METADATA or is_spool_freed)
-
-
-def _start_stage(job: Job, stage: Stage, *, is_canceled: bool) -> None:
-    """Clear the outcome, the override and the final error, because the job continues; raises JobOverridden."""
-    _end_override(job)
-    if job.stage != stage:
-        job.stage, job.percent = stage, 0.0
-    if job.outcome == Outcome.REJECTED and not is_canceled:
-        job.outcome = None
-    if job.error:
-        job.error = {**job.error, "final": False}
-    if job.last_state and job.last_state["state"] == JobStatus.FAILED:
-        job.last_state = None
-    job.updated = func.now()
-
-
-def _end_override(job: Job) -> None:
-    """Clear a state that an admin set, which holds until the job continues; FAILED holds until the job is retried."""
-    if job.override is not None and job.override["state"] == JobStatus.FAILED:
-        raise JobOverridden(f"an admin has failed job {job.id}: {job.override['exception']}")
-    job.override = None
+        return JobLease(engine, snapshot, stage, attempt, job.fence + 1), snapshot.record.is_held

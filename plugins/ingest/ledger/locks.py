@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import DatabaseUnavailable, JobBusy
-from ingest.ledger.database import first_line
+from ingest.ledger.database import SESSION_ENGINE, first_line
 
 SERVICE = 8066
 JOB_LOCK_SECONDS = 60
@@ -41,20 +41,31 @@ def acquire(connection: Session | Connection, lock: SharedLock) -> None:
 
 
 @contextmanager
-def hold_job_lock(engine: Engine, job_id: int) -> Iterator[None]:
-    """Hold the lock of a job on a connection of its own, outside any transaction.
+def hold_job_lock(engine: Engine, job_id: int) -> Iterator[Connection]:
+    """Hold the lock of a job on a connection, which is yielded for short transactions of the calling thread.
 
-    Raises JobBusy when another process still holds it after a minute, DatabaseUnavailable.
+    The lock is lost with the connection. Raises JobBusy when another process still holds it after a minute,
+    DatabaseUnavailable.
     """
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"SET lock_timeout = '{JOB_LOCK_SECONDS}s'"))
-            # Not returned to the pool, which would connect again in its place.
-            connection.detach()
-            connection.execute(select(func.pg_advisory_lock(job_id)))
+        with _connect_session(engine) as connection:
+            # Not as a parameter of the session, which holds for later transactions, too.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{JOB_LOCK_SECONDS}s'")
+            connection.exec_driver_sql("SELECT pg_advisory_lock(%(job_id)s)", {"job_id": job_id})
+            connection.commit()
             # Closing the session frees the lock, also when the connection was lost.
-            yield
+            yield connection
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
             raise JobBusy(f"an older process still works on job {job_id}") from error
         raise DatabaseUnavailable(f"the database of jobs: {first_line(error.orig)}") from error
+
+
+@contextmanager
+def _connect_session(engine: Engine) -> Iterator[Connection]:
+    """Open a connection with a session of its own, without the pooler."""
+    source = engine.get_execution_options().get(SESSION_ENGINE) or engine
+    with source.connect() as connection:
+        # Not returned to the pool, which would connect again in its place.
+        connection.detach()
+        yield connection

@@ -13,6 +13,7 @@
 | `webhook` | `ingest.ledger.webhooks` and, the last results, `ingest.ledger.deliveries` |
 | `notification` | `ingest.ledger.outbox` and `deliveries` |
 | `original_job` | `ingest.ledger.legacy_jobs` |
+| `archive_folder` | `ingest.services.archive_marker` |
 | `catalogue_*` and the two sequences | the built-in services |
 """
 
@@ -285,6 +286,8 @@ class File(Base):
         Index(None, "job_id", "position"),
         # Without it, reading each batch of a large job's files would sort all of them.
         Index(None, "job_id", "id"),
+        # Each file changes its state twice: with free space in its page, the new row adds no entry to the five indexes.
+        {"postgresql_with": {"fillfactor": 50}},
     )
 
 
@@ -439,6 +442,16 @@ class OriginalJob(Base):
     complete: Mapped[bool]
     created: Mapped[datetime] = mapped_column(DateTime())
     updated: Mapped[datetime] = mapped_column(DateTime())
+
+
+class ArchiveFolder(Base):
+    """A folder that the built-in archive has used, and the id in its marker (`ingest.services.archive_marker`)."""
+
+    __tablename__ = "archive_folder"
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    marker: Mapped[str]
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class CatalogTransaction(Base):

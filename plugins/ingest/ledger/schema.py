@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from ingest.errors.types import ConfigurationError, DatabaseUnavailable
-from ingest.ledger.database import STATEMENT_TIMEOUT_SECONDS, first_line
+from ingest.ledger.connection_options import STATEMENT_TIMEOUT_SECONDS
+from ingest.ledger.database import first_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

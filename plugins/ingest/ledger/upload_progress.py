@@ -12,20 +12,23 @@ from sqlalchemy import Connection, Engine, Interval, Row, bindparam, func, selec
 from sqlalchemy.orm import Session
 
 from ingest.errors.types import UploadAbandoned
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import autocommit
 from ingest.ledger.models import ResumableUpload
 from ingest.ledger.upload_expiry import has_expired
 
-# The statements are built once, on the table instead of its class, because both cost more time than the statement takes.
+# On the table instead of its class, because the class costs more time than the statement takes.
 TABLE = ResumableUpload.__table__
 COLUMNS = TABLE.c
 IS_TOKEN = COLUMNS.token == bindparam("of_token")
 READ = select(TABLE, has_expired(bindparam("keep", type_=Interval)).label("is_expired"))
-READ_TOKEN = READ.where(IS_TOKEN)
-READ_FILE = READ.where(COLUMNS.spool_name == bindparam("of_file"))
-READ_STOP_REQUESTS = select(COLUMNS.stop_requests).where(IS_TOKEN)
-REQUEST_STOP = update(ResumableUpload).where(IS_TOKEN).values(stop_requests=COLUMNS.stop_requests + 1)
-CHANGE = (
+READ_TOKEN = CompiledStatement(READ.where(IS_TOKEN))
+READ_FILE = CompiledStatement(READ.where(COLUMNS.spool_name == bindparam("of_file")))
+READ_STOP_REQUESTS = CompiledStatement(select(COLUMNS.stop_requests).where(IS_TOKEN))
+REQUEST_STOP = CompiledStatement(
+    update(ResumableUpload).where(IS_TOKEN).values(stop_requests=COLUMNS.stop_requests + 1)
+)
+CHANGE = CompiledStatement(
     update(ResumableUpload)
     .where(IS_TOKEN, COLUMNS.position == bindparam("seen"), COLUMNS.completed.is_(None))
     .values(
@@ -78,27 +81,27 @@ class UploadSnapshot:
 def read(engine: Engine, token: str, keep: timedelta) -> UploadSnapshot | None:
     """Read an upload; None if there is none. An upload is kept for `keep` after its last byte."""
     with autocommit(engine) as connection:
-        row = connection.execute(READ_TOKEN, {"of_token": token, "keep": keep}).one_or_none()
+        row = READ_TOKEN.execute(connection, of_token=token, keep=keep).one_or_none()
     return None if row is None else _snapshot(row)
 
 
 def of_file(engine: Engine, spool_name: str, keep: timedelta) -> UploadSnapshot | None:
     """Read the upload with this file; None if the file was sent in one request, or the upload has expired."""
     with autocommit(engine) as connection:
-        row = connection.execute(READ_FILE, {"of_file": spool_name, "keep": keep}).one_or_none()
+        row = READ_FILE.execute(connection, of_file=spool_name, keep=keep).one_or_none()
     return None if row is None or row.is_expired else _snapshot(row)
 
 
 def request_stop(engine: Engine, token: str) -> None:
     """Make the request that writes an upload stop; it notices within a second or two."""
     with autocommit(engine) as connection:
-        connection.execute(REQUEST_STOP, {"of_token": token})
+        REQUEST_STOP.execute(connection, of_token=token)
 
 
 def stop_requests(engine: Engine, token: str) -> int:
     """Return how many requests have wanted to continue an upload; raises UploadAbandoned if it is gone."""
     with autocommit(engine) as connection:
-        found: int | None = connection.scalar(READ_STOP_REQUESTS, {"of_token": token})
+        found: int | None = READ_STOP_REQUESTS.execute(connection, of_token=token).scalar()
     if found is None:
         raise UploadAbandoned("the upload was removed in the meantime; create a new one")
     return found
@@ -129,7 +132,7 @@ def change(connection: Connection | Session, seen: UploadSnapshot, **values: Any
         "new_length": changed.length,
         "ends": changed.declared.ends_at_length,
     }
-    updated = connection.execute(CHANGE, parameters).scalar_one_or_none()
+    updated = CHANGE.execute(connection, **parameters).scalar_one_or_none()
     if updated is None:
         raise UploadAbandoned("the upload was removed or continued in the meantime; ask for its offset")
     return replace(changed, updated=updated)

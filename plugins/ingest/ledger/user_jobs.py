@@ -6,9 +6,10 @@ Called by `ingest.ledger.uploads` and `ingest.ledger.spool_reservations` before 
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, not_, or_, select, tuple_
+from sqlalchemy import Engine, bindparam, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import read_clock, transaction
 from ingest.ledger.job_predicates import IS_IN_SPOOL, IS_UNFINISHED, IS_WAITING
 from ingest.ledger.models import Job, Upload
@@ -17,6 +18,9 @@ from ingest.ledger.models import Job, Upload
 PLACES = 16
 PLACE = timedelta(minutes=1)
 _IN_LINE = (IS_IN_SPOOL, IS_UNFINISHED, not_(IS_WAITING))
+_USER_OF_STOPPED = CompiledStatement(
+    select(Job.user).where(Job.id == bindparam("job_id"), or_(not_(IS_UNFINISHED), IS_WAITING))
+)
 
 
 def count_unfinished(session: Session, user: str) -> int:
@@ -52,7 +56,8 @@ def first_unfinished(session: Session, user: str, limit: int) -> list[Job]:
 
 def user_of_stopped(session: Session, job_id: int) -> str | None:
     """Return the user of a job that has ended or waits for a service; None while it is being processed."""
-    return session.scalar(select(Job.user).where(Job.id == job_id, or_(not_(IS_UNFINISHED), IS_WAITING)))
+    user: str | None = _USER_OF_STOPPED.execute(session, job_id=job_id).scalar()
+    return user
 
 
 def place_in_line(engine: Engine, job_id: int) -> datetime:

@@ -15,7 +15,6 @@ from types import FrameType
 from ingest.errors.types import IngestError
 from ingest.local import readiness
 from ingest.local.airflow_client import AirflowClient
-from ingest.local.configuration import SERVICES
 from ingest.local.credentials import ADMIN, Credentials, ensure_receipt_key, load_credentials
 from ingest.local.daily_cleanup import DailyCleanup
 from ingest.local.environment import check_move_folders, own_environment, whole_environment, write_environment
@@ -102,7 +101,7 @@ def start(supervisor: Supervisor, ports: Ports, credentials: Credentials, enviro
     with step("database schemas"):
         migrate(supervisor, environment)
     with step("Airflow's api-server"):
-        for name in SERVICES:
+        for name in supervisor.services:
             supervisor.start(name)
         readiness.wait_for_airflow(supervisor, airflow)
         readiness.set_pool(supervisor, airflow, environment)
@@ -121,7 +120,7 @@ def keep_running(supervisor: Supervisor, watchdog: Watchdog, cleanup: DailyClean
     Raises LaunchFailure when supervisord has ended or has given up on a program.
     """
     while True:
-        supervisor.check_running(*SERVICES)
+        supervisor.check_running(*supervisor.services)
         watchdog.check()
         cleanup.check()
         time.sleep(WATCH_SECONDS)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ingest.errors.types import MoveFolderUnavailable
 from ingest.local.credentials import ADMIN, INGEST, Credentials
+from ingest.local.executor import CELERY, CELERY_TUNING, executor_environment, find_executor
 from ingest.local.layout import PROJECT, Layout, write_private
 from ingest.local.ports import HOST, Ports
 from ingest.local.reporting import LaunchFailure
@@ -32,6 +33,10 @@ from ingest.settings.types import folder_of
 AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
     "AIRFLOW__CORE__PARALLELISM": "8",
+    # Otherwise Airflow validates and copies the `conf` of a run in each of its tasks, for parameters, which our DAGs lack.
+    "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS": "False",
+    # Parsing files that have not changed is most of what an idle dag-processor does.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     # How often an idle scheduler looks for work: a short interval costs some power, a long one costs latency.
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     # An api-server that is unavailable for two minutes costs no task a try: a task repeats its requests to it for about
@@ -59,7 +64,9 @@ def database_url(layout: Layout, database: str) -> str:
 
 def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
     """Return the variables that the stack sets or completes; raises ConfigurationError for a wrong setting."""
-    tuning = {name: user.get(name) or value for name, value in {**AIRFLOW_TUNING, **_log_options(user)}.items()}
+    executor = find_executor(user)
+    defaults = {**AIRFLOW_TUNING, **(CELERY_TUNING if executor == CELERY else {}), **_log_options(user)}
+    tuning = {name: user.get(name) or value for name, value in defaults.items()}
     paths = {
         "INGEST_HOME": str(layout.home),
         "INGEST_PORT": str(ports.ingest),
@@ -68,7 +75,14 @@ def own_environment(user: Mapping[str, str], layout: Layout, ports: Ports, crede
         "PYTHONPATH": os.pathsep.join(str(PROJECT / name) for name in ("config", "plugins", "")),
         **{name: _without_proxy(user, name) for name in ("NO_PROXY", "no_proxy")},
     }
-    return {**tuning, **_airflow(layout, ports, credentials), **_ingest(user, layout, ports, credentials), **paths}
+    chosen = executor_environment(executor, layout, database_url(layout, "airflow"))
+    return {
+        **tuning,
+        **_airflow(layout, ports, credentials),
+        **chosen,
+        **_ingest(user, layout, ports, credentials),
+        **paths,
+    }
 
 
 def _log_options(user: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +121,6 @@ def write_environment(layout: Layout, own: Mapping[str, str]) -> None:
 def _airflow(layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(layout.airflow),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         # config/airflow_local_settings.py needs it: a forked process ends with its parent.

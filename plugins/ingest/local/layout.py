@@ -7,6 +7,7 @@
      ├── supervisord.conf
      ├── sockets/                PostgreSQL and supervisord (in the temporary folder if this path is too long)
      ├── postgres/               the data of both databases
+     ├── redis/                  the queue of CeleryExecutor
      ├── airflow/                AIRFLOW_HOME
      ├── spool/ archive/ move/   received bundles; the built-in archive; files that may be moved into it
      ├── receipt-keys/           the keys that sign receipts
@@ -47,6 +48,11 @@ class Layout:
     def postgres(self) -> Path:
         """The data folder of PostgreSQL."""
         return self.home / "postgres"
+
+    @property
+    def redis(self) -> Path:
+        """The data folder of Redis, which only CeleryExecutor uses."""
+        return self.home / "redis"
 
     @property
     def airflow(self) -> Path:
@@ -100,7 +106,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
 
 def make_folders(layout: Layout) -> None:
     """Create missing folders; raises LaunchFailure when one cannot be created."""
-    inside = [layout.home, layout.airflow, layout.logs, *(layout.home / name for name in FOLDERS)]
+    inside = [layout.home, layout.airflow, layout.logs, layout.redis, *(layout.home / name for name in FOLDERS)]
     try:
         for folder in (*inside, layout.sockets):
             folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

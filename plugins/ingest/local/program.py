@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from ingest.local.executor import redis_command
 from ingest.local.layout import Layout, find_layout
 from ingest.local.ports import HOST, find_ports
 from ingest.local.privileges import account, adopt_orphans, become, die_with
@@ -22,6 +23,8 @@ API_SERVER = "airflow-api-server"
 SCHEDULER = "airflow-scheduler"
 DAG_PROCESSOR = "airflow-dag-processor"
 API = "api"
+REDIS = "redis"
+WORKERS = ("airflow-worker-1", "airflow-worker-2")
 SUPERVISOR_VARIABLE = "INGEST_SUPERVISOR"
 
 # The signals that programs receive when their parent dies. All others receive SIGKILL: nothing is lost, and on SIGTERM a
@@ -45,6 +48,9 @@ def command(name: str, layout: Layout, environment: dict[str, str]) -> list[str]
         SCHEDULER: [*airflow, "scheduler", "--skip-serve-logs"],
         DAG_PROCESSOR: [*airflow, "dag-processor"],
         API: [_script("pacifica-ingest"), "-a", HOST, "-p", str(ports.ingest)],
+        REDIS: redis_command(layout),
+        **{worker: [*airflow, "celery", "worker", "--celery-hostname", f"{worker}@localhost", "--skip-serve-logs"]
+           for worker in WORKERS},
     }  # fmt: skip
     return commands[name]
 

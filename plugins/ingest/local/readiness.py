@@ -14,7 +14,6 @@ import requests
 from ingest.errors.types import ServiceUnavailable
 from ingest.local import program
 from ingest.local.airflow_client import TIMEOUT_SECONDS, AirflowClient
-from ingest.local.configuration import SERVICES
 from ingest.local.ports import Ports
 from ingest.local.reporting import LaunchFailure, say
 from ingest.local.supervision import Supervisor
@@ -141,7 +140,7 @@ def _wait(supervisor: Supervisor, condition: Callable[[], bool], name: str, what
 
 def _is_met(supervisor: Supervisor, condition: Callable[[], bool]) -> bool:
     """Return whether a condition is met; it is not while Airflow or the API does not answer."""
-    supervisor.check_running(*SERVICES)
+    supervisor.check_running(*supervisor.services)
     try:
         return condition()
     except requests.RequestException:

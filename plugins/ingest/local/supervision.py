@@ -12,7 +12,8 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 from ingest.local import program
-from ingest.local.configuration import GROUP, SERVICES, configuration
+from ingest.local.configuration import configuration, full_name, services_of
+from ingest.local.executor import find_executor
 from ingest.local.layout import Layout
 from ingest.local.reporting import LaunchFailure
 from ingest.local.waiting import wait_until
@@ -21,7 +22,7 @@ from ingest.local.waiting import wait_until
 GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})
 ENDED = GIVEN_UP | {"EXITED"}
 START_SECONDS = 20
-STOP_SECONDS = 30
+STOP_SECONDS = 45
 
 
 class Supervisor:
@@ -33,6 +34,7 @@ class Supervisor:
         supervisord inherits the lock of the instance and holds it until it ends, even if the launcher is killed.
         """
         self.layout = layout
+        self.services = services_of(find_executor(environment))
         (layout.home / "supervisord.conf").write_text(configuration(layout), encoding="utf-8")
         with layout.log("supervisord-output").open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - its own command
@@ -50,12 +52,12 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start a program without waiting for it."""
-        self._remote.startProcess(self._full_name(name), False)
+        self._remote.startProcess(full_name(name), False)
 
     def restart(self, name: str) -> None:
         """Stop a program, by SIGKILL if SIGTERM has no effect, and start it again."""
         try:
-            self._remote.stopProcess(self._full_name(name), True)
+            self._remote.stopProcess(full_name(name), True)
         except Fault:
             # It has ended in the meantime, and supervisord restarts it.
             return
@@ -69,18 +71,18 @@ class Supervisor:
 
     def check_ended_well(self, name: str) -> None:
         """Raise LaunchFailure unless the program ended with exit status 0."""
-        if self._remote.getProcessInfo(self._full_name(name))["exitstatus"] != 0:
+        if self._remote.getProcessInfo(full_name(name))["exitstatus"] != 0:
             raise self.program_failure(name, "failed")
 
     def state(self, name: str) -> str:
         """Return a program's state as supervisord names it, such as RUNNING."""
         self.check_alive()
-        return str(self._remote.getProcessInfo(self._full_name(name))["statename"])
+        return str(self._remote.getProcessInfo(full_name(name))["statename"])
 
     def process(self, name: str) -> int:
         """Return the process id of a program, 0 when it has no process."""
         self.check_alive()
-        return int(self._remote.getProcessInfo(self._full_name(name))["pid"])
+        return int(self._remote.getProcessInfo(full_name(name))["pid"])
 
     def check_running(self, *names: str) -> None:
         """Raise LaunchFailure when supervisord has given up on one of the programs or has ended itself."""
@@ -130,6 +132,3 @@ class Supervisor:
     def _log(self) -> Path:
         own = self.layout.log("supervisord")
         return own if own.exists() else self.layout.log("supervisord-output")
-
-    def _full_name(self, name: str) -> str:
-        return f"{GROUP}:{name}" if name in SERVICES else name

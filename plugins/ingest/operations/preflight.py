@@ -17,7 +17,7 @@ from ingest.bundles.bundle_metadata import MetadataReader
 from ingest.context import StageContext
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidMetadata
-from ingest.ledger.file_comparison import IS_DECLARED, find_ambiguous_paths
+from ingest.ledger.file_comparison import ALIKE_DECLARED, find_ambiguous_paths
 from ingest.ledger.files import totals
 from ingest.ledger.job_snapshots import Received
 from ingest.ledger.temporary_ledger import temporary_ledger
@@ -63,7 +63,7 @@ def _load(context: StageContext) -> None:
         elif context.settings.refuse_ambiguous_names:
             # Not among the reader's faults: `open_tar` reports them, before a document may be read in another way.
             found = ambiguous[reader.is_below_data] = FaultList()
-            find_ambiguous_paths(lease, IS_DECLARED, found)
+            find_ambiguous_paths(lease, ALIKE_DECLARED, found)
 
     reader = read_declarations(context, compare)
     faults.add_all(ambiguous.get(reader.is_below_data, FaultList()))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Engine, func, not_, select
+from sqlalchemy import ColumnElement, Engine, func, not_
 
 from ingest import spool
 from ingest.archiving.rejection import remove_uncataloged
@@ -32,10 +32,10 @@ from ingest.context import StageContext
 from ingest.errors.types import IngestError
 from ingest.ledger import expired_uploads, jobs, uploads, webhooks
 from ingest.ledger.database import first_line, make_engine
-from ingest.ledger.events import EventKind
+from ingest.ledger.job_ends import FAILED_AT
 from ingest.ledger.job_predicates import IS_CANCELED, IS_CATALOGED, IS_REJECTED, IS_STOPPED
 from ingest.ledger.lease import NO_ATTEMPT, acquire_job
-from ingest.ledger.models import Event, Job
+from ingest.ledger.models import Job
 from ingest.services import Services, make_services
 from ingest.settings.loading import Settings, load_settings
 from ingest.states.job_record import Outcome
@@ -47,11 +47,6 @@ logger = logging.getLogger(__name__)
 # After this time, no try of the last stage can still be about to remove the bundle.
 MIN_CATALOGED_AGE = timedelta(hours=1)
 Key = TypeVar("Key", int, str)
-
-# The time at which a job ended. `Job.updated` is not usable, because an unfinished retention run changes it too.
-ENDED = select(func.max(Event.at)).where(
-    Event.job_id == Job.id, Event.kind.in_((EventKind.STAGE_FAILED, EventKind.OVERRIDE, EventKind.CANCELED))
-)
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,7 @@ def _old_notifications(resources: Resources) -> Counter[str]:
 
 
 def _ended(resources: Resources, days: float, *conditions: ColumnElement[bool]) -> Iterator[int]:
-    return jobs.with_bundle(resources.engine, *conditions, ENDED.scalar_subquery() < func.now() - timedelta(days=days))
+    return jobs.with_bundle(resources.engine, *conditions, func.now() - timedelta(days=days) > FAILED_AT)
 
 
 def _remove_each(kind: str, keys: Iterable[Key], remove: Callable[[Key], bool]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Makes an upload on the page of a job the bundle of this job. Called by the pages in Airflow.
+"""Makes an upload on the page of a job the bundle of this job. Called by both places that serve pages.
 
 The process that serves pages may not reach the archive, so the archive must hold nothing of the job.
 """

@@ -8,14 +8,15 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import Engine, exists, func, select
+from sqlalchemy import Engine, bindparam, exists, func, or_, select
 
 from ingest.errors.types import IngestError, ServiceUnavailable
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.events import EventKind
 from ingest.ledger.job_predicates import IS_IN_PHASE
 from ingest.ledger.job_snapshots import JobSnapshot, to_snapshot
-from ingest.ledger.jobs import get_job
+from ingest.ledger.jobs import read_row
 from ingest.ledger.models import Event, Job
 from ingest.orchestrator.client import AirflowApi
 from ingest.orchestrator.inferred_run import infer_state
@@ -30,6 +31,8 @@ RECENT, MOST_NOTES = timedelta(minutes=10), 20
 RECEIVED_WITHIN = timedelta(days=7)
 # With one of these events, the run of a complete job may have a note.
 FAILURES = (EventKind.STAGE_FAILED, EventKind.OVERRIDE, EventKind.RETRY)
+_IS_FAILURE = or_(*(Event.kind == kind for kind in FAILURES))
+_HAS_FAILED = CompiledStatement(select(exists().where(Event.job_id == bindparam("job_id"), _IS_FAILURE)))
 
 
 def note_end(engine: Engine, connect: Callable[[], AirflowApi], job_id: int) -> None:
@@ -76,9 +79,8 @@ def write_note(airflow: AirflowApi, job: JobSnapshot) -> None:
 
 def _read_ended(engine: Engine, job_id: int) -> JobSnapshot | None:
     """Return a job that has failed, or is complete after a failure; None for any other, whose run needs no other note."""
-    failure = select(Event.id).where(Event.job_id == job_id, Event.kind.in_(FAILURES))
     with transaction(engine) as session:
-        job = to_snapshot(get_job(session, job_id))
+        job = to_snapshot(read_row(session, job_id))
         if job.record.phase is Phase.COMPLETE:
-            return job if session.scalar(select(exists(failure))) else None
+            return job if _HAS_FAILED.execute(session, job_id=job_id).scalar() else None
     return job if job.record.phase is Phase.FAILED else None

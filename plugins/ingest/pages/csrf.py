@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 FIELD = "csrf_token"
+# Names the token of a request that a script sends.
+TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 - not a secret but the name of a header
+# In bytes: a form holds the ids of at most a few hundred jobs.
+LARGEST_FORM = 64 * 1024
 # "none": the user has typed the address.
 TRUSTED_FETCH_SITES = frozenset({"same-origin", "none"})
 

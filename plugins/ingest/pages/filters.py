@@ -4,7 +4,7 @@ Called by the pages that show lists. Input that cannot be read is reported above
 misspelled filter must not select all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Self
@@ -45,8 +45,11 @@ class ListQuery:
         """Return the query string of the page after a job."""
         return self.query(**{CURSOR: place.cursor})
 
-    def of_kind(self, kind: Kind) -> Self:
-        """Return the query for a list that holds jobs of one kind only."""
+    def of_kinds(self, kinds: Collection[Kind]) -> Self:
+        """Return the query for a reader who sees jobs of these kinds only."""
+        if len(kinds) != 1:
+            return self
+        [kind] = kinds
         fault = f"This list shows jobs of the kind {kind} only."
         faults = self.faults if self.filter.kind in (None, kind) else (*self.faults, fault)
         return replace(self, filter=replace(self.filter, kind=kind), faults=faults)

@@ -1,6 +1,6 @@
 """Numbers, times and names as people read them: the filters of the templates (`ingest.pages.rendering`).
 
-Each returns a dash for None. `show_name` and `show_time` return markup; all others return text.
+Each returns a dash for None. Those that begin with `show` return markup; all others return text.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,8 @@ UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 THOUSAND, TEN = 1000, 10
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 LONGEST_NAME = 60
+# More than the three lines that a table shows of a sentence.
+LONGEST_SENTENCE = 300
 
 
 def format_bytes(size: float | None) -> str:
@@ -87,3 +89,9 @@ def show_name(name: str | None, longest: int = LONGEST_NAME) -> Markup:
     if len(printable) <= longest:
         return Markup("<bdi>{}</bdi>").format(printable)
     return Markup('<bdi title="{}">{}…</bdi>').format(printable, printable[: longest - 1])
+
+
+def show_sentence(text: str) -> Markup:
+    """Return a sentence for a table, which shows three lines of it; the whole sentence is in the title."""
+    printable = escape(text)
+    return Markup('<bdi class="clamp" title="{}">{}</bdi>').format(printable, printable[:LONGEST_SENTENCE])

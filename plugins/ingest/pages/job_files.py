@@ -85,7 +85,7 @@ def read_file_page(engine: Engine, job_id: int, wanted: FileFilter) -> FilePage:
     page = job_pages.read_files(engine, job_id, wanted.state, wanted.path or None, wanted.after, FILES_OF_PAGE)
     faults = job_pages.read_faults(engine, job_id)
     following = None if page.next is None else wanted.query_after(page.next)
-    return FilePage(wanted, [_to_row(row, faults) for row in page.rows], following)
+    return FilePage(wanted, [to_file_row(row, faults) for row in page.rows], following)
 
 
 def first_files(engine: Engine, details: JobDetails) -> list[FileRow]:
@@ -93,10 +93,11 @@ def first_files(engine: Engine, details: JobDetails) -> list[FileRow]:
     job_id = details.job.snapshot.received.job_id
     page = job_pages.read_files(engine, job_id, None, None, 0, FIRST_FILES)
     faults = (details.error or {}).get("faults", [])
-    return [_to_row(row, faults) for row in page.rows]
+    return [to_file_row(row, faults) for row in page.rows]
 
 
-def _to_row(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> FileRow:
+def to_file_row(row: Row[Any], faults: Sequence[Mapping[str, str]]) -> FileRow:
+    """Convert a row of the ledger; `faults` are those of the job."""
     fault = job_pages.fault_of(row.path, faults)
     return FileRow(
         path=row.path,

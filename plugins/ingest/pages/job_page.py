@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from ingest.errors.types import ReceivedByOriginal
 from ingest.ledger import job_details, legacy_jobs
 from ingest.ledger.job_details import JobDetails
+from ingest.ledger.job_ends import read_ends
 from ingest.ledger.job_list import ListedJob
 from ingest.ledger.job_report import ExplainedError, Progress, explain_error, original_phase, report_progress
 from ingest.orchestrator.inferred_run import infer_state
@@ -37,7 +38,8 @@ REFRESH_SECONDS, REFRESH_SECONDS_AFTER_END = 2, 15
 class JobPage:
     """What the page of a job shows.
 
-    `reason` is why the job waits, empty if it does not; `waiting` is its wait for a service.
+    `reason` is why the job waits, empty if it does not; `waiting` is its wait for a service. `ended` is when it failed or
+    was complete, None while it continues by itself.
     """
 
     job: ListedJob
@@ -50,6 +52,7 @@ class JobPage:
     error: ExplainedError | None
     files: list[FileRow]
     events: list[EventRow]
+    ended: datetime | None
 
     @property
     def job_id(self) -> int:
@@ -106,6 +109,7 @@ def read_job_page(settings: Settings, engine: Engine, job_id: int, *, is_operato
     details = job_details.read(engine, job_id, MOST_COUNTED_FILES)
     snapshot = details.job.snapshot
     phase, state = snapshot.record.phase, infer_state(snapshot)
+    ended = read_ends(engine, [job_id]).get(job_id) if phase in (Phase.FAILED, Phase.COMPLETE) else None
     return JobPage(
         job=details.job,
         phase=phase,
@@ -113,10 +117,11 @@ def read_job_page(settings: Settings, engine: Engine, job_id: int, *, is_operato
         reason=_reason(settings, engine, details, state) if phase is Phase.WAITING else "",
         waiting=snapshot.record.waiting if snapshot.record.is_waiting else None,
         progress=report_progress(details, phase),
-        stages=timeline(details, phase),
+        stages=timeline(details, phase, ended),
         error=explain_error(details, state),
         files=first_files(engine, details),
         events=latest_events(engine, job_id, is_operator=is_operator),
+        ended=ended,
     )
 
 

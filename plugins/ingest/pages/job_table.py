@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
 from ingest.ledger.job_details import SENDING, read_attempts
+from ingest.ledger.job_ends import read_ends
 from ingest.ledger.job_list import ListedJob, read_page
 from ingest.ledger.job_report import error_message, sending_rate
 from ingest.orchestrator.inferred_run import infer_state
@@ -27,12 +28,14 @@ REFRESH_SECONDS = 2
 class JobRow:
     """A job in a table; its state is that of `GET /jobs`, by the ledger alone.
 
-    `rate`: the bytes a second that are sent now, or were archived on average since a complete job was received.
+    - `rate`: the bytes a second that are sent now, or were archived on average since a complete job was received.
+    - `ended`: when the job failed or was complete; None while it continues by itself.
     """
 
     job: ListedJob
     state: JobState
     rate: float | None
+    ended: datetime | None
 
     @property
     def job_id(self) -> int:
@@ -57,7 +60,7 @@ class JobRow:
     @property
     def duration(self) -> timedelta:
         """The time since the job was received, until it ended."""
-        return _duration(self.job)
+        return _duration(self.job, self.ended)
 
     @property
     def cause(self) -> str:
@@ -82,8 +85,7 @@ def render_jobs(
     site: Site, engine: Engine, query: ListQuery, kinds: Collection[Kind], overview: Overview | None = None
 ) -> str:
     """Return the page of the list for a reader who sees jobs of these kinds; raises DatabaseUnavailable."""
-    if len(kinds) == 1:
-        query = query.of_kind(*kinds)
+    query = query.of_kinds(kinds)
     return render(
         "jobs.html",
         site=site,
@@ -109,26 +111,32 @@ def read_table(engine: Engine, query: ListQuery) -> JobTable:
 def to_rows(engine: Engine, jobs: Iterable[ListedJob]) -> tuple[JobRow, ...]:
     """Return jobs as a table shows them; raises DatabaseUnavailable."""
     found = list(jobs)
-    sending = [job.place.job_id for job in found if _is_sending(job)]
-    attempts = read_attempts(engine, sending)
-    return tuple(
-        JobRow(job, infer_state(job.snapshot), _rate(job, attempts.get(job.place.job_id, ()))) for job in found
-    )
+    attempts = read_attempts(engine, [job.place.job_id for job in found if _is_sending(job)])
+    ends = read_ends(engine, [job.place.job_id for job in found if _has_ended(job)])
+    return tuple(_to_row(job, attempts.get(job.place.job_id, ()), ends.get(job.place.job_id)) for job in found)
+
+
+def _to_row(job: ListedJob, attempts: tuple[Attempt, ...], end: datetime | None) -> JobRow:
+    # Without an event: a client saw that Airflow had lost the job.
+    ended = (end or job.snapshot.updated) if _has_ended(job) else None
+    return JobRow(job, infer_state(job.snapshot), _rate(job, attempts, ended), ended)
+
+
+def _has_ended(job: ListedJob) -> bool:
+    return job.snapshot.record.phase in (Phase.FAILED, Phase.COMPLETE)
 
 
 def _is_sending(job: ListedJob) -> bool:
     return job.snapshot.record.phase is Phase.RUNNING and job.snapshot.record.stage in SENDING
 
 
-def _rate(job: ListedJob, attempts: Collection[Attempt]) -> float | None:
+def _rate(job: ListedJob, attempts: tuple[Attempt, ...], ended: datetime | None) -> float | None:
     if _is_sending(job):
-        return sending_rate(job, tuple(attempts))
+        return sending_rate(job, attempts)
     if job.snapshot.record.phase is not Phase.COMPLETE or not job.bytes:
         return None
-    return job.bytes / max(_duration(job).total_seconds(), 1.0)
+    return job.bytes / max(_duration(job, ended).total_seconds(), 1.0)
 
 
-def _duration(job: ListedJob) -> timedelta:
-    snapshot = job.snapshot
-    has_ended = snapshot.record.phase in (Phase.FAILED, Phase.COMPLETE)
-    return (snapshot.updated if has_ended else snapshot.seen) - snapshot.created
+def _duration(job: ListedJob, ended: datetime | None) -> timedelta:
+    return (ended or job.snapshot.seen) - job.snapshot.created

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ingest.ledger.job_details import JobDetails
 from ingest.states.job_record import Phase
@@ -23,11 +23,11 @@ class StageRow:
     share: float
 
 
-def timeline(details: JobDetails, phase: Phase) -> list[StageRow]:
-    """Return the stages of a job in order."""
+def timeline(details: JobDetails, phase: Phase, ended: datetime | None) -> list[StageRow]:
+    """Return the stages of a job in order; `ended` is when it failed or was complete, None while it continues."""
     snapshot = details.job.snapshot
-    # The last attempt of a job that has ended was killed if its end is unknown.
-    end = snapshot.seen if phase is Phase.RUNNING else snapshot.updated
+    # An attempt whose end is unknown was killed, unless it still runs.
+    end = snapshot.seen if phase is Phase.RUNNING else ended or snapshot.updated
     attempts = Counter(attempt.stage for attempt in details.attempts)
     reports = report_stages(snapshot.record, details.attempts)
     worked = [max(time_worked(details.attempts, report.stage, end), timedelta()) for report in reports]

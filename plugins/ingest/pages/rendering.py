@@ -34,6 +34,7 @@ def _environment() -> Environment:
         duration=formats.format_duration,
         name=formats.show_name,
         rate=formats.format_rate,
+        sentence=formats.show_sentence,
         state=formats.name_state,
         time=formats.show_time,
     )

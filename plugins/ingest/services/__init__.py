@@ -51,7 +51,7 @@ def make_services(settings: Settings, engine: Engine, observe: Observer = ignore
     return Services(
         uniqueid=PacificaUniqueID(uniqueid) if uniqueid else BuiltInUniqueID(engine),
         policy=PacificaPolicy(policy, settings.auth_header) if policy else BuiltInPolicy(),
-        archive=PacificaArchive(archive, size, connections, staging) if archive else FolderArchive(url, size),
+        archive=PacificaArchive(archive, size, connections, staging) if archive else FolderArchive(url, size, engine),
         metadata=PacificaMetadata(metadata) if metadata else BuiltInMetadata(engine),
         clients=tuple(client for client in (uniqueid, policy, archive, metadata) if client),
     )

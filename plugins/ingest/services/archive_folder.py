@@ -8,21 +8,23 @@ returns; files that are put are durable after `sync`, which writes many small fi
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from sqlalchemy import Engine
 
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.database import first_line
 from ingest.services.archive import SERVICE, OpenFile
 from ingest.services.archive_listing import StoredFile, files_below
+from ingest.services.archive_marker import MARKER, ArchiveMarker
 from ingest.services.sized_body import SizedBody
 from ingest.settings.types import folder_of
 from ingest.system.durable_files import (
     is_being_written,
     link_file,
-    make_folder,
-    part_path,
+    part_name,
     remove_part,
     sync_folder,
     write_all,
@@ -39,34 +41,39 @@ class FolderArchive:
 
     File 1234567 is `0000001/234/1234567`: a folder holds at most a thousand files. While it is written, it is named
     `.1234567.part`. A kill leaves that file behind, and the next put of the same id overwrites it.
+
+    With the `engine` of a ledger, the folder is used only if it has its marker (`archive_marker`): it is checked before
+    anything is written, before a file counts as missing, and once more before files count as stored.
     """
 
-    def __init__(self, url: str, transfer_size: int) -> None:
+    def __init__(self, url: str, transfer_size: int, engine: Engine | None = None) -> None:
         self.parallel_requests = 1
+        self._marker = ArchiveMarker(SERVICE, url, engine) if engine is not None else None
         self._url = url
         self._folder = folder_of(url) or Path()
         self._transfer_size = transfer_size
         # For each disk a folder that was opened before anything was written, so that a sync reports every error since then.
         self._disks: dict[int, int] = {}
-        self._folders: set[Path] = set()
+        self._prepared: set[int] = set()
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """See `Archive.put`; the previous contents of the id are replaced atomically."""
-        path = self._path(file_id)
+        name = self._name(file_id)
         sized = SizedBody(body, size, SERVICE, self._url)
         with self._translate_errors(sized):
-            self._prepare(path.parent)
-            with writing(path) as part:
+            self._prepare(file_id)
+            with writing(name) as part:
                 self._write(sized, part)
-                part_path(path).replace(path)
+                os.replace(part_name(name), name)  # noqa: PTH105 - a Path for each of a million files is slow
 
     def sync(self, file_ids: Iterable[int]) -> None:
         """See `Archive.sync`."""
         with self._translate_errors():
-            for thousands in {file_id // FILES_PER_FOLDER for file_id in file_ids}:
-                self._prepare(self._path(thousands * FILES_PER_FOLDER).parent)
+            for file_id in file_ids:
+                self._prepare(file_id)
             for descriptor in self._disks.values():
                 sync_file_system(descriptor)
+            self._check_folder()
 
     def size(self, file_id: int) -> int | None:
         """See `Archive.size`."""
@@ -81,6 +88,7 @@ class FolderArchive:
         """See `Archive.delete`."""
         path = self._path(file_id)
         with self._translate_errors():
+            self._check_folder()
             remove_part(path)
             path.unlink(missing_ok=True)
             if path.parent.exists():
@@ -90,10 +98,11 @@ class FolderArchive:
         """See `Archive.move`; a file that cannot be linked is copied, for example one on another device."""
         path = self._path(file_id)
         with self._translate_errors():
-            make_folder(path.parent)
+            self._prepare(file_id)
             if not link_file(source.file, path):
                 self._copy(file_id, source.file)
             sync_folder(path.parent)
+            self._check_folder()
 
     def _copy(self, file_id: int, file: BinaryIO) -> None:
         file.seek(0)
@@ -112,7 +121,10 @@ class FolderArchive:
     def listing(self) -> Iterator[StoredFile]:
         """Yield every file in the folder, also partial files that a kill left and files that are not the archive's."""
         with self._translate_errors():
+            self._check_folder()
             for path, found in files_below(self._folder):
+                if path == self._folder / MARKER:
+                    continue
                 unfinished = UNFINISHED.fullmatch(path.name)
                 name = unfinished[1] if unfinished else path.name
                 file_id = int(name) if name.isdecimal() and self._path(int(name)) == path.with_name(name) else None
@@ -135,17 +147,25 @@ class FolderArchive:
         """See `Archive.close`."""
         while self._disks:
             os.close(self._disks.popitem()[1])
-        self._folders.clear()
+        self._prepared.clear()
 
-    def _prepare(self, folder: Path) -> None:
-        """Create a folder and remember its disk for `sync`, before the first file is written to the folder."""
-        if folder in self._folders:
+    def _prepare(self, file_id: int) -> None:
+        """Create the folder of an id and remember its disk for `sync`, before the first file is written to the folder."""
+        thousands = file_id // FILES_PER_FOLDER
+        if thousands in self._prepared:
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._path(file_id).parent
+        if self._marker is not None:
+            self._marker.ensure()
+        # Not the archive's own folder: if it disappears now, its disk is not mounted.
+        for path in (folder.parent, folder):
+            with suppress(FileExistsError):
+                path.mkdir()
+                sync_folder(path.parent)
         device = folder.stat().st_dev
         if device not in self._disks:
             self._disks[device] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._folders.add(folder)
+        self._prepared.add(thousands)
 
     def _write(self, body: SizedBody, part: BinaryIO) -> None:
         is_large, written = len(body) > self._transfer_size, 0
@@ -158,11 +178,18 @@ class FolderArchive:
                 written += len(block)
 
     def _stat(self, file_id: int) -> os.stat_result | None:
-        with self._translate_errors():
-            try:
-                return os.stat(self._name(file_id))  # noqa: PTH116 - a Path for each of a million files is slow
-            except FileNotFoundError:
-                return None
+        try:
+            return os.stat(self._name(file_id))  # noqa: PTH116 - a Path for each of a million files is slow
+        except FileNotFoundError:
+            with self._translate_errors():
+                self._check_folder()
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _check_folder(self) -> None:
+        if self._marker is not None:
+            self._marker.check()
 
     def _path(self, file_id: int) -> Path:
         return Path(self._name(file_id))
@@ -179,4 +206,11 @@ class FolderArchive:
         except OSError as error:
             if body is not None and body.failure is error:
                 raise
-            raise ServiceUnavailable(SERVICE, self._url, first_line(error)) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> ServiceUnavailable:
+        if isinstance(error, FileNotFoundError):
+            # If the whole folder is missing, the marker's error explains it.
+            with suppress(OSError):
+                self._check_folder()
+        return ServiceUnavailable(SERVICE, self._url, first_line(error))

@@ -21,7 +21,12 @@ FAILURE = 500
 
 
 class Policy(Protocol):
-    """Accepts or rejects the metadata of a job."""
+    """Accepts or rejects the metadata of a job.
+
+    Without `needs_files` it reads no entry about a file, and accepts a document without them.
+    """
+
+    needs_files: bool
 
     def check(self, document: BinaryIO, size: int, user: str) -> None:
         """Check the metadata.
@@ -40,6 +45,8 @@ class Policy(Protocol):
 
 class PacificaPolicy:
     """The client of Pacifica's Policy."""
+
+    needs_files = True
 
     def __init__(self, client: HttpClient, auth_header: str) -> None:
         self._client = client
@@ -62,6 +69,8 @@ class PacificaPolicy:
 
 class BuiltInPolicy:
     """Accepts metadata that names exactly one submitter, project and instrument."""
+
+    needs_files = False
 
     def check(self, document: BinaryIO, size: int, user: str) -> None:  # noqa: ARG002 - as the protocol says
         """See `Policy.check`; memory does not grow with the number of entries."""

@@ -3,11 +3,13 @@
 Called by the API when a job is received (`upload_job`) and by `ingest.archiving.file_ids` (`file`).
 """
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Sequence, bindparam, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ingest.ledger import locks
+from ingest.ledger.compiled_statements import CompiledStatement
 from ingest.ledger.database import transaction
 from ingest.ledger.locks import SharedLock
 from ingest.ledger.models import FILE_IDS, JOB_IDS, File, Job, OriginalJob
@@ -16,6 +18,21 @@ from ingest.services.http_client import HttpClient
 IdMode = Literal["upload_job", "file"]
 
 LOCKS: dict[IdMode, SharedLock] = {"upload_job": SharedLock.JOB_IDS, "file": SharedLock.FILE_IDS}
+
+
+class IdSequence:
+    """The compiled statements of a sequence: its next value, setting it, and the largest ids that columns hold."""
+
+    def __init__(self, sequence: Sequence, *columns: InstrumentedAttribute[Any]) -> None:
+        self.next = CompiledStatement(select(sequence.next_value()))
+        self.set = CompiledStatement(select(func.setval(sequence.name, bindparam("value"))))
+        self.largest = tuple(CompiledStatement(select(func.max(column))) for column in columns)
+
+
+SEQUENCES: dict[IdMode, IdSequence] = {
+    "upload_job": IdSequence(JOB_IDS, Job.id, OriginalJob.id),
+    "file": IdSequence(FILE_IDS, File.file_id),
+}
 
 
 class UniqueID(Protocol):
@@ -62,11 +79,11 @@ class BuiltInUniqueID:
         """See `UniqueID.allocate`."""
         if count == 0:
             return range(0)
-        sequence, columns = (JOB_IDS, (Job.id, OriginalJob.id)) if mode == "upload_job" else (FILE_IDS, (File.file_id,))
+        sequence = SEQUENCES[mode]
         with transaction(self._engine) as session:
             # A sequence returns single ids; the lock keeps other processes from changing it between the read and the write.
             locks.acquire(session, LOCKS[mode])
-            taken = max(session.scalar(select(func.max(column))) or 0 for column in columns)
-            start = max(session.scalar(sequence.next_value()) or 0, taken + 1)
-            session.execute(select(func.setval(sequence.name, start + count - 1)))
+            taken = max(largest.execute(session).scalar() or 0 for largest in sequence.largest)
+            start = max(sequence.next.execute(session).scalar_one(), taken + 1)
+            sequence.set.execute(session, value=start + count - 1)
         return range(start, start + count)

@@ -128,6 +128,12 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         description="The PostgreSQL database of jobs (the option has the same name as in the original service).",
         form="postgresql://user:password@host:port/database", repr=False,
     )  # fmt: skip
+    session_database_url: Annotated[str, AfterValidator(check_database_url)] | None = option(
+        None, "database", "session_url", "INGEST_SESSION_DATABASE_URL",
+        description="The URL of the same database without a pooler, if the other one leads through a pooler in transaction "
+        "mode, such as PgBouncer: for the locks of jobs and for temporary tables. Empty: there is no pooler.",
+        form="postgresql://user:password@host:port/database", repr=False,
+    )  # fmt: skip
     connect_attempts: int = option(
         10, "database", "connect_attempts", "DATABASE_CONNECT_ATTEMPTS",
         description="How many times to try to connect to the database at start.", form="an integer from 1", ge=1,

@@ -141,4 +141,4 @@ def _shown(field: str, value: str) -> str:
 
 
 def _may_hold_a_password(field: str, value: str) -> bool:
-    return "password" in field or field == "database_url" or "@" in value
+    return "password" in field or field.endswith("database_url") or "@" in value

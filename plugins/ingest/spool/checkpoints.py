@@ -34,8 +34,8 @@ class Checkpoints:
         self._may_sync = True
         self._begun = offset
         self._begun_at = time.monotonic()
-        # Its thread is started by the first checkpoint; most requests are too short for one.
-        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        # Most requests are too short for a checkpoint.
+        self._thread: ThreadPoolExecutor | None = None
         self._checkpoint: Future[None] | None = None
 
     def save_when_due(self, end: int) -> None:
@@ -44,6 +44,7 @@ class Checkpoints:
         if is_due and (self._checkpoint is None or self._checkpoint.done()):
             self._wait()
             self._begun, self._begun_at = end, time.monotonic()
+            self._thread = self._thread or ThreadPoolExecutor(1, "checkpoint")
             self._checkpoint = self._thread.submit(self._save_in_between, end)
 
     def save(self, end: int) -> None:
@@ -51,8 +52,9 @@ class Checkpoints:
 
         Raises SpoolFull, SpoolUnavailable, and the errors of the report, also for the last time.
         """
-        with self._thread:
-            self._wait()
+        if self._thread is not None:
+            with self._thread:
+                self._wait()
         if self._may_sync and end != self._reported:
             self._save(end)
 

@@ -15,7 +15,7 @@ from ingest.context import StageContext
 from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import InvalidBundle
-from ingest.ledger.file_comparison import IS_MEMBER, find_ambiguous_paths
+from ingest.ledger.file_comparison import ALIKE_MEMBERS, find_ambiguous_paths
 from ingest.ledger.file_records import forget_members, record_members
 from ingest.ledger.files import batches
 from ingest.system.failpoints import failpoint
@@ -30,7 +30,7 @@ def open_tar(context: StageContext) -> None:
         record_members(context.lease, batch, faults)
         failpoint("open_tar.recorded", context.lease.job_id)
     if context.settings.refuse_ambiguous_names:
-        find_ambiguous_paths(context.lease, IS_MEMBER, faults)
+        find_ambiguous_paths(context.lease, ALIKE_MEMBERS, faults)
     faults.raise_as(InvalidBundle)
 
 

@@ -23,8 +23,9 @@ def validate_policy(context: StageContext) -> None:
     Raises SubmitterMismatch, PolicyRejected, ServiceUnavailable, SubmittersUnavailable.
     """
     _check_submitter(context)
-    with transaction_document(context, for_catalog=False) as (document, size):
-        context.services.policy.check(document, size, context.lease.job.received.user)
+    policy = context.services.policy
+    with transaction_document(context, for_catalog=False, with_files=policy.needs_files) as (document, size):
+        policy.check(document, size, context.lease.job.received.user)
 
 
 def _check_submitter(context: StageContext) -> None:

@@ -6,6 +6,7 @@ the addresses of receivers.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -26,8 +27,12 @@ NAT64 = IPv6Network("64:ff9b::/96")
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
+@lru_cache(maxsize=256)
 def read_address(text: str | None) -> Address | None:
-    """Return an address, an IPv4-mapped one as IPv4; None if the text is not an address."""
+    """Return an address, an IPv4-mapped one as IPv4; None if the text is not an address.
+
+    Each request of a client reads the same two addresses.
+    """
     try:
         address = ip_address(text or "")
     except ValueError:

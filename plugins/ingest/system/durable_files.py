@@ -13,20 +13,22 @@ from ingest.system.linux import link_open_file
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
+def writing(path: str | Path) -> Iterator[BinaryIO]:
     """Open an empty partial file, which the caller renames to `path`; remove it if the `with` block raises.
 
     Raises BlockingIOError if another process is writing it.
     """
-    name = part_path(path)
+    name = part_name(path)
     with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666), "wb", buffering=0) as part:
-        _lock(part, name)
-        os.ftruncate(part.fileno(), 0)
+        # ext4 writes a file that was truncated to the disk when it is closed, each small file by itself.
+        if _lock(part, name).st_size:
+            os.ftruncate(part.fileno(), 0)
         try:
             yield part
         except BaseException:
             # A full disk would stay full otherwise.
-            name.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(name)  # noqa: PTH108
             raise
 
 
@@ -37,7 +39,7 @@ def remove_part(path: Path) -> None:
     except FileNotFoundError:
         return
     with part:
-        _lock(part, part_path(path))
+        _lock(part, part_name(path))
         part_path(path).unlink()
 
 
@@ -49,7 +51,7 @@ def is_being_written(path: Path) -> bool:
     """
     try:
         with part_path(path).open("rb") as part:
-            _lock(part, part_path(path))
+            _lock(part, part_name(path))
     except FileNotFoundError:
         return False
     except BlockingIOError:
@@ -59,7 +61,13 @@ def is_being_written(path: Path) -> bool:
 
 def part_path(path: Path) -> Path:
     """Return the path that a file has while it is being written."""
-    return path.with_name(f".{path.name}.part")
+    return Path(part_name(path))
+
+
+def part_name(path: str | Path) -> str:
+    """Return `part_path` as a text: the archive writes a million files, and making paths takes longer than system calls."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.part")  # noqa: PTH118
 
 
 def write_all(file: BinaryIO, block: bytes | bytearray) -> None:
@@ -126,13 +134,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(part: BinaryIO, name: Path) -> None:
+def _lock(part: BinaryIO, name: str) -> os.stat_result:
+    """Lock a partial file and return its status; raise BlockingIOError if another process has it."""
     # An older process of the same job may still run. Two processes that write one file would mix their blocks, and one whose
     # partial file was removed would rename that of the other. The kernel releases the lock when a process is killed.
     try:
         fcntl.flock(part.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = os.path.samestat(os.fstat(part.fileno()), name.stat())
+        found = os.fstat(part.fileno())
+        if os.path.samestat(found, os.stat(name)):  # noqa: PTH116
+            return found
     except (BlockingIOError, FileNotFoundError):
-        mine = False
-    if not mine:
-        raise BlockingIOError(errno.EAGAIN, f"another process is writing {name}")
+        pass
+    raise BlockingIOError(errno.EAGAIN, f"another process is writing {name}")

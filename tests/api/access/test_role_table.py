@@ -118,6 +118,8 @@ TABLE = """
 | OPTIONS | /ui/                         |            |        401 |         403 |      200 |      200 |   200 |
 | GET     | /ui/jobs                     |            |        401 |         403 |      200 |      200 |   200 |
 | OPTIONS | /ui/jobs                     |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs.csv                 |            |        401 |         403 |      200 |      200 |   200 |
+| OPTIONS | /ui/jobs.csv                 |            |        401 |         403 |      200 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>            | own        |        401 |         403 |      200 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>            | another's  |        401 |         403 |      404 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>            | original's |        401 |         403 |      404 |      200 |   200 |
@@ -130,6 +132,12 @@ TABLE = """
 | GET     | /ui/jobs/<job_id>/files      | unknown    |        401 |         403 |      404 |      404 |   404 |
 | GET     | /ui/jobs/<job_id>/files      | no integer |        401 |         403 |      400 |      400 |   400 |
 | OPTIONS | /ui/jobs/<job_id>/files      |            |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files.csv  | own        |        401 |         403 |      200 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files.csv  | another's  |        401 |         403 |      404 |      200 |   200 |
+| GET     | /ui/jobs/<job_id>/files.csv  | original's |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/files.csv  | unknown    |        401 |         403 |      404 |      404 |   404 |
+| GET     | /ui/jobs/<job_id>/files.csv  | no integer |        401 |         403 |      400 |      400 |   400 |
+| OPTIONS | /ui/jobs/<job_id>/files.csv  |            |        401 |         403 |      200 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>/events     | own        |        401 |         403 |      200 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>/events     | another's  |        401 |         403 |      404 |      200 |   200 |
 | GET     | /ui/jobs/<job_id>/events     | original's |        401 |         403 |      404 |      404 |   404 |
@@ -154,6 +162,9 @@ TABLE = """
 | GET     | /ui/jobs/<job_id>/retry      | another's  |        401 |         403 |      403 |      403 |   200 |
 | POST    | /ui/jobs/<job_id>/retry      | own        |        401 |         403 |      403 |      403 |   403 |
 | OPTIONS | /ui/jobs/<job_id>/retry      |            |        401 |         403 |      403 |      403 |   200 |
+| GET     | /ui/jobs/<job_id>/bundle     | another's  |        401 |         403 |      403 |      403 |   409 |
+| POST    | /ui/jobs/<job_id>/bundle     | own        |        401 |         403 |      403 |      403 |   403 |
+| OPTIONS | /ui/jobs/<job_id>/bundle     |            |        401 |         403 |      403 |      403 |   200 |
 | GET     | /ui/jobs/confirm             |            |        401 |         403 |      404 |      403 |   404 |
 | OPTIONS | /ui/jobs/confirm             |            |        401 |         403 |      200 |      403 |   200 |
 | POST    | /ui/jobs/cancel              |            |        401 |         403 |      403 |      403 |   403 |

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.polling import batched_reads
-from api.polling.batched_reads import BatchedReads
+from api.polling.batched_reads import MAX_JOBS, BatchedReads
 from ingest.errors.types import DatabaseUnavailable, UnknownJob
 from ingest.ledger import jobs
 from ingest.ledger.jobs import JobSnapshot, Received
@@ -69,6 +69,48 @@ def test_requests_that_arrive_during_a_query_share_the_next_one(engine_with_jobs
         answers = [each.result(30).received.job_id for each in (first, *later)]
     assert answers == list(JOBS)
     assert held_queries.queries == [{JOBS[0]}, set(JOBS[1:])]
+
+
+def test_a_request_that_has_joined_reads_with_the_first_query_after_it(
+    engine_with_jobs: Engine, held_queries: HeldQueries
+):
+    held_queries.may_query.release(2)
+    reads = BatchedReads(engine_with_jobs)
+    joined = [(job_id, reads.join(job_id)) for job_id in JOBS[1:]]
+    assert reads.waiting == set(JOBS[1:])
+    assert not held_queries.queries
+    for job_id in (JOBS[0], *JOBS[1:]):
+        assert reads.read(job_id, dict(joined).get(job_id)).received.job_id == job_id
+    assert held_queries.queries == [set(JOBS)]
+    # What joins afterwards is read by a later query.
+    assert reads.join(JOBS[0]) not in dict(joined).values()
+
+
+def test_requests_that_join_and_never_read_do_not_make_a_query_longer_and_longer(engine_with_jobs: Engine):
+    reads = BatchedReads(engine_with_jobs)
+    first = reads.join(JOBS[0])
+    for job_id in range(MAX_JOBS):
+        reads.join(job_id)
+    assert len(first.job_ids) == MAX_JOBS
+    assert len(reads.waiting) == 1
+    assert reads.read(JOBS[0], first).received.job_id == JOBS[0]
+
+
+def test_a_single_client_does_not_wait_for_others_to_join(engine_with_jobs: Engine):
+    reads = BatchedReads(engine_with_jobs)
+    for _ in range(3):
+        assert reads._pause() == 0.0
+        reads.read(JOBS[0])
+
+
+def test_queries_for_several_clients_begin_a_while_after_each_other(
+    engine_with_jobs: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(batched_reads, "INTERVAL_SECONDS", 60.0)
+    reads = BatchedReads(engine_with_jobs)
+    reads.join(JOBS[0])
+    reads.read(JOBS[1])
+    assert 0 < reads._pause() <= 60.0
 
 
 def test_reads_time_out_while_the_database_is_unresponsive(

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from api.receiving.upload_slots import UploadSlots
 from api.resources import resources_of
 from api.routes import preflight
-from ingest.ledger.database import database_url as parsed
+from ingest.ledger.connection_options import database_url as parsed
 from ingest.local.layout import Layout
 from ingest.settings.loading import Settings, load_settings
 from tests.api.clients import refusal

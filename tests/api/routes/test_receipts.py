@@ -23,6 +23,7 @@ from ingest.states.stages import STAGES, Kind
 from tests.api.routes.scripted_airflow import ScriptedAirflow
 from tests.job_fixtures import MakeJob, RunStage
 from tests.receipts.verifier import claims_of, merkle_tree_hash
+from tests.services.archive_folders import marked_archive
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 
 RunJob = Callable[..., int]
@@ -40,7 +41,11 @@ PATHS = [path.removeprefix("data/") for path in CONTENTS]
 def settings(settings: Settings, tmp_path: Path) -> Settings:
     for name in ("spool", "move"):
         (tmp_path / name).mkdir()
-    folders = {"volume_path": tmp_path / "spool", "move_folders": (tmp_path / "move",)}
+    folders = {
+        "volume_path": tmp_path / "spool",
+        "move_folders": (tmp_path / "move",),
+        "archiveinterface_url": marked_archive(tmp_path / "archive"),
+    }
     return settings.model_copy(update={"receipt_key_folder": tmp_path / "keys", **folders})
 
 

@@ -22,6 +22,8 @@ from tools.waiting import wait_until
 PROMPT_SECONDS = 30
 # More than the threads of both processes.
 MANY = 100
+# Has no other unfinished jobs, of which only some start at once.
+USER = "a user who waits"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def is_silent(connection: socket.socket) -> bool:
 
 
 def test_the_answer_comes_when_the_job_changes(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with server.connect() as connection:
         connection.sendall(request(job, Prefer="wait=60"))
         assert is_silent(connection)
@@ -74,7 +76,7 @@ def test_the_answer_comes_when_the_job_changes(server: Server, database_engine: 
 
 
 def test_many_wait_on_one_connection_each_while_others_are_served(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with ExitStack() as stack:
         waiting = [stack.enter_context(server.connect()) for _ in range(MANY)]
         for connection in waiting:
@@ -92,7 +94,7 @@ def test_many_wait_on_one_connection_each_while_others_are_served(server: Server
 
 
 def test_a_wait_ends_after_its_time_and_the_connection_stays_open(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with server.connect() as connection:
         connection.sendall(request(job))
         tag = next(line[6:] for line in answer(connection)[0].split("\r\n") if line.startswith("ETag: "))
@@ -105,14 +107,14 @@ def test_a_wait_ends_after_its_time_and_the_connection_stays_open(server: Server
 
 @pytest.mark.parametrize("prefer", ["wait=0", "wait", "wait=-1", "await=30", "wait=abc", "respond-async"])
 def test_other_preferences_do_not_wait(server: Server, database_engine: Engine, prefer: str) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     found = requests.get(f"{server.url}/jobs/{job}", headers={"Prefer": prefer}, timeout=PROMPT_SECONDS)
     assert found.status_code == 200
     assert "Preference-Applied" not in found.headers
 
 
 def test_an_ended_or_changed_job_is_answered_immediately(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     headers = {"Prefer": "wait=60", "If-None-Match": 'W/"an older one"'}
     assert requests.get(f"{server.url}/jobs/{job}", headers=headers, timeout=PROMPT_SECONDS).status_code == 200
     change(database_engine, job, outcome="catalogued")
@@ -121,7 +123,7 @@ def test_an_ended_or_changed_job_is_answered_immediately(server: Server, databas
 
 
 def test_a_request_that_closes_and_one_that_follows_early(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with server.connect() as connection:
         # The second request arrives with the first one, the third while it is held.
         connection.sendall(request(job, Prefer="wait=60") + request(job))
@@ -132,7 +134,7 @@ def test_a_request_that_closes_and_one_that_follows_early(server: Server, databa
 
 
 def test_a_client_that_leaves_is_forgotten(server: Server, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     before = open_sockets(server)
     with server.connect() as connection:
         connection.sendall(request(job, Prefer="wait=60"))
@@ -150,7 +152,7 @@ def open_sockets(server: Server) -> int:
 
 
 def test_a_stopping_process_answers_those_that_wait(database_url: str, tmp_path: Path, database_engine: Engine) -> None:
-    job = make_job(database_engine, "ada")
+    job = make_job(database_engine, USER)
     with serving_alone(tmp_path, database_url) as own, own.connect() as connection:
         connection.sendall(request(job, Prefer="wait=60"))
         assert is_silent(connection)

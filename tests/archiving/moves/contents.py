@@ -10,6 +10,7 @@ from ingest.archiving.moves.source_folder import SourceFolder
 from ingest.ledger.models import File
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
+from ingest.services.archive_marker import MARKER
 from tests.killing import Patch
 
 CONTENTS = {"one.raw": b"one" * 100, "two.raw": b"two" * 100}
@@ -35,7 +36,7 @@ def archived(engine: Engine, services: Services, job_id: int) -> dict[str, bytes
 
 
 def stored_files(archive: Path) -> list[Path]:
-    return [path for path in archive.rglob("*") if path.is_file()]
+    return [path for path in archive.rglob("*") if path.is_file() and path.name != MARKER]
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

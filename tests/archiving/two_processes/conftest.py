@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from ingest.ledger.models import FILE_IDS, JOB_IDS
 from ingest.services import Services
+from ingest.services.archive_marker import MARKER
 from ingest.settings.loading import BUILT_IN, Settings, load_settings
 from ingest.states.stages import Kind
 from ingest.system.failpoints import VARIABLE
@@ -16,6 +17,7 @@ from tests.archiving.two_processes.job import BLOCK, CONTENTS, ContestedJob, Sto
 from tests.archiving.two_processes.process import StageProcess, Start
 from tests.faults.points import Points
 from tests.job_fixtures import MakeJob, RunStage
+from tests.services.archive_folders import marked_archive
 from tools.bundles import file_entry, make_bundle, transaction
 from tools.pacifica_core.services import ARCHIVE
 
@@ -38,7 +40,7 @@ def environment(request: pytest.FixtureRequest, own_ids: None, database_url: str
     own = {
         "INGEST_DATABASE_URL": database_url,
         "VOLUME_PATH": str(tmp_path / "spool"),
-        "ARCHIVEINTERFACE_URL": f"file://{tmp_path}/archive",
+        "ARCHIVEINTERFACE_URL": marked_archive(tmp_path / "archive"),
         "INGEST_MOVE_FOLDERS": str(tmp_path / "move"),
         "INGEST_MOVE_STAGING": str(tmp_path / "staging"),
         "TRANSFER_SIZE": str(BLOCK),
@@ -65,7 +67,9 @@ def stored(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path
     """Return a function that returns the names of all files in the archive's folder."""
     built_in = environment["ARCHIVEINTERFACE_URL"].startswith("file:")
     folder = tmp_path / "archive" if built_in else request.getfixturevalue("core").services[ARCHIVE].archive
-    return lambda: {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return lambda: {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER
+    }
 
 
 @pytest.fixture

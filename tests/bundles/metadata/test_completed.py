@@ -38,6 +38,13 @@ def test_transaction_id_is_added_once_at_the_end(for_catalog: bool):
     assert given == [*transaction(), {"destinationTable": "Transactions._id", "value": JOB}]
 
 
+def test_document_without_files_has_only_the_entries_about_the_transaction():
+    value: Entry = {"destinationTable": "FileKeyValue", "path": "data/a", "key": "k", "value": "v"}
+    listed = [file_entry("data/a", ONE), value, *transaction()]
+    given = list(completed(encoded(listed), JOB, [], no_ids, for_catalog=False, with_files=False))
+    assert given == [*transaction(), {"destinationTable": "Transactions._id", "value": JOB}]
+
+
 @pytest.mark.parametrize("for_catalog", [True, False])
 def test_files_get_their_ids_and_normalised_hashes(for_catalog: bool):
     entry = file_entry("data/a/one.txt", ONE, hashtype="SHA1", hashsum=f"SHA1:{SHA1.upper()}")

@@ -21,6 +21,7 @@ from ingest.settings.loading import Settings
 from ingest.states.airflow import Run
 from ingest.states.stages import Kind, Pool, Stage
 from tests.job_creation import create_job
+from tests.services.archive_folders import marked_archive
 
 MakeJob = Callable[..., int]
 QUEUED = Run("queued")
@@ -114,7 +115,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Airflow:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(database_url=database_url, archiveinterface_url=f"file://{tmp_path}/archive")
+    return Settings(database_url=database_url, archiveinterface_url=marked_archive(tmp_path / "archive"))
 
 
 @pytest.fixture

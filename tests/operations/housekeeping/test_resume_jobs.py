@@ -51,9 +51,15 @@ def waiting_of(engine: Engine, job: int) -> Waiting:
     return waiting
 
 
+def replace_archive(folder: Path) -> None:
+    shutil.rmtree(folder / "archive")
+    (folder / "archive").write_text("not a folder")
+
+
 @pytest.fixture
-def archive_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "archive").write_text("not a folder")
+def archive_is_unavailable(settings: Settings, tmp_path: Path) -> None:
+    assert settings.archiveinterface_url == (tmp_path / "archive").as_uri()
+    replace_archive(tmp_path)
 
 
 def test_job_that_waits_is_left_alone_until_its_next_attempt(
@@ -291,8 +297,7 @@ def test_other_jobs_show_that_the_service_answers_again_until_it_does_not(
         housekeeping.run_housekeeping()
     text = job_state(jobs.read(database_engine, waiting[-1]).record, PARKED_RUN).exception
     assert text == "service_unavailable: archive at file:///archive answers again; the job continues after older ones"
-    shutil.rmtree(tmp_path / "archive", ignore_errors=True)
-    (tmp_path / "archive").write_text("not a folder")
+    replace_archive(tmp_path)
     monkeypatch.setattr(resume_jobs.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(resume_jobs, "MAX_SECONDS", 0.0)
     housekeeping.run_housekeeping()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, update
 from sqlalchemy.orm import Session
 
 from ingest import spool
@@ -283,11 +283,11 @@ def test_job_that_is_retried_while_retention_waits_for_its_lock_keeps_its_bundle
     lock = lease.hold_job_lock
 
     @contextmanager
-    def retried_meanwhile(engine: Engine, job_id: int) -> Iterator[None]:
-        with lock(engine, job_id):
+    def retried_meanwhile(engine: Engine, job_id: int) -> Iterator[Connection]:
+        with lock(engine, job_id) as connection:
             if job_id == job:
                 jobs.lift_override(database_engine, job)
-            yield
+            yield connection
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(lease, "hold_job_lock", retried_meanwhile)

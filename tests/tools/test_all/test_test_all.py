@@ -49,14 +49,14 @@ CRASHING = "import os, signal\n\ndef test_crashing():\n    os.kill(os.getpid(), 
 NOT_IMPORTABLE = "import a_module_that_does_not_exist\n"
 
 
-def run(folder: Path, **modules: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **modules: str) -> subprocess.CompletedProcess[str]:
     """Run the program on a folder with these modules, in one worker and with the required plugins only."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     for name, text in modules.items():
         (folder / f"test_{name}.py").write_text(text)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV"))}
     return subprocess.run(
-        [sys.executable, "-m", "tools.test_all", "-n", "1"],
+        [sys.executable, "-m", "tools.test_all", "-n", "1", *arguments],
         cwd=folder,
         env={
             **environment,
@@ -107,8 +107,15 @@ def test_run_that_is_broken_fails_and_nothing_is_run_again(tmp_path: Path, modul
         assert runs_of(tmp_path) == 1
 
 
-def test_run_without_failures_ends_with_the_coverage_and_the_modules_below_the_threshold(tmp_path: Path):
+def test_names_of_failed_tests_are_printed_immediately(tmp_path: Path):
+    done = run(tmp_path, failing=FAILING, passing=PASSING)
+    assert "FAILED test_failing.py::test_failing\n" in done.stdout.partition("= FAILURES =")[0]
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_coverage_and_the_modules_below_the_threshold_are_printed_if_it_is_measured(tmp_path: Path, is_measured: bool):
     (tmp_path / "half.py").write_text("def used():\n    return 1\n\n\ndef unused():\n    return 2\n")
-    done = run(tmp_path, half="from half import used\n\ndef test_used():\n    assert used() == 1\n")
+    half = "from half import used\n\ndef test_used():\n    assert used() == 1\n"
+    done = run(tmp_path, *(["--coverage"] if is_measured else []), half=half)
     assert done.returncode == 0, done.stdout
-    assert "75.0 %  half.py" in done.stdout
+    assert ("75.0 %  half.py" in done.stdout) is is_measured

@@ -1,8 +1,10 @@
-// The upload form: makes a bundle of the chosen files, checks its metadata, sends it, and opens the page of its job.
+// The upload form: makes a bundle of the chosen files, or takes one that is already made, checks its metadata, sends it, and
+// opens the page of its job.
 
 import { makeBundle } from "./bundle.js";
 import { filesOf, filesOfDrop, firstUnreadable, listed } from "./chosen_files.js";
 import { addPair, transactionEntries } from "./metadata_fields.js";
+import { findMetadata } from "./tar_metadata.js";
 import { Rate, inUnits } from "./units.js";
 import { part, showError, showProgress, showStatus } from "./upload_progress.js";
 import { answerText, checkMetadata, openUpload, sendLoginEverywhere } from "./upload_service.js";
@@ -41,14 +43,17 @@ async function begin(event) {
   showProgress();
   try {
     await sendLoginEverywhere(addresses.root);
-    await send(isTar() ? chosenTar() : await makeCheckedBundle());
+    await send(await (isTar() ? checkedTar() : makeCheckedBundle()));
   } catch (error) {
     await fail(error);
   }
 }
 
-function chosenTar() {
+async function checkedTar() {
   const [tar] = form.elements.bundle.files;
+  showStatus("Checking the metadata");
+  const metadata = await findMetadata(tar);
+  if (metadata) await checkMetadata(addresses.preflight, metadata);
   return { tar, fingerprint: [tar.name, tar.size, tar.lastModified].join("-"), files: [{ path: tar.name, file: tar }] };
 }
 

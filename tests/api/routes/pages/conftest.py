@@ -31,10 +31,13 @@ class Browser:
     def post(self, path: str, fields: Mapping[str, object], **headers: str) -> TestResponse:
         return self.client.post(path, data=fields, headers={**BROWSER, **headers}, auth=self._login)
 
+    def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> TestResponse:
+        return self.client.post(path, data=body, headers={**BROWSER, **headers}, auth=self._login)
+
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], settings: Settings, tmp_path: Path) -> Flask:
-    """Return an application that requires tokens."""
+def token_settings(settings: Settings, tmp_path: Path) -> Settings:
+    """Return settings that require tokens."""
     token_file.add(tmp_path / "tokens.json", UPLOADER)
     changes = {
         "authentication": "token",
@@ -42,7 +45,13 @@ def app(make_app: Callable[..., Flask], settings: Settings, tmp_path: Path) -> F
         "operators": (OPERATOR,),
         "admins": (ADMIN,),
     }
-    return make_app(settings.model_copy(update=changes))
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask], token_settings: Settings) -> Flask:
+    """Return an application that requires tokens."""
+    return make_app(token_settings)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_uploader_may_not_retry(browser: Browser, database_engine: Engine, setti
 
 
 def test_only_those_who_may_change_jobs_select_them(log_in: OpenBrowser):
-    shown = {user: log_in(user).get("/ui/jobs").text.count("selected jobs ...") for user in (UPLOADER, OPERATOR, ADMIN)}
+    shown = {user: log_in(user).get("/ui/jobs").text.count("selected jobs …") for user in (UPLOADER, OPERATOR, ADMIN)}
     assert shown == {UPLOADER: 1, OPERATOR: 0, ADMIN: 2}
 
 

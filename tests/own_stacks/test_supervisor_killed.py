@@ -9,8 +9,9 @@ from tests.faults import held_jobs
 from tests.faults.conftest import SETTINGS
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
+from tools.process_table import is_alive
 from tools.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
-from tools.stack_processes import Processes, Role, is_alive
+from tools.stack_processes import Processes
 from tools.waiting import wait_until
 
 
@@ -20,8 +21,8 @@ def test_stack_whose_supervisord_is_killed_stops_and_continues_at_the_next_start
     try:
         processes = Processes(stack)
         job = held_jobs.post_and_hold(stack, points)
-        programs = [process for role in Role for process in processes.find(role)]
-        os.kill(processes.supervisor, signal.SIGKILL)
+        programs = [process for role in processes.roles for process in processes.find(role)]
+        os.kill(processes.programs.supervisor, signal.SIGKILL)
         assert launcher.wait(STOP_SECONDS) == 1
         wait_until(lambda: not any(map(is_alive, programs)), STOP_SECONDS, lambda: "something outlives supervisord")
     finally:

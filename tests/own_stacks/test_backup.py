@@ -17,7 +17,7 @@ from ingest.ledger.database import make_engine
 from ingest.ledger.models import File, Job
 from ingest.local.environment import database_url
 from ingest.settings.loading import Settings
-from tests.e2e.conftest import ArchiveOutage
+from tests.archive_outage import ArchiveOutage
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.pacifica_core.database import postgres_in
@@ -143,5 +143,5 @@ def assert_holds_all(archive: Path, ledger: Engine, lost: Jobs) -> None:
         jobs = (lost.complete, lost.waiting, lost.received, lost.answered_later)
         assert set(session.scalars(select(Job.id).where(Job.outcome == "catalogued"))) == set(jobs)
         ids = session.scalars(select(File.file_id).where(File.job_id.in_(jobs))).all()
-    names = {int(path.name) for path in archive.rglob("*") if path.is_file()}
+    names = {int(path.name) for path in archive.glob("*/*/*") if path.is_file()}
     assert names == set(ids)
