@@ -39,8 +39,9 @@ class RetryByCause(RetryPolicy):
         """Decide what follows a failed try; after a Clear, unexpected errors start again with the shortest delay."""
         if isinstance(exception, Rejection):
             return RetryDecision.fail(reason=f"{FOR_UPLOADER}: {exception.code}")
-        if isinstance(exception, PermanentError):
-            return RetryDecision.fail(reason=exception.code)
+        if isinstance(exception, PermanentError) or getattr(exception, "has_given_up", False):
+            # Airflow may have tries left, but another one would let the failed job continue.
+            return RetryDecision.fail(reason=getattr(exception, "code", ""))
         code = getattr(exception, "code", type(exception).__name__)
         delay = getattr(exception, "next_attempt_seconds", None)
         if delay is None:

@@ -34,7 +34,7 @@ from tools.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 TIMEOUT_SECONDS = 1
-END_SECONDS = 60
+END_SECONDS = 180
 FOREIGN_ID = 999_999
 FOREIGN_SIZE = 100_000
 HEADERS = f"PUT /{FOREIGN_ID} HTTP/1.1\r\nHost: archive\r\nContent-Type: application/octet-stream\r\n"

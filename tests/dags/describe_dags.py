@@ -44,7 +44,8 @@ def describe_task(task: Any) -> dict[str, Any]:
 
 def describe_decisions() -> dict[str, tuple[str, float | None]]:
     """Return what the retry policy decides about errors, and after how many seconds the stage is tried again."""
-    short, long, unrecorded = (ServiceUnavailable("archive", "http://archive", "refused") for _ in range(3))
+    short, long, unrecorded, over = (ServiceUnavailable("archive", "http://archive", "refused") for _ in range(4))
+    over.has_given_up = True
     short.next_attempt_seconds, long.next_attempt_seconds = 59.0, 61.0
     cases = {
         "rejection": (InvalidBundle("no tar"), 1),
@@ -53,6 +54,7 @@ def describe_decisions() -> dict[str, tuple[str, float | None]]:
         "short wait, after many tries": (short, 1000),
         "long wait": (long, 1),
         "unrecorded wait": (unrecorded, 1),
+        "wait that is over": (over, 1),
         "lost fence, after many tries": (FenceLost("canceled"), 1000),
         "unexpected": (ValueError("a defect"), 1),
         "unexpected, at the fourth try": (ValueError("a defect"), 4),

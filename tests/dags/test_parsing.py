@@ -78,7 +78,7 @@ def test_tasks_that_their_schedule_repeats_are_not_retried(parsed: Parsed, dag_i
     assert {task["retries"] for task in parsed["dags"][dag_id]["tasks"].values()} == retries
 
 
-@pytest.mark.parametrize("error", ["rejection", "permanent", "long wait"])
+@pytest.mark.parametrize("error", ["rejection", "permanent", "long wait", "wait that is over"])
 def test_run_ends_after_an_error_that_airflow_does_not_wait_for(parsed: Parsed, error: str):
     assert parsed["decisions"][error] == ["fail", None]
 

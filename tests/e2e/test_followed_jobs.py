@@ -43,8 +43,13 @@ def test_a_job_is_followed_to_its_end_without_polling(stack: Stack, points: Poin
     assert document["transaction"] == job
     assert document["files"] == document["files_done"] > 0
     assert [stage["state"] for stage in document["stages"]] == ["complete"] * 5
-    assert None not in [stage["ended"] for stage in document["stages"]]
+    # A job is complete when it is cataloged; its last stage then removes the bundle.
+    wait_until(lambda: all_stages_ended(stack, job), WAIT_SECONDS, lambda: "the last stage does not end")
     check_contents(stack, job, document["files"])
+
+
+def all_stages_ended(stack: Stack, job: int) -> bool:
+    return None not in [stage["ended"] for stage in get(stack, f"/jobs/{job}").json()["stages"]]
 
 
 def check_contents(stack: Stack, job: int, files: int) -> None:

@@ -19,7 +19,7 @@ from tools.pacifica_core.contents import stored
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Fault, Proxy
 from tools.pacifica_core.services import ARCHIVE, METADATA
-from tools.stack import Stack
+from tools.stack import JOB_SECONDS, Stack
 from tools.stack_contents import events, file_ids
 from tools.waiting import wait_until
 
@@ -97,6 +97,12 @@ def test_original_fault_retry_allocates_new_file_ids_and_orphans_the_earlier_upl
     with make_unavailable(METADATA):
         job = stack.post(make_bundle(THREE))
         assert_failed(stack, job, "ingest metadata")
+        # Airflow may have tries left, but none follows.
+        run = f"/dags/ingest/dagRuns/job-{job}"
+        wait_until(
+            lambda: stack.request_airflow("GET", run)["state"] == "failed", JOB_SECONDS, lambda: "the run goes on"
+        )
+        assert [kind for kind in events(ledger, job) if kind in ("stage_started", "stage_failed")][-1] == "stage_failed"
     ids, sent = file_ids(ledger, job), stored(core) - before
     assert len(sent) == len(THREE)
     assert stack.command("retry", "--job_id", str(job)).returncode == 0

@@ -116,8 +116,9 @@ def test_wait_ends_by_time_and_not_by_the_number_of_attempts(
         record = fail(job, archive_unavailable(), last_try=last_try)
     assert record.is_waiting
     begin_earlier(database_engine, job, SETTINGS.retry_for)
-    record = fail(job, archive_unavailable(), last_try=last_try)
-    assert record.is_stopped
+    last = archive_unavailable()
+    record = fail(job, last, last_try=last_try)
+    assert (record.is_stopped, last.has_given_up) == (True, True)
     assert record.waiting is None
     assert record.error is not None
     assert "archive at http://archive:8080/17 is not available: Connection refused (all 21 attempts failed since " in (

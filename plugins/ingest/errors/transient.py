@@ -10,12 +10,14 @@ class TransientError(IngestError):
 
     - `service` and `url`: what must recover; `url` is its address if it is a service.
     - `next_attempt_seconds`: the delay that the ledger holds for a stage that failed, so that Airflow waits as long.
+    - `has_given_up`: whether the ledger holds that no attempt follows, because the job has waited for too long.
     """
 
     code = "transient_error"
     service = "service"
     url = ""
     next_attempt_seconds: float | None = None
+    has_given_up = False
 
     @property
     def reason(self) -> str:

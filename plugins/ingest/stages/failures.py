@@ -51,6 +51,7 @@ def _wait(lease: JobLease, error: TransientError, settings: DagSettings) -> None
     retry_until = None if isinstance(error, ENDLESS) else waiting.since + timedelta(seconds=settings.retry_for)
     if retry_until is not None and now + delay > retry_until:
         text = f"{error.text_of_job} ({_waited(waiting)})"
+        error.has_given_up = True
         lease.fail_stage(error.code, text, final=True, details=error.details_of_job)
         return
     error.next_attempt_seconds = delay.total_seconds()

@@ -22,7 +22,7 @@ from tools.waiting import wait_until
 PROMPT_SECONDS = 30
 # More than the threads of both processes.
 MANY = 100
-# Has no other unfinished jobs, of which only some start at once.
+# Tests leave jobs of other users, of whose unfinished jobs only some are started.
 USER = "a user who waits"
 
 
