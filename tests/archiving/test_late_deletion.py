@@ -34,7 +34,7 @@ from tools.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 TIMEOUT_SECONDS = 1
-END_SECONDS = 180
+END_SECONDS = 60
 FOREIGN_ID = 999_999
 FOREIGN_SIZE = 100_000
 HEADERS = f"PUT /{FOREIGN_ID} HTTP/1.1\r\nHost: archive\r\nContent-Type: application/octet-stream\r\n"
@@ -48,6 +48,10 @@ class BusyArchive:
         self._connection = socket.create_connection((str(parts.hostname), parts.port or 0), END_SECONDS)
         self._connection.sendall(f"{HEADERS}Content-Length: {FOREIGN_SIZE}\r\n\r\n".encode() + b"x")
         self._url = url
+
+    def close(self) -> None:
+        """End the long request, also when a test has failed."""
+        self._connection.close()
 
     def client(self, read_timeout: float) -> PacificaArchive:
         """Return a client of this process."""
@@ -81,12 +85,12 @@ def settings(settings: Settings, archive_urls: list[str]) -> Settings:
 
 
 @pytest.fixture
-def busy(archive_urls: list[str], services: Services) -> BusyArchive:
-    busy = BusyArchive(archive_urls[1])
-    wait_until(
-        lambda: services.archive.holds(FOREIGN_ID), END_SECONDS, lambda: "the archive does not begin the request"
-    )
-    return busy
+def busy(archive_urls: list[str], services: Services) -> Iterator[BusyArchive]:
+    with closing(BusyArchive(archive_urls[1])) as busy:
+        wait_until(
+            lambda: services.archive.holds(FOREIGN_ID), END_SECONDS, lambda: "the archive does not begin the request"
+        )
+        yield busy
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import base64
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ from tests.api.access.callers import (
     Caller,
     Tokens,
     bearer,
+    make_tokens,
+    serving,
+    token_settings,
 )
 from tools.waiting import wait_until
 
@@ -120,10 +124,13 @@ def test_ambiguous_header_is_refused(proxy_server: AccessServer, headers: bytes,
     assert expected in answer
 
 
-def test_log_has_the_refused_request_and_the_reason_but_no_token(token_server: AccessServer, tokens: Tokens):
-    wrong = bearer(f"{tokens[ADMIN]}x")
-    assert wrong.request(token_server, "GET", "/get_state/1").status_code == 401
-    wait_until(lambda: "token_invalid" in token_server.log_text(), 30, token_server.log_text)
-    assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in token_server.log_text()
-    secrets = [token.rpartition("_")[2] for token in tokens.values()]
-    assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in token_server.log_text()]
+def test_log_has_the_refused_request_and_the_reason_but_no_token(database_url: str, tmp_path: Path):
+    # A server of its own: refusals of other tests would be summarized with this one.
+    with serving(tmp_path, database_url, token_settings(tmp_path)) as server:
+        tokens = make_tokens(tmp_path / "tokens.json")
+        wrong = bearer(f"{tokens[ADMIN]}x")
+        assert wrong.request(server, "GET", "/get_state/1").status_code == 401
+        wait_until(lambda: "token_invalid" in server.log_text(), 30, server.log_text)
+        assert "GET of state.get_state_of from 127.0.0.1 refused: token_invalid" in server.log_text()
+        secrets = [token.rpartition("_")[2] for token in tokens.values()]
+        assert not [secret for secret in (*secrets, "eyJ", "Basic") if secret in server.log_text()]
