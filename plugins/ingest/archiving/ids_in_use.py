@@ -2,7 +2,7 @@
 
 Called by `ingest.archiving.file_ids`. A query of ArchiveInterface takes it longer than a small file. UniqueID hands out
 contiguous ranges, so a range that meets ids in use meets a block of them. Therefore a sample of each range is checked, and
-every id only if there is a reason. Decision 33 states the risk that remains.
+every id only if there is a reason. Decision 37 states the risk that remains.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """A connection to a service on which small requests are sent before earlier ones are answered (HTTP/1.1 pipelining).
 
 Used by the client of ArchiveInterface. The service carries out the requests of a connection one after the other, in their
-order, so neither it nor this process waits for the other between two requests. Decision 33 has the measurements.
+order, so neither it nor this process waits for the other between two requests. Decision 37 has the measurements.
 """
 
 import socket
