@@ -1,9 +1,7 @@
 """The markers `stack`, `core` and `slow`, which `make test` leaves out, and `long`, which `.ci/run` leaves out.
 
-`make test-all` runs everything.
-
-They follow from the place of a test. A parameter that needs the real services carries `pytest.mark.core` where it is
-written. `smoke` marks the end-to-end test that `make test` runs all the same.
+`make test-all` runs everything. The markers follow from the place of a test. A parameter that needs the real services has
+`pytest.mark.core` where it is written. `smoke` marks the end-to-end test that `make test` runs all the same.
 """
 
 import pytest

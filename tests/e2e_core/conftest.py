@@ -8,7 +8,7 @@ import pytest
 from ingest.system.failpoints import VARIABLE
 from tests.faults.points import Points
 from tests.otlp_receiver import Receiver, run_receiver
-from tests.stack_fixtures import ledger  # noqa: F401 - a fixture
+from tests.stack_fixtures import ledger, points  # noqa: F401 - fixtures
 from tools.pacifica_core.core import Core
 from tools.pacifica_core.proxy import Proxy, proxy_to
 from tools.pacifica_core.services import METADATA, SERVICES, settings_of
@@ -33,12 +33,6 @@ def proxies(core: Core) -> Iterator[dict[str, Proxy]]:
 
 
 @pytest.fixture(scope="package")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Points:
-    """Return the failpoints of the stack."""
-    return Points(tmp_path_factory.mktemp("failpoints"))
-
-
-@pytest.fixture(scope="package")
 def collector() -> Iterator[Receiver]:
     """Return the receiver of the stack's traces."""
     with run_receiver() as receiver:
@@ -49,7 +43,7 @@ def collector() -> Iterator[Receiver]:
 def stack(
     core: Core,
     proxies: dict[str, Proxy],
-    points: Points,
+    points: Points,  # noqa: F811 - the fixture
     collector: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:

@@ -21,7 +21,7 @@ from tests.archive_outage import ArchiveOutage
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tools.bundles import CONTENTS, file_entry, make_bundle, transaction
 from tools.pacifica_core.database import postgres_in
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tools.stack import Stack, ledger_of, running_stack
 from tools.stack_contents import file_ids
 
 PROJECT = Path(__file__).parents[2]
@@ -94,12 +94,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lost(folder: Path) -> Jobs:
     """Back up a stack and destroy it; return its jobs."""
     home = folder / "lost"
-    process, stack = start_stack(home, SETTINGS)
-    try:
-        with ledger_of(stack) as ledger:
-            jobs = back_up(stack, ledger, folder / "running")
-    finally:
-        stop_stack(process)
+    with running_stack(home, SETTINGS) as stack, ledger_of(stack) as ledger:
+        jobs = back_up(stack, ledger, folder / "running")
     run_commands(COPY_OF_THE_STOPPED, {"INGEST_HOME": str(home), "BACKUP": str(folder / "stopped")})
     shutil.rmtree(home)
     return jobs
@@ -108,13 +104,10 @@ def lost(folder: Path) -> Jobs:
 def test_jobs_continue_after_a_restore_and_no_id_is_allocated_twice(folder: Path, lost: Jobs):
     home = folder / "restored"
     run_commands(LAY_OUT, {"INGEST_HOME": str(home), "BACKUP": str(folder / "running")})
-    process, stack = start_stack(home, SETTINGS)
-    try:
+    with running_stack(home, SETTINGS) as stack:
         run_commands(AFTER_THE_START, stack.environment)
         with ledger_of(stack) as ledger:
             assert_restored(stack, ledger, lost)
-    finally:
-        stop_stack(process)
 
 
 def assert_restored(stack: Stack, ledger: Engine, lost: Jobs) -> None:

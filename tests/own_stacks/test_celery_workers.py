@@ -25,7 +25,7 @@ from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerl
 from tests.faults.points import Points
 from tests.redis_server import needs_redis
 from tools.process_table import is_alive, parent_of
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tools.stack import Stack, ledger_of, running_stack
 from tools.stack_contents import events, holder
 from tools.stack_processes import Processes, Role
 from tools.waiting import wait_until
@@ -45,11 +45,8 @@ STAGES_OF_BUNDLE = len(STAGES[Kind.INGEST])
 def celery_stack(points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run a stack on CeleryExecutor."""
     settings = {**SETTINGS, VARIABLE: CELERY, FAILPOINTS: str(points.folder)}
-    process, stack = start_stack(tmp_path_factory.mktemp("celery"), settings)
-    try:
+    with running_stack(tmp_path_factory.mktemp("celery"), settings) as stack:
         yield stack
-    finally:
-        stop_stack(process)
 
 
 @pytest.fixture(scope="module")

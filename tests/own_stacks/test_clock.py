@@ -17,7 +17,7 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.bundles import CONTENTS, make_bundle
-from tools.stack import Stack, ledger_of, start_stack, stop_stack
+from tools.stack import Stack, ledger_of, running_stack
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="libfaketime is in no wheel for this machine")
 
@@ -69,11 +69,8 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Clock:
 def clocked(clock: Clock, points: Points, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run a stack with this clock."""
     settings = {**SETTINGS, **clock.settings(), VARIABLE: str(points.folder)}
-    process, stack = start_stack(tmp_path_factory.mktemp("clocked"), settings)
-    try:
+    with running_stack(tmp_path_factory.mktemp("clocked"), settings) as stack:
         yield stack
-    finally:
-        stop_stack(process)
 
 
 @pytest.fixture(scope="module")

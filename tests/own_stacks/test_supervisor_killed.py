@@ -10,7 +10,7 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.end_assertions import assert_complete, ids_given_twice, ownerless
 from tests.faults.points import Points
 from tools.process_table import is_alive
-from tools.stack import STOP_SECONDS, ledger_of, start_stack, stop_stack
+from tools.stack import STOP_SECONDS, ledger_of, running_stack, start_stack, stop_stack
 from tools.stack_processes import Processes
 from tools.waiting import wait_until
 
@@ -27,11 +27,7 @@ def test_stack_whose_supervisord_is_killed_stops_and_continues_at_the_next_start
         wait_until(lambda: not any(map(is_alive, programs)), STOP_SECONDS, lambda: "something outlives supervisord")
     finally:
         stop_stack(launcher)
-    launcher, stack = start_stack(tmp_path, settings)
-    try:
-        with ledger_of(stack) as ledger:
-            assert_complete(stack, ledger, job, held_jobs.CONTENTS)
-            assert not ownerless(stack, ledger)
-            assert not ids_given_twice(ledger)
-    finally:
-        stop_stack(launcher)
+    with running_stack(tmp_path, settings) as stack, ledger_of(stack) as ledger:
+        assert_complete(stack, ledger, job, held_jobs.CONTENTS)
+        assert not ownerless(stack, ledger)
+        assert not ids_given_twice(ledger)
