@@ -387,7 +387,7 @@ def test_every_folder_is_in_the_tree_of_the_page_for_developers(folder: str) -> 
 
 
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
-STATUS = re.compile(r"accepted|superseded by \d+")
+STATUS = re.compile(r"accepted(, amended by \d+)?|superseded by \d+")
 
 
 @pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.stem)

@@ -81,7 +81,8 @@ def archive_urls() -> Iterator[list[str]]:
 @pytest.fixture
 def settings(settings: Settings, archive_urls: list[str]) -> Settings:
     """Direct all requests to the idle process; tests direct single requests to the busy one."""
-    return settings.model_copy(update={"archiveinterface_url": archive_urls[0], "transfer_size": BLOCK})
+    update = {"archiveinterface_url": archive_urls[0], "transfer_size": BLOCK, "archive_sent_ahead": 1}
+    return settings.model_copy(update=update)
 
 
 @pytest.fixture

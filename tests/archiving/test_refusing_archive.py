@@ -5,6 +5,8 @@ Files that a killed process had sent whole are kept; its successor deletes a fil
 
 import io
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +17,7 @@ from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.file_states import mark_sending
 from ingest.ledger.files import files_in
 from ingest.ledger.models import FileState
-from ingest.services import Services
+from ingest.services import Services, make_services
 from ingest.services.archive import PacificaArchive
 from ingest.settings.loading import Settings
 from ingest.states.stages import Stage
@@ -41,7 +43,9 @@ def archive_url() -> Iterator[str]:
 
 @pytest.fixture
 def settings(settings: Settings, archive_url: str) -> Settings:
-    return settings.model_copy(update={"archiveinterface_url": archive_url, "transfer_size": BLOCK})
+    """Send no file ahead: the files of these tests stand for large ones, which can be stored in part."""
+    update = {"archiveinterface_url": archive_url, "transfer_size": BLOCK, "archive_sent_ahead": 1}
+    return settings.model_copy(update=update)
 
 
 @pytest.fixture
@@ -140,4 +144,24 @@ def test_after_a_kill_between_any_two_steps_the_next_process_archives_the_right_
         kill_at_step(killing, kill_at, STEPS)
         send_and_die(open_context, job)
     run_stage(job, Stage.INGEST_FILES)
+    assert_archived(database_engine, services, job, CONTENTS)
+
+
+@pytest.mark.parametrize("sent_ahead", [1, 4])
+@pytest.mark.parametrize("connections", [1, 4])
+def test_file_of_another_system_that_no_check_has_found_is_neither_overwritten_nor_deleted(
+    job: int, open_context: OpenContext, run_stage: RunStage, settings: Settings, services: Services,
+    database_engine: Engine, monkeypatch: pytest.MonkeyPatch, sent_ahead: int, connections: int,
+):  # fmt: skip
+    taken = [row.file_id or 0 for row in rows(database_engine, job)][1:]
+    for file_id in taken:
+        services.archive.put(file_id, io.BytesIO(b"another system's"), 16)
+    update = {"archive_sent_ahead": sent_ahead, "archive_connections": connections}
+    others = make_services(settings.model_copy(update=update), database_engine)
+    with closing(others), monkeypatch.context() as unchecked, open_context(job, Stage.INGEST_FILES) as context:
+        unchecked.setattr(batches, "replace_ids_in_use", lambda _context, batch: batch)
+        with pytest.raises(ServiceUnavailable, match="Permission denied"):
+            batches.send_files(replace(context, services=others))
+    run_stage(job, Stage.INGEST_FILES)
+    assert [b"".join(services.archive.get(file_id)) for file_id in taken] == [b"another system's"] * len(taken)
     assert_archived(database_engine, services, job, CONTENTS)

@@ -14,6 +14,7 @@ from ingest.errors.types import DatabaseUnavailable, ServiceUnavailable
 from ingest.ledger.database import make_engine
 from ingest.services import Services, make_services
 from ingest.services.archive import OpenFile
+from ingest.services.outgoing_file import OutgoingFile
 from ingest.settings.loading import load_settings
 from tests.contracts.conftest import BUILT_IN, PACIFICA, Connect
 from tools.pacifica_core.core import Core
@@ -31,6 +32,7 @@ CALLS: dict[str, Callable[[Services], object]] = {
     "uniqueid allocate": lambda services: services.uniqueid.allocate("file", 1),
     "policy check": lambda services: services.policy.check(io.BytesIO(b"[]"), 2, "ada"),
     "archive put": lambda services: services.archive.put(1, io.BytesIO(b"x"), 1),
+    "archive put_all": lambda services: list(services.archive.put_all([OutgoingFile(1, io.BytesIO(b"x"), 1)])),
     "archive size": lambda services: services.archive.size(1),
     "archive holds": lambda services: services.archive.holds(1),
     "archive get": lambda services: list(services.archive.get(1)),

@@ -153,6 +153,8 @@ VALUES: dict[str, tuple[str, str, str, str, object]] = {
     "policy_ingest_url": ("policy", "ingest_url", "POLICY_INGEST_URL", "http://p/ingest", "http://p/ingest"),
     "archiveinterface_url": ("archiveinterface", "url", "ARCHIVEINTERFACE_URL", "https://a", "https://a"),
     "archive_connections": ("archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS", "4", 4),
+    "archive_sent_ahead": ("archiveinterface", "sent_ahead", "INGEST_ARCHIVE_SENT_AHEAD", "8", 8),
+    "check_every_file_id": ("archiveinterface", "check_every_id", "INGEST_CHECK_EVERY_FILE_ID", "true", True),
     "metadata_ingest_url": ("metadata", "ingest_url", "METADATA_INGEST_URL", "http://m/ingest", "http://m/ingest"),
     "database_url": ("database", "peewee_url", "PEEWEE_URL", POSTGRES, POSTGRES),
     "session_database_url": ("database", "session_url", "INGEST_SESSION_DATABASE_URL", POSTGRES, POSTGRES),
@@ -218,6 +220,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ["builtin", "/srv/archive", "file://", "file:///", "file:/srv", "file://host/srv", "http://", "ftp://h"],
     ),
     "archive_connections": ("an integer from 1 to 64", ["0", "65", "1.5", "many"]),
+    "archive_sent_ahead": ("an integer from 1 to 16", ["0", "17", "1.5", "all"]),
     "metadata_ingest_url": ("builtin or an http(s) URL", NO_SERVICE),
     "database_url": (
         "postgresql://user:password@host:port/database",

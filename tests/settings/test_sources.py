@@ -71,6 +71,8 @@ def test_defaults_are_those_of_the_original_service_and_of_one_machine():
         "policy_ingest_url": "builtin",
         "archiveinterface_url": "file:///var/lib/pacifica-ingest/archive",
         "archive_connections": 1,
+        "archive_sent_ahead": 4,
+        "check_every_file_id": False,
         "metadata_ingest_url": "builtin",
         "database_url": "postgresql://ingest@127.0.0.1:5432/ingest",
         "session_database_url": None,

@@ -120,8 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             status, headers, body = self._forward(fault.shorten_to if fault else None)
         if fault and fault.never_answer:
-            # Returns when the client has closed the connection.
-            self.rfile.read(1)
+            # Ends when the client has closed the connection; until then it may send more requests.
+            while self.rfile.read(1):
+                pass
         if fault and (fault.lose_answer or fault.never_answer):
             self.close_connection = True
             return

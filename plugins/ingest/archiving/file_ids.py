@@ -4,32 +4,38 @@ Called by `load_metadata`, `ingest_metadata` and the modules that send or delete
 for instance after an admin has set it back. Three systems know which ids are in use:
 
 - the ledger, where a file id is unique;
-- the archive, which is queried before a file is sent under an id;
+- the archive, which is queried before files are sent under new ids (`ids_in_use`);
 - the catalog, which refuses an id that it has.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from ingest.archiving.parallel import parallel_map
+from ingest.archiving.fixity import find_damage
+from ingest.archiving.ids_in_use import find_held, query_held
 from ingest.context import StageContext
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.events import EventKind
 from ingest.ledger.file_states import assign_ids
-from ingest.ledger.files import LedgerFile, batches, keys_without_id
+from ingest.ledger.files import LedgerFile, batches, highest_file_id, keys_without_id
 from ingest.ledger.models import FileState
 from ingest.system.failpoints import failpoint
 
+Event = tuple[EventKind, str] | None
 MAX_CLASHES = 10
+HELD = "the archive holds a file that is not this job's"
 DELETION_UNANSWERED = "a request to delete the file from the archive may still be under way"
 
 
 def assign_missing_ids(context: StageContext) -> None:
     """Assign an id to every file that has none; raises ServiceUnavailable. A kill loses the new ids of one batch."""
     for keys in batches(keys_without_id(context.lease)):
-        _allocate(context, keys)
+        # Read before the request to UniqueID, so that ids which other jobs receive meanwhile do not count.
+        highest = highest_file_id(context.lease)
+        _allocate(context, keys, partial(_not_rising, highest))
 
 
 def replace_ids_in_use(context: StageContext, files: Iterable[LedgerFile]) -> list[LedgerFile]:
@@ -41,39 +47,54 @@ def replace_ids_in_use(context: StageContext, files: Iterable[LedgerFile]) -> li
     checked = {file.key: file for file in files}
     unchecked = [file for file in checked.values() if file.state is FileState.PENDING]
     for _ in range(MAX_CLASHES):
-        held = _find_held(context, unchecked)
+        held = find_held(context, unchecked)
         if not held:
             return list(checked.values())
-        unchecked = replace_ids(context, held, "the archive holds a file that is not this job's")
+        unchecked = replace_ids(context, held, HELD)
         checked.update((file.key, file) for file in unchecked)
     raise _ids_in_use(context, unchecked[0].file_id)
 
 
+def replace_refused_ids(context: StageContext, files: Sequence[LedgerFile]) -> None:
+    """Assign new ids to files that only this attempt may have sent, where the archive holds something else.
+
+    Called after the archive refused to overwrite one of them: the sample of `find_held` did not meet the ids in use. The
+    next attempt would take another system's file for a part of ours, and delete it. Raises ServiceUnavailable.
+    """
+    held = query_held(context, list(files))
+    if foreign := [file for file in held if find_damage(context.services.archive, file)]:
+        replace_ids(context, foreign, HELD)
+
+
 def replace_ids(context: StageContext, files: Sequence[LedgerFile], reason: str) -> list[LedgerFile]:
     """Commit new ids for files of which the archive holds nothing, and return them, pending; an event lists all ids."""
-    ids = _allocate(context, [file.key for file in files])
     old = _as_ranges(sorted(file.file_id for file in files))
-    context.lease.event(EventKind.FILE_IDS_REPLACED, f"{reason}: {old}, now {_as_ranges(ids)}")
+    ids = _allocate(
+        context,
+        [file.key for file in files],
+        lambda ids: (EventKind.FILE_IDS_REPLACED, f"{reason}: {old}, now {_as_ranges(ids)}"),
+    )
     return [replace(file, file_id=file_id, state=FileState.PENDING) for file, file_id in zip(files, ids, strict=True)]
 
 
-def _find_held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
-    archive = context.services.archive
-    found = parallel_map(lambda file: archive.holds(file.file_id), files, archive.parallel_requests)
-    return [file for file, is_held in zip(files, found, strict=True) if is_held]
-
-
-def _allocate(context: StageContext, keys: Sequence[int]) -> range:
-    """Allocate ids, again if the ledger already has one of them; commit and return them."""
+def _allocate(context: StageContext, keys: Sequence[int], event_for: Callable[[range], Event]) -> range:
+    """Allocate ids, again if the ledger already has one of them; commit them with their event, and return them."""
     for _ in range(MAX_CLASHES):
         ids = context.services.uniqueid.allocate("file", len(keys))
         failpoint("file_ids.allocated", context.lease.job_id)
         try:
-            assign_ids(context.lease, keys, ids)
+            assign_ids(context.lease, keys, ids, event_for(ids))
         except IntegrityError:
             continue
         return ids
     raise _ids_in_use(context, ids[0])
+
+
+def _not_rising(highest: int, ids: range) -> Event:
+    """Return an event about ids that do not rise above the highest id before, after which each of them is checked."""
+    if ids[0] > highest:
+        return None
+    return EventKind.FILE_IDS_NOT_RISING, f"uniqueid returned {_as_ranges(ids)}, but {highest} was in use before"
 
 
 def _as_ranges(ids: Sequence[int]) -> str:

@@ -1,9 +1,12 @@
-"""Transfer one file to the archive: hashed while it is sent, and its size compared afterwards.
+"""Transfer files to the archive: each is hashed while it is sent, and its size compared afterwards.
 
 Called by `ingest.archiving.batches`, from several threads where the archive accepts several requests simultaneously.
 """
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import BinaryIO, cast
@@ -18,6 +21,7 @@ from ingest.errors.fault_list import FaultList
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.files import LedgerFile
 from ingest.ledger.models import FileState
+from ingest.services.outgoing_file import OutgoingFile
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
 
@@ -62,19 +66,39 @@ class BatchTransfer:
             return Stored.WHOLE
         return Stored.PART
 
-    def send(self, file: LedgerFile) -> bool:
-        """Send a file; return whether it has the declared hash. Raises ServiceUnavailable, FenceLost."""
-        context, archive, body = self.context, self.context.services.archive, self._body(file)
-        # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
-        context.lease.check_fence()
-        archive.put(file.file_id, cast(BinaryIO, body), file.size)
-        failpoint("ingest_files.sent", context.lease.job_id)
-        stored = archive.size(file.file_id)
-        failpoint("ingest_files.verified", context.lease.job_id)
+    def send_all(self, files: Iterable[LedgerFile]) -> Iterator[LedgerFile]:
+        """Send files; yield each that the archive then holds with the declared size and hash.
+
+        Once a file of the job is not as declared, the others are only hashed. Raises ServiceUnavailable, FenceLost.
+        """
+        sent: deque[tuple[LedgerFile, HashingBody]] = deque()
+        with closing(self.context.services.archive.put_all(self._outgoing(files, sent))) as stored_sizes:
+            for stored in stored_sizes:
+                file, body = sent.popleft()
+                failpoint("ingest_files.verified", self.context.lease.job_id)
+                self._check_size(file, body, stored)
+                if self._is_as_declared(file, body.hash_sum):
+                    yield file
+
+    def _outgoing(
+        self, files: Iterable[LedgerFile], sent: deque[tuple[LedgerFile, HashingBody]]
+    ) -> Iterator[OutgoingFile]:
+        """Yield what the archive is to store, as soon as it can send it; append each file to `sent`."""
+        for file in files:
+            if self.faults:
+                self.check(file)
+                continue
+            body = self._body(file)
+            # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
+            self.context.lease.check_fence()
+            sent.append((file, body))
+            yield OutgoingFile(file.file_id, cast(BinaryIO, body), file.size)
+            failpoint("ingest_files.sent", self.context.lease.job_id)
+
+    def _check_size(self, file: LedgerFile, body: HashingBody, stored: int | None) -> None:
         if body.size != file.size or stored != file.size:
             reason = f"it stored {stored} of the {file.size} bytes of {quote_name(file.path)}; they are sent again"
-            raise ServiceUnavailable("the archive", context.settings.archiveinterface_url, reason)
-        return self._is_as_declared(file, body.hash_sum)
+            raise ServiceUnavailable("the archive", self.context.settings.archiveinterface_url, reason)
 
     def _body(self, file: LedgerFile) -> HashingBody:
         is_large = file.size > self.context.settings.transfer_size

@@ -4,6 +4,7 @@ Called by all modules that write jobs, files or uploads. An event is appended in
 with it the notifications for webhooks.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from sqlalchemy import insert, select
@@ -36,6 +37,7 @@ class EventKind(StrEnum):
     # Files
     ENTRIES_LEFT_OUT = "entries_left_out"
     MEMBERS_SKIPPED = "members_skipped"
+    FILE_IDS_NOT_RISING = "file_ids_not_rising"
     FILE_IDS_REPLACED = "file_ids_replaced"
     FILES_REMOVED = "files_removed"
     DARK_FILES_DELETED = "dark_files_deleted"
@@ -98,6 +100,12 @@ def add_event(
         return
     if notification is not None:
         outbox.enqueue(session, event_id, job_id, notification)
+
+
+def has_event(session: Session, job_id: int, kinds: Collection[EventKind]) -> bool:
+    """Return whether a job has an event of one of these kinds."""
+    found = select(Event.id).where(Event.job_id == job_id, Event.kind.in_(kinds)).limit(1)
+    return session.scalar(found) is not None
 
 
 def _is_waiting(session: Session, job_id: int, event_id: int) -> bool:

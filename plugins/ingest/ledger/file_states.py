@@ -58,13 +58,16 @@ _ASSIGN_IDS = CompiledStatement(
 )
 
 
-def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int]) -> None:
+def assign_ids(lease: JobLease, keys: Sequence[int], ids: Sequence[int], event: tuple[EventKind, str] | None) -> None:
     """Assign new file ids to rows, after which they are pending; raises IntegrityError when the ledger has one of the ids.
 
-    Id and state change in one commit: the archive may hold another system's file under the new id.
+    Id and state change in one commit: the archive may hold another system's file under the new id. `event`, a kind and a
+    text, is part of the commit, because it may say that each of these ids must be checked (`ingest.archiving.ids_in_use`).
     """
     with lease.transaction() as session:
         _ASSIGN_IDS.execute(session, keys=list(keys), ids=list(ids))
+        if event:
+            lease.add_event(session, *event)
     failpoint("file_ids.given", lease.job_id)
 
 

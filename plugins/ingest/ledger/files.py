@@ -36,6 +36,7 @@ _ALL_FILES, _FILES_IN_STATES = FileQuery(File.file_id.is_not(None)), FileQuery(_
 _STORED_FILES = FileQuery(or_(*(File.state == state for state in MAY_BE_STORED)))
 _UNLISTED_MEMBERS = FileQuery(File.position.is_(None) & File.offset.is_not(None))
 _DECLARED_FILES = FileQuery(File.position.is_not(None), File.position, _ARCHIVED_AS_COLUMNS)
+_HIGHEST_ID = CompiledStatement(select(func.max(File.file_id)))
 _FILES_WITHOUT_ID = FileQuery(
     File.file_id.is_(None) & File.position.is_not(None), File.position, [TABLE.c.id, TABLE.c.position]
 )
@@ -130,6 +131,12 @@ def keys_without_id(lease: JobLease) -> Iterator[int]:
     """
     for file in _FILES_WITHOUT_ID.read(lease.transaction, lease.job_id):
         yield file.id
+
+
+def highest_file_id(lease: JobLease) -> int:
+    """Return the highest file id of all jobs, 0 if there is none."""
+    with lease.transaction() as session:
+        return int(_HIGHEST_ID.execute(session).scalar() or 0)
 
 
 def unlisted_members(lease: JobLease) -> Iterator[Row[Any]]:

@@ -46,14 +46,24 @@ def make_services(settings: Settings, engine: Engine, observe: Observer = ignore
     policy = _client("policy", settings.policy_ingest_url, settings, observe)
     archive = _client(ARCHIVE, settings.archiveinterface_url, settings, observe)
     metadata = _client("metadata", settings.metadata_ingest_url.rstrip("/").removesuffix("/ingest"), settings, observe)
-    url, size = settings.archiveinterface_url, settings.transfer_size
-    connections, staging = settings.archive_connections, settings.move_staging
+    url = settings.archiveinterface_url
     return Services(
         uniqueid=PacificaUniqueID(uniqueid) if uniqueid else BuiltInUniqueID(engine),
         policy=PacificaPolicy(policy, settings.auth_header) if policy else BuiltInPolicy(),
-        archive=PacificaArchive(archive, size, connections, staging) if archive else FolderArchive(url, size, engine),
+        archive=_pacifica_archive(archive, settings) if archive else FolderArchive(url, settings.transfer_size, engine),
         metadata=PacificaMetadata(metadata) if metadata else BuiltInMetadata(engine),
         clients=tuple(client for client in (uniqueid, policy, archive, metadata) if client),
+    )
+
+
+def _pacifica_archive(client: HttpClient, settings: Settings) -> PacificaArchive:
+    return PacificaArchive(
+        client,
+        settings.transfer_size,
+        settings.archive_connections,
+        settings.archive_sent_ahead,
+        settings.move_staging,
+        checks_every_id=settings.check_every_file_id,
     )
 
 

@@ -5,14 +5,16 @@ Used by `ingest.archiving` and `ingest.operations.reconcile`. The built-in archi
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest.services.answer import Answer
+from ingest.services.archive_pipeline import CREATED, FAILED, FILE_HEADERS, ArchivePipeline, check_stored, read_size
 from ingest.services.archive_staging import Staging
 from ingest.services.http_client import HttpClient, json_body
+from ingest.services.outgoing_file import OutgoingFile
 
 SERVICE = "archive"
 # ArchiveInterface answers 500 for an id that it does not hold. Only these messages of its posix and its HSM sideband storage
@@ -33,16 +35,26 @@ class OpenFile:
 class Archive(Protocol):
     """Stores files by id. Every method raises ServiceUnavailable if the archive cannot carry out the call now.
 
-    `parallel_requests` is the number of calls that it may receive simultaneously.
+    `parallel_requests` is the number of calls that it may receive simultaneously. `checks_every_id`: whether it is queried
+    for each id before the id is used, not only for a sample.
     """
 
     parallel_requests: int
+    checks_every_id: bool
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """Store a file of `size` bytes, which is durable after `sync`.
 
         The body is read once, in blocks, to its end; fewer or more bytes are ServiceUnavailable. Exceptions of `body.read`
-        are raised unchanged.
+        are raised unchanged. Raises OverwriteRefused if the archive holds the id and does not overwrite it.
+        """
+        ...
+
+    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+        """Store files as `put` does; yield the size that is then stored of each, None if the archive does not hold it.
+
+        A file may be taken from `files` before the sizes of those before it are yielded. No file is being stored once the
+        generator has raised or was closed.
         """
         ...
 
@@ -79,22 +91,51 @@ class Archive(Protocol):
 
 
 class PacificaArchive:
-    """The client of Pacifica's ArchiveInterface. `transfer_size` is in bytes."""
+    """The client of Pacifica's ArchiveInterface.
+
+    `transfer_size` is in bytes. `sent_ahead` is the number of small files that are sent on a connection before the first of
+    them is answered. `staging` are the folders in which files are handed over (`ingest.services.archive_staging`).
+    """
 
     def __init__(
-        self, client: HttpClient, transfer_size: int, parallel_requests: int = 1, staging: tuple[Path, ...] = ()
+        self,
+        client: HttpClient,
+        transfer_size: int,
+        parallel_requests: int = 1,
+        sent_ahead: int = 1,
+        staging: tuple[Path, ...] = (),
+        *,
+        checks_every_id: bool = False,
     ) -> None:
-        """Take the folders in which files are handed over as `staging`, see `ingest.services.archive_staging`."""
         self.parallel_requests = parallel_requests
+        self.checks_every_id = checks_every_id
+        self._sent_ahead = sent_ahead
         self._client = client
         self._transfer_size = transfer_size
         self._staging = Staging(staging, transfer_size)
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """See `Archive.put`. The answer's `total_bytes` is ignored, because it repeats the announced size."""
-        headers = {"Content-Type": "application/octet-stream"}
-        with self._client.request("PUT", f"/{file_id}", expected=(201,), headers=headers, body=body, size=size):
-            pass
+        path, expected = f"/{file_id}", (CREATED, FAILED)
+        with self._client.request("PUT", path, expected=expected, headers=FILE_HEADERS, body=body, size=size) as answer:
+            check_stored(self._client, path, answer)
+
+    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+        """See `Archive.put_all`; small files are sent ahead (`archive_pipeline`)."""
+        pipeline = ArchivePipeline(self._client, self._sent_ahead)
+        try:
+            for file in files:
+                if pipeline.accepts(file):
+                    if pipeline.is_full:
+                        yield pipeline.receive_size()
+                    pipeline.send(file)
+                else:
+                    yield from pipeline.drain()
+                    self.put(file.file_id, file.body, file.size)
+                    yield self.size(file.file_id)
+            yield from pipeline.drain()
+        finally:
+            pipeline.finish()
 
     def sync(self, file_ids: Iterable[int]) -> None:
         """See `Archive.sync`. ArchiveInterface has no such call; it is responsible for the files that it has accepted."""
@@ -103,15 +144,12 @@ class PacificaArchive:
         """See `Archive.size`."""
         path = f"/{file_id}"
         with self._client.request("HEAD", path, expected=(204, 500)) as answer:
-            status, length = answer.status, answer.headers.get("X-Content-Length", "")
-        if status == 500:  # noqa: PLR2004
-            # This answer has no body with the reason.
-            if self.holds(file_id):
-                raise self._client.unavailable(path, "it has the file, but does not report its size")
-            return None
-        if not length.isdecimal():
-            raise self._client.unavailable(path, f"it returned the size {length!r}")
-        return int(length)
+            if answer.status != 500:  # noqa: PLR2004
+                return read_size(self._client, path, answer)
+        # This answer has no body with the reason.
+        if self.holds(file_id):
+            raise self._client.unavailable(path, "it has the file, but does not report its size")
+        return None
 
     def holds(self, file_id: int) -> bool:
         """See `Archive.holds`; requests an empty range, because the answer then contains the reason of a failure."""

@@ -7,7 +7,7 @@ returns; files that are put are durable after `sync`, which writes many small fi
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from ingest.ledger.database import first_line
 from ingest.services.archive import SERVICE, OpenFile
 from ingest.services.archive_listing import StoredFile, files_below
 from ingest.services.archive_marker import MARKER, ArchiveMarker
+from ingest.services.outgoing_file import OutgoingFile
 from ingest.services.sized_body import SizedBody
 from ingest.settings.types import folder_of
 from ingest.system.durable_files import (
@@ -49,6 +50,8 @@ class FolderArchive:
     def __init__(self, url: str, transfer_size: int, engine: Engine | None = None) -> None:
         self.parallel_requests = 1
         self._marker = ArchiveMarker(SERVICE, url, engine) if engine is not None else None
+        # A query reads one entry of a folder.
+        self.checks_every_id = True
         self._url = url
         self._folder = folder_of(url) or Path()
         self._transfer_size = transfer_size
@@ -65,6 +68,12 @@ class FolderArchive:
             with writing(name) as part:
                 self._write(sized, part)
                 os.replace(part_name(name), name)  # noqa: PTH105 - a Path for each of a million files is slow
+
+    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+        """See `Archive.put_all`."""
+        for file in files:
+            self.put(file.file_id, file.body, file.size)
+            yield self.size(file.file_id)
 
     def sync(self, file_ids: Iterable[int]) -> None:
         """See `Archive.sync`."""

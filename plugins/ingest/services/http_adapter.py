@@ -3,12 +3,14 @@
 The library requests is not used, because it doubles the time of each request, and a small file needs three.
 """
 
+import socket
 from functools import partial
 from typing import Any, ClassVar
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import parse_url
 
 # The maximum of the setting `archive_connections`.
 CONNECTIONS = 64
@@ -44,6 +46,24 @@ def make_pool(transfer_size: int, send_timeout: float) -> PoolManager:
         "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, send_timeout),
     }
     return pool
+
+
+def connect(url: str, timeout: float) -> socket.socket:
+    """Open a connection to the service of a URL, with TLS if it is https; `timeout` is in seconds.
+
+    Raises urllib3's HTTPError, OSError.
+    """
+    parsed = parse_url(url)
+    host = str(parsed.host)
+    if parsed.scheme == "https":
+        connection: HTTPConnection = HTTPSConnection(
+            host, parsed.port or 443, timeout=timeout, cert_reqs="CERT_REQUIRED", ca_certs=DEFAULT_CA_BUNDLE_PATH
+        )
+    else:
+        connection = HTTPConnection(host, parsed.port or 80, timeout=timeout)
+    connection.connect()
+    opened: socket.socket = connection.sock
+    return opened
 
 
 def _pool_class(pool: type, connection: type, send_timeout: float) -> type:

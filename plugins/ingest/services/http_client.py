@@ -45,11 +45,11 @@ class HttpClient:
         observe: Observer = ignore,
     ) -> None:
         self.service = service_name
-        self._base_url = base_url.rstrip("/")
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._headers = _headers(base_url)
-        self._observe = observe
+        self.base_url = base_url.rstrip("/")
+        self.connect_timeout = connect_timeout
+        self.read_timeout = read_timeout
+        self.headers = _headers(base_url)
+        self.observe = observe
         # Without proxies and .netrc of the environment, which are for interactive programs.
         self._pool = make_pool(transfer_size, read_timeout)
 
@@ -60,7 +60,7 @@ class HttpClient:
     @property
     def max_seconds(self) -> float:
         """The maximum duration of a request without a long body, in seconds."""
-        return self._connect_timeout + self._read_timeout
+        return self.connect_timeout + self.read_timeout
 
     def answers(self) -> bool:
         """Return whether the service answers at all, with any status but those of a proxy that does not reach it."""
@@ -98,10 +98,10 @@ class HttpClient:
                 another size than announced, or a status that is not expected.
             Exception: Exceptions of `body.read`, unchanged.
         """
-        sized = SizedBody(body, size, self.service, self._shown(path)) if body is not None else None
+        sized = SizedBody(body, size, self.service, self.shown(path)) if body is not None else None
         try:
             with (
-                open_call(self.service, method, self._base_url + path) as call,
+                open_call(self.service, method, self.base_url + path) as call,
                 closing(
                     self._send(method, path, {**(headers or {}), **call.headers}, sized, extra_seconds)
                 ) as response,
@@ -115,11 +115,11 @@ class HttpClient:
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             if sized is not None and sized.failure is not None:
                 raise sized.failure from None
-            raise self.unavailable(path, self._reason(error)) from error
+            raise self.unavailable(path, self.reason(error)) from error
 
     def unavailable(self, path: str, reason: str, *, refuses_document: bool = False) -> ServiceUnavailable:
         """Return the error that this service is unavailable, with the reason in one line."""
-        return ServiceUnavailable(self.service, self._shown(path), reason, refuses_document=refuses_document)
+        return ServiceUnavailable(self.service, self.shown(path), reason, refuses_document=refuses_document)
 
     def _send(
         self,
@@ -129,7 +129,7 @@ class HttpClient:
         body: SizedBody | None,
         extra_seconds: float,
     ) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, **(headers or {})}
+        sent = {**self.headers, **(headers or {})}
         if body is not None:
             sent["Content-Length"] = str(len(body))
             if not len(body):
@@ -138,10 +138,10 @@ class HttpClient:
         try:
             response = self._pool.urlopen(
                 method,
-                self._base_url + path,
+                self.base_url + path,
                 body=body or None,
                 headers=sent,
-                timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._read_timeout + extra_seconds),
+                timeout=urllib3.Timeout(connect=self.connect_timeout, read=self.read_timeout + extra_seconds),
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -150,19 +150,21 @@ class HttpClient:
             status = str(response.status)
             return response
         finally:
-            self._observe(self.service, method, status, time.monotonic() - began)
+            self.observe(self.service, method, status, time.monotonic() - began)
 
-    def _shown(self, path: str) -> str:
-        return redact_url(self._base_url + path)
+    def shown(self, path: str) -> str:
+        """Return the address of a path for messages, without a password."""
+        return redact_url(self.base_url + path)
 
-    def _reason(self, error: Exception) -> str:
+    def reason(self, error: Exception) -> str:
+        """Return in one line why no answer arrived."""
         errors = urllib3.exceptions
         # A refused connection is a subclass of the connect time-out.
         if isinstance(error, errors.ConnectTimeoutError) and not isinstance(error, errors.NewConnectionError):
-            return f"no connection within {self._connect_timeout:g} seconds"
+            return f"no connection within {self.connect_timeout:g} seconds"
         cause = root_cause(error)
         if isinstance(cause, TimeoutError | errors.TimeoutError):
-            return f"no answer for {self._read_timeout:g} seconds or longer"
+            return f"no answer for {self.read_timeout:g} seconds or longer"
         return first_line(cause)
 
 

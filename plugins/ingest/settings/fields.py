@@ -118,6 +118,19 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
         "ArchiveInterface runs as several processes of one thread each, behind a load balancer.",
         form="an integer from 1 to 64", ge=1, le=64,
     )  # fmt: skip
+    archive_sent_ahead: int = option(
+        4, "archiveinterface", "sent_ahead", "INGEST_ARCHIVE_SENT_AHEAD",
+        description="How many files of up to 64 KiB are sent on one connection to ArchiveInterface before the first of them "
+        "is answered. Set it to 1 if a proxy in front of ArchiveInterface does not support this (HTTP pipelining).",
+        form="an integer from 1 to 16", ge=1, le=16,
+    )  # fmt: skip
+    check_every_file_id: bool = option(
+        False, "archiveinterface", "check_every_id", "INGEST_CHECK_EVERY_FILE_ID",
+        description="Whether ArchiveInterface is queried for each new file ID before a file is sent under it. By default, a "
+        "sample of each range of IDs is checked. Set it to `true` if other systems store files in this archive under IDs "
+        "that are not from the same UniqueID.",
+        form="true or false",
+    )  # fmt: skip
     metadata_ingest_url: str = option(
         BUILT_IN, "metadata", "ingest_url", "METADATA_INGEST_URL",
         description="The metadata service's ingest endpoint, or `builtin` for a catalog in the database.",

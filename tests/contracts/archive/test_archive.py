@@ -8,6 +8,8 @@ import pytest
 
 from ingest.errors.types import FenceLost, ServiceUnavailable
 from ingest.services.archive import Archive
+from ingest.services.archive_pipeline import MAX_BYTES
+from ingest.services.outgoing_file import OutgoingFile
 from tests.contracts.archive.contents import BLOCK, get, put
 from tests.contracts.conftest import BUILT_IN, PACIFICA, UNPRIVILEGED, Connect, NewIds
 from tests.services.bodies import FailingBody
@@ -132,6 +134,32 @@ def test_error_of_the_body_is_raised_unchanged_and_the_next_put_works(
     put(archive, other, b"next")
     assert get(archive, other) == b"next"
     assert_can_be_sent_again(archive, file_id)
+
+
+@pytest.mark.parametrize("form", [BUILT_IN, PACIFICA, UNPRIVILEGED])
+def test_files_that_are_put_together_keep_their_bytes_and_report_their_sizes(archive: Archive, new_ids: NewIds):
+    sizes = [0, 1, 4096, MAX_BYTES, MAX_BYTES + 1, BLOCK + 1] * 10
+    contents = {file_id: os.urandom(size) for file_id, size in zip(new_ids(len(sizes)), sizes, strict=True)}
+    files = [OutgoingFile(file_id, io.BytesIO(content), len(content)) for file_id, content in contents.items()]
+    assert list(archive.put_all(files)) == sizes
+    assert {file_id: get(archive, file_id) for file_id in contents} == contents
+
+
+@pytest.mark.parametrize("size", [0, 10, BLOCK])
+def test_error_of_a_body_among_others_is_raised_unchanged_and_keeps_the_files_before_it(
+    archive: Archive, new_ids: NewIds, size: int
+):
+    error = FenceLost("a newer process")
+    ids = new_ids(5)
+    bodies = [io.BytesIO(b"whole"), io.BytesIO(b"whole"), FailingBody(size, error), io.BytesIO(b"whole")]
+    files = [OutgoingFile(file_id, body, 5) for file_id, body in zip(ids, bodies, strict=False)]
+    files[2] = OutgoingFile(ids[2], bodies[2], 10 * BLOCK)
+    with pytest.raises(FenceLost) as caught:
+        list(archive.put_all(files))
+    assert caught.value is error
+    assert [archive.size(file_id) for file_id in ids[:2]] == [5, 5]
+    assert archive.size(ids[3]) is None
+    assert_can_be_sent_again(archive, ids[2])
 
 
 def test_many_files_over_one_client_keep_their_bytes(archive: Archive, new_ids: NewIds):
