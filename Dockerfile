@@ -21,6 +21,7 @@ RUN groupadd --gid 10001 pacifica \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
+COPY facility facility
 COPY dags dags
 COPY plugins plugins
 COPY api api
@@ -34,7 +35,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-
 ENV AIRFLOW_HOME=/var/lib/pacifica-ingest/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/pacifica-ingest/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/pacifica-ingest/plugins \
-    PYTHONPATH=/opt/pacifica-ingest/config \
+    PYTHONPATH=/opt/pacifica-ingest/config:/opt/pacifica-ingest/facility \
     PYTHONUNBUFFERED=1
 
 # The code belongs to root, so the running processes cannot change it.

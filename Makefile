@@ -78,10 +78,11 @@ lock: ## compile every requirements*.txt and package-lock.json, which pin all pa
 	build/lock/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
+	$(COMPILE) facility/ldap/requirements.in -o facility/ldap/requirements.txt
 	$(COMPILE) --no-emit-package psycopg2 tools/pacifica_core/requirements.in -o tools/pacifica_core/requirements.txt
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) tests/tus_clients/requirements.in -o tests/tus_clients/requirements.txt
-	cd tests/tus_clients && npm update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	for folder in tests/tus_clients tests/accounts/openid; do ( cd $$folder && npm update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund ) || exit; done
 	$(COMPILE) bench/requirements.in -o bench/requirements.txt
 
 docs: $(STAMP) ## write docs/reference/configuration.md and the settings in docker-compose.yaml

@@ -5,14 +5,13 @@ and clear runs, may also delete and pause DAGs, and creating a pool requires `op
 `ingest.orchestrator.client` does, and nothing else.
 """
 
-import os
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from service_account import is_service_account, may_not_change_dag
 
-ACCOUNT_VARIABLE = "INGEST_AIRFLOW_USERNAME"
-READ, CREATE = "GET", "POST"
+CREATE = "POST"
 
 
 class IngestAuthManager(SimpleAuthManager):  # type: ignore[misc]
@@ -20,16 +19,12 @@ class IngestAuthManager(SimpleAuthManager):  # type: ignore[misc]
 
     def is_authorized_dag(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
         """Return whether an account may use `method` on a DAG or, with `access_entity`, on a part of it such as a run."""
-        if _is_service_account(user) and method != READ and more.get("access_entity") is None:
+        if may_not_change_dag(user.get_name(), method, more.get("access_entity")):
             return False
         return bool(super().is_authorized_dag(method=method, user=user, **more))
 
     def is_authorized_pool(self, *, method: str, user: SimpleAuthManagerUser, **more: Any) -> bool:  # noqa: ANN401
         """Return whether an account may use `method` on a pool; this service's account may create one, to restore it."""
-        return (_is_service_account(user) and method == CREATE) or bool(
+        return (is_service_account(user.get_name()) and method == CREATE) or bool(
             super().is_authorized_pool(method=method, user=user, **more)
         )
-
-
-def _is_service_account(user: SimpleAuthManagerUser) -> bool:
-    return bool(user.get_name() == os.environ.get(ACCOUNT_VARIABLE))

@@ -25,6 +25,8 @@ GROUPS = (
     # Each of these runs stacks of its own.
     ("interrupted stacks", ("own_stacks/",)),
     ("two processes", ("archiving/two_processes/",)),
+    # Share Airflow's database.
+    ("accounts", ("accounts/",)),
 )
 NAMES = [name for name, _ in GROUPS]
 WITHOUT_STACK = "two processes"

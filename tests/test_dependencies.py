@@ -11,6 +11,7 @@ PROJECT = Path(__file__).parents[1]
 LOCKED = {
     "requirements.txt": 50,
     "requirements-facility.txt": 50,
+    "facility/ldap/requirements.txt": 3,
     "tools/pacifica_core/requirements.txt": 50,
     "tests/tus_clients/requirements.txt": 5,
     "tests/wsgi_servers/requirements.txt": 4,
@@ -32,10 +33,13 @@ def test_every_package_is_pinned_with_its_hashes(name: str):
     assert [line for line in found if not PIN.fullmatch(line)] == []
 
 
-def test_every_package_for_node_is_pinned_with_its_hash():
-    lock = json.loads((PROJECT / "tests/tus_clients/package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("folder", "package"), [("tests/tus_clients", "tus-js-client"), ("tests/accounts/openid", "oidc-provider")]
+)
+def test_every_package_for_node_is_pinned_with_its_hash(folder: str, package: str):
+    lock = json.loads((PROJECT / folder / "package-lock.json").read_text(encoding="utf-8"))
     found = {name: package for name, package in lock["packages"].items() if name}
-    assert "node_modules/tus-js-client" in found
+    assert f"node_modules/{package}" in found
     assert [name for name, package in found.items() if not package.get("integrity", "").startswith("sha512-")] == []
 
 

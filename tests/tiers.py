@@ -23,6 +23,7 @@ PLACES = {
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own
     "slow": (
+        "accounts/",
         "api/openapi/test_schemathesis",
         "api/polling/test_slow_airflow",
         "api/receiving/resumable/test_killed",

@@ -21,7 +21,16 @@ LOCAL = PACKAGE / "local"
 PLUGIN = (PACKAGE / "airflow_plugin.py", PACKAGE / "airflow_pages")
 AIRFLOW = (PROJECT / "dags", PROJECT / "config", *PLUGIN)
 # Modules of the project, and a module that only type checkers have.
-OWN = {"airflow_task_costs", "api", "ingest", "celery_claims", "dag_defaults", "stage_tasks", "_typeshed"}
+OWN = {
+    "airflow_task_costs",
+    "api",
+    "ingest",
+    "celery_claims",
+    "dag_defaults",
+    "service_account",
+    "stage_tasks",
+    "_typeshed",
+}
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
 DISTRIBUTIONS = packages_distributions()
 

@@ -27,7 +27,7 @@ def core_binaries() -> Path:
 def binaries_of(name: str, requirements: Path) -> Path:
     """Return the folder with the programs of the environment `build/<name>`, which has the requirements."""
     folder = BUILD / name
-    make_once(folder, _contents(folder, requirements), lambda: _make(folder / "venv", requirements))
+    make_once(folder, _contents(folder, requirements), lambda: install(folder / "venv", requirements))
     return folder / "venv" / "bin"
 
 
@@ -42,14 +42,15 @@ def make_once(folder: Path, contents: str, make: Callable[[], None]) -> None:
             stamp.write_text(contents)
 
 
-def _make(environment: Path, requirements: Path) -> None:
+def install(environment: Path, *requirements: Path) -> None:
+    """Make an environment, instead of one that exists, that has the requirements of these files."""
     shutil.rmtree(environment, ignore_errors=True)
     # The environment gets no pip of its own, and Python compiles what the programs import: both take much time.
     _run(sys.executable, "-m", "venv", "--without-pip", str(environment))
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "--disable-pip-version-check"]
-    install = [*pip, "install", "-qq", "--no-compile", "--no-deps", "--require-hashes"]
+    options = ["-qq", "--no-compile", "--no-deps", "--require-hashes"]
     # The lock pins every package except psycopg2, which needs a compiler; psycopg2-binary replaces it.
-    _run(*install, "-r", str(requirements))
+    _run(*pip, "install", *options, *(word for path in requirements for word in ("-r", str(path))))
 
 
 def _run(*command: str) -> None:

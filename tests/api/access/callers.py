@@ -37,12 +37,12 @@ class Caller:
     def request(self, server: Server, method: str, path: str, **more: Any) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
-            session.mount("http://", _From(self.address))
+            session.mount("http://", FromAddress(self.address))
             headers: dict[str, str | bytes] = {"Content-Type": "application/json", **self.headers}
             return session.request(method, server.url + path, headers=headers, timeout=30, **more)
 
 
-class _From(HTTPAdapter):
+class FromAddress(HTTPAdapter):
     """Connects from an address of this machine."""
 
     def __init__(self, address: str) -> None:
