@@ -449,7 +449,7 @@ def test_forks_of_a_worker_die_with_it() -> None:
     assert commands
     for service in ("airflow-scheduler", "airflow-dag-processor", "airflow-worker"):
         assert f'"{SERVICES[service]["command"][1]}"' in commands[1]
-    assert image_environment()["PYTHONPATH"] == "/opt/pacifica-ingest/config"
+    assert "/opt/pacifica-ingest/config" in image_environment()["PYTHONPATH"].split(":")
 
 
 def test_the_spool_is_shared_by_the_api_and_the_workers() -> None:
