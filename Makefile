@@ -80,6 +80,7 @@ lock: ## compile every requirements*.txt and package-lock.json, which pin all pa
 	$(COMPILE) requirements-facility.in -o requirements-facility.txt
 	$(COMPILE) facility/ldap/requirements.in -o facility/ldap/requirements.txt
 	$(COMPILE) --no-emit-package psycopg2 tools/pacifica_core/requirements.in -o tools/pacifica_core/requirements.txt
+	$(COMPILE) tests/kubernetes/requirements.in -o tests/kubernetes/requirements.txt
 	$(COMPILE) tests/wsgi_servers/requirements.in -o tests/wsgi_servers/requirements.txt
 	$(COMPILE) tests/tus_clients/requirements.in -o tests/tus_clients/requirements.txt
 	for folder in tests/tus_clients tests/accounts/openid; do ( cd $$folder && npm update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund ) || exit; done

@@ -38,6 +38,7 @@ PLACES = {
         "client/test_installation",
         "client/test_original_service",
         "corpus/",
+        "kubernetes/",
         "operations/test_preflight.py::test_memory_does_not_grow_with_the_number_of_files",
         "packaging/test_wheel",
         "properties/",
