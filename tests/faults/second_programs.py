@@ -1,4 +1,4 @@
-"""Second processes of a stack's programs, as during a rolling upgrade."""
+"""Second processes of a stack's programs, as on a second host or during a rolling upgrade."""
 
 import os
 import subprocess
@@ -11,13 +11,16 @@ from tools.stack import START_SECONDS, STOP_SECONDS, Stack, answers
 from tools.waiting import wait_until
 
 API = str(Path(sys.executable).with_name("pacifica-ingest"))
-SCHEDULER = (sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs")
+AIRFLOW = (sys.executable, "-m", "airflow")
+SCHEDULER = (*AIRFLOW, "scheduler", "--skip-serve-logs")
+DAG_PROCESSOR = (*AIRFLOW, "dag-processor")
+API_SERVER = (*AIRFLOW, "api-server", "--workers", "1", "--host", "127.0.0.1", "--port")
 
 
 @contextmanager
-def second(stack: Stack, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a second process of one of the stack's programs."""
-    environment = {**os.environ, **stack.environment}
+def second(stack: Stack, *command: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a second process of one of the stack's programs, with some variables of its own."""
+    environment = {**os.environ, **stack.environment, **variables}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
