@@ -28,7 +28,10 @@ BEGIN_SECONDS = 0.5
 HOW_TO_CLEAR = {POLICY: "REST", ARCHIVE: "retry", METADATA: "REST"}
 
 
-@pytest.mark.parametrize("service", HOW_TO_CLEAR)
+# With the other services, only the stage that waits is another one.
+@pytest.mark.parametrize(
+    "service", [ARCHIVE, pytest.param(POLICY, marks=pytest.mark.long), pytest.param(METADATA, marks=pytest.mark.long)]
+)
 def test_outage_longer_than_all_retries_fails_the_job_and_one_clear_completes_it(
     stack: Stack, core: Core, make_unavailable: MakeUnavailable, proxies: dict[str, Proxy], service: str
 ):
