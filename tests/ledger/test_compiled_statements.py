@@ -14,7 +14,7 @@ SET_ERROR = CompiledStatement(update(Job).where(OF_JOB), ["error", "waiting"])
 
 
 def test_json_is_written_as_json_and_none_as_null(database_engine: Engine, job_id: int):
-    error = {"text": "100% of 'it'", "final": False}
+    error = {"stage": "open_tar", "code": "tar_invalid", "text": "100% of 'it'", "final": False}
     is_null = select(Job.waiting.is_(None)).where(Job.id == job_id)
     with transaction(database_engine) as session:
         SET_ERROR.execute(session, job_id=job_id, error=error, waiting=None)
