@@ -15,7 +15,6 @@ PLACES = {
     "long": (
         "faults/test_api_server_unavailable",
         "faults/test_hung_processes",
-        "faults/test_more_than_one",
         "own_stacks/test_backup",
         "own_stacks/test_celery_workers",
         "own_stacks/test_clock",
