@@ -87,8 +87,8 @@ def _upload_until(ended: threading.Event, api: str, counts: list[int], number: i
     client = Client(api)
     bundle = make_bundle({"tiny.txt": b"tiny\n"}, datetime.now(UTC))
     while not ended.is_set():
-        # A busy machine answers late, and the load must not end then.
-        with suppress(HTTPError, TimeoutError):
+        # A busy machine answers late or with 503 (RuntimeError), and the load must not end then.
+        with suppress(HTTPError, TimeoutError, RuntimeError):
             client.wait_until_complete(client.post(bundle), JOB_SECONDS)
             counts[number] += 1
 
