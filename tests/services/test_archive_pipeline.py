@@ -159,10 +159,16 @@ def test_refused_file_is_service_unavailable_with_the_reason(server: ScriptedSer
 
 
 def test_size_that_is_not_reported_is_service_unavailable(server: ScriptedServer, archive: PacificaArchive) -> None:
+    def slow(handler: Handler) -> None:
+        time.sleep(1)
+        reply(201, {})(handler)
+
     # The answer to a HEAD announces a length, but has no body.
-    server.then(reply(201, {}), failure(NOT_HELD), *answers(2))
+    server.then(reply(201, {}), failure(NOT_HELD), slow, *answers(2)[1:])
     with pytest.raises(ServiceUnavailable, match="500"):
         list(archive.put_all(outgoing(1, 2)))
+    # The attempt ends when the service has carried out what was sent.
+    assert requests(server)[-1] == ("HEAD", "/2")
 
 
 @pytest.mark.parametrize("length", ["", "-1", "many"])

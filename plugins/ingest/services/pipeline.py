@@ -125,6 +125,7 @@ class Pipeline:
         while not self._parser.answers:
             if self._parser.is_last:
                 if self._is_finishing:
+                    self._await_end()
                     raise ConnectionError("it closed the connection")
                 self.close()
                 self._open()
@@ -135,12 +136,20 @@ class Pipeline:
             self._parser.feed(data)
         return self._parser.answers.popleft()
 
+    def _await_end(self) -> None:
+        """Wait until the service closes the connection, which it does after the last request that it has received."""
+        assert self._socket
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while self._socket.recv(RECEIVE_BYTES):
+                pass
+
     @contextmanager
     def _failures_of(self, request: _Request) -> Iterator[None]:
         """Raise failures of the connection as ServiceUnavailable; all requests in progress then remain unanswered."""
         try:
             yield
-        except (urllib3.exceptions.HTTPError, OSError, httptools.HttpParserError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.close()
             raised = self._client.unavailable(request.path, self._client.reason(error))
             while self._pending:
