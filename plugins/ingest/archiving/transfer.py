@@ -54,7 +54,7 @@ class BatchTransfer:
     def find_stored(self, file: LedgerFile) -> Stored:
         """Return how much of a file the archive holds; a stored file with another size or hash counts as a part.
 
-        Only a file that is `sending` can be there: the ids of all others are known to be free.
+        Only a file that is `sending` can be ours: no other was sent (`ids_in_use` checks what is not ours).
         """
         if file.state is not FileState.SENDING:
             return Stored.NOTHING

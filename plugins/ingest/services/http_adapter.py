@@ -1,6 +1,6 @@
 """Configures urllib3 for `http_client`: large blocks, and the same time-out for sending as for receiving.
 
-The library requests is not used, because it doubles the time of each request, and a small file needs three.
+The library requests is not used, because it doubles the time of each request, and a small file needs two.
 """
 
 import socket
