@@ -1,9 +1,11 @@
 """deploy/kubernetes: the manifests fit Kubernetes' schemas, and say the same as docker-compose.yaml and the Dockerfile."""
 
+import hashlib
 import json
 import os
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import jsonschema
@@ -25,12 +27,13 @@ from tests.test_compose import INGEST_VARIABLES, SERVICES, filled_environment, i
 from tools.pacifica_core.environment import binaries_of
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-# A folder with the chart, to check the values with its schema: docs/how-to/kubernetes.md.
+# The archive of the chart, to check the values with its schema: docs/how-to/kubernetes.md.
 CHART = os.environ.get("AIRFLOW_CHART")
+# Of airflow-1.22.0.tgz in the index of airflow.apache.org. Other projects publish changed copies under the same version.
+CHART_SHA256 = "1f7d1dfe3d58e2c54899950aba907a43625a18c8b6fb3c54760c21592129a5b6"
 VALIDATE_SECONDS = 60
-# The chart sets these itself, from its own values and from secrets.
+# The chart sets these itself, from its own values and from secrets; it leaves the port as Airflow has it.
 SET_BY_CHART = {
-    "AIRFLOW__API__BASE_URL",
     "AIRFLOW__API__PORT",
     "AIRFLOW__API__SECRET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET",
@@ -42,8 +45,8 @@ SET_BY_CHART = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
 }
 SECRET_USERS = ("airflow-values", "api", "airflow-cleanup")
-# Two workers instead of one.
-DIFFERENT = {"AIRFLOW__CORE__PARALLELISM"}
+# Two workers instead of one, and the port of the chart.
+DIFFERENT = {"AIRFLOW__CORE__PARALLELISM", "AIRFLOW__API__BASE_URL"}
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +74,14 @@ def test_schemas_refuse_an_unknown_key(validator: Path, tmp_path: Path):
     assert validate(validator, tmp_path / "broken.yaml").returncode != 0
 
 
-@pytest.mark.skipif(CHART is None, reason="needs the chart: AIRFLOW_CHART=FOLDER")
+@pytest.mark.skipif(CHART is None, reason="needs the chart: AIRFLOW_CHART=airflow-1.22.0.tgz")
 def test_values_fit_the_schema_of_the_chart():
     assert CHART
-    schema = json.loads((Path(CHART) / "values.schema.json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(Path(CHART).read_bytes()).hexdigest() == CHART_SHA256
+    with tarfile.open(CHART) as archive:
+        file = archive.extractfile("airflow/values.schema.json")
+        assert file
+        schema = json.load(file)
     jsonschema.validate(values(), schema)
     assert not list(unknown_keys(values(), schema, ""))
 
@@ -152,8 +159,21 @@ def test_every_container_has_our_image_and_may_change_nothing():
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["securityContext"]["runAsUser"] == values()["uid"]
+        assert pod["securityContext"]["runAsUser"] == values()["securityContexts"]["pod"]["runAsUser"]
     assert values()["images"]["airflow"] == {"repository": tag["newName"], "tag": tag["newTag"]}
+
+
+def test_pods_of_the_chart_run_without_root_and_may_not_call_kubernetes():
+    # The chart's defaults are the opposite.
+    assert values()["rbac"] == {"create": False}
+    for pod in (values()["securityContexts"]["pod"], values()["redis"]["securityContexts"]["pod"]):
+        assert pod["runAsNonRoot"] is True
+        assert pod["runAsUser"] > 0
+
+
+def test_start_of_a_pod_changes_the_group_of_no_file():
+    pods = [values()["securityContexts"]["pod"], *(pod["securityContext"] for pod, _ in containers())]
+    assert all(pod["fsGroupChangePolicy"] == "OnRootMismatch" for pod in pods if "fsGroup" in pod)
 
 
 def test_claims_exist_and_are_shared():
