@@ -1,6 +1,7 @@
 """A sample of the new ids is checked; all of them, if one is in use or if the ids do not rise."""
 
 from collections.abc import Callable
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,10 @@ from sqlalchemy.orm import Session
 
 from ingest.archiving import batches, file_ids
 from ingest.archiving.ids_in_use import FIRST, SPREAD, consecutive_runs, sample_of
-from ingest.ledger.files import LedgerFile
+from ingest.archiving.rejection import remove_all
+from ingest.archiving.transfer import BatchTransfer
+from ingest.ledger.file_states import mark_sending
+from ingest.ledger.files import LedgerFile, files_in
 from ingest.ledger.models import File, FileState
 from ingest.services import Services
 from ingest.services.archive_folder import FolderArchive
@@ -20,7 +24,7 @@ from ingest.states.stages import Stage
 from tests.archiving.test_batches import RunBefore, assert_archived
 from tests.archiving.test_file_ids import FOREIGN, contents, event_kinds, put_foreign
 from tests.job_fixtures import MakeJob, OpenContext, RunStage
-from tests.killing import Killed, Patch, kill_at_step
+from tests.killing import Killed, Patch, die, kill_at_step
 from tools.bundles import make_bundle
 
 pytestmark = pytest.mark.usefixtures("no_waiting", "sampled")
@@ -143,6 +147,63 @@ def test_if_one_of_the_sample_is_in_use_all_ids_of_the_job_are_checked(
     assert contents(services, taken) == [FOREIGN] * len(taken)
     assert_archived(database_engine, services, job, CONTENTS)
     assert not set(ids_of(database_engine, job)) & set(taken)
+
+
+@pytest.fixture(params=[b"other", bytes(100), bytes(101)], ids=["shorter", "of the same size", "longer"])
+def not_sampled(
+    request: pytest.FixtureRequest, make_job: MakeJob, run_before: RunBefore, open_context: OpenContext,
+    services: Services, database_engine: Engine, monkeypatch: pytest.MonkeyPatch,
+) -> tuple[int, int]:  # fmt: skip
+    """Return a job, and an id in use that the sample missed; the process that marked it `sending` was killed."""
+    job = make_job(make_bundle(CONTENTS))
+    run_before(job, Stage.INGEST_FILES)
+    taken = ids_of(database_engine, job)[NOT_SAMPLED]
+    services.archive.put(taken, BytesIO(request.param), len(request.param))
+    with monkeypatch.context() as killing, open_context(job, Stage.INGEST_FILES) as context:
+        killing.setattr(BatchTransfer, "send_all", die)
+        with pytest.raises(Killed):
+            batches.send_files(context)
+    return job, taken
+
+
+def test_id_in_use_that_a_killed_process_was_about_to_send_is_replaced(
+    not_sampled: tuple[int, int], run_stage: RunStage, services: Services, database_engine: Engine
+):
+    job, taken = not_sampled
+    before = contents(services, [taken])
+    run_stage(job, Stage.INGEST_FILES)
+    assert contents(services, [taken]) == before
+    assert_archived(database_engine, services, job, CONTENTS)
+    assert event_kinds(database_engine, job).count("file_ids_replaced") == 1
+
+
+@pytest.mark.parametrize("has_bundle", [True, False], ids=["with the bundle", "without the bundle"])
+def test_file_of_another_system_stays_when_the_job_is_removed(
+    not_sampled: tuple[int, int], open_context: OpenContext, services: Services, database_engine: Engine,
+    has_bundle: bool,
+):  # fmt: skip
+    job, taken = not_sampled
+    before = contents(services, [taken])
+    with open_context(job, Stage.INGEST_FILES) as context:
+        if not has_bundle:
+            context.received_path.unlink()
+        remove_all(context)
+    assert contents(services, [taken]) == before
+    assert taken not in ids_of(database_engine, job)
+
+
+@pytest.mark.parametrize(("stored", "remains"), [(0, False), (99, False), (100, False), (101, True)])
+def test_what_a_killed_process_has_sent_is_removed_with_the_job(
+    make_job: MakeJob, run_before: RunBefore, open_context: OpenContext, services: Services, stored: int, remains: bool
+):
+    job = make_job(make_bundle(CONTENTS))
+    run_before(job, Stage.INGEST_FILES)
+    with open_context(job, Stage.INGEST_FILES) as context:
+        [file, *_] = files_in(context.lease, FileState.PENDING)
+        mark_sending(context.lease, [file])
+        services.archive.put(file.file_id, BytesIO(bytes(1) * stored), stored)
+        remove_all(context)
+    assert services.archive.holds(file.file_id) is remains
 
 
 @pytest.fixture

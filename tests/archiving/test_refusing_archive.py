@@ -102,7 +102,7 @@ def test_after_a_kill_between_put_and_commit_the_next_process_sends_nothing(
     assert_archived(database_engine, services, job, CONTENTS)
 
 
-def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
+def test_file_of_the_right_size_and_with_other_bytes_is_kept_and_the_file_is_sent_under_a_new_id(
     job: int, run_stage: RunStage, open_context: OpenContext, services: Services, database_engine: Engine
 ):
     with open_context(job, Stage.INGEST_FILES) as context:
@@ -111,6 +111,8 @@ def test_file_of_the_right_size_and_with_other_bytes_is_deleted_and_sent_again(
     services.archive.put(file.file_id, io.BytesIO(bytes(file.size)), file.size)
     run_stage(job, Stage.INGEST_FILES)
     assert_archived(database_engine, services, job, CONTENTS)
+    assert b"".join(services.archive.get(file.file_id)) == bytes(file.size)
+    assert file.file_id not in {row.file_id for row in rows(database_engine, job)}
 
 
 def test_after_a_kill_during_a_put_the_next_process_deletes_and_sends_again(

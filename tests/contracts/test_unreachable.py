@@ -32,7 +32,9 @@ CALLS: dict[str, Callable[[Services], object]] = {
     "uniqueid allocate": lambda services: services.uniqueid.allocate("file", 1),
     "policy check": lambda services: services.policy.check(io.BytesIO(b"[]"), 2, "ada"),
     "archive put": lambda services: services.archive.put(1, io.BytesIO(b"x"), 1),
-    "archive put_all": lambda services: list(services.archive.put_all([OutgoingFile(1, io.BytesIO(b"x"), 1)])),
+    "archive put_all": lambda services: list(
+        services.archive.put_all([OutgoingFile(1, io.BytesIO(b"x"), 1)], lambda: None)
+    ),
     "archive size": lambda services: services.archive.size(1),
     "archive holds": lambda services: services.archive.holds(1),
     "archive get": lambda services: list(services.archive.get(1)),

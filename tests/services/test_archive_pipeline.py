@@ -27,6 +27,10 @@ def archive(client: HttpClient) -> PacificaArchive:
     return PacificaArchive(client, TRANSFER_SIZE, sent_ahead=DEPTH)
 
 
+def nothing() -> None:
+    """Do nothing before a PUT."""
+
+
 def content_of(number: int) -> bytes:
     return b"%d" % number * 100
 
@@ -51,7 +55,7 @@ def test_each_file_is_stored_and_its_size_requested_over_one_connection(
 ) -> None:
     numbers = range(1, 11)
     server.then(*answers(*numbers))
-    assert list(archive.put_all(outgoing(*numbers))) == [len(content_of(number)) for number in numbers]
+    assert list(archive.put_all(outgoing(*numbers), nothing)) == [len(content_of(number)) for number in numbers]
     assert requests(server) == [(method, f"/{number}") for number in numbers for method in ("PUT", "HEAD")]
     puts = [received for received in server.received if received.method == "PUT"]
     assert [received.body for received in puts] == [content_of(number) for number in numbers]
@@ -60,9 +64,9 @@ def test_each_file_is_stored_and_its_size_requested_over_one_connection(
 
 
 def test_no_file_and_an_empty_file_are_stored(server: ScriptedServer, archive: PacificaArchive) -> None:
-    assert list(archive.put_all([])) == []
+    assert list(archive.put_all([], nothing)) == []
     server.then(reply(201, {}), reply(204, X_Content_Length="0"))
-    assert list(archive.put_all([OutgoingFile(7, io.BytesIO(), 0)])) == [0]
+    assert list(archive.put_all([OutgoingFile(7, io.BytesIO(), 0)], nothing)) == [0]
     assert server.received[0].headers["content-length"] == "0"
 
 
@@ -85,7 +89,7 @@ def test_files_are_sent_before_the_first_is_answered_but_not_more_than_allowed(
 
     server.then(first, *answers(*range(1, 11))[1:])
     received = 0
-    for _size in archive.put_all(files()):
+    for _size in archive.put_all(files(), nothing):
         received += 1
         assert len(taken) <= received + DEPTH
     assert received == 10
@@ -97,7 +101,7 @@ def test_with_a_depth_of_one_each_request_waits_for_the_answer_before(
     server.then(*answers(1, 2))
     taken = []
     for size, file in zip(
-        PacificaArchive(client, TRANSFER_SIZE, sent_ahead=1).put_all(outgoing(1, 2)), (1, 2), strict=True
+        PacificaArchive(client, TRANSFER_SIZE, sent_ahead=1).put_all(outgoing(1, 2), nothing), (1, 2), strict=True
     ):
         taken.append((file, size, len(server.received)))
     assert taken == [(1, 100, 2), (2, 100, 4)]
@@ -115,7 +119,7 @@ def test_large_file_is_sent_alone(server: ScriptedServer, archive: PacificaArchi
         yield from outgoing(4)
 
     server.then(*answers(1, 2), reply(201, {}), reply(204, X_Content_Length=str(large)), *answers(4))
-    for size in archive.put_all(files()):
+    for size in archive.put_all(files(), nothing):
         sizes.append(size)
     assert sizes == [100, 100, large, 100]
 
@@ -126,16 +130,44 @@ def test_requests_that_a_service_which_closes_the_connection_has_not_read_are_se
     scripts = answers(1, 2, 3, 4)
     scripts[2] = reply(201, {}, Connection="close")
     server.then(*scripts)
-    assert list(archive.put_all(outgoing(1, 2, 3, 4))) == [100] * 4
+    assert list(archive.put_all(outgoing(1, 2, 3, 4), nothing)) == [100] * 4
     assert requests(server) == [(method, f"/{number}") for number in (1, 2, 3, 4) for method in ("PUT", "HEAD")]
     assert len({received.connection for received in server.received}) == 2
+
+
+def test_before_each_put_the_caller_is_asked_also_before_it_is_sent_again(
+    server: ScriptedServer, archive: PacificaArchive
+) -> None:
+    asked: list[int] = []
+    scripts = answers(1, 2, 3)
+    scripts[2] = reply(201, {}, Connection="close")
+    server.then(*scripts)
+    assert list(archive.put_all(outgoing(1, 2, 3), lambda: asked.append(len(asked)))) == [100] * 3
+    assert len(asked) == 4
+
+
+def test_caller_that_has_lost_the_job_sends_nothing_again(server: ScriptedServer, archive: PacificaArchive) -> None:
+    lost = threading.Event()
+
+    def check() -> None:
+        if lost.is_set():
+            raise FenceLost("a newer process")
+
+    def close(handler: Handler) -> None:
+        lost.set()
+        reply(201, {}, Connection="close")(handler)
+
+    server.then(close)
+    with pytest.raises(FenceLost):
+        list(archive.put_all(outgoing(1, 2), check))
+    assert requests(server) == [("PUT", "/1")]
 
 
 def test_service_that_closes_each_connection_after_one_answer_receives_each_request_once(
     server: ScriptedServer, archive: PacificaArchive
 ) -> None:
     server.then(*[reply(201, Connection="close"), reply(204, X_Content_Length="100", Connection="close")] * 5)
-    assert list(archive.put_all(outgoing(*range(5)))) == [100] * 5
+    assert list(archive.put_all(outgoing(*range(5)), nothing)) == [100] * 5
     assert len(server.received) == 10
 
 
@@ -143,7 +175,7 @@ def test_connection_that_is_closed_without_notice_is_service_unavailable_and_not
     server: ScriptedServer, archive: PacificaArchive
 ) -> None:
     server.then(*answers(1), hang_up)
-    sizes = archive.put_all(outgoing(1, 2, 3))
+    sizes = archive.put_all(outgoing(1, 2, 3), nothing)
     assert next(sizes) == 100
     with pytest.raises(ServiceUnavailable):
         list(sizes)
@@ -152,7 +184,7 @@ def test_connection_that_is_closed_without_notice_is_service_unavailable_and_not
 
 def test_refused_file_is_service_unavailable_with_the_reason(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(*answers(1), failure(NOT_READABLE), failure(NOT_HELD), *answers(3))
-    sizes = archive.put_all(outgoing(1, 2, 3))
+    sizes = archive.put_all(outgoing(1, 2, 3), nothing)
     assert next(sizes) == 100
     with pytest.raises(ServiceUnavailable, match=r"/2 .*Permission denied"):
         next(sizes)
@@ -166,7 +198,7 @@ def test_size_that_is_not_reported_is_service_unavailable(server: ScriptedServer
     # The answer to a HEAD announces a length, but has no body.
     server.then(reply(201, {}), failure(NOT_HELD), slow, *answers(2)[1:])
     with pytest.raises(ServiceUnavailable, match="500"):
-        list(archive.put_all(outgoing(1, 2)))
+        list(archive.put_all(outgoing(1, 2), nothing))
     # The attempt ends when the service has carried out what was sent.
     assert requests(server)[-1] == ("HEAD", "/2")
 
@@ -177,7 +209,7 @@ def test_size_that_is_no_number_is_service_unavailable(
 ) -> None:
     server.then(reply(201, {}), reply(204, X_Content_Length=length))
     with pytest.raises(ServiceUnavailable, match="returned the size"):
-        list(archive.put_all(outgoing(1)))
+        list(archive.put_all(outgoing(1), nothing))
 
 
 def test_answer_that_is_no_http_is_service_unavailable(server: ScriptedServer, archive: PacificaArchive) -> None:
@@ -187,7 +219,7 @@ def test_answer_that_is_no_http_is_service_unavailable(server: ScriptedServer, a
 
     server.then(garbage)
     with pytest.raises(ServiceUnavailable):
-        list(archive.put_all(outgoing(1)))
+        list(archive.put_all(outgoing(1), nothing))
 
 
 def test_interim_answer_is_followed_by_the_answer(server: ScriptedServer, archive: PacificaArchive) -> None:
@@ -197,7 +229,7 @@ def test_interim_answer_is_followed_by_the_answer(server: ScriptedServer, archiv
         reply(201, {})(handler)
 
     server.then(with_interim, *answers(1)[1:])
-    assert list(archive.put_all(outgoing(1))) == [100]
+    assert list(archive.put_all(outgoing(1), nothing)) == [100]
 
 
 def test_service_that_does_not_answer_times_out(server: ScriptedServer, make_client: MakeClient) -> None:
@@ -207,13 +239,13 @@ def test_service_that_does_not_answer_times_out(server: ScriptedServer, make_cli
     server.then(wait)
     archive = PacificaArchive(make_client(read_timeout=0.2), TRANSFER_SIZE, sent_ahead=DEPTH)
     with pytest.raises(ServiceUnavailable, match=r"no answer for 0\.2 seconds"):
-        list(archive.put_all(outgoing(1, 2)))
+        list(archive.put_all(outgoing(1, 2), nothing))
 
 
 def test_unreachable_service_is_service_unavailable(make_client: MakeClient) -> None:
     archive = PacificaArchive(make_client("http://127.0.0.1:1"), TRANSFER_SIZE, sent_ahead=DEPTH)
     with pytest.raises(ServiceUnavailable, match="refused"):
-        list(archive.put_all(outgoing(1)))
+        list(archive.put_all(outgoing(1), nothing))
 
 
 @pytest.mark.parametrize("error", [FenceLost("a newer process"), ConnectionResetError("a pipe")])
@@ -238,7 +270,7 @@ def test_after_an_error_of_a_body_no_file_is_being_stored(
 
     server.then(late, *answers(1, 2)[1:3], last)
     with pytest.raises(type(error)) as caught:
-        list(archive.put_all(files()))
+        list(archive.put_all(files(), nothing))
     assert caught.value is error
     assert completed == ["/2"]
     assert ("PUT", "/3") not in requests(server)
@@ -253,13 +285,13 @@ def test_after_an_error_nothing_is_sent_again(server: ScriptedServer, archive: P
     scripts[0] = reply(201, {}, Connection="close")
     server.then(*scripts)
     with pytest.raises(FenceLost):
-        list(archive.put_all(files()))
+        list(archive.put_all(files(), nothing))
     assert requests(server) == [("PUT", "/1")]
 
 
 def test_after_the_caller_has_stopped_no_file_is_being_stored(server: ScriptedServer, archive: PacificaArchive) -> None:
     server.then(*answers(1, 2, 3, 4, 5))
-    with closing(archive.put_all(outgoing(1, 2, 3, 4, 5))) as sizes:
+    with closing(archive.put_all(outgoing(1, 2, 3, 4, 5), nothing)) as sizes:
         assert next(sizes) == 100
     assert len(server.received) == 2 * DEPTH
 
@@ -268,7 +300,7 @@ def test_body_that_ends_early_is_service_unavailable_and_not_sent(
     server: ScriptedServer, archive: PacificaArchive
 ) -> None:
     with pytest.raises(ServiceUnavailable, match="ended after 3 of 10 announced bytes"):
-        list(archive.put_all([OutgoingFile(1, io.BytesIO(b"abc"), 10)]))
+        list(archive.put_all([OutgoingFile(1, io.BytesIO(b"abc"), 10)], nothing))
     assert server.received == []
 
 
@@ -283,14 +315,16 @@ def test_each_request_is_observed_once_also_if_it_is_not_answered(server: Script
     with closing(HttpClient("thing", server.url, 5.0, 5.0, TRANSFER_SIZE, observe)) as client:
         archive = PacificaArchive(client, TRANSFER_SIZE, sent_ahead=DEPTH)
         with pytest.raises(ServiceUnavailable):
-            list(archive.put_all(outgoing(1, 2)))
+            list(archive.put_all(outgoing(1, 2), nothing))
     assert observed == [("PUT", "201"), ("HEAD", "204"), ("PUT", "none"), ("HEAD", "none")]
 
 
 def test_password_of_the_url_is_sent_and_the_path_kept(server: ScriptedServer, make_client: MakeClient) -> None:
     url = server.url.replace("http://", "http://ada:secret@") + "/files"
     server.then(*answers(1))
-    assert list(PacificaArchive(make_client(url), TRANSFER_SIZE, sent_ahead=DEPTH).put_all(outgoing(1))) == [100]
+    assert list(PacificaArchive(make_client(url), TRANSFER_SIZE, sent_ahead=DEPTH).put_all(outgoing(1), nothing)) == [
+        100
+    ]
     assert requests(server) == [("PUT", "/files/1"), ("HEAD", "/files/1")]
     assert {received.headers["authorization"] for received in server.received} == {"Basic YWRhOnNlY3JldA=="}
     assert server.received[0].headers["host"] == server.url.removeprefix("http://")

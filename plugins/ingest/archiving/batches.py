@@ -4,16 +4,17 @@ Called by `ingest_files` and `ingest_metadata`. `_archive_batch` reads from top 
 ledger one step ahead of the archive:
 
 1. delete once more what an earlier process was deleting, and assign new ids;
-2. assign new ids where the archive holds another system's file (`ids_in_use`);
-3. commit `sending`;
-4. PUT each file while it is hashed, and compare its size;
-5. let the archive sync;
-6. commit `archived`.
+2. find out what an earlier process has sent (`stored_contents`);
+3. assign new ids where the archive holds another system's file (`ids_in_use`);
+4. commit `sending`;
+5. PUT each file while it is hashed, and compare its size;
+6. let the archive sync;
+7. commit `archived`.
 
-A process that dies before step 3 has sent nothing. One that dies later leaves files that are `sending`. The next process
-queries their sizes: a file that the archive does not hold is sent; one that it holds with the declared size and hash is
-archived; any other is deleted from the archive, then sent. Only the commit of step 3 allows a process to overwrite or
-delete the file of an id, so a file of another system is not changed unless step 2 has not found it.
+A process that dies before step 4 has sent nothing. One that dies later leaves files that are `sending`. In step 2 of the
+next process, a file that the archive does not hold is to be sent; one that it holds with the declared size and hash is
+archived; a part of it is deleted from the archive and to be sent; and where the archive holds anything else, the file gets a
+new id. So the file of another system is not changed, unless step 3 has not found it and the archive overwrites it.
 """
 
 from collections import deque
@@ -22,13 +23,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from ingest.archiving.deletion import delete_partial, finish_deletions
-from ingest.archiving.file_ids import replace_ids_in_use, replace_refused_ids
+from ingest.archiving.file_ids import HELD, replace_ids, replace_ids_in_use
 from ingest.archiving.parallel import parallel_map
 from ingest.archiving.progress import Progress
-from ingest.archiving.transfer import BatchTransfer, Stored
+from ingest.archiving.stored_contents import Stored, find_stored
+from ingest.archiving.transfer import BatchTransfer
 from ingest.context import StageContext
 from ingest.errors.fault_list import FaultList
-from ingest.errors.types import FilesRejected, OverwriteRefused
+from ingest.errors.types import FilesRejected
 from ingest.ledger.file_states import mark_archived, mark_sending
 from ingest.ledger.files import NOT_ARCHIVED, LedgerFile, files_in
 from ingest.ledger.models import FileState
@@ -59,28 +61,44 @@ def send_files(context: StageContext) -> None:
 def _archive_batch(context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile]) -> None:
     """Archive a batch; files that were not verified stay `sending`. Raises ServiceUnavailable, FenceLost."""
     batch = finish_deletions(context, batch)
+    batch = _resume(context, transfer, batch)
     batch = replace_ids_in_use(context, batch)
     mark_sending(context.lease, batch)
     archived: list[LedgerFile] = []
     try:
         _transfer_files(context, transfer, batch, archived)
-    except OverwriteRefused:
-        is_archived = {file.key for file in archived}
-        new = [file for file in batch if file.state is FileState.PENDING and file.key not in is_archived]
-        replace_refused_ids(context, new)
-        raise
     finally:
         # Also when the archive became unavailable on the way: files that it holds and that were verified are not sent again.
-        context.services.archive.sync(file.file_id for file in archived)
-        failpoint("ingest_files.synced", context.lease.job_id)
-        mark_archived(context.lease, archived)
+        _record_archived(context, archived)
+
+
+def _resume(context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile]) -> list[LedgerFile]:
+    """Record what an earlier process has sent whole, and delete what it has sent in part; return the files to be sent."""
+    begun = [file for file in batch if file.state is FileState.SENDING]
+    if not begun:
+        return batch
+    archive = context.services.archive
+
+    def resume(file: LedgerFile) -> Stored:
+        stored = find_stored(archive, file, transfer.bundle, transfer.progress.add)
+        if stored is Stored.PART:
+            delete_partial(context, file)
+        return stored
+
+    found = parallel_map(resume, begun, archive.parallel_requests, transfer.progress.end)
+    stored = {file.key: each for file, each in zip(begun, found, strict=True)}
+    _record_archived(context, [file for file in begun if stored[file.key] is Stored.WHOLE])
+    foreign = [file for file in begun if stored[file.key] is Stored.FOREIGN]
+    replaced = replace_ids(context, foreign, HELD) if foreign else []
+    unsent = [file for file in batch if stored.get(file.key) not in (Stored.WHOLE, Stored.FOREIGN)]
+    return [*unsent, *replaced]
 
 
 def _transfer_files(
     context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile], archived: list[LedgerFile]
 ) -> None:
     """Transfer files over parallel connections; append each that the archive holds, verified, to `archived`."""
-    unsent = deque(_find_unsent(context, transfer, batch, archived))
+    unsent = deque(batch)
 
     def transfer_some(_connection: int) -> None:
         # One by one, so that what was verified before a failure counts.
@@ -91,23 +109,10 @@ def _transfer_files(
     parallel_map(transfer_some, range(connections), connections, transfer.progress.end)
 
 
-def _find_unsent(
-    context: StageContext, transfer: BatchTransfer, batch: list[LedgerFile], archived: list[LedgerFile]
-) -> list[LedgerFile]:
-    """Return the files that must be sent; append those that an earlier process has sent whole to `archived`."""
-    begun = [file for file in batch if file.state is FileState.SENDING]
-
-    def is_whole(file: LedgerFile) -> bool:
-        stored = transfer.find_stored(file)
-        if stored is Stored.PART:
-            delete_partial(context, file)
-        if stored is Stored.WHOLE:
-            archived.append(file)
-        return stored is Stored.WHOLE
-
-    found = parallel_map(is_whole, begun, context.services.archive.parallel_requests, transfer.progress.end)
-    whole = {file.key for file, is_sent in zip(begun, found, strict=True) if is_sent}
-    return [file for file in batch if file.key not in whole]
+def _record_archived(context: StageContext, files: list[LedgerFile]) -> None:
+    context.services.archive.sync(file.file_id for file in files)
+    failpoint("ingest_files.synced", context.lease.job_id)
+    mark_archived(context.lease, files)
 
 
 def _taken_from(files: deque[LedgerFile]) -> Iterator[LedgerFile]:

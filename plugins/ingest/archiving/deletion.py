@@ -8,7 +8,8 @@ received the answer may send under the same id.
 
 from collections.abc import Iterable
 
-from ingest.archiving.file_ids import DELETION_UNANSWERED, replace_ids
+from ingest.archiving.file_ids import DELETION_UNANSWERED, HELD, replace_ids
+from ingest.archiving.stored_contents import find_foreign
 from ingest.context import StageContext
 from ingest.ledger.file_states import mark_deleting, mark_deleting_partial, mark_partial_deleted, mark_removed
 from ingest.ledger.files import BATCH, LedgerFile, batches
@@ -17,11 +18,18 @@ from ingest.system.failpoints import failpoint
 
 
 def remove_files(context: StageContext, files: Iterable[LedgerFile]) -> None:
-    """Delete all that the archive holds of the files, a batch at a time; each batch is committed as pending."""
+    """Delete all that the archive holds of the files, a batch at a time; each batch is committed as pending.
+
+    What another system has stored under the id of a file stays, and the file gets a new id.
+    """
     for batch in batches(files):
-        mark_deleting(context.lease, batch)
-        _delete(context, batch)
-        mark_removed(context.lease, batch)
+        foreign = find_foreign(context, batch)
+        if foreign:
+            replace_ids(context, foreign, HELD)
+        own = [file for file in batch if file not in foreign]
+        mark_deleting(context.lease, own)
+        _delete(context, own)
+        mark_removed(context.lease, own)
 
 
 def finish_deletions(context: StageContext, files: Iterable[LedgerFile]) -> list[LedgerFile]:

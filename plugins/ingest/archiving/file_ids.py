@@ -14,8 +14,7 @@ from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from ingest.archiving.fixity import find_damage
-from ingest.archiving.ids_in_use import find_held, query_held
+from ingest.archiving.ids_in_use import find_held
 from ingest.context import StageContext
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.events import EventKind
@@ -55,19 +54,11 @@ def replace_ids_in_use(context: StageContext, files: Iterable[LedgerFile]) -> li
     raise _ids_in_use(context, unchecked[0].file_id)
 
 
-def replace_refused_ids(context: StageContext, files: Sequence[LedgerFile]) -> None:
-    """Assign new ids to files that only this attempt may have sent, where the archive holds something else.
-
-    Called after the archive refused to overwrite one of them: the sample of `find_held` did not meet the ids in use. The
-    next attempt would take another system's file for a part of ours, and delete it. Raises ServiceUnavailable.
-    """
-    held = query_held(context, list(files))
-    if foreign := [file for file in held if find_damage(context.services.archive, file)]:
-        replace_ids(context, foreign, HELD)
-
-
 def replace_ids(context: StageContext, files: Sequence[LedgerFile], reason: str) -> list[LedgerFile]:
-    """Commit new ids for files of which the archive holds nothing, and return them, pending; an event lists all ids."""
+    """Commit new ids for files, under whose old ones the archive holds nothing of theirs, and return them, pending.
+
+    An event lists all ids; after it, every new id of the job is checked.
+    """
     old = _as_ranges(sorted(file.file_id for file in files))
     ids = _allocate(
         context,

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import BinaryIO, cast
 
-from ingest.archiving.fixity import find_damage
 from ingest.archiving.hashing_body import HashingBody
 from ingest.archiving.progress import Progress
 from ingest.bundles.bundle import Section
@@ -20,18 +18,9 @@ from ingest.errors.fault_codes import FaultCode
 from ingest.errors.fault_list import FaultList
 from ingest.errors.types import ServiceUnavailable
 from ingest.ledger.files import LedgerFile
-from ingest.ledger.models import FileState
 from ingest.services.outgoing_file import OutgoingFile
 from ingest.system.failpoints import failpoint
 from ingest.system.sanitize import quote_name
-
-
-class Stored(Enum):
-    """How much of a file an earlier process has sent to the archive."""
-
-    NOTHING = auto()
-    PART = auto()
-    WHOLE = auto()
 
 
 @dataclass(frozen=True)
@@ -51,28 +40,15 @@ class BatchTransfer:
             pass
         self._is_as_declared(file, body.hash_sum)
 
-    def find_stored(self, file: LedgerFile) -> Stored:
-        """Return how much of a file the archive holds; a stored file with another size or hash counts as a part.
-
-        Only a file that is `sending` can be ours: no other was sent (`ids_in_use` checks what is not ours).
-        """
-        if file.state is not FileState.SENDING:
-            return Stored.NOTHING
-        archive = self.context.services.archive
-        size = archive.size(file.file_id)
-        if size is None:
-            return Stored.NOTHING
-        if size == file.size and find_damage(archive, file, self.progress.add) is None:
-            return Stored.WHOLE
-        return Stored.PART
-
     def send_all(self, files: Iterable[LedgerFile]) -> Iterator[LedgerFile]:
         """Send files; yield each that the archive then holds with the declared size and hash.
 
         Once a file of the job is not as declared, the others are only hashed. Raises ServiceUnavailable, FenceLost.
         """
+        archive = self.context.services.archive
         sent: deque[tuple[LedgerFile, HashingBody]] = deque()
-        with closing(self.context.services.archive.put_all(self._outgoing(files, sent))) as stored_sizes:
+        # The fence is checked before each PUT: ArchiveInterface truncates the file before it reads the body.
+        with closing(archive.put_all(self._outgoing(files, sent), self.context.lease.check_fence)) as stored_sizes:
             for stored in stored_sizes:
                 file, body = sent.popleft()
                 failpoint("ingest_files.verified", self.context.lease.job_id)
@@ -89,8 +65,6 @@ class BatchTransfer:
                 self.check(file)
                 continue
             body = self._body(file)
-            # ArchiveInterface truncates the file when a PUT begins, before it reads the body.
-            self.context.lease.check_fence()
             sent.append((file, body))
             yield OutgoingFile(file.file_id, cast(BinaryIO, body), file.size)
             failpoint("ingest_files.sent", self.context.lease.job_id)

@@ -46,10 +46,6 @@ class ServiceUnavailable(TransientError):
         return to_one_line(self._reason)
 
 
-class OverwriteRefused(ServiceUnavailable):
-    """The archive holds a file under an id and refuses to overwrite it; has no code of its own."""
-
-
 class RunChanged(ServiceUnavailable):
     """A request that changes a run in Airflow collided with another one; the caller reads the run again and repeats it.
 

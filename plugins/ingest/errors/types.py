@@ -33,7 +33,6 @@
      │    └── JobCanceled                 the job was canceled: it is never retried
      └── TransientError                   a service or this machine must recover: the stage is tried again
           ├── ServiceUnavailable
-          │    ├── OverwriteRefused       the archive holds a file under the id, and keeps it
           │    └── RunChanged             another request changed the run in Airflow: read it again
           ├── RunNotStarted               Airflow accepted a retry, but the job's run has not started
           ├── AirflowNotReady             a DAG or a pool in Airflow is paused, missing or broken
@@ -105,7 +104,6 @@ from ingest.errors.transient import (
     IdempotencyKeyInUse,
     JobBusy,
     MoveFolderUnavailable,
-    OverwriteRefused,
     RejectionUnfinished,
     RunChanged,
     RunNotStarted,
@@ -154,7 +152,6 @@ __all__ = [
     "JobOverridden",
     "MoveFolderNotWritable",
     "MoveFolderUnavailable",
-    "OverwriteRefused",
     "PermanentError",
     "PolicyRejected",
     "ReceiptInvalid",

@@ -62,7 +62,10 @@ _IDS_BY_PATH = _select_ids()
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """A file of a job that is declared, found in the bundle and has an id; `key` is the id of its row."""
+    """A file of a job that is declared, found in the bundle and has an id; `key` is the id of its row.
+
+    `offset` is 0 where it is not known, or where the job has no bundle: no contents begin there in a tar.
+    """
 
     key: int
     path: str
@@ -116,12 +119,12 @@ def files_with_ids(lease: JobLease) -> Iterator[LedgerFile]:
 
 
 def files_to_remove(lease: JobLease) -> Iterator[LedgerFile]:
-    """Return every file that the archive may hold, whole or in part; without its offset in the bundle.
+    """Return every file that the archive may hold, whole or in part.
 
-    The offset may be unknown, because a stage that restarted has deleted it.
+    Its offset in the bundle may be unknown, because a stage that restarted has deleted it.
     """
     for file in _STORED_FILES.read(lease.transaction, lease.job_id):
-        yield _ledger_file(file, offset=0)
+        yield _ledger_file(file, offset=file.offset or 0)
 
 
 def keys_without_id(lease: JobLease) -> Iterator[int]:

@@ -5,13 +5,13 @@ Used by `ingest.archiving` and `ingest.operations.reconcile`. The built-in archi
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest.services.answer import Answer
-from ingest.services.archive_pipeline import CREATED, FAILED, FILE_HEADERS, ArchivePipeline, check_stored, read_size
+from ingest.services.archive_pipeline import CREATED, FAILED, FILE_HEADERS, NO_CONTENT, OK, ArchivePipeline, read_size
 from ingest.services.archive_staging import Staging
 from ingest.services.http_client import HttpClient, json_body
 from ingest.services.outgoing_file import OutgoingFile
@@ -46,15 +46,18 @@ class Archive(Protocol):
         """Store a file of `size` bytes, which is durable after `sync`.
 
         The body is read once, in blocks, to its end; fewer or more bytes are ServiceUnavailable. Exceptions of `body.read`
-        are raised unchanged. Raises OverwriteRefused if the archive holds the id and does not overwrite it.
+        are raised unchanged.
         """
         ...
 
-    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+    def put_all(
+        self, files: Iterable[OutgoingFile], before_put: Callable[[], None]
+    ) -> Generator[int | None, None, None]:
         """Store files as `put` does; yield the size that is then stored of each, None if the archive does not hold it.
 
-        A file may be taken from `files` before the sizes of those before it are yielded. No file is being stored once the
-        generator has raised or was closed.
+        A file may be taken from `files` before the sizes of those before it are yielded. `before_put` is called whenever a
+        file is about to be sent, also if it is sent again; its exceptions are raised unchanged. No file is being stored once
+        the generator has raised or was closed.
         """
         ...
 
@@ -116,13 +119,15 @@ class PacificaArchive:
 
     def put(self, file_id: int, body: BinaryIO, size: int) -> None:
         """See `Archive.put`. The answer's `total_bytes` is ignored, because it repeats the announced size."""
-        path, expected = f"/{file_id}", (CREATED, FAILED)
-        with self._client.request("PUT", path, expected=expected, headers=FILE_HEADERS, body=body, size=size) as answer:
-            check_stored(self._client, path, answer)
+        expected, headers = (CREATED,), FILE_HEADERS
+        with self._client.request("PUT", f"/{file_id}", expected=expected, headers=headers, body=body, size=size):
+            pass
 
-    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+    def put_all(
+        self, files: Iterable[OutgoingFile], before_put: Callable[[], None]
+    ) -> Generator[int | None, None, None]:
         """See `Archive.put_all`; small files are sent ahead (`archive_pipeline`)."""
-        pipeline = ArchivePipeline(self._client, self._sent_ahead)
+        pipeline = ArchivePipeline(self._client, self._sent_ahead, before_put)
         try:
             for file in files:
                 if pipeline.accepts(file):
@@ -131,6 +136,7 @@ class PacificaArchive:
                     pipeline.send(file)
                 else:
                     yield from pipeline.drain()
+                    before_put()
                     self.put(file.file_id, file.body, file.size)
                     yield self.size(file.file_id)
             yield from pipeline.drain()
@@ -143,8 +149,8 @@ class PacificaArchive:
     def size(self, file_id: int) -> int | None:
         """See `Archive.size`."""
         path = f"/{file_id}"
-        with self._client.request("HEAD", path, expected=(204, 500)) as answer:
-            if answer.status != 500:  # noqa: PLR2004
+        with self._client.request("HEAD", path, expected=(NO_CONTENT, FAILED)) as answer:
+            if answer.status == NO_CONTENT:
                 return read_size(self._client, path, answer)
         # This answer has no body with the reason.
         if self.holds(file_id):
@@ -154,8 +160,8 @@ class PacificaArchive:
     def holds(self, file_id: int) -> bool:
         """See `Archive.holds`; requests an empty range, because the answer then contains the reason of a failure."""
         path = f"/{file_id}?byte_range=0-0"
-        with self._client.request("GET", path, expected=(200, 500)) as answer:
-            if answer.status == 200:  # noqa: PLR2004
+        with self._client.request("GET", path, expected=(OK, FAILED)) as answer:
+            if answer.status == OK:
                 return True
             if not _is_not_held(answer):
                 raise self._client.unavailable(path, answer.failure_text())
@@ -166,8 +172,8 @@ class PacificaArchive:
         # A process that was killed during a move may have left its link.
         self._staging.remove(file_id)
         path = f"/{file_id}"
-        with self._client.request("DELETE", path, expected=(200, 500)) as answer:
-            if answer.status != 200 and not _is_not_held(answer):  # noqa: PLR2004
+        with self._client.request("DELETE", path, expected=(OK, FAILED)) as answer:
+            if answer.status == FAILED and not _is_not_held(answer):
                 raise self._client.unavailable(path, answer.failure_text())
 
     def move(self, file_id: int, source: OpenFile) -> None:

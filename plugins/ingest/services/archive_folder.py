@@ -7,7 +7,7 @@ returns; files that are put are durable after `sync`, which writes many small fi
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -69,9 +69,12 @@ class FolderArchive:
                 self._write(sized, part)
                 os.replace(part_name(name), name)  # noqa: PTH105 - a Path for each of a million files is slow
 
-    def put_all(self, files: Iterable[OutgoingFile]) -> Generator[int | None, None, None]:
+    def put_all(
+        self, files: Iterable[OutgoingFile], before_put: Callable[[], None]
+    ) -> Generator[int | None, None, None]:
         """See `Archive.put_all`."""
         for file in files:
+            before_put()
             self.put(file.file_id, file.body, file.size)
             yield self.size(file.file_id)
 

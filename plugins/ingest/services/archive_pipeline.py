@@ -3,11 +3,9 @@
 Used by the client of ArchiveInterface.
 """
 
-import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ingest.errors.types import OverwriteRefused, ServiceUnavailable
 from ingest.services.answer import Answer
 from ingest.services.http_client import HttpClient
 from ingest.services.outgoing_file import OutgoingFile
@@ -17,19 +15,18 @@ from ingest.services.sized_body import SizedBody
 # Larger files are sent alone: their transfer takes longer than all that is saved. It also bounds what a process that is
 # killed leaves half-sent, and the memory for requests that may have to be sent again.
 MAX_BYTES = 64 * 1024
-CREATED, NO_CONTENT, FAILED = 201, 204, 500
-# An ArchiveInterface that does not run as root cannot open a file for writing that it has stored whole.
-NOT_WRITABLE = re.compile(r"Can't open (posix|HSM Sideband) file with error: \[Errno 13\]")
+OK, CREATED, NO_CONTENT, FAILED = 200, 201, 204, 500
 FILE_HEADERS = {"Content-Type": "application/octet-stream"}
 
 
 class ArchivePipeline:
     """At most `depth` files that are sent and whose sizes are not received yet."""
 
-    def __init__(self, client: HttpClient, depth: int) -> None:
+    def __init__(self, client: HttpClient, depth: int, before_put: Callable[[], None]) -> None:
         self._client = client
         self._depth = depth
-        self._pipeline = Pipeline(client)
+        self._before_put = before_put
+        self._pipeline = Pipeline(client, before_resending=before_put)
         self._paths: deque[str] = deque()
 
     @property
@@ -42,21 +39,22 @@ class ArchivePipeline:
         return self._depth > 1 and file.size <= MAX_BYTES
 
     def send(self, file: OutgoingFile) -> None:
-        """Send a file and the request for its size. Raises ServiceUnavailable, and exceptions of `body.read` unchanged."""
+        """Send a file and the request for its size.
+
+        Raises ServiceUnavailable, and exceptions of `body.read` and `before_put` unchanged.
+        """
         path = f"/{file.file_id}"
-        body = SizedBody(file.body, file.size, self._client.service, self._client.shown(path))
+        body = SizedBody(file.body, file.size, self._client.service, self._client.format_address(path))
         content = b"".join(iter(lambda: body.read(MAX_BYTES), b""))
+        self._before_put()
         self._pipeline.send("PUT", path, FILE_HEADERS, content)
         self._pipeline.send("HEAD", path)
         self._paths.append(path)
 
     def receive_size(self) -> int:
-        """Return the stored size of the oldest file, once the archive has accepted it.
-
-        Raises ServiceUnavailable, OverwriteRefused.
-        """
+        """Return the stored size of the oldest file, once the archive has accepted it. Raises ServiceUnavailable."""
         path = self._paths.popleft()
-        check_stored(self._client, path, self._pipeline.receive((CREATED, FAILED)))
+        self._pipeline.receive((CREATED,))
         return read_size(self._client, path, self._pipeline.receive((NO_CONTENT,)))
 
     def drain(self) -> Iterator[int]:
@@ -68,14 +66,6 @@ class ArchivePipeline:
     def finish(self) -> None:
         """Wait until the archive stores no file any more, and close the connection."""
         self._pipeline.finish()
-
-
-def check_stored(client: HttpClient, path: str, answer: Answer) -> None:
-    """Raise OverwriteRefused or ServiceUnavailable unless the archive has accepted a file."""
-    if answer.status != CREATED:
-        _, text = answer.remote_exception()
-        error = OverwriteRefused if NOT_WRITABLE.search(text) else ServiceUnavailable
-        raise error(client.service, client.shown(path), answer.failure_text())
 
 
 def read_size(client: HttpClient, path: str, answer: Answer) -> int:

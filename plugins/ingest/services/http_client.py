@@ -98,7 +98,7 @@ class HttpClient:
                 another size than announced, or a status that is not expected.
             Exception: Exceptions of `body.read`, unchanged.
         """
-        sized = SizedBody(body, size, self.service, self.shown(path)) if body is not None else None
+        sized = SizedBody(body, size, self.service, self.format_address(path)) if body is not None else None
         try:
             with (
                 open_call(self.service, method, self.base_url + path) as call,
@@ -115,11 +115,11 @@ class HttpClient:
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             if sized is not None and sized.failure is not None:
                 raise sized.failure from None
-            raise self.unavailable(path, self.reason(error)) from error
+            raise self.unavailable(path, self.explain(error)) from error
 
     def unavailable(self, path: str, reason: str, *, refuses_document: bool = False) -> ServiceUnavailable:
         """Return the error that this service is unavailable, with the reason in one line."""
-        return ServiceUnavailable(self.service, self.shown(path), reason, refuses_document=refuses_document)
+        return ServiceUnavailable(self.service, self.format_address(path), reason, refuses_document=refuses_document)
 
     def _send(
         self,
@@ -152,11 +152,11 @@ class HttpClient:
         finally:
             self.observe(self.service, method, status, time.monotonic() - began)
 
-    def shown(self, path: str) -> str:
+    def format_address(self, path: str) -> str:
         """Return the address of a path for messages, without a password."""
         return redact_url(self.base_url + path)
 
-    def reason(self, error: Exception) -> str:
+    def explain(self, error: Exception) -> str:
         """Return in one line why no answer arrived."""
         errors = urllib3.exceptions
         # A refused connection is a subclass of the connect time-out.

@@ -7,7 +7,7 @@ order, so neither it nor this process waits for the other between two requests. 
 import socket
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -43,15 +43,17 @@ class Pipeline:
     """Requests that are in progress on one connection, which is opened by the first one.
 
     If an answer announces that the service closes the connection, the later requests are sent again on a new one: HTTP
-    guarantees that the service has not carried them out. Without an announcement, that is a failure.
+    guarantees that the service has not carried them out. Without an announcement, that is a failure. `before_resending` is
+    called before requests are sent again; its exceptions are raised unchanged.
     """
 
-    def __init__(self, client: HttpClient) -> None:
+    def __init__(self, client: HttpClient, before_resending: Callable[[], None]) -> None:
         self._client = client
         self._url = parse_url(client.base_url)
         self._socket: socket.socket | None = None
         self._parser = AnswerParser()
         self._pending: deque[_Request] = deque()
+        self._before_resending = before_resending
         self._answered = 0.0
         self._is_finishing = False
 
@@ -128,6 +130,7 @@ class Pipeline:
                     self._await_end()
                     raise ConnectionError("it closed the connection")
                 self.close()
+                self._before_resending()
                 self._open()
             assert self._socket
             data = self._socket.recv(RECEIVE_BYTES)
@@ -151,7 +154,7 @@ class Pipeline:
             yield
         except (urllib3.exceptions.HTTPError, OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.close()
-            raised = self._client.unavailable(request.path, self._client.reason(error))
+            raised = self._client.unavailable(request.path, self._client.explain(error))
             while self._pending:
                 unanswered = self._pending.popleft()
                 self._observe(unanswered, NO_ANSWER)

@@ -114,7 +114,7 @@ class Settings(SubmitterSettings, LimitSettings, MoveSettings):
     )  # fmt: skip
     archive_connections: int = option(
         1, "archiveinterface", "connections", "INGEST_ARCHIVE_CONNECTIONS",
-        description="How many files a job sends to ArchiveInterface simultaneously. Use a value above 1 only if "
+        description="How many connections a job opens to ArchiveInterface. Use a value above 1 only if "
         "ArchiveInterface runs as several processes of one thread each, behind a load balancer.",
         form="an integer from 1 to 64", ge=1, le=64,
     )  # fmt: skip

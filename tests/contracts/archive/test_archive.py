@@ -141,7 +141,7 @@ def test_files_that_are_put_together_keep_their_bytes_and_report_their_sizes(arc
     sizes = [0, 1, 4096, MAX_BYTES, MAX_BYTES + 1, BLOCK + 1] * 10
     contents = {file_id: os.urandom(size) for file_id, size in zip(new_ids(len(sizes)), sizes, strict=True)}
     files = [OutgoingFile(file_id, io.BytesIO(content), len(content)) for file_id, content in contents.items()]
-    assert list(archive.put_all(files)) == sizes
+    assert list(archive.put_all(files, lambda: None)) == sizes
     assert {file_id: get(archive, file_id) for file_id in contents} == contents
 
 
@@ -155,7 +155,7 @@ def test_error_of_a_body_among_others_is_raised_unchanged_and_keeps_the_files_be
     files = [OutgoingFile(file_id, body, 5) for file_id, body in zip(ids, bodies, strict=False)]
     files[2] = OutgoingFile(ids[2], bodies[2], 10 * BLOCK)
     with pytest.raises(FenceLost) as caught:
-        list(archive.put_all(files))
+        list(archive.put_all(files, lambda: None))
     assert caught.value is error
     assert [archive.size(file_id) for file_id in ids[:2]] == [5, 5]
     assert archive.size(ids[3]) is None
