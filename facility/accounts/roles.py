@@ -15,6 +15,7 @@ from service_account import ACCOUNT_VARIABLE
 from werkzeug.security import generate_password_hash
 
 VIEWER, OPERATOR, ADMIN, SERVICE = "Ingest Viewer", "Ingest Operator", "Admin", "Ingest Service"
+PUBLIC = "Public"
 PASSWORD_VARIABLE = "INGEST_AIRFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 # The password is not throttled, so that nobody can lock the service out. It must be impossible to guess.
 MIN_PASSWORD_LENGTH = 32
@@ -63,6 +64,8 @@ def main() -> None:
         _set_permissions(manager, VIEWER, VIEWER_PERMISSIONS)
         _set_permissions(manager, OPERATOR, OPERATOR_PERMISSIONS)
         _set_permissions(manager, SERVICE, SERVICE_PERMISSIONS)
+        # Of everybody without one of the groups.
+        _set_permissions(manager, PUBLIC, ())
         _set_account(manager, name, password)
 
 
@@ -79,6 +82,8 @@ def _set_account(manager: FabAirflowSecurityManagerOverride, name: str, password
     if account is None:
         manager.add_user(name, name, "-", f"{name}@localhost", role, hashed_password=hashed)
         return
+    if role not in account.roles:
+        sys.exit(f"{ACCOUNT_VARIABLE}: {name} is the account of a person in Airflow; choose another name")
     account.active, account.password, account.roles, account.groups = True, hashed, [role], []
     manager.session.commit()
 

@@ -4,18 +4,23 @@ Airflow executes this file in the api-server (`[fab] config_file`). docs/how-to/
 """
 
 import os
+import re
 
+from airflow.configuration import conf
 from airflow.exceptions import AirflowConfigException
 from flask_appbuilder.const import AUTH_LDAP, AUTH_OAUTH, AUTH_REMOTE_USER
 
 from accounts.proxy_log_in import ADMINS, OPERATORS
-from accounts.roles import ADMIN, OPERATOR, VIEWER
+from accounts.roles import ADMIN, OPERATOR, PUBLIC, VIEWER
 from accounts.security_manager import FacilitySecurityManager
 from ingest.settings.loading import load_settings
 
 LOG_INS = {"proxy": AUTH_REMOTE_USER, "openid": AUTH_OAUTH, "ldap": AUTH_LDAP}
 ROLES = {"AIRFLOW_VIEWER_GROUPS": VIEWER, "AIRFLOW_OPERATOR_GROUPS": OPERATOR, "AIRFLOW_ADMIN_GROUPS": ADMIN}
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5
+# `ldap://` with StartTLS. libldap also accepts a list of servers, and would send passwords to the others in clear text.
+LDAP_SERVER = re.compile(r"ldaps?://[^\s,]+")
+ISSUER = re.compile(r"https://.+|http://(localhost|127\.0\.0\.1)(:|/).+")
 
 
 def required(name: str) -> str:
@@ -23,6 +28,14 @@ def required(name: str) -> str:
     if value := os.environ.get(name):
         return value
     raise AirflowConfigException(f"{name} must be set (docs/how-to/personal-accounts.md)")
+
+
+def matching(name: str, form: re.Pattern[str]) -> str:
+    """Return a URL without a slash at its end; raises AirflowConfigException if it has another form."""
+    value = required(name).rstrip("/")
+    if not form.fullmatch(value):
+        raise AirflowConfigException(f"{name} must have the form {form.pattern}")
+    return value
 
 
 def optional(name: str, default: str = "") -> str:
@@ -44,10 +57,11 @@ if LOG_IN not in LOG_INS:
     raise AirflowConfigException(f"AIRFLOW_LOG_IN must be one of {', '.join(LOG_INS)}")
 
 SECURITY_MANAGER_CLASS = FacilitySecurityManager
+SESSION_COOKIE_SECURE = conf.get("api", "base_url", fallback="").startswith("https:")
 AUTH_TYPE = LOG_INS[LOG_IN]
 # Every person whom the facility authenticates has an account, but without a group that is named here it shows nothing.
 AUTH_USER_REGISTRATION = True
-AUTH_USER_REGISTRATION_ROLE = "Public"
+AUTH_USER_REGISTRATION_ROLE = PUBLIC
 AUTH_ROLES_SYNC_AT_LOGIN = True
 AUTH_ROLES_MAPPING = roles_of_groups()
 
@@ -69,8 +83,7 @@ if LOG_IN == "openid":
             "remote_app": {
                 "client_id": required("AIRFLOW_OPENID_CLIENT_ID"),
                 "client_secret": required("AIRFLOW_OPENID_CLIENT_SECRET"),
-                "server_metadata_url": required("AIRFLOW_OPENID_ISSUER").rstrip("/")
-                + "/.well-known/openid-configuration",
+                "server_metadata_url": f"{matching('AIRFLOW_OPENID_ISSUER', ISSUER)}/.well-known/openid-configuration",
                 "client_kwargs": {
                     "scope": optional("AIRFLOW_OPENID_SCOPE", "openid profile email groups"),
                     "code_challenge_method": "S256",
@@ -86,7 +99,7 @@ if LOG_IN == "ldap":
     # FAB sets no timeout of its own.
     ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, TIMEOUT_SECONDS)
     ldap.set_option(ldap.OPT_TIMEOUT, TIMEOUT_SECONDS)
-    AUTH_LDAP_SERVER = required("AIRFLOW_LDAP_SERVER")
+    AUTH_LDAP_SERVER = matching("AIRFLOW_LDAP_SERVER", LDAP_SERVER)
     AUTH_LDAP_SEARCH = required("AIRFLOW_LDAP_SEARCH")
     AUTH_LDAP_BIND_USER = required("AIRFLOW_LDAP_BIND_USER")
     AUTH_LDAP_BIND_PASSWORD = required("AIRFLOW_LDAP_BIND_PASSWORD")

@@ -20,7 +20,7 @@ ADDRESS = "127.0.0.1"
 SUFFIX = "dc=example,dc=org"
 BIND_USER, BIND_PASSWORD = f"cn=airflow,{SUFFIX}", "the-password-of-airflow"
 PASSWORD = "correct horse"
-GROUPS = {"viewers": ("vera",), "operators": ("olga",), "admins": ("adam",)}
+GROUPS = {"viewers": ("vera", "bare"), "operators": ("olga",), "admins": ("adam", "bare", "double")}
 PEOPLE = ("vera", "olga", "adam", "nobody", "ingest", "gus")
 START_SECONDS, STOP_SECONDS = 60, 30
 
@@ -50,7 +50,23 @@ objectClass: inetOrgPerson
 cn: {name}
 sn: {name}
 uid: {name}
+mail: shared@example.org
 userPassword: {password}
+"""
+# An entry without any attribute that Airflow asks for, and one with two names.
+OTHERS = f"""
+dn: uid=bare,{SUFFIX}
+objectClass: account
+objectClass: simpleSecurityObject
+uid: bare
+userPassword: {PASSWORD}
+
+dn: uid=double,{SUFFIX}
+objectClass: account
+objectClass: simpleSecurityObject
+uid: double
+uid: second
+userPassword: {PASSWORD}
 """
 GROUP = """
 dn: cn={name},{suffix}
@@ -66,6 +82,11 @@ class LdapServer:
     url: str
     certificate: Path
     process: subprocess.Popen[bytes]
+
+    def leave(self, person: str, name: str) -> None:
+        """Remove a person from a group."""
+        change = f"dn: {group(name)}\nchangetype: modify\ndelete: member\nmember: uid={person},{SUFFIX}\n"
+        assert _run("ldapmodify", self.url, self.certificate, change) == 0
 
     def suspend(self) -> None:
         """Let the server answer nothing, while Linux still accepts connections."""
@@ -100,7 +121,9 @@ def ldap_server(folder: Path) -> Iterator[LdapServer]:
         command = [SLAPD, "-f", str(folder / "slapd.conf"), "-h", url, "-d", "0"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_until(lambda: _add(url, certificate, _people()) == 0, START_SECONDS, (folder / "slapd.log").read_text)
+        wait_until(
+            lambda: _run("ldapadd", url, certificate, _people()) == 0, START_SECONDS, (folder / "slapd.log").read_text
+        )
         yield LdapServer(url, certificate, process)
     finally:
         process.send_signal(signal.SIGCONT)
@@ -115,11 +138,11 @@ def _people() -> str:
         GROUP.format(name=name, suffix=SUFFIX) + "".join(f"member: uid={person},{SUFFIX}\n" for person in members)
         for name, members in GROUPS.items()
     ]
-    return "\n".join([root, *people, *groups])
+    return "\n".join([root, *people, OTHERS, *groups])
 
 
-def _add(url: str, certificate: Path, entries: str) -> int:
-    command = ["ldapadd", "-x", "-c", "-ZZ", "-H", url, "-D", BIND_USER, "-w", BIND_PASSWORD]
+def _run(program: str, url: str, certificate: Path, entries: str) -> int:
+    command = [program, "-x", "-c", "-ZZ", "-H", url, "-D", BIND_USER, "-w", BIND_PASSWORD]
     variables = {**os.environ, "LDAPTLS_CACERT": str(certificate)}
     done = subprocess.run(command, input=entries.encode(), env=variables, capture_output=True, check=False, timeout=30)
     return done.returncode

@@ -8,7 +8,7 @@ import requests
 
 from tests.accounts.airflow_server import COOKIE, SERVICE, SERVICE_PASSWORD, AirflowServer, Browser
 from tests.accounts.ldap_server import PASSWORD, LdapServer
-from tests.accounts.rights import ADMIN, NONE, OPERATOR, VIEWER, actions_of, permitted_actions
+from tests.accounts.rights import ADMIN, CACHE_SECONDS, NONE, OPERATOR, VIEWER, actions_of, permitted_actions
 from tools.waiting import wait_until
 
 MAX_TRIES = 5
@@ -50,6 +50,22 @@ def test_form_logs_in_with_the_right_password_only(with_ldap: AirflowServer):
     browser.log_in_by_form("olga", PASSWORD)
     assert browser.is_logged_in
     assert permitted_actions(browser) == actions_of(OPERATOR)
+
+
+def test_person_without_any_attribute_loses_a_role_with_the_group(with_ldap: AirflowServer, directory: LdapServer):
+    assert permitted_actions(logged_in(with_ldap, "bare")) == actions_of(ADMIN)
+    directory.leave("bare", "admins")
+    directory.leave("bare", "viewers")
+    wait_until(
+        lambda: permitted_actions(logged_in(with_ldap, "bare")) == actions_of(NONE),
+        CACHE_SECONDS,
+        lambda: "the role has stayed",
+    )
+
+
+@pytest.mark.parametrize("name", ["\uff41dam", "\U0001d41adam", "\u24d0dam", "double", "second", "a" * 300])
+def test_other_name_of_an_entry_is_refused(with_ldap: AirflowServer, name: str):
+    assert with_ldap.token(name, PASSWORD).status_code == 401
 
 
 @pytest.mark.parametrize(

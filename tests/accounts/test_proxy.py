@@ -53,9 +53,19 @@ def test_groups_and_settings_of_a_person_decide_what_it_may_do(
         {"X_Http_Authed_User": ""},
         {"X_Http_Authed_User": "mallory, adam"},
         {"X_Http_Authed_User": SERVICE},
+        {"X_Http_Authed_User": SERVICE.upper()},
         {"X_Http_Authed_Groups": "guests, admins"},
     ],
-    ids=("no secret", "wrong secret", "two secrets", "no user", "two users", "service account", "two lists of groups"),
+    ids=(
+        "no secret",
+        "wrong secret",
+        "two secrets",
+        "no user",
+        "two users",
+        "service account",
+        "SERVICE ACCOUNT",
+        "two lists of groups",
+    ),
 )
 def test_request_that_the_proxy_has_not_authenticated_is_refused(behind_proxy: AirflowServer, headers: dict[str, str]):
     browser = proxied(behind_proxy, "adam", "admins", **headers)
@@ -66,10 +76,21 @@ def test_request_that_the_proxy_has_not_authenticated_is_refused(behind_proxy: A
     assert SECRET not in behind_proxy.log.read_text()
 
 
-def test_header_with_underscores_cannot_add_to_that_of_the_proxy(behind_proxy: AirflowServer):
+def test_header_with_underscores_is_ignored(behind_proxy: AirflowServer):
     browser = proxied(behind_proxy, "nora")
-    browser.headers["X_Http_Authed_User"] = "adam"
+    browser.headers |= {"X_Http_Authed_User": "adam", "X_Http_Authed_Groups": "admins"}
+    assert browser.log_in_by_proxy().status_code == 302
+    assert browser.get("/ui/auth/me").json()["username"] == "nora"
+    assert permitted_actions(browser) == actions_of(NONE)
+    del browser.headers["X-Http-Authed-User"]
     assert browser.log_in_by_proxy().status_code == 403
+
+
+def test_names_that_differ_in_case_do_not_share_an_account(behind_proxy: AirflowServer):
+    weak = proxied(behind_proxy, "Walter")
+    assert weak.log_in_by_proxy().status_code == 302
+    assert proxied(behind_proxy, "walter", "admins").log_in_by_proxy().status_code == 403
+    assert permitted_actions(weak) == actions_of(NONE)
 
 
 def test_address_of_the_connection_decides_whatever_the_headers_say(behind_proxy: AirflowServer):
@@ -128,7 +149,24 @@ def test_people_have_no_password_in_airflow(behind_proxy: AirflowServer):
         ({"INGEST_PROXY_SECRET_FILE": ""}, "INGEST_PROXY_SECRET_FILE must be set"),
         ({"AIRFLOW_LOG_IN": "password"}, "AIRFLOW_LOG_IN must be one of"),
         ({"AIRFLOW_LOG_IN": "openid"}, "AIRFLOW_OPENID_CLIENT_ID must be set"),
+        (
+            {
+                "AIRFLOW_LOG_IN": "openid",
+                "AIRFLOW_OPENID_CLIENT_ID": "airflow",
+                "AIRFLOW_OPENID_CLIENT_SECRET": "secret",
+                "AIRFLOW_OPENID_ISSUER": "http://login.example.org",
+            },
+            "AIRFLOW_OPENID_ISSUER must have the form https",
+        ),
         ({"AIRFLOW_LOG_IN": "ldap"}, "AIRFLOW_LDAP_SERVER must be set"),
+        (
+            {"AIRFLOW_LOG_IN": "ldap", "AIRFLOW_LDAP_SERVER": "ldaps://one ldap://two"},
+            "AIRFLOW_LDAP_SERVER must have the form",
+        ),
+        (
+            {"AIRFLOW__FAB__CONFIG_FILE": "/missing.py"},
+            "AIRFLOW__FAB__CONFIG_FILE must be accounts/webserver_config.py",
+        ),
         ({"INGEST_AIRFLOW_PASSWORD": "short"}, "INGEST_AIRFLOW_PASSWORD has less than 32 characters"),
     ],
 )
