@@ -12,13 +12,7 @@ PLACES = {
     # the whole stack: PostgreSQL, Airflow and the API
     "stack": ("browser/", "e2e/", "e2e_core/", "faults/", "own_stacks/"),
     # minutes of a stack that no other test can use meanwhile
-    "long": (
-        "faults/test_api_server_unavailable",
-        "faults/test_hung_processes",
-        "own_stacks/test_backup",
-        "own_stacks/test_celery_workers",
-        "own_stacks/test_clock",
-    ),
+    "long": ("e2e/test_shares", "faults/test_api_server_unavailable", "faults/test_hung_processes", "own_stacks/"),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own

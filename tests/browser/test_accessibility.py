@@ -37,7 +37,7 @@ def jobs(stack: Stack) -> dict[str, int]:
     return jobs
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def colored_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     with new_page(browser, color_scheme=request.param) as page:
         yield page

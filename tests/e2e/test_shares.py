@@ -42,7 +42,7 @@ def started(ledger: Engine, jobs: list[int]) -> int:
     return count(ledger, jobs, Job.triggered.is_not(None))
 
 
-@pytest.mark.parametrize("running", [RUNNING, pytest.param(UNLIMITED, marks=pytest.mark.long)])
+@pytest.mark.parametrize("running", [RUNNING, UNLIMITED])
 def test_a_users_single_job_completes_before_most_of_the_many_earlier_jobs_of_another_user(
     stack: Stack, ledger: Engine, tmp_path: Path, running: int
 ):
