@@ -27,7 +27,7 @@ UV_VERSION := 0.9.5
 COMPILE := build/lock/bin/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run core test test-all test-celery count-tests soak fuzz lint lint-style lint-types lint-client lint-imports bench bench-memory format lock docs screenshots clean moved
+.PHONY: help run core test test-all test-celery compose-test count-tests soak fuzz lint lint-style lint-types lint-client lint-imports bench bench-memory format lock docs screenshots clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -46,6 +46,9 @@ test-all: $(STAMP) ## run all tests, what failed once more, and print the covera
 
 test-celery: $(STAMP) ## kill workers, processes and stages of a stack with CeleryExecutor, Redis and two workers (KILLED=processes: only these)
 	@exec $(CACHING) INGEST_EXECUTOR=CeleryExecutor $(BIN)/python -m pytest -q tests/own_stacks/test_celery_workers.py $(KILLED:%=tests/faults/test_%.py)
+
+compose-test: $(STAMP) ## run the facility's containers, kill and upgrade them (root, Debian bookworm; SCENARIOS="start roles end": some)
+	@exec $(BIN)/python -m tools.compose_test $(SCENARIOS)
 
 count-tests: $(STAMP) ## count the test functions, each without its parameters
 	@$(BIN)/python -m pytest --collect-only -q | sed -n 's/^\(tests[^[]*::[^[]*\).*/\1/p' | sort -u | wc -l
