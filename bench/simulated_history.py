@@ -17,6 +17,9 @@ FIRST_JOB, FIRST_FILE = 1_000_000, 100_000_000
 DAY_SECONDS = 86_400
 # Copying a log takes longer than copying all rows of its run.
 RUNS_PER_LOG = 10
+# Runs that Airflow schedules have whole minutes between them, and no two runs of a DAG have the same date.
+SIMULATED = "simulated-"
+BETWEEN_RUNS = "interval '0.5 second'"
 COLUMNS = text("""
     SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :table AND is_generated = 'NEVER'
 """)
@@ -41,7 +44,8 @@ class Copies:
     @property
     def age(self) -> str:
         """SQL for how long before the template the run `n` was: never 0, because Airflow's runs of a DAG differ in time."""
-        return f"({self.count + 1} - n) * {self.days * DAY_SECONDS / self.count} * interval '1 second'"
+        seconds = self.days * DAY_SECONDS / self.count
+        return f"(({self.count + 1} - n) * {seconds} * interval '1 second' + {BETWEEN_RUNS})"
 
 
 def job_copies(count: int, days: float) -> Copies:
@@ -51,7 +55,7 @@ def job_copies(count: int, days: float) -> Copies:
 
 def housekeeping_copies(template: str, count: int, days: float) -> Copies:
     """Return copies of a run of housekeeping."""
-    return Copies("housekeeping", template, "simulated-", 0, count, days)
+    return Copies("housekeeping", template, SIMULATED, 0, count, days)
 
 
 def fill_airflow(engine: Engine, copies: Copies) -> None:
@@ -66,6 +70,17 @@ def fill_airflow(engine: Engine, copies: Copies) -> None:
     of_source = f"source_dag_id = '{copies.dag_id}' AND source_run_id = '{copies.template}'"
     event = {"source_run_id": copies.run_id, "id": _next_id("asset_event")}
     _copy(engine, copies, "asset_event", of_source, event)
+
+
+def delete_housekeeping(engine: Engine, logs: Path) -> None:
+    """Delete all copies of runs of housekeeping, with their logs."""
+    of_copies = f"dag_id = 'housekeeping' AND run_id LIKE '{SIMULATED}%'"
+    with engine.begin() as connection:
+        # Their tasks and results are deleted with them.
+        for table in ("dag_run", "log"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE {of_copies}".replace("%", "%%"))  # noqa: S608
+    for folder in (logs / "dag_id=housekeeping").glob(f"run_id={SIMULATED}*"):
+        shutil.rmtree(folder)
 
 
 def fill_ledger(engine: Engine, copies: Copies) -> None:
