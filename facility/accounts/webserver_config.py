@@ -74,6 +74,7 @@ if LOG_IN == "proxy":
 if LOG_IN == "openid":
     # The same claim by which the API names users.
     OPENID_USER_CLAIM = load_settings(os.environ).jwt_user_claim
+    OPENID_ISSUER = matching("AIRFLOW_OPENID_ISSUER", ISSUER)
     OPENID_GROUPS_CLAIM = optional("AIRFLOW_OPENID_GROUPS_CLAIM", "groups")
     OAUTH_PROVIDERS = [
         {
@@ -83,7 +84,7 @@ if LOG_IN == "openid":
             "remote_app": {
                 "client_id": required("AIRFLOW_OPENID_CLIENT_ID"),
                 "client_secret": required("AIRFLOW_OPENID_CLIENT_SECRET"),
-                "server_metadata_url": f"{matching('AIRFLOW_OPENID_ISSUER', ISSUER)}/.well-known/openid-configuration",
+                "server_metadata_url": f"{OPENID_ISSUER}/.well-known/openid-configuration",
                 "client_kwargs": {
                     "scope": optional("AIRFLOW_OPENID_SCOPE", "openid profile email groups"),
                     "code_challenge_method": "S256",
