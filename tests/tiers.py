@@ -12,7 +12,13 @@ PLACES = {
     # the whole stack: PostgreSQL, Airflow and the API
     "stack": ("browser/", "e2e/", "e2e_core/", "faults/", "own_stacks/"),
     # minutes of a stack that no other test can use meanwhile
-    "long": ("e2e/test_shares", "faults/test_api_server_unavailable", "faults/test_hung_processes", "own_stacks/"),
+    "long": (
+        "e2e/test_shares",
+        "faults/test_api_server_unavailable",
+        "faults/test_hung_processes",
+        "faults/test_more_than_one",
+        "own_stacks/",
+    ),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
     # many seconds, searches, tests of developers' tools, or an environment of their own
