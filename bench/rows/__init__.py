@@ -10,7 +10,7 @@ from bench.testbed import Testbed
 NAMES = (
     "tiny", "tiny_at_once", "receiving", "receiving_at_once", "resumable", "built_in_archive", "file_counts", "file_sizes",
     "get_state", "jobs_list", "follow_jobs", "notifications", "receipts", "after_outage", "growth", "open_pages",
-    "traces", "start", "real_archive_large", "real_archive_small",
+    "traces", "start", "real_archive_large", "real_archive_small", "stage_costs", "ceiling", "worker_hosts",
 )  # fmt: skip
 
 
