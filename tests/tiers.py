@@ -18,6 +18,8 @@ PLACES = {
         "faults/test_hung_processes",
         "faults/test_more_than_one",
         "own_stacks/",
+        # not a stack, but minutes of both cores
+        "tools/fuzz/test_fuzz",
     ),
     # packages of the real Pacifica services
     "core": ("client/test_original_service", "e2e_core/", "upgrade/", "tools/pacifica_core/"),
