@@ -17,8 +17,9 @@ FIRST_JOB, FIRST_FILE = 1_000_000, 100_000_000
 DAY_SECONDS = 86_400
 # Copying a log takes longer than copying all rows of its run.
 RUNS_PER_LOG = 10
-# Runs that Airflow schedules have whole minutes between them, and no two runs of a DAG have the same date.
+# How the ids of the copies of housekeeping's runs begin.
 SIMULATED = "simulated-"
+# Runs that Airflow schedules have whole minutes between them, and no two runs of a DAG have the same date.
 BETWEEN_RUNS = "interval '0.5 second'"
 COLUMNS = text("""
     SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :table AND is_generated = 'NEVER'

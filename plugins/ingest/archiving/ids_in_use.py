@@ -21,8 +21,8 @@ REASONS = (EventKind.FILE_IDS_REPLACED, EventKind.FILE_IDS_NOT_RISING)
 def find_held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
     """Return the files of a batch whose ids the archive holds. Raises ServiceUnavailable."""
     sample = [file for run in consecutive_runs(files) for file in sample_of(run)]
-    is_enough = len(sample) < len(files) and not _must_check_all(context) and not query_held(context, sample)
-    return [] if is_enough else query_held(context, files)
+    is_enough = len(sample) < len(files) and not _must_check_all(context) and not _query_held(context, sample)
+    return [] if is_enough else _query_held(context, files)
 
 
 def consecutive_runs(files: Sequence[LedgerFile]) -> Iterator[list[LedgerFile]]:
@@ -54,7 +54,7 @@ def _must_check_all(context: StageContext) -> bool:
         return has_event(session, context.lease.job_id, REASONS)
 
 
-def query_held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
+def _query_held(context: StageContext, files: list[LedgerFile]) -> list[LedgerFile]:
     """Return the files whose ids the archive holds, after a query for each. Raises ServiceUnavailable."""
     archive = context.services.archive
     found = parallel_map(lambda file: archive.holds(file.file_id), files, archive.parallel_requests)
