@@ -31,6 +31,7 @@ from airflow_task_costs import spare_tasks_work
 # Airflow treats every public name of this module as one of its own settings.
 __all__: list[str] = []
 
+LOCAL_EXECUTOR = "ingest_local_executor.IngestLocalExecutor"
 FORKING_COMMANDS = frozenset({"scheduler", "dag-processor", "celery"})
 PRELOADED_MODULES = (
     "airflow.dag_processing.bundles.local",
@@ -127,7 +128,7 @@ if FORKING_COMMANDS.intersection(sys.argv[1:2]):
     preload_modules()
     spare_tasks_work()
     end_forks_with_parent()
-if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor":
+if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") == LOCAL_EXECUTOR:
     end_with_killed_fork()
 if sys.argv[1:3] == ["celery", "worker"]:
     end_tasks_of_stopped_worker()

@@ -1,4 +1,4 @@
-"""Airflow's CeleryExecutor, which also notices within a minute that a worker died.
+"""Airflow's CeleryExecutor, which also notices within a minute that a worker died, and lets the scheduler wait for work.
 
 Loaded by Airflow's scheduler (`[core] executor`). A worker that dies reports nothing, and Celery does not watch its workers.
 Airflow's own limit, the heartbeat of a task, cannot be short: heartbeats go through the api-server, and while that is
@@ -11,12 +11,13 @@ from typing import Any
 
 from airflow.providers.celery.executors.celery_executor import CeleryExecutor
 from celery_claims import ANSWER_SECONDS, ClaimRounds
+from waiting_for_work import WaitingForWork
 
 STARTED = "STARTED"
 LOST = "no worker has this task: its worker died"
 
 
-class IngestCeleryExecutor(CeleryExecutor):  # type: ignore[misc]
+class IngestCeleryExecutor(WaitingForWork, CeleryExecutor):  # type: ignore[misc]
     """CeleryExecutor that fails the tasks of dead workers. It requires `[celery] sync_parallelism = 1`: see `start`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Airflow's signature

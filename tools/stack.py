@@ -28,8 +28,6 @@ STOP_SECONDS = 60
 JOB_SECONDS = 300
 TIMEOUT_SECONDS = 30
 STARTING = Path(tempfile.gettempdir()) / f"pacifica-ingest-tests-{os.getuid()}.lock"
-# Several stacks share the two cores of a test machine, so an idle scheduler looks for work less often than usual.
-TUNING = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5"}
 State = dict[str, Any]
 
 
@@ -158,7 +156,7 @@ def launch(home: Path, settings: dict[str, str]) -> tuple[subprocess.Popen[str],
     ports = {"INGEST_PORT": str(free_port()), "AIRFLOW_PORT": str(free_port())}
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest.local", "--no-sample"],
-        env={**os.environ, **TUNING, **ports, "INGEST_HOME": str(home), **settings},
+        env={**os.environ, **ports, "INGEST_HOME": str(home), **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -148,7 +148,7 @@ def test_people_have_no_password_in_airflow(behind_proxy: AirflowServer):
     [
         ({"INGEST_PROXY_SECRET_FILE": ""}, "INGEST_PROXY_SECRET_FILE must be set"),
         ({"AIRFLOW_LOG_IN": "password"}, "AIRFLOW_LOG_IN must be one of"),
-        ({"AIRFLOW_LOG_IN": "openid"}, "AIRFLOW_OPENID_CLIENT_ID must be set"),
+        ({"AIRFLOW_LOG_IN": "openid"}, "AIRFLOW_OPENID_ISSUER must be set"),
         (
             {
                 "AIRFLOW_LOG_IN": "openid",

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ingest.local.executor import CLASSES, LOCAL
+
 CONFIG = Path(__file__).parents[2] / "config"
 BEGIN = f"""
 import inspect, sys, time
@@ -87,4 +89,4 @@ def test_first_heartbeat_follows_after_the_interval():
 def test_scheduler_does_all_of_it_before_it_forks(tmp_path: Path):
     plugins = CONFIG.parent / "plugins"
     paths = {"PYTHONPATH": os.pathsep.join([str(CONFIG), str(plugins)]), "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins)}
-    run(SCHEDULER, AIRFLOW_HOME=str(tmp_path), AIRFLOW__CORE__EXECUTOR="LocalExecutor", **paths)
+    run(SCHEDULER, AIRFLOW_HOME=str(tmp_path), AIRFLOW__CORE__EXECUTOR=CLASSES[LOCAL], **paths)

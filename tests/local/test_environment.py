@@ -36,7 +36,7 @@ def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tasks_run_in_the_scheduler_s_own_processes_by_default(layout: Layout):
     own = environment(layout, AIRFLOW__CORE__EXECUTOR="CeleryExecutor")
 
-    assert own["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert own["AIRFLOW__CORE__EXECUTOR"] == "ingest_local_executor.IngestLocalExecutor"
     assert not [name for name in own if "CELERY" in name]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.local.executor import CELERY, CLASSES, LOCAL
+
 CONFIG = Path(__file__).parents[2] / "config"
 FORK_AND_WAIT = """
 import os, sys, time
@@ -68,9 +70,9 @@ def test_a_fork_dies_with_its_parent(command: str, survives: bool):
 @pytest.mark.parametrize(
     ("executor", "end", "seconds", "status"),
     [
-        ("LocalExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 60, -signal.SIGKILL),
-        ("LocalExecutor", "os._exit(1)", 1, 0),
-        ("CeleryExecutor", "os.kill(os.getpid(), signal.SIGKILL)", 1, 0),
+        (CLASSES[LOCAL], "os.kill(os.getpid(), signal.SIGKILL)", 60, -signal.SIGKILL),
+        (CLASSES[LOCAL], "os._exit(1)", 1, 0),
+        (CLASSES[CELERY], "os.kill(os.getpid(), signal.SIGKILL)", 1, 0),
     ],
 )
 def test_a_scheduler_whose_workers_share_locks_ends_with_one_that_is_killed(

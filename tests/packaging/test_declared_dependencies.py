@@ -27,8 +27,10 @@ OWN = {
     "ingest",
     "celery_claims",
     "dag_defaults",
+    "scheduler_work",
     "service_account",
     "stage_tasks",
+    "waiting_for_work",
     "_typeshed",
 }
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)

@@ -37,8 +37,8 @@ AIRFLOW_TUNING = {
     "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS": "False",
     # Parsing files that have not changed is most of what an idle dag-processor does.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-    # How often an idle scheduler looks for work: a short interval costs some power, a long one costs latency.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    # The executor lets the scheduler wait until there is work (config/waiting_for_work.py).
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0",
     # An api-server that is unavailable for two minutes costs no task a try: a task repeats its requests to it for about
     # three minutes, at most ten seconds apart, and a task without heartbeats is not declared dead before that.
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "40",

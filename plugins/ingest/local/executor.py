@@ -14,7 +14,7 @@ from ingest.local.reporting import LaunchFailure
 VARIABLE = "INGEST_EXECUTOR"
 LOCAL, CELERY = "LocalExecutor", "CeleryExecutor"
 # The value of Airflow's option for each.
-CLASSES = {LOCAL: LOCAL, CELERY: "ingest_celery_executor.IngestCeleryExecutor"}
+CLASSES = {LOCAL: "ingest_local_executor.IngestLocalExecutor", CELERY: "ingest_celery_executor.IngestCeleryExecutor"}
 REDIS_PROGRAM = "redis-server"
 # The same as in docker-compose.yaml, which explains them; a test compares the two.
 CELERY_TUNING = {

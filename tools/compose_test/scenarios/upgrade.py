@@ -44,6 +44,8 @@ def _run_old(scene: Scene) -> list[int]:
     )
     assert not ursula.state(jobs[0]).get("complete"), "the job was complete before the upgrade"
     old.compose("down")
+    # As the change log says: a container of 0.1.0 had a volume without a name, which is empty.
+    scene.engine.run("volume", "prune", "--force")
     scene.deployment.variables.write_text(old.variables.read_text())
     return jobs
 
